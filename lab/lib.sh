@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What every script of the lab shares: how it talks, where it caches, how it shows progress.
+
+# gm_say TEXT: one line for the user. Standard output belongs to results (a path, mostly).
+gm_say()
+{
+	printf 'lab: %s\n' "$*" >&2
+}
+
+# gm_die TEXT: the input or the machine is not good enough; TEXT says what and how to mend it.
+gm_die()
+{
+	printf 'lab: error: %s\n' "$*" >&2
+	exit 2
+}
+
+# gm_need_tool TOOL...: stops unless every program is there.
+gm_need_tool()
+{
+	local tool
+
+	for tool; do
+		command -v "$tool" > /dev/null ||
+			gm_die "$tool is not installed: run lab/packages as root, or see what it prints"
+	done
+}
+
+# gm_arch NAME: checks the name of an architecture, prints it. Empty means this machine's.
+gm_arch()
+{
+	case ${1:-$(uname -m)} in
+	x86 | x86_64) echo x86 ;;
+	arm64 | aarch64) echo arm64 ;;
+	*) gm_die "ARCH=${1:-$(uname -m)} is not known: use ARCH=x86 or ARCH=arm64" ;;
+	esac
+}
+
+# gm_cross ARCH: the CROSS_COMPILE prefix that builds for ARCH here; empty where it is native.
+gm_cross()
+{
+	if [ "$1" = "$(gm_arch "")" ]; then
+		return
+	elif [ "$1" = arm64 ]; then
+		echo aarch64-linux-gnu-
+	else
+		echo x86_64-linux-gnu-
+	fi
+}
+
+# gm_debarch ARCH: what Debian calls it.
+gm_debarch()
+{
+	if [ "$1" = x86 ]; then echo amd64; else echo arm64; fi
+}
+
+# gm_cache: makes and prints the cache folder, shared by all checkouts of this user.
+gm_cache()
+{
+	local dir=${XDG_CACHE_HOME:-${HOME:-}/.cache}/kvm-gmem-tests
+
+	case $dir in
+	/.cache/*) gm_die "neither XDG_CACHE_HOME nor HOME is set: set XDG_CACHE_HOME to a folder with 4 GB free" ;;
+	/*) ;;
+	*) gm_die "XDG_CACHE_HOME=$XDG_CACHE_HOME is not an absolute path" ;;
+	esac
+	{ mkdir -p "$dir" && [ -w "$dir" ]; } 2> /dev/null ||
+		gm_die "cannot write to the cache folder $dir: set XDG_CACHE_HOME to a folder with 4 GB free"
+	echo "$dir"
+}
+
+# gm_need_space DIR MB WHAT: stops unless DIR's file system has MB MiB left.
+gm_need_space()
+{
+	local free
+
+	free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$2" ] ||
+		gm_die "$3 needs $2 MB in $1, $free MB are free: make room, or point XDG_CACHE_HOME elsewhere"
+}
+
+# gm_lock FILE WHAT: one at a time. Held on fd 9 until this process ends, however it ends; programs
+# that may outlive it are started with 9>&-.
+gm_lock()
+{
+	exec 9>> "$1" || exit 2
+	if ! flock -n 9; then
+		gm_say "waiting for another run that $2"
+		flock 9
+	fi
+}
+
+# gm_count WHAT [TOTAL]: shows how many lines arrive: a live line on a terminal, else one every
+# 30 s. Prints nothing of the lines.
+gm_count()
+{
+	local what=$1 total=${2:+/$2} n=0 start=$SECONDS shown=$SECONDS line
+
+	while IFS= read -r line || [ -n "$line" ]; do
+		n=$((n + 1))
+		if [ -t 2 ]; then
+			[ $((n % 100)) -ne 0 ] ||
+				printf '\rlab: %s: %d%s, %d s \033[K' "$what" "$n" "$total" \
+					$((SECONDS - start)) >&2
+		elif [ $((SECONDS - shown)) -ge 30 ]; then
+			shown=$SECONDS
+			gm_say "$what: $n$total, $((SECONDS - start)) s"
+		fi
+	done
+	if [ -t 2 ]; then
+		printf '\r\033[K' >&2
+	fi
+}
