@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The keeper: no descendant of an isolated program survives it.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "isolate.h"
+
+/* What exits by itself within this time of the program's end was not left behind. */
+#define LEFTOVER_GRACE_MS 250
+/* Descendants looked at in one scan; a program that has more is killed in several scans. */
+#define MAX_TASKS 4096
+
+struct task {
+	pid_t pid, ppid;
+	char state;
+	bool ours;
+	char comm[32];
+};
+
+struct keeper {
+	const struct gm_iso_spec *spec;
+	struct gm_iso_end end;
+	struct task tasks[MAX_TASKS];
+	size_t nr_tasks;
+	pid_t main;
+	bool main_gone;
+	bool orphaned;		/* the caller is dead */
+	int fd, sigfd;
+	size_t text_len;
+};
+
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+static void __attribute__((format(printf, 2, 3))) say(struct keeper *k, const char *fmt, ...)
+{
+	size_t room = sizeof(k->end.text) - k->text_len;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(k->end.text + k->text_len, room, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		k->text_len += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+/* Reads a small file; returns its length, 0 when there is nothing to read. */
+static size_t slurp(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = 0;
+
+	if (fd >= 0) {
+		n = read(fd, buf, size - 1);
+		close(fd);
+	}
+	buf[n > 0 ? n : 0] = '\0';
+	return n > 0 ? n : 0;
+}
+
+static bool read_task(pid_t pid, struct task *t)
+{
+	char path[64], buf[512];
+	const char *open_paren, *close_paren;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (!slurp(path, buf, sizeof(buf)))
+		return false;
+
+	/* The name is between the first '(' and the last ')', and may hold both itself. */
+	open_paren = strchr(buf, '(');
+	close_paren = strrchr(buf, ')');
+	if (!open_paren || !close_paren || close_paren < open_paren)
+		return false;
+	if (sscanf(close_paren + 1, " %c %d", &t->state, &t->ppid) != 2)
+		return false;
+	t->pid = pid;
+	t->ours = false;
+	snprintf(t->comm, sizeof(t->comm), "%.*s", (int)(close_paren - open_paren - 1),
+		 open_paren + 1);
+	return true;
+}
+
+/* Leaves in k->tasks the living descendants of this process (zombies are as good as gone). */
+static size_t scan(struct keeper *k)
+{
+	pid_t self = getpid();
+	size_t n = 0, kept = 0;
+	struct dirent *de;
+	bool more = true;
+	DIR *proc;
+
+	proc = opendir("/proc");
+	if (!proc)
+		return k->nr_tasks = 0;
+	while (n < MAX_TASKS && (de = readdir(proc))) {
+		pid_t pid = atoi(de->d_name);
+
+		if (pid > 0 && read_task(pid, &k->tasks[n]))
+			n++;
+	}
+	closedir(proc);
+
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < n; i++) {
+			struct task *t = &k->tasks[i];
+			bool child = t->ppid == self;
+
+			for (size_t j = 0; !t->ours && !child && j < n; j++)
+				child = k->tasks[j].ours && k->tasks[j].pid == t->ppid;
+			if (!t->ours && child)
+				t->ours = more = true;
+		}
+	}
+
+	for (size_t i = 0; i < n; i++) {
+		struct task *t = &k->tasks[i];
+
+		if (t->ours && t->state != 'Z' && t->state != 'X')
+			k->tasks[kept++] = *t;
+	}
+	return k->nr_tasks = kept;
+}
+
+/* Where in the kernel a task is: what a hang is understood from. */
+static void describe_task(struct keeper *k, pid_t pid)
+{
+	char path[320], buf[4096];
+	struct dirent *de;
+	int threads = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && threads < 8 && (de = readdir(dir))) {
+		struct task t;
+		char *line, *save;
+
+		if (!atoi(de->d_name) || !read_task(atoi(de->d_name), &t))
+			continue;
+		threads++;
+		say(k, "task %s (%s) state %c", de->d_name, t.comm, t.state);
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/wchan", pid, de->d_name);
+		if (slurp(path, buf, sizeof(buf)) && strcmp(buf, "0"))
+			say(k, " in %s", buf);
+		say(k, "\n");
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/stack", pid, de->d_name);
+		if (!slurp(path, buf, sizeof(buf)))
+			continue;
+		for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+			say(k, "  %s\n", line);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static void reap(struct keeper *k)
+{
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != k->main)
+			continue;
+		k->end.status = status;
+		k->end.reaped = true;
+		k->main_gone = true;
+	}
+}
+
+/* Sleeps until a child ends, the caller speaks (or dies), or the time is up (-1: no limit). */
+static void wait_for_news(struct keeper *k, long long ms)
+{
+	struct pollfd fds[2] = {
+		{ .fd = k->sigfd, .events = POLLIN },
+		{ .fd = k->orphaned ? -1 : k->fd, .events = POLLIN },
+	};
+	struct signalfd_siginfo info;
+	char order;
+
+	if (ms > 60000)
+		ms = 60000;
+	if (poll(fds, 2, ms < 0 ? -1 : (int)ms) > 0) {
+		if (fds[0].revents && read(k->sigfd, &info, sizeof(info)) < 0)
+			return;
+		if (fds[1].revents) {
+			k->end.stopped = true;
+			if (recv(k->fd, &order, 1, MSG_DONTWAIT) <= 0)
+				k->orphaned = true;
+		}
+	}
+	reap(k);
+}
+
+/* Until the program's own process ends, or `ms` have passed (-1: no limit), or it must stop. */
+static void wait_main(struct keeper *k, long long ms, bool heed_stop)
+{
+	long long deadline = now_ms() + ms;
+
+	while (!k->main_gone && !(heed_stop && k->end.stopped)) {
+		long long left = ms < 0 ? -1 : deadline - now_ms();
+
+		if (ms >= 0 && left <= 0)
+			return;
+		wait_for_news(k, left);
+	}
+}
+
+static void kill_all(struct keeper *k)
+{
+	if (!k->main_gone)
+		kill(-k->main, SIGKILL);
+	for (size_t i = 0; i < k->nr_tasks; i++)
+		kill(k->tasks[i].pid, SIGKILL);
+}
+
+/* Kills descendants until none is left. What is there after kill_ms cannot be killed. */
+static void kill_tree(struct keeper *k)
+{
+	long long deadline = now_ms() + k->spec->kill_ms;
+	long long pause = 2;
+
+	for (;;) {
+		reap(k);
+		if (!scan(k) && k->main_gone)
+			return;
+		kill_all(k);
+		if (now_ms() >= deadline)
+			break;
+		wait_for_news(k, pause);
+		pause = pause < 100 ? pause * 2 : pause;
+	}
+
+	for (size_t i = 0; i < k->nr_tasks; i++) {
+		k->end.stuck++;
+		say(k, "cannot be killed: pid %d (%s)\n", k->tasks[i].pid, k->tasks[i].comm);
+		describe_task(k, k->tasks[i].pid);
+	}
+}
+
+static void end_leftovers(struct keeper *k)
+{
+	long long deadline = now_ms() + LEFTOVER_GRACE_MS;
+	long long pause = 2;
+
+	reap(k);
+	while (scan(k) && now_ms() < deadline && !k->orphaned) {
+		wait_for_news(k, pause);
+		pause = pause < 50 ? pause * 2 : pause;
+	}
+	for (size_t i = 0; i < k->nr_tasks; i++) {
+		k->end.leftovers++;
+		say(k, "left behind: pid %d (%s)\n", k->tasks[i].pid, k->tasks[i].comm);
+	}
+	kill_tree(k);
+}
+
+static void close_all_but(int a, int b, int c)
+{
+	int keep[3] = { a, b, c };
+	unsigned int from = 3;
+
+	for (int i = 0; i < 3; i++) {
+		for (int j = i + 1; j < 3; j++) {
+			if (keep[j] < keep[i]) {
+				int t = keep[i];
+
+				keep[i] = keep[j];
+				keep[j] = t;
+			}
+		}
+	}
+	for (int i = 0; i < 3; i++) {
+		if (keep[i] < (int)from)
+			continue;
+		if ((unsigned int)keep[i] > from)
+			syscall(SYS_close_range, from, keep[i] - 1, 0);
+		from = keep[i] + 1;
+	}
+	syscall(SYS_close_range, from, ~0U, 0);
+}
+
+static void __attribute__((noreturn)) run_program(const struct gm_iso_spec *spec, pid_t keeper)
+{
+	int out, report, null;
+	sigset_t none;
+
+	setsid();
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != keeper)
+		_exit(127);
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+
+	/* Out of the way of the numbers that they are to get. */
+	out = fcntl(spec->out_fd, F_DUPFD, 10);
+	report = spec->report_fd < 0 ? -1 : fcntl(spec->report_fd, F_DUPFD, 10);
+	null = open("/dev/null", O_RDWR);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+		_exit(127);
+	if (report >= 0 && dup2(report, GM_ISO_REPORT_FD) < 0)
+		_exit(127);
+	syscall(SYS_close_range, report >= 0 ? GM_ISO_REPORT_FD + 1 : 3, ~0U, 0);
+
+	execve(spec->argv[0], spec->argv, spec->envp);
+	dprintf(2, "cannot run %s: %s\n", spec->argv[0], strerror(errno));
+	_exit(127);
+}
+
+static void __attribute__((noreturn)) keep(const struct gm_iso_spec *spec, int fd)
+{
+	static struct keeper keeper;	/* too big for a stack */
+	static const int deaf[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP };
+	struct keeper *k = &keeper;
+	pid_t self = getpid();
+	long long start;
+	sigset_t chld;
+
+	/* A session of its own: Ctrl-C is the caller's business, and comes as an order. */
+	setsid();
+	prctl(PR_SET_NAME, "gm-keeper");
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	for (size_t i = 0; i < sizeof(deaf) / sizeof(deaf[0]); i++)
+		signal(deaf[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &chld, NULL);
+	close_all_but(fd, spec->out_fd, spec->report_fd);
+
+	k->spec = spec;
+	k->fd = fd;
+	k->sigfd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+	start = now_ms();
+	k->main = fork();
+	if (!k->main)
+		run_program(spec, self);
+	/* The caller must see the end of both when the program has closed them. */
+	close(spec->out_fd);
+	if (spec->report_fd >= 0)
+		close(spec->report_fd);
+
+	if (k->main > 0) {
+		wait_main(k, spec->timeout_ms ? (long long)spec->timeout_ms : -1, true);
+		if (!k->main_gone) {
+			k->end.timed_out = !k->end.stopped;
+			if (k->end.timed_out)
+				describe_task(k, k->main);
+			kill(-k->main, SIGTERM);
+			/* A stopped process would not take its SIGTERM. */
+			kill(-k->main, SIGCONT);
+			wait_main(k, k->orphaned ? 0 : spec->grace_ms, false);
+			k->end.killed = !k->main_gone;
+			kill_tree(k);
+		}
+		k->end.seconds = (now_ms() - start) / 1000.0;
+		if (!k->end.timed_out && !k->end.stopped)
+			end_leftovers(k);
+		else
+			kill_tree(k);
+	}
+	if (!k->orphaned)
+		send(fd, &k->end, sizeof(k->end), MSG_NOSIGNAL);
+	_exit(0);
+}
+
+int gm_iso_spawn(struct gm_iso *iso, const struct gm_iso_spec *spec)
+{
+	int sv[2];
+	int err;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
+		return -errno;
+	iso->keeper = fork();
+	if (iso->keeper < 0) {
+		err = -errno;
+		close(sv[0]);
+		close(sv[1]);
+		return err;
+	}
+	if (!iso->keeper)
+		keep(spec, sv[1]);
+	close(sv[1]);
+	iso->fd = sv[0];
+	return 0;
+}
+
+void gm_iso_stop(struct gm_iso *iso)
+{
+	char order = 'x';
+
+	send(iso->fd, &order, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int gm_iso_wait(struct gm_iso *iso, struct gm_iso_end *end)
+{
+	ssize_t n;
+
+	do {
+		n = recv(iso->fd, end, sizeof(*end), 0);
+	} while (n < 0 && errno == EINTR);
+	while (waitpid(iso->keeper, NULL, 0) < 0 && errno == EINTR)
+		;
+	close(iso->fd);
+	iso->fd = -1;
+	if (n != sizeof(*end)) {
+		memset(end, 0, sizeof(*end));
+		return -EPIPE;
+	}
+	end->text[sizeof(end->text) - 1] = '\0';
+	return 0;
+}

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * No value changes before its old one is on disk, and none is put back twice.
+ *
+ * A journal is lines of "path TAB old value", newline, tab and backslash escaped. A last line
+ * without its newline was never acted upon. The file "lock" of the directory is held for the time
+ * of one operation, so that nobody recovers what somebody else is just writing.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal.h"
+
+#define SUFFIX ".journal"
+
+const char *gm_journal_dir(void)
+{
+	const char *dir = getenv("GM_JOURNAL_DIR");
+
+	return dir && *dir ? dir : GM_JOURNAL_DIR;
+}
+
+/* Returns the fd that holds the directory's lock, or -errno. */
+static int lock_dir(int dir)
+{
+	int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, LOCK_EX)) {
+		if (errno != EINTR) {
+			err = -errno;
+			close(fd);
+			return err;
+		}
+	}
+	return fd;
+}
+
+static bool has_suffix(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > strlen(SUFFIX) && !strcmp(name + len - strlen(SUFFIX), SUFFIX);
+}
+
+static int read_value(const char *path, char *buf, size_t size)
+{
+	char *from, *to;
+	ssize_t n;
+	int fd, err;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buf, size - 1);
+	err = -errno;
+	close(fd);
+	if (n < 0)
+		return err;
+	if ((size_t)n == size - 1)
+		return -EFBIG;
+	while (n && buf[n - 1] == '\n')
+		n--;
+	buf[n] = '\0';
+
+	from = strchr(buf, '[');
+	to = from ? strchr(from, ']') : NULL;
+	if (to) {
+		*to = '\0';
+		memmove(buf, from + 1, strlen(from + 1) + 1);
+	}
+	return 0;
+}
+
+static int write_value(const char *path, const char *value)
+{
+	int fd, err = 0;
+
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, value, strlen(value)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static void escape(char *to, size_t size, const char *from)
+{
+	size_t n = 0;
+
+	for (; *from && n + 3 < size; from++) {
+		const char *special = strchr("\\\\\nn\tt", *from);
+
+		if (special && (special - "\\\\\nn\tt") % 2 == 0) {
+			to[n++] = '\\';
+			to[n++] = special[1];
+		} else {
+			to[n++] = *from;
+		}
+	}
+	to[n] = '\0';
+}
+
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++) {
+		if (*text == '\\' && text[1]) {
+			text++;
+			*to++ = *text == 'n' ? '\n' : *text == 't' ? '\t' : *text;
+		} else {
+			*to++ = *text;
+		}
+	}
+	*to = '\0';
+}
+
+/* The whole file, zero terminated, to be freed; NULL when it cannot be read. */
+static char *read_all(int fd)
+{
+	struct stat st;
+	size_t have = 0;
+	ssize_t n = 1;
+	char *text;
+
+	if (fstat(fd, &st))
+		return NULL;
+	text = malloc(st.st_size + 1);
+	while (text && have < (size_t)st.st_size && n > 0) {
+		n = pread(fd, text + have, st.st_size - have, have);
+		have += n > 0 ? n : 0;
+	}
+	if (text)
+		text[have] = '\0';
+	return text;
+}
+
+/* Puts back what the journal holds, last line first. Returns the number of values. */
+static int undo(int fd, void (*say)(const char *text), int *last_err)
+{
+	char *text = read_all(fd);
+	char *end = text ? strrchr(text, '\n') : NULL;
+	int done = 0;
+
+	if (end)
+		*end = '\0';
+	while (end) {
+		char *line, *value;
+		int err;
+
+		end = strrchr(text, '\n');
+		line = end ? end + 1 : text;
+		value = strchr(line, '\t');
+		if (value) {
+			*value++ = '\0';
+			unescape(line);
+			unescape(value);
+			err = write_value(line, value);
+			if (err) {
+				char msg[1024];
+
+				*last_err = err;
+				snprintf(msg, sizeof(msg), "cannot put %s back to '%.128s': %s",
+					 line, value, strerror(-err));
+				if (say)
+					say(msg);
+			} else {
+				done++;
+			}
+		}
+		if (end)
+			*end = '\0';
+	}
+	free(text);
+	return done;
+}
+
+int gm_journal_recover(const char *path, void (*say)(const char *text))
+{
+	int lock, dir, done = 0, err = 0;
+	struct dirent *de;
+	DIR *d;
+
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT ? 0 : -errno;
+	lock = lock_dir(dir);
+	if (lock < 0) {
+		close(dir);
+		/* Only root changes global state; who cannot write here has nothing to undo. */
+		return lock == -EACCES || lock == -EROFS ? 0 : lock;
+	}
+
+	d = fdopendir(dir);
+	while (d && (de = readdir(d))) {
+		int fd;
+
+		if (!has_suffix(de->d_name))
+			continue;
+		fd = openat(dir, de->d_name, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (!flock(fd, LOCK_EX | LOCK_NB)) {
+			done += undo(fd, say, &err);
+			unlinkat(dir, de->d_name, 0);
+		}
+		close(fd);
+	}
+	if (d)
+		closedir(d);
+	else
+		close(dir);
+	close(lock);
+	return done;
+}
+
+int gm_journal_open(struct gm_journal *j, const char *path)
+{
+	static unsigned int serial;
+
+	j->fd = -1;
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return -errno;
+	j->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (j->dir < 0)
+		return -errno;
+	snprintf(j->path, sizeof(j->path), "%d.%u" SUFFIX, getpid(), serial++);
+	return 0;
+}
+
+/* Does the journal `name` of a living owner hold a change of `path`? The owner's pid, or 0. */
+static pid_t owner_of(struct gm_journal *j, const char *name, const char *escaped)
+{
+	size_t len = strlen(escaped);
+	char *text, *line, *next;
+	pid_t owner = 0;
+	int fd;
+
+	fd = openat(j->dir, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	text = read_all(fd);
+	for (line = text; line && !owner; line = next ? next + 1 : NULL) {
+		next = strchr(line, '\n');
+		if (next && !strncmp(line, escaped, len) && line[len] == '\t')
+			owner = atoi(name);
+	}
+	free(text);
+	close(fd);
+	return owner;
+}
+
+static bool path_is_taken(struct gm_journal *j, const char *escaped)
+{
+	const char *parent = getenv("GM_JOURNAL_OWNER");
+	bool taken = false;
+	struct dirent *de;
+	DIR *d;
+	int fd;
+
+	fd = openat(j->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	while (d && !taken && (de = readdir(d))) {
+		pid_t owner;
+
+		if (!has_suffix(de->d_name) || !strcmp(de->d_name, j->path))
+			continue;
+		owner = owner_of(j, de->d_name, escaped);
+		taken = owner && !(parent && atoi(parent) == owner);
+	}
+	if (d)
+		closedir(d);
+	return taken;
+}
+
+static int append(struct gm_journal *j, const char *escaped, const char *old)
+{
+	char value[2 * GM_JOURNAL_VALUE + 4], line[2 * GM_JOURNAL_VALUE + 1100];
+	int n;
+
+	if (j->fd < 0) {
+		j->fd = openat(j->dir, j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+		if (j->fd < 0)
+			return -errno;
+		if (flock(j->fd, LOCK_EX | LOCK_NB))
+			return -errno;
+	}
+	escape(value, sizeof(value), old);
+	n = snprintf(line, sizeof(line), "%s\t%s\n", escaped, value);
+	if (write(j->fd, line, n) != n)
+		return errno ? -errno : -ENOSPC;
+	/* tmpfs has nothing to sync to, and says so with success. */
+	return fsync(j->fd) || fsync(j->dir) ? -errno : 0;
+}
+
+int gm_journal_set(struct gm_journal *j, const char *path, const char *value)
+{
+	char old[GM_JOURNAL_VALUE], escaped[1024];
+	int lock, err;
+
+	lock = lock_dir(j->dir);
+	if (lock < 0)
+		return lock;
+	err = read_value(path, old, sizeof(old));
+	if (err || !strcmp(old, value))
+		goto out;
+	escape(escaped, sizeof(escaped), path);
+	if (path_is_taken(j, escaped)) {
+		err = -EBUSY;
+		goto out;
+	}
+	errno = 0;
+	err = append(j, escaped, old);
+	if (!err)
+		err = write_value(path, value);
+out:
+	close(lock);
+	return err;
+}
+
+int gm_journal_restore(struct gm_journal *j)
+{
+	int lock, err = 0;
+
+	if (j->dir < 0)
+		return 0;
+	lock = lock_dir(j->dir);
+	if (j->fd >= 0) {
+		undo(j->fd, NULL, &err);
+		unlinkat(j->dir, j->path, 0);
+		close(j->fd);
+		j->fd = -1;
+	}
+	if (lock >= 0)
+		close(lock);
+	close(j->dir);
+	j->dir = -1;
+	return err;
+}

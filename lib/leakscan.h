@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The outer leak ledger: what a case took from the whole machine, it must have given back.
+ *
+ * Taken before a case starts and after its last process is gone. Huge pages by size (free,
+ * reserved, surplus), VMs that nobody alive owns, kernel taint, long-term pins. What cannot be
+ * read here (no debugfs, not root) is left out of the comparison.
+ */
+#ifndef GM_LEAKSCAN_H
+#define GM_LEAKSCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define GM_LEAK_SIZES 16
+#define GM_LEAK_VMS 256
+
+enum gm_leak_kind {
+	GM_LEAK_HUGE	= 1 << 0,	/* leak.huge_pages */
+	GM_LEAK_VM	= 1 << 1,	/* leak.vms */
+	GM_LEAK_TAINT	= 1 << 2,	/* leak.taint */
+	GM_LEAK_PINS	= 1 << 3,	/* leak.pins */
+	GM_LEAK_ALL	= 0xf,
+};
+
+struct gm_leak_pool {
+	unsigned long kb;		/* page size in KiB */
+	unsigned long free, resv, surplus;	/* pages */
+};
+
+struct gm_leakscan {
+	struct gm_leak_pool pool[GM_LEAK_SIZES];
+	size_t nr_pools;
+	char vm[GM_LEAK_VMS][32];	/* "<pid>-<fd>", as debugfs names them */
+	size_t nr_vms;
+	bool has_vms, has_taint, has_pins;
+	unsigned long taint;		/* bits of /proc/sys/kernel/tainted */
+	long pins;			/* nr_foll_pin_acquired - nr_foll_pin_released, pages */
+};
+
+typedef void (*gm_leak_fn)(void *arg, const char *clause, const char *text);
+
+/* Prefix of every path that is read: "" but in unit tests. */
+extern const char *gm_leakscan_root;
+
+void gm_leakscan_take(struct gm_leakscan *scan);
+
+/*
+ * Calls fn (may be NULL) for each difference in the kinds of `kinds` (enum gm_leak_kind).
+ * Returns how many there are. A VM that a living process owns is not a leak of a dead one.
+ */
+unsigned int gm_leakscan_diff(const struct gm_leakscan *before, const struct gm_leakscan *after,
+			      unsigned int kinds, gm_leak_fn fn, void *arg);
+
+#endif
