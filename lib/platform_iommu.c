@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Probes of iommufd and VFIO: a context of its own for each, gone with its fd. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/iommufd.h>
+#include <linux/kvm.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "platform_priv.h"
+
+/*
+ * The selftest ioctl of iommufd is no exported ABI. What is needed of it (numbers of 7.3,
+ * drivers/iommu/iommufd/iommufd_test.h): the call, the operation that makes a mock device and
+ * attaches it to an IOAS, and where its argument words lie. A longer argument is fine as long as
+ * its tail is zero.
+ */
+#define GM_IOMMU_TEST_CMD _IO(IOMMUFD_TYPE, IOMMUFD_CMD_BASE + 32)
+#define GM_TEST_OP_MOCK_DOMAIN 2
+struct gm_iommu_test_cmd {
+	uint32_t size;
+	uint32_t op;
+	uint32_t id;
+	uint32_t reserved;
+	uint32_t rest[28];
+};
+
+static int open_iommu(void)
+{
+	return open("/dev/iommu", O_RDWR | O_CLOEXEC);
+}
+
+int gm_probe_iommufd(char *remedy)
+{
+	return gm_try_open("/dev/iommu", O_RDWR);
+}
+
+static int map_file(int iommu, uint32_t ioas, int fd)
+{
+	struct iommu_ioas_map_file arg = {
+		.size = sizeof(arg),
+		.flags = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE,
+		.ioas_id = ioas,
+		.fd = fd,
+		.length = sysconf(_SC_PAGESIZE),
+	};
+
+	return ioctl(iommu, IOMMU_IOAS_MAP_FILE, &arg) ? errno : 0;
+}
+
+int gm_probe_map_file(char *remedy)
+{
+	int iommu = open_iommu();
+	int err = iommu < 0 ? errno : map_file(iommu, 0, -1);
+
+	if (iommu >= 0)
+		close(iommu);
+	/* There is no IOAS 0: a kernel that knows the call says ENOENT, another one ENOTTY. */
+	return err == ENOENT ? 0 : err;
+}
+
+int gm_probe_iommufd_test(char *remedy)
+{
+	struct gm_iommu_test_cmd cmd = { .size = sizeof(cmd) };
+	int iommu = open_iommu();
+	int err = iommu < 0 ? errno : 0;
+
+	/* Operation 0 is none: EOPNOTSUPP from the mock, ENOTTY where it is not built. */
+	if (!err && ioctl(iommu, GM_IOMMU_TEST_CMD, &cmd))
+		err = errno;
+	if (iommu >= 0)
+		close(iommu);
+	return err == EOPNOTSUPP ? 0 : err ? err : EPROTO;
+}
+
+/* The first PCI device 1234:11e8, QEMU's edu, and whether an IOMMU is in front of it. */
+static bool find_edu(char *bdf, size_t len, bool *grouped)
+{
+	DIR *dir = opendir("/sys/bus/pci/devices");
+	bool found = false;
+	struct dirent *d;
+
+	while (dir && !found && (d = readdir(dir))) {
+		char path[320], vendor[16], device[16];
+
+		if (d->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vendor", d->d_name);
+		if (gm_read_text(path, vendor, sizeof(vendor)) < 0 || strcmp(vendor, "0x1234"))
+			continue;
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/device", d->d_name);
+		if (gm_read_text(path, device, sizeof(device)) < 0 || strcmp(device, "0x11e8"))
+			continue;
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", d->d_name);
+		*grouped = !access(path, F_OK);
+		snprintf(bdf, len, "%.31s", d->d_name);
+		found = true;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static char edu[32];
+
+int gm_probe_vfio_edu(char *remedy)
+{
+	bool grouped;
+
+	if (!find_edu(edu, sizeof(edu), &grouped)) {
+		snprintf(remedy, GM_REMEDY_LEN,
+			 "a VM with -device edu behind an IOMMU: `make lab IOMMU=intel`");
+		return ENODEV;
+	}
+	if (!grouped) {
+		snprintf(remedy, GM_REMEDY_LEN,
+			 "edu is there (%s) but behind no IOMMU: boot with %s, or `make lab IOMMU=intel`",
+			 edu, "intel_iommu=on or an AMD IOMMU or SMMUv3 in use");
+		return ENXIO;
+	}
+	if (access("/sys/bus/pci/drivers/vfio-pci", F_OK)) {
+		snprintf(remedy, GM_REMEDY_LEN, gm_kconfig("CONFIG_VFIO_PCI") == 'm' ?
+			 "modprobe vfio-pci" : "build the kernel with CONFIG_VFIO_PCI=y");
+		return ENOENT;
+	}
+	return 0;
+}
+
+const char *gm_platform_edu(void)
+{
+	return gm_platform_has(GM_NEED_VFIO_EDU) ? edu : NULL;
+}
+
+int gm_probe_vfio_type1(char *remedy)
+{
+	int fd = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	int err = fd < 0 ? errno : 0;
+
+	if (!err && (ioctl(fd, VFIO_GET_API_VERSION) != VFIO_API_VERSION ||
+		     ioctl(fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) != 1))
+		err = EOPNOTSUPP;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int attach_mock(int iommu, uint32_t ioas)
+{
+	struct gm_iommu_test_cmd cmd = {
+		.size = sizeof(cmd), .op = GM_TEST_OP_MOCK_DOMAIN, .id = ioas,
+	};
+
+	return ioctl(iommu, GM_IOMMU_TEST_CMD, &cmd) ? errno : 0;
+}
+
+/* The edu device through VFIO's cdev, only if somebody bound it to vfio-pci: *device stays open. */
+static int attach_edu(int iommu, uint32_t ioas, int *device)
+{
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = iommu };
+	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach), .pt_id = ioas };
+	char path[320];
+	struct dirent *d;
+	bool grouped;
+	DIR *dir;
+
+	if (!find_edu(edu, sizeof(edu), &grouped) || !grouped)
+		return ENODEV;
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vfio-dev", edu);
+	dir = opendir(path);
+	while (dir && *device < 0 && (d = readdir(dir))) {
+		if (strncmp(d->d_name, "vfio", 4))
+			continue;
+		snprintf(path, sizeof(path), "/dev/vfio/devices/%s", d->d_name);
+		*device = open(path, O_RDWR | O_CLOEXEC);
+	}
+	if (dir)
+		closedir(dir);
+	if (*device < 0)
+		return ENODEV;
+	return ioctl(*device, VFIO_DEVICE_BIND_IOMMUFD, &bind) ||
+	       ioctl(*device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ? errno : 0;
+}
+
+int gm_probe_map_gmem(char *remedy)
+{
+	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
+	int iommu = open_iommu();
+	int device = -1, vm = -1, gmem = -1;
+	int err = 0;
+
+	if (iommu < 0 || ioctl(iommu, IOMMU_IOAS_ALLOC, &alloc)) {
+		err = errno;
+		goto out;
+	}
+
+	/* Without a domain attached nothing is pinned, and any fd would seem to be fine. */
+	if (attach_mock(iommu, alloc.out_ioas_id) &&
+	    attach_edu(iommu, alloc.out_ioas_id, &device)) {
+		snprintf(remedy, GM_REMEDY_LEN,
+			 "nothing to attach: CONFIG_IOMMUFD_TEST=y, or edu bound to vfio-pci");
+		err = ENODEV;
+		goto out;
+	}
+	if (gm_probe_gmem_file(GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED, &vm, &gmem)) {
+		snprintf(remedy, GM_REMEDY_LEN, "%s", gm_need_remedy(GM_NEED_INIT_SHARED));
+		err = EOPNOTSUPP;
+		goto out;
+	}
+	err = map_file(iommu, alloc.out_ioas_id, gmem);
+out:
+	if (device >= 0)
+		close(device);
+	if (iommu >= 0)
+		close(iommu);
+	if (gmem >= 0)
+		close(gmem);
+	if (vm >= 0)
+		close(vm);
+	return err;
+}
