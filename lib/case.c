@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The registry: every case that is linked into this program, sorted by name. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "case.h"
+
+/* The linker's names for the two sections that case.h fills; absent sections are empty ranges. */
+extern const struct gm_case *const __start_gm_cases[] __attribute__((weak));
+extern const struct gm_case *const __stop_gm_cases[] __attribute__((weak));
+extern void (*const __start_gm_generators[])(void) __attribute__((weak));
+extern void (*const __stop_gm_generators[])(void) __attribute__((weak));
+
+static const struct gm_case **cases;
+static size_t cases_nr, cases_room;
+
+void gm_case_add(const struct gm_case *c)
+{
+	if (cases_nr == cases_room) {
+		cases_room = cases_room ? 2 * cases_room : 256;
+		cases = realloc(cases, cases_room * sizeof(*cases));
+		if (!cases)
+			abort();
+	}
+	cases[cases_nr++] = c;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct gm_case *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static void collect(void)
+{
+	static bool done;
+
+	if (done)
+		return;
+	done = true;
+	for (const struct gm_case *const *p = __start_gm_cases; p < __stop_gm_cases; p++)
+		gm_case_add(*p);
+	for (void (*const *g)(void) = __start_gm_generators; g < __stop_gm_generators; g++)
+		(*g)();
+	if (cases_nr)
+		qsort(cases, cases_nr, sizeof(*cases), by_name);
+}
+
+size_t gm_cases_nr(void)
+{
+	collect();
+	return cases_nr;
+}
+
+const struct gm_case *gm_case_at(size_t i)
+{
+	collect();
+	return i < cases_nr ? cases[i] : NULL;
+}
+
+const struct gm_case *gm_case_find(const char *name)
+{
+	struct gm_case key = { .name = name };
+	const struct gm_case *k = &key, **hit;
+
+	collect();
+	if (!cases_nr)
+		return NULL;
+	hit = bsearch(&k, cases, cases_nr, sizeof(*cases), by_name);
+	return hit ? *hit : NULL;
+}
+
+const char *gm_case_problem(const struct gm_case *c)
+{
+	if (!c->name || !*c->name)
+		return "no name";
+	for (const char *p = c->name; *p; p++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789_.", *p))
+			return "a name has lower case letters, digits, '_' and '.' only";
+	if (!c->clause || !*c->clause)
+		return "no clause";
+	if (strncmp(c->name, c->clause, strlen(c->clause)) ||
+	    (c->name[strlen(c->clause)] != '.' && c->name[strlen(c->clause)]))
+		return "a name starts with its clause";
+	if (!c->text || !*c->text || strpbrk(c->text, "\n\t"))
+		return "the text is one line";
+	if (!c->profile)
+		return "no profile";
+	if (!c->run)
+		return "nothing to run";
+	return NULL;
+}

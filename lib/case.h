@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How a case is declared: as data, complete and printable without running anything.
+ *
+ * A case is one question put to the kernel, under one name that stays stable for ever. It runs in
+ * a process of its own (see main.c and the runner); its function reads given - when - then.
+ * Knows no KVM: the runner's unit tests build this file without the framework.
+ */
+#ifndef GM_CASE_H
+#define GM_CASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "need.h"
+
+/* What the runner must not give to two cases at once. */
+enum gm_token {
+	GM_TOKEN_HUGE	= 1 << 0,	/* the huge page pools, or counters of them */
+	GM_TOKEN_IOMMU	= 1 << 1,	/* IOMMU devices, the iommufd mock */
+	GM_TOKEN_MODULE	= 1 << 2,	/* module parameters, other global kernel state */
+	GM_TOKEN_ALONE	= 1 << 3,	/* nothing else may run meanwhile */
+};
+
+enum gm_case_flag {
+	GM_FULL_ONLY	= 1 << 0,	/* left out of --profile quick */
+	GM_DESTRUCTIVE	= 1 << 1,	/* may harm the running kernel: runs last, and says so */
+	GM_REFUSAL	= 1 << 2,	/* about a refusal: without a gm_control() that held it is an ERROR */
+	GM_AS_USER	= 1 << 3,	/* runs as an ordinary user (uid and gid 65534), no capabilities */
+};
+
+struct gm_case {
+	const char *name;	/* [a-z0-9_.]+, "<area>.<clause>.<what>": never changes once published */
+	const char *clause;	/* id in contract/clauses.tsv */
+	const char *text;	/* one line: what is put to the kernel */
+	const char *profile;	/* of CONTRACT.md: "P0", "P1", "P1p", ...; "any" where it does not matter */
+	gm_needs needs;		/* GM_NEEDS(...): missing ones make it SKIP, with reason and remedy */
+	uint64_t caps;		/* GM_CAPS(CAP_...): it runs with exactly these */
+	unsigned int huge_2m;	/* free 2 MiB huge pages it takes */
+	unsigned int huge_1g;	/* free 1 GiB huge pages it takes */
+	unsigned int timeout;	/* seconds; 0 is GM_TIMEOUT */
+	unsigned int flags;	/* enum gm_case_flag */
+	unsigned int tokens;	/* enum gm_token; huge pages imply GM_TOKEN_HUGE */
+	void (*run)(const struct gm_case *self);
+	const void *arg;	/* what tells variants of one function apart */
+	long val;
+};
+
+#define GM_TIMEOUT 60
+
+#define __GM_CAP(n) (1ULL << (n))
+#define GM_CAPS1(a) __GM_CAP(a)
+#define GM_CAPS2(a, b) (__GM_CAP(a) | __GM_CAP(b))
+#define GM_CAPS3(a, b, c) (__GM_CAP(a) | GM_CAPS2(b, c))
+#define GM_CAPS_ALL (~0ULL)
+#define __GM_CAPS_PICK(_1, _2, _3, NAME, ...) NAME
+#define GM_CAPS(...) __GM_CAPS_PICK(__VA_ARGS__, GM_CAPS3, GM_CAPS2, GM_CAPS1)(__VA_ARGS__)
+
+/*
+ * GM_CASE(fn, .name = "fd.create_args.zero", .clause = "fd.create_args", ...) { body }
+ * declares the case and opens its body; inside, `self` is the declaration.
+ */
+#define GM_CASE(fn, ...)							\
+	static void fn(const struct gm_case *self);				\
+	GM_VARIANT(fn, fn, __VA_ARGS__)						\
+	static void fn(const struct gm_case *self __attribute__((unused)))
+
+/* One more case over a function that is already declared: GM_VARIANT(fn, ident, .name = ..., ...) */
+#define GM_VARIANT(fn, ident, ...)						\
+	static const struct gm_case gm_case_##ident = { .run = fn, __VA_ARGS__ };	\
+	static const struct gm_case *const gm_case_ptr_##ident			\
+	__attribute__((used, retain, section("gm_cases"))) = &gm_case_##ident;
+
+/*
+ * For cases that an engine makes out of tables: `fn` is called once, at start-up, and hands over
+ * each case with gm_case_add(). Declarations and their strings live as long as the process.
+ */
+#define GM_GENERATE(fn)								\
+	static void (*const gm_generate_##fn)(void)				\
+	__attribute__((used, retain, section("gm_generators"))) = fn;
+
+void gm_case_add(const struct gm_case *c);
+
+/* The registry, sorted by name; both stay valid as long as the process. */
+size_t gm_cases_nr(void);
+const struct gm_case *gm_case_at(size_t i);
+const struct gm_case *gm_case_find(const char *name);
+
+/* NULL when the declaration is sound, else what is wrong with it (constant string). */
+const char *gm_case_problem(const struct gm_case *c);
+
+#endif

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Verdicts: counts what a case saw and reports it, record by record, to whoever runs the case. */
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "verdict.h"
+
+static struct {
+	pthread_mutex_t lock;
+	int fd;			/* of the report pipe, or stderr */
+	bool plain;		/* nobody parses: print for people */
+	bool refusal;		/* PASS takes a control that held */
+	bool over;		/* the verdict is out */
+	atomic_ulong checks, controls, failures;
+} st = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .plain = true };
+
+/* More misses than this say nothing new; the count goes on. */
+#define MISSES_PRINTED 20
+
+static size_t escape(char *to, size_t room, const char *from)
+{
+	size_t n = 0;
+
+	for (; *from && n + 3 < room; from++) {
+		const char *e = *from == '\t' ? "\\t" : *from == '\n' ? "\\n" :
+				*from == '\\' ? "\\\\" : NULL;
+
+		if (e) {
+			to[n++] = e[0];
+			to[n++] = e[1];
+		} else {
+			to[n++] = *from;
+		}
+	}
+	to[n] = 0;
+	return n;
+}
+
+/* One record is one write(), so that records of threads do not mix; pipes keep 4 KiB whole. */
+static void record(const char *kind, const char *const *fields, int nr)
+{
+	char line[4000];
+	size_t n = 0;
+
+	n += snprintf(line, sizeof(line), "%s", kind);
+	for (int i = 0; i < nr && n < sizeof(line) - 8; i++) {
+		line[n++] = st.plain ? ' ' : '\t';
+		if (st.plain)
+			n += snprintf(line + n, sizeof(line) - n - 1, "%s", fields[i]);
+		else
+			n += escape(line + n, (sizeof(line) - n - 1) / (nr - i), fields[i]);
+		if (n > sizeof(line) - 2)
+			n = sizeof(line) - 2;
+	}
+	line[n++] = '\n';
+	while (write(st.fd, line, n) < 0 && errno == EINTR)
+		;
+}
+
+void gm_report_open(int fd, bool plain, bool refusal)
+{
+	st.fd = fd;
+	st.plain = plain;
+	st.refusal = refusal;
+	st.over = false;
+	st.checks = st.controls = st.failures = 0;
+}
+
+unsigned long gm_failures(void)
+{
+	return st.failures;
+}
+
+void gm_checked(void)
+{
+	st.checks++;
+}
+
+static void page_names(char *to, size_t room, const struct gm_page *p)
+{
+	const struct { const char *name; uint64_t val; } names[] = {
+		{ "gmem offset", p->off }, { "gpa", p->gpa }, { "gva", p->gva },
+		{ "hva", p->hva }, { "iova", p->iova }, { "pfn", p->pfn },
+	};
+	size_t n = 0;
+
+	to[0] = 0;
+	for (unsigned int i = 0; i < 6; i++)
+		if (names[i].val != GM_NO_NAME && n < room)
+			n += snprintf(to + n, room - n, "%s%s %#llx", n ? ", " : " [page: ",
+				      names[i].name, (unsigned long long)names[i].val);
+	if (n && n < room)
+		snprintf(to + n, room - n, "]");
+}
+
+static void miss(const struct gm_page *page, const char *file, int line, const char *text)
+{
+	char where[256], full[3000], names[300] = "";
+	const char *base = strrchr(file, '/');
+
+	if (++st.failures > MISSES_PRINTED)
+		return;
+	if (page)
+		page_names(names, sizeof(names), page);
+	snprintf(where, sizeof(where), "%s:%d", base ? base + 1 : file, line);
+	snprintf(full, sizeof(full), "%s%s", text, names);
+	record("fail", (const char *[]){ where, full }, 2);
+}
+
+#define FORMAT(buf, fmt)				\
+	char buf[2600];					\
+	do {						\
+		va_list __ap;				\
+		va_start(__ap, fmt);			\
+		vsnprintf(buf, sizeof(buf), fmt, __ap);	\
+		va_end(__ap);				\
+	} while (0)
+
+void gm_fail(const struct gm_page *page, const char *file, int line, const char *fmt, ...)
+{
+	FORMAT(text, fmt);
+
+	miss(page, file, line, text);
+}
+
+void gm_note(const char *fmt, ...)
+{
+	FORMAT(text, fmt);
+
+	record("note", (const char *[]){ text }, 1);
+}
+
+void gm_leak(const char *clause, const char *fmt, ...)
+{
+	FORMAT(text, fmt);
+
+	st.failures++;
+	record("leak", (const char *[]){ clause, text }, 2);
+}
+
+void __gm_control(bool held, const char *file, int line, const char *fmt, ...)
+{
+	FORMAT(text, fmt);
+
+	if (!held)
+		gm_error(file, line, "the control failed: %s (%s)", text, gm_errno_name(errno));
+	if (!st.controls++)
+		record("control", (const char *[]){ text }, 1);
+}
+
+/* --- the end --- */
+
+static struct { void (*fn)(void *arg); void *arg; } cleanups[64];
+static atomic_int cleanups_nr;
+
+void gm_cleanup(void (*fn)(void *arg), void *arg)
+{
+	int i = cleanups_nr++;
+
+	if (i >= (int)(sizeof(cleanups) / sizeof(cleanups[0])))
+		GM_ERROR("more than %d clean-ups", i);
+	cleanups[i].fn = fn;
+	cleanups[i].arg = arg;
+}
+
+void gm_cleanup_run(void)
+{
+	while (cleanups_nr > 0) {
+		int i = --cleanups_nr;
+
+		cleanups[i].fn(cleanups[i].arg);
+	}
+}
+
+static const int exit_of[] = { [GM_PASS] = 0, [GM_FAILED] = 1, [GM_ERRORED] = 2, [GM_SKIPPED] = 4 };
+static const char *const verdict_name[] = {
+	[GM_PASS] = "PASS", [GM_FAILED] = "FAIL", [GM_ERRORED] = "ERROR", [GM_SKIPPED] = "SKIP",
+};
+
+/*
+ * The first verdict stands: other threads wait here for the end of the process. A clean-up that
+ * fails comes in a second time, on the same thread, and turns the verdict into its own.
+ */
+static void speak(enum gm_verdict v, const char *reason, const char *remedy)
+{
+	static pthread_t speaker;
+	char checks[32], controls[32];
+
+	if (!st.over || !pthread_equal(speaker, pthread_self())) {
+		pthread_mutex_lock(&st.lock);
+		speaker = pthread_self();
+		st.over = true;
+		gm_cleanup_run();
+	}
+	if (v == GM_PASS && st.failures) {
+		v = GM_FAILED;
+		reason = "something was left behind";
+	}
+	snprintf(checks, sizeof(checks), "checks=%lu", st.checks);
+	snprintf(controls, sizeof(controls), "controls=%lu", st.controls);
+	record("verdict", (const char *[]){ verdict_name[v], reason, remedy, checks, controls }, 5);
+	fflush(NULL);
+	_exit(exit_of[v]);
+}
+
+void gm_verdict(enum gm_verdict v, const char *reason, const char *remedy)
+{
+	char counted[64];
+
+	if (v == GM_PASS && st.failures) {
+		snprintf(counted, sizeof(counted), "%lu missed of %lu checks", st.failures, st.checks);
+		speak(GM_FAILED, counted, "");
+	}
+	if (v == GM_PASS && !st.checks)
+		speak(GM_ERRORED, "the case ended without a single check", "");
+	if (v == GM_PASS && st.refusal && !st.controls)
+		speak(GM_ERRORED, "a refusal was checked without a control that held", "");
+	speak(v, reason, remedy);
+	__builtin_unreachable();
+}
+
+void gm_end(void)
+{
+	gm_verdict(st.failures ? GM_FAILED : GM_PASS, st.failures ? "ended at the first miss" : "", "");
+	__builtin_unreachable();
+}
+
+void gm_error(const char *file, int line, const char *fmt, ...)
+{
+	const char *base = strrchr(file, '/');
+	char full[2900];
+	FORMAT(text, fmt);
+
+	snprintf(full, sizeof(full), "%s:%d: %s", base ? base + 1 : file, line, text);
+	gm_verdict(GM_ERRORED, full, "");
+	__builtin_unreachable();
+}
+
+void gm_skip(const char *reason, const char *remedy, ...)
+{
+	FORMAT(text, remedy);
+
+	if (st.failures)
+		gm_end();
+	gm_verdict(GM_SKIPPED, reason, text);
+	__builtin_unreachable();
+}
+
+/* --- comparisons --- */
+
+const char *gm_errno_name(int err)
+{
+	static __thread char ring[4][32];
+	static __thread unsigned int next;
+	const char *name = strerrorname_np(err);
+
+	if (name)
+		return name;
+	next = (next + 1) % 4;
+	snprintf(ring[next], sizeof(ring[next]), "errno %d", err);
+	return ring[next];
+}
+
+bool __gm_expect_eq(uint64_t observed, uint64_t expected, const char *file, int line,
+		    const char *fmt, ...)
+{
+	char full[2900];
+
+	st.checks++;
+	if (observed == expected)
+		return true;
+
+	FORMAT(text, fmt);
+	snprintf(full, sizeof(full), "%s: expected %llu (%#llx), observed %llu (%#llx)", text,
+		 (unsigned long long)expected, (unsigned long long)expected,
+		 (unsigned long long)observed, (unsigned long long)observed);
+	miss(NULL, file, line, full);
+	return false;
+}
+
+bool __gm_expect_errno(long ret, int observed, int expected, const char *file, int line,
+		       const char *call, const char *fmt, ...)
+{
+	char full[2900], got[64];
+
+	st.checks++;
+	if (ret == -1 && observed == expected)
+		return true;
+
+	FORMAT(text, fmt);
+	if (ret == -1)
+		snprintf(got, sizeof(got), "%s", gm_errno_name(observed));
+	else
+		snprintf(got, sizeof(got), "success (%ld)", ret);
+	snprintf(full, sizeof(full), "%s%s%s: expected %s, observed %s", call, *text ? " " : "",
+		 text, gm_errno_name(expected), got);
+	miss(NULL, file, line, full);
+	return false;
+}
+
+bool __gm_expect_ok(long ret, int observed, const char *file, int line,
+		    const char *call, const char *fmt, ...)
+{
+	char full[2900];
+
+	st.checks++;
+	if (ret != -1)
+		return true;
+
+	FORMAT(text, fmt);
+	snprintf(full, sizeof(full), "%s%s%s: expected success, observed %s", call,
+		 *text ? " " : "", text, gm_errno_name(observed));
+	miss(NULL, file, line, full);
+	return false;
+}

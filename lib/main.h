@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What main.c tells a running case. */
+#ifndef GM_MAIN_H
+#define GM_MAIN_H
+
+#include <stdint.h>
+
+/* The case's own seed: the same for the same run seed and case name, on every architecture. */
+uint64_t gm_seed(void);
+
+#endif

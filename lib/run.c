@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Running vCPUs: posts batches to the guest's interpreter and says how they came back. */
+#include "vm.h"
+
+/* Gives the guest's words, where it has any, to a miss. */
+static void guest_words(struct kvm_vcpu *vcpu)
+{
+	struct ucall uc;
+
+	switch (get_ucall(vcpu, &uc)) {
+	case UCALL_ABORT:
+		gm_note("the guest: %s (args %#lx %#lx %#lx)", uc.buffer, uc.args[0], uc.args[1],
+			uc.args[2]);
+		break;
+	case UCALL_UNHANDLED:
+		gm_note("the guest took an exception: vector or class %#lx, error %#lx, at %#lx",
+			uc.args[0], uc.args[1], uc.args[2]);
+		break;
+	case UCALL_PRINTF:
+		gm_note("the guest: %s", uc.buffer);
+		break;
+	default:
+		break;
+	}
+}
+
+static void exit_of(struct kvm_vcpu *vcpu, int ret, int err, struct gm_exit *ex)
+{
+	struct kvm_run *run = vcpu->run;
+
+	*ex = (struct gm_exit){ .ret = ret, .err = ret ? err : 0, .reason = run->exit_reason };
+	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT) {
+		ex->fault.flags = run->memory_fault.flags;
+		ex->fault.gpa = run->memory_fault.gpa;
+		ex->fault.size = run->memory_fault.size;
+	}
+	if (run->exit_reason == KVM_EXIT_HYPERCALL) {
+		ex->hypercall.nr = run->hypercall.nr;
+		for (int i = 0; i < 6; i++)
+			ex->hypercall.args[i] = run->hypercall.args[i];
+		ex->hypercall.flags = run->hypercall.flags;
+	}
+}
+
+const char *gm_exit_str(const struct gm_exit *ex)
+{
+	static __thread char s[256];
+	int n = snprintf(s, sizeof(s), "exit %u (%s), KVM_RUN %d", ex->reason,
+			 exit_reason_str(ex->reason), ex->ret);
+
+	if (ex->ret)
+		n += snprintf(s + n, sizeof(s) - n, " %s", gm_errno_name(ex->err));
+	if (ex->reason == KVM_EXIT_MEMORY_FAULT)
+		snprintf(s + n, sizeof(s) - n, ", gpa %#lx, size %#lx, flags %#lx", ex->fault.gpa,
+			 ex->fault.size, ex->fault.flags);
+	return s;
+}
+
+/* Enters the guest until its batch is done or something else happened. */
+static bool run_batch(struct gm_vm *vm, unsigned int v, struct gm_exit *ex)
+{
+	struct kvm_vcpu *vcpu = vm->vcpu[v];
+	uint64_t gpa, npages, attrs;
+	int64_t answer;
+	int ret;
+
+	for (;;) {
+		/*
+		 * Left over from the exit before it would pass for this one's. Written before
+		 * every entry: KVM sets it only when it has something to say.
+		 */
+		vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+		errno = 0;
+		ret = __vcpu_run(vcpu);
+		if (ret && errno == EINTR)
+			continue;
+		exit_of(vcpu, ret, errno, ex);
+		if (ret)
+			return false;
+		if (gm_arch_is_yield(vcpu))
+			return true;
+		if (!gm_arch_is_convert(vcpu, &gpa, &npages, &attrs)) {
+			guest_words(vcpu);
+			return false;
+		}
+		answer = (vm->args.on_convert ? vm->args.on_convert : gm_vm_convert_on_request)
+			 (vm, v, gpa, npages, attrs);
+		gm_arch_convert_return(vcpu, answer);
+	}
+}
+
+bool __gm_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int nr,
+	      struct gm_exit *ex, unsigned int *done)
+{
+	struct gm_mbox *box = &vm->mbox[v];
+	struct gm_exit mine;
+	bool whole;
+
+	GM_SETUP(nr <= GM_MBOX_OPS, "%u operations in a batch", nr);
+	memcpy(box->op, op, nr * sizeof(*op));
+	box->done = 0;
+	box->nr = nr;
+	whole = run_batch(vm, v, ex ? ex : &mine);
+	memcpy(op, box->op, nr * sizeof(*op));
+	if (done)
+		*done = box->done;
+	/* What is left of a batch is not run by the next entry. */
+	if (!whole)
+		box->nr = 0;
+	return whole;
+}
+
+void gm_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int nr)
+{
+	unsigned int done = 0;
+	struct gm_exit ex;
+
+	if (__gm_run(vm, v, op, nr, &ex, &done))
+		return;
+	if (done < nr) {
+		struct gm_page page = gm_vm_page(vm, op[done].addr);
+
+		GM_FAIL_AT(&page, "vCPU %u stopped in operation %u of %u (code %u, %lu pages): %s",
+			   v, done + 1, nr, op[done].code, op[done].nr, gm_exit_str(&ex));
+	} else {
+		GM_FAIL("vCPU %u stopped after its last operation: %s", v, gm_exit_str(&ex));
+	}
+	gm_end();
+}
+
+struct parallel {
+	pthread_t thread;
+	unsigned int i;
+	void (*fn)(unsigned int i, void *arg);
+	void *arg;
+};
+
+static void *parallel_one(void *arg)
+{
+	struct parallel *p = arg;
+
+	p->fn(p->i, p->arg);
+	return NULL;
+}
+
+void gm_parallel(unsigned int nr, void (*fn)(unsigned int i, void *arg), void *arg)
+{
+	struct parallel *p = calloc(nr, sizeof(*p));
+
+	GM_SETUP(p, "out of memory");
+	for (unsigned int i = 0; i < nr; i++) {
+		p[i] = (struct parallel){ .i = i, .fn = fn, .arg = arg };
+		GM_SETUP(!pthread_create(&p[i].thread, NULL, parallel_one, &p[i]), "no thread");
+	}
+	for (unsigned int i = 0; i < nr; i++)
+		pthread_join(p[i].thread, NULL);
+	free(p);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The side of check.c that main.c uses: where records go, and how a case ends. Cases use check.h.
+ *
+ * Records, one a line, fields separated by TAB, with TAB, newline and backslash escaped as in C:
+ *	note TEXT | fail FILE:LINE TEXT | control TEXT | leak CLAUSE TEXT
+ *	verdict PASS|FAIL|SKIP|ERROR REASON REMEDY checks=N controls=N		(the last one)
+ */
+#ifndef GM_VERDICT_H
+#define GM_VERDICT_H
+
+#include "check.h"
+
+enum gm_verdict { GM_PASS, GM_FAILED, GM_ERRORED, GM_SKIPPED };
+
+/* `plain`: print for people instead of for the runner. `refusal`: PASS takes a control. */
+void gm_report_open(int fd, bool plain, bool refusal);
+/* Says the verdict, runs the clean-ups, ends the process. PASS turns into FAIL or ERROR by the counts. */
+void gm_verdict(enum gm_verdict v, const char *reason, const char *remedy)
+	__attribute__((noreturn));
+/* Runs what gm_cleanup() registered, last first, once. */
+void gm_cleanup_run(void);
+/* A difference that the ledger found: a miss of a leak.* clause. */
+void gm_leak(const char *clause, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

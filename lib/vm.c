@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* VMs and their slots, over the KVM selftests framework. */
+#include "vm.h"
+
+static struct gm_slot *slot_find(struct gm_vm *vm, uint32_t id)
+{
+	for (int i = 0; i < GM_MAX_SLOTS; i++)
+		if (vm->slot[i].used && vm->slot[i].id == id)
+			return &vm->slot[i];
+	return NULL;
+}
+
+static struct gm_slot *slot_at(struct gm_vm *vm, uint64_t gpa)
+{
+	for (int i = 0; i < GM_MAX_SLOTS; i++)
+		if (vm->slot[i].used && gpa - vm->slot[i].gpa < vm->slot[i].size)
+			return &vm->slot[i];
+	return NULL;
+}
+
+struct gm_vm *gm_vm_new(const struct gm_vm_args *args)
+{
+	struct vm_shape shape = { .mode = VM_MODE_DEFAULT, .type = gm_arch_vm_type(args->kind) };
+	struct gm_vm *vm = calloc(1, sizeof(*vm));
+
+	GM_SETUP(vm, "out of memory");
+	GM_SETUP(args->vcpus <= GM_MAX_VCPUS, "%u vCPUs, %d at most", args->vcpus, GM_MAX_VCPUS);
+	vm->args = *args;
+	vm->vcpus = args->vcpus;
+	if (!args->vcpus) {
+		vm->kvm = ____vm_create(shape);
+		return vm;
+	}
+	vm->kvm = __vm_create_with_vcpus(shape, args->vcpus, args->extra_pages, gm_guest_main,
+					 vm->vcpu);
+	if (!args->no_exit_hypercall)
+		gm_arch_enable_conversion_exits(vm->kvm);
+	vm->mbox = addr_gva2hva(vm->kvm, (gva_t)gm_mbox);
+	for (unsigned int i = 0; i < vm->vcpus; i++)
+		vcpu_args_set(vm->vcpu[i], 1, (u64)i);
+	return vm;
+}
+
+void gm_vm_free(struct gm_vm *vm)
+{
+	kvm_vm_free(vm->kvm);
+	free(vm);
+}
+
+int __gm_gmem_new(struct gm_vm *vm, uint64_t size, uint64_t flags)
+{
+	return __vm_create_guest_memfd(vm->kvm, size, flags);
+}
+
+int gm_gmem_new(struct gm_vm *vm, uint64_t size, uint64_t flags)
+{
+	int fd = __gm_gmem_new(vm, size, flags);
+
+	GM_SETUP(fd >= 0, "KVM_CREATE_GUEST_MEMFD size %#lx flags %#lx: %s", size, flags,
+		 gm_errno_name(errno));
+	return fd;
+}
+
+int __gm_slot_set(struct gm_vm *vm, uint32_t id, uint32_t flags, uint64_t gpa, uint64_t size,
+		  void *hva, int gmem, uint64_t gmem_off)
+{
+	struct kvm_userspace_memory_region2 region = {
+		.slot = id,
+		.flags = flags | (gmem >= 0 ? KVM_MEM_GUEST_MEMFD : 0),
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)hva,
+		.guest_memfd = gmem,
+		.guest_memfd_offset = gmem_off,
+	};
+	struct gm_slot *s = slot_find(vm, id);
+	int ret = ioctl(vm->kvm->fd, KVM_SET_USER_MEMORY_REGION2, &region);
+
+	if (ret)
+		return ret;
+	for (int i = 0; !s && i < GM_MAX_SLOTS; i++)
+		if (!vm->slot[i].used)
+			s = &vm->slot[i];
+	GM_SETUP(s, "more than %d slots", GM_MAX_SLOTS);
+	*s = (struct gm_slot){ id, region.flags, gpa, size, hva, gmem, gmem_off, size != 0 };
+	return 0;
+}
+
+void gm_slot_set(struct gm_vm *vm, uint32_t id, uint32_t flags, uint64_t gpa, uint64_t size,
+		 void *hva, int gmem, uint64_t gmem_off)
+{
+	int ret = __gm_slot_set(vm, id, flags, gpa, size, hva, gmem, gmem_off);
+
+	GM_SETUP(!ret, "slot %u: gpa %#lx size %#lx flags %#x: %s", id, gpa, size, flags,
+		 gm_errno_name(errno));
+}
+
+void gm_slot_delete(struct gm_vm *vm, uint32_t id)
+{
+	gm_slot_set(vm, id, 0, 0, 0, NULL, -1, 0);
+}
+
+void gm_vm_map(struct gm_vm *vm, uint64_t gpa, uint64_t size, uint64_t pagesize)
+{
+	gm_arch_map(vm->kvm, gpa, size, pagesize);
+}
+
+uint8_t *gm_hva(struct gm_vm *vm, uint64_t gpa)
+{
+	struct gm_slot *s = slot_at(vm, gpa);
+
+	return s && s->hva ? s->hva + (gpa - s->gpa) : NULL;
+}
+
+struct gm_page gm_vm_page(struct gm_vm *vm, uint64_t gpa)
+{
+	struct gm_slot *s = slot_at(vm, gpa);
+	struct gm_page p = *GM_PAGE(.gpa = gpa, .gva = gpa);
+
+	if (s && s->gmem >= 0)
+		p.off = s->gmem_off + (gpa - s->gpa);
+	if (s && s->hva)
+		p.hva = (uintptr_t)s->hva + (gpa - s->gpa);
+	return p;
+}
+
+int __gm_convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private)
+{
+	struct kvm_memory_attributes attr = {
+		.address = gpa,
+		.size = len,
+		.attributes = to_private ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0,
+	};
+
+	return ioctl(vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr);
+}
+
+void gm_convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private)
+{
+	struct gm_page page = gm_vm_page(vm, gpa);
+	int ret = __gm_convert(vm, gpa, len, to_private);
+
+	/* A legal conversion that is refused breaks conv.never_refused, wherever it happens. */
+	if (ret) {
+		GM_FAIL_AT(&page, "a legal conversion of %#lx bytes to %s was refused: %s", len,
+			   to_private ? "private" : "shared", gm_errno_name(errno));
+		gm_end();
+	}
+}
+
+int64_t gm_vm_convert_on_request(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa,
+				 uint64_t npages, uint64_t attrs)
+{
+	return __gm_convert(vm, gpa, npages * GM_PAGE_SIZE, attrs & GM_MAP_PRIVATE) ? -errno : 0;
+}
