@@ -2,6 +2,9 @@
 # shellcheck shell=bash
 # What every script of the lab shares: how it talks, where it caches, how it shows progress.
 
+# mkfs.ext4 and others are not in an ordinary user's path.
+PATH=$PATH:/usr/sbin:/sbin
+
 # gm_say TEXT: one line for the user. Standard output belongs to results (a path, mostly).
 gm_say()
 {
