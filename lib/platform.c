@@ -10,13 +10,19 @@
 
 #include "platform_priv.h"
 
-/* First found missing, so that a remedy comes in the order in which it has to be done. */
+#ifdef __aarch64__
+#define HERE "arm64"
+#else
+#define HERE "x86"
+#endif
+
 #define AFTER(id) (1ULL << GM_NEED_##id)
 
 static const struct platform_need {
 	gm_probe *probe;
 	gm_needs after;		/* not probed, and mended by their remedies, while these miss */
 	const char *reason;
+	const char *only;	/* the one architecture that can have it; NULL is any */
 	const char *config;	/* option that brings it */
 	const char *module;	/* ... and its module, where it can be one */
 	const char *rights;	/* remedy on EACCES and EPERM; NULL is "run as root" */
@@ -24,33 +30,33 @@ static const struct platform_need {
 } table[GM_NEED_NR] = {
 	[GM_NEED_KVM] = {
 		gm_probe_kvm, 0, "no usable /dev/kvm",
-		"CONFIG_KVM",
+		.config = "CONFIG_KVM",
 	},
 	[GM_NEED_GMEM] = {
 		gm_probe_gmem, AFTER(KVM), "no guest_memfd",
-		"CONFIG_KVM_GUEST_MEMFD", .other = "a kernel with KVM_CREATE_GUEST_MEMFD",
+		.other = "a newer kernel, or one with CONFIG_KVM_SW_PROTECTED_VM=y",
 	},
 	[GM_NEED_GMEM_DEFAULT] = {
 		gm_probe_gmem_default, AFTER(KVM), "no guest_memfd on the default VM type",
-		"CONFIG_KVM_GUEST_MEMFD",
-		.other = "a kernel that offers guest_memfd to ordinary VMs",
+		.other = "a newer kernel: guest_memfd for ordinary VMs (6.18 has it)",
 	},
 	[GM_NEED_GMEM_MMAP] = {
 		gm_probe_gmem_mmap, AFTER(KVM), "no GUEST_MEMFD_FLAG_MMAP on the default VM type",
-		"CONFIG_KVM_GUEST_MEMFD", .other = "a kernel with GUEST_MEMFD_FLAG_MMAP",
+		.other = "a newer kernel: GUEST_MEMFD_FLAG_MMAP (6.18 has it)",
 	},
 	[GM_NEED_INIT_SHARED] = {
 		gm_probe_init_shared, AFTER(KVM),
 		"no GUEST_MEMFD_FLAG_INIT_SHARED on the default VM type",
-		"CONFIG_KVM_GUEST_MEMFD", .other = "a kernel with GUEST_MEMFD_FLAG_INIT_SHARED",
+		.other = "a newer kernel: GUEST_MEMFD_FLAG_INIT_SHARED (6.18 has it)",
 	},
 	[GM_NEED_SW_PROTECTED] = {
 		gm_probe_sw_protected, AFTER(KVM), "no SW_PROTECTED VM type",
-		"CONFIG_KVM_SW_PROTECTED_VM",
-		.other = "two-dimensional paging: kvm_intel.ept=1 or kvm_amd.npt=1, tdp_mmu=1",
+		"x86", .config = "CONFIG_KVM_SW_PROTECTED_VM",
+		.other = "boot with kvm.tdp_mmu=1",
 	},
 	[GM_NEED_PROTECTED] = {
 		gm_probe_protected, AFTER(KVM), "no protected VM type",
+		"arm64",
 		.other = "boot with kvm-arm.mode=protected, at EL2",
 	},
 	[GM_NEED_INPLACE] = {
@@ -59,16 +65,15 @@ static const struct platform_need {
 	},
 	[GM_NEED_PREFAULT] = {
 		gm_probe_prefault, AFTER(KVM), "no KVM_PRE_FAULT_MEMORY",
-		"CONFIG_KVM_GENERIC_PRE_FAULT_MEMORY",
-		.other = "two-dimensional paging: kvm_intel.ept=1 or kvm_amd.npt=1",
+		.other = "an x86 kernel that has it (6.11), with two-dimensional paging",
 	},
 	[GM_NEED_HYPERCALL_EXIT] = {
 		gm_probe_hypercall_exit, AFTER(KVM), "no KVM_CAP_EXIT_HYPERCALL",
-		.other = "an x86 kernel with KVM_CAP_EXIT_HYPERCALL",
+		"x86", .other = "a kernel with KVM_CAP_EXIT_HYPERCALL",
 	},
 	[GM_NEED_PAGE_STATS] = {
 		gm_probe_page_stats, AFTER(KVM), "no page-size statistics",
-		.other = "an x86 kernel: arm64 counts no pages (see stage2_dump)",
+		"x86", .other = "a kernel with KVM_GET_STATS_FD",
 	},
 	[GM_NEED_TDP] = {
 		gm_probe_tdp, AFTER(KVM), "no two-dimensional paging",
@@ -76,20 +81,20 @@ static const struct platform_need {
 	},
 	[GM_NEED_STAGE2_DUMP] = {
 		gm_probe_stage2_dump, AFTER(KVM) | AFTER(DEBUGFS), "no stage-2 page-table dump",
-		"CONFIG_PTDUMP_STAGE2_DEBUGFS",
+		"arm64", .config = "CONFIG_PTDUMP_STAGE2_DEBUGFS",
 		.other = "kvm-arm.mode other than protected: pKVM shows no tables",
 	},
 	[GM_NEED_GUP_TEST] = {
 		gm_probe_gup_test, AFTER(DEBUGFS), "no gup_test in debugfs",
-		"CONFIG_GUP_TEST",
+		.config = "CONFIG_GUP_TEST",
 	},
 	[GM_NEED_DEBUGFS] = {
 		gm_probe_debugfs, 0, "no debugfs",
-		"CONFIG_DEBUG_FS", .other = "mount -t debugfs none /sys/kernel/debug",
+		.config = "CONFIG_DEBUG_FS", .other = "as root: mount -t debugfs none /sys/kernel/debug",
 	},
 	[GM_NEED_IOMMUFD] = {
 		gm_probe_iommufd, 0, "no /dev/iommu",
-		"CONFIG_IOMMUFD", "iommufd", .other = "mount devtmpfs on /dev",
+		.config = "CONFIG_IOMMUFD", .module = "iommufd", .other = "mount devtmpfs on /dev",
 	},
 	[GM_NEED_MAP_FILE] = {
 		gm_probe_map_file, AFTER(IOMMUFD), "no IOMMU_IOAS_MAP_FILE",
@@ -97,15 +102,15 @@ static const struct platform_need {
 	},
 	[GM_NEED_IOMMUFD_TEST] = {
 		gm_probe_iommufd_test, AFTER(IOMMUFD), "no iommufd mock device",
-		"CONFIG_IOMMUFD_TEST",
+		.config = "CONFIG_IOMMUFD_TEST",
 	},
 	[GM_NEED_VFIO_EDU] = {
 		gm_probe_vfio_edu, 0, "no edu device behind an IOMMU",
-		"CONFIG_VFIO_PCI", "vfio-pci",
+		.config = "CONFIG_VFIO_PCI", .module = "vfio-pci",
 	},
 	[GM_NEED_VFIO_TYPE1] = {
 		gm_probe_vfio_type1, 0, "no VFIO type 1 container",
-		"CONFIG_VFIO_CONTAINER", "vfio vfio_iommu_type1",
+		.config = "CONFIG_VFIO_CONTAINER", .module = "vfio vfio_iommu_type1",
 		.other = "modprobe vfio_iommu_type1 (CONFIG_VFIO_IOMMU_TYPE1, needs CONFIG_VFIO_CONTAINER)",
 	},
 	[GM_NEED_MAP_GMEM] = {
@@ -121,61 +126,61 @@ static const struct platform_need {
 	},
 	[GM_NEED_THP] = {
 		gm_probe_thp, 0, "no transparent huge pages",
-		"CONFIG_TRANSPARENT_HUGEPAGE",
+		.config = "CONFIG_TRANSPARENT_HUGEPAGE",
 	},
 	[GM_NEED_CMA] = {
 		gm_probe_cma, 0, "no hugetlb CMA area",
-		"CONFIG_CMA", .other = "boot with hugetlb_cma=2G",
+		.config = "CONFIG_CMA", .other = "boot with hugetlb_cma=2G",
 	},
 	[GM_NEED_SECRETMEM] = {
 		gm_probe_secretmem, 0, "no memfd_secret",
-		"CONFIG_SECRETMEM", .other = "boot with secretmem.enable=1",
+		.config = "CONFIG_SECRETMEM", .other = "boot with secretmem.enable=1",
 	},
 	[GM_NEED_IO_URING] = {
 		gm_probe_io_uring, 0, "no io_uring",
-		"CONFIG_IO_URING", .other = "as root: sysctl kernel.io_uring_disabled=0",
+		.config = "CONFIG_IO_URING", .other = "as root: sysctl kernel.io_uring_disabled=0",
 	},
 	[GM_NEED_USERFAULTFD] = {
 		gm_probe_userfaultfd, 0, "no userfaultfd",
-		"CONFIG_USERFAULTFD",
+		.config = "CONFIG_USERFAULTFD",
 		.rights = "run as root, or as root: sysctl vm.unprivileged_userfaultfd=1",
 	},
 	[GM_NEED_UDMABUF] = {
 		gm_probe_udmabuf, 0, "no /dev/udmabuf",
-		"CONFIG_UDMABUF",
+		.config = "CONFIG_UDMABUF",
 	},
 	[GM_NEED_KSM] = {
 		gm_probe_ksm, 0, "no MADV_MERGEABLE",
-		"CONFIG_KSM",
+		.config = "CONFIG_KSM",
 	},
 	[GM_NEED_HWPOISON] = {
 		gm_probe_hwpoison, 0, "no MADV_HWPOISON",
-		"CONFIG_MEMORY_FAILURE",
+		.config = "CONFIG_MEMORY_FAILURE",
 	},
 	[GM_NEED_XDP] = {
 		gm_probe_xdp, 0, "no AF_XDP",
-		"CONFIG_XDP_SOCKETS",
+		.config = "CONFIG_XDP_SOCKETS",
 	},
 	[GM_NEED_PACKET] = {
 		gm_probe_packet, 0, "no AF_PACKET",
-		"CONFIG_PACKET", "af_packet",
+		.config = "CONFIG_PACKET", .module = "af_packet",
 	},
 	[GM_NEED_SWAP] = {
 		gm_probe_swap, 0, "no swap support",
-		"CONFIG_SWAP",
+		.config = "CONFIG_SWAP",
 	},
 	[GM_NEED_LOOP] = {
 		gm_probe_loop, 0, "no loop devices",
-		"CONFIG_BLK_DEV_LOOP", "loop", .other = "mount devtmpfs on /dev",
+		.config = "CONFIG_BLK_DEV_LOOP", .module = "loop", .other = "mount devtmpfs on /dev",
 	},
 	[GM_NEED_NUMA] = {
 		gm_probe_numa, 0, "no NUMA system calls",
-		"CONFIG_NUMA", .other = "build the kernel with CONFIG_MIGRATION=y",
+		.config = "CONFIG_NUMA", .other = "build the kernel with CONFIG_MIGRATION=y",
 	},
 	[GM_NEED_MEMCG] = {
 		gm_probe_memcg, 0, "no writable memory cgroup",
-		"CONFIG_MEMCG",
-		.other = "mount -t cgroup2 none /sys/fs/cgroup, and no cgroup_disable=memory",
+		.config = "CONFIG_MEMCG",
+		.other = "as root: mount -t cgroup2 none /sys/fs/cgroup, and no cgroup_disable=memory",
 	},
 	[GM_NEED_BLKDEV] = {
 		gm_probe_blkdev, 0, "no scratch block device",
@@ -191,7 +196,7 @@ static const struct platform_need {
 	},
 	[GM_NEED_FAIL_NTH] = {
 		gm_probe_fail_nth, 0, "no fault injection",
-		"CONFIG_FAULT_INJECTION",
+		.config = "CONFIG_FAULT_INJECTION",
 	},
 };
 
@@ -208,7 +213,7 @@ int gm_try_open(const char *path, int flags)
 	int fd = open(path, flags | O_CLOEXEC);
 
 	if (fd < 0)
-		return errno;
+		return -errno;
 	close(fd);
 	return 0;
 }
@@ -240,14 +245,16 @@ bool gm_read_number(const char *path, unsigned long *value)
 	return !*end;
 }
 
+#define BUILD "build the kernel with "
+
 static void describe(const struct platform_need *p, int err, char *remedy)
 {
 	char state = p->config ? gm_kconfig(p->config) : 0;
 
-	if (err == EACCES || err == EPERM)
+	if (err == -EACCES || err == -EPERM)
 		snprintf(remedy, GM_REMEDY_LEN, "%s", p->rights ? p->rights : "run as root");
 	else if (p->config && state == 'n')
-		snprintf(remedy, GM_REMEDY_LEN, "build the kernel with %s=y", p->config);
+		snprintf(remedy, GM_REMEDY_LEN, BUILD "%s=y", p->config);
 	else if (p->module && state == 'm')
 		snprintf(remedy, GM_REMEDY_LEN, "modprobe -a %s", p->module);
 	else if (p->config && !state && p->module)
@@ -260,32 +267,52 @@ static void describe(const struct platform_need *p, int err, char *remedy)
 		snprintf(remedy, GM_REMEDY_LEN, "%s", p->other);
 	else
 		snprintf(remedy, GM_REMEDY_LEN, "%s is set, and yet: %s", p->config ? p->config : "",
-			 strerror(err));
+			 strerror(-err));
+}
+
+/* What it builds on is missing: name at once what is known to be missing besides. */
+static void describe_both(const struct platform_need *p, const char *first, char *remedy)
+{
+	bool build = !strncmp(first, BUILD, strlen(BUILD));
+
+	if (!p->config || gm_kconfig(p->config) != 'n')
+		snprintf(remedy, GM_REMEDY_LEN, "%s", first);
+	else
+		snprintf(remedy, GM_REMEDY_LEN, BUILD "%s=y%s%s", p->config,
+			 build ? " and " : "; then ", build ? first + strlen(BUILD) : first);
 }
 
 /* With the lock held. */
 static void find(enum gm_need n)
 {
 	const struct platform_need *p = &table[n];
+	char text[GM_REMEDY_LEN];
 	int err, saved = errno;
 
 	if (found[n].known)
 		return;
 	found[n].known = true;
 
+	if (p->only && strcmp(p->only, HERE)) {
+		snprintf(found[n].remedy, GM_REMEDY_LEN, "exists on %s only: `make lab ARCH=%s`",
+			 p->only, p->only);
+		return;
+	}
+
 	for (unsigned int first = 0; first < GM_NEED_NR; first++) {
 		if (!(p->after & (1ULL << first)))
 			continue;
 		find(first);
 		if (!found[first].has) {
-			memcpy(found[n].remedy, found[first].remedy, GM_REMEDY_LEN);
+			describe_both(p, found[first].remedy, text);
+			memcpy(found[n].remedy, text, GM_REMEDY_LEN);
 			errno = saved;
 			return;
 		}
 	}
 
 	/* A need that has been named but that nothing can probe is missing, not there. */
-	err = p->probe ? p->probe(found[n].remedy) : ENOSYS;
+	err = p->probe ? p->probe(found[n].remedy) : -EOPNOTSUPP;
 	found[n].has = !err;
 	if (found[n].has)
 		found[n].remedy[0] = '\0';

@@ -49,32 +49,32 @@ static int map_file(int iommu, uint32_t ioas, int fd)
 		.length = sysconf(_SC_PAGESIZE),
 	};
 
-	return ioctl(iommu, IOMMU_IOAS_MAP_FILE, &arg) ? errno : 0;
+	return ioctl(iommu, IOMMU_IOAS_MAP_FILE, &arg) ? -errno : 0;
 }
 
 int gm_probe_map_file(char *remedy)
 {
 	int iommu = open_iommu();
-	int err = iommu < 0 ? errno : map_file(iommu, 0, -1);
+	int err = iommu < 0 ? -errno : map_file(iommu, 0, -1);
 
 	if (iommu >= 0)
 		close(iommu);
 	/* There is no IOAS 0: a kernel that knows the call says ENOENT, another one ENOTTY. */
-	return err == ENOENT ? 0 : err;
+	return err == -ENOENT ? 0 : err;
 }
 
 int gm_probe_iommufd_test(char *remedy)
 {
 	struct gm_iommu_test_cmd cmd = { .size = sizeof(cmd) };
 	int iommu = open_iommu();
-	int err = iommu < 0 ? errno : 0;
+	int err = iommu < 0 ? -errno : 0;
 
 	/* Operation 0 is none: EOPNOTSUPP from the mock, ENOTTY where it is not built. */
 	if (!err && ioctl(iommu, GM_IOMMU_TEST_CMD, &cmd))
-		err = errno;
+		err = -errno;
 	if (iommu >= 0)
 		close(iommu);
-	return err == EOPNOTSUPP ? 0 : err ? err : EPROTO;
+	return err == -EOPNOTSUPP ? 0 : err ? err : -EPROTO;
 }
 
 /* The first PCI device 1234:11e8, QEMU's edu, and whether an IOMMU is in front of it. */
@@ -114,18 +114,18 @@ int gm_probe_vfio_edu(char *remedy)
 	if (!find_edu(edu, sizeof(edu), &grouped)) {
 		snprintf(remedy, GM_REMEDY_LEN,
 			 "a VM with -device edu behind an IOMMU: `make lab IOMMU=intel`");
-		return ENODEV;
+		return -ENODEV;
 	}
 	if (!grouped) {
 		snprintf(remedy, GM_REMEDY_LEN,
 			 "edu is there (%s) but behind no IOMMU: boot with %s, or `make lab IOMMU=intel`",
 			 edu, "intel_iommu=on or an AMD IOMMU or SMMUv3 in use");
-		return ENXIO;
+		return -ENXIO;
 	}
 	if (access("/sys/bus/pci/drivers/vfio-pci", F_OK)) {
 		snprintf(remedy, GM_REMEDY_LEN, gm_kconfig("CONFIG_VFIO_PCI") == 'm' ?
 			 "modprobe vfio-pci" : "build the kernel with CONFIG_VFIO_PCI=y");
-		return ENOENT;
+		return -ENOENT;
 	}
 	return 0;
 }
@@ -138,11 +138,11 @@ const char *gm_platform_edu(void)
 int gm_probe_vfio_type1(char *remedy)
 {
 	int fd = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	int err = fd < 0 ? errno : 0;
+	int err = fd < 0 ? -errno : 0;
 
 	if (!err && (ioctl(fd, VFIO_GET_API_VERSION) != VFIO_API_VERSION ||
 		     ioctl(fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) != 1))
-		err = EOPNOTSUPP;
+		err = -EOPNOTSUPP;
 	if (fd >= 0)
 		close(fd);
 	return err;
@@ -154,7 +154,7 @@ static int attach_mock(int iommu, uint32_t ioas)
 		.size = sizeof(cmd), .op = GM_TEST_OP_MOCK_DOMAIN, .id = ioas,
 	};
 
-	return ioctl(iommu, GM_IOMMU_TEST_CMD, &cmd) ? errno : 0;
+	return ioctl(iommu, GM_IOMMU_TEST_CMD, &cmd) ? -errno : 0;
 }
 
 /* The edu device through VFIO's cdev, only if somebody bound it to vfio-pci: *device stays open. */
@@ -168,7 +168,7 @@ static int attach_edu(int iommu, uint32_t ioas, int *device)
 	DIR *dir;
 
 	if (!find_edu(edu, sizeof(edu), &grouped) || !grouped)
-		return ENODEV;
+		return -ENODEV;
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vfio-dev", edu);
 	dir = opendir(path);
 	while (dir && *device < 0 && (d = readdir(dir))) {
@@ -180,9 +180,9 @@ static int attach_edu(int iommu, uint32_t ioas, int *device)
 	if (dir)
 		closedir(dir);
 	if (*device < 0)
-		return ENODEV;
+		return -ENODEV;
 	return ioctl(*device, VFIO_DEVICE_BIND_IOMMUFD, &bind) ||
-	       ioctl(*device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ? errno : 0;
+	       ioctl(*device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ? -errno : 0;
 }
 
 int gm_probe_map_gmem(char *remedy)
@@ -193,7 +193,7 @@ int gm_probe_map_gmem(char *remedy)
 	int err = 0;
 
 	if (iommu < 0 || ioctl(iommu, IOMMU_IOAS_ALLOC, &alloc)) {
-		err = errno;
+		err = -errno;
 		goto out;
 	}
 
@@ -202,14 +202,12 @@ int gm_probe_map_gmem(char *remedy)
 	    attach_edu(iommu, alloc.out_ioas_id, &device)) {
 		snprintf(remedy, GM_REMEDY_LEN,
 			 "nothing to attach: CONFIG_IOMMUFD_TEST=y, or edu bound to vfio-pci");
-		err = ENODEV;
+		err = -ENODEV;
 		goto out;
 	}
-	if (gm_probe_gmem_file(GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED, &vm, &gmem)) {
-		snprintf(remedy, GM_REMEDY_LEN, "%s", gm_need_remedy(GM_NEED_INIT_SHARED));
-		err = EOPNOTSUPP;
+	err = gm_probe_gmem_file(GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED, &vm, &gmem);
+	if (err)
 		goto out;
-	}
 	err = map_file(iommu, alloc.out_ioas_id, gmem);
 out:
 	if (device >= 0)

@@ -130,9 +130,9 @@ static int try_gmem(unsigned long vm_type, uint64_t flags)
 	int fd, err;
 
 	if (vm < 0)
-		return errno;
+		return -errno;
 	fd = create_gmem(vm, flags);
-	err = fd < 0 ? errno : 0;
+	err = fd < 0 ? -errno : 0;
 	if (fd >= 0)
 		close(fd);
 	close(vm);
@@ -165,15 +165,19 @@ uint64_t gm_platform_gmem_flags(unsigned long vm_type)
 
 int gm_probe_gmem_file(uint64_t flags, int *vm, int *gmem)
 {
+	int err;
+
 	*gmem = -1;
 	*vm = new_vm(default_type());
 	if (*vm < 0)
-		return -1;
+		return -errno;
 	*gmem = create_gmem(*vm, flags);
 	if (*gmem >= 0)
 		return 0;
+	err = -errno;
 	close(*vm);
-	return -1;
+	*vm = -1;
+	return err;
 }
 
 bool gm_platform_vm_stat(const char *name)
@@ -297,7 +301,7 @@ static void kvm_is_absent(char *remedy)
 int gm_probe_kvm(char *remedy)
 {
 	int fd = open_kvm();
-	int err = errno, api;
+	int err = -errno, api;
 	char group[64];
 
 	if (fd >= 0) {
@@ -307,17 +311,17 @@ int gm_probe_kvm(char *remedy)
 			return 0;
 		snprintf(remedy, GM_REMEDY_LEN, "/dev/kvm speaks API %d, not %d", api,
 			 KVM_API_VERSION);
-		return EPROTO;
+		return -EPROTO;
 	}
 
-	if (err == EACCES || err == EPERM) {
+	if (err == -EACCES || err == -EPERM) {
 		device_group("/dev/kvm", group, sizeof(group));
-		snprintf(remedy, GM_REMEDY_LEN, group[0] ? "run as root or join group %s%s" :
-							  "run as root%s%s", group, "");
-	} else if (err == ENOENT || err == ENXIO || err == ENODEV) {
+		snprintf(remedy, GM_REMEDY_LEN, "run as root%s%s",
+			 group[0] ? " or join group " : "", group);
+	} else if (err == -ENOENT || err == -ENXIO || err == -ENODEV) {
 		kvm_is_absent(remedy);
 	} else {
-		snprintf(remedy, GM_REMEDY_LEN, "/dev/kvm: %s", strerror(err));
+		snprintf(remedy, GM_REMEDY_LEN, "/dev/kvm: %s", strerror(-err));
 	}
 	return err;
 }
@@ -325,7 +329,7 @@ int gm_probe_kvm(char *remedy)
 int gm_probe_gmem(char *remedy)
 {
 	const struct gm_vm_type *t;
-	int err = ENOTTY;
+	int err = -ENOTTY;
 
 	/* A protected VM taints the kernel, and takes guest_memfd on no kernel so far. */
 	for (size_t i = 0; (t = gm_platform_vm_type(i)); i++) {
@@ -357,24 +361,30 @@ int gm_probe_sw_protected(char *remedy)
 {
 #ifdef __x86_64__
 	int vm = new_vm(KVM_X86_SW_PROTECTED_VM);
-	int r = vm < 0 ? errno : 0;
+	int r = vm < 0 ? -errno : 0;
 	int fd;
 
-	if (r)
+	if (r) {
+		/* Offered only with two-dimensional paging: arch/x86/kvm/x86.c:7134 */
+		if (!gm_platform_has(GM_NEED_TDP))
+			snprintf(remedy, GM_REMEDY_LEN, "%s%s",
+				 gm_kconfig("CONFIG_KVM_SW_PROTECTED_VM") == 'y' ? "" :
+				 "a kernel with CONFIG_KVM_SW_PROTECTED_VM=y; then ",
+				 gm_need_remedy(GM_NEED_TDP));
 		return r;
+	}
 	if (!(ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_MEMORY_ATTRIBUTES) &
 	      KVM_MEMORY_ATTRIBUTE_PRIVATE))
-		r = EOPNOTSUPP;
+		r = -EOPNOTSUPP;
 	fd = create_gmem(vm, 0);
 	if (fd < 0)
-		r = errno;
+		r = -errno;
 	else
 		close(fd);
 	close(vm);
 	return r;
 #else
-	snprintf(remedy, GM_REMEDY_LEN, "exists on x86 only: `make lab ARCH=x86`");
-	return EOPNOTSUPP;
+	return -EOPNOTSUPP;
 #endif
 }
 
@@ -382,14 +392,13 @@ int gm_probe_protected(char *remedy)
 {
 #ifdef __aarch64__
 	int vm = new_vm(GM_VM_TYPE_ARM_PROTECTED | default_type());
-	int err = vm < 0 ? errno : 0;
+	int err = vm < 0 ? -errno : 0;
 
 	if (!err)
 		close(vm);
 	return err;
 #else
-	snprintf(remedy, GM_REMEDY_LEN, "exists on arm64 only: `make lab ARCH=arm64`");
-	return EOPNOTSUPP;
+	return -EOPNOTSUPP;
 #endif
 }
 
@@ -425,25 +434,25 @@ int gm_probe_inplace(char *remedy)
 	if (gm_platform_param("kvm", "gmem_in_place_conversion", value, sizeof(value)))
 		snprintf(remedy, GM_REMEDY_LEN,
 			 "boot with kvm.gmem_in_place_conversion=1 (it is %s)", value);
-	return ENOTTY;
+	return -ENOTTY;
 }
 
 int gm_probe_prefault(char *remedy)
 {
-	return gm_platform_cap(default_type(), KVM_CAP_PRE_FAULT_MEMORY) > 0 ? 0 : EOPNOTSUPP;
+	return gm_platform_cap(default_type(), KVM_CAP_PRE_FAULT_MEMORY) > 0 ? 0 : -EOPNOTSUPP;
 }
 
 int gm_probe_hypercall_exit(char *remedy)
 {
 	long calls = gm_platform_cap(default_type(), KVM_CAP_EXIT_HYPERCALL);
 
-	return calls > 0 && (calls & (1 << KVM_HC_MAP_GPA_RANGE)) ? 0 : EOPNOTSUPP;
+	return calls > 0 && (calls & (1 << KVM_HC_MAP_GPA_RANGE)) ? 0 : -EOPNOTSUPP;
 }
 
 int gm_probe_page_stats(char *remedy)
 {
 	return gm_platform_vm_stat("pages_4k") && gm_platform_vm_stat("pages_2m") &&
-	       gm_platform_vm_stat("pages_1g") ? 0 : EOPNOTSUPP;
+	       gm_platform_vm_stat("pages_1g") ? 0 : -EOPNOTSUPP;
 }
 
 int gm_probe_tdp(char *remedy)
@@ -460,11 +469,11 @@ int gm_probe_tdp(char *remedy)
 		snprintf(remedy, GM_REMEDY_LEN,
 			 "modprobe -r %s; modprobe %s %s=1 (built in: boot with %s.%s=1), if the CPU has it",
 			 params[i][0], params[i][0], params[i][1], params[i][0], params[i][1]);
-		return EOPNOTSUPP;
+		return -EOPNOTSUPP;
 	}
 
 	/* No vendor module that says it. On x86 this capability is the same bit of KVM's. */
-	return gm_platform_cap(default_type(), KVM_CAP_PRE_FAULT_MEMORY) > 0 ? 0 : EOPNOTSUPP;
+	return gm_platform_cap(default_type(), KVM_CAP_PRE_FAULT_MEMORY) > 0 ? 0 : -EOPNOTSUPP;
 #else
 	return 0;	/* arm64 KVM has nothing else */
 #endif
@@ -475,7 +484,7 @@ int gm_probe_stage2_dump(char *remedy)
 #ifdef __aarch64__
 	char path[96];
 	int vm = new_vm(default_type());
-	int err = vm < 0 ? errno : 0;
+	int err = vm < 0 ? -errno : 0;
 
 	/* One folder per VM, named after its maker and its fd. */
 	if (!err) {
@@ -486,7 +495,6 @@ int gm_probe_stage2_dump(char *remedy)
 	}
 	return err;
 #else
-	snprintf(remedy, GM_REMEDY_LEN, "exists on arm64 only: `make lab ARCH=arm64`");
-	return EOPNOTSUPP;
+	return -EOPNOTSUPP;
 #endif
 }

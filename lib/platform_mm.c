@@ -89,12 +89,12 @@ bool gm_platform_huge(unsigned int n2m, unsigned int n1g, const char **reason, c
 
 int gm_probe_huge_2m(char *remedy)
 {
-	return gm_platform_huge(1, 0, NULL, remedy, GM_REMEDY_LEN) ? 0 : ENOMEM;
+	return gm_platform_huge(1, 0, NULL, remedy, GM_REMEDY_LEN) ? 0 : -ENOMEM;
 }
 
 int gm_probe_huge_1g(char *remedy)
 {
-	return gm_platform_huge(0, 1, NULL, remedy, GM_REMEDY_LEN) ? 0 : ENOMEM;
+	return gm_platform_huge(0, 1, NULL, remedy, GM_REMEDY_LEN) ? 0 : -ENOMEM;
 }
 
 int gm_probe_thp(char *remedy)
@@ -103,11 +103,11 @@ int gm_probe_thp(char *remedy)
 	char mode[64];
 
 	if (gm_read_text(path, mode, sizeof(mode)) < 0)
-		return errno;
+		return -errno;
 	if (!strstr(mode, "[never]"))
 		return 0;
 	snprintf(remedy, GM_REMEDY_LEN, "as root: echo madvise > %s", path);
-	return EOPNOTSUPP;
+	return -EOPNOTSUPP;
 }
 
 int gm_probe_cma(char *remedy)
@@ -130,7 +130,7 @@ int gm_probe_cma(char *remedy)
 	if (total && gm_read_text("/proc/cmdline", cmdline, sizeof(cmdline)) > 0 &&
 	    strstr(cmdline, "hugetlb_cma="))
 		return 0;
-	return EOPNOTSUPP;
+	return -EOPNOTSUPP;
 }
 
 int gm_probe_secretmem(char *remedy)
@@ -138,7 +138,7 @@ int gm_probe_secretmem(char *remedy)
 	int fd = syscall(SYS_memfd_secret, O_CLOEXEC);
 
 	if (fd < 0)
-		return errno;
+		return -errno;
 	close(fd);
 	return 0;
 }
@@ -149,7 +149,7 @@ int gm_probe_userfaultfd(char *remedy)
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 
 	if (fd < 0)
-		return errno;
+		return -errno;
 	close(fd);
 	return 0;
 }
@@ -162,8 +162,8 @@ static int knows_advice(int advice)
 	int err;
 
 	if (p == MAP_FAILED)
-		return errno;
-	err = madvise(p, 0, advice) ? errno : 0;
+		return -errno;
+	err = madvise(p, 0, advice) ? -errno : 0;
 	munmap(p, page);
 	return err;
 }
@@ -181,7 +181,7 @@ int gm_probe_hwpoison(char *remedy)
 
 int gm_probe_swap(char *remedy)
 {
-	return access("/proc/swaps", F_OK) ? errno : 0;
+	return access("/proc/swaps", F_OK) ? -errno : 0;
 }
 
 int gm_probe_numa(char *remedy)
@@ -189,8 +189,8 @@ int gm_probe_numa(char *remedy)
 	int mode;
 
 	if (syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0))
-		return errno;
-	return syscall(SYS_move_pages, 0, 0, NULL, NULL, NULL, 0) ? errno : 0;
+		return -errno;
+	return syscall(SYS_move_pages, 0, 0, NULL, NULL, NULL, 0) ? -errno : 0;
 }
 
 static char memcg[128];
@@ -198,7 +198,7 @@ static char memcg[128];
 int gm_probe_memcg(char *remedy)
 {
 	FILE *f = fopen("/proc/self/mounts", "re");
-	int err = ENOENT;
+	int err = -ENOENT;
 	char line[512];
 
 	while (f && err && fgets(line, sizeof(line), f)) {
@@ -217,13 +217,13 @@ int gm_probe_memcg(char *remedy)
 		} else {
 			continue;
 		}
-		err = access(path, W_OK) || access(where, W_OK) ? errno : 0;
+		err = access(path, W_OK) || access(where, W_OK) ? -errno : 0;
 		if (!err)
 			snprintf(memcg, sizeof(memcg), "%s", where);
 	}
 	if (f)
 		fclose(f);
-	if (err == EROFS)
+	if (err == -EROFS)
 		snprintf(remedy, GM_REMEDY_LEN, "mount -o remount,rw /sys/fs/cgroup");
 	return err;
 }

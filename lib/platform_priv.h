@@ -6,9 +6,9 @@
 #include "platform.h"
 
 /*
- * A probe gives 0 when the platform has it, else the errno that says how it is missing (EACCES
- * and EPERM: rights; anything else: it is not there). It may write what would mend it into
- * `remedy`, GM_REMEDY_LEN bytes; otherwise the table in platform.c says it.
+ * A probe gives 0 when the platform has it, else the negative errno that says how it is missing
+ * (EACCES and EPERM: rights; anything else: it is not there). It may write what would mend it
+ * into `remedy`, GM_REMEDY_LEN bytes; otherwise the table in platform.c says it.
  */
 #define GM_REMEDY_LEN 256
 typedef int gm_probe(char *remedy);
@@ -26,13 +26,13 @@ gm_probe gm_probe_gup_test, gm_probe_debugfs, gm_probe_io_uring, gm_probe_udmabu
 	 gm_probe_packet, gm_probe_loop, gm_probe_blkdev, gm_probe_disk_dio, gm_probe_root,
 	 gm_probe_fail_nth;
 
-/* A guest_memfd of one page on a fresh default VM; both fds are the caller's. 0 or -1. */
+/* A guest_memfd of one page on a fresh default VM; both fds are the caller's. 0 or -errno. */
 int gm_probe_gmem_file(uint64_t flags, int *vm, int *gmem);
 
 /* 'y', 'm' or 'n' as the running kernel was configured; 0 when its configuration is not to be had. */
 char gm_kconfig(const char *option);
 
-/* open() with O_CLOEXEC that a close follows: 0, or the errno. */
+/* open() with O_CLOEXEC that a close follows: 0, or the negative errno. */
 int gm_try_open(const char *path, int flags);
 /* First bytes of a small file, without trailing newline, NUL-terminated: length or -1. */
 int gm_read_text(const char *path, char *buf, size_t len);

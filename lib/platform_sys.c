@@ -29,7 +29,7 @@
 
 int gm_probe_root(char *remedy)
 {
-	return geteuid() ? EPERM : 0;
+	return geteuid() ? -EPERM : 0;
 }
 
 int gm_probe_debugfs(char *remedy)
@@ -37,11 +37,11 @@ int gm_probe_debugfs(char *remedy)
 	struct statfs fs;
 
 	if (statfs(DEBUGFS, &fs))
-		return errno;
+		return -errno;
 	if ((unsigned long)fs.f_type != DEBUGFS_MAGIC) {
 		if (gm_kconfig("CONFIG_DEBUG_FS") != 'n')
-			snprintf(remedy, GM_REMEDY_LEN, "mount -t debugfs none " DEBUGFS);
-		return ENOENT;
+			snprintf(remedy, GM_REMEDY_LEN, "as root: mount -t debugfs none " DEBUGFS);
+		return -ENOENT;
 	}
 	return gm_try_open(DEBUGFS, O_RDONLY | O_DIRECTORY);
 }
@@ -55,12 +55,12 @@ int gm_probe_io_uring(char *remedy)
 {
 	struct io_uring_params params = { 0 };
 	int fd = syscall(SYS_io_uring_setup, 1, &params);
-	int err = fd < 0 ? errno : 0;
+	int err = fd < 0 ? -errno : 0;
 	char value[8];
 
 	if (fd >= 0)
 		close(fd);
-	if (err == EPERM &&
+	if (err == -EPERM &&
 	    gm_read_text("/proc/sys/kernel/io_uring_disabled", value, sizeof(value)) > 0 &&
 	    value[0] != '0')
 		snprintf(remedy, GM_REMEDY_LEN, "as root: sysctl kernel.io_uring_disabled=0");
@@ -78,7 +78,7 @@ static int knows_family(int family)
 	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
-		return errno == EPERM ? 0 : errno;
+		return errno == EPERM ? 0 : -errno;
 	close(fd);
 	return 0;
 }
@@ -103,7 +103,7 @@ static char scratch[64];
 int gm_probe_blkdev(char *remedy)
 {
 	DIR *dir = opendir("/sys/block");
-	int err = ENODEV;
+	int err = -ENODEV;
 	struct dirent *d;
 
 	while (dir && err && (d = readdir(dir))) {
@@ -137,17 +137,17 @@ static int try_dio(const char *dir)
 	int err = 0;
 
 	if (fd < 0)
-		return errno;
+		return -errno;
 	/* Since 6.6 tmpfs takes O_DIRECT, and goes through the page cache all the same. */
 	if (fstatfs(fd, &fs) || (unsigned long)fs.f_type == TMPFS_MAGIC ||
 	    (unsigned long)fs.f_type == RAMFS_MAGIC) {
-		err = EOPNOTSUPP;
+		err = -EOPNOTSUPP;
 	} else if (posix_memalign(&block, 4096, 4096)) {
-		err = ENOMEM;
+		err = -ENOMEM;
 	} else {
 		memset(block, 0, 4096);
 		if (pwrite(fd, block, 4096, 0) != 4096)
-			err = errno ? errno : EIO;
+			err = errno ? -errno : -EIO;
 		free(block);
 	}
 	close(fd);
@@ -156,9 +156,8 @@ static int try_dio(const char *dir)
 
 int gm_probe_disk_dio(char *remedy)
 {
-	const char *places[] = { getenv("TMPDIR"), ".", "/var/tmp", "/tmp", "/mnt" };
+	const char * const places[] = { getenv("TMPDIR"), ".", "/var/tmp", "/tmp", "/mnt" };
 	static char cwd[4096];
-	int err = ENOENT;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
 		if (!places[i] || try_dio(places[i]))
@@ -166,7 +165,7 @@ int gm_probe_disk_dio(char *remedy)
 		dio_dir = realpath(places[i], cwd) ? cwd : places[i];
 		return 0;
 	}
-	return err;
+	return -ENOENT;
 }
 
 const char *gm_platform_dio_dir(void)
@@ -183,13 +182,13 @@ int gm_probe_fail_nth(char *remedy)
 	/* The task's counter alone fails nothing: somebody must look at it. */
 	if (!access(DEBUGFS "/failslab", F_OK) || !access(DEBUGFS "/fail_page_alloc", F_OK))
 		return 0;
-	err = errno;
+	err = -errno;
 	if (gm_kconfig("CONFIG_FAILSLAB") == 'n') {
 		snprintf(remedy, GM_REMEDY_LEN, "build the kernel with CONFIG_FAILSLAB=y");
-		return ENOENT;
+		return -ENOENT;
 	}
-	if (err == ENOENT)
-		snprintf(remedy, GM_REMEDY_LEN, "mount -t debugfs none " DEBUGFS
+	if (err == -ENOENT)
+		snprintf(remedy, GM_REMEDY_LEN, "as root: mount -t debugfs none " DEBUGFS
 			 " (kernel with CONFIG_FAULT_INJECTION_DEBUG_FS=y)");
 	return err;
 }
