@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# gm-doctor: the platform probes of the library, without the selftests framework.
+
+GM_DOCTOR_SRC := $(wildcard doctor/*.c lib/platform*.c) lib/kconfig.c lib/need.c lib/caps.c
+GM_DOCTOR_OBJ := $(GM_DOCTOR_SRC:%.c=$(GM_OUT)/obj/%.o)
+
+$(GM_OUT)/bin/gm-doctor: $(GM_DOCTOR_OBJ)
+	@echo "  LD      $@"
+	@mkdir -p $(@D)
+	@$(CC) -static -no-pie -pthread $(GM_SYSROOT_LDFLAGS) -o $@ $^ -ljansson -lcap
+
+# What the doctor has of its own: headers and sources alone, no part of the framework.
+$(GM_OUT)/obj/doctor/%.o: doctor/%.c $(GM_FW)/headers.stamp doctor/doctor.mk
+	@echo "  CC      $<"
+	@mkdir -p $(@D)
+	@$(CC) $(GM_CFLAGS) $(GM_KHDR_CFLAGS) -fno-PIE -MMD -MP -c $< -o $@
+
+-include $(patsubst %.c,$(GM_OUT)/obj/%.d,$(wildcard doctor/*.c))
