@@ -43,7 +43,8 @@ include lib/lib.mk
 -include lab/lab.mk
 -include mutants/mutants.mk
 -include tests/tests.mk
--include dist.mk
+include dist.mk
+include style.mk
 
 .PHONY: all
 all: $(GM_PROGRAMS) $(GM_OUT)/bin/gm-run $(GM_OUT)/bin/gm-doctor

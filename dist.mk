@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What leaves this tree: an installation, or one tarball for a board that has a kernel and a shell.
+
+PREFIX ?= /usr/local
+GM_LIBEXEC = $(DESTDIR)$(PREFIX)/libexec/kvm-gmem-tests
+GM_DIST = kvm-gmem-tests-$(GM_VERSION)-$(ARCH)
+
+.PHONY: install
+install: all
+	install -d $(GM_LIBEXEC)/bin $(GM_LIBEXEC)/contract $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(GM_PROGRAMS) $(GM_OUT)/bin/gm-run $(GM_OUT)/bin/gm-doctor $(GM_LIBEXEC)/bin
+	install -m 644 contract/clauses.tsv $(GM_LIBEXEC)/contract
+	ln -sf ../libexec/kvm-gmem-tests/bin/gm-run ../libexec/kvm-gmem-tests/bin/gm-doctor \
+		$(DESTDIR)$(PREFIX)/bin
+
+# $(O)/kvm-gmem-tests-<version>-<arch>.tar.gz: static programs, the runner, the contract, run_tests.
+.PHONY: dist
+dist: all
+	@rm -rf $(GM_OUT)/dist
+	@mkdir -p $(GM_OUT)/dist/$(GM_DIST)/bin $(GM_OUT)/dist/$(GM_DIST)/contract
+	@cp $(GM_PROGRAMS) $(GM_OUT)/bin/gm-run $(GM_OUT)/bin/gm-doctor $(GM_OUT)/dist/$(GM_DIST)/bin
+	@$(CROSS_COMPILE)strip $(GM_OUT)/dist/$(GM_DIST)/bin/gm-*
+	@cp contract/clauses.tsv $(GM_OUT)/dist/$(GM_DIST)/contract
+	@cp LICENSE README.md $(GM_OUT)/dist/$(GM_DIST)
+	@install -m 755 dist/run_tests $(GM_OUT)/dist/$(GM_DIST)/run_tests
+	@tar -C $(GM_OUT)/dist --owner=0 --group=0 -czf $(O)/$(GM_DIST).tar.gz $(GM_DIST)
+	@rm -rf $(GM_OUT)/dist
+	@echo "$(O)/$(GM_DIST).tar.gz"
