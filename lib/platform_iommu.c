@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "platform_priv.h"
@@ -189,7 +190,7 @@ int gm_probe_map_gmem(char *remedy)
 {
 	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
 	int iommu = open_iommu();
-	int device = -1, vm = -1, gmem = -1;
+	int device = -1, memfd = -1, vm = -1, gmem = -1;
 	int err = 0;
 
 	if (iommu < 0 || ioctl(iommu, IOMMU_IOAS_ALLOC, &alloc)) {
@@ -205,6 +206,16 @@ int gm_probe_map_gmem(char *remedy)
 		err = -ENODEV;
 		goto out;
 	}
+	/* The same call on a memfd must work, or its failure on guest_memfd says nothing. */
+	memfd = memfd_create("gm-probe", MFD_CLOEXEC);
+	if (memfd < 0 || ftruncate(memfd, sysconf(_SC_PAGESIZE)))
+		err = -errno;
+	else
+		err = map_file(iommu, alloc.out_ioas_id, memfd);
+	if (err) {
+		snprintf(remedy, GM_REMEDY_LEN, "a memfd is refused too: %s", strerror(-err));
+		goto out;
+	}
 	err = gm_probe_gmem_file(GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED, &vm, &gmem);
 	if (err)
 		goto out;
@@ -214,6 +225,8 @@ out:
 		close(device);
 	if (iommu >= 0)
 		close(iommu);
+	if (memfd >= 0)
+		close(memfd);
 	if (gmem >= 0)
 		close(gmem);
 	if (vm >= 0)

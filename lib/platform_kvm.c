@@ -267,17 +267,27 @@ static void device_group(const char *path, char *name, size_t len)
 		fclose(f);
 }
 
-static void kvm_is_absent(char *remedy)
-{
 #ifdef __x86_64__
-	unsigned int eax, ebx, ecx = 0, edx;
-	const char *vendor = NULL, *option = "CONFIG_KVM_INTEL";
+/* The module that drives this CPU's virtualization; NULL when it shows none. */
+static const char *vendor_module(void)
+{
+	unsigned int eax, ebx, ecx, edx;
 
 	/* VMX is CPUID.1:ECX[5], SVM is CPUID.8000_0001h:ECX[2]. */
 	if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & (1U << 5)))
-		vendor = "kvm_intel";
-	else if (__get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & (1U << 2)))
-		vendor = "kvm_amd", option = "CONFIG_KVM_AMD";
+		return "kvm_intel";
+	if (__get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & (1U << 2)))
+		return "kvm_amd";
+	return NULL;
+}
+#endif
+
+static void kvm_is_absent(char *remedy)
+{
+#ifdef __x86_64__
+	const char *vendor = vendor_module();
+	const char *option = vendor && !strcmp(vendor, "kvm_amd") ? "CONFIG_KVM_AMD" :
+								     "CONFIG_KVM_INTEL";
 
 	if (!vendor)
 		snprintf(remedy, GM_REMEDY_LEN,
@@ -458,22 +468,27 @@ int gm_probe_page_stats(char *remedy)
 int gm_probe_tdp(char *remedy)
 {
 #ifdef __x86_64__
-	static const char *const params[][2] = { { "kvm_intel", "ept" }, { "kvm_amd", "npt" } };
+	const char *module, *param;
 	char value[8];
 
-	for (size_t i = 0; i < 2; i++) {
-		if (!gm_platform_param(params[i][0], params[i][1], value, sizeof(value)))
-			continue;
-		if (value[0] == 'Y' || value[0] == '1')
-			return 0;
-		snprintf(remedy, GM_REMEDY_LEN,
-			 "modprobe -r %s; modprobe %s %s=1 (built in: boot with %s.%s=1), if the CPU has it",
-			 params[i][0], params[i][0], params[i][1], params[i][0], params[i][1]);
-		return -EOPNOTSUPP;
-	}
+	/* KVM_CAP_PRE_FAULT_MEMORY is KVM's own tdp_enabled: arch/x86/kvm/x86.c:2298 */
+	if (gm_platform_cap(default_type(), KVM_CAP_PRE_FAULT_MEMORY) > 0)
+		return 0;
 
-	/* No vendor module that says it. On x86 this capability is the same bit of KVM's. */
-	return gm_platform_cap(default_type(), KVM_CAP_PRE_FAULT_MEMORY) > 0 ? 0 : -EOPNOTSUPP;
+	/*
+	 * The parameter tells on kernels without that capability, and names the remedy. Only the
+	 * CPU's own module counts: built in, the other one has parameters too, and means nothing.
+	 */
+	module = vendor_module();
+	param = module && !strcmp(module, "kvm_intel") ? "ept" : "npt";
+	if (!module || !gm_platform_param(module, param, value, sizeof(value)))
+		return -EOPNOTSUPP;
+	if (value[0] == 'Y' || value[0] == '1')
+		return 0;
+	snprintf(remedy, GM_REMEDY_LEN,
+		 "modprobe -r %s; modprobe %s %s=1 (built in: boot with %s.%s=1), if the CPU has it",
+		 module, module, param, module, param);
+	return -EOPNOTSUPP;
 #else
 	return 0;	/* arm64 KVM has nothing else */
 #endif
