@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2054
+# The lab's machine as a QEMU command line. All that the lab knows of QEMU is here and in lab/run.
+# Needs lib.sh, and ARCH, ACCEL, CPUS, MEM, IOMMU, KCMD checked by qemu_check.
+
+# qemu_check: validates the user's variables, sets accel, cpus, mem (MiB), iommu.
+qemu_check()
+{
+	arch=$(gm_arch "${ARCH:-}")
+	gnu=x86_64
+	[ "$arch" = x86 ] || gnu=aarch64
+	qemu=qemu-system-$gnu
+	cpus=${CPUS:-2}
+	case $cpus in
+	[1-8]) ;;
+	*) gm_die "CPUS=$cpus: the lab's VM has 1 to 8" ;;
+	esac
+	iommu=${IOMMU:-$([ "$arch" = x86 ] && echo intel || echo smmuv3)}
+	case $arch-$iommu in
+	*-none | x86-intel | x86-amd | arm64-smmuv3) ;;
+	x86-*) gm_die "IOMMU=$iommu: on x86 use none, intel or amd" ;;
+	*) gm_die "IOMMU=$iommu: on arm64 use none or smmuv3" ;;
+	esac
+	case ${ACCEL:=auto} in
+	auto | kvm | tcg) ;;
+	*) gm_die "ACCEL=$ACCEL: use auto, kvm or tcg" ;;
+	esac
+	mem=$(qemu_mem)
+	gm_need_tool "$qemu" setpriv
+}
+
+# qemu_mem: the VM's memory in MiB: MEM= or what suits the suite and this host.
+qemu_mem()
+{
+	local want=6144 free
+
+	[ "$arch" = x86 ] || want=3072
+	free=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo)
+	case ${MEM:-} in
+	"")
+		[ "$free" -gt $((want + 512)) ] || want=$((free - 512))
+		[ "$want" -ge 768 ] || gm_die "only $free MB of memory are free: the lab's VM needs 1280"
+		;;
+	*[!0-9GM]* | [GM]* | *[GM]?*) gm_die "MEM=$MEM: say how much as in MEM=6G or MEM=3000M" ;;
+	*G) want=$((${MEM%G} * 1024)) ;;
+	*M) want=${MEM%M} ;;
+	*) gm_die "MEM=$MEM: say how much as in MEM=6G or MEM=3000M" ;;
+	esac
+	[ "$want" -ge 512 ] || gm_die "MEM=$MEM: the VM needs at least 512M"
+	[ "$free" -gt "$want" ] || gm_die "MEM=$MEM: only $free MB of memory are free on this machine"
+	echo "$want"
+}
+
+# qemu_nests: whether /dev/kvm here gives VMs that can run VMs: the module allows it, and QEMU gets
+# such a CPU from it.
+qemu_nests()
+{
+	local module flag nested
+
+	[ "$arch" = x86 ] && [ "$(gm_arch "")" = x86 ] && [ -r /dev/kvm ] && [ -w /dev/kvm ] || return 1
+	for module in kvm_amd:svm kvm_intel:vmx; do
+		flag=${module#*:}
+		nested=$(cat "/sys/module/${module%:*}/parameters/nested" 2> /dev/null || :)
+		case $nested in
+		1 | Y)
+			echo quit | timeout 10 "$qemu" -M q35 -accel kvm -cpu "host,+$flag,enforce" -m 64 \
+				-nodefaults -no-user-config -display none -S -monitor stdio > /dev/null 2>&1 &&
+				return
+			;;
+		esac
+	done
+	return 1
+}
+
+# qemu_accel: sets accel to kvm or tcg.
+qemu_accel()
+{
+	accel=tcg
+	if [ "$ACCEL" = kvm ] && { [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; }; then
+		gm_die "ACCEL=kvm: /dev/kvm is missing or not yours: join the group kvm, or leave ACCEL out"
+	elif [ "$ACCEL" = kvm ] || { [ "$ACCEL" = auto ] && qemu_nests; }; then
+		accel=kvm
+	fi
+}
+
+# qemu_cmdline: the kernel's command line. KCMD comes last, so that it wins.
+qemu_cmdline()
+{
+	local console=ttyS0 huge giga=$(((mem - 2048) / 1024))
+
+	[ "$arch" = x86 ] || console=ttyAMA0
+	# Huge pages at boot, when memory is whole: three of 1 GiB, fewer where memory is short.
+	[ "$giga" -le 3 ] || giga=3
+	huge="hugepagesz=2M hugepages=64"
+	[ "$giga" -le 0 ] || huge="hugepagesz=1G hugepages=$giga $huge"
+	# An emulated CPU may stand still for long on a busy host: that is no lockup.
+	echo "console=$console panic=-1 quiet loglevel=5 sysrq_always_enabled=1 watchdog_thresh=60" \
+		"rcupdate.rcu_cpu_stall_timeout=120 $huge" \
+		"$([ "$iommu" != intel ] || echo intel_iommu=on)" \
+		"$([ "$arch" != arm64 ] || echo kvm-arm.mode=protected)" "${KCMD:-}"
+}
+
+# qemu_args KERNEL INITRD DISK: sets the array args: the machine without its character devices.
+qemu_args()
+{
+	local machine
+
+	args=(-nodefaults -no-user-config -display none -no-reboot -smp "$cpus" -m "$mem"
+		-kernel "$1" -initrd "$2" -append "$(qemu_cmdline)"
+		-drive "file=$3,format=raw,if=none,id=disk,cache=unsafe" -device virtio-blk-pci,drive=disk
+		-device virtio-serial-pci -device edu)
+	if [ "$accel" = kvm ]; then
+		args+=(-accel kvm -cpu host)
+	elif [ "$arch" = x86 ]; then
+		args+=(-accel tcg,thread=multi -cpu max,+svm,+npt)
+	else
+		args+=(-accel tcg,thread=multi -cpu max)
+	fi
+	case $arch-$iommu in
+	x86-intel)
+		args=(-M q35,kernel-irqchip=split
+			-device intel-iommu,intremap=on,caching-mode=on,device-iotlb=on "${args[@]}") ;;
+	x86-amd) args=(-M q35,kernel-irqchip=split -device amd-iommu,intremap=on,device-iotlb=on "${args[@]}") ;;
+	x86-none) args=(-M q35 "${args[@]}") ;;
+	arm64-*)
+		machine=virt,virtualization=on,gic-version=3
+		[ "$iommu" = none ] || machine=$machine,iommu=smmuv3
+		args=(-M "$machine" "${args[@]}") ;;
+	esac
+}
+
+# qemu_check_kernel FILE: stops unless FILE is an image that QEMU boots on this architecture.
+qemu_check_kernel()
+{
+	local magic
+
+	{ [ -f "$1" ] && [ -r "$1" ]; } ||
+		gm_die "KERNEL=$1 cannot be read: give a bzImage (x86) or Image (arm64), or leave KERNEL out"
+	case $arch in
+	x86)
+		magic=$(dd if="$1" bs=1 skip=514 count=4 2> /dev/null | tr -d '\0')
+		[ "$magic" = HdrS ] ||
+			gm_die "KERNEL=$1 is not an x86 kernel image: give arch/x86/boot/bzImage of a build" ;;
+	arm64)
+		magic=$({ gzip -dcf < "$1" 2> /dev/null || :; } | dd bs=1 skip=56 count=4 2> /dev/null | tr -d '\0')
+		[ "$magic" = "ARMd" ] ||
+			gm_die "KERNEL=$1 is not an arm64 kernel image: give arch/arm64/boot/Image of a build" ;;
+	esac
+}
