@@ -2,5 +2,6 @@
 # make mutants: plants every defect of the tables, one a boot. MUTANTS=name,area,... picks some.
 
 .PHONY: mutants
-mutants: all lab-packages
+mutants: lab-packages
+	@$(MAKE) --no-print-directory all
 	@mutants/run $(if $(MUTANTS),--only '$(MUTANTS)')

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Architecture hooks of guest code, arm64: the hypercall conduit, the TLB, the exit. */
+#include "arm64/smccc.h"
+#include "framework.h"
+#include "guest/guest.h"
+
+int64_t gm_arch_guest_map_gpa(uint64_t gpa, uint64_t npages, uint64_t attrs)
+{
+	return gm_arch_guest_hypercall(GM_SMCCC_MAP_GPA, gpa, npages, attrs);
+}
+
+int64_t gm_arch_guest_hypercall(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+	struct arm_smccc_res res;
+
+	smccc_hvc(nr, a0, a1, a2, 0, 0, 0, 0, &res);
+	return res.a0;
+}
+
+void gm_arch_guest_flush(uint64_t gva)
+{
+	dsb(ishst);
+	if (gva)
+		asm volatile("tlbi vaae1is, %0" : : "r"(gva >> 12 & ((1UL << 44) - 1)));
+	else
+		asm volatile("tlbi vmalle1is");
+	dsb(ish);
+	isb();
+}
+
+void gm_arch_guest_yield(void)
+{
+	GUEST_UCALL_NONE();
+}
+
+/* Data and instruction caches are separate: clean to the point of unification, then invalidate. */
+void gm_arch_guest_sync_code(uint64_t gva, uint64_t len)
+{
+	for (uint64_t p = gva; p < gva + len; p += 4)
+		asm volatile("dc cvau, %0" : : "r"(p) : "memory");
+	dsb(ish);
+	for (uint64_t p = gva; p < gva + len; p += 4)
+		asm volatile("ic ivau, %0" : : "r"(p) : "memory");
+	dsb(ish);
+	isb();
+}

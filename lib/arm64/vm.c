@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Architecture hooks of the host side, arm64. */
+#include "arm64/smccc.h"
+#include "vm.h"
+
+unsigned long gm_arch_vm_type(enum gm_vm_kind kind)
+{
+	switch (kind) {
+	case GM_VM_DEFAULT:
+		return VM_TYPE_DEFAULT;
+	case GM_VM_PROTECTED:
+		return KVM_VM_TYPE_ARM_PROTECTED;
+	default:
+		GM_ERROR("no VM of kind %d on arm64", kind);
+	}
+}
+
+/* The filter forwards the one function to user space; without it KVM answers "not supported". */
+void gm_arch_enable_conversion_exits(struct kvm_vm *kvm)
+{
+	struct kvm_smccc_filter filter = {
+		.base = GM_SMCCC_MAP_GPA,
+		.nr_functions = 1,
+		.action = KVM_SMCCC_FILTER_FWD_TO_USER,
+	};
+
+	__kvm_device_attr_set(kvm->fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER, &filter);
+}
+
+/* The framework maps arm64 guests with pages only. */
+void gm_arch_map(struct kvm_vm *kvm, uint64_t gpa, uint64_t size,
+		 uint64_t pagesize __attribute__((unused)))
+{
+	virt_map(kvm, gpa, gpa, size / kvm->page_size);
+}
+
+/* GUEST_UCALL_NONE() is a write of NULL to the ucall MMIO page. */
+bool gm_arch_is_yield(struct kvm_vcpu *vcpu)
+{
+	struct ucall uc;
+
+	return vcpu->run->exit_reason == KVM_EXIT_MMIO &&
+	       vcpu->run->mmio.phys_addr == vcpu->vm->ucall_mmio_addr &&
+	       get_ucall(vcpu, &uc) == UCALL_NONE;
+}
+
+bool gm_arch_is_convert(struct kvm_vcpu *vcpu, uint64_t *gpa, uint64_t *npages, uint64_t *attrs)
+{
+	struct kvm_run *run = vcpu->run;
+
+	if (run->exit_reason != KVM_EXIT_HYPERCALL || run->hypercall.nr != GM_SMCCC_MAP_GPA)
+		return false;
+	*gpa = vcpu_get_reg(vcpu, ARM64_CORE_REG(regs.regs[1]));
+	*npages = vcpu_get_reg(vcpu, ARM64_CORE_REG(regs.regs[2]));
+	*attrs = vcpu_get_reg(vcpu, ARM64_CORE_REG(regs.regs[3]));
+	return true;
+}
+
+void gm_arch_convert_return(struct kvm_vcpu *vcpu, int64_t ret)
+{
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.regs[0]), ret);
+}
