@@ -14,7 +14,7 @@ endif
 endif
 
 GM_WARN := -Wall -Wextra -Wno-unused-parameter -Wstrict-prototypes -Wmissing-declarations \
-	-Wno-missing-field-initializers -Wno-override-init -Wno-format-truncation -Werror
+	-Wno-missing-field-initializers -Wno-override-init -Wno-format-truncation -Wno-format-zero-length -Werror
 # What knows no KVM.
 GM_CFLAGS := -O2 -g -std=gnu11 -D_GNU_SOURCE $(GM_WARN) -Ilib $(GM_SYSROOT_CFLAGS) \
 	-DGM_VERSION='"$(GM_VERSION)"'
@@ -33,7 +33,7 @@ GM_PROGRAMS := $(foreach s,$(GM_TEST_SRC),$(GM_OUT)/bin/$(notdir $(s:.c=)))
 GM_TEST_PARTS := $(foreach s,$(GM_TEST_SRC),$(call gm_parts,$(s:.c=)))
 
 # The rest of lib/ must build, and does, without the framework: that wall is kept by the compiler.
-GM_PLAIN := $(foreach f,case check main ledger word need kconfig caps seed journal platform%,\
+GM_PLAIN := $(foreach f,case check main ledger word model need kconfig caps seed journal platform%,\
 	$(GM_OUT)/obj/lib/$(f).o)
 $(GM_PLAIN): GM_OBJ_CFLAGS = $(GM_CFLAGS) $(GM_KHDR_CFLAGS)
 $(GM_OUT)/obj/%.o: GM_OBJ_CFLAGS ?= $(GM_KVM_CFLAGS)
