@@ -56,6 +56,30 @@ const char *gm_exit_str(const struct gm_exit *ex)
 	return s;
 }
 
+__attribute__((weak)) void *gm_arch_vcpu_start(struct kvm_vcpu *vcpu)
+{
+	return NULL;
+}
+
+__attribute__((weak)) void gm_arch_vcpu_restart(struct kvm_vcpu *vcpu, const void *start)
+{
+}
+
+/* Gives up the operation that the vCPU stopped in. */
+static void restart(struct gm_vm *vm, unsigned int v)
+{
+	struct kvm_vcpu *vcpu = vm->vcpu[v];
+
+	vm->stopped[v] = false;
+	if (!vm->start[v])
+		return;
+	/* What the exit still has to complete would be written over the new registers. */
+	vcpu->run->immediate_exit = 1;
+	__vcpu_run(vcpu);
+	vcpu->run->immediate_exit = 0;
+	gm_arch_vcpu_restart(vcpu, vm->start[v]);
+}
+
 /* Enters the guest until its batch is done or something else happened. */
 static bool run_batch(struct gm_vm *vm, unsigned int v, struct gm_exit *ex)
 {
@@ -97,6 +121,8 @@ bool __gm_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int n
 	bool whole;
 
 	GM_SETUP(nr <= GM_MBOX_OPS, "%u operations in a batch", nr);
+	if (vm->stopped[v])
+		restart(vm, v);
 	memcpy(box->op, op, nr * sizeof(*op));
 	box->done = 0;
 	box->nr = nr;
@@ -105,8 +131,10 @@ bool __gm_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int n
 	if (done)
 		*done = box->done;
 	/* What is left of a batch is not run by the next entry. */
-	if (!whole)
+	if (!whole) {
 		box->nr = 0;
+		vm->stopped[v] = true;
+	}
 	return whole;
 }
 

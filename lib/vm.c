@@ -36,14 +36,18 @@ struct gm_vm *gm_vm_new(const struct gm_vm_args *args)
 	if (!args->no_exit_hypercall)
 		gm_arch_enable_conversion_exits(vm->kvm);
 	vm->mbox = addr_gva2hva(vm->kvm, (gva_t)gm_mbox);
-	for (unsigned int i = 0; i < vm->vcpus; i++)
+	for (unsigned int i = 0; i < vm->vcpus; i++) {
 		vcpu_args_set(vm->vcpu[i], 1, (u64)i);
+		vm->start[i] = gm_arch_vcpu_start(vm->vcpu[i]);
+	}
 	return vm;
 }
 
 void gm_vm_free(struct gm_vm *vm)
 {
 	kvm_vm_free(vm->kvm);
+	for (unsigned int i = 0; i < vm->vcpus; i++)
+		free(vm->start[i]);
 	free(vm);
 }
 

@@ -82,6 +82,8 @@ struct gm_vm {
 	unsigned int vcpus;
 	struct gm_slot slot[GM_MAX_SLOTS];
 	struct gm_mbox *mbox;	/* the host's view of gm_mbox[]; NULL without vCPUs */
+	void *start[GM_MAX_VCPUS];	/* gm_arch_vcpu_start() of each */
+	bool stopped[GM_MAX_VCPUS];	/* in the middle of an operation that will not go on */
 	void *user;		/* the test's own, for on_convert */
 };
 
@@ -144,6 +146,7 @@ int64_t gm_vm_convert_on_request(struct gm_vm *vm, unsigned int vcpu, uint64_t g
  * Runs the batch on the vCPU until it is done. The op structs receive the results. Conversion
  * requests go to on_convert. The twin returns at any other exit, with op[] as far as it came
  * (*done, may be NULL) and what the exit was; gm_run() makes that a miss and ends the case.
+ * The operation it stopped in is given up: the next batch starts afresh, whatever stopped this one.
  * One thread per vCPU; at most GM_MBOX_OPS operations.
  */
 bool __gm_run(struct gm_vm *vm, unsigned int vcpu, struct gm_op *op, unsigned int nr,
@@ -197,5 +200,12 @@ bool gm_arch_is_yield(struct kvm_vcpu *vcpu);
 bool gm_arch_is_convert(struct kvm_vcpu *vcpu, uint64_t *gpa, uint64_t *npages, uint64_t *attrs);
 /* What the guest gets back from it. */
 void gm_arch_convert_return(struct kvm_vcpu *vcpu, int64_t ret);
+/*
+ * What gm_arch_vcpu_restart() needs to put a vCPU back to where it was before its first entry;
+ * malloc()ed, freed by gm_vm_free(). Called once, when everything about the vCPU is set. Without
+ * the pair (NULL) a vCPU that stopped in an operation goes on with it.
+ */
+void *gm_arch_vcpu_start(struct kvm_vcpu *vcpu);
+void gm_arch_vcpu_restart(struct kvm_vcpu *vcpu, const void *start);
 
 #endif

@@ -54,3 +54,17 @@ void gm_arch_convert_return(struct kvm_vcpu *vcpu, int64_t ret)
 {
 	vcpu->run->hypercall.ret = ret;
 }
+
+void *gm_arch_vcpu_start(struct kvm_vcpu *vcpu)
+{
+	struct kvm_regs *regs = malloc(sizeof(*regs));
+
+	GM_SETUP(regs, "out of memory");
+	vcpu_regs_get(vcpu, regs);
+	return regs;
+}
+
+void gm_arch_vcpu_restart(struct kvm_vcpu *vcpu, const void *start)
+{
+	vcpu_regs_set(vcpu, (struct kvm_regs *)start);
+}
