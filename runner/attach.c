@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A stream that ends without its run_end is a machine that died: never a pass.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../lib/klog.h"
+#include "attach.h"
+#include "engine.h"
+#include "events.h"
+
+#define CONNECT_SECONDS 30.0	/* for the other side to make its FIFO or socket */
+#define CONSOLE_BYTES 65536
+#define CONSOLE_LINES 40
+
+static char *read_end(const char *file)
+{
+	char *text = xalloc(CONSOLE_BYTES + 1), *clean;
+	struct stat st;
+	ssize_t n = 0;
+	int fd = file ? open(file, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (fd >= 0 && !fstat(fd, &st))
+		n = pread(fd, text, CONSOLE_BYTES,
+			  st.st_size > CONSOLE_BYTES ? st.st_size - CONSOLE_BYTES : 0);
+	if (fd >= 0)
+		close(fd);
+	clean = clean_text(text, n > 0 ? n : 0);
+	free(text);
+	return clean;
+}
+
+char *console_tail(const char *file)
+{
+	char *text = read_end(file), *at = text + strlen(text), *tail;
+	int lines = CONSOLE_LINES;
+
+	while (at > text) {
+		if (at[-1] == '\n' && *at && !--lines)
+			break;
+		at--;
+	}
+	tail = xstrdup(at);
+	free(text);
+	return tail;
+}
+
+struct cause {
+	char *panic, *splat;
+};
+
+static void look_for_cause(void *arg, const char *line)
+{
+	struct cause *c = arg;
+
+	/* The first report is the cause, what follows its consequences. */
+	if (!c->panic && strstr(line, "Kernel panic"))
+		c->panic = xstrdup(line);
+	else if (!c->splat && gm_klog_is_splat(line))
+		c->splat = xstrdup(line);
+}
+
+char *console_cause(const char *file)
+{
+	struct cause c = { NULL, NULL };
+	char *text = read_end(file);
+
+	each_line(text, look_for_cause, &c);
+	free(text);
+	if (!c.panic)
+		return c.splat;
+	free(c.splat);
+	return c.panic;
+}
+
+static int try_open(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct stat st;
+	int fd, err;
+
+	if (stat(path, &st))
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISSOCK(st.st_mode)) {
+		/* Not waiting for a writer here: a signal must be able to end us. */
+		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int open_stream(const char *path)
+{
+	double until = now() + CONNECT_SECONDS;
+	struct pollfd p = { .fd = stop_fd(), .events = POLLIN };
+	int fd;
+
+	for (;;) {
+		fd = try_open(path);
+		if (fd >= 0 || (fd != -ENOENT && fd != -ECONNREFUSED && fd != -EINTR))
+			return fd;
+		if (now() >= until || stop_signal())
+			return fd;
+		poll(&p, 1, 100);
+	}
+}
+
+/* Why there was nothing more to read. NULL: the run ended as it should, or by our signal. */
+static const char *read_stream(struct render *r, const struct options *opt, int fd)
+{
+	static char silence[64];
+	struct event_reader reader = { 0 };
+	double last = now();
+	char buf[65536];
+	const char *why = NULL;
+	bool fifo_open = false;
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) || !S_ISFIFO(st.st_mode))
+		fifo_open = true;
+	while (!stop_signal() && !render_broken(r)) {
+		struct pollfd p[2] = {
+			{ .fd = fd, .events = POLLIN },
+			{ .fd = stop_fd(), .events = POLLIN },
+		};
+
+		/* Before its first writer comes, a FIFO is neither readable nor at its end. */
+		poll(p, 2, 200);
+		render_tick(r);
+		if (p[0].revents || fifo_open) {
+			n = read(fd, buf, sizeof(buf));
+			if (n > 0) {
+				fifo_open = true;
+				last = now();
+				events_feed(&reader, buf, n, render_event, r);
+				if (r->st.interrupted)
+					break;
+				continue;
+			}
+			if (!n && fifo_open) {
+				why = "its event stream ended early";
+				break;
+			}
+			if (n < 0 && errno != EAGAIN && errno != EINTR) {
+				why = "its event stream broke";
+				break;
+			}
+			/* End of file of a FIFO nobody has opened yet: poll() says POLLHUP at once. */
+			if (!n)
+				poll(p + 1, 1, 100);
+		}
+		if (now() > last + opt->silence) {
+			snprintf(silence, sizeof(silence), "it said nothing for %g s",
+				 opt->silence);
+			why = silence;
+			break;
+		}
+	}
+	events_end(&reader, render_event, r);
+	if (reader.garbage && !r->tty)
+		printf("# %lu line(s) of the event stream were no events\n", reader.garbage);
+	return r->st.interrupted ? NULL : why;
+}
+
+static int write_remaining(const struct state *st, const char *file, size_t *left)
+{
+	char *tmp = file ? xprintf("%s.new", file) : NULL;
+	FILE *f = file ? fopen(tmp, "we") : NULL;
+	int err = file && !f ? -errno : 0;
+
+	*left = 0;
+	for (size_t i = 0; i < st->n; i++) {
+		if (st->v[i].end)
+			continue;
+		++*left;
+		if (f)
+			fprintf(f, "%s\n", st->v[i].name);
+	}
+	if (f && (fclose(f) || rename(tmp, file)))
+		err = -errno;
+	if (err) {
+		complain("--remaining %s: %s", file, strerror(-err));
+		if (tmp)
+			unlink(tmp);
+	}
+	free(tmp);
+	return err;
+}
+
+/* The machine is gone: what ran is an ERROR, what did not is left for the next boot. */
+static int lost(struct render *r, const struct options *opt, const char *why)
+{
+	char *tail = console_tail(opt->console), *cause = console_cause(opt->console);
+	char *reason = cause ? xprintf("%s: %s", why, cause) : xstrdup(why);
+	char *text = xprintf("the machine was lost while it ran: %s", reason);
+	json_t *ev;
+	size_t left;
+	int ret;
+
+	for (size_t i = 0; i < r->st.n; i++) {
+		if (!r->st.v[i].running)
+			continue;
+		ev = state_verdict_for(&r->st, &r->st.v[i], "ERROR", text);
+		json_object_set_new(ev, "tail", jtext(tail));
+		render_event(r, ev);
+	}
+	ev = event_new("stream_end", r->st.t);
+	json_object_set_new(ev, "reason", jtext(reason));
+	json_object_set_new(ev, "console", jtext(tail));
+	render_event(r, ev);
+	free(text);
+	free(reason);
+	free(cause);
+	free(tail);
+
+	ret = write_remaining(&r->st, opt->remaining, &left);
+	if (!left)
+		return render_finish(r, NULL, NULL);
+	results_write(&r->res, &r->st, true);
+	if (r->tty)
+		fputs("\r\033[K", stdout);
+	fflush(stdout);
+	complain("the machine was lost (%s); %zu case(s) have no verdict yet", r->st.lost, left);
+	return ret ? EXIT_USAGE : EXIT_LOST;
+}
+
+int attach(struct render *r, const struct options *opt)
+{
+	unsigned int boots = r->st.boots;
+	int fd = open_stream(opt->attach);
+	const char *why;
+
+	if (fd < 0 && !stop_signal()) {
+		complain("--attach %s: %s; it takes the file, FIFO or socket that --events writes",
+			 opt->attach, strerror(-fd));
+		return EXIT_USAGE;
+	}
+	why = fd < 0 ? NULL : read_stream(r, opt, fd);
+	if (fd >= 0)
+		close(fd);
+
+	if (stop_signal() && !r->st.interrupted) {
+		json_t *ev = event_new("run_end", r->st.t);
+
+		json_object_set_new(ev, "interrupted", json_string(signal_name(stop_signal())));
+		render_event(r, ev);
+		if (!r->st.start)
+			return 128 + stop_signal();
+	}
+	if (r->st.start && r->st.boots > boots && !why) {
+		char *reason = r->st.interrupted && *r->st.interrupted ?
+			xprintf("not run: interrupted by %s", r->st.interrupted) :
+			xstrdup("not run: the run ended before its turn");
+		int ret = render_finish(r, "ERROR", reason);
+
+		free(reason);
+		return ret;
+	}
+	if (r->st.boots > boots)
+		return lost(r, opt, why);
+	if (stop_signal())
+		return render_finish(r, "ERROR", "not run: interrupted");
+	if (!r->err) {
+		char *cause = console_cause(opt->console);
+
+		complain("%s: no run ever started there (%s%s%s)", opt->attach, why,
+			 cause ? ": " : "", cause ?: "");
+		free(cause);
+	}
+	return r->err ?: EXIT_LOST;
+}

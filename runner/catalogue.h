@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What there is to run: the declarations that the test programs print, checked.
+ */
+#ifndef GM_RUNNER_CATALOGUE_H
+#define GM_RUNNER_CATALOGUE_H
+
+#include "util.h"
+
+enum {
+	TOKEN_HUGE	= 1 << 0,
+	TOKEN_IOMMU	= 1 << 1,
+	TOKEN_MODULE	= 1 << 2,
+	TOKEN_ALONE	= 1 << 3,
+};
+
+struct test_case {
+	json_t *decl;		/* as the program printed it, plus "program" and "clause_text" */
+	const char *name, *clause;	/* in decl */
+	char *program;		/* path */
+	unsigned int timeout;	/* seconds, unscaled */
+	unsigned int tokens;
+	unsigned long huge_2m, huge_1g;	/* pages */
+	bool full_only, destructive, refusal;
+	bool selected;
+};
+
+struct catalogue {
+	struct test_case *v;	/* in the order of programs and of their lists */
+	size_t n;
+};
+
+/*
+ * Lists the programs (files or folders; none: the folder of this executable). 0, or EXIT_USAGE
+ * after one line: no program, one that does not list, two cases of one name, a bad name.
+ */
+int catalogue_load(struct catalogue *cat, const struct strv *programs);
+void catalogue_free(struct catalogue *cat);
+
+/* Adds the cases of one list (a JSON array). NULL, or what is wrong with it, to be freed. */
+char *catalogue_add(struct catalogue *cat, const char *program, json_t *list);
+
+/*
+ * Adds the statements of the clauses, found in `file` (NULL: contract/clauses.tsv here, beside the
+ * executable or one above). A missing catalogue is a remark; an unreadable `file` EXIT_USAGE.
+ */
+int catalogue_add_clauses(struct catalogue *cat, const char *file);
+
+/* The folder of this executable, to be freed. */
+char *self_dir(void);
+
+#endif

@@ -1,0 +1,663 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One loop over all that can happen: a case speaks, a case ends, the kernel logs, a signal comes.
+ *
+ * An epoch is the time from an idle runner to an idle runner. The ledger of the whole machine is
+ * compared over an epoch: with one case in it, that case answers for the difference; with several
+ * (--jobs), the run does, and all are named. Huge pages are the business of whoever holds their
+ * token, also while others run.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "../lib/klog.h"
+#include "../lib/leakscan.h"
+#include "../lib/seed.h"
+#include "engine.h"
+#include "machine.h"
+#include "report.h"
+#include "schedule.h"
+#include "select.h"
+
+#define GRACE_MS 3000		/* from SIGTERM to SIGKILL */
+#define KILL_MS 10000		/* then a task cannot be killed */
+#define SETTLE_SECONDS 3.0	/* a VM is torn down, and huge pages are freed, by deferred work */
+#define HEARTBEAT_SECONDS 5.0
+#define TICK_MS 200
+#define LOG_MAX (4 << 20)	/* bytes of one case's output that are kept */
+#define TAIL_MAX 4096
+#define TAIL_LINES 20
+#define SPLAT_LINES 40
+
+struct job {
+	bool used, ended, lost, alone;
+	struct sched_entry *entry;
+	unsigned int round;
+	uint64_t seed;
+	double start, settle_until, next_look;
+	struct gm_iso iso;
+	struct gm_iso_end end;
+	int out_fd, report_fd;
+	struct report report;
+	char *out;		/* printed, and not yet said */
+	size_t out_len, said;
+	char tail[TAIL_MAX + 1];
+	struct gm_leakscan before;
+	bool has_before;
+};
+
+struct engine {
+	const struct options *opt;
+	const struct engine_io *io;
+	struct schedule sched;
+	struct job *jobs;
+	double t0, last_beat;
+	uint64_t seed;
+	size_t done;
+	bool stopping;
+	/* the epoch */
+	size_t epoch_cases;
+	char *epoch_names;
+	struct gm_leakscan epoch_before;
+	struct gm_klog klog;
+	char *fresh;		/* kernel log lines to be said */
+	struct strv splat;
+};
+
+static double elapsed(const struct engine *e)
+{
+	return now() - e->t0;
+}
+
+static void emit(struct engine *e, json_t *ev)
+{
+	e->io->emit(e->io->arg, ev);
+}
+
+static void take_klog_line(void *arg, const char *line, const char *text)
+{
+	struct engine *e = arg;
+	char *more = xprintf("%s%s\n", e->fresh ?: "", line);
+
+	free(e->fresh);
+	e->fresh = more;
+	if ((e->splat.n || gm_klog_is_splat(text)) && e->splat.n < SPLAT_LINES)
+		strv_add(&e->splat, line);
+}
+
+static void read_klog(struct engine *e)
+{
+	json_t *ev;
+
+	gm_klog_read(&e->klog, take_klog_line, e);
+	if (!e->fresh)
+		return;
+	ev = event_new("kmsg", elapsed(e));
+	json_object_set_new(ev, "text", jtext(e->fresh));
+	emit(e, ev);
+	free(e->fresh);
+	e->fresh = NULL;
+}
+
+/* The kernel's complaint of this epoch as one text, to be freed, or NULL; forgets it. */
+static char *take_splat(struct engine *e)
+{
+	char *text = NULL;
+
+	for (size_t i = 0; i < e->splat.n; i++) {
+		char *more = xprintf("%s%s%s", text ?: "", text ? "\n" : "", e->splat.v[i]);
+
+		free(text);
+		text = more;
+	}
+	strv_free(&e->splat);
+	return text;
+}
+
+static void emit_finding(struct engine *e, const char *clause, const char *when, const char *text)
+{
+	json_t *ev = event_new("finding", elapsed(e));
+	char *full = xprintf("%s: %s", when, text);
+
+	json_object_set_new(ev, "clause", json_string(clause));
+	json_object_set_new(ev, "text", jtext(full));
+	emit(e, ev);
+	free(full);
+}
+
+struct finding_arg {
+	struct engine *e;
+	const char *when;
+};
+
+static void leak_to_finding(void *arg, const char *clause, const char *text)
+{
+	struct finding_arg *f = arg;
+
+	emit_finding(f->e, clause, f->when, text);
+}
+
+static void leak_to_report(void *arg, const char *clause, const char *text)
+{
+	report_leak(arg, clause, text);
+}
+
+static void epoch_begin(struct engine *e)
+{
+	char *splat;
+
+	read_klog(e);
+	splat = take_splat(e);
+	if (splat) {
+		char *when = e->epoch_names ?
+			xprintf("after the ledger of %s was closed", e->epoch_names) :
+			xstrdup("before the first case");
+
+		emit_finding(e, "leak.kernel_log", when, splat);
+		free(when);
+		free(splat);
+	}
+	free(e->epoch_names);
+	e->epoch_names = NULL;
+	e->epoch_cases = 0;
+	gm_leakscan_take(&e->epoch_before);
+}
+
+/* Nothing runs any more, and several cases may have left what is now found. */
+static void epoch_end_shared(struct engine *e)
+{
+	char *when = xprintf("while these ran together: %s", e->epoch_names);
+	struct finding_arg f = { e, when };
+	double until = now() + SETTLE_SECONDS;
+	struct gm_leakscan after;
+	int pause = 2;
+	char *splat;
+
+	for (;;) {
+		gm_leakscan_take(&after);
+		if (!gm_leakscan_diff(&e->epoch_before, &after, GM_LEAK_ALL, NULL, NULL) ||
+		    now() >= until)
+			break;
+		poll(NULL, 0, pause);
+		pause = pause < 100 ? pause * 2 : pause;
+	}
+	gm_leakscan_diff(&e->epoch_before, &after, GM_LEAK_ALL, leak_to_finding, &f);
+	read_klog(e);
+	splat = take_splat(e);
+	if (splat)
+		emit_finding(e, "leak.kernel_log", when, splat);
+	free(splat);
+	free(when);
+}
+
+static char **case_env(const struct engine *e)
+{
+	static const char *const ours[] = {
+		"GM_REPORT_FD=", "GM_PROFILE=", "GM_TIMEOUT_SCALE=", "GM_JOURNAL_OWNER=",
+	};
+	struct strv env = { 0 };
+	char *own[] = {
+		xprintf("GM_REPORT_FD=%d", GM_ISO_REPORT_FD),
+		xprintf("GM_PROFILE=%s", e->opt->full ? "full" : "quick"),
+		xprintf("GM_TIMEOUT_SCALE=%g", e->opt->scale),
+		xprintf("GM_JOURNAL_OWNER=%d", getpid()),
+	};
+
+	for (char **v = environ; *v; v++) {
+		bool keep = true;
+
+		for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+			keep = keep && strncmp(*v, ours[i], strlen(ours[i]));
+		if (keep)
+			strv_add(&env, *v);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		strv_add(&env, own[i]);
+		free(own[i]);
+	}
+	env.v = xgrow(env.v, (env.n + 1) * sizeof(*env.v));
+	env.v[env.n] = NULL;
+	return env.v;
+}
+
+static void free_env(char **env)
+{
+	for (char **v = env; *v; v++)
+		free(*v);
+	free(env);
+}
+
+static uint64_t round_seed(uint64_t seed, unsigned int round)
+{
+	char name[32];
+
+	if (!round)
+		return seed;
+	snprintf(name, sizeof(name), "round %u", round);
+	return gm_seed_derive(seed, name);
+}
+
+static json_t *case_event(const struct engine *e, const struct job *j, const char *name)
+{
+	json_t *ev = event_new(name, elapsed(e));
+	char *seed = xprintf("%llu", (unsigned long long)j->seed);
+
+	json_object_set_new(ev, "case", json_string(j->entry->c->name));
+	json_object_set_new(ev, "round", json_integer(j->round));
+	json_object_set_new(ev, "seed", json_string(seed));
+	free(seed);
+	return ev;
+}
+
+static void start(struct engine *e, struct job *j, struct sched_entry *entry)
+{
+	const struct test_case *c = entry->c;
+	int out[2] = { -1, -1 }, report[2] = { -1, -1 };
+	char seed[32], *names, **env;
+	char *argv[] = { c->program, "--case", (char *)c->name, "--seed", seed, NULL };
+	struct gm_iso_spec spec = {
+		.argv = argv,
+		.timeout_ms = c->timeout * e->opt->scale * 1000,
+		.grace_ms = GRACE_MS * (e->opt->scale > 1 ? e->opt->scale : 1),
+		.kill_ms = KILL_MS * (e->opt->scale > 1 ? e->opt->scale : 1),
+	};
+
+	memset(j, 0, sizeof(*j));
+	if (e->sched.running == 1)
+		epoch_begin(e);
+	e->epoch_cases++;
+	names = xprintf("%s%s%s", e->epoch_names ?: "", e->epoch_names ? ", " : "", c->name);
+	free(e->epoch_names);
+	e->epoch_names = names;
+
+	j->used = true;
+	j->entry = entry;
+	j->round = e->sched.round;
+	j->seed = round_seed(e->seed, j->round);
+	j->start = now();
+	j->has_before = c->tokens & TOKEN_HUGE;
+	if (j->has_before)
+		gm_leakscan_take(&j->before);
+	report_init(&j->report);
+	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)j->seed);
+	emit(e, case_event(e, j, "case_start"));
+
+	env = case_env(e);
+	spec.envp = env;
+	j->lost = pipe2(out, O_CLOEXEC) || pipe2(report, O_CLOEXEC);
+	spec.out_fd = out[1];
+	spec.report_fd = report[1];
+	j->iso.fd = -1;
+	if (!j->lost)
+		j->lost = gm_iso_spawn(&j->iso, &spec);
+	free_env(env);
+	if (out[1] >= 0)
+		close(out[1]);
+	if (report[1] >= 0)
+		close(report[1]);
+	j->out_fd = out[0];
+	j->report_fd = report[0];
+	if (j->out_fd >= 0)
+		fcntl(j->out_fd, F_SETFL, O_NONBLOCK);
+	if (j->report_fd >= 0)
+		fcntl(j->report_fd, F_SETFL, O_NONBLOCK);
+}
+
+/* Says what the case printed, whole lines only unless it is the end. */
+static void say_output(struct engine *e, struct job *j, bool all)
+{
+	size_t len = j->out_len;
+	json_t *ev;
+
+	if (!all && len < 16384)
+		while (len && j->out[len - 1] != '\n')
+			len--;
+	if (!len)
+		return;
+	if (j->said < LOG_MAX) {
+		ev = event_new("log", elapsed(e));
+		json_object_set_new(ev, "case", json_string(j->entry->c->name));
+		json_object_set_new(ev, "text", jtextn(j->out, len));
+		emit(e, ev);
+		j->said += len;
+		if (j->said >= LOG_MAX) {
+			ev = event_new("log", elapsed(e));
+			json_object_set_new(ev, "case", json_string(j->entry->c->name));
+			json_object_set_new(ev, "text", json_string("\n[more output was dropped]\n"));
+			emit(e, ev);
+		}
+	}
+	memmove(j->out, j->out + len, j->out_len - len);
+	j->out_len -= len;
+}
+
+static void keep_tail(struct job *j, const char *data, size_t len)
+{
+	size_t have = strlen(j->tail);
+
+	if (len > TAIL_MAX) {
+		data += len - TAIL_MAX;
+		len = TAIL_MAX;
+	}
+	if (have + len > TAIL_MAX) {
+		size_t drop = have + len - TAIL_MAX;
+
+		memmove(j->tail, j->tail + drop, have - drop);
+		have -= drop;
+	}
+	for (size_t i = 0; i < len; i++)
+		j->tail[have + i] = data[i] ?: '?';
+	j->tail[have + len] = '\0';
+}
+
+/* Up to a megabyte at once, so that a case that floods does not keep us from the others. */
+static void read_output(struct engine *e, struct job *j)
+{
+	char buf[65536];
+	ssize_t n;
+
+	for (int i = 0; i < 16 && j->out_fd >= 0; i++) {
+		n = read(j->out_fd, buf, sizeof(buf));
+		if (n < 0)
+			break;
+		if (!n) {
+			close(j->out_fd);
+			j->out_fd = -1;
+			break;
+		}
+		keep_tail(j, buf, n);
+		j->out = xgrow(j->out, j->out_len + n);
+		memcpy(j->out + j->out_len, buf, n);
+		j->out_len += n;
+	}
+	say_output(e, j, false);
+}
+
+static void read_report(struct job *j)
+{
+	char buf[65536];
+	ssize_t n;
+
+	for (int i = 0; i < 16 && j->report_fd >= 0; i++) {
+		n = read(j->report_fd, buf, sizeof(buf));
+		if (n < 0)
+			break;
+		if (!n) {
+			close(j->report_fd);
+			j->report_fd = -1;
+			break;
+		}
+		report_feed(&j->report, buf, n);
+	}
+}
+
+static const char *last_lines(const char *text, int lines)
+{
+	const char *at = text + strlen(text);
+
+	while (at > text) {
+		if (at[-1] == '\n' && *at && !--lines)
+			break;
+		at--;
+	}
+	return at;
+}
+
+static void finish(struct engine *e, struct job *j)
+{
+	const struct test_case *c = j->entry->c;
+	struct judge_by by = {
+		.end = &j->end,
+		.keeper_lost = j->lost,
+		.refusal = c->refusal,
+		.required = is_required(e->opt, c->name, c->clause),
+		.timeout = c->timeout * e->opt->scale,
+		.interrupted = e->stopping,
+	};
+	struct judgement verdict = judge(&j->report, &by);
+	json_t *ev = case_event(e, j, "case_end");
+	char *ended = j->lost ? xstrdup("unknown") : describe_end(&j->end);
+
+	json_object_set_new(ev, "verdict", json_string(verdict.verdict));
+	json_object_set_new(ev, "reason", jtext(verdict.reason));
+	json_object_set_new(ev, "remedy", jtext(verdict.remedy));
+	json_object_set_new(ev, "time", json_real(j->end.seconds));
+	json_object_set_new(ev, "checks", json_integer(j->report.checks));
+	json_object_set_new(ev, "controls", json_integer(j->report.nr_controls));
+	json_object_set(ev, "fails", j->report.fails);
+	json_object_set(ev, "notes", j->report.notes);
+	json_object_set(ev, "control_list", j->report.controls);
+	json_object_set(ev, "leaks", j->report.leaks);
+	json_object_set_new(ev, "ended", jtext(ended));
+	if (!strcmp(verdict.verdict, "ERROR"))
+		json_object_set_new(ev, "tail", jtext(last_lines(j->tail, TAIL_LINES)));
+	emit(e, ev);
+
+	free(ended);
+	sched_done(&e->sched, j->entry, verdict.verdict);
+	e->done++;
+	free(verdict.reason);
+	free(verdict.remedy);
+	report_free(&j->report);
+	free(j->out);
+	j->used = false;
+	if (!e->sched.running && e->epoch_cases > 1)
+		epoch_end_shared(e);
+}
+
+/* The case's processes are gone. Whether all is as before may take a moment to show. */
+static void settle(struct engine *e, struct job *j)
+{
+	const struct gm_leakscan *before = j->alone ? &e->epoch_before : &j->before;
+	unsigned int kinds = j->alone ? GM_LEAK_ALL : j->has_before ? GM_LEAK_HUGE : 0;
+	struct gm_leakscan after;
+	char *splat;
+
+	if (kinds) {
+		gm_leakscan_take(&after);
+		if (gm_leakscan_diff(before, &after, kinds, NULL, NULL) && now() < j->settle_until) {
+			double waited = now() - (j->settle_until - SETTLE_SECONDS);
+
+			j->next_look = now() + (waited < 0.05 ? 0.002 : waited < 0.5 ? 0.02 : 0.1);
+			return;
+		}
+		gm_leakscan_diff(before, &after, kinds, leak_to_report, &j->report);
+	}
+	read_klog(e);
+	splat = j->alone ? take_splat(e) : NULL;
+	if (splat)
+		report_leak(&j->report, "leak.kernel_log", splat);
+	free(splat);
+	finish(e, j);
+}
+
+static void take_end(struct engine *e, struct job *j)
+{
+	if (!j->lost)
+		j->lost = gm_iso_wait(&j->iso, &j->end);
+	if (j->lost)
+		j->end.seconds = now() - j->start;
+	read_output(e, j);
+	read_report(j);
+	say_output(e, j, true);
+	if (j->out_fd >= 0)
+		close(j->out_fd);
+	if (j->report_fd >= 0)
+		close(j->report_fd);
+	j->out_fd = j->report_fd = -1;
+	j->ended = true;
+	j->alone = e->sched.running == 1 && e->epoch_cases == 1;
+	j->settle_until = now() + SETTLE_SECONDS;
+}
+
+static void beat(struct engine *e)
+{
+	json_t *ev, *running;
+
+	if (now() < e->last_beat + HEARTBEAT_SECONDS)
+		return;
+	e->last_beat = now();
+	ev = event_new("heartbeat", elapsed(e));
+	running = json_array();
+	for (unsigned int i = 0; i < e->opt->jobs; i++)
+		if (e->jobs[i].used)
+			json_array_append_new(running, json_string(e->jobs[i].entry->c->name));
+	json_object_set_new(ev, "done", json_integer(e->done));
+	json_object_set_new(ev, "running", running);
+	emit(e, ev);
+}
+
+static void stop_all(struct engine *e)
+{
+	if (e->stopping)
+		return;
+	e->stopping = true;
+	for (unsigned int i = 0; i < e->opt->jobs; i++)
+		if (e->jobs[i].used && !e->jobs[i].ended && !e->jobs[i].lost)
+			gm_iso_stop(&e->jobs[i].iso);
+}
+
+/* Waits until something happens, at most until the next tick. */
+static void wait_for_events(struct engine *e)
+{
+	unsigned int n = e->opt->jobs, used = 0;
+	struct pollfd *fds = xalloc((3 * n + 2) * sizeof(*fds));
+	int ms = TICK_MS;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct job *j = &e->jobs[i];
+
+		if (!j->used)
+			continue;
+		if (j->ended || j->lost) {
+			double left = j->next_look - now();
+
+			if (left * 1000 < ms)
+				ms = left > 0 ? left * 1000 + 1 : 0;
+			continue;
+		}
+		fds[used++] = (struct pollfd){ .fd = j->out_fd, .events = POLLIN };
+		fds[used++] = (struct pollfd){ .fd = j->report_fd, .events = POLLIN };
+		fds[used++] = (struct pollfd){ .fd = j->iso.fd, .events = POLLIN };
+	}
+	if (!e->stopping)
+		fds[used++] = (struct pollfd){ .fd = stop_fd(), .events = POLLIN };
+	poll(fds, used, ms);
+	free(fds);
+}
+
+static bool readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static void serve(struct engine *e, struct job *j)
+{
+	if (!j->used)
+		return;
+	if (!j->ended) {
+		read_output(e, j);
+		read_report(j);
+		if (j->lost || readable(j->iso.fd))
+			take_end(e, j);
+	}
+	if (j->ended && now() >= j->next_look)
+		settle(e, j);
+}
+
+static void start_more(struct engine *e)
+{
+	for (unsigned int i = 0; i < e->opt->jobs; i++)
+		/* Who is being judged for the whole machine is left alone with it. */
+		if (e->jobs[i].used && e->jobs[i].ended && e->jobs[i].alone)
+			return;
+	for (unsigned int i = 0; i < e->opt->jobs; i++) {
+		struct sched_entry *entry;
+
+		if (e->jobs[i].used)
+			continue;
+		entry = sched_next(&e->sched, now());
+		if (!entry)
+			return;
+		start(e, &e->jobs[i], entry);
+	}
+}
+
+static void emit_start(struct engine *e, const struct catalogue *cat)
+{
+	json_t *ev = event_new("run_start", 0), *cases = json_array();
+	char *time = utc_time(false);
+	char *seed = xprintf("%llu", (unsigned long long)e->seed);
+
+	json_object_set_new(ev, "v", json_integer(EVENTS_VERSION));
+	json_object_set_new(ev, "time", json_string(time));
+	json_object_set_new(ev, "seed", json_string(seed));
+	json_object_set(ev, "args", e->opt->args);
+	json_object_set_new(ev, "profile", json_string(e->opt->full ? "full" : "quick"));
+	json_object_set_new(ev, "jobs", json_integer(e->opt->jobs));
+	json_object_set_new(ev, "rounds", json_integer(e->sched.rounds));
+	json_object_set_new(ev, "klog", json_boolean(e->klog.fd >= 0));
+	json_object_set_new(ev, "debugfs", json_boolean(!access("/sys/kernel/debug/kvm", R_OK)));
+	machine_describe(ev);
+	for (size_t i = 0; i < cat->n; i++)
+		if (cat->v[i].selected)
+			json_array_append(cases, cat->v[i].decl);
+	json_object_set_new(ev, "cases", cases);
+	emit(e, ev);
+	free(time);
+	free(seed);
+}
+
+int engine_run(const struct catalogue *cat, const struct options *opt, const struct engine_io *io)
+{
+	struct engine engine = {
+		.opt = opt,
+		.io = io,
+		.t0 = now(),
+		.last_beat = now(),
+		.seed = opt->have_seed ? opt->seed : gm_seed_fresh(),
+		.jobs = xalloc(opt->jobs * sizeof(struct job)),
+	};
+	struct engine *e = &engine;
+	json_t *ev;
+
+	sched_init(&e->sched, cat, opt);
+	gm_klog_open(&e->klog, NULL);
+	emit_start(e, cat);
+	/* What the kernel said before us goes into the report, but is nobody's fault. */
+	read_klog(e);
+	strv_free(&e->splat);
+
+	for (;;) {
+		if (stop_signal() || io->broken(io->arg))
+			stop_all(e);
+		if (!e->stopping)
+			start_more(e);
+		if (!e->sched.running)
+			break;
+		wait_for_events(e);
+		for (unsigned int i = 0; i < opt->jobs; i++)
+			serve(e, &e->jobs[i]);
+		read_klog(e);
+		beat(e);
+		io->tick(io->arg);
+	}
+
+	epoch_begin(e);		/* says what the kernel logged after the last case */
+	ev = event_new("run_end", elapsed(e));
+	json_object_set_new(ev, "interrupted", json_string(signal_name(stop_signal())));
+	emit(e, ev);
+
+	gm_klog_close(&e->klog);
+	sched_free(&e->sched);
+	free(e->epoch_names);
+	free(e->jobs);
+	return stop_signal();
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which machine this is. No name or address of it: reports are shown to others.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "machine.h"
+
+#ifndef GM_VERSION
+#define GM_VERSION "unknown"
+#endif
+
+void machine_describe(json_t *obj)
+{
+	const char *arch;
+	char cmdline[4096] = "";
+	struct utsname u;
+	ssize_t n = 0;
+	int fd;
+
+	memset(&u, 0, sizeof(u));
+	uname(&u);
+	arch = !strcmp(u.machine, "x86_64") ? "x86" :
+	       !strcmp(u.machine, "aarch64") ? "arm64" : u.machine;
+	fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, cmdline, sizeof(cmdline) - 1);
+		close(fd);
+	}
+	cmdline[n > 0 ? n : 0] = '\0';
+	cmdline[strcspn(cmdline, "\n")] = '\0';
+
+	json_object_set_new(obj, "version", jtext(GM_VERSION));
+	json_object_set_new(obj, "kernel", jtext(u.release));
+	json_object_set_new(obj, "kernel_build", jtext(u.version));
+	json_object_set_new(obj, "arch", jtext(arch));
+	json_object_set_new(obj, "cmdline", jtext(cmdline));
+	json_object_set_new(obj, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
+	json_object_set_new(obj, "root", json_boolean(!geteuid()));
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The command line: exact words only, and a remedy for each mistake.
+ */
+#ifndef GM_RUNNER_OPTIONS_H
+#define GM_RUNNER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util.h"
+
+struct options {
+	struct strv programs, filters, clauses, require;
+	bool list, list_json, full, until_fail, failed, strict, setup, verbose, help;
+	bool have_seed;
+	uint64_t seed;
+	unsigned int repeat;		/* rounds; 0: not said */
+	double for_seconds;		/* 0: not said */
+	double scale;			/* of every time limit */
+	unsigned int jobs;
+	double silence;			/* --attach: seconds without a word; then the machine hangs */
+	const char *results;
+	const char *events, *attach, *console, *remaining, *resume, *finish, *reason;
+	const char *case_list, *contract, *rerun_format;
+	const char *self;		/* argv[0] */
+	json_t *args;			/* as given, for the report */
+};
+
+/* 0, or EXIT_USAGE after one line on stderr. */
+int options_parse(struct options *opt, int argc, char **argv);
+void options_help(void);
+void options_free(struct options *opt);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Events in, everything that people and machines read out: stdout and the results folder.
+ */
+#ifndef GM_RUNNER_RENDER_H
+#define GM_RUNNER_RENDER_H
+
+#include "options.h"
+#include "results_dir.h"
+#include "sink.h"
+#include "state.h"
+
+struct render {
+	const struct options *opt;
+	struct state st;
+	struct results res;
+	struct view view;
+	bool tty;
+	bool replaying;		/* told before: nothing is printed or kept again */
+	bool listener_gone;	/* stdout is a closed pipe */
+	int err;		/* an exit code that outweighs the verdicts; 0: none */
+	double last_beat;
+};
+
+void render_init(struct render *r, const struct options *opt, const char *rerun_format);
+void render_free(struct render *r);
+
+/* An emit_fn; `arg` is the struct render. */
+void render_event(void *arg, json_t *ev);
+/* Live line, heartbeat, periodic files. */
+void render_tick(void *arg);
+/* Nobody reads the output, or there is no place for results: no use in going on. */
+bool render_broken(void *arg);
+
+/* Takes up the results in `dir`. 0 or EXIT_USAGE after one line. */
+int render_resume(struct render *r, const char *dir);
+
+/*
+ * Gives what has no verdict one, by `verdict` and `reason`; says the totals, writes all files.
+ * Returns the exit code of the program.
+ */
+int render_finish(struct render *r, const char *verdict, const char *reason);
+
+#endif

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A verdict counts only if nothing else speaks against it.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "report.h"
+
+#define LINE_MAX_BYTES (256 << 10)
+#define MAX_FAILS 100
+#define MAX_NOTES 400
+
+void report_init(struct report *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->fails = json_array();
+	r->notes = json_array();
+	r->controls = json_array();
+	r->leaks = json_array();
+}
+
+void report_free(struct report *r)
+{
+	json_decref(r->fails);
+	json_decref(r->notes);
+	json_decref(r->controls);
+	json_decref(r->leaks);
+	free(r->verdict);
+	free(r->reason);
+	free(r->remedy);
+	free(r->line);
+	memset(r, 0, sizeof(*r));
+}
+
+static void keep(struct report *r, json_t *list, size_t max, json_t *item)
+{
+	if (json_array_size(list) < max) {
+		json_array_append_new(list, item);
+	} else {
+		r->dropped++;
+		json_decref(item);
+	}
+}
+
+void report_note(struct report *r, const char *text)
+{
+	keep(r, r->notes, MAX_NOTES, jtext(text));
+}
+
+static json_t *pair(const char *key, const char *value, const char *text)
+{
+	json_t *obj = json_object();
+
+	json_object_set_new(obj, key, jtext(value));
+	json_object_set_new(obj, "text", jtext(text));
+	return obj;
+}
+
+void report_leak(struct report *r, const char *clause, const char *text)
+{
+	keep(r, r->leaks, MAX_FAILS, pair("clause", clause, text));
+}
+
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		if (*s == '\\' && s[1]) {
+			s++;
+			*to++ = *s == 'n' ? '\n' : *s == 't' ? '\t' : *s;
+		} else {
+			*to++ = *s;
+		}
+	}
+	*to = '\0';
+}
+
+static bool parse_count(const char *field, const char *key, long long *value)
+{
+	size_t len = strlen(key);
+	char *end;
+
+	if (strncmp(field, key, len) || field[len] != '=')
+		return false;
+	*value = strtoll(field + len + 1, &end, 10);
+	return end != field + len + 1 && !*end && *value >= 0;
+}
+
+static bool is_verdict(const char *s)
+{
+	return !strcmp(s, "PASS") || !strcmp(s, "FAIL") || !strcmp(s, "SKIP") || !strcmp(s, "ERROR");
+}
+
+static bool take_verdict(struct report *r, char **field, int n)
+{
+	if (n != 6 || !is_verdict(field[1]) ||
+	    !parse_count(field[4], "checks", &r->checks) ||
+	    !parse_count(field[5], "controls", &r->nr_controls))
+		return false;
+	if (r->verdicts++)
+		return true;
+	r->verdict = xstrdup(field[1]);
+	r->reason = clean_text(field[2], strlen(field[2]));
+	r->remedy = clean_text(field[3], strlen(field[3]));
+	return true;
+}
+
+static void take_record(struct report *r, char *line)
+{
+	char *field[7] = { line };
+	bool ok = true;
+	int n = 0;
+
+	for (char *s = line; s && n < 7; n++) {
+		field[n] = s;
+		s = strchr(s, '\t');
+		if (s)
+			*s++ = '\0';
+	}
+	for (int i = 0; i < n; i++)
+		unescape(field[i]);
+
+	if (!strcmp(field[0], "note") && n == 2)
+		report_note(r, field[1]);
+	else if (!strcmp(field[0], "control") && n == 2)
+		keep(r, r->controls, MAX_NOTES, jtext(field[1]));
+	else if (!strcmp(field[0], "fail") && n == 3)
+		keep(r, r->fails, MAX_FAILS, pair("at", field[1], field[2]));
+	else if (!strcmp(field[0], "leak") && n == 3)
+		report_leak(r, field[1], field[2]);
+	else if (!strcmp(field[0], "verdict"))
+		ok = take_verdict(r, field, n);
+	else
+		ok = false;
+	r->garbled += !ok;
+}
+
+void report_feed(struct report *r, const char *data, size_t len)
+{
+	while (len) {
+		const char *nl = memchr(data, '\n', len);
+		size_t part = nl ? (size_t)(nl - data) : len;
+
+		if (r->line_len + part > LINE_MAX_BYTES) {
+			/* A record without end: what is more is dropped, and the record is garbled. */
+			part = nl ? part : len;
+			r->garbled++;
+			r->line_len = 0;
+		} else {
+			r->line = xgrow(r->line, r->line_len + part + 1);
+			memcpy(r->line + r->line_len, data, part);
+			r->line_len += part;
+			r->line[r->line_len] = '\0';
+			if (nl && r->line_len)
+				take_record(r, r->line);
+			if (nl)
+				r->line_len = 0;
+		}
+		data += part + !!nl;
+		len -= part + !!nl;
+	}
+}
+
+char *describe_end(const struct gm_iso_end *end)
+{
+	if (!end->reaped)
+		return xstrdup("it could not be killed");
+	if (WIFEXITED(end->status))
+		return xprintf("exit status %d", WEXITSTATUS(end->status));
+	return xprintf("killed by SIG%s (%s)", sigabbrev_np(WTERMSIG(end->status)) ?: "?",
+		       strsignal(WTERMSIG(end->status)));
+}
+
+static struct judgement verdict(const char *verdict, char *reason, const char *remedy)
+{
+	return (struct judgement){ verdict, reason, xstrdup(remedy ? remedy : "") };
+}
+
+static bool ended_well(const struct gm_iso_end *end, int status)
+{
+	return end->reaped && WIFEXITED(end->status) && WEXITSTATUS(end->status) == status;
+}
+
+static struct judgement judge_silent(struct report *r, const struct judge_by *by)
+{
+	const struct gm_iso_end *end = by->end;
+	struct judgement j;
+	char *how;
+
+	if (by->keeper_lost)
+		return verdict("ERROR", xstrdup("the process that kept the case was killed"), NULL);
+	if (end->stuck)
+		return verdict("ERROR",
+			       xprintf("hangs in the kernel: %u task(s) outlived SIGKILL", end->stuck),
+			       "the machine must be booted again to be rid of it");
+	if (by->interrupted && end->stopped)
+		return verdict("ERROR", xstrdup("interrupted"), NULL);
+	if (end->timed_out)
+		return verdict("ERROR", xprintf("no verdict within its %g s%s", by->timeout,
+						end->killed ? ", and it ignored SIGTERM" : ""),
+			       "--timeout-scale gives slow machines more time");
+	how = describe_end(end);
+	j = verdict("ERROR", xprintf("ended without a verdict: %s", how), NULL);
+	free(how);
+	if (r->garbled) {
+		how = xprintf("%s; %u garbled record(s)", j.reason, r->garbled);
+		free(j.reason);
+		j.reason = how;
+	}
+	return j;
+}
+
+static struct judgement judge_said(struct report *r, const struct judge_by *by)
+{
+	const struct gm_iso_end *end = by->end;
+	static const int status[] = { 0, 4 };
+	bool pass = !strcmp(r->verdict, "PASS"), skip = !strcmp(r->verdict, "SKIP");
+	struct judgement j;
+	char *how;
+
+	if (!strcmp(r->verdict, "ERROR"))
+		return verdict("ERROR", xstrdup(r->reason), r->remedy);
+	if (r->verdicts > 1)
+		return verdict("ERROR", xprintf("said %u verdicts, %s first", r->verdicts,
+						r->verdict), NULL);
+	if (!strcmp(r->verdict, "FAIL") || json_array_size(r->fails))
+		return verdict("FAIL", xstrdup(pass ? "recorded misses, yet claimed to pass" :
+					       r->reason), r->remedy);
+
+	/* PASS or SKIP: the process must have ended as one that says so. */
+	if (end->timed_out || end->stuck)
+		return verdict("ERROR", xprintf("hung after its verdict (%s)", r->verdict), NULL);
+	if (!ended_well(end, status[skip])) {
+		how = describe_end(end);
+		j = verdict("ERROR", xprintf("said %s, then: %s", r->verdict, how), NULL);
+		free(how);
+		return j;
+	}
+	if (r->garbled)
+		return verdict("ERROR", xprintf("said %s, and %u garbled record(s)", r->verdict,
+						r->garbled), NULL);
+	if (skip && by->required)
+		return verdict("FAIL", xprintf("required, but skipped: %s", r->reason), r->remedy);
+	if (pass && !r->checks)
+		return verdict("ERROR", xstrdup("claimed to pass without a single check"), NULL);
+	if (pass && by->refusal && !r->nr_controls)
+		return verdict("ERROR", xstrdup("claimed a refusal without a control that held"),
+			       NULL);
+	return verdict(pass ? "PASS" : "SKIP", xstrdup(r->reason), r->remedy);
+}
+
+static void add_end_note(void *arg, const char *line)
+{
+	report_note(arg, line);
+}
+
+static void add_end_leak(void *arg, const char *line)
+{
+	report_leak(arg, "leak.processes", line);
+}
+
+struct judgement judge(struct report *r, const struct judge_by *by)
+{
+	struct judgement j;
+
+	if (!by->keeper_lost) {
+		bool own_end = by->end->leftovers && r->verdict;
+
+		each_line(by->end->text, own_end ? add_end_leak : add_end_note, r);
+	}
+	if (r->dropped) {
+		char *text = xprintf("%lu more records were dropped", r->dropped);
+
+		json_array_append_new(r->notes, jtext(text));
+		free(text);
+	}
+
+	j = r->verdict && !by->keeper_lost ? judge_said(r, by) : judge_silent(r, by);
+	/* What is left behind is a miss of its own, whatever the case found. */
+	if (json_array_size(r->leaks) && (!strcmp(j.verdict, "PASS") || !strcmp(j.verdict, "SKIP"))) {
+		const json_t *leak = json_array_get(r->leaks, 0);
+
+		free(j.reason);
+		j.verdict = "FAIL";
+		j.reason = xprintf("%s: %s", jstr(leak, "clause"), jstr(leak, "text"));
+	}
+	return j;
+}

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# gm-run: one static program without KVM. Two libraries, both maintained, both with a static
+# archive in Debian for x86 and arm64: Jansson writes and reads JSON, Mini-XML writes JUnit.
+
+GM_RUN_SRC := $(wildcard runner/*.c) lib/isolate.c lib/journal.c lib/seed.c lib/leakscan.c lib/klog.c
+GM_RUN_OBJ := $(GM_RUN_SRC:%.c=$(GM_OUT)/runner-obj/%.o)
+GM_RUN_CFLAGS ?= -O2 -g
+GM_RUN_WARN := -Wall -Wextra -Wno-unused-parameter -Wstrict-prototypes -Wmissing-declarations \
+	-Wno-missing-field-initializers -Werror
+
+# A folder of objects of its own: the library's are built with the framework's flags.
+$(GM_OUT)/runner-obj/%.o: %.c runner/runner.mk
+	@echo "  CC      $<"
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -D_GNU_SOURCE $(GM_RUN_CFLAGS) $(GM_RUN_WARN) $(GM_SYSROOT_CFLAGS) \
+		-DGM_VERSION='"$(GM_VERSION)"' -MMD -MP -c $< -o $@
+
+$(GM_OUT)/bin/gm-run: $(GM_RUN_OBJ)
+	@echo "  LD      $@"
+	@mkdir -p $(@D)
+	@$(CC) -static $(GM_SYSROOT_LDFLAGS) -o $@ $^ -ljansson -lmxml -lm -lpthread
+
+# The version is in one object only, which is made anew when it changes.
+$(GM_OUT)/runner-obj/runner/machine.o: $(GM_OUT)/runner-obj/version.stamp
+$(GM_OUT)/runner-obj/version.stamp: FORCE
+	@mkdir -p $(@D)
+	@echo '$(GM_VERSION)' | cmp -s - $@ || echo '$(GM_VERSION)' >$@
+.PHONY: FORCE
+FORCE:
+
+-include $(GM_RUN_OBJ:.o=.d)

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which cases of the catalogue run.
+ */
+#ifndef GM_RUNNER_SELECT_H
+#define GM_RUNNER_SELECT_H
+
+#include "catalogue.h"
+#include "options.h"
+
+/*
+ * Sets `selected` by the options. 0, or EXIT_USAGE after one line: a filter that matches nothing,
+ * a name that does not exist, nothing left.
+ */
+int select_cases(struct catalogue *cat, const struct options *opt);
+
+/* A set of globs, "!" takes out; none at all, or only "!", starts from everything. */
+bool globs_match(const struct strv *globs, const char *text);
+
+/* Must this case not skip? */
+bool is_required(const struct options *opt, const char *name, const char *clause);
+
+#endif

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * TAP version 13 that TAP and KTAP readers agree about.
+ *
+ * An ERROR is "not ok N name # ERROR reason": the KTAP document of the kernel (dev-tools/ktap.rst)
+ * has that directive, and who does not know it falls back to "not ok". The word SKIP is in no
+ * directive but a skip's own, or some readers would take a failure for one.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sink.h"
+
+struct out {
+	FILE *f;
+	const char *prefix;
+};
+
+/*
+ * The kernel's own parser (tools/testing/kunit) stops reading at these, wherever in a line they
+ * are; a quoted console may hold them.
+ */
+static const char *find_stop(const char *line)
+{
+	static const char *const stops[] = {
+		"List of all partitions:", "Kernel panic - not syncing: VFS:",
+		"reboot: System halted",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(stops); i++) {
+		const char *at = strstr(line, stops[i]);
+
+		if (at)
+			return at + 5;
+	}
+	return NULL;
+}
+
+static void put_line(void *arg, const char *line)
+{
+	struct out *o = arg;
+	const char *stop;
+
+	while ((stop = find_stop(line))) {
+		fprintf(o->f, "%s%.*s\n", o->prefix, (int)(stop - line), line);
+		line = stop;
+	}
+	fprintf(o->f, "%s%s\n", o->prefix, line);
+}
+
+static void put(FILE *f, const char *prefix, const char *text)
+{
+	struct out o = { f, prefix };
+
+	each_line(text, put_line, &o);
+}
+
+/* A text as the rest of a result line: one line, and no second directive in it. */
+static void put_directive(FILE *f, const char *text)
+{
+	for (; *text; text++)
+		fputc(*text == '\n' || *text == '\t' ? ' ' : *text == '#' ? '=' : *text, f);
+	fputc('\n', f);
+}
+
+void tap_header(FILE *f, const struct state *st)
+{
+	const json_t *s = st->start;
+
+	fprintf(f, "TAP version 13\n1..%zu\n", st->n);
+	fprintf(f, "# seed %s\n", jstr(s, "seed"));
+	fprintf(f, "# kvm-gmem-tests %s, kernel %s, %s, profile %s\n", jstr(s, "version"),
+		jstr(s, "kernel"), jstr(s, "arch"), jstr(s, "profile"));
+	if (json_is_false(json_object_get(s, "klog")))
+		fputs("# the kernel log cannot be read here: a WARNING would go unnoticed (run as root)\n", f);
+}
+
+static void put_passing_notes(FILE *f, const struct record *rec)
+{
+	const json_t *note;
+	size_t i;
+
+	json_array_foreach(json_object_get(rec->end, "notes"), i, note)
+		put(f, "#   ", json_string_value(note));
+}
+
+void tap_case(FILE *f, const struct state *st, const struct record *rec, size_t nr, bool verbose)
+{
+	const char *verdict = record_verdict(rec);
+	char *block;
+
+	if (!strcmp(verdict, "SKIP")) {
+		fprintf(f, "ok %zu %s # SKIP ", nr, rec->name);
+		put_directive(f, record_reason(rec));
+		put(f, "#   remedy: ", jstr(rec->end, "remedy"));
+		return;
+	}
+	if (!strcmp(verdict, "PASS")) {
+		fprintf(f, "ok %zu %s # time=%.3fms\n", nr, rec->name, rec->time * 1000);
+		if (verbose)
+			put_passing_notes(f, rec);
+		return;
+	}
+	if (!strcmp(verdict, "FAIL")) {
+		fprintf(f, "not ok %zu %s # time=%.3fms\n", nr, rec->name, rec->time * 1000);
+	} else {
+		fprintf(f, "not ok %zu %s # ERROR ", nr, rec->name);
+		put_directive(f, record_reason(rec));
+	}
+	block = state_block(st, rec);
+	put(f, "#   ", block);
+	free(block);
+}
+
+void tap_totals(FILE *f, const struct state *st)
+{
+	struct totals t = state_totals_now(st);
+	const json_t *finding;
+	size_t i;
+
+	if (st->interrupted && *st->interrupted)
+		fprintf(f, "# interrupted by %s\n", st->interrupted);
+	json_array_foreach(st->findings, i, finding) {
+		fprintf(f, "# %s\n", jstr(finding, "clause"));
+		put(f, "#   ", jstr(finding, "text"));
+	}
+	if (st->lost) {
+		put(f, "# the machine was lost: ", st->lost);
+		put(f, "#   console: ", st->console);
+	}
+	if (json_array_size(st->findings))
+		fputs("Bail out! the run left something behind that no single case answers for\n", f);
+	else if (st->lost)
+		fputs("Bail out! the machine was lost\n", f);
+	fprintf(f, "# Totals: pass:%u fail:%u xfail:0 xpass:0 skip:%u error:%u\n", t.pass, t.fail,
+		t.skip, t.error);
+}
+
+void tap_document(FILE *f, const struct state *st, bool verbose)
+{
+	size_t nr = 1;
+
+	tap_header(f, st);
+	for (size_t i = 0; i < st->nr_order; i++)
+		tap_case(f, st, st->order[i], nr++, verbose);
+	for (size_t i = 0; i < st->n; i++)
+		if (!st->v[i].settled)
+			tap_case(f, st, &st->v[i], nr++, verbose);
+	tap_totals(f, st);
+}

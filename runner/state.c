@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Folds events. Anything may be missing from an event: it may come from a machine that is dying.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "events.h"
+#include "state.h"
+
+#define NOT_RUN "not run: the run ended before its turn"
+
+void state_init(struct state *st, const char *rerun_format)
+{
+	memset(st, 0, sizeof(*st));
+	st->findings = json_array();
+	st->rerun_format = xstrdup(rerun_format);
+}
+
+void state_free(struct state *st)
+{
+	for (size_t i = 0; i < st->n; i++) {
+		json_decref(st->v[i].end);
+		json_decref(st->v[i].live);
+	}
+	free(st->v);
+	free(st->order);
+	free(st->interrupted);
+	free(st->lost);
+	free(st->console);
+	free(st->rerun_format);
+	json_decref(st->start);
+	json_decref(st->findings);
+	memset(st, 0, sizeof(*st));
+}
+
+static struct record *find(struct state *st, const char *name)
+{
+	for (size_t i = 0; i < st->n; i++)
+		if (!strcmp(st->v[i].name, name))
+			return &st->v[i];
+	return NULL;
+}
+
+static bool begin(struct state *st, const json_t *ev)
+{
+	json_t *decl;
+	size_t i;
+
+	/* A later stream of the same run tells about the cases that are left. */
+	st->boots++;
+	free(st->lost);
+	st->lost = NULL;
+	if (st->start)
+		return false;
+	st->start = json_deep_copy(ev);
+	st->v = xalloc(json_array_size(json_object_get(st->start, "cases")) * sizeof(*st->v));
+	json_array_foreach(json_object_get(st->start, "cases"), i, decl) {
+		struct record *rec = &st->v[st->n];
+
+		if (!*jstr(decl, "name") || find(st, jstr(decl, "name")))
+			continue;
+		rec->decl = decl;
+		rec->name = jstr(decl, "name");
+		rec->clause = jstr(decl, "clause");
+		st->n++;
+	}
+	st->order = xalloc(st->n * sizeof(*st->order));
+	return true;
+}
+
+static int badness(const char *verdict)
+{
+	return !strcmp(verdict, "PASS") ? 1 : !strcmp(verdict, "SKIP") ? 2 :
+	       !strcmp(verdict, "ERROR") ? 3 : !strcmp(verdict, "FAIL") ? 4 : 0;
+}
+
+static void count(struct totals *t, const char *verdict)
+{
+	t->pass += !strcmp(verdict, "PASS");
+	t->fail += !strcmp(verdict, "FAIL");
+	t->skip += !strcmp(verdict, "SKIP");
+	t->error += !strcmp(verdict, "ERROR");
+}
+
+static void settle(struct state *st, struct record *rec)
+{
+	rec->settled = true;
+	st->order[st->nr_order++] = rec;
+	count(&st->totals, record_verdict(rec));
+}
+
+static void case_start(struct record *rec, const json_t *ev)
+{
+	json_decref(rec->live);
+	rec->live = json_deep_copy(ev);
+	rec->running = true;
+	rec->since = now();
+}
+
+static bool case_end(struct state *st, struct record *rec, const json_t *ev)
+{
+	int bad = badness(jstr(ev, "verdict"));
+	long long rounds = jint(st->start, "rounds");
+
+	rec->running = false;
+	if (!bad)
+		return false;
+	rec->runs++;
+	rec->bad_runs += bad >= 3;
+	rec->time += jnum(ev, "time");
+	/* A final verdict stays: it has been told. */
+	if (rec->settled)
+		return false;
+	if (!rec->end || bad > badness(jstr(rec->end, "verdict"))) {
+		json_decref(rec->end);
+		rec->end = json_deep_copy(ev);
+	}
+	/* A pass is final after the last round; anything else at once. */
+	if (bad == 1 && !(rounds && jint(ev, "round") >= rounds - 1))
+		return false;
+	settle(st, rec);
+	return true;
+}
+
+struct change state_apply(struct state *st, const json_t *ev)
+{
+	struct change ch = { .ev = jstr(ev, "ev") };
+
+	if (!strcmp(ch.ev, "run_start")) {
+		ch.began = begin(st, ev);
+		ch.resumed = !ch.began;
+		return ch;
+	}
+	if (!st->start)
+		return ch;
+	/* Each boot counts from zero; what is shown is the time of the latest. */
+	if (jnum(ev, "t") > st->t)
+		st->t = jnum(ev, "t");
+	if (*jstr(ev, "case"))
+		ch.rec = find(st, jstr(ev, "case"));
+
+	if (!strcmp(ch.ev, "case_start") && ch.rec) {
+		case_start(ch.rec, ev);
+	} else if (!strcmp(ch.ev, "case_end") && ch.rec) {
+		ch.settled = case_end(st, ch.rec, ev);
+	} else if (!strcmp(ch.ev, "finding")) {
+		json_array_append_new(st->findings, json_deep_copy(ev));
+	} else if (!strcmp(ch.ev, "run_end")) {
+		free(st->interrupted);
+		st->interrupted = xstrdup(jstr(ev, "interrupted"));
+	} else if (!strcmp(ch.ev, "stream_end")) {
+		free(st->lost);
+		free(st->console);
+		st->lost = xstrdup(jstr(ev, "reason"));
+		st->console = xstrdup(jstr(ev, "console"));
+	}
+	return ch;
+}
+
+struct record *state_settle_next(struct state *st)
+{
+	for (size_t i = 0; i < st->n; i++) {
+		if (!st->v[i].settled && st->v[i].end) {
+			settle(st, &st->v[i]);
+			return &st->v[i];
+		}
+	}
+	return NULL;
+}
+
+json_t *state_verdict_for(const struct state *st, const struct record *rec, const char *verdict,
+			  const char *reason)
+{
+	json_t *ev = event_new("case_end", st->t);
+
+	json_object_set_new(ev, "case", json_string(rec->name));
+	json_object_set_new(ev, "round", json_integer(jint(rec->live, "round")));
+	json_object_set_new(ev, "seed", json_string(*jstr(rec->live, "seed") ?
+						    jstr(rec->live, "seed") :
+						    jstr(st->start, "seed")));
+	json_object_set_new(ev, "verdict", json_string(verdict));
+	json_object_set_new(ev, "reason", jtext(reason));
+	json_object_set_new(ev, "ran", json_boolean(rec->running));
+	json_object_set_new(ev, "time", json_real(rec->running ? now() - rec->since : 0));
+	return ev;
+}
+
+const char *record_verdict(const struct record *rec)
+{
+	return rec->end ? jstr(rec->end, "verdict") : "ERROR";
+}
+
+const char *record_reason(const struct record *rec)
+{
+	if (rec->end)
+		return jstr(rec->end, "reason");
+	return rec->running ? "the run ended while it ran" : NOT_RUN;
+}
+
+const char *record_seed(const struct state *st, const struct record *rec)
+{
+	const char *seed = jstr(rec->end, "seed");
+
+	return *seed ? seed : jstr(st->start, "seed");
+}
+
+struct totals state_totals_now(const struct state *st)
+{
+	struct totals t = { 0 };
+
+	for (size_t i = 0; i < st->n; i++)
+		count(&t, record_verdict(&st->v[i]));
+	return t;
+}
+
+int state_exit_code(const struct state *st)
+{
+	struct totals t = state_totals_now(st);
+
+	if (st->interrupted && *st->interrupted)
+		for (int sig = 1; sig < NSIG; sig++)
+			if (sigabbrev_np(sig) && !strcmp(st->interrupted + 3, sigabbrev_np(sig)))
+				return 128 + sig;
+	if (t.fail || t.error || json_array_size(st->findings) || st->lost || !st->interrupted)
+		return EXIT_FAILED;
+	return t.pass ? EXIT_HELD : EXIT_SKIPPED;
+}
+
+const char *state_word(const struct state *st)
+{
+	if (!st->over)
+		return "running";
+	if (st->lost || !st->interrupted)
+		return "died";
+	return *st->interrupted ? "interrupted" : "finished";
+}
+
+char *state_rerun(const struct state *st, const struct record *rec)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	for (const char *s = st->rerun_format; *s; s++) {
+		if (s[0] == '%' && (s[1] == 'n' || s[1] == 's'))
+			fputs(*++s == 'n' ? rec->name : record_seed(st, rec), f);
+		else if (s[0] == '%' && s[1] == '%')
+			fputc(*++s, f);
+		else
+			fputc(*s, f);
+	}
+	fclose(f);
+	return text;
+}
+
+char *record_log(const struct record *rec)
+{
+	return xprintf("logs/%s.log", rec->name);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A run as its events tell it: the only thing that reports are made of.
+ */
+#ifndef GM_RUNNER_STATE_H
+#define GM_RUNNER_STATE_H
+
+#include "util.h"
+
+struct record {
+	const json_t *decl;
+	const char *name, *clause;
+	bool running;
+	bool settled;		/* its verdict is final, and has its place in `order` */
+	json_t *end;		/* the case_end that counts: the worst so far; NULL: none yet */
+	json_t *live;		/* its case_start, while it runs */
+	unsigned int runs, bad_runs;
+	double time;		/* s, all rounds */
+	double since;		/* now() of its start */
+};
+
+struct totals {
+	unsigned int pass, fail, skip, error;
+};
+
+struct state {
+	json_t *start;		/* run_start; NULL: not begun */
+	struct record *v;
+	size_t n;
+	struct record **order;	/* settled ones, as they came */
+	size_t nr_order;
+	struct totals totals;	/* of the settled ones */
+	json_t *findings;	/* of the whole run */
+	double t;		/* seconds, of the latest event */
+	unsigned int boots;	/* how many streams told it */
+	char *interrupted;	/* "" or a signal's name; NULL: no run_end seen */
+	char *lost;		/* why the stream broke, if it did and nobody went on */
+	char *console;		/* the console's last lines then */
+	bool over;		/* no more will come; pending cases were given a verdict */
+
+	const char *dir;	/* results, NULL if there are none */
+	char *rerun_format;	/* %n name, %s seed */
+};
+
+void state_init(struct state *st, const char *rerun_format);
+void state_free(struct state *st);
+
+/* What an event changed. `settled`: this record has just got its final verdict. */
+struct change {
+	const char *ev;
+	struct record *rec;
+	bool settled, began, resumed;
+};
+
+/* Does not take the event over. Events that make no sense change nothing. */
+struct change state_apply(struct state *st, const json_t *ev);
+
+/* Makes final what has a verdict and could have got another one in a further round. */
+struct record *state_settle_next(struct state *st);
+
+/* A case_end for a case that never said one; to be applied like any other. */
+json_t *state_verdict_for(const struct state *st, const struct record *rec, const char *verdict,
+			  const char *reason);
+
+/* "PASS" ...; what has no verdict is an ERROR until it has one. */
+const char *record_verdict(const struct record *rec);
+const char *record_reason(const struct record *rec);
+/* The seed that gives its verdict again; the run's own while it has none. */
+const char *record_seed(const struct state *st, const struct record *rec);
+
+struct totals state_totals_now(const struct state *st);
+int state_exit_code(const struct state *st);
+/* "running", "finished", "interrupted" or "died" */
+const char *state_word(const struct state *st);
+
+/* The command that runs it again, to be freed. */
+char *state_rerun(const struct state *st, const struct record *rec);
+/* Where its log is, relative to the results folder; to be freed. */
+char *record_log(const struct record *rec);
+
+/* All there is to say about a case that did not hold, line by line, to be freed. */
+char *state_block(const struct state *st, const struct record *rec);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Small things that every file of the runner needs: memory that never fails, lists of strings,
+ * text made fit to print, the clock.
+ */
+#ifndef GM_RUNNER_UTIL_H
+#define GM_RUNNER_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Exit codes of the runner; a signal is 128 + its number. */
+enum {
+	EXIT_HELD	= 0,
+	EXIT_FAILED	= 1,
+	EXIT_USAGE	= 2,	/* also: the machine does not let us work (no space, no rights) */
+	EXIT_LOST	= 3,	/* --attach: the stream ended before the run did */
+	EXIT_SKIPPED	= 4,
+};
+
+void *xalloc(size_t size);			/* zeroed; out of memory ends the program */
+void *xgrow(void *old, size_t size);
+char *xstrdup(const char *s);
+char *xprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+struct strv {
+	char **v;
+	size_t n;
+};
+
+void strv_add(struct strv *list, const char *s);
+void strv_add_commas(struct strv *list, const char *s);	/* "a,b" is two */
+bool strv_has(const struct strv *list, const char *s);
+void strv_free(struct strv *list);
+
+/* "gm-run: ..." on stderr, always one line. */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Seconds on a clock that never jumps. */
+double now(void);
+/* "2026-01-31T12:34:56Z"; with `compact` "20260131T123456Z". To be freed. */
+char *utc_time(bool compact);
+
+/*
+ * The first `len` bytes of `s` as valid UTF-8 that XML 1.0 and JSON can carry: control characters
+ * but tab and newline, and what is no UTF-8, become U+FFFD; CR goes. To be freed.
+ */
+char *clean_text(const char *s, size_t len);
+
+/* As jansson's, but NULL-safe and with a default. */
+const char *jstr(const json_t *obj, const char *key);	/* "" when missing */
+double jnum(const json_t *obj, const char *key);	/* 0 when missing */
+long long jint(const json_t *obj, const char *key);
+/* A new JSON string from text of any kind. */
+json_t *jtext(const char *s);
+json_t *jtextn(const char *s, size_t len);
+
+/* Calls fn with each line of `text`, without newline; the last need not have one. */
+void each_line(const char *text, void (*fn)(void *arg, const char *line), void *arg);
+
+#endif

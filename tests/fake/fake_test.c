@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A test program that asks no kernel anything: each case behaves in one way that the runner must
+ * cope with. GM_FAKE picks cases by glob (default: those that end well or badly, but at once).
+ */
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int report_fd = 2;
+static const char *seed = "";
+
+static void say(const char *record)
+{
+	dprintf(report_fd, "%s\n", record);
+}
+
+static void pass(void)
+{
+	say("note\tseen\\tit\\nall");
+	say("verdict\tPASS\t\t\tchecks=3\tcontrols=0");
+	exit(0);
+}
+
+static void fail(void)
+{
+	puts("printed before the miss");
+	say("note\tseed is here");
+	say("fail\tfake_test.c:42\texpected EINVAL, observed 0 <&>\\nsecond line of it");
+	say("verdict\tFAIL\t1 of 3 checks missed\t\tchecks=3\tcontrols=1");
+	exit(1);
+}
+
+static void skip(void)
+{
+	say("verdict\tSKIP\tno such device\tload the module # now\tchecks=0\tcontrols=0");
+	exit(4);
+}
+
+static void error(void)
+{
+	say("verdict\tERROR\tcannot map: ENOMEM # SKIP\tadd memory\tchecks=0\tcontrols=0");
+	exit(2);
+}
+
+static void silent(int status)
+{
+	fprintf(stderr, "==== Test Assertion Failure ====\n  lib/kvm_util.c:100: ret == 0\n");
+	exit(status);
+}
+
+static void exit_0(void)	{ silent(0); }
+static void exit_4(void)	{ silent(4); }
+static void exit_254(void)	{ silent(254); }
+
+static void segv(void)
+{
+	raise(SIGSEGV);
+}
+
+static void pass_then_abort(void)
+{
+	say("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
+	abort();
+}
+
+static void pass_then_254(void)
+{
+	say("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
+	exit(254);
+}
+
+static void vacuous(void)
+{
+	say("verdict\tPASS\t\t\tchecks=0\tcontrols=0");
+	exit(0);
+}
+
+static void no_control(void)
+{
+	say("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
+	exit(0);
+}
+
+static void two_verdicts(void)
+{
+	if (!fork()) {
+		say("verdict\tFAIL\tin the child\t\tchecks=1\tcontrols=0");
+		_exit(1);
+	}
+	wait(NULL);
+	pass();
+}
+
+static void pass_with_miss(void)
+{
+	say("fail\tx.c:1\tlost miss");
+	say("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
+	exit(0);
+}
+
+static void own_leak(void)
+{
+	say("leak\tleak.fds\t2 more open");
+	say("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
+	exit(0);
+}
+
+static void garbage(void)
+{
+	say("verdict\tMAYBE\t\t\tchecks=1\tcontrols=0");
+	say("nonsense");
+	exit(0);
+}
+
+static void cut_verdict(void)
+{
+	dprintf(report_fd, "verdict\tPASS\t\t\tchecks=1\tcontrols=0");
+	exit(0);
+}
+
+static void binary(void)
+{
+	static const char dirt[] = "note\t\xff\xfe\x01 \xed\xa0\x80 ]]> \x1b[31m\n";
+
+	if (write(report_fd, dirt, sizeof(dirt) - 1) < 0 || write(1, dirt, sizeof(dirt)) < 0)
+		exit(9);
+	say("fail\tx.c:2\t]]> & <b> \x02");
+	say("verdict\tFAIL\tdirty\t\tchecks=1\tcontrols=0");
+	exit(1);
+}
+
+static void hang(void)
+{
+	for (;;)
+		pause();
+}
+
+static void stubborn(void)
+{
+	signal(SIGTERM, SIG_IGN);
+	puts("ignores SIGTERM");
+	fflush(stdout);
+	hang();
+}
+
+/* A process in a session of its own whose parent is gone: only a subreaper still knows it. */
+static void daemonize(const char *mark)
+{
+	int p[2];
+	char c;
+
+	if (pipe(p))
+		exit(9);
+	if (!fork()) {
+		setsid();
+		if (!fork()) {
+			signal(SIGTERM, SIG_IGN);
+			if (getenv("GM_FAKE_MARK")) {
+				FILE *f = fopen(getenv("GM_FAKE_MARK"), "a");
+
+				fprintf(f, "%s %d\n", mark, getpid());
+				fclose(f);
+			}
+			if (write(p[1], "x", 1) != 1)
+				_exit(9);
+			hang();
+		}
+		_exit(0);
+	}
+	if (read(p[0], &c, 1) != 1)
+		exit(9);
+}
+
+static void orphan(void)
+{
+	daemonize("orphan");
+	pass();
+}
+
+static void orphan_hang(void)
+{
+	daemonize("orphan_hang");
+	hang();
+}
+
+static void hang_after_pass(void)
+{
+	say("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
+	hang();
+}
+
+static void flood(void)
+{
+	char line[1024];
+
+	memset(line, 'x', sizeof(line));
+	line[1023] = '\n';
+	for (int i = 0; i < 8192; i++)
+		if (write(1, line, sizeof(line)) < 0)
+			exit(9);
+	pass();
+}
+
+/* Passes when no other case of its kind runs: a lock that only one can hold. */
+static void exclusive(void)
+{
+	const char *path = getenv("GM_FAKE_LOCK");
+	int fd = path ? open(path, O_CREAT | O_EXCL | O_WRONLY, 0600) : -2;
+
+	if (fd == -1) {
+		say("fail\tfake_test.c:1\tanother case of this token runs");
+		say("verdict\tFAIL\t\t\tchecks=1\tcontrols=0");
+		exit(1);
+	}
+	usleep(50000);
+	if (path)
+		unlink(path);
+	pass();
+}
+
+static void third_time(void)
+{
+	const char *path = getenv("GM_FAKE_COUNT");
+	FILE *f = path ? fopen(path, "a+") : NULL;
+
+	if (f) {
+		fputc('x', f);
+		fflush(f);
+		if (ftell(f) >= 3)
+			fail();
+	}
+	pass();
+}
+
+static void tell_seed(void)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "note\tseed=%s", seed);
+	say(line);
+	pass();
+}
+
+static void check_environment(void)
+{
+	struct stat st;
+	char c;
+
+	if (fstat(0, &st) || !S_ISCHR(st.st_mode) || read(0, &c, 1) || getsid(0) != getpid() ||
+	    report_fd != 3 || fcntl(4, F_GETFD) != -1 || fcntl(5, F_GETFD) != -1)
+		fail();
+	pass();
+}
+
+static const struct fake {
+	const char *name;
+	void (*run)(void);
+	const char *more;	/* JSON fields */
+} fakes[] = {
+	{ "end.pass", pass, "" },
+	{ "end.fail", fail, "" },
+	{ "end.skip", skip, "" },
+	{ "end.error", error, "" },
+	{ "end.exit_0", exit_0, "" },
+	{ "end.exit_4", exit_4, "" },
+	{ "end.exit_254", exit_254, "" },
+	{ "end.segv", segv, "" },
+	{ "end.pass_then_abort", pass_then_abort, "" },
+	{ "end.pass_then_254", pass_then_254, "" },
+	{ "end.vacuous", vacuous, "" },
+	{ "end.no_control", no_control, ", \"flags\": [\"refusal\"]" },
+	{ "end.two_verdicts", two_verdicts, "" },
+	{ "end.pass_with_miss", pass_with_miss, "" },
+	{ "end.own_leak", own_leak, "" },
+	{ "end.garbage", garbage, "" },
+	{ "end.cut_verdict", cut_verdict, "" },
+	{ "end.binary", binary, "" },
+	{ "end.environment", check_environment, "" },
+	{ "slow.hang", hang, ", \"timeout\": 1" },
+	{ "slow.stubborn", stubborn, ", \"timeout\": 1" },
+	{ "slow.orphan", orphan, "" },
+	{ "slow.orphan_hang", orphan_hang, ", \"timeout\": 1" },
+	{ "slow.hang_after_pass", hang_after_pass, ", \"timeout\": 1" },
+	{ "slow.flood", flood, "" },
+	{ "lock.a", exclusive, ", \"tokens\": [\"iommu\"]" },
+	{ "lock.b", exclusive, ", \"tokens\": [\"iommu\"]" },
+	{ "lock.c", exclusive, ", \"tokens\": [\"iommu\", \"module\"]" },
+	{ "lock.alone", exclusive, ", \"tokens\": [\"alone\"]" },
+	{ "order.destructive", pass, ", \"flags\": [\"destructive\"]" },
+	{ "order.plain", pass, "" },
+	{ "round.third_time", third_time, "" },
+	{ "round.seed", tell_seed, "" },
+	{ "long.only", pass, ", \"flags\": [\"full_only\"]" },
+	{ "forever.hang", hang, ", \"timeout\": 600" },
+};
+
+static int list(void)
+{
+	const char *glob = getenv("GM_FAKE") ?: "end.*", *sep = "";
+
+	puts("[");
+	for (size_t i = 0; i < sizeof(fakes) / sizeof(fakes[0]); i++) {
+		char *area = strndup(fakes[i].name, strcspn(fakes[i].name, "."));
+
+		if (!fnmatch(glob, fakes[i].name, 0)) {
+			printf("%s{\"name\": \"%s\", \"clause\": \"fake.%s\", \"text\": \"says \\\"%s\\\"\", \"profile\": \"any\"%s}\n",
+			       sep, fakes[i].name, area, fakes[i].name, fakes[i].more);
+			sep = ",";
+		}
+		free(area);
+	}
+	puts("]");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = "";
+
+	if (argc == 2 && !strcmp(argv[1], "--list=json"))
+		return list();
+	for (int i = 1; i + 1 < argc; i += 2) {
+		if (!strcmp(argv[i], "--case"))
+			name = argv[i + 1];
+		if (!strcmp(argv[i], "--seed"))
+			seed = argv[i + 1];
+	}
+	if (getenv("GM_REPORT_FD"))
+		report_fd = atoi(getenv("GM_REPORT_FD"));
+	for (size_t i = 0; i < sizeof(fakes) / sizeof(fakes[0]); i++)
+		if (!strcmp(name, fakes[i].name))
+			fakes[i].run();
+	return 2;
+}
