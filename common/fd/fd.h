@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the fd.* cases share: the flavours of guest_memfd, a VM with one file in one slot, files
+ * that serve as controls, and touches of host memory that may fault.
+ */
+#ifndef FD_H
+#define FD_H
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/memfd.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "gm.h"
+
+#ifndef GUEST_MEMFD_FLAG_MMAP
+#define GUEST_MEMFD_FLAG_MMAP		(1ULL << 0)
+#endif
+#ifndef GUEST_MEMFD_FLAG_INIT_SHARED
+#define GUEST_MEMFD_FLAG_INIT_SHARED	(1ULL << 1)
+#endif
+
+#define PG GM_PAGE_SIZE
+
+/* A flavour of guest_memfd, see the profiles of the contract. */
+struct fd_flavour {
+	enum gm_vm_kind kind;
+	uint64_t flags;		/* of KVM_CREATE_GUEST_MEMFD */
+	enum gm_half half;	/* in whose name the guest writes */
+	bool host;		/* a mapping of the file reaches its pages */
+	uint64_t fault;		/* flags of a KVM_EXIT_MEMORY_FAULT on its pages */
+};
+
+extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
+
+/* One case per flavour: "<stem>.p1", "<stem>.p1p", "<stem>.p0". The body follows. */
+#define FD_P1(fn, stem, ...)								\
+	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,	\
+		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED), __VA_ARGS__)
+#define FD_P1P(fn, stem, ...)								\
+	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &fd_p1p,	\
+		   .needs = GM_NEEDS(GMEM_MMAP), __VA_ARGS__)
+#ifdef __x86_64__
+#define FD_P0(fn, stem, ...)								\
+	GM_VARIANT(fn, fn##_p0, .name = stem ".p0", .profile = "P0", .arg = &fd_p0,	\
+		   .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+#else
+#define FD_P0(fn, stem, ...)
+#endif
+#define FD_DECLARE(fn) static void fn(const struct gm_case *self)
+#define FD_BODY(fn) static void fn(const struct gm_case *self __attribute__((unused)))
+#define FD_EACH(fn, stem, ...)								\
+	FD_DECLARE(fn);									\
+	FD_P1(fn, stem, __VA_ARGS__)							\
+	FD_P1P(fn, stem, __VA_ARGS__)							\
+	FD_P0(fn, stem, __VA_ARGS__)							\
+	FD_BODY(fn)
+/* Those that a host can map. */
+#define FD_MAPPABLE(fn, stem, ...)							\
+	FD_DECLARE(fn);									\
+	FD_P1(fn, stem, __VA_ARGS__)							\
+	FD_P1P(fn, stem, __VA_ARGS__)							\
+	FD_BODY(fn)
+
+/* A VM, and one file of `size` bytes that is whole in slot GM_SLOT at GM_BASE. */
+struct fd_box {
+	const struct fd_flavour *f;
+	struct gm_vm *vm;
+	int gmem;
+	uint64_t size;
+	uint8_t *hva;	/* the host's mapping of the file; NULL without the MMAP flag */
+};
+
+/* vCPUs with page tables for GM_BASE..GM_BASE + span; the caller sets the slots. */
+struct gm_vm *fd_vm_new(const struct fd_flavour *f, unsigned int vcpus, uint64_t span);
+struct fd_box *fd_box_new(const struct fd_flavour *f, unsigned int vcpus, uint64_t size);
+void fd_box_free(struct fd_box *b);
+/* Closes the file and the mapping, once. */
+void fd_box_close(struct fd_box *b);
+
+/* Binds, and makes the range private where that is an attribute. */
+void fd_slot_set(struct gm_vm *vm, const struct fd_flavour *f, uint32_t id, uint64_t gpa,
+		 uint64_t size, int gmem, uint64_t off);
+/* -1 and errno. Leaves attributes alone. */
+int __fd_slot_set(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem,
+		  uint64_t off);
+/* Proves that [gpa, gpa + size) can be bound to the file at off, and undoes it. */
+void fd_control_bind(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem,
+		     uint64_t off);
+
+/* Content by identity: page i of the range holds the words of gfn `id + i`, whatever its gpa. */
+void fd_fill(struct gm_vm *vm, unsigned int v, const struct fd_flavour *f, uint64_t gpa,
+	     uint64_t npages, uint64_t id, unsigned int gen);
+bool fd_check(struct gm_vm *vm, unsigned int v, const struct fd_flavour *f, uint64_t gpa,
+	      uint64_t npages, uint64_t id, unsigned int gen, const char *when);
+
+/* A memfd of this size, for controls. */
+int fd_memfd(uint64_t size);
+/* mmap() of the whole file, shared, read-write; an ERROR of the suite if it is refused. */
+uint8_t *fd_mmap(int fd, uint64_t size);
+
+/* One access; 0, or the signal that it raised with *code (may be NULL) its si_code. */
+int fd_touch(const volatile void *addr, bool write, int *code);
+/* Runs fn(arg) in a child; its return value, or -1 if it died. */
+int fd_in_child(int (*fn)(void *arg), void *arg);
+
+/* Leaves `bytes` of free memory that hold a pattern, for the kernel to hand out next. */
+void fd_dirty_free_memory(uint64_t bytes);
+
+#endif

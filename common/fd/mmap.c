@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which mappings a guest_memfd allows: fd.no_mmap, fd.mmap_modes. */
+#include "fd.h"
+
+static const int prots[] = {
+	PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC, PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC,
+	PROT_WRITE | PROT_EXEC, PROT_READ | PROT_WRITE | PROT_EXEC,
+};
+
+static long map(int fd, int prot, int flags)
+{
+	void *p = mmap(NULL, 4 * PG, prot, flags, fd, 0);
+
+	if (p == MAP_FAILED)
+		return -1;
+	munmap(p, 4 * PG);
+	return 0;
+}
+
+#define NO_MMAP(fn, stem, ...)								\
+	FD_DECLARE(fn);									\
+	GM_VARIANT(fn, fn##_default, .name = stem ".default", .profile = "P1",		\
+		   .needs = GM_NEEDS(GMEM_DEFAULT), .arg = &fd_p1, __VA_ARGS__)		\
+	FD_P0(fn, stem, __VA_ARGS__)							\
+	FD_BODY(fn)
+
+NO_MMAP(no_mmap, "fd.no_mmap.every_prot", .clause = "fd.no_mmap", .flags = GM_REFUSAL,
+	.text = "without the MMAP flag no prot and no kind of mapping is allowed")
+{
+	static const int kinds[] = {
+		MAP_SHARED, MAP_PRIVATE, MAP_SHARED | MAP_NORESERVE, MAP_PRIVATE | MAP_NORESERVE,
+		MAP_SHARED | MAP_POPULATE, MAP_SHARED | MAP_LOCKED,
+	};
+	struct gm_vm *vm = GM_VM_NEW(.kind = ((const struct fd_flavour *)self->arg)->kind);
+	int gmem = gm_gmem_new(vm, 4 * PG, 0), mem = fd_memfd(4 * PG);
+
+	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
+		for (unsigned int k = 0; k < ARRAY_SIZE(kinds); k++) {
+			/*
+			 * The file system is noexec (mm/mmap.c, do_mmap()): PROT_EXEC is answered
+			 * before the file is asked.
+			 */
+			int err = prots[p] & PROT_EXEC ? EPERM : ENODEV;
+
+			gm_control(!map(mem, prots[p], kinds[k]), "a memfd can be mapped, prot %d",
+				   prots[p]);
+			GM_EXPECT_ERRNO(err, map(gmem, prots[p], kinds[k]), "prot %d, flags %#x",
+					prots[p], kinds[k]);
+		}
+	}
+	close(gmem);
+	close(mem);
+	gm_vm_free(vm);
+}
+
+NO_MMAP(no_mmap_validate, "fd.no_mmap.shared_validate", .clause = "fd.no_mmap",
+	.flags = GM_REFUSAL, .text = "MAP_SHARED_VALIDATE, MAP_FIXED, and offsets change nothing")
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = ((const struct fd_flavour *)self->arg)->kind);
+	int gmem = gm_gmem_new(vm, 4 * PG, 0), mem = fd_memfd(4 * PG);
+	uint8_t *room = mmap(NULL, 4 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			     0);
+
+	GM_SETUP(room != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	gm_control(!map(mem, PROT_READ, MAP_SHARED_VALIDATE), "a memfd can");
+	GM_EXPECT_ERRNO(ENODEV, map(gmem, PROT_READ, MAP_SHARED_VALIDATE));
+	for (int i = 0; i < 4; i++)
+		GM_EXPECT_ERRNO(ENODEV, mmap(NULL, PG, PROT_READ, MAP_SHARED, gmem, i * PG));
+	GM_EXPECT_ERRNO(ENODEV, mmap(room, PG, PROT_READ, MAP_SHARED | MAP_FIXED, gmem, 0));
+	munmap(room, 4 * PG);
+	close(gmem);
+	close(mem);
+	gm_vm_free(vm);
+}
+
+FD_MAPPABLE(mmap_private, "fd.mmap_modes.private", .clause = "fd.mmap_modes",
+	    .flags = GM_REFUSAL, .text = "MAP_PRIVATE is EINVAL for every prot")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, 4 * PG, f->flags), mem = fd_memfd(4 * PG);
+
+	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
+		if (prots[p] & PROT_EXEC)
+			continue;
+		gm_control(!map(mem, prots[p], MAP_PRIVATE), "a memfd can, prot %d", prots[p]);
+		gm_control(!map(gmem, prots[p], MAP_SHARED), "the file shared, prot %d", prots[p]);
+		GM_EXPECT_ERRNO(EINVAL, map(gmem, prots[p], MAP_PRIVATE), "prot %d", prots[p]);
+		GM_EXPECT_ERRNO(EINVAL, map(gmem, prots[p], MAP_PRIVATE | MAP_NORESERVE),
+				"prot %d, no reserve", prots[p]);
+		GM_EXPECT_ERRNO(EINVAL, map(gmem, prots[p], MAP_PRIVATE | MAP_POPULATE),
+				"prot %d, populate", prots[p]);
+	}
+	close(gmem);
+	close(mem);
+	gm_vm_free(vm);
+}
+
+FD_MAPPABLE(mmap_exec, "fd.mmap_modes.exec", .clause = "fd.mmap_modes", .flags = GM_REFUSAL,
+	    .text = "PROT_EXEC is EPERM, alone and with the others, shared and private")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, 4 * PG, f->flags), mem = fd_memfd(4 * PG);
+
+	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
+		if (!(prots[p] & PROT_EXEC))
+			continue;
+		gm_control(!map(mem, prots[p], MAP_SHARED), "a memfd can, prot %d", prots[p]);
+		GM_EXPECT_ERRNO(EPERM, map(gmem, prots[p], MAP_SHARED), "prot %d", prots[p]);
+		GM_EXPECT_ERRNO(EPERM, map(gmem, prots[p], MAP_PRIVATE), "private, prot %d",
+				prots[p]);
+	}
+	close(gmem);
+	close(mem);
+	gm_vm_free(vm);
+}
+
+FD_MAPPABLE(mprotect_exec, "fd.mmap_modes.mprotect_exec", .clause = "fd.mmap_modes",
+	    .flags = GM_REFUSAL, .text = "mprotect and pkey_mprotect cannot add exec: EACCES")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, 4 * PG, f->flags), mem = fd_memfd(4 * PG);
+	uint8_t *g = fd_mmap(gmem, 4 * PG), *m = fd_mmap(mem, 4 * PG);
+
+	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
+		if (prots[p] & PROT_EXEC) {
+			gm_control(!mprotect(m, PG, prots[p]), "a memfd can, prot %d", prots[p]);
+			GM_EXPECT_ERRNO(EACCES, mprotect(g, PG, prots[p]), "prot %d", prots[p]);
+			GM_EXPECT_ERRNO(EACCES, syscall(SYS_pkey_mprotect, g, PG, prots[p], -1),
+					"pkey_mprotect, prot %d", prots[p]);
+		} else {
+			GM_EXPECT_OK(mprotect(g, 4 * PG, prots[p]), "prot %d", prots[p]);
+		}
+	}
+	munmap(g, 4 * PG);
+	munmap(m, 4 * PG);
+	close(gmem);
+	close(mem);
+	gm_vm_free(vm);
+}
+
+FD_MAPPABLE(mmap_legal, "fd.mmap_modes.shared", .clause = "fd.mmap_modes",
+	    .text = "shared mappings of every other prot, at every offset and length")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, 8 * PG, f->flags);
+
+	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
+		if (prots[p] & PROT_EXEC)
+			continue;
+		GM_EXPECT_OK(map(gmem, prots[p], MAP_SHARED), "prot %d", prots[p]);
+		GM_EXPECT_OK(map(gmem, prots[p], MAP_SHARED_VALIDATE), "validate, prot %d",
+			     prots[p]);
+	}
+	for (uint64_t off = 0; off < 8; off++) {
+		for (uint64_t len = 1; off + len <= 8; len++) {
+			void *p = mmap(NULL, len * PG, PROT_READ | PROT_WRITE, MAP_SHARED, gmem,
+				       off * PG);
+
+			if (GM_EXPECT(p != MAP_FAILED, "%lu pages at page %lu: %s", len, off,
+				      gm_errno_name(errno)))
+				munmap(p, len * PG);
+		}
+	}
+	close(gmem);
+	gm_vm_free(vm);
+}
+
+GM_CASE(mmap_offset, .name = "fd.mmap_modes.offset", .clause = "fd.mmap_modes", .profile = "P1",
+	.text = "a mapping at an offset shows the pages at that offset, to host and guest",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+{
+	struct fd_box *b = fd_box_new(&fd_p1, 1, 16 * PG);
+
+	/* Backwards, so that a mapping that always shows page 0 cannot pass. */
+	for (int i = 15; i >= 0; i--) {
+		uint8_t *one = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_SHARED, b->gmem, i * PG);
+
+		GM_SETUP(one != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+		gm_host_fill(one, GM_BASE / PG + i, 1, GM_HALF_SHARED, 1);
+		gm_prove_same_page(b->vm, 0, GM_BASE + i * PG, one);
+		munmap(one, PG);
+	}
+	gm_host_check(b->hva, GM_BASE / PG, 16, GM_HALF_SHARED, 1, "through the whole mapping");
+	gm_guest_check(b->vm, 0, GM_BASE, 16, GM_HALF_SHARED, 1, "the guest");
+	fd_box_free(b);
+}
+
+static int child_of_fork(void *arg)
+{
+	struct fd_box *b = arg;
+
+	/* 0 is what it should be; the parent names the rest. */
+	for (int i = 0; i < 4; i++)
+		if (*(volatile uint64_t *)(b->hva + i * PG) !=
+		    gm_word(GM_BASE / PG + i, GM_HALF_SHARED, 1, 0))
+			return 1;
+	gm_host_fill(b->hva, GM_BASE / PG, 4, GM_HALF_SHARED, 2);
+	return 0;
+}
+
+GM_CASE(mmap_fork, .name = "fd.mmap_modes.fork", .clause = "fd.mmap_modes", .profile = "P1",
+	.text = "a mapping stays shared over fork: no copy on write, and the guest is on it too",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+{
+	struct fd_box *b = fd_box_new(&fd_p1, 1, 4 * PG);
+
+	gm_guest_fill(b->vm, 0, GM_BASE, 4, GM_HALF_SHARED, 1);
+	gm_host_check(b->hva, GM_BASE / PG, 4, GM_HALF_SHARED, 1, "before fork");
+	GM_EXPECT_EQ(fd_in_child(child_of_fork, b), 0, "the child saw the guest's words (1: not)");
+	gm_host_check(b->hva, GM_BASE / PG, 4, GM_HALF_SHARED, 2, "what the child wrote");
+	gm_guest_check(b->vm, 0, GM_BASE, 4, GM_HALF_SHARED, 2, "what the child wrote");
+	gm_prove_same_page(b->vm, 0, GM_BASE + 3 * PG, b->hva + 3 * PG);
+	fd_box_free(b);
+}
+
+GM_CASE(mmap_dontneed, .name = "fd.mmap_modes.dontneed", .clause = "fd.mmap_modes",
+	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
+	.text = "MADV_DONTNEED, mremap and a second mapping keep content and page")
+{
+	struct fd_box *b = fd_box_new(&fd_p1, 1, 8 * PG);
+	uint8_t *second = fd_mmap(b->gmem, 8 * PG), *moved;
+
+	gm_host_fill(b->hva, GM_BASE / PG, 8, GM_HALF_SHARED, 1);
+	GM_EXPECT_OK(madvise(b->hva, 8 * PG, MADV_DONTNEED));
+	gm_host_check(b->hva, GM_BASE / PG, 8, GM_HALF_SHARED, 1, "after MADV_DONTNEED");
+	gm_guest_check(b->vm, 0, GM_BASE, 8, GM_HALF_SHARED, 1, "after MADV_DONTNEED");
+	gm_host_check(second, GM_BASE / PG, 8, GM_HALF_SHARED, 1, "through the second mapping");
+	moved = mremap(second, 8 * PG, 8 * PG, MREMAP_MAYMOVE | MREMAP_FIXED, b->hva);
+	GM_ASSERT(moved == b->hva, "mremap: %s", gm_errno_name(errno));
+	gm_host_check(moved, GM_BASE / PG, 8, GM_HALF_SHARED, 1, "moved over the first mapping");
+	gm_prove_same_page(b->vm, 0, GM_BASE + 7 * PG, moved + 7 * PG);
+	fd_box_free(b);
+}
+
+GM_CASE(mmap_mbind, .name = "fd.mmap_modes.mbind", .clause = "fd.mmap_modes", .profile = "P1",
+	.text = "a NUMA policy on a mapping is kept, and pages come under it with content whole",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))
+{
+	struct fd_box *b = fd_box_new(&fd_p1, 1, 8 * PG);
+	unsigned long nodes = 1, got = 0;
+	int mode = -1;
+
+	/* Modes of uapi/linux/mempolicy.h: 2 bind, 3 interleave; flag 2 asks by address. */
+	GM_EXPECT_OK(syscall(SYS_mbind, b->hva, 4 * PG, 2, &nodes, 64, 0));
+	GM_EXPECT_OK(syscall(SYS_mbind, b->hva + 4 * PG, 2 * PG, 3, &nodes, 64, 0));
+	for (int i = 0; i < 8; i++) {
+		GM_EXPECT_OK(syscall(SYS_get_mempolicy, &mode, &got, 64, b->hva + i * PG, 2));
+		GM_EXPECT_EQ(mode, i < 4 ? 2 : i < 6 ? 3 : 0, "policy of page %d", i);
+	}
+	gm_guest_fill(b->vm, 0, GM_BASE, 8, GM_HALF_SHARED, 1);
+	gm_host_check(b->hva, GM_BASE / PG, 8, GM_HALF_SHARED, 1, "under the policies");
+	fd_box_free(b);
+}

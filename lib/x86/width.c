@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guests get the paging depth that KVM really lets them have.
+ *
+ * Where KVM is virtualized in software, KVM_GET_SUPPORTED_CPUID may announce five-level paging
+ * while KVM_SET_SREGS refuses CR4.LA57; the framework believes the former and dies of the latter.
+ * Linked with --wrap, so that the framework asks here.
+ */
+#include "framework.h"
+
+void __real_kvm_get_cpu_address_width(unsigned int *pa_bits, unsigned int *va_bits);
+void __wrap_kvm_get_cpu_address_width(unsigned int *pa_bits, unsigned int *va_bits);
+
+static bool la57_can_be_set(void)
+{
+	int kvm = open_kvm_dev_path_or_exit(), vm, vcpu;
+	const struct kvm_cpuid2 *cpuid = kvm_get_supported_cpuid();
+	struct kvm_sregs sregs;
+	bool ok;
+
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	/* Any other trouble is the framework's to report: then it is taken at its word. */
+	ok = vcpu < 0 || ioctl(vcpu, KVM_SET_CPUID2, cpuid) || ioctl(vcpu, KVM_GET_SREGS, &sregs);
+	if (!ok) {
+		sregs.cr0 = X86_CR0_PE | X86_CR0_NE | X86_CR0_PG;
+		sregs.cr4 |= X86_CR4_PAE | X86_CR4_LA57;
+		sregs.efer |= EFER_LME | EFER_LMA;
+		sregs.cs.l = 1;
+		sregs.cs.db = 0;
+		ok = !ioctl(vcpu, KVM_SET_SREGS, &sregs);
+	}
+	close(vcpu);
+	close(vm);
+	close(kvm);
+	return ok;
+}
+
+void __wrap_kvm_get_cpu_address_width(unsigned int *pa_bits, unsigned int *va_bits)
+{
+	__real_kvm_get_cpu_address_width(pa_bits, va_bits);
+	if (*va_bits == 57 && !la57_can_be_set())
+		*va_bits = 48;
+}
