@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The project's own tests that need no KVM: they run on the machine that builds, under
+# AddressSanitizer and UndefinedBehaviorSanitizer.
+#
+#   make unit		unit tests and the runner as its users see it; last line "N passed, N failed"
+#   make consumers	what a run wrote, read back by programs that are not ours
+
+GM_UNIT := $(O)/unit
+GM_UNIT_CC ?= gcc
+GM_UNIT_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wno-unused-parameter \
+	-Wno-missing-field-initializers -Werror -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer -DGM_VERSION='"unit"'
+GM_UNIT_LIB := $(filter-out runner/main.c,$(wildcard runner/*.c)) lib/isolate.c lib/journal.c \
+	lib/seed.c lib/leakscan.c lib/klog.c lib/check.c lib/case.c lib/need.c
+GM_UNIT_LIB_OBJ := $(GM_UNIT_LIB:%.c=$(GM_UNIT)/obj/%.o)
+GM_UNIT_SRC := $(wildcard tests/unit/*_test.c)
+GM_UNIT_BIN := $(GM_UNIT_SRC:tests/unit/%.c=$(GM_UNIT)/bin/%)
+GM_UNIT_FAKE := $(GM_UNIT)/fake/fake_test
+
+$(GM_UNIT)/obj/%.o: %.c tests/tests.mk
+	@echo "  CC      $< (sanitized)"
+	@mkdir -p $(@D)
+	@$(GM_UNIT_CC) $(GM_UNIT_FLAGS) -DGM_FAKE_PROGRAM='"$(abspath $(GM_UNIT_FAKE))"' \
+		-MMD -MP -c $< -o $@
+
+$(GM_UNIT)/libunit.a: $(GM_UNIT_LIB_OBJ)
+	@rm -f $@ && ar rcs $@ $^
+
+$(GM_UNIT)/bin/%: $(GM_UNIT)/obj/tests/unit/%.o $(GM_UNIT)/libunit.a
+	@mkdir -p $(@D)
+	@$(GM_UNIT_CC) $(GM_UNIT_FLAGS) -o $@ $^ -lcmocka -ljansson -lmxml -lm -lpthread
+
+$(GM_UNIT)/gm-run: $(GM_UNIT)/obj/runner/main.o $(GM_UNIT)/libunit.a
+	@mkdir -p $(@D)
+	@$(GM_UNIT_CC) $(GM_UNIT_FLAGS) -o $@ $^ -ljansson -lmxml -lm -lpthread
+
+# Not sanitized: it plays a test program, and crashes on purpose.
+$(GM_UNIT_FAKE): tests/fake/fake_test.c tests/tests.mk
+	@mkdir -p $(@D)
+	@$(GM_UNIT_CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -o $@ $<
+
+.PRECIOUS: $(GM_UNIT)/obj/tests/unit/%.o
+
+.PHONY: unit
+unit: $(GM_UNIT_BIN) $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
+	@tests/unit.sh $(GM_UNIT)/gm-run $(GM_UNIT_FAKE) $(GM_UNIT_BIN)
+
+.PHONY: consumers
+consumers: $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
+	@KSRC="$(KSRC)" tests/consumers.sh $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
+
+-include $(GM_UNIT_LIB_OBJ:.o=.d) $(GM_UNIT_SRC:%.c=$(GM_UNIT)/obj/%.d)
