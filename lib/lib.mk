@@ -24,7 +24,7 @@ GM_KVM_CFLAGS := $(GM_WARN) -Ilib $(subst -I$(KSRC),-isystem $(KSRC),$(GM_FW_CFL
 
 # What watches a case from outside is the runner's.
 GM_LIB_SRC := $(filter-out lib/isolate.c lib/leakscan.c,\
-	$(wildcard lib/*.c lib/guest/*.c lib/$(ARCH)/*.c))
+	$(wildcard lib/*.c lib/guest/*.c lib/access/*.c lib/access/*.c lib/iommu/*.c lib/$(ARCH)/*.c))
 GM_LIB_OBJ := $(GM_LIB_SRC:%.c=$(GM_OUT)/obj/%.o)
 GM_TEST_SRC := $(wildcard common/*_test.c $(ARCH)/*_test.c)
 # Further files of a program lie in a folder of its name: common/gup_test.c and common/gup/*.c.
@@ -36,6 +36,8 @@ GM_TEST_PARTS := $(foreach s,$(GM_TEST_SRC),$(call gm_parts,$(s:.c=)))
 GM_PLAIN := $(foreach f,case check main ledger word model need kconfig caps seed journal platform%,\
 	$(GM_OUT)/obj/lib/$(f).o)
 $(GM_PLAIN): GM_OBJ_CFLAGS = $(GM_CFLAGS) $(GM_KHDR_CFLAGS)
+# The mock's ioctl structures are no exported header: they come from the tree under test.
+$(GM_OUT)/obj/lib/iommu/mock.o: GM_OBJ_CFLAGS = $(GM_KVM_CFLAGS) -isystem $(KSRC)/drivers/iommu/iommufd
 $(GM_OUT)/obj/%.o: GM_OBJ_CFLAGS ?= $(GM_KVM_CFLAGS)
 
 $(GM_OUT)/obj/%.o: %.c $(GM_FW)/headers.stamp lib/lib.mk
@@ -47,13 +49,18 @@ $(GM_OUT)/libgm.a: $(GM_LIB_OBJ)
 	@echo "  AR      $@"
 	@rm -f $@ && $(CROSS_COMPILE)ar rcs $@ $^
 
+ifeq ($(ARCH),x86)
+# lib/x86/width.c has a say in how deep the guests' page tables are.
+GM_ARCH_LDFLAGS := -Wl,--wrap=kvm_get_cpu_address_width
+endif
+
 define gm_program
 $(GM_OUT)/bin/$(notdir $(1)): $(GM_OUT)/obj/$(1).o \
 		$(patsubst %.c,$(GM_OUT)/obj/%.o,$(call gm_parts,$(1))) \
 		$(GM_OUT)/libgm.a $(GM_FW)/libkvm.a
 	@echo "  LD      $$@"
 	@mkdir -p $$(@D)
-	@$$(CC) -static -no-pie -pthread $(GM_SYSROOT_LDFLAGS) -o $$@ \
+	@$$(CC) -static -no-pie -pthread $(GM_SYSROOT_LDFLAGS) $(GM_ARCH_LDFLAGS) -o $$@ \
 		$$(filter %.o,$$^) -Wl,--whole-archive $(GM_OUT)/libgm.a -Wl,--no-whole-archive \
 		$(GM_FW)/libkvm.a -lcap -luring
 endef

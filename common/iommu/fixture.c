@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the iommu.* cases share. */
+#include "fixture.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+uint8_t *fx_mmap(int fd, uint64_t size, uint64_t align)
+{
+	uint8_t *area = mmap(NULL, size + align, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *hva;
+
+	GM_SETUP(area != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	hva = (uint8_t *)(((uintptr_t)area + align - 1) & ~(align - 1));
+	munmap(area, size + align);
+	hva = mmap(hva, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	GM_SETUP(hva != MAP_FAILED, "mmap of the memfd: %s", gm_errno_name(errno));
+	return hva;
+}
+
+struct fx fx_new_unattached(const struct gm_case *self, uint64_t size, uint64_t huge)
+{
+	struct fx fx = { .size = size };
+	uint64_t step = huge == GM_1G ? GM_2M : GM_PAGE_SIZE;
+
+	fx.iommu = gm_iommu_new(self->val);
+	fx.ioas = gm_ioas_new(fx.iommu);
+	fx.fd = gm_memfd_new(size, huge);
+	fx.hva = fx_mmap(fx.fd, size, huge == GM_1G ? GM_1G : GM_2M);
+	for (uint64_t off = 0; off < size; off += step)
+		gm_host_fill(fx.hva + off, off / GM_PAGE_SIZE, 1, GM_HALF_HOST, 1);
+	return fx;
+}
+
+struct fx fx_new(const struct gm_case *self, uint64_t size, uint64_t huge)
+{
+	struct fx fx = fx_new_unattached(self, size, huge);
+
+	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
+	return fx;
+}
+
+void fx_free(struct fx *fx)
+{
+	if (fx->dev)
+		gm_iodev_free(fx->dev);
+	gm_iommu_free(fx->iommu);
+	if (fx->hva)
+		munmap(fx->hva, fx->size);
+	GM_EXPECT(gm_memfd_unpinned(fx->fd), "iommufd is closed, and a page of the file is still pinned");
+	close(fx->fd);
+}
+
+bool fx_check(struct fx *fx, uint64_t off, uint64_t len, const char *when)
+{
+	return gm_host_check(fx->hva + off, off / GM_PAGE_SIZE, len / GM_PAGE_SIZE, GM_HALF_HOST, 1,
+			     when);
+}
+
+bool fx_maps(struct fx *fx, uint64_t off, uint64_t len, uint64_t iova)
+{
+	int ret = __gm_mock_maps(fx->iommu, fx->dev->hwpt, iova, fx->hva + off, len);
+
+	return GM_EXPECT_AT(GM_PAGE(.off = off, .iova = iova, .hva = (uintptr_t)fx->hva + off),
+			    !ret, "[%#lx, +%#lx) of the file at iova %#lx: not the host's pages: %s",
+			    off, len, iova, gm_errno_name(errno));
+}
+
+void fx_collapse(uint8_t *hva, uint64_t off)
+{
+	if (!madvise(hva + off, GM_2M, MADV_COLLAPSE))
+		return;
+	gm_skip("no huge folios in shmem", "CONFIG_TRANSPARENT_HUGEPAGE, and memory that is not fragmented (MADV_COLLAPSE: %s)",
+		gm_errno_name(errno));
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Memory by file descriptor and offset for a device: iommu.map_file_memfd, every kind of offset. */
+#include "iommu/fixture.h"
+
+#define PG GM_PAGE_SIZE
+
+GM_IOMMU_CASES(pages, "iommu.map_file_memfd.pages", .clause = "iommu.map_file_memfd",
+	       .text = "pages in the middle of a memfd: those, and no page beside them")
+{
+	struct fx fx = fx_new(self, 8 * PG, 0);
+
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 3 * PG, 2 * PG, IOVA, GM_RW);
+
+	gm_dma_expect_same(fx.dev, IOVA, fx.hva + 3 * PG, 2 * PG, "mapped");
+	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + 3 * PG, 2 * PG, "mapped");
+	gm_dma_expect_blocked(fx.dev, IOVA - PG, fx.hva + 2 * PG, "the page below");
+	gm_dma_expect_blocked(fx.dev, IOVA + 2 * PG, fx.hva + 5 * PG, "the page above");
+	fx_check(&fx, 0, fx.size, "after the DMA");
+	gm_unmap(fx.iommu, fx.ioas, IOVA, 2 * PG);
+	gm_dma_expect_blocked(fx.dev, IOVA, fx.hva + 3 * PG, "unmapped");
+	fx_free(&fx);
+}
+
+/* Device writes of odd lengths at odd places, against a copy of what the memory should be. */
+GM_IOMMU_CASES(bytes, "iommu.map_file_memfd.bytes", .clause = "iommu.map_file_memfd",
+	       .text = "a device writes exactly the bytes it was told to, over page and map borders")
+{
+	static const struct { uint32_t off, len; } at[] = {
+		{ 0, 1 }, { PG - 1, 2 }, { PG + 5, 3 }, { 2 * PG - 7, 1021 }, { 4 * PG - 1, 1 },
+		{ 3 * PG - 600, 1300 },
+	};
+	struct fx fx = fx_new(self, 8 * PG, 0);
+	uint8_t model[4 * PG], data[2048], *page[4];
+
+	/* Neighbours in IOVA, but not in the file: two maps, the second one below the first. */
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 5 * PG, 2 * PG, IOVA, GM_RW);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 1 * PG, 2 * PG, IOVA + 2 * PG, GM_RW);
+	for (int i = 0; i < 4; i++) {
+		page[i] = fx.hva + (i < 2 ? 5 + i : i - 1) * PG;
+		memcpy(model + i * PG, page[i], PG);
+	}
+	for (unsigned int i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		for (unsigned int b = 0; b < at[i].len; b++)
+			data[b] = (b * 37 + i * 11 + 1) | 1;
+		GM_EXPECT(!__gm_dma_write(fx.dev, IOVA + at[i].off, data, at[i].len),
+			  "write of %u bytes at %#x: %s", at[i].len, at[i].off,
+			  gm_errno_name(errno));
+		memcpy(model + at[i].off, data, at[i].len);
+		for (unsigned int b = 0; b < 4 * PG; b++) {
+			uint8_t is = page[b / PG][b % PG];
+
+			if (is != model[b])
+				GM_FAIL_AT(GM_PAGE(.iova = IOVA + b),
+					   "after %u bytes at %#x: byte %#x is %#x, expected %#x",
+					   at[i].len, at[i].off, b, is, model[b]);
+			if (is != model[b])
+				gm_end();
+		}
+		gm_checked();
+	}
+	fx_check(&fx, 0, PG, "page 0, never mapped");
+	fx_check(&fx, 3 * PG, 2 * PG, "pages 3 and 4, never mapped");
+	fx_check(&fx, 7 * PG, PG, "page 7, never mapped");
+	fx_free(&fx);
+}
+
+GM_IOMMU_CASES(inside_2m, "iommu.map_file_memfd.inside_2m", .clause = "iommu.map_file_memfd",
+	       .text = "a range inside one 2 MiB page, and one across the border of two", .huge_2m = 2)
+{
+	struct fx fx = fx_new(self, 2 * GM_2M, GM_2M);
+
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0x37000, 3 * PG, IOVA, GM_RW);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M - 2 * PG, 5 * PG, IOVA + 0x10000, GM_RW);
+	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + 0x37000, 3 * PG, "inside");
+	gm_dma_expect_maps(fx.dev, IOVA + 0x10000, fx.hva + GM_2M - 2 * PG, 5 * PG, "across");
+	gm_dma_expect_blocked(fx.dev, IOVA + 3 * PG, fx.hva + 0x3a000, "above the inner one");
+	fx_check(&fx, 0, fx.size, "after the DMA");
+	fx_free(&fx);
+}
+
+GM_IOMMU_CASES(whole_2m, "iommu.map_file_memfd.whole_2m", .clause = "iommu.map_file_memfd",
+	       .text = "the second 2 MiB page as a whole, at an aligned and an unaligned IOVA",
+	       .huge_2m = 2)
+{
+	struct fx fx = fx_new(self, 2 * GM_2M, GM_2M);
+
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M, GM_2M, IOVA, GM_RW);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * GM_2M, IOVA + 0x400000 + PG, GM_RW);
+	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + GM_2M, GM_2M, "aligned");
+	gm_dma_expect_maps(fx.dev, IOVA + 0x400000 + PG, fx.hva, 2 * GM_2M, "unaligned");
+	fx_check(&fx, 0, fx.size, "after the DMA");
+	fx_free(&fx);
+}
+
+GM_MOCK_CASE(each_offset_2m, .name = "iommu.map_file_memfd.each_offset_2m",
+	     .clause = "iommu.map_file_memfd", .huge_2m = 2,
+	     .text = "one and three pages at every 4 KiB offset of two 2 MiB pages")
+{
+	struct fx fx = fx_new(self, 2 * GM_2M, GM_2M);
+
+	for (uint64_t off = 0; off < fx.size; off += PG) {
+		uint64_t len = off + 3 * PG <= fx.size && (off / PG) % 3 == 0 ? 3 * PG : PG;
+
+		gm_map_file(fx.iommu, fx.ioas, fx.fd, off, len, IOVA + off, GM_RW);
+		if (!fx_maps(&fx, off, len, IOVA + off))
+			break;
+		GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + off + len, fx.hva, PG),
+			  "offset %#lx: the page above is mapped too", off);
+		gm_unmap(fx.iommu, fx.ioas, IOVA + off, len);
+		GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + off, fx.hva + off, PG),
+			  "offset %#lx: still mapped after the unmap", off);
+	}
+	fx_free(&fx);
+}
+
+GM_MOCK_CASE(random_2m, .name = "iommu.map_file_memfd.random_2m", .clause = "iommu.map_file_memfd",
+	     .text = "random ranges of a 2 MiB hugetlb memfd, many mapped at once", .huge_2m = 4)
+{
+	struct { uint64_t off, len, iova; } map[32];
+	struct fx fx = fx_new(self, 4 * GM_2M, GM_2M);
+	uint64_t pages = fx.size / PG;
+	struct gm_rng rng;
+
+	gm_rng_init(&rng, gm_seed());
+	for (int round = 0; round < 8; round++) {
+		for (int i = 0; i < 32; i++) {
+			map[i].off = gm_rng_below(&rng, pages) * PG;
+			map[i].len = (1 + gm_rng_below(&rng, (fx.size - map[i].off) / PG)) * PG;
+			map[i].iova = gm_map_file(fx.iommu, fx.ioas, fx.fd, map[i].off, map[i].len,
+						  GM_ANY_IOVA, GM_RW);
+		}
+		for (int i = 0; i < 32; i++)
+			if (!fx_maps(&fx, map[i].off, map[i].len, map[i].iova))
+				goto out;
+		/* In another order than they came. */
+		for (int i = 0; i < 32; i++) {
+			int j = (i * 13 + round) % 32;
+
+			gm_unmap(fx.iommu, fx.ioas, map[j].iova, map[j].len);
+		}
+	}
+out:
+	fx_free(&fx);
+}
+
+static void inside_1g(const struct gm_case *self)
+{
+	static const struct { uint64_t off, pages; } at[] = {
+		{ 0, 2 }, { 512 * GM_2M - 4 * PG, 3 }, { GM_1G - 2 * PG, 4 }, { 0x12345000, 5 },
+		{ 2 * GM_1G - PG, 1 },
+	};
+	struct fx fx = fx_new(self, 2 * GM_1G, GM_1G);
+
+	for (unsigned int i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		uint64_t iova = IOVA + i * 0x10000;
+
+		gm_map_file(fx.iommu, fx.ioas, fx.fd, at[i].off, at[i].pages * PG, iova, GM_RW);
+		if (self->val == GM_IOMMU_MOCK || i == 2)
+			gm_dma_expect_maps(fx.dev, iova, fx.hva + at[i].off, at[i].pages * PG,
+					   "in 1 GiB pages");
+		else
+			gm_dma_prove_same_page(fx.dev, iova, fx.hva + at[i].off, "in 1 GiB pages");
+	}
+	fx_free(&fx);
+}
+
+#define INSIDE_1G .clause = "iommu.map_file_memfd", .huge_1g = 2, .timeout = 120,		\
+	.text = "ranges inside a 1 GiB page, at its ends, and across two of them",	\
+	.profile = "IO", .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU
+GM_VARIANT(inside_1g, inside_1g_mock, .name = "iommu.map_file_memfd.inside_1g.mock",
+	   .needs = GM_IOMMU_NEEDS_MOCK, .val = GM_IOMMU_MOCK, INSIDE_1G)
+GM_VARIANT(inside_1g, inside_1g_dma, .name = "iommu.map_file_memfd.inside_1g.dma",
+	   .needs = GM_IOMMU_NEEDS_DMA, .val = GM_IOMMU_VFIO, .flags = GM_FULL_ONLY, INSIDE_1G)
+
+GM_IOMMU_CASES(thp, "iommu.map_file_memfd.thp", .clause = "iommu.map_file_memfd",
+	       .text = "shmem of 4 KiB, then 2 MiB, then 4 KiB folios: a range over all three")
+{
+	struct fx fx = fx_new(self, 3 * GM_2M, 0);
+
+	fx_collapse(fx.hva, GM_2M);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 5 * PG, fx.size - 7 * PG, IOVA, GM_RW);
+	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + 5 * PG, fx.size - 7 * PG, "three kinds");
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M + 9 * PG, GM_2M, IOVA + 8 * GM_2M, GM_RW);
+	gm_dma_expect_maps(fx.dev, IOVA + 8 * GM_2M, fx.hva + GM_2M + 9 * PG, GM_2M,
+			   "from inside the huge folio into small ones");
+	fx_check(&fx, 0, fx.size, "after the DMA");
+	fx_free(&fx);
+}
+
+GM_IOMMU_CASES(last_page, "iommu.map_file_memfd.last_page", .clause = "iommu.map_file_memfd",
+	       .text = "the last page of a file with an odd number of pages")
+{
+	struct fx fx = fx_new(self, 5 * PG, 0);
+
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 4 * PG, PG, IOVA, GM_RW);
+	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + 4 * PG, PG, "the last page");
+	fx_free(&fx);
+}
+
+GM_IOMMU_CASES(holes, "iommu.map_file_memfd.holes", .clause = "iommu.map_file_memfd",
+	       .text = "pages that the file does not have yet: allocated, zero, and the file's own")
+{
+	struct fx fx = fx_new(self, 8 * PG, 0);
+	uint8_t zero[3 * PG] = { 0 };
+
+	GM_SETUP_OK(fallocate(fx.fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 2 * PG, 3 * PG));
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, PG, 6 * PG, IOVA, GM_RW);
+	GM_EXPECT(!memcmp(fx.hva + 2 * PG, zero, sizeof(zero)), "a fresh page is not zero");
+	gm_dma_expect_same(fx.dev, IOVA + PG, fx.hva + 2 * PG, PG, "a fresh page");
+	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + PG, 6 * PG, "over the holes");
+	fx_check(&fx, PG, PG, "below the hole");
+	fx_check(&fx, 5 * PG, 3 * PG, "above the hole");
+	fx_free(&fx);
+}
