@@ -26,7 +26,6 @@ qemu_check()
 	*) gm_die "ACCEL=$ACCEL: use auto, kvm or tcg" ;;
 	esac
 	mem=$(qemu_mem)
-	gm_need_tool "$qemu" setpriv
 }
 
 # qemu_mem: the VM's memory in MiB: MEM= or what suits the suite and this host.

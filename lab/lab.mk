@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The lab: make lab boots a kernel of its own in QEMU and runs the suite in it.
+#
+#   KERNEL=	a ready bzImage or Image: no kernel is built	KCMD=	added to its command line
+#   KERNEL_PATCHES=	NAME,... of mutants/, files or folders of *.patch, for the kernel that is built
+#   ACCEL=	auto|kvm|tcg		CPUS=	1 to 8 (2)	MEM=	6G, 3000M
+#   IOMMU=	none|intel|amd|smmuv3	LAB_SHELL=1	a shell in the VM instead
+#   LAB_EXTRA=	a folder to add as /extra	ARGS=	options of the runner
+
+export KERNEL KERNEL_PATCHES KCMD ACCEL CPUS MEM IOMMU LAB_SHELL LAB_EXTRA
+
+# How the goals below call make again: everything at once, unless the user said how many.
+GM_LAB_MAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: lab lab-packages lab-kernel lab-clean
+lab: lab-packages
+	@+$(GM_LAB_MAKE) all
+ifneq ($(ARCH),$(HOST_ARCH))
+	@+$(GM_LAB_MAKE) ARCH=$(HOST_ARCH) $(O)/$(HOST_ARCH)/bin/gm-run
+endif
+	@kernel='$(KERNEL)'; : $${kernel:=$$(lab/kernel)} && [ -n "$$kernel" ] || exit 2; \
+	exec lab/run "$$kernel" $(GM_OUT)/bin $(O)/$(HOST_ARCH)/bin/gm-run $(ARGS)
+
+# Builds the kernel, prints where it is.
+lab-kernel: lab-packages
+	@lab/kernel
+
+lab-packages:
+	@lab/check
+	@lab/packages lab
+
+# Also what a kernel build left behind in the cache; the fetched source stays.
+lab-clean:
+	@lab/clean
