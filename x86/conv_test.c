@@ -2,51 +2,221 @@
 /* One page is converted and no other changes, at every 4 KiB offset: conv.any_offset. */
 #include "conv/conv.h"
 
-enum who { BY_GUEST, BY_HOST };
+#define OFFSET_CASE(fn, id, what, about, ...)						\
+	GM_VARIANT(fn, id, .name = "conv.any_offset." what, .clause = "conv.any_offset",	\
+		   .text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+
+enum how { FROM_PRIVATE = 1, ON_THP = 2, BY_HOST = 4, SAME_2M = 8 };
 
 /*
- * Each of n pages is converted alone, looked at, written, and converted back; its neighbours
- * near and far are looked at after each. The order jumps about (n is a power of two, the step
- * odd), so that what a page before left behind is not what the next one would hide behind.
+ * Each of n pages that the script owns is converted alone, looked at, written, and converted
+ * back; its neighbours near and far are looked at after each. The order jumps about (n is a power
+ * of two, the step odd), so that what a page before left behind is not what the next hides behind.
  */
-static void there_and_back(struct world *w, unsigned int v, uint64_t first, uint64_t n, bool away,
-			   enum who who)
+static void there_and_back(struct script *s, uint64_t first, uint64_t n, bool away, bool by_host)
 {
-	struct script s;
-
-	script_init(&s, w, v);
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t gfn = first + i * 307 % n;
 
-		script_convert(&s, gfn, 1, away, who);
-		script_check(&s, gfn, 1, 1);
-		script_fill(&s, gfn, 1, 1);
-		script_check_suspects(&s, gfn, 1);
-		script_convert(&s, gfn, 1, !away, who);
-		script_check_suspects(&s, gfn, 1);
-		script_fill(&s, gfn, 1, 1);
+		if (!script_owns(s, gfn))
+			continue;
+		script_convert(s, gfn, 1, away, by_host);
+		script_check(s, gfn, 1, 1);
+		script_fill(s, gfn, 1, 1);
+		script_check_suspects(s, gfn, 1);
+		script_convert(s, gfn, 1, !away, by_host);
+		script_check_suspects(s, gfn, 1);
+		script_fill(s, gfn, 1, 1);
+	}
+	script_flush(s);
+}
+
+/* All pages one way, in one order, and back in another: every mixture on the way. */
+static void one_by_one(struct script *s, uint64_t first, uint64_t n, bool away, bool by_host)
+{
+	static const unsigned int step[2] = { 307, 131 };
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (uint64_t i = 0; i < n; i++) {
+			uint64_t gfn = first + i * step[pass] % n;
+
+			if (!script_owns(s, gfn))
+				continue;
+			script_convert(s, gfn, 1, away ^ pass, by_host);
+			script_check(s, gfn, 1, 1);
+			script_fill(s, gfn, 1, 1);
+			script_check_suspects(s, gfn, 1);
+		}
+	}
+	script_flush(s);
+}
+
+static void start_from(struct world *w, bool private)
+{
+	uint64_t first = GFN(w->gpa), all = PAGES(w->size);
+	struct script s;
+
+	script_init(&s, w, 0);
+	script_fill(&s, first, all, 1);
+	if (private) {
+		script_convert(&s, first, all, true, false);
+		script_fill(&s, first, all, 1);
 	}
 	script_flush(&s);
 }
 
 static void each_page(const struct gm_case *self)
 {
-	struct world *w = WORLD_NEW(.size = 3 * GM_2M, .mem = self->val & 2 ? GM_MEM_THP : GM_MEM_ANON);
-	uint64_t first = GFN(w->gpa), all = PAGES(w->size);
-	bool from_private = self->val & 1;
+	struct world *w = WORLD_NEW(.size = 3 * GM_2M,
+				    .mem = self->val & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
 	struct script s;
 
+	start_from(w, self->val & FROM_PRIVATE);
 	script_init(&s, w, 0);
-	script_fill(&s, first, all, 1);
-	if (from_private) {
-		script_convert(&s, first, all, true, BY_GUEST);
-		script_fill(&s, first, all, 1);
-	}
-	script_flush(&s);
-	there_and_back(w, 0, first + 512, 512, !from_private, self->val & 4 ? BY_HOST : BY_GUEST);
+	there_and_back(&s, GFN(w->gpa) + 512, 512, !(self->val & FROM_PRIVATE),
+		       self->val & BY_HOST);
 	world_check_halves(w, 0, "at the end");
 	world_free(w);
 }
-GM_VARIANT(each_page, each_page_0, .name = "conv.any_offset.each_page.to_private",
-	   .clause = "conv.any_offset", .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .val = 0,
-	   .text = "every page of 2 MiB, alone, to private and back: it changes, no other")
+OFFSET_CASE(each_page, to_private, "each_page.to_private",
+	    "every page of 2 MiB alone to private and back: it changes, no other")
+OFFSET_CASE(each_page, to_shared, "each_page.to_shared",
+	    "every page of a private 2 MiB alone to shared and back", .val = FROM_PRIVATE)
+OFFSET_CASE(each_page, by_host, "each_page.by_host",
+	    "the same by the VMM's own ioctl", .val = BY_HOST)
+OFFSET_CASE(each_page, on_thp, "each_page.thp",
+	    "the same with the shared half on transparent huge pages", .val = ON_THP)
+OFFSET_CASE(each_page, from_thp, "each_page.thp_to_shared",
+	    "every page of a private 2 MiB over a transparent huge page to shared and back",
+	    .val = ON_THP | FROM_PRIVATE)
+
+static void mixtures(const struct gm_case *self)
+{
+	struct world *w = WORLD_NEW(.size = 3 * GM_2M,
+				    .mem = self->val & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
+	struct script s;
+
+	start_from(w, false);
+	script_init(&s, w, 0);
+	one_by_one(&s, GFN(w->gpa) + 512, 512, true, self->val & BY_HOST);
+	world_check_halves(w, 0, "at the end");
+	world_free(w);
+}
+OFFSET_CASE(mixtures, mixtures_anon, "mixtures",
+	    "512 pages to private one by one, and back in another order")
+OFFSET_CASE(mixtures, mixtures_thp, "mixtures.thp",
+	    "512 pages over a transparent huge page to private one by one, and back", .val = ON_THP)
+
+struct team {
+	struct world *w;
+	bool same;
+};
+
+static void team_member(unsigned int v, void *arg)
+{
+	struct team *t = arg;
+	struct world *w = t->w;
+	struct script s;
+
+	script_init(&s, w, v);
+	if (t->same) {
+		s.share = w->vm->vcpus;
+		s.turn = v;
+		one_by_one(&s, GFN(w->gpa), 512, true, v & 1);
+		there_and_back(&s, GFN(w->gpa), 512, true, v & 1);
+		return;
+	}
+	s.lo = GFN(w->gpa) + v * 512;
+	s.hi = s.lo + 512;
+	one_by_one(&s, s.lo, 512, true, v & 1);
+}
+
+static void together(const struct gm_case *self)
+{
+	unsigned int nr = self->val & 7;
+	struct team t = { .same = self->val & SAME_2M };
+
+	t.w = WORLD_NEW(.size = t.same ? GM_2M : nr * GM_2M, .vcpus = nr, .mem = GM_MEM_THP);
+	start_from(t.w, false);
+	gm_parallel(nr, team_member, &t);
+	world_check_halves(t.w, nr - 1, "at the end");
+	world_free(t.w);
+}
+OFFSET_CASE(together, separate_2, "vcpus_2.separate",
+	    "two vCPUs, each every page of a 2 MiB of its own", .val = 2)
+OFFSET_CASE(together, separate_4, "vcpus_4.separate",
+	    "four vCPUs, each every page of a 2 MiB of its own", .val = 4)
+OFFSET_CASE(together, same_2, "vcpus_2.same",
+	    "two vCPUs, every other page of one 2 MiB each", .val = 2 | SAME_2M)
+OFFSET_CASE(together, same_4, "vcpus_4.same",
+	    "four vCPUs, every fourth page of one 2 MiB each", .val = 4 | SAME_2M)
+
+/* Three pages on either side of each border of `size`, alone and as a pair over the border. */
+static void borders(const struct gm_case *self)
+{
+	uint64_t size = self->val, count = size == GM_1G ? 3 : 5;
+	struct world *w = WORLD_NEW(.size = (count + 1) * size, .mem = GM_MEM_THP);
+	struct script s;
+
+	script_init(&s, w, 0);
+	for (uint64_t b = 1; b <= count; b++) {
+		uint64_t border = GFN(w->gpa + b * size);
+
+		script_fill(&s, border - 4, 8, 1);
+		for (uint64_t gfn = border - 3; gfn < border + 3; gfn++) {
+			for (int to_private = 1; to_private >= 0; to_private--) {
+				script_convert(&s, gfn, 1, to_private, gfn & 1);
+				script_check_suspects(&s, gfn, 1);
+				script_fill(&s, gfn, 1, 1);
+			}
+		}
+		for (int to_private = 1; to_private >= 0; to_private--) {
+			script_convert(&s, border - 1, 2, to_private, false);
+			script_check_suspects(&s, border - 1, 2);
+			script_fill(&s, border - 1, 2, 1);
+		}
+	}
+	script_flush(&s);
+	world_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 512, "at the end");
+	world_free(w);
+}
+OFFSET_CASE(borders, borders_2m, "borders_2m", "three pages on either side of 2 MiB borders",
+	    .val = GM_2M)
+OFFSET_CASE(borders, borders_1g, "borders_1g", "three pages on either side of 1 GiB borders",
+	    .val = GM_1G)
+
+/* The first page of the guest's memory, and the last that it can address. */
+static void edge(const struct gm_case *self)
+{
+	struct world *w = WORLD_NEW(.size = 4 * GM_2M, .no_slot = true, .no_map = true);
+	uint64_t gpa, n = 16, at;
+	struct script s;
+
+	/* A window of its own in the guest's mappings: the model's pages are where the slot is. */
+	gpa = self->val ? GPA(w->vm->kvm->max_gfn + 1) - n * GM_PAGE_SIZE : 0;
+	if (!self->val) {
+		/* The framework's own memory begins at 0: what is free lies just below GM_BASE. */
+		gpa = GM_BASE - n * GM_PAGE_SIZE;
+	}
+	gm_model_free(w->model);
+	w->gpa = gpa;
+	w->size = n * GM_PAGE_SIZE;
+	w->model = gm_model_new(GFN(gpa), n);
+	gm_slot_set(w->vm, GM_SLOT, 0, gpa, w->size, w->mem->hva, w->gmem, 0);
+	gm_vm_map(w->vm, gpa, w->size, GM_PAGE_SIZE);
+	start_from(w, false);
+	script_init(&s, w, 0);
+	for (int to_private = 1; to_private >= 0; to_private--) {
+		for (at = 0; at < n; at++) {
+			script_convert(&s, GFN(gpa) + at, 1, to_private, at & 1);
+			script_check(&s, GFN(gpa), n, 1);
+			script_fill(&s, GFN(gpa) + at, 1, 1);
+		}
+	}
+	script_flush(&s);
+	world_check_halves(w, 0, "at the end");
+	world_free(w);
+}
+OFFSET_CASE(edge, edge_below_4g, "edge.below_4g", "the last pages below 4 GiB, one by one", .val = 0)
+OFFSET_CASE(edge, edge_last_gfn, "edge.last_gfn",
+	    "the last pages that the guest can address, one by one", .val = 1)

@@ -70,12 +70,19 @@ struct script_note {
 struct script {
 	struct world *w;
 	unsigned int v;			/* the vCPU */
+	/*
+	 * Whose pages these are: [lo, hi), and of these the blocks of `block` pages whose number
+	 * is `turn` modulo `share`. Suspects of others are left to their own script.
+	 */
+	uint64_t lo, hi, block;
+	unsigned int share, turn;
 	unsigned int nr;
 	struct gm_op op[GM_MBOX_OPS];
 	struct script_note now, note[GM_MBOX_OPS];	/* the last conversion before each */
 };
 
 void script_init(struct script *s, struct world *w, unsigned int v);
+bool script_owns(const struct script *s, uint64_t gfn);
 /* By the guest's hypercall, or (by_host) by the VMM once the guest has done what is queued. */
 void script_convert(struct script *s, uint64_t gfn, uint64_t n, bool to_private, bool by_host);
 /* A fresh generation, every stride-th word; tagged with the half that the guest sees. */

@@ -7,7 +7,17 @@ void script_init(struct script *s, struct world *w, unsigned int v)
 	s->w = w;
 	s->v = v;
 	s->nr = 0;
+	s->lo = gm_model_first(w->model);
+	s->hi = s->lo + gm_model_npages(w->model);
+	s->block = 1;
+	s->share = 1;
+	s->turn = 0;
 	s->now = (struct script_note){};
+}
+
+bool script_owns(const struct script *s, uint64_t gfn)
+{
+	return gfn >= s->lo && gfn < s->hi && gfn / s->block % s->share == s->turn;
 }
 
 static struct gm_op *queue(struct script *s)
@@ -77,7 +87,15 @@ void script_check_suspects(struct script *s, uint64_t gfn, uint64_t n)
 	size_t nr = gm_model_suspects(s->w->model, gfn, n, suspect);
 
 	for (size_t i = 0; i < nr; i++)
-		script_check(s, suspect[i], 1, 1);
+		if (script_owns(s, suspect[i]))
+			script_check(s, suspect[i], 1, 1);
+	/* Where the neighbours are somebody else's: the nearest of our own. */
+	for (uint64_t d = s->share * s->block; s->share > 1 && d <= 512; d *= 2) {
+		if (script_owns(s, gfn - d))
+			script_check(s, gfn - d, 1, 1);
+		if (script_owns(s, gfn + n - 1 + d))
+			script_check(s, gfn + n - 1 + d, 1, 1);
+	}
 }
 
 static void judge(struct script *s, unsigned int i)

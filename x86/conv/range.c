@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Arbitrary ranges are converted exactly: conv.any_range. */
+#include "conv.h"
+
+#define RANGE_CASE(fn, id, what, about, ...)						\
+	GM_VARIANT(fn, id, .name = "conv.any_range." what, .clause = "conv.any_range",	\
+		   .text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+
+struct walk {
+	struct world *w;
+	unsigned int steps;
+	uint64_t *hot;		/* where ranges like to begin: borders */
+	unsigned int nhot;
+	uint64_t max;		/* pages of one range */
+	uint64_t budget;	/* pages made private before some are made shared again */
+};
+
+/* Lengths that levels and loops could get wrong, and anything between. */
+static uint64_t pick_len(struct gm_rng *rng, uint64_t max)
+{
+	static const uint64_t odd[] = { 1, 1, 2, 3, 511, 512, 513, 1023, 1024, 1025 };
+	uint64_t n;
+
+	switch (gm_rng_below(rng, 4)) {
+	case 0:
+		n = 1 + gm_rng_below(rng, 8);
+		break;
+	case 1:
+		n = 1 + gm_rng_below(rng, 600);
+		break;
+	case 2:
+		n = 1 + gm_rng_below(rng, max);
+		break;
+	default:
+		n = odd[gm_rng_below(rng, sizeof(odd) / sizeof(odd[0]))];
+	}
+	return n < max ? n : max;
+}
+
+static void walk_one(unsigned int v, void *arg)
+{
+	struct walk *k = arg;
+	struct world *w = k->w;
+	uint64_t part = PAGES(w->size) / w->vm->vcpus, private = 0, gfn, n;
+	struct gm_rng rng;
+	struct script s;
+	char name[16];
+	bool by_host;
+
+	snprintf(name, sizeof(name), "vcpu%u", v);
+	gm_rng_init(&rng, gm_seed_derive(gm_seed(), name));
+	script_init(&s, w, v);
+	s.lo = GFN(w->gpa) + v * part;
+	s.hi = s.lo + part;
+	for (unsigned int i = 0; i < k->steps; i++) {
+		unsigned int what = gm_rng_below(&rng, 20);
+
+		n = pick_len(&rng, k->max);
+		gfn = k->hot[gm_rng_below(&rng, k->nhot)];
+		/* Half begin or end at the border or next to it, half anywhere around it. */
+		if (gm_rng_below(&rng, 2))
+			gfn += gm_rng_below(&rng, 5) - 2 - (gm_rng_below(&rng, 2) ? n : 0);
+		else
+			gfn += gm_rng_below(&rng, 1200) - 600;
+		if (gfn < s.lo)
+			gfn = s.lo + gm_rng_below(&rng, 3);
+		if (gfn >= s.hi)
+			gfn = s.hi - 1 - gm_rng_below(&rng, 3);
+		if (gfn + n > s.hi)
+			n = s.hi - gfn;
+		by_host = gm_rng_below(&rng, 3) == 0;
+		if (what < 9 && private < k->budget) {
+			script_convert(&s, gfn, n, true, by_host);
+			private += n;
+		} else if (what < 16) {
+			script_convert(&s, gfn, n, false, by_host);
+			private -= private > n ? n : private;
+		} else if (what < 18) {
+			script_fill(&s, gfn, n, n > 64 ? 64 : 1);
+		} else {
+			script_flush(&s);
+			n = n > 64 ? 64 : n;
+			if (what == 18)
+				world_host_write(w, gfn, n);
+			else
+				world_punch(w, gfn, n);
+		}
+		script_check_suspects(&s, gfn, n);
+		/* What the step was about is written now and then, so that stale halves show. */
+		if (what & 1)
+			script_fill(&s, gfn, 1, 1);
+	}
+	script_flush(&s);
+}
+
+static void random_walk(struct world *w, unsigned int steps, uint64_t max, unsigned int nhot)
+{
+	struct walk k = { .w = w, .steps = steps, .max = max, .nhot = nhot, .budget = 4096 };
+	uint64_t per_g = PAGES(GM_1G), all = PAGES(w->size), first = GFN(w->gpa);
+
+	k.hot = calloc(nhot, sizeof(*k.hot));
+	GM_SETUP(k.hot, "out of memory");
+	for (unsigned int i = 0; i < nhot; i++)
+		k.hot[i] = first + world_random(w, all / 512 + 1) * 512;
+	/* Every other one is a border of 1 GiB, where the world has any. */
+	for (unsigned int i = 0; i < nhot && all > per_g; i += 2)
+		k.hot[i] = (first / per_g + 1 + i / 2 % (all / per_g)) * per_g;
+	gm_parallel(w->vm->vcpus, walk_one, &k);
+	free(k.hot);
+}
+
+static void gigabytes(const struct gm_case *self)
+{
+	unsigned int vcpus = self->val;
+	struct world *w = WORLD_NEW(.size = 4 * GM_1G, .vcpus = vcpus, .mem = GM_MEM_THP);
+
+	random_walk(w, 120 / vcpus, 2048, 16);
+	world_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 512, "all pages at the end");
+	world_free(w);
+}
+RANGE_CASE(gigabytes, gigabytes_1, "random_4g.vcpus_1",
+	   "random ranges over 4 GiB, borders favoured", .val = 1)
+RANGE_CASE(gigabytes, gigabytes_2, "random_4g.vcpus_2",
+	   "random ranges over 4 GiB by two vCPUs, 2 GiB each", .val = 2)
+RANGE_CASE(gigabytes, gigabytes_4, "random_4g.vcpus_4",
+	   "random ranges over 4 GiB by four vCPUs, 1 GiB each", .val = 4)
+
+/* Small enough that every word of both halves of every page is compared. */
+static void megabytes(const struct gm_case *self)
+{
+	struct world *w = WORLD_NEW(.size = 8 * GM_2M, .vcpus = self->val & 7,
+				    .mem = self->val & 8 ? GM_MEM_THP : GM_MEM_ANON,
+				    /* Not aligned to 1 GiB: the border lies in the middle. */
+				    .gpa = GM_BASE + GM_1G - 4 * GM_2M);
+
+	random_walk(w, 150 / (self->val & 7), 1500, 12);
+	world_check_halves(w, 0, "at the end");
+	world_free(w);
+}
+RANGE_CASE(megabytes, megabytes_1, "random_16m.vcpus_1",
+	   "random ranges around a 1 GiB border, every word of both halves compared", .val = 1)
+RANGE_CASE(megabytes, megabytes_thp, "random_16m.thp",
+	   "the same on transparent huge pages", .val = 1 | 8)
+RANGE_CASE(megabytes, megabytes_4, "random_16m.vcpus_4",
+	   "the same with four vCPUs", .val = 4 | 8)
