@@ -24,7 +24,7 @@ GM_KVM_CFLAGS := $(GM_WARN) -Ilib $(subst -I$(KSRC),-isystem $(KSRC),$(GM_FW_CFL
 
 # What watches a case from outside is the runner's.
 GM_LIB_SRC := $(filter-out lib/isolate.c lib/leakscan.c,\
-	$(wildcard lib/*.c lib/guest/*.c lib/access/*.c lib/access/*.c lib/iommu/*.c lib/$(ARCH)/*.c))
+	$(wildcard lib/*.c lib/guest/*.c lib/access/*.c lib/iommu/*.c lib/$(ARCH)/*.c))
 GM_LIB_OBJ := $(GM_LIB_SRC:%.c=$(GM_OUT)/obj/%.o)
 GM_TEST_SRC := $(wildcard common/*_test.c $(ARCH)/*_test.c)
 # Further files of a program lie in a folder of its name: common/gup_test.c and common/gup/*.c.
@@ -38,6 +38,9 @@ GM_PLAIN := $(foreach f,case check main ledger word model need kconfig caps seed
 $(GM_PLAIN): GM_OBJ_CFLAGS = $(GM_CFLAGS) $(GM_KHDR_CFLAGS)
 # The mock's ioctl structures are no exported header: they come from the tree under test.
 $(GM_OUT)/obj/lib/iommu/mock.o: GM_OBJ_CFLAGS = $(GM_KVM_CFLAGS) -isystem $(KSRC)/drivers/iommu/iommufd
+# Guest code keeps to integer registers: where KVM emulates a guest, it knows few vector instructions.
+$(GM_OUT)/obj/lib/guest/%.o $(GM_OUT)/obj/lib/$(ARCH)/guest.o: \
+	GM_OBJ_CFLAGS = $(GM_KVM_CFLAGS) -mgeneral-regs-only
 $(GM_OUT)/obj/%.o: GM_OBJ_CFLAGS ?= $(GM_KVM_CFLAGS)
 
 $(GM_OUT)/obj/%.o: %.c $(GM_FW)/headers.stamp lib/lib.mk
