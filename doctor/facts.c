@@ -306,9 +306,11 @@ static json_t *profiles(const json_t *types)
 		    flags ? "a kernel with the series that removes the direct map" :
 			    gm_need_remedy(GM_NEED_GMEM));
 	add_need_profile(list, "P6", "iommufd maps guest_memfd by fd", GM_NEED_MAP_GMEM);
-	add_profile(list, "HW", "SNP or TDX host",
+	add_profile(list, "HW", "SNP, TDX or CCA host",
 		    json_boolean(creatable(types, "snp") || creatable(types, "tdx")),
-		    "a host with SEV-SNP or TDX, enabled in firmware and in kvm_amd.sev_snp=1 or kvm_intel.tdx=1");
+		    strcmp(ARCH_NAME, "x86") ?
+		    "a host with CCA, and a kernel with realm VMs (no upstream interface so far)" :
+		    "SEV-SNP or TDX, on in the firmware and by kvm_amd.sev_snp=1 or kvm_intel.tdx=1");
 	add_profile(list, "IO", "iommufd with the mock, or a device behind an IOMMU",
 		    json_boolean(gm_platform_has(GM_NEED_IOMMUFD_TEST) ||
 				 (gm_platform_has(GM_NEED_IOMMUFD) &&

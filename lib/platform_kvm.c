@@ -328,6 +328,9 @@ int gm_probe_kvm(char *remedy)
 		device_group("/dev/kvm", group, sizeof(group));
 		snprintf(remedy, GM_REMEDY_LEN, "run as root%s%s",
 			 group[0] ? " or join group " : "", group);
+	} else if (err == -ENOENT && !access("/sys/devices/virtual/misc/kvm", F_OK)) {
+		snprintf(remedy, GM_REMEDY_LEN,
+			 "KVM runs without its node: mknod /dev/kvm c 10 232, or hand it to the container");
 	} else if (err == -ENOENT || err == -ENXIO || err == -ENODEV) {
 		kvm_is_absent(remedy);
 	} else {
