@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The map of a GiB, for people. */
+#include <stdlib.h>
+
+#include "map_picture.h"
+#include "vm.h"
+
+#define ROW 64U
+#define CELLS 512U	/* of a GiB */
+
+static uint64_t cells_of(const struct gm_shape *s)
+{
+	return s->size / GM_2M;
+}
+
+/* What the attributes alone say of a cell with 4 KiB mappings or none. */
+static char small_cell(const struct gm_shape *s, uint64_t cell, bool mapped)
+{
+	const uint8_t *p = s->private + cell * 512;
+	unsigned int private = 0;
+
+	for (int i = 0; i < 512; i++)
+		private += p[i];
+	if (private == 512)
+		return 'P';
+	if (private)
+		return 'x';
+	return mapped ? 'k' : '.';
+}
+
+char *gm_map_cells(const struct gm_shape *s)
+{
+	uint64_t nr = cells_of(s);
+	char *c = calloc(nr + 1, 1);
+
+	GM_SETUP(c, "out of memory");
+	for (uint64_t i = 0; i < nr; i++) {
+		enum gm_size most = GM_SIZE_NONE;
+
+		for (int p = 0; p < 512; p++)
+			if (s->mapped[i * 512 + p] > most)
+				most = s->mapped[i * 512 + p];
+		c[i] = most == GM_SIZE_1G ? 'G' : most == GM_SIZE_2M ? 'M' :
+		       small_cell(s, i, most == GM_SIZE_4K);
+	}
+	return c;
+}
+
+/* Converts one page and tells which mapping that cost. */
+static enum gm_size probe(struct gm_vm *vm, uint64_t gpa, bool private)
+{
+	struct gm_ledger before, after;
+
+	gm_ledger_read(vm, &before);
+	if (__gm_convert(vm, gpa, GM_PAGE_SIZE, !private))
+		return GM_SIZE_NONE;
+	gm_ledger_read(vm, &after);
+	for (enum gm_size sz = GM_SIZE_4K; sz < GM_SIZE_NR; sz++)
+		if (after.pages[sz] < before.pages[sz])
+			return sz;
+	return GM_SIZE_NONE;
+}
+
+char *gm_map_observe(struct gm_vm *vm, const struct gm_shape *s)
+{
+	uint64_t nr = cells_of(s);
+	char *c = calloc(nr + 1, 1);
+
+	GM_SETUP(c, "out of memory");
+	for (uint64_t i = 0; i < nr; i++) {
+		enum gm_size sz = GM_SIZE_NONE;
+
+		/* A 1 GiB mapping is gone with the first probe of it. */
+		if (i % CELLS && c[i - 1] == 'G') {
+			c[i] = 'G';
+			continue;
+		}
+		/* The pages of a cell that hold it, or any: the first, the last, those next to them. */
+		for (int p = 0; p < 512 && sz == GM_SIZE_NONE; p += p < 2 ? 1 : p == 2 ? 508 : 1)
+			sz = probe(vm, s->base + i * GM_2M + p * GM_PAGE_SIZE,
+				   s->private[i * 512 + p]);
+		c[i] = sz == GM_SIZE_1G ? 'G' : sz == GM_SIZE_2M ? 'M' :
+		       small_cell(s, i, sz == GM_SIZE_4K);
+	}
+	return c;
+}
+
+static bool alike(const char *c, uint64_t nr)
+{
+	for (uint64_t i = 1; i < nr; i++)
+		if (c[i] != c[0])
+			return false;
+	return true;
+}
+
+static void note_gib(const char *want, const char *got, uint64_t gib)
+{
+	if (alike(want, CELLS) && alike(got, CELLS) && *want == *got) {
+		gm_note("GiB %lu: all %c, as expected", gib, *want);
+		return;
+	}
+	gm_note("GiB %lu: expected, then observed (G 1G, M 2M, k 4K, x some private, P private, . none)",
+		gib);
+	for (unsigned int row = 0; row < CELLS / ROW; row++) {
+		const char *w = want + row * ROW, *g = got + row * ROW;
+
+		gm_note("%4u %.64s %s %.64s", row * ROW, w, memcmp(w, g, ROW) ? "|" : "=", g);
+	}
+}
+
+void gm_map_show(struct gm_vm *vm, const struct gm_shape *s)
+{
+	char *want = gm_map_cells(s), *got = gm_map_observe(vm, s);
+
+	for (uint64_t gib = 0; gib < s->size / GM_1G; gib++)
+		note_gib(want + gib * CELLS, got + gib * CELLS, gib);
+	free(want);
+	free(got);
+}
+
+static const struct { char cell; const char *color, *text; } legend[] = {
+	{ 'G', "#1a7f37", "part of a 1 GiB mapping" },
+	{ 'M', "#8fd19e", "2 MiB mapping" },
+	{ 'k', "#f2cc60", "4 KiB mappings" },
+	{ 'x', "#e16f24", "4 KiB mappings, some pages private" },
+	{ 'P', "#8250df", "all pages private" },
+	{ '.', "#e6e8eb", "not mapped" },
+};
+
+static const char *color_of(char cell)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(legend); i++)
+		if (legend[i].cell == cell)
+			return legend[i].color;
+	return "#000000";
+}
+
+static void svg_panel(FILE *out, const struct gm_map_panel *p, int x)
+{
+	uint64_t nr = strlen(p->cells);
+
+	fprintf(out, "<text x=\"%d\" y=\"52\" font-weight=\"bold\">%s</text>\n", x, p->title);
+	for (uint64_t i = 0; i < nr; i++) {
+		int gib = i / CELLS, row = i % CELLS / ROW, col = i % ROW;
+
+		if (i % CELLS == 0)
+			fprintf(out, "<text x=\"%d\" y=\"%d\" fill=\"#57606a\">GiB %d</text>\n", x,
+				72 + gib * 74, gib);
+		fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"5\" height=\"5\" fill=\"%s\"/>\n",
+			x + col * 6, 78 + gib * 74 + row * 6, color_of(p->cells[i]));
+	}
+}
+
+void gm_map_svg(FILE *out, const char *title, const struct gm_map_panel *panel, unsigned int nr)
+{
+	unsigned int gibs = strlen(panel[0].cells) / CELLS, width = 24 + nr * 408;
+	unsigned int foot = 78 + gibs * 74 + 10;
+
+	fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" height=\"%u\" font-family=\"sans-serif\" font-size=\"12\">\n",
+		width, foot + 30);
+	fprintf(out, "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n");
+	fprintf(out, "<text x=\"24\" y=\"24\" font-size=\"15\">%s: each cell is 2 MiB of guest memory</text>\n",
+		title);
+	for (unsigned int i = 0; i < nr; i++)
+		svg_panel(out, &panel[i], 24 + i * 408);
+	for (unsigned int i = 0, x = 24; i < ARRAY_SIZE(legend); i++) {
+		fprintf(out, "<rect x=\"%u\" y=\"%u\" width=\"10\" height=\"10\" fill=\"%s\"/>\n", x,
+			foot, legend[i].color);
+		fprintf(out, "<text x=\"%u\" y=\"%u\">%s</text>\n", x + 15, foot + 10,
+			legend[i].text);
+		x += 30 + 7 * strlen(legend[i].text);
+	}
+	fprintf(out, "</svg>\n");
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A picture of how guest memory is mapped: each 2 MiB is a cell, eight rows of 64 a GiB.
+ *
+ *   G  part of a 1 GiB mapping	M  a 2 MiB mapping	k  4 KiB mappings
+ *   x  4 KiB mappings, some pages private		P  all pages private
+ *   .  not mapped
+ *
+ * A GiB whose cells are all alike is one line.
+ */
+#ifndef GM_MAP_PICTURE_H
+#define GM_MAP_PICTURE_H
+
+#include <stdio.h>
+
+#include "shape.h"
+
+/* One character per 2 MiB of the model, as above; '\0' at the end. Freed by the caller. */
+char *gm_map_cells(const struct gm_shape *s);
+/*
+ * The same as the kernel has it. The statistics do not say where a mapping lies, so every cell is
+ * probed: one page of it is converted, and the counter that falls names what mapped it. That
+ * destroys the mappings and (where they were shared) changes attributes: the end of a case.
+ */
+char *gm_map_observe(struct gm_vm *vm, const struct gm_shape *s);
+/* Notes the model's map and the kernel's beside each other. */
+void gm_map_show(struct gm_vm *vm, const struct gm_shape *s);
+
+#define GM_MAP_PANELS 8
+struct gm_map_panel {
+	const char *title;
+	const char *cells;
+};
+
+/* The panels beside each other, as one SVG document. */
+void gm_map_svg(FILE *out, const char *title, const struct gm_map_panel *panel, unsigned int nr);
+
+#endif

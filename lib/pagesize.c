@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What is mapped at which size, from KVM's binary statistics or from the architecture. */
+#include "pagesize.h"
+#include "platform.h"
+#include "vm.h"
+
+static const struct { const char *name, *stat; } sizes[GM_SIZE_NR] = {
+	[GM_SIZE_NONE] = { "none", NULL },
+	[GM_SIZE_4K] = { "4K", "pages_4k" },
+	[GM_SIZE_2M] = { "2M", "pages_2m" },
+	[GM_SIZE_1G] = { "1G", "pages_1g" },
+};
+
+const char *gm_size_name(enum gm_size s)
+{
+	return sizes[s].name;
+}
+
+__attribute__((weak)) bool gm_arch_pagesize_read(struct gm_vm *vm, struct gm_ledger *l)
+{
+	return false;
+}
+
+static uint64_t stat_of(struct kvm_binary_stats *stats, const char *name)
+{
+	u64 val = 0;
+
+	kvm_get_stat(stats, name, &val, 1);
+	return val;
+}
+
+void gm_ledger_read(struct gm_vm *vm, struct gm_ledger *l)
+{
+	memset(l, 0, sizeof(*l));
+	if (gm_arch_pagesize_read(vm, l))
+		return;
+	GM_SETUP(gm_platform_vm_stat("pages_1g"), "no source for the page-size ledger");
+	for (enum gm_size s = GM_SIZE_4K; s < GM_SIZE_NR; s++)
+		l->pages[s] = stat_of(&vm->kvm->stats, sizes[s].stat);
+	for (unsigned int v = 0; v < vm->vcpus; v++) {
+		l->fixed += stat_of(&vm->vcpu[v]->stats, "pf_fixed");
+		l->taken += stat_of(&vm->vcpu[v]->stats, "pf_taken");
+	}
+	l->has_faults = true;
+}
+
+bool gm_ledger_expect(struct gm_vm *vm, const struct gm_ledger *base,
+		      const struct gm_ledger *change, const char *when)
+{
+	struct gm_ledger now, want, got;
+	bool same = true;
+
+	gm_ledger_read(vm, &now);
+	want = *change;
+	got = now;
+	for (enum gm_size s = GM_SIZE_4K; s < GM_SIZE_NR; s++) {
+		got.pages[s] -= base->pages[s];
+		same &= got.pages[s] == want.pages[s];
+	}
+	got.fixed -= base->fixed;
+	got.taken -= base->taken;
+	if (now.has_faults)
+		same &= got.fixed == want.fixed;
+	return GM_EXPECT(same, "%s: expected %ld of 1G, %ld of 2M, %ld of 4K and %ld faults, observed %ld of 1G, %ld of 2M, %ld of 4K and %ld faults (%ld taken)",
+			 when, want.pages[GM_SIZE_1G], want.pages[GM_SIZE_2M],
+			 want.pages[GM_SIZE_4K], want.fixed, got.pages[GM_SIZE_1G],
+			 got.pages[GM_SIZE_2M], got.pages[GM_SIZE_4K], got.fixed, got.taken);
+}

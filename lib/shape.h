@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A model of how a kernel that keeps its promises maps guest memory: the largest page that the
+ * slot, the host and the attributes allow, for exactly as long as nothing touches it.
+ *
+ * It is written from the contract, not from the kernel's bookkeeping: it keeps one state per
+ * 4 KiB page and looks at whole blocks each time, so an off-by-one of a border or a level in the
+ * kernel has no counterpart here. It knows no ioctl. All addresses and sizes are in bytes.
+ */
+#ifndef GM_SHAPE_H
+#define GM_SHAPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pagesize.h"
+
+#define GM_SHAPE_SLOTS 16
+
+struct gm_shape_slot {
+	uint32_t id;
+	uint64_t gpa, size;	/* size 0: unused */
+	uint64_t hva;		/* its alignment against gpa decides */
+	bool log;		/* dirty logging: nothing huge is installed */
+};
+
+struct gm_shape {
+	uint64_t base, size;	/* both multiples of 1 GiB */
+	uint8_t *private;	/* per page: its attribute */
+	uint8_t *mapped;	/* per page: enum gm_size of the leaf that maps it now */
+	uint8_t *host;		/* per page: enum gm_size that the host maps it at */
+	struct gm_shape_slot slot[GM_SHAPE_SLOTS];
+	struct gm_ledger now;	/* what the ledger shall have changed by */
+};
+
+/* Freed with gm_shape_free(); base and size as in the struct. */
+struct gm_shape *gm_shape_new(uint64_t base, uint64_t size);
+void gm_shape_free(struct gm_shape *s);
+
+/* Sets, moves or (size 0) deletes a slot: what it had mapped is gone, other slots lose nothing. */
+void gm_shape_slot(struct gm_shape *s, uint32_t id, uint64_t gpa, uint64_t size, uint64_t hva,
+		   enum gm_size host);
+/* The host maps [gpa, gpa + len) at this size from now on; changes no guest mapping. */
+void gm_shape_host(struct gm_shape *s, uint64_t gpa, uint64_t len, enum gm_size host);
+
+/* The largest page that may map gpa now. */
+enum gm_size gm_shape_allowed(const struct gm_shape *s, uint64_t gpa);
+bool gm_shape_private(const struct gm_shape *s, uint64_t gpa);
+
+/* The guest accesses gpa; or it is prefaulted. Returns the size of the page that maps it then. */
+enum gm_size gm_shape_touch(struct gm_shape *s, uint64_t gpa);
+/* Every leaf that reaches into [gpa, gpa + len) goes, whole. */
+void gm_shape_zap(struct gm_shape *s, uint64_t gpa, uint64_t len);
+/* A range whose pages are all of that kind already keeps everything. */
+void gm_shape_convert(struct gm_shape *s, uint64_t gpa, uint64_t len, bool to_private);
+/* Dirty logging: on splits what is huge into 4 KiB at once, off makes it as large as allowed. */
+void gm_shape_log(struct gm_shape *s, uint32_t id, bool on);
+/* An instruction fetch under the NX workaround: the leaf around gpa falls into 4 KiB there. */
+void gm_shape_touch_small(struct gm_shape *s, uint64_t gpa);
+
+#endif

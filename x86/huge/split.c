@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One 4 KiB conversion costs one huge mapping, splits it into what it must, and no more. */
+#include "huge.h"
+
+/* Converts one page of a GiB and back, and counts everything at each moment. */
+static void round_trip(struct rig *r, uint64_t gpa)
+{
+	const char *name = rig_page_name(r, gpa);
+	struct gm_ledger whole;
+
+	rig_touch_all(r);
+	rig_expect(r, "all touched");
+	rig_convert(r, gpa, 1, true);
+	rig_expect(r, "%s converted to private", name);
+	rig_touch_all(r);
+	rig_expect(r, "%s is private, all touched again", name);
+	rig_check_around(r, gpa, 2, "one page private");
+	rig_expect(r, "%s and its neighbours read", name);
+	rig_write(r, gpa, 1);
+	rig_convert(r, gpa, 1, false);
+	rig_expect(r, "%s converted back", name);
+	rig_check_around(r, gpa, 2, "converted back");
+	rig_expect(r, "%s converted back and read", name);
+	rig_touch_all(r);
+	rig_expect(r, "%s converted back, all touched again", name);
+	/* The model is right about its own end: as at the start, and nothing but 1 GiB pages. */
+	whole = (struct gm_ledger){ .pages = { [GM_SIZE_1G] = r->size / GM_1G },
+				    .fixed = r->shape->now.fixed };
+	gm_ledger_expect(r->vm, &r->start, &whole, "whole again");
+}
+
+static void split_one(const struct gm_case *self)
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
+
+	for (uint64_t gib = 0; gib < 3; gib++)
+		round_trip(r, rig_gpa(gib, huge_pages[self->val]));
+	rig_check_sparse(r, "at the end");
+	rig_free(r);
+}
+
+#define SPLIT_ONE(id, nr, what) \
+	GM_VARIANT(split_one, split_one_##id, .name = "huge.split_one." #id,		\
+		   .clause = "huge.split_one", .text = "convert " what " of each of three GiB and back", \
+		   .val = nr, HUGE_1G(3))
+
+SPLIT_ONE(first, HUGE_FIRST, "the first page")
+SPLIT_ONE(second, HUGE_SECOND, "the second page")
+SPLIT_ONE(page_511th, HUGE_511TH, "the 511th page")
+SPLIT_ONE(page_512th, HUGE_512TH, "the 512th page")
+SPLIT_ONE(page_513th, HUGE_513TH, "the 513th page")
+SPLIT_ONE(middle, HUGE_MIDDLE, "the page in the middle")
+SPLIT_ONE(before_middle, HUGE_BEFORE_MIDDLE, "the page before the middle")
+SPLIT_ONE(last_2m, HUGE_LAST_2M, "the first page of the last 2 MiB")
+SPLIT_ONE(last_but_one, HUGE_LAST_BUT_ONE, "the last page but one")
+SPLIT_ONE(last, HUGE_LAST, "the last page")
+
+GM_CASE(split_random, .name = "huge.split_one.random", .clause = "huge.split_one",
+	.text = "convert three seeded random pages and back", HUGE_1G(3))
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
+
+	for (int i = 0; i < 3; i++)
+		round_trip(r, rig_gpa(i, gm_rng_below(&r->rng, HUGE_PAGES_IN_1G)));
+	rig_free(r);
+}
+
+/* The numbers of the contract, written out: they do not come from the model. */
+GM_CASE(split_shape, .name = "huge.split_shape.one_page", .clause = "huge.split_shape",
+	.text = "after touching every page of the 2 MiB and every 2 MiB: 511 of 2 MiB, 511 of 4 KiB, one private",
+	HUGE_1G(3))
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
+	uint64_t at = rig_gpa(1, 512 * 200 + 77);
+
+	rig_touch_all(r);
+	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 3 },
+			 .fixed = 3 }, "all touched");
+	rig_guest_convert(r, at, 1, true);
+	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 2 },
+			 .fixed = 3 }, "one page converted");
+	rig_touch_all(r);
+	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { 0, 1, 511, 2 },
+			 .fixed = 3 + 512 }, "every 2 MiB touched");
+	rig_write(r, rig_gpa(1, 512 * 200), 512);
+	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { 0, 512, 511, 2 },
+			 .fixed = 3 + 512 + 511 }, "every page around it touched: 511 shared, 1 private");
+	rig_guest_convert(r, at, 1, false);
+	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { 0, 511, 511, 2 },
+			 .fixed = 3 + 512 + 511 }, "converted back");
+	rig_touch(r, at, GM_PAGE_SIZE, GM_PAGE_SIZE);
+	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { 0, 0, 0, 3 },
+			 .fixed = 3 + 512 + 511 + 1 }, "touched where it was private");
+	rig_expect(r, "the model agrees");
+	rig_check(r, rig_gpa(1, 512 * 200), 512, "at the end");
+	gm_prove_same_page(r->vm, 0, at, gm_hva(r->vm, at));
+	rig_free(r);
+}
