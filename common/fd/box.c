@@ -39,9 +39,11 @@ int __fd_slot_set(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, in
 }
 
 void fd_slot_set(struct gm_vm *vm, const struct fd_flavour *f, uint32_t id, uint64_t gpa,
-		 uint64_t size, int gmem, uint64_t off)
+		 uint64_t size, int gmem, uint64_t off, uint8_t *map)
 {
-	GM_SETUP(!__fd_slot_set(vm, id, gpa, size, gmem, off),
+	void *hva = f->host && map && !gm_platform_has(GM_NEED_TDP) ? map + off : NULL;
+
+	GM_SETUP(!__gm_slot_set(vm, id, 0, gpa, size, hva, gmem, off),
 		 "slot %u: gpa %#lx size %#lx of a guest_memfd at %#lx: %s", id, gpa, size, off,
 		 gm_errno_name(errno));
 	if (f->fault & KVM_MEMORY_EXIT_FLAG_PRIVATE)
@@ -67,7 +69,7 @@ struct fd_box *fd_box_new(const struct fd_flavour *f, unsigned int vcpus, uint64
 	b->gmem = gm_gmem_new(b->vm, size, f->flags);
 	if (f->flags & GUEST_MEMFD_FLAG_MMAP)
 		b->hva = fd_mmap(b->gmem, size);
-	fd_slot_set(b->vm, f, GM_SLOT, GM_BASE, size, b->gmem, 0);
+	fd_slot_set(b->vm, f, GM_SLOT, GM_BASE, size, b->gmem, 0, b->hva);
 	return b;
 }
 

@@ -40,13 +40,24 @@ struct fd_flavour {
 
 extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
 
-/* One case per flavour: "<stem>.p1", "<stem>.p1p", "<stem>.p0". The body follows. */
+/*
+ * One case per flavour: "<stem>.p1", "<stem>.p1p", "<stem>.p0". The body follows.
+ *
+ * KVM that is virtualized in software emulates a guest's supervisor code, which then reaches
+ * memory through userspace_addr: private memory not at all. Hence TDP for what runs in a guest.
+ */
 #define FD_P1(fn, stem, ...)								\
 	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,	\
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED), __VA_ARGS__)
+#define FD_P1_TDP(fn, stem, ...)							\
+	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,	\
+		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP), __VA_ARGS__)
 #define FD_P1P(fn, stem, ...)								\
 	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &fd_p1p,	\
 		   .needs = GM_NEEDS(GMEM_MMAP), __VA_ARGS__)
+#define FD_P1P_TDP(fn, stem, ...)							\
+	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &fd_p1p,	\
+		   .needs = GM_NEEDS(GMEM_MMAP, TDP), __VA_ARGS__)
 #ifdef __x86_64__
 #define FD_P0(fn, stem, ...)								\
 	GM_VARIANT(fn, fn##_p0, .name = stem ".p0", .profile = "P0", .arg = &fd_p0,	\
@@ -56,13 +67,28 @@ extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
 #endif
 #define FD_DECLARE(fn) static void fn(const struct gm_case *self)
 #define FD_BODY(fn) static void fn(const struct gm_case *self __attribute__((unused)))
+/* A guest runs, and what it reads through userspace_addr would do as well. */
 #define FD_EACH(fn, stem, ...)								\
+	FD_DECLARE(fn);									\
+	FD_P1(fn, stem, __VA_ARGS__)							\
+	FD_P1P_TDP(fn, stem, __VA_ARGS__)						\
+	FD_P0(fn, stem, __VA_ARGS__)							\
+	FD_BODY(fn)
+/* A guest runs, and its faults have to be its own. */
+#define FD_EACH_TDP(fn, stem, ...)							\
+	FD_DECLARE(fn);									\
+	FD_P1_TDP(fn, stem, __VA_ARGS__)						\
+	FD_P1P_TDP(fn, stem, __VA_ARGS__)						\
+	FD_P0(fn, stem, __VA_ARGS__)							\
+	FD_BODY(fn)
+/* No guest runs. */
+#define FD_EACH_HOST(fn, stem, ...)							\
 	FD_DECLARE(fn);									\
 	FD_P1(fn, stem, __VA_ARGS__)							\
 	FD_P1P(fn, stem, __VA_ARGS__)							\
 	FD_P0(fn, stem, __VA_ARGS__)							\
 	FD_BODY(fn)
-/* Those that a host can map. */
+/* No guest runs, and the host can map the file. */
 #define FD_MAPPABLE(fn, stem, ...)							\
 	FD_DECLARE(fn);									\
 	FD_P1(fn, stem, __VA_ARGS__)							\
@@ -85,9 +111,13 @@ void fd_box_free(struct fd_box *b);
 /* Closes the file and the mapping, once. */
 void fd_box_close(struct fd_box *b);
 
-/* Binds, and makes the range private where that is an attribute. */
+/*
+ * Binds, and makes the range private where that is an attribute. `map` is the host's mapping of
+ * the whole file, or NULL: userspace_addr only where guests cannot do without, since elsewhere it
+ * would let the notifiers of that mapping do what the file has to do itself.
+ */
 void fd_slot_set(struct gm_vm *vm, const struct fd_flavour *f, uint32_t id, uint64_t gpa,
-		 uint64_t size, int gmem, uint64_t off);
+		 uint64_t size, int gmem, uint64_t off, uint8_t *map);
 /* -1 and errno. Leaves attributes alone. */
 int __fd_slot_set(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem,
 		  uint64_t off);
