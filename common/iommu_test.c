@@ -165,12 +165,13 @@ static void inside_1g(const struct gm_case *self)
 }
 
 #define INSIDE_1G .clause = "iommu.map_file_memfd", .huge_1g = 2, .timeout = 120,		\
+	.flags = GM_FULL_ONLY,								\
 	.text = "ranges inside a 1 GiB page, at its ends, and across two of them",	\
 	.profile = "IO", .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU
 GM_VARIANT(inside_1g, inside_1g_mock, .name = "iommu.map_file_memfd.inside_1g.mock",
 	   .needs = GM_IOMMU_NEEDS_MOCK, .val = GM_IOMMU_MOCK, INSIDE_1G)
 GM_VARIANT(inside_1g, inside_1g_dma, .name = "iommu.map_file_memfd.inside_1g.dma",
-	   .needs = GM_IOMMU_NEEDS_DMA, .val = GM_IOMMU_VFIO, .flags = GM_FULL_ONLY, INSIDE_1G)
+	   .needs = GM_IOMMU_NEEDS_DMA, .val = GM_IOMMU_VFIO, INSIDE_1G)
 
 GM_IOMMU_CASES(thp, "iommu.map_file_memfd.thp", .clause = "iommu.map_file_memfd",
 	       .text = "shmem of 4 KiB, then 2 MiB, then 4 KiB folios: a range over all three")
