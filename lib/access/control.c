@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The controls of the matrix: the same probe on memory that everybody may reach. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "case.h"
+#include "check.h"
+#include "matrix.h"
+#include "platform.h"
+
+#define CTL_PAGES 4
+#define CTL_LEN (CTL_PAGES * GM_PAGE_SIZE)
+#define CTL_GFN 0x7000
+
+uint8_t *gm_matrix_buf(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	GM_SETUP(p != MAP_FAILED, "mmap of a buffer: %s", gm_errno_name(errno));
+	return p;
+}
+
+void gm_matrix_poison(uint8_t *buf, size_t len)
+{
+	memset(buf, 0xa5, len);
+}
+
+void gm_matrix_search(const uint8_t *buf, size_t len, const char *what)
+{
+	const uint64_t *w = (const uint64_t *)buf;
+
+	gm_checked();
+	for (size_t i = 0; i < len / 8; i++) {
+		if (!gm_word_ok(w[i]) || gm_word_half(w[i]) != GM_HALF_SECRET)
+			continue;
+		GM_FAIL("%s: a private word of the guest arrived at byte %zu of the buffer: %s", what,
+			i * 8, gm_word_str(w[i]));
+		return;
+	}
+}
+
+bool gm_matrix_judge(const struct gm_access *a, const struct gm_outcome *o,
+		     const struct gm_want *w, const struct gm_page *page, const char *when)
+{
+	bool moves = a->probe->flags & (GM_ACC_READ | GM_ACC_WRITE);
+	bool ok;
+
+	switch (w->kind) {
+	case GM_WANT_ERRNO:
+		ok = !o->sig && o->ret < 0 && o->err == w->val;
+		break;
+	case GM_WANT_SIGNAL:
+		ok = o->sig == w->val && o->code == w->code && o->addr == (uintptr_t)a->hva;
+		break;
+	case GM_WANT_NOTHING:
+		ok = !o->sig && !o->ret;
+		break;
+	default:
+		ok = !o->sig && (moves ? o->ret == (long)a->len : o->ret >= 0);
+	}
+	return GM_EXPECT_AT(page, ok, "%s, %s of %zu pages: expected %s (%s), observed %s",
+			    a->probe->name, when, a->len / GM_PAGE_SIZE, gm_want_str(w), w->src,
+			    gm_outcome_str(o));
+}
+
+/* Content before: words of (GM_HALF_SHARED, 5); what a writing probe brings: (GM_HALF_HOST, 6). */
+static uint64_t word(enum gm_half half, size_t i)
+{
+	return gm_word(CTL_GFN + i / 512, half, half == GM_HALF_HOST ? 6 : 5, i % 512);
+}
+
+static const char *content(const struct gm_probe *p, const uint8_t *hva, const uint8_t *buf)
+{
+	const uint64_t *mem = (const uint64_t *)hva, *got = (const uint64_t *)buf;
+	size_t step = p->flags & GM_ACC_WORD ? 512 : 1;
+
+	for (size_t i = 0; i < CTL_LEN / 8; i += step) {
+		if ((p->flags & GM_ACC_READ) && got[i] != word(GM_HALF_SHARED, i))
+			return "the data that arrived is not the memory's";
+		if (!(p->flags & GM_ACC_WRITE))
+			continue;
+		if (p->flags & GM_ACC_OPAQUE ? mem[i] == word(GM_HALF_SHARED, i) :
+					       mem[i] != word(GM_HALF_HOST, i))
+			return "the memory does not hold what was written";
+	}
+	return NULL;
+}
+
+/* One kind of memory. The outcome that the table names is the control. */
+static void control(const struct gm_probe *p, const char *name, uint8_t *hva, int fd,
+		    enum gm_class class)
+{
+	struct gm_access a = { .probe = p, .hva = hva, .len = CTL_LEN, .fd = fd,
+			       .buf = gm_matrix_buf(CTL_LEN) };
+	struct gm_want w = gm_access_want(p, class);
+	const char *wrong = NULL;
+	struct gm_outcome o;
+
+	for (size_t i = 0; i < CTL_LEN / 8; i++)
+		((uint64_t *)hva)[i] = word(GM_HALF_SHARED, i);
+	if (p->flags & GM_ACC_WRITE)
+		for (size_t i = 0; i < CTL_LEN / 8; i++)
+			((uint64_t *)a.buf)[i] = word(GM_HALF_HOST, i);
+	else
+		gm_matrix_poison(a.buf, CTL_LEN);
+	o = gm_access_run(&a);
+	if (class == GM_CLASS_SECRETMEM) {
+		gm_matrix_judge(&a, &o, &w, NULL, "memfd_secret");
+	} else {
+		bool moves = p->flags & (GM_ACC_READ | GM_ACC_WRITE);
+		bool ok = w.kind == GM_WANT_REACH && !o.sig &&
+			  (moves ? o.ret == CTL_LEN : o.ret >= 0);
+
+		if (w.kind == GM_WANT_REACH && ok && !(p->flags & GM_ACC_DROPS))
+			wrong = content(p, hva, a.buf);
+		else if (w.kind == GM_WANT_ERRNO)
+			ok = !o.sig && o.ret < 0 && o.err == w.val;
+		gm_control(ok && !wrong, "%s on %s: expected %s (%s), observed %s%s%s", p->name,
+			   name, gm_want_str(&w), w.src, gm_outcome_str(&o), wrong ? ": " : "",
+			   wrong ? wrong : "");
+	}
+	munmap(a.buf, CTL_LEN);
+}
+
+static void on_mem(const struct gm_probe *p, const char *name, enum gm_mem_kind kind)
+{
+	struct gm_mem *m = gm_mem_new(kind, CTL_LEN);
+
+	control(p, name, m->hva, m->fd, GM_CLASS_ORDINARY);
+	gm_mem_free(m);
+}
+
+static void on_secretmem(const struct gm_probe *p)
+{
+	int fd = syscall(SYS_memfd_secret, O_CLOEXEC);
+	uint8_t *hva;
+
+	if (fd < 0 || gm_access_want(p, GM_CLASS_SECRETMEM).kind == GM_WANT_ABSENT) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	GM_SETUP_OK(ftruncate(fd, CTL_LEN));
+	hva = mmap(NULL, CTL_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	/* Secret memory counts as locked: an ordinary user may have too little of it. */
+	if (hva == MAP_FAILED) {
+		gm_note("no secretmem control: mmap: %s", gm_errno_name(errno));
+	} else {
+		control(p, "memfd_secret", hva, fd, GM_CLASS_SECRETMEM);
+		munmap(hva, CTL_LEN);
+	}
+	close(fd);
+}
+
+void gm_matrix_controls(const struct gm_probe *p, bool hugetlb)
+{
+	/* Who lacks the right is refused whatever the memory is: the control has the right. */
+	if (p->control) {
+		const struct gm_probe *c = gm_probe_find(p->control);
+
+		GM_SETUP(c, "no probe %s", p->control);
+		on_mem(c, "a memfd", GM_MEM_SHMEM);
+	}
+	on_mem(p, "a memfd", GM_MEM_SHMEM);
+	if (!(p->flags & GM_ACC_SHMEM)) {
+		on_mem(p, "anonymous memory", GM_MEM_ANON);
+		if (!(p->flags & GM_ACC_SLOW) && gm_platform_has(GM_NEED_THP))
+			on_mem(p, "THP", GM_MEM_THP);
+		if (hugetlb && gm_platform_huge(1, 0, NULL, NULL, 0))
+			on_mem(p, "hugetlb of 2 MiB", GM_MEM_HUGE_2M);
+	}
+	on_secretmem(p);
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The engine of the matrix: one case per probe and state, verdicts from the table alone. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "caps.h"
+#include "case.h"
+#include "check.h"
+#include "main.h"
+#include "seed.h"
+#include "stage.h"
+
+#define MIX_PRE 2
+#define MIX_MID 4
+#define MIX_POST 2
+#define MIX_PAGES (MIX_PRE + MIX_MID + MIX_POST)
+#define MAX_LEN (MIX_PAGES * GM_PAGE_SIZE)
+#define GFN(page) (GM_BASE / GM_PAGE_SIZE + (page))
+#define GEN_WRITTEN 9
+
+static bool reaches(const struct gm_want *w)
+{
+	return w->kind == GM_WANT_REACH;
+}
+
+static void prepare(struct gm_access *a, unsigned int page)
+{
+	uint64_t *w = (uint64_t *)a->buf;
+
+	if (!(a->probe->flags & GM_ACC_WRITE)) {
+		gm_matrix_poison(a->buf, a->len);
+		return;
+	}
+	for (size_t i = 0; i < a->len / 8; i++)
+		w[i] = gm_word(GFN(page) + i / 512, GM_HALF_HOST, GEN_WRITTEN, i % 512);
+}
+
+/* What arrived must be what the guest wrote, word for word. */
+static void check_read(struct gm_stage *s, const struct gm_access *a, unsigned int page,
+		       const char *when)
+{
+	const uint64_t *got = (const uint64_t *)a->buf;
+	size_t step = a->probe->flags & GM_ACC_WORD ? 512 : 1;
+
+	gm_checked();
+	for (size_t i = 0; i < a->len / 8; i += step) {
+		uint64_t want = gm_stage_word(page + i / 512, i % 512);
+		struct gm_page where = gm_stage_page(s, page + i / 512);
+
+		if (s->split)
+			want = gm_word(GFN(page) + i / 512, GM_HALF_SHARED, 1, i % 512);
+		if (got[i] == want)
+			continue;
+		GM_FAIL_AT(&where, "%s, %s: word %zu arrived wrong: expected %s, observed %s",
+			   a->probe->name, when, i % 512, gm_word_str(want), gm_word_str(got[i]));
+		return;
+	}
+}
+
+/* What was written must be what the guest reads; then the guest puts its own words back. */
+static void check_written(struct gm_stage *s, const struct gm_access *a, unsigned int page,
+			  const char *when)
+{
+	unsigned int nr = a->len / GM_PAGE_SIZE;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		struct gm_op op = { .code = GM_OP_CHECK, .half = GM_HALF_HOST, .gen = GEN_WRITTEN,
+				    .addr = GM_BASE + (page + i) * GM_PAGE_SIZE, .nr = 1,
+				    .stride = a->probe->flags & GM_ACC_WORD ? 512 : 1 };
+		struct gm_page where = gm_stage_page(s, page + i);
+
+		if (a->probe->flags & GM_ACC_OPAQUE)
+			op.code = GM_OP_READ;
+		gm_run(s->vm, 0, &op, 1);
+		if (a->probe->flags & GM_ACC_OPAQUE)
+			GM_EXPECT_AT(&where, op.val != gm_stage_word(page + i, 0),
+				     "%s, %s: the guest sees nothing of what was written",
+				     a->probe->name, when);
+		else
+			GM_EXPECT_AT(&where, !op.bad,
+				     "%s, %s: the guest does not see what was written: expected %s, observed %s",
+				     a->probe->name, when, gm_word_str(op.expected),
+				     gm_word_str(op.observed));
+	}
+	gm_stage_refill(s, page, nr);
+}
+
+/* One request on pages of the file and nothing else. */
+static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int page,
+		    unsigned int nr, const char *when)
+{
+	struct gm_access a = { .probe = p, .len = nr * GM_PAGE_SIZE, .fd = s->gmem,
+			       .off = page * GM_PAGE_SIZE };
+	struct gm_want w = gm_access_want(p, s->class);
+	struct gm_page where = gm_stage_page(s, page);
+	static uint8_t *buf;
+	struct gm_outcome o;
+	void *own = NULL;
+
+	if (!buf)
+		buf = gm_matrix_buf(MAX_LEN);
+	a.buf = buf;
+	if (s->hva && !(p->flags & GM_ACC_NO_VA))
+		a.hva = s->hva + page * GM_PAGE_SIZE;
+	if (a.hva && (p->flags & GM_ACC_REMAPS)) {
+		own = mmap(NULL, a.len, PROT_READ | PROT_WRITE, MAP_SHARED, s->gmem, a.off);
+		GM_SETUP(own != MAP_FAILED, "mmap of guest_memfd: %s", gm_errno_name(errno));
+		a.hva = own;
+	}
+	prepare(&a, page);
+	o = gm_access_run(&a);
+	gm_matrix_judge(&a, &o, &w, &where, when);
+	if (own)
+		munmap(own, a.len);
+	if (gm_stage_half(s) == GM_HALF_SECRET)
+		gm_matrix_search(a.buf, a.len, p->name);
+	if (!reaches(&w) || o.sig || o.ret < 0)
+		return;
+	if (p->flags & GM_ACC_DROPS) {
+		gm_guest_check_zero(s->vm, 0, GM_BASE + page * GM_PAGE_SIZE, nr, p->name);
+		gm_stage_refill(s, page, nr);
+		return;
+	}
+	if (p->flags & GM_ACC_READ)
+		check_read(s, &a, page, when);
+	if ((p->flags & GM_ACC_WRITE) && !s->split)
+		check_written(s, &a, page, when);
+}
+
+static uint64_t mix_word(size_t i)
+{
+	return gm_word(0x6000 + i / 512, GM_HALF_HOST, 4, i % 512);
+}
+
+/* [ordinary | pages of the file | ordinary]: what comes after the border must not be reached. */
+static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int page)
+{
+	struct gm_access a = { .probe = p, .len = MAX_LEN, .fd = -1, .mixed = true,
+			       .buf = gm_matrix_buf(MAX_LEN) };
+	struct gm_want w = gm_access_want(p, s->class);
+	const size_t pre = MIX_PRE * GM_PAGE_SIZE, mid = MIX_MID * GM_PAGE_SIZE;
+	const size_t tail = (MIX_PRE + MIX_MID) * 512;
+	struct gm_page where = gm_stage_page(s, page);
+	struct gm_outcome o;
+	uint64_t *mem;
+	bool ok;
+
+	a.hva = mmap(NULL, a.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	GM_SETUP(a.hva != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	GM_SETUP(mmap(a.hva + pre, mid, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, s->gmem,
+		      page * GM_PAGE_SIZE) != MAP_FAILED, "mmap of guest_memfd: %s",
+		 gm_errno_name(errno));
+	mem = (uint64_t *)a.hva;
+	for (size_t i = 0; i < a.len / 8; i++)
+		if (i < MIX_PRE * 512 || i >= tail)
+			mem[i] = mix_word(i);
+	prepare(&a, page - MIX_PRE);
+	o = gm_access_run(&a);
+
+	if (reaches(&w) || p->mix == GM_MIX_OK) {
+		ok = !o.sig && (p->flags & (GM_ACC_READ | GM_ACC_WRITE) ? o.ret == MAX_LEN :
+									 o.ret >= 0);
+	} else if (w.kind == GM_WANT_SIGNAL) {
+		ok = o.sig == w.val && o.code == w.code && o.addr == (uintptr_t)a.hva + pre;
+	} else {
+		bool is_short = !o.sig && o.ret == (long)pre;
+		bool is_whole = !o.sig && (w.kind == GM_WANT_NOTHING ? !o.ret :
+					   o.ret < 0 && o.err == w.val);
+
+		ok = (p->mix != GM_MIX_WHOLE && is_short) || (p->mix != GM_MIX_SHORT && is_whole);
+	}
+	GM_EXPECT_AT(&where, ok,
+		     "%s, ordinary memory up to byte %zu, then the guest's: expected %s%s, observed %s",
+		     p->name, pre, reaches(&w) || w.kind == GM_WANT_SIGNAL || p->mix ? gm_want_str(&w) :
+		     "a short count to the border", p->mix == GM_MIX_EITHER ? " or a short count" : "",
+		     gm_outcome_str(&o));
+	if (gm_stage_half(s) == GM_HALF_SECRET)
+		gm_matrix_search(a.buf, a.len, p->name);
+	if (reaches(&w) && ok && !(p->flags & GM_ACC_DROPS)) {
+		struct gm_access part = a;
+
+		part.buf += pre;
+		part.len = mid;
+		if (p->flags & GM_ACC_READ)
+			check_read(s, &part, page, "mixed");
+		if (p->flags & GM_ACC_WRITE)
+			check_written(s, &part, page, "mixed");
+	} else if (!reaches(&w) && (p->flags & GM_ACC_WRITE)) {
+		for (size_t i = tail; i < a.len / 8; i++)
+			if (!GM_EXPECT(mem[i] == mix_word(i),
+				       "%s wrote beyond the guest's pages, word %zu", p->name, i))
+				break;
+	}
+	if (p->flags & GM_ACC_DROPS)
+		gm_stage_refill(s, page, MIX_MID);
+	munmap(a.hva, a.len);
+	munmap(a.buf, a.len);
+}
+
+/* A kernel that refuses GUP of shared pages too (P5) shows it with the plainest probe of all. */
+static void recognise(struct gm_stage *s)
+{
+	const struct gm_probe *p = gm_probe_find("process_vm_readv");
+	struct gm_access a = { .probe = p, .hva = s->hva, .len = GM_PAGE_SIZE, .fd = -1 };
+	struct gm_outcome o;
+
+	if (s->class != GM_CLASS_SHARED)
+		return;
+	a.buf = gm_matrix_buf(a.len);
+	o = gm_access_run(&a);
+	munmap(a.buf, a.len);
+	if (o.ret < 0 && o.err == EFAULT) {
+		gm_note("GUP of shared pages is refused (P5): demanded of every probe now");
+		s->class = GM_CLASS_SHARED_NOGUP;
+	}
+}
+
+static void sweep(struct gm_stage *s, const struct gm_probe *p)
+{
+	struct gm_rng r;
+
+	for (const struct gm_window *w = gm_windows; w->name; w++)
+		for (unsigned int i = 0; i < w->nr; i++)
+			request(s, p, w->first + i, 1, w->name);
+	gm_rng_init(&r, gm_seed());
+	for (int i = 0; i < 8; i++)
+		request(s, p, gm_rng_below(&r, GM_STAGE_PAGES), 1, "any page");
+}
+
+struct matrix_case {
+	const struct gm_state *state;
+	const struct gm_probe *probe;
+	bool user;
+};
+
+static void run(const struct gm_case *self)
+{
+	const struct matrix_case *m = self->arg;
+	const struct gm_probe *p = m->probe;
+	struct gm_stage s;
+
+	gm_stage_open(&s, m->state);
+	if (m->user)
+		GM_SETUP(!gm_caps_become_user(), "cannot become an ordinary user: %s",
+			 gm_errno_name(errno));
+	gm_matrix_controls(p, false);
+	recognise(&s);
+	for (const struct gm_window *w = gm_windows; w->name; w++)
+		if (w->slow_too || !(p->flags & GM_ACC_SLOW))
+			request(&s, p, w->first, w->nr, w->name);
+	if (s.hva && !s.split && !(p->flags & (GM_ACC_NO_MIX | GM_ACC_NO_VA)))
+		mixed(&s, p, 16);
+	if (!(p->flags & (GM_ACC_SLOW | GM_ACC_DROPS)))
+		sweep(&s, p);
+	gm_stage_check(&s, p->name);
+	if (s.class == GM_CLASS_PRIVATE && s.hva && !s.split)
+		gm_stage_check_unmapped(&s);
+	gm_stage_check_zero(&s);
+	gm_stage_close(&s);
+}
+
+static void run_ordinary(const struct gm_case *self)
+{
+	gm_checked();
+	gm_matrix_controls(self->arg, true);
+}
+
+static const char *format(const char *fmt, const char *a, const char *b)
+{
+	char *s;
+
+	if (asprintf(&s, fmt, a, b) < 0)
+		abort();
+	return s;
+}
+
+static void add(const struct gm_state *state, const struct gm_probe *p, bool user)
+{
+	struct gm_want w = gm_access_want(p, state ? state->class : GM_CLASS_ORDINARY);
+	struct gm_case *c = calloc(1, sizeof(*c));
+	struct matrix_case *m = calloc(1, sizeof(*m));
+
+	if (!c || !m)
+		abort();
+	*m = (struct matrix_case){ state, p, user };
+	c->clause = format("gup.%s%s", p->name, "");
+	c->needs = p->needs;
+	c->caps = GM_CAPS_ALL;
+	c->flags = p->flags & GM_ACC_FULL || user ? GM_FULL_ONLY : 0;
+	if (p->flags & GM_ACC_HARMFUL)
+		c->flags |= GM_DESTRUCTIVE;
+	if (p->flags & GM_ACC_ROOT)
+		c->needs |= GM_NEEDS(ROOT);
+	if (!state) {
+		c->name = format("gup.%s.%s", p->name, "ordinary");
+		c->text = format("%s: ordinary memory%s", p->text, "");
+		c->profile = "any";
+		c->run = run_ordinary;
+		c->arg = p;
+		c->tokens = GM_TOKEN_HUGE;
+	} else {
+		c->name = format(user ? "gup.%s.%s.user" : "gup.%s.%s", p->name, state->name);
+		c->text = format("%s: %s", p->text, state->text);
+		c->profile = state->profile;
+		c->needs |= state->needs;
+		c->run = run;
+		c->arg = m;
+		if (!reaches(&w))
+			c->flags |= GM_REFUSAL;
+	}
+	gm_case_add(c);
+}
+
+static bool asks(const struct gm_state *state, const struct gm_probe *p)
+{
+	if (gm_access_want(p, state->class).kind == GM_WANT_ABSENT)
+		return false;
+	if (state->class == GM_CLASS_NO_VMA)
+		return p->flags & (GM_ACC_FD | GM_ACC_NO_VA);
+	return true;
+}
+
+void gm_matrix_add(const struct gm_state *state)
+{
+	const struct gm_probe *p;
+
+	for (size_t i = 0; (p = gm_probe_at(i)); i++)
+		if (asks(state, p))
+			add(state, p, false);
+}
+
+void gm_matrix_add_user(const struct gm_state *state)
+{
+	const struct gm_probe *p;
+
+	for (size_t i = 0; (p = gm_probe_at(i)); i++)
+		if (asks(state, p) && !(p->flags & GM_ACC_ROOT))
+			add(state, p, true);
+}
+
+void gm_matrix_add_ordinary(void)
+{
+	const struct gm_probe *p;
+
+	for (size_t i = 0; (p = gm_probe_at(i)); i++)
+		if (gm_access_want(p, GM_CLASS_ORDINARY).kind != GM_WANT_ABSENT)
+			add(NULL, p, false);
+}

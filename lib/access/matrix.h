@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The matrix: every probe of the table against every kind of memory that a test program names.
+ *
+ * A state is a row: how to make a VM whose memory the probes shall try, and what class it is.
+ * A new state costs a row and no code per probe; a new probe costs an entry and no code per state.
+ */
+#ifndef GM_MATRIX_H
+#define GM_MATRIX_H
+
+#include "access.h"
+#include "vm.h"
+
+struct gm_stage;
+
+struct gm_state {
+	const char *name;	/* the end of the case's name: stable for ever */
+	const char *text;	/* "guest_memfd, private by file" */
+	const char *profile;	/* of CONTRACT.md */
+	gm_needs needs;
+	enum gm_class class;
+	/*
+	 * Makes the VM with vCPU 0, GM_STAGE_PAGES of guest memory at GM_BASE, and the mapping that
+	 * the probes are tried on. gm_stage_close() frees the VM, the file and the mapping.
+	 */
+	void (*open)(struct gm_stage *s);
+};
+
+#define GM_STAGE_PAGES	1024UL	/* 4 MiB: borders of 2 MiB inside */
+
+/* What open() leaves. */
+struct gm_stage {
+	const struct gm_state *state;
+	enum gm_class class;	/* of the state, or of what the kernel makes of it (P5) */
+	struct gm_vm *vm;
+	int gmem;		/* the file whose pages the guest has at GM_BASE */
+	uint8_t *hva;		/* its mapping; NULL: it has none */
+	/*
+	 * The guest's content is not what hva shows: the mapping is of another memory (the shared
+	 * half), which must be reached, and the guest's must not.
+	 */
+	bool split;
+	bool mute;		/* the guest cannot touch its private memory here: it wrote nothing */
+	void (*close)(struct gm_stage *s);	/* frees what else open() made; NULL: nothing */
+	void *own;		/* open()'s, for close() */
+};
+
+/* Adds "gup.<probe>.<state>" for each probe that the state has a question for. */
+void gm_matrix_add(const struct gm_state *state);
+/* The same as an ordinary user: "gup.<probe>.<state>.user". */
+void gm_matrix_add_user(const struct gm_state *state);
+/* Adds "gup.<probe>.ordinary": the controls alone, with no VM. */
+void gm_matrix_add_ordinary(void);
+
+/* --- between the files of the matrix --- */
+
+/* Runs the probe's control on a memfd, anonymous memory, THP and memfd_secret; ERROR or SKIP. */
+void gm_matrix_controls(const struct gm_probe *p, bool hugetlb);
+/* Fills buf with what is written: words of (GM_HALF_HOST, gen) of the pages from gfn on. */
+void gm_matrix_poison(uint8_t *buf, size_t len);
+/* A private word anywhere in len bytes is a miss. */
+void gm_matrix_search(const uint8_t *buf, size_t len, const char *what);
+/* Memory that children share, len bytes. */
+uint8_t *gm_matrix_buf(size_t len);
+/* Does the outcome match? A miss names both. `page` may be NULL. */
+bool gm_matrix_judge(const struct gm_access *a, const struct gm_outcome *o,
+		     const struct gm_want *w, const struct gm_page *page, const char *when);
+
+#endif

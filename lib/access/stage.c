@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The stage of a case: a guest that has used its pages in every way before the probe comes. */
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "case.h"
+#include "check.h"
+#include "stage.h"
+
+const struct gm_window gm_windows[] = {
+	{ "touched by the guest", 16, 4, GM_TOUCHED, true },
+	{ "never touched", 0, 4, GM_UNTOUCHED, true },
+	{ "allocated, never touched", 96, 4, GM_ALLOCATED, false },
+	{ "punched", 64, 4, GM_PUNCHED, false },
+	{ "punched and touched again", 80, 4, GM_AGAIN, true },
+	{ "around 2 MiB", 510, 4, GM_TOUCHED, false },
+	{ "the file's last", 1020, 4, GM_TOUCHED, false },
+	{ 0 }
+};
+
+/* What the guest writes: the windows and their neighbours, which nobody asks for. */
+static const struct { unsigned int first, nr; } filled[] = {
+	{ 12, 12 }, { 60, 28 }, { 506, 12 }, { 1016, 8 },
+};
+
+static struct {
+	enum gm_half half;
+	uint8_t gen[GM_STAGE_PAGES];	/* 0: zero */
+} model;
+
+uint64_t gm_stage_word(unsigned int page, unsigned int w)
+{
+	if (!model.gen[page])
+		return 0;
+	return gm_word(GM_BASE / GM_PAGE_SIZE + page, model.half, model.gen[page], w);
+}
+
+enum gm_half gm_stage_half(const struct gm_stage *s)
+{
+	return s->state->class == GM_CLASS_SHARED ? GM_HALF_SHARED : GM_HALF_SECRET;
+}
+
+struct gm_page gm_stage_page(struct gm_stage *s, unsigned int page)
+{
+	struct gm_page p = gm_vm_page(s->vm, GM_BASE + page * GM_PAGE_SIZE);
+
+	if (s->hva)
+		p.hva = (uintptr_t)s->hva + page * GM_PAGE_SIZE;
+	return p;
+}
+
+/* Calls fn for each longest run of pages of one generation that is not 0, 64 operations a batch. */
+static void for_runs(struct gm_stage *s, unsigned int from, unsigned int to, uint32_t code,
+		     const char *when)
+{
+	struct gm_op op[GM_MBOX_OPS];
+	unsigned int n = 0, i = from;
+
+	while (i < to) {
+		unsigned int first = i;
+
+		while (i < to && model.gen[i] == model.gen[first])
+			i++;
+		if (model.gen[first])
+			op[n++] = (struct gm_op){ .code = code, .half = model.half,
+				.gen = model.gen[first], .nr = i - first,
+				.addr = GM_BASE + first * GM_PAGE_SIZE };
+		if (!n || s->mute || (n < GM_MBOX_OPS && i < to))
+			continue;
+		gm_run(s->vm, 0, op, n);
+		for (unsigned int k = 0; k < n && code == GM_OP_CHECK; k++) {
+			struct gm_page page = gm_vm_page(s->vm, op[k].bad_addr & ~0xfffUL);
+
+			GM_EXPECT_AT(&page, !op[k].bad,
+				     "%s the guest's data is harmed: %lu words, the first at %#lx: expected %s, observed %s",
+				     when, op[k].bad, op[k].bad_addr, gm_word_str(op[k].expected),
+				     gm_word_str(op[k].observed));
+		}
+		n = 0;
+	}
+}
+
+void gm_stage_check(struct gm_stage *s, const char *when)
+{
+	for_runs(s, 0, GM_STAGE_PAGES, GM_OP_CHECK, when);
+}
+
+void gm_stage_refill(struct gm_stage *s, unsigned int first, unsigned int nr)
+{
+	for (unsigned int i = first; i < first + nr; i++)
+		if (!model.gen[i])
+			model.gen[i] = 3;
+	if (s->class != GM_CLASS_PRIVATE || !s->mute)
+		for_runs(s, first, first + nr, GM_OP_FILL, "");
+}
+
+void gm_stage_check_zero(struct gm_stage *s)
+{
+	if (s->mute)
+		return;
+	for (const struct gm_window *w = gm_windows; w->name; w++) {
+		if (w->how == GM_TOUCHED || w->how == GM_AGAIN)
+			continue;
+		for (unsigned int i = w->first; i < w->first + w->nr; i++)
+			if (!model.gen[i])
+				gm_guest_check_zero(s->vm, 0, GM_BASE + i * GM_PAGE_SIZE, 1,
+						    "a page that nobody wrote");
+	}
+}
+
+void gm_stage_check_unmapped(struct gm_stage *s)
+{
+	uint64_t e[GM_STAGE_PAGES];
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0) {
+		gm_note("no /proc/self/pagemap: whether a private page is mapped was not looked at");
+		return;
+	}
+	n = pread(fd, e, sizeof(e), (uintptr_t)s->hva / GM_PAGE_SIZE * 8);
+	close(fd);
+	if (n != sizeof(e))
+		return;
+	for (unsigned int i = 0; i < GM_STAGE_PAGES; i++) {
+		struct gm_page page = gm_stage_page(s, i);
+
+		/* Bit 63: present, 62: swapped (Documentation/admin-guide/mm/pagemap.rst). */
+		if (!GM_EXPECT_AT(&page, !(e[i] >> 62),
+				  "a private page is in the host's page tables: pagemap %#lx", e[i]))
+			break;
+	}
+}
+
+/*
+ * A KVM without VT-x or SVM may emulate the guest's loads and stores through the host's mapping,
+ * where private memory is none: then the guest cannot have touched it, and nothing else differs.
+ */
+static void try_voice(struct gm_stage *s)
+{
+	struct gm_op op = { .code = GM_OP_WRITE, .addr = GM_BASE + 12 * GM_PAGE_SIZE, .val = 1 };
+	struct gm_exit ex;
+
+	if (!s->hva || s->class != GM_CLASS_PRIVATE || __gm_run(s->vm, 0, &op, 1, &ex, NULL))
+		return;
+	if (ex.ret || ex.reason != KVM_EXIT_MMIO) {
+		GM_FAIL("the guest cannot touch its own memory: %s", gm_exit_str(&ex));
+		gm_end();
+	}
+	gm_note("this KVM emulates the guest's accesses through the host's mapping: the guest wrote nothing, its data was not looked at");
+	s->mute = true;
+}
+
+void gm_stage_open(struct gm_stage *s, const struct gm_state *state)
+{
+	*s = (struct gm_stage){ .state = state, .class = state->class, .gmem = -1 };
+	state->open(s);
+	model.half = gm_stage_half(s);
+	gm_vm_map(s->vm, GM_BASE, GM_STAGE_PAGES * GM_PAGE_SIZE, GM_2M);
+	try_voice(s);
+	for (size_t i = 0; i < sizeof(filled) / sizeof(*filled); i++) {
+		if (s->mute)
+			gm_gmem_allocate(s->gmem, filled[i].first * GM_PAGE_SIZE,
+					 filled[i].nr * GM_PAGE_SIZE);
+		memset(model.gen + filled[i].first, 1, filled[i].nr);
+	}
+	for_runs(s, 0, GM_STAGE_PAGES, GM_OP_FILL, "");
+	for (const struct gm_window *w = gm_windows; w->name; w++) {
+		uint64_t off = w->first * GM_PAGE_SIZE, len = w->nr * GM_PAGE_SIZE;
+
+		if (w->how == GM_ALLOCATED)
+			gm_gmem_allocate(s->gmem, off, len);
+		if (w->how != GM_PUNCHED && w->how != GM_AGAIN)
+			continue;
+		gm_gmem_punch(s->gmem, off, len);
+		memset(model.gen + w->first, w->how == GM_AGAIN ? 2 : 0, w->nr);
+		for_runs(s, w->first, w->first + w->nr, GM_OP_FILL, "");
+	}
+}
+
+void gm_stage_close(struct gm_stage *s)
+{
+	if (s->hva)
+		munmap(s->hva, GM_STAGE_PAGES * GM_PAGE_SIZE);
+	if (s->close)
+		s->close(s);
+	gm_vm_free(s->vm);
+	if (s->gmem >= 0)
+		close(s->gmem);
+}
