@@ -114,7 +114,7 @@ static void gigabytes(const struct gm_case *self)
 	unsigned int vcpus = self->val;
 	struct world *w = WORLD_NEW(.size = 4 * GM_1G, .vcpus = vcpus, .mem = GM_MEM_THP);
 
-	random_walk(w, 120 / vcpus, 2048, 16);
+	random_walk(w, (self->flags & GM_FULL_ONLY ? 600 : 72) / vcpus, 2048, 16);
 	world_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 512, "all pages at the end");
 	world_free(w);
 }
@@ -124,6 +124,10 @@ RANGE_CASE(gigabytes, gigabytes_2, "random_4g.vcpus_2",
 	   "random ranges over 4 GiB by two vCPUs, 2 GiB each", .val = 2)
 RANGE_CASE(gigabytes, gigabytes_4, "random_4g.vcpus_4",
 	   "random ranges over 4 GiB by four vCPUs, 1 GiB each", .val = 4)
+RANGE_CASE(gigabytes, gigabytes_long, "random_4g.long",
+	   "six hundred random ranges over 4 GiB", .val = 1, .flags = GM_FULL_ONLY)
+RANGE_CASE(gigabytes, gigabytes_long_4, "random_4g.vcpus_4_long",
+	   "six hundred random ranges over 4 GiB by four vCPUs", .val = 4, .flags = GM_FULL_ONLY)
 
 /* Small enough that every word of both halves of every page is compared. */
 static void megabytes(const struct gm_case *self)
@@ -133,7 +137,7 @@ static void megabytes(const struct gm_case *self)
 				    /* Not aligned to 1 GiB: the border lies in the middle. */
 				    .gpa = GM_BASE + GM_1G - 4 * GM_2M);
 
-	random_walk(w, 150 / (self->val & 7), 1500, 12);
+	random_walk(w, (self->flags & GM_FULL_ONLY ? 900 : 100) / (self->val & 7), 1500, 12);
 	world_check_halves(w, 0, "at the end");
 	world_free(w);
 }
@@ -143,3 +147,5 @@ RANGE_CASE(megabytes, megabytes_thp, "random_16m.thp",
 	   "the same on transparent huge pages", .val = 1 | 8)
 RANGE_CASE(megabytes, megabytes_4, "random_16m.vcpus_4",
 	   "the same with four vCPUs", .val = 4 | 8)
+RANGE_CASE(megabytes, megabytes_long, "random_16m.long", "the same with 900 ranges", .val = 2 | 8,
+	   .flags = GM_FULL_ONLY)

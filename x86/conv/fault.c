@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A private access that cannot be served says exactly where it was: conv.fault_exit. */
+#include "conv.h"
+
+#define FAULT_CASE(fn, what, about, ...)						\
+	GM_CASE(fn, .name = "conv.fault_exit." what, .clause = "conv.fault_exit",	\
+		.text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+
+#define PRIVATE KVM_MEMORY_EXIT_FLAG_PRIVATE
+
+enum access { READ, WRITE, ATOMIC, FETCH };
+
+static const char *const access_name[] = { "read", "write", "locked add", "fetch" };
+
+static struct gm_op access_op(enum access how, uint64_t gpa)
+{
+	static const uint32_t code[] = {
+		[READ] = GM_OP_READ, [WRITE] = GM_OP_WRITE, [ATOMIC] = GM_OP_ADD, [FETCH] = GM_OP_EXEC,
+	};
+
+	return (struct gm_op){ .code = code[how], .addr = gpa, .val = 1 };
+}
+
+/* Every access to gpa must come back as exit 39 with the page's own address. */
+static void expect_exit(struct gm_vm *vm, uint64_t gpa, const char *when)
+{
+	struct gm_page page = gm_vm_page(vm, gpa & -GM_PAGE_SIZE);
+	struct gm_exit ex;
+
+	for (enum access how = READ; how <= FETCH; how++) {
+		struct gm_op op = access_op(how, gpa);
+
+		memset(&vm->vcpu[0]->run->memory_fault, 0xee,
+		       sizeof(vm->vcpu[0]->run->memory_fault));
+		if (!GM_EXPECT_AT(&page, !__gm_run(vm, 0, &op, 1, &ex, NULL),
+				  "%s: the guest's %s at %#lx went through, expected KVM_EXIT_MEMORY_FAULT",
+				  when, access_name[how], gpa))
+			continue;
+		GM_EXPECT_AT(&page, ex.ret == -1 && ex.err == EFAULT &&
+			     ex.reason == KVM_EXIT_MEMORY_FAULT && ex.fault.flags == PRIVATE &&
+			     ex.fault.gpa == (gpa & -GM_PAGE_SIZE) && ex.fault.size == GM_PAGE_SIZE,
+			     "%s, %s at %#lx: expected exit 39, KVM_RUN -1 EFAULT, gpa %#lx, size 0x1000, flags 0x8, observed %s",
+			     when, access_name[how], gpa, gpa & -GM_PAGE_SIZE, gm_exit_str(&ex));
+	}
+}
+
+/* In the first, the last and other pages, at the first, the last and other bytes. */
+static void expect_exits(struct gm_vm *vm, uint64_t gpa, uint64_t npages, const char *when)
+{
+	static const uint64_t byte[] = { 0, 8, 2048, 4088 };
+	static const uint64_t at[] = { 0, 1, 255, 256, 511 };
+
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+		if (at[i] < npages)
+			expect_exit(vm, gpa + GPA(at[i]) + byte[i % 4], when);
+}
+
+FAULT_CASE(no_gmem, "slot_without_gmem", "private access where the slot has no guest_memfd")
+{
+	struct world *w = WORLD_NEW(.size = 2 * GM_2M, .no_gmem = true);
+	uint64_t first = GFN(w->gpa);
+	struct script s;
+
+	script_init(&s, w, 0);
+	script_fill(&s, first, 1024, 1);
+	script_flush(&s);
+	world_convert(w, first + 512, 512, true);
+	expect_exits(w->vm, w->gpa + GM_2M, 512, "no guest_memfd");
+	/* The shared side of the border is untouched, and all of it after converting back. */
+	world_check_guest(w, 0, first, 512, 1, "beside the private part");
+	world_check_host(w, first, 1024, 1, "while private");
+	world_convert(w, first + 512, 512, false);
+	world_check_guest(w, 0, first, 1024, 1, "after converting back");
+	world_free(w);
+}
+
+FAULT_CASE(one_page, "one_page", "one private page in a slot without guest_memfd, its neighbours shared")
+{
+	struct world *w = WORLD_NEW(.size = GM_2M, .no_gmem = true, .mem = GM_MEM_THP);
+	uint64_t first = GFN(w->gpa);
+	struct script s;
+
+	script_init(&s, w, 0);
+	script_fill(&s, first, 512, 1);
+	script_flush(&s);
+	for (uint64_t at = 0; at < 512; at += 73) {
+		world_convert(w, first + at, 1, true);
+		expect_exit(w->vm, GPA(first + at) + 16, "the only private page");
+		if (at)
+			world_check_guest(w, 0, first, at, 8, "below it");
+		world_check_guest(w, 0, first + at + 1, 511 - at, 8, "above it");
+		world_convert(w, first + at, 1, false);
+		world_check_guest(w, 0, first, 512, 8, "after converting back");
+	}
+	world_free(w);
+}
+
+FAULT_CASE(no_slot, "no_slot", "private access where there is no slot; shared there is MMIO")
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1, .extra_pages = 16);
+	uint64_t gpa[] = { GM_BASE, GM_BASE + GM_1G - GM_2M, GM_BASE + 5 * GM_1G,
+			   GPA(vm->kvm->max_gfn + 1) - GM_2M };
+	struct gm_op op = { .code = GM_OP_READ };
+	struct gm_exit ex;
+
+	for (size_t i = 0; i < sizeof(gpa) / sizeof(gpa[0]); i++) {
+		gm_vm_map(vm, gpa[i], GM_2M, GM_2M);
+		gm_convert(vm, gpa[i], GM_2M, true);
+		expect_exits(vm, gpa[i], 512, "no slot");
+		gm_convert(vm, gpa[i], GM_2M, false);
+		op.addr = gpa[i] + 8;
+		GM_EXPECT(!__gm_run(vm, 0, &op, 1, &ex, NULL) && !ex.ret &&
+			  ex.reason == KVM_EXIT_MMIO,
+			  "shared, no slot at %#lx: expected KVM_EXIT_MMIO, observed %s", gpa[i],
+			  gm_exit_str(&ex));
+	}
+	gm_vm_free(vm);
+}
+
+FAULT_CASE(deleted, "slot_deleted", "private access after the slot went away, and after it came back")
+{
+	struct world *w = WORLD_NEW(.size = GM_2M);
+	uint64_t first = GFN(w->gpa);
+	struct script s;
+
+	script_init(&s, w, 0);
+	script_fill(&s, first, 512, 1);
+	script_convert(&s, first, 512, true, true);
+	script_fill(&s, first, 512, 1);
+	script_flush(&s);
+	gm_slot_delete(w->vm, GM_SLOT);
+	expect_exits(w->vm, w->gpa, 512, "slot deleted");
+	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->mem->hva, w->gmem, 0);
+	world_check_halves(w, 0, "the slot is back");
+	world_free(w);
+}
+
+FAULT_CASE(closed, "gmem_closed", "private access after the last reference to the guest_memfd went")
+{
+	struct world *w = WORLD_NEW(.size = GM_2M);
+	uint64_t first = GFN(w->gpa);
+	int second = dup(w->gmem);
+	struct script s;
+
+	GM_SETUP(second >= 0, "dup: %s", gm_errno_name(errno));
+	script_init(&s, w, 0);
+	script_fill(&s, first, 512, 1);
+	script_convert(&s, first, 512, true, true);
+	script_fill(&s, first, 512, 1);
+	script_flush(&s);
+	close(w->gmem);
+	w->gmem = -1;
+	world_check_guest(w, 0, first, 512, 1, "one reference is left");
+	close(second);
+	/* Mapped pages and pages never touched alike. */
+	expect_exits(w->vm, w->gpa, 512, "guest_memfd closed");
+	world_convert(w, first, 512, false);
+	world_check_guest(w, 0, first, 512, 1, "the shared half is still there");
+	world_convert(w, first + 5, 1, true);
+	expect_exit(w->vm, GPA(first + 5), "private again");
+	world_free(w);
+}
+
+FAULT_CASE(write_kept, "retry_after_exit",
+	   "the VMM converts what the exit named and the same access goes through, once")
+{
+	struct world *w = WORLD_NEW(.size = GM_2M, .no_gmem = true);
+	uint64_t first = GFN(w->gpa);
+	struct gm_op op = { .code = GM_OP_ADD, .addr = w->gpa + 8 * 4096 + 24, .val = 5 };
+	struct kvm_run *run = w->vm->vcpu[0]->run;
+	struct gm_mbox *box = &w->vm->mbox[0];
+	struct script s;
+	uint64_t *word = (uint64_t *)(w->mem->hva + 8 * 4096 + 24);
+
+	script_init(&s, w, 0);
+	script_fill(&s, first, 512, 1);
+	script_flush(&s);
+	world_convert(w, first + 8, 1, true);
+	*word = 100;
+	box->op[0] = op;
+	box->done = 0;
+	box->nr = 1;
+	errno = 0;
+	GM_EXPECT(__vcpu_run(w->vm->vcpu[0]) == -1 && errno == EFAULT &&
+		  run->exit_reason == KVM_EXIT_MEMORY_FAULT, "exit %u, %s", run->exit_reason,
+		  gm_errno_name(errno));
+	GM_EXPECT_EQ(box->done, 0, "operations done at the exit");
+	GM_EXPECT_EQ(*word, 100, "the shared half at the exit");
+	gm_convert(w->vm, run->memory_fault.gpa, run->memory_fault.size, false);
+	GM_EXPECT(!__vcpu_run(w->vm->vcpu[0]) && gm_arch_is_yield(w->vm->vcpu[0]),
+		  "after the conversion: exit %u, %s", run->exit_reason, gm_errno_name(errno));
+	GM_EXPECT_EQ(box->op[0].ret, 100, "the word before the locked add of 5");
+	GM_EXPECT_EQ(*word, 105, "the word after the locked add of 5");
+	world_free(w);
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Malformed conversions are refused and change nothing: conv.refuse_bad; who may ask: conv.caps. */
+#include "conv.h"
+
+#define REFUSE_CASE(fn, what, about, ...)						\
+	GM_CASE(fn, .name = "conv.refuse_bad." what, .clause = "conv.refuse_bad",	\
+		.text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .flags = GM_REFUSAL, \
+		__VA_ARGS__)
+
+static int set(struct gm_vm *vm, uint64_t address, uint64_t size, uint64_t attributes,
+	       uint64_t flags)
+{
+	struct kvm_memory_attributes attr = {
+		.address = address, .size = size, .attributes = attributes, .flags = flags,
+	};
+
+	return ioctl(vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr);
+}
+
+/* A world in which each page knows its half: 1 in 3 private, all written. */
+static struct world *striped(void)
+{
+	struct world *w = WORLD_NEW(.size = GM_2M);
+	uint64_t first = GFN(w->gpa);
+	struct script s;
+
+	script_init(&s, w, 0);
+	script_fill(&s, first, 512, 1);
+	for (uint64_t i = 1; i + 3 < 512; i += 3)
+		script_convert(&s, first + i, 1, true, true);
+	script_fill(&s, first, 512, 1);
+	script_flush(&s);
+	return w;
+}
+
+static void unchanged(struct world *w)
+{
+	uint64_t first = GFN(w->gpa);
+
+	world_check_guest(w, 0, first, 512, 1, "after the refusals");
+	world_check_host(w, first, 512, 1, "after the refusals");
+	gm_control(!set(w->vm, w->gpa, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0),
+		   "a legal conversion to private: %s", gm_errno_name(errno));
+	gm_model_convert(w->model, first, 512, true);
+	world_check_guest(w, 0, first, 512, 1, "after the legal conversion");
+	world_free(w);
+}
+
+REFUSE_CASE(size, "size", "size 0, or with any bit below 4096 set: EINVAL")
+{
+	struct world *w = striped();
+
+	for (uint64_t attr = 0; attr <= KVM_MEMORY_ATTRIBUTE_PRIVATE;
+	     attr += KVM_MEMORY_ATTRIBUTE_PRIVATE) {
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, 0, attr, 0), "attributes %#lx", attr);
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, 0, 0, attr, 0), "attributes %#lx", attr);
+		for (int bit = 0; bit < 12; bit++) {
+			GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, 1UL << bit, attr, 0),
+					"bit %d", bit);
+			GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M | 1UL << bit, attr, 0),
+					"bit %d", bit);
+		}
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M - 1, attr, 0), "2 MiB - 1");
+	}
+	unchanged(w);
+}
+
+REFUSE_CASE(address, "address", "an address with any bit below 4096 set: EINVAL")
+{
+	struct world *w = striped();
+
+	for (uint64_t attr = 0; attr <= KVM_MEMORY_ATTRIBUTE_PRIVATE;
+	     attr += KVM_MEMORY_ATTRIBUTE_PRIVATE) {
+		for (int bit = 0; bit < 12; bit++) {
+			GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa | 1UL << bit, GM_PAGE_SIZE, attr, 0),
+					"bit %d", bit);
+			/* The end is aligned: both ends must be. */
+			GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa | 1UL << bit,
+						    GM_2M - (1UL << bit), attr, 0), "bit %d", bit);
+		}
+	}
+	unchanged(w);
+}
+
+REFUSE_CASE(wrap, "wrap", "address + size beyond 2^64 - 4096: EINVAL")
+{
+	struct world *w = striped();
+
+	for (uint64_t attr = 0; attr <= KVM_MEMORY_ATTRIBUTE_PRIVATE;
+	     attr += KVM_MEMORY_ATTRIBUTE_PRIVATE) {
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, -w->gpa, attr, 0), "to exactly 2^64");
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, -GM_PAGE_SIZE, attr, 0), "beyond");
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa + GM_2M, -GM_2M, attr, 0), "to the slot");
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, -GM_PAGE_SIZE, GM_PAGE_SIZE, attr, 0), "the last page");
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, -GM_PAGE_SIZE, 2 * GM_PAGE_SIZE, attr, 0),
+				"from the last page");
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, -GM_2M, w->gpa + GM_1G, attr, 0),
+				"over the slot");
+	}
+	unchanged(w);
+}
+
+REFUSE_CASE(attributes, "attributes", "each attribute bit but PRIVATE, alone and with it: EINVAL")
+{
+	struct world *w = striped();
+
+	for (int bit = 0; bit < 64; bit++) {
+		uint64_t attr = 1UL << bit;
+
+		if (attr == KVM_MEMORY_ATTRIBUTE_PRIVATE)
+			continue;
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M, attr, 0), "bit %d", bit);
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_PAGE_SIZE,
+					    attr | KVM_MEMORY_ATTRIBUTE_PRIVATE, 0), "bit %d", bit);
+	}
+	GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M, ~0UL, 0), "all bits");
+	unchanged(w);
+}
+
+REFUSE_CASE(flags, "flags", "each bit of flags: EINVAL")
+{
+	struct world *w = striped();
+
+	for (int bit = 0; bit < 64; bit++) {
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE,
+					    1UL << bit), "bit %d", bit);
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M, 0, 1UL << bit), "bit %d", bit);
+	}
+	unchanged(w);
+}
+
+REFUSE_CASE(pointer, "bad_pointer", "an argument that cannot be read: EFAULT")
+{
+	struct world *w = striped();
+
+	GM_EXPECT_ERRNO(EFAULT, ioctl(w->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, NULL));
+	GM_EXPECT_ERRNO(EFAULT, ioctl(w->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, (void *)-8UL));
+	unchanged(w);
+}
+
+#define CAPS_CASE(fn, what, about, ...)							\
+	GM_CASE(fn, .name = "conv.caps." what, .clause = "conv.caps", .text = about,	\
+		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+
+CAPS_CASE(scopes, "scopes", "what /dev/kvm, an ordinary VM and a SW_PROTECTED VM say they can")
+{
+	static const struct { const char *name; unsigned int nr; long system, vm, sw; } cap[] = {
+		{ "MEMORY_ATTRIBUTES", KVM_CAP_MEMORY_ATTRIBUTES, 8, 0, 8 },
+		{ "USER_MEMORY2", KVM_CAP_USER_MEMORY2, 1, 1, 1 },
+		{ "MEMORY_FAULT_INFO", KVM_CAP_MEMORY_FAULT_INFO, 1, 1, 1 },
+		{ "GUEST_MEMFD", KVM_CAP_GUEST_MEMFD, 1, 1, 1 },
+		{ "EXIT_HYPERCALL", KVM_CAP_EXIT_HYPERCALL, 1 << 12, 1 << 12, 1 << 12 },
+		/* Two address spaces (SMM) cannot share one set of attributes. */
+		{ "MULTI_ADDRESS_SPACE", KVM_CAP_MULTI_ADDRESS_SPACE, -1, -1, 1 },
+	};
+	bool tdp = gm_platform_has(GM_NEED_TDP);
+
+	for (size_t i = 0; i < sizeof(cap) / sizeof(cap[0]); i++) {
+		if (cap[i].system >= 0)
+			GM_EXPECT_EQ(gm_platform_cap(GM_SYSTEM_SCOPE, cap[i].nr), cap[i].system,
+				     "KVM_CAP_%s of /dev/kvm", cap[i].name);
+		if (cap[i].vm >= 0)
+			GM_EXPECT_EQ(gm_platform_cap(KVM_X86_DEFAULT_VM, cap[i].nr), cap[i].vm,
+				     "KVM_CAP_%s of an ordinary VM", cap[i].name);
+		GM_EXPECT_EQ(gm_platform_cap(KVM_X86_SW_PROTECTED_VM, cap[i].nr), cap[i].sw,
+			     "KVM_CAP_%s of a SW_PROTECTED VM", cap[i].name);
+	}
+	GM_EXPECT_EQ(gm_platform_cap(KVM_X86_SW_PROTECTED_VM, KVM_CAP_PRE_FAULT_MEMORY), tdp,
+		     "KVM_CAP_PRE_FAULT_MEMORY of a SW_PROTECTED VM, two-dimensional paging %d", tdp);
+	GM_EXPECT(gm_platform_cap(GM_SYSTEM_SCOPE, KVM_CAP_VM_TYPES) & 1 << KVM_X86_SW_PROTECTED_VM,
+		  "KVM_CAP_VM_TYPES does not name SW_PROTECTED");
+	/* Nothing else in this word: the contract of the attributes is bit 3 alone. */
+	GM_EXPECT_EQ(gm_platform_cap(GM_SYSTEM_SCOPE, KVM_CAP_MEMORY_ATTRIBUTES),
+		     KVM_MEMORY_ATTRIBUTE_PRIVATE, "the attributes of /dev/kvm");
+}
+
+CAPS_CASE(ordinary, "ordinary_vm", "an ordinary VM refuses PRIVATE, EINVAL, and keeps its memory",
+	  .flags = GM_REFUSAL)
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
+	struct gm_vm *sw = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 0);
+	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, GM_2M);
+
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, mem->hva, -1, 0);
+	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
+	gm_guest_fill(vm, 0, GM_BASE, 512, GM_HALF_SHARED, 1);
+	GM_EXPECT_ERRNO(EINVAL, set(vm, GM_BASE, GM_PAGE_SIZE, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0));
+	GM_EXPECT_ERRNO(EINVAL, set(vm, GM_BASE, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0));
+	GM_EXPECT_ERRNO(EINVAL, set(vm, 0, GM_1G, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0));
+	gm_control(!set(sw, GM_BASE, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0),
+		   "a SW_PROTECTED VM: %s", gm_errno_name(errno));
+	gm_guest_check(vm, 0, GM_BASE, 512, GM_HALF_SHARED, 1, "after the refusals");
+	gm_vm_free(vm);
+	gm_vm_free(sw);
+	gm_mem_free(mem);
+}
