@@ -336,3 +336,39 @@ FD_EACH_HOST(no_ioctl, "fd.no_ioctl.foreign", .clause = "fd.no_ioctl", .flags = 
 	close(gmem);
 	gm_vm_free(vm);
 }
+
+/* What fs/ioctl.c does for regular files; struct space_resv of linux/falloc.h. */
+struct space_resv {
+	int16_t type, whence;
+	int64_t start, len;
+	int32_t sysid;
+	uint32_t pid;
+	int32_t pad[4];
+};
+
+GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .clause = "fd.no_ioctl",
+	.profile = "P1", .flags = GM_REFUSAL, .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
+	.text = "what the VFS does for regular files is not done here: ENOTTY, nothing changes")
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
+	int gmem = gm_gmem_new(vm, 4 * PG, fd_p1.flags), mem = fd_memfd(4 * PG), n = 0;
+	uint8_t *map = fd_mmap(gmem, 4 * PG);
+	struct space_resv r = { .start = PG, .len = PG };
+	static const int nrs[] = { 40, 41, 42, 43, 57 };
+
+	gm_host_fill(map, 0, 4, GM_HALF_SHARED, 1);
+	gm_control(!ioctl(mem, FIONREAD, &n) && n == 4 * PG, "FIONREAD of a memfd");
+	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, FIONREAD, &n));
+	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, FIBMAP, &n));
+	for (unsigned int i = 0; i < ARRAY_SIZE(nrs); i++) {
+		gm_control(!ioctl(mem, _IOW('X', nrs[i], struct space_resv), &r) ||
+			   nrs[i] == 57, "a memfd reserves and frees by ioctl");
+		GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, _IOW('X', nrs[i], struct space_resv), &r),
+				"'X' %d", nrs[i]);
+	}
+	gm_host_check(map, 0, 4, GM_HALF_SHARED, 1, "afterwards");
+	munmap(map, 4 * PG);
+	close(gmem);
+	close(mem);
+	gm_vm_free(vm);
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What fallocate() accepts, and what it leaves when it does not: fd.fallocate_args. */
+#include "fd.h"
+
+#define KEEP FALLOC_FL_KEEP_SIZE
+#define HOLE (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)
+#define SIZE (16 * PG)
+
+/* A page that is there and has been written, in each page of a mapping: mincore() says. */
+static unsigned int resident(uint8_t *map, uint64_t pages)
+{
+	unsigned char vec[64];
+	unsigned int n = 0;
+
+	GM_SETUP(pages <= sizeof(vec), "%lu pages", pages);
+	GM_SETUP_OK(mincore(map, pages * PG, vec));
+	for (uint64_t i = 0; i < pages; i++)
+		n += vec[i] & 1;
+	return n;
+}
+
+#define FALLOCATE(fn, stem, what, ...)							\
+	FD_EACH_HOST(fn, "fd.fallocate_args." stem, .clause = "fd.fallocate_args",	\
+		     .flags = GM_REFUSAL, .text = what, __VA_ARGS__)
+
+struct files {
+	struct gm_vm *vm;
+	int gmem, mem;
+};
+
+static struct files files_new(const struct gm_case *self)
+{
+	const struct fd_flavour *f = self->arg;
+	struct files s;
+
+	s.vm = GM_VM_NEW(.kind = f->kind);
+	s.gmem = gm_gmem_new(s.vm, SIZE, f->flags);
+	s.mem = fd_memfd(SIZE);
+	gm_control(!fallocate(s.gmem, KEEP, 0, PG) && !fallocate(s.gmem, HOLE, 0, PG),
+		   "a page can be allocated and freed");
+	return s;
+}
+
+static void files_free(struct files *s)
+{
+	close(s->gmem);
+	close(s->mem);
+	gm_vm_free(s->vm);
+}
+
+FALLOCATE(mode_bits, "mode_bits", "each mode bit but KEEP_SIZE and PUNCH_HOLE: EOPNOTSUPP")
+{
+	struct files s = files_new(self);
+
+	for (int bit = 0; bit < 31; bit++) {
+		int mode = 1 << bit;
+
+		if (mode & HOLE)
+			continue;
+		GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, mode, 0, PG), "mode %#x", mode);
+		GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, mode | KEEP, 0, PG),
+				"mode %#x", mode | KEEP);
+		GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, mode | HOLE, 0, PG),
+				"mode %#x", mode | HOLE);
+	}
+	files_free(&s);
+}
+
+FALLOCATE(keep_size, "keep_size", "without KEEP_SIZE: EOPNOTSUPP, inside the file as well")
+{
+	struct files s = files_new(self);
+
+	gm_control(!fallocate(s.mem, 0, 0, PG), "a memfd does without");
+	GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, 0, 0, PG));
+	GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, 0, 0, SIZE));
+	GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, 0, SIZE, PG));
+	GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, FALLOC_FL_PUNCH_HOLE, 0, PG));
+	files_free(&s);
+}
+
+FALLOCATE(unaligned, "unaligned", "offset or length off the page by any power of two: EINVAL")
+{
+	struct files s = files_new(self);
+
+	for (uint64_t d = 1; d < (uint64_t)getpagesize(); d *= 2) {
+		for (int hole = 0; hole < 2; hole++) {
+			int mode = hole ? HOLE : KEEP;
+
+			gm_control(!fallocate(s.mem, mode, d, PG), "a memfd at %#lx", d);
+			GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, mode, d, PG), "mode %#x, at %#lx",
+					mode, d);
+			GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, mode, PG, PG + d),
+					"mode %#x, length %#lx", mode, PG + d);
+			GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, mode, PG, d),
+					"mode %#x, length %#lx", mode, d);
+			/* The end is on a page, offset and length are not. */
+			GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, mode, PG + d, 2 * PG - d),
+					"mode %#x, at %#lx to a border", mode, PG + d);
+		}
+	}
+	files_free(&s);
+}
+
+FALLOCATE(empty, "empty_or_negative", "length 0, negative lengths and offsets: EINVAL")
+{
+	struct files s = files_new(self);
+
+	for (int hole = 0; hole < 2; hole++) {
+		int mode = hole ? HOLE : KEEP;
+
+		GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, mode, 0, 0), "mode %#x", mode);
+		GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, mode, PG, 0), "mode %#x", mode);
+		GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, mode, 0, -(off_t)PG), "mode %#x", mode);
+		GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, mode, -(off_t)PG, PG), "mode %#x", mode);
+		GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, mode, INT64_MIN, PG), "mode %#x", mode);
+	}
+	files_free(&s);
+}
+
+FALLOCATE(overflow, "overflow", "offset and length that overflow: EFBIG, allocation and hole")
+{
+	struct files s = files_new(self);
+	const off_t top = INT64_MAX & ~(off_t)(PG - 1);
+
+	for (int hole = 0; hole < 2; hole++) {
+		int mode = hole ? HOLE : KEEP;
+
+		/* fs/open.c, vfs_fallocate(). */
+		GM_EXPECT_ERRNO(EFBIG, fallocate(s.gmem, mode, top, PG), "mode %#x", mode);
+		GM_EXPECT_ERRNO(EFBIG, fallocate(s.gmem, mode, PG, top), "mode %#x", mode);
+		GM_EXPECT_ERRNO(EFBIG, fallocate(s.gmem, mode, top, top), "mode %#x", mode);
+	}
+	files_free(&s);
+}
+
+FALLOCATE(past_end, "past_the_end", "allocation that passes the end by a page or more: EINVAL")
+{
+	struct files s = files_new(self);
+	const off_t top = INT64_MAX & ~(off_t)(PG - 1);
+
+	for (uint64_t at = 0; at <= SIZE; at += PG) {
+		if (at < SIZE)
+			gm_control(!fallocate(s.gmem, KEEP, at, SIZE - at), "exactly to the end");
+		GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, KEEP, at, SIZE - at + PG), "at %#lx", at);
+		GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, KEEP, at, GM_1G), "at %#lx", at);
+	}
+	GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, KEEP, 2 * SIZE, PG));
+	GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, KEEP, 0, top));
+	GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, KEEP, top - PG, PG));
+	files_free(&s);
+}
+
+FD_EACH_HOST(hole_past_end, "fd.fallocate_args.hole_past_the_end",
+	     .clause = "fd.fallocate_args", .text = "a hole may begin and end anywhere past the end")
+{
+	struct files s = files_new(self);
+	const off_t top = INT64_MAX & ~(off_t)(PG - 1);
+
+	GM_EXPECT_OK(fallocate(s.gmem, KEEP, 0, SIZE));
+	GM_EXPECT_OK(fallocate(s.gmem, HOLE, SIZE - PG, 2 * PG));
+	GM_EXPECT_OK(fallocate(s.gmem, HOLE, SIZE, PG));
+	GM_EXPECT_OK(fallocate(s.gmem, HOLE, 2 * SIZE, GM_1G));
+	GM_EXPECT_OK(fallocate(s.gmem, HOLE, top - PG, PG));
+	GM_EXPECT_OK(fallocate(s.gmem, HOLE, 0, top));
+	/* Again, where nothing is left. */
+	GM_EXPECT_OK(fallocate(s.gmem, HOLE, 0, SIZE));
+	GM_EXPECT_OK(fallocate(s.gmem, KEEP, SIZE - PG, PG));
+	files_free(&s);
+}
+
+GM_CASE(refused_leaves, .name = "fd.fallocate_args.refused_leaves_content",
+	.clause = "fd.fallocate_args", .profile = "P1", .flags = GM_REFUSAL,
+	.text = "what is refused neither frees nor fills a page, not even in part",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
+	int gmem = gm_gmem_new(vm, SIZE, fd_p1.flags);
+	uint8_t *map = fd_mmap(gmem, SIZE);
+
+	gm_host_fill(map, 100, 8, GM_HALF_SHARED, 1);
+	gm_control(resident(map, 16) == 8, "eight pages are there, and mincore sees them");
+	GM_EXPECT_ERRNO(EINVAL, fallocate(gmem, HOLE, 1, SIZE - 1));
+	GM_EXPECT_ERRNO(EINVAL, fallocate(gmem, HOLE, 2048, PG));
+	GM_EXPECT_ERRNO(EINVAL, fallocate(gmem, HOLE, 0, PG + 2048));
+	GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(gmem, FALLOC_FL_PUNCH_HOLE, 0, PG));
+	GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(gmem, FALLOC_FL_ZERO_RANGE | KEEP, 0, PG));
+	GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(gmem, FALLOC_FL_COLLAPSE_RANGE, 0, PG));
+	GM_EXPECT_ERRNO(EINVAL, fallocate(gmem, KEEP, 0, SIZE + PG));
+	GM_EXPECT_EQ(resident(map, 16), 8, "resident pages afterwards");
+	gm_host_check(map, 100, 8, GM_HALF_SHARED, 1, "after the refusals");
+	munmap(map, SIZE);
+	close(gmem);
+	gm_vm_free(vm);
+}
+
+GM_CASE(allocate_keeps, .name = "fd.fallocate_args.allocate_keeps_content",
+	.clause = "fd.fallocate_args", .profile = "P1",
+	.text = "allocation over pages that exist keeps them, and adds the others as zeroes",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
+	int gmem = gm_gmem_new(vm, SIZE, fd_p1.flags);
+	uint8_t *map = fd_mmap(gmem, SIZE);
+
+	fd_dirty_free_memory(16 << 20);
+	gm_host_fill(map + 4 * PG, 104, 4, GM_HALF_SHARED, 1);
+	GM_EXPECT_OK(fallocate(gmem, KEEP, 0, SIZE));
+	GM_EXPECT_OK(fallocate(gmem, KEEP, 0, SIZE));
+	gm_host_check(map + 4 * PG, 104, 4, GM_HALF_SHARED, 1, "pages that were there");
+	gm_host_check_zero(map, 4, "pages below");
+	gm_host_check_zero(map + 8 * PG, 8, "pages above");
+	munmap(map, SIZE);
+	close(gmem);
+	gm_vm_free(vm);
+}
