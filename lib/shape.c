@@ -52,10 +52,22 @@ static struct gm_shape_slot *slot_at(const struct gm_shape *s, uint64_t gpa)
 
 static bool uniform(const uint8_t *p, uint64_t nr, uint8_t val)
 {
-	for (uint64_t i = 0; i < nr; i++)
+	uint64_t i = 0, same = val * 0x0101010101010101ULL, word;
+
+	for (; i + 8 <= nr; i += 8) {
+		memcpy(&word, p + i, 8);
+		if (word != same)
+			return false;
+	}
+	for (; i < nr; i++)
 		if (p[i] != val)
 			return false;
 	return true;
+}
+
+bool gm_shape_has_slot(const struct gm_shape *s, uint64_t gpa)
+{
+	return slot_at(s, gpa);
 }
 
 enum gm_size gm_shape_allowed(const struct gm_shape *s, uint64_t gpa)

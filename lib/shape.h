@@ -43,6 +43,7 @@ void gm_shape_slot(struct gm_shape *s, uint32_t id, uint64_t gpa, uint64_t size,
 /* The host maps [gpa, gpa + len) at this size from now on; changes no guest mapping. */
 void gm_shape_host(struct gm_shape *s, uint64_t gpa, uint64_t len, enum gm_size host);
 
+bool gm_shape_has_slot(const struct gm_shape *s, uint64_t gpa);
 /* The largest page that may map gpa now. */
 enum gm_size gm_shape_allowed(const struct gm_shape *s, uint64_t gpa);
 bool gm_shape_private(const struct gm_shape *s, uint64_t gpa);

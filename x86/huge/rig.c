@@ -105,7 +105,7 @@ void rig_start(struct rig *r)
 
 static bool has_slot(struct rig *r, uint64_t gpa)
 {
-	return gm_shape_allowed(r->shape, gpa) != GM_SIZE_NONE;
+	return gm_shape_has_slot(r->shape, gpa);
 }
 
 static unsigned int next_vcpu(struct rig *r)

@@ -29,6 +29,18 @@ static void round_trip(struct rig *r, uint64_t gpa)
 	gm_ledger_expect(r->vm, &r->start, &whole, "whole again");
 }
 
+/* Every place in some GiB; in the full profile every place in every GiB. */
+GM_CASE(split_borders, .name = "huge.split_one.borders", .clause = "huge.split_one",
+	.text = "convert the ten places of a GiB where an off-by-one shows, and back", HUGE_1G(3))
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
+
+	for (unsigned int i = 0; i < HUGE_NR_PAGES; i++)
+		round_trip(r, rig_gpa(i % 3, huge_pages[i]));
+	rig_check_sparse(r, "at the end");
+	rig_free(r);
+}
+
 static void split_one(const struct gm_case *self)
 {
 	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
@@ -39,10 +51,11 @@ static void split_one(const struct gm_case *self)
 	rig_free(r);
 }
 
-#define SPLIT_ONE(id, nr, what) \
+#define SPLIT_ONE(id, nr, what)								\
 	GM_VARIANT(split_one, split_one_##id, .name = "huge.split_one." #id,		\
-		   .clause = "huge.split_one", .text = "convert " what " of each of three GiB and back", \
-		   .val = nr, HUGE_1G(3))
+		   .clause = "huge.split_one",						\
+		   .text = "convert " what " of each of three GiB and back",		\
+		   .val = nr, .flags = GM_FULL_ONLY, HUGE_1G(3))
 
 SPLIT_ONE(first, HUGE_FIRST, "the first page")
 SPLIT_ONE(second, HUGE_SECOND, "the second page")
@@ -56,7 +69,7 @@ SPLIT_ONE(last_but_one, HUGE_LAST_BUT_ONE, "the last page but one")
 SPLIT_ONE(last, HUGE_LAST, "the last page")
 
 GM_CASE(split_random, .name = "huge.split_one.random", .clause = "huge.split_one",
-	.text = "convert three seeded random pages and back", HUGE_1G(3))
+	.text = "convert three seeded random pages and back", .flags = GM_FULL_ONLY, HUGE_1G(3))
 {
 	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 
@@ -96,3 +109,37 @@ GM_CASE(split_shape, .name = "huge.split_shape.one_page", .clause = "huge.split_
 	gm_prove_same_page(r->vm, 0, at, gm_hva(r->vm, at));
 	rig_free(r);
 }
+
+/* The same one level down: 2 MiB pages of hugetlb, and transparent ones. */
+static void split_2m(const struct gm_case *self)
+{
+	struct rig *r = RIG(.kind = self->val, .size = 16 * GM_2M);
+
+	rig_touch_all(r);
+	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { [GM_SIZE_2M] = 16 },
+			 .fixed = 16 }, "all touched");
+	for (unsigned int i = 0; i < HUGE_NR_PAGES; i++) {
+		uint64_t at = rig_gpa(0, huge_pages[i] % (16 * 512)), block = at & ~(GM_2M - 1);
+
+		rig_convert(r, at, 1, true);
+		rig_expect(r, "%s converted", rig_page_name(r, at));
+		rig_touch_all(r);
+		rig_write(r, block, 512);
+		rig_expect(r, "%s is private, its 2 MiB touched", rig_page_name(r, at));
+		rig_check(r, block - GM_PAGE_SIZE, 514, "one page private");
+		rig_guest_convert(r, at, 1, false);
+		rig_check(r, block - GM_PAGE_SIZE, 514, "converted back");
+		rig_expect(r, "%s converted back, its 2 MiB touched", rig_page_name(r, at));
+	}
+	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { [GM_SIZE_2M] = 16 },
+			 .fixed = r->shape->now.fixed }, "whole again");
+	rig_check(r, r->base, 16 * 512, "at the end");
+	rig_free(r);
+}
+
+GM_VARIANT(split_2m, split_2m_hugetlb, .name = "huge.split_one.hugetlb_2m",
+	   .clause = "huge.split_one", .text = "each place of 2 MiB pages of hugetlb, and back",
+	   .val = GM_MEM_HUGE_2M, HUGE_2M(16))
+GM_VARIANT(split_2m, split_2m_thp, .name = "huge.split_one.thp", .clause = "huge.split_one",
+	   .text = "each place of transparent 2 MiB pages, and back", .val = GM_MEM_THP,
+	   .profile = "P0", .needs = HUGE_NEEDS | GM_NEEDS(THP))

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Converted back means whole again: not before the last page is back, and not later. */
+#include "huge.h"
+
+/*
+ * Touches one page in each 2 MiB that can tell: that of the page itself, its neighbours, the ends
+ * of its GiB. Few faults, and yet a mapping of any size over the page shows in the ledger.
+ */
+static void feel(struct rig *r, uint64_t gpa, const char *when)
+{
+	uint64_t gib = gpa & ~(GM_1G - 1), block = gpa & ~(GM_2M - 1);
+	const uint64_t at[] = { gib, gib + GM_1G - GM_PAGE_SIZE, block, block + GM_2M - GM_PAGE_SIZE,
+				block ^ GM_2M };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
+		rig_touch(r, at[i], GM_PAGE_SIZE, GM_PAGE_SIZE);
+	rig_check_around(r, gpa, 1, when);
+	rig_expect(r, "%s, near %s", when, rig_page_name(r, gpa));
+}
+
+/* Two stretches private, undone in either order: the one that is left must keep its split. */
+static void pair(struct rig *r, uint64_t a, uint64_t a_pages, uint64_t b, uint64_t b_pages)
+{
+	for (int order = 0; order < 2; order++) {
+		rig_convert(r, a, a_pages, true);
+		feel(r, a, "the first stretch private");
+		rig_convert(r, b, b_pages, true);
+		feel(r, b, "both private");
+		feel(r, a, "both private");
+		rig_convert(r, order ? a : b, order ? a_pages : b_pages, false);
+		feel(r, order ? a : b, "one is back");
+		feel(r, order ? b : a, "the other is still private");
+		rig_convert(r, order ? b : a, order ? b_pages : a_pages, false);
+		feel(r, order ? a : b, "both are back");
+	}
+}
+
+static const uint64_t ends[] = { 0, 1, 300, 510, 511 };
+
+/* The page that is left may be the first, the last or any other of its 2 MiB. */
+static void pairs_in_2m(struct rig *r, uint64_t block)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++)
+		for (unsigned int j = i + 1; j < ARRAY_SIZE(ends); j++)
+			pair(r, block + ends[i] * GM_PAGE_SIZE, 1, block + ends[j] * GM_PAGE_SIZE, 1);
+}
+
+/* The 2 MiB that is left, split or all private, may be the first, the last or any of its GiB. */
+static void pairs_in_1g(struct rig *r, uint64_t gib, uint64_t first, uint64_t pages)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++) {
+		unsigned int j = (i + 2) % ARRAY_SIZE(ends);
+
+		pair(r, gib + ends[i] * GM_2M + first * GM_PAGE_SIZE, pages, gib + ends[j] * GM_2M, 1);
+		pair(r, gib + ends[i] * GM_2M, 512, gib + ends[j] * GM_2M + first * GM_PAGE_SIZE, pages);
+	}
+}
+
+static void whole(struct rig *r, int64_t n1g, int64_t n2m)
+{
+	gm_ledger_expect(r->vm, &r->start,
+			 &(struct gm_ledger){ .pages = { 0, 0, n2m, n1g },
+					      .fixed = r->shape->now.fixed }, "whole at the end");
+}
+
+GM_CASE(rejoin_pairs_2m, .name = "huge.rejoin.pairs_in_2m", .clause = "huge.rejoin",
+	.text = "two private pages of one 2 MiB page, undone in either order", HUGE_2M(4))
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M);
+
+	rig_touch_all(r);
+	for (int block = 0; block < 4; block += 3)
+		pairs_in_2m(r, r->base + block * GM_2M);
+	rig_touch_all(r);
+	rig_expect(r, "at the end");
+	whole(r, 0, 4);
+	rig_check(r, r->base, 4 * 512, "at the end");
+	rig_free(r);
+}
+
+GM_CASE(rejoin_pairs_1g, .name = "huge.rejoin.pairs_in_1g", .clause = "huge.rejoin",
+	.text = "two stretches of one GiB, in 2 MiB that are split or all private, undone in either order",
+	HUGE_1G(2))
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
+
+	rig_touch_all(r);
+	pairs_in_1g(r, rig_gpa(0, 0), 0, 1);
+	pairs_in_1g(r, rig_gpa(1, 0), 511, 1);
+	pairs_in_1g(r, rig_gpa(1, 0), 1, 510);
+	pairs_in_2m(r, rig_gpa(1, 511 * 512));
+	rig_touch_all(r);
+	rig_expect(r, "at the end");
+	whole(r, 2, 0);
+	rig_check_sparse(r, "at the end");
+	rig_free(r);
+}
+
+/* A 2 MiB page goes page by page and comes back page by page, in a seeded order. */
+static void page_by_page(struct rig *r, uint64_t block)
+{
+	uint16_t order[512];
+
+	for (int dir = 1; dir >= 0; dir--) {
+		for (unsigned int i = 0; i < 512; i++) {
+			unsigned int j = gm_rng_below(&r->rng, i + 1);
+
+			order[i] = order[j];
+			order[j] = i;
+		}
+		for (unsigned int i = 0; i < 512; i++) {
+			uint64_t at = block + order[i] * GM_PAGE_SIZE;
+
+			rig_convert(r, at, 1, dir);
+			rig_write(r, at, 1);
+			if (i % 64 == 0 || i > 508)
+				feel(r, at, dir ? "going page by page" : "coming page by page");
+		}
+	}
+}
+
+GM_CASE(rejoin_by_page, .name = "huge.rejoin.page_by_page", .clause = "huge.rejoin",
+	.text = "2 MiB converted page by page in seeded orders, and back; then whole and back by page",
+	HUGE_1G(1))
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
+	uint64_t block = rig_gpa(0, 512 * 511), first = rig_gpa(0, 0);
+
+	rig_touch_all(r);
+	page_by_page(r, block);
+	whole(r, 1, 0);
+	/* All private at once, then back by page: split until the last page is back. */
+	rig_convert(r, first, 512, true);
+	feel(r, first, "a whole 2 MiB private");
+	for (uint64_t i = 0; i < 512; i++)
+		rig_convert(r, first + i * GM_PAGE_SIZE, 1, false);
+	feel(r, first, "back by page");
+	whole(r, 1, 0);
+	/* By page, then back at once: what covers the whole page forgets how it was split. */
+	for (uint64_t i = 0; i < 512; i += 2)
+		rig_convert(r, block + i * GM_PAGE_SIZE, 1, true);
+	feel(r, block, "every other page private");
+	rig_convert(r, block, 512, false);
+	feel(r, block, "back at once");
+	whole(r, 1, 0);
+	rig_check(r, block, 512, "at the end");
+	rig_free(r);
+}
+
+/* Seeded stretches, undone in a seeded order: every order ends as it began. */
+static void rejoin_orders(const struct gm_case *self)
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .vcpus = self->val);
+	struct { uint64_t gpa, pages; } did[12];
+	const unsigned int nr = ARRAY_SIZE(did);
+
+	rig_touch_all(r);
+	for (int round = 0; round < 3; round++) {
+		for (unsigned int i = 0; i < nr; i++) {
+			uint64_t at = gm_rng_below(&r->rng, 2 * HUGE_PAGES_IN_1G - 1200);
+
+			did[i].pages = 1 + (i % 3 ? gm_rng_below(&r->rng, 1200) : 0);
+			did[i].gpa = rig_gpa(0, at);
+			rig_guest_convert(r, did[i].gpa, did[i].pages, true);
+			feel(r, did[i].gpa, "one more stretch private");
+		}
+		for (unsigned int i = nr; i > 0; i--) {
+			unsigned int j = gm_rng_below(&r->rng, i);
+
+			rig_guest_convert(r, did[j].gpa, did[j].pages, false);
+			feel(r, did[j].gpa, "one more stretch back");
+			feel(r, did[j].gpa + (did[j].pages - 1) * GM_PAGE_SIZE, "its end");
+			did[j] = did[i - 1];
+		}
+		rig_touch_all(r);
+		rig_expect(r, "all are back");
+		whole(r, 2, 0);
+	}
+	rig_check_sparse(r, "at the end");
+	rig_free(r);
+}
+
+GM_VARIANT(rejoin_orders, rejoin_orders_1, .name = "huge.rejoin.orders", .clause = "huge.rejoin",
+	   .text = "twelve seeded stretches, undone in seeded orders", .val = 1, HUGE_1G(2))
+GM_VARIANT(rejoin_orders, rejoin_orders_4, .name = "huge.rejoin.orders_4_vcpus",
+	   .clause = "huge.rejoin", .text = "the same, asked for by four vCPUs in turn", .val = 4,
+	   .flags = GM_FULL_ONLY, HUGE_1G(2))
+
+GM_CASE(rejoin_whole, .name = "huge.rejoin.whole_1g", .clause = "huge.rejoin",
+	.text = "whole GiB, one and two at a time and shifted by a page, there and back", HUGE_1G(3))
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
+	const struct { uint64_t page, pages; } range[] = {
+		{ HUGE_PAGES_IN_1G, HUGE_PAGES_IN_1G },
+		{ HUGE_PAGES_IN_1G, 2 * HUGE_PAGES_IN_1G },
+		{ HUGE_PAGES_IN_1G - 1, 2 },
+		{ HUGE_PAGES_IN_1G - 1, HUGE_PAGES_IN_1G + 2 },
+		{ 2 * HUGE_PAGES_IN_1G - 512, 1024 },
+		{ HUGE_PAGES_IN_1G + 1, HUGE_PAGES_IN_1G - 1 },
+		{ HUGE_PAGES_IN_1G, HUGE_PAGES_IN_1G - 1 },
+	};
+
+	rig_touch_all(r);
+	for (unsigned int i = 0; i < ARRAY_SIZE(range); i++) {
+		uint64_t at = rig_gpa(0, range[i].page), last = at + (range[i].pages - 1) * GM_PAGE_SIZE;
+
+		for (int dir = 1; dir >= 0; dir--) {
+			rig_convert(r, at, range[i].pages, dir);
+			rig_expect(r, "range %u converted", i);
+			feel(r, at, "the range's first page");
+			feel(r, last, "the range's last page");
+			feel(r, at - GM_PAGE_SIZE, "before the range");
+			if (last + GM_PAGE_SIZE < r->base + r->size)
+				feel(r, last + GM_PAGE_SIZE, "behind the range");
+		}
+		rig_touch_all(r);
+		rig_expect(r, "range %u is back", i);
+		whole(r, 3, 0);
+	}
+	rig_check_sparse(r, "at the end");
+	rig_free(r);
+}
