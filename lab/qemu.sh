@@ -111,7 +111,7 @@ qemu_args()
 	if [ "$accel" = kvm ]; then
 		args+=(-accel kvm -cpu host)
 	elif [ "$arch" = x86 ]; then
-		args+=(-accel tcg,thread=multi -cpu max,+svm,+npt)
+		args+=(-accel tcg,thread=multi -cpu max,+svm,+npt,-erms,-fsrm)
 	else
 		args+=(-accel tcg,thread=multi -cpu max)
 	fi
