@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which IOVAs there are: allocation, allowed and reserved ranges, and reuse. */
+#include "fixture.h"
+
+#define PG GM_PAGE_SIZE
+
+static int ranges(struct fx *fx, struct iommu_iova_range *range, uint32_t *num, uint64_t *align)
+{
+	struct iommu_ioas_iova_ranges arg = {
+		.size = sizeof(arg), .ioas_id = fx->ioas, .num_iovas = *num,
+		.allowed_iovas = (uintptr_t)range,
+	};
+	int ret = ioctl(fx->iommu->fd, IOMMU_IOAS_IOVA_RANGES, &arg);
+
+	*num = arg.num_iovas;
+	*align = arg.out_iova_alignment;
+	return ret;
+}
+
+static int allow(struct fx *fx, const struct iommu_iova_range *range, uint32_t num)
+{
+	struct iommu_ioas_allow_iovas arg = {
+		.size = sizeof(arg), .ioas_id = fx->ioas, .num_iovas = num,
+		.allowed_iovas = (uintptr_t)range,
+	};
+
+	return ioctl(fx->iommu->fd, IOMMU_IOAS_ALLOW_IOVAS, &arg);
+}
+
+GM_IOMMU_CASES(alloc, "iommu.map_file_args.alloc", .clause = "iommu.map_file_args",
+	       .text = "allocated IOVAs overlap nothing, lie in the ranges offered, and are used again")
+{
+	struct fx fx = fx_new(self, 16 * PG, 0);
+	uint64_t iova[64], align;
+	struct iommu_iova_range range[32];
+	uint32_t num = 32;
+	struct gm_rng rng;
+
+	GM_EXPECT_OK(ranges(&fx, range, &num, &align));
+	gm_rng_init(&rng, gm_seed());
+	for (int i = 0; i < 64; i++) {
+		uint64_t len = (1 + i % 5) * PG;
+		bool inside = false;
+
+		iova[i] = gm_map_file(fx.iommu, fx.ioas, fx.fd, gm_rng_below(&rng, 11) * PG, len,
+				      GM_ANY_IOVA, GM_RW);
+		for (uint32_t r = 0; r < num; r++)
+			inside |= iova[i] >= range[r].start && iova[i] + len - 1 <= range[r].last;
+		GM_EXPECT(inside && iova[i], "IOVA %#lx was allocated, which no range offers", iova[i]);
+		for (int j = 0; j < i; j++)
+			GM_EXPECT(iova[i] + len <= iova[j] || iova[j] + (1 + j % 5) * PG <= iova[i],
+				  "IOVA %#lx of map %d overlaps map %d at %#lx", iova[i], i, j, iova[j]);
+		GM_EXPECT(!(iova[i] % PG), "a page-aligned offset got IOVA %#lx", iova[i]);
+	}
+	for (int i = 0; i < 64; i += 2)
+		gm_unmap(fx.iommu, fx.ioas, iova[i], (1 + i % 5) * PG);
+	for (int i = 0; i < 64; i += 2)
+		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, (1 + i % 5) * PG, &iova[i], GM_RW),
+			     "the IOVA of map %d, freed, fixed", i);
+	fx_free(&fx);
+}
+
+GM_MOCK_CASE(alloc_align, .name = "iommu.map_file_args.alloc_align", .clause = "iommu.map_file_args",
+	     .huge_2m = 2, .text = "an allocated IOVA keeps the offset's alignment, up to 2 MiB")
+{
+	struct fx fx = fx_new(self, 2 * GM_2M, GM_2M);
+	uint64_t iova;
+
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, GM_ANY_IOVA, GM_RW);
+	iova = gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, GM_2M, GM_ANY_IOVA, GM_RW);
+	GM_EXPECT_EQ(iova % GM_2M, 0, "2 MiB at offset 0: IOVA %#lx modulo 2 MiB", iova);
+	fx_maps(&fx, 0, GM_2M, iova);
+	iova = gm_map_file(fx.iommu, fx.ioas, fx.fd, 0x10000, 0x20000, GM_ANY_IOVA, GM_RW);
+	GM_EXPECT_EQ(iova % 0x10000, 0, "128 KiB at offset 64 KiB: IOVA %#lx modulo 64 KiB", iova);
+	iova = gm_map_file(fx.iommu, fx.ioas, fx.fd, 0x800, 0x800, GM_ANY_IOVA, GM_RW);
+	GM_EXPECT_EQ(iova % PG, 0x800, "half a page at offset 2 KiB: IOVA %#lx modulo 4 KiB", iova);
+	fx_maps(&fx, 0x800, 0x800, iova);
+	fx_free(&fx);
+}
+
+GM_MOCK_CASE(allowed, .name = "iommu.map_file_args.allowed", .clause = "iommu.map_file_args",
+	     .flags = GM_REFUSAL,
+	     .text = "allocation stays in the allowed ranges and ends with ENOSPC; bad ranges are refused")
+{
+	static const struct iommu_iova_range good[] = { { 0x3000000, 0x3001fff }, { 0x5000000, 0x5000fff } };
+	static const struct iommu_iova_range bad[] = { { 0x3001000, 0x3000fff } };
+	static const struct iommu_iova_range twice[] = { { 0x3000000, 0x3001fff }, { 0x3001000, 0x3002fff } };
+	static const struct iommu_iova_range reserved[] = { { 0x1000, 0x1fff } };
+	struct fx fx = fx_new(self, 4 * PG, 0);
+	uint64_t at, seen = 0;
+
+	GM_EXPECT_ERRNO(EINVAL, allow(&fx, bad, 1), "start after last");
+	GM_EXPECT_ERRNO(EINVAL, allow(&fx, twice, 2), "two that overlap");
+	GM_EXPECT_ERRNO(EADDRINUSE, allow(&fx, reserved, 1), "below the aperture");
+	GM_EXPECT_ERRNO(EFAULT, allow(&fx, (void *)8, 1), "a bad pointer");
+	GM_EXPECT_OK(allow(&fx, good, 2));
+	for (int i = 0; i < 3; i++) {
+		at = GM_ANY_IOVA;
+		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, i * PG, PG, &at, GM_RW), "page %d of 3", i);
+		seen |= at == 0x3000000 ? 1 : at == 0x3001000 ? 2 : at == 0x5000000 ? 4 : 8;
+		fx_maps(&fx, i * PG, PG, at);
+	}
+	GM_EXPECT_EQ(seen, 7, "which of the three allowed pages were allocated (8: another one)");
+	at = GM_ANY_IOVA;
+	GM_EXPECT_ERRNO(ENOSPC, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 3 * PG, PG, &at, GM_RW), "all taken");
+	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(fx.iommu, fx.ioas, 0x3001000, PG), "reserve an allowed one");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 3 * PG, PG, 0), "the refused map left a pin");
+	GM_EXPECT_OK(allow(&fx, NULL, 0), "any again");
+	gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, 3 * PG, PG, &at, GM_RW), "any IOVA");
+	fx_maps(&fx, 3 * PG, PG, at);
+	fx_free(&fx);
+}
+
+GM_MOCK_CASE(reported, .name = "iommu.map_file_args.ranges", .clause = "iommu.map_file_args",
+	     .text = "ranges are reported with the aperture and reserved ones left out; EMSGSIZE counts")
+{
+	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
+	struct iommu_iova_range range[4] = { { 0 } };
+	uint64_t align;
+	uint32_t num = 4;
+
+	GM_EXPECT_OK(ranges(&fx, range, &num, &align));
+	GM_EXPECT(num == 1 && !range[0].start && range[0].last == ~0ULL && align == 1,
+		  "nothing attached: %u ranges, [%#llx, %#llx], alignment %lu", num, range[0].start,
+		  range[0].last, align);
+	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
+	GM_SETUP_OK(__gm_mock_reserve(fx.iommu, fx.ioas, 0x3000000, PG));
+	num = 4;
+	GM_EXPECT_OK(ranges(&fx, range, &num, &align));
+	GM_EXPECT(num == 2 && range[0].start == 1 << 24 && range[0].last == 0x2ffffff &&
+		  range[1].start == 0x3001000 && range[1].last == 0x7fffffff && align == 2048,
+		  "attached: %u ranges, [%#llx, %#llx], [%#llx, %#llx], alignment %lu", num,
+		  range[0].start, range[0].last, range[1].start, range[1].last, align);
+	num = 1;
+	GM_EXPECT_ERRNO(EMSGSIZE, ranges(&fx, range, &num, &align));
+	GM_EXPECT_EQ(num, 2, "how many there are");
+	gm_iodev_free(fx.dev);
+	fx.dev = NULL;
+	num = 4;
+	GM_EXPECT_OK(ranges(&fx, range, &num, &align));
+	GM_EXPECT(num == 2 && !range[0].start && range[1].last == ~0ULL && align == 1,
+		  "detached: %u ranges, first from %#llx, last to %#llx, alignment %lu", num,
+		  range[0].start, range[1].last, align);
+	fx_free(&fx);
+}
+
+/* A map that is in the way of a device: it cannot come. */
+GM_MOCK_CASE(outside, .name = "iommu.map_file_args.outside", .clause = "iommu.map_file_args",
+	     .flags = GM_REFUSAL,
+	     .text = "maps outside the aperture or below its page size, then the device: EADDRINUSE")
+{
+	static const struct { uint64_t iova, off, len; } bad[] = {
+		{ PG, 0, PG }, { 1UL << 31, 0, PG }, { (1UL << 24) - PG, 0, 2 * PG },
+		{ IOVA + 1024, 0, PG }, { IOVA, 1024, PG }, { IOVA, 0, 1024 },
+	};
+	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
+
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct gm_iodev *dev;
+
+		gm_map_file(fx.iommu, fx.ioas, fx.fd, bad[i].off, bad[i].len, bad[i].iova, GM_RW);
+		dev = __gm_iodev_new(fx.iommu, fx.ioas);
+		GM_EXPECT(!dev && errno == EADDRINUSE,
+			  "map of %#lx bytes at offset %#lx, IOVA %#lx: expected EADDRINUSE, observed %s",
+			  bad[i].len, bad[i].off, bad[i].iova, dev ? "success" : gm_errno_name(errno));
+		if (dev)
+			gm_iodev_free(dev);
+		gm_unmap(fx.iommu, fx.ioas, bad[i].iova, bad[i].len);
+		dev = __gm_iodev_new(fx.iommu, fx.ioas);
+		gm_control(dev, "without that map the device attaches");
+		gm_iodev_free(dev);
+	}
+	fx_free(&fx);
+}
