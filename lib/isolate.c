@@ -40,6 +40,7 @@ struct keeper {
 	size_t nr_tasks;
 	pid_t main;
 	bool main_gone;
+	bool childless;		/* being the reaper of all descendants: then none is left */
 	bool orphaned;		/* the caller is dead */
 	int fd, sigfd;
 	size_t text_len;
@@ -189,6 +190,7 @@ static void reap(struct keeper *k)
 		k->end.reaped = true;
 		k->main_gone = true;
 	}
+	k->childless = pid < 0 && errno == ECHILD;
 }
 
 /* Sleeps until a child ends, the caller speaks (or dies), or the time is up (-1: no limit). */
@@ -245,8 +247,9 @@ static void kill_tree(struct keeper *k)
 
 	for (;;) {
 		reap(k);
-		if (!scan(k) && k->main_gone)
+		if (k->childless)
 			return;
+		scan(k);
 		kill_all(k);
 		if (now_ms() >= deadline)
 			break;

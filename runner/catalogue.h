@@ -42,7 +42,7 @@ char *catalogue_add(struct catalogue *cat, const char *program, json_t *list);
 
 /*
  * Adds the statements of the clauses, found in `file` (NULL: contract/clauses.tsv here, beside the
- * executable or one above). A missing catalogue is a remark; an unreadable `file` EXIT_USAGE.
+ * executable or one above). Without a catalogue reports say so; an unreadable `file` is EXIT_USAGE.
  */
 int catalogue_add_clauses(struct catalogue *cat, const char *file);
 

@@ -484,6 +484,10 @@ static void take_end(struct engine *e, struct job *j)
 		j->end.seconds = now() - j->start;
 	read_output(e, j);
 	read_report(j);
+	if (j->out_len && j->out[j->out_len - 1] != '\n') {
+		j->out = xgrow(j->out, j->out_len + 1);
+		j->out[j->out_len++] = '\n';
+	}
 	say_output(e, j, true);
 	if (j->out_fd >= 0)
 		close(j->out_fd);

@@ -156,7 +156,8 @@ int render_finish(struct render *r, const char *verdict, const char *reason)
 	struct record *rec;
 	int code;
 
-	if (!r->st.start)
+	/* No place for results was a reason not to begin: there is nothing to tell. */
+	if (!r->st.start || !r->st.dir)
 		return r->err ?: EXIT_USAGE;
 	for (size_t i = 0; i < r->st.n; i++)
 		if (!r->st.v[i].end)

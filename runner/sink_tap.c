@@ -18,34 +18,35 @@ struct out {
 
 /*
  * The kernel's own parser (tools/testing/kunit) stops reading at these, wherever in a line they
- * are; a quoted console may hold them.
+ * are, and a quoted console may well hold them: one blank more, and it reads on.
  */
-static const char *find_stop(const char *line)
+static char *disarm(const char *text)
 {
 	static const char *const stops[] = {
 		"List of all partitions:", "Kernel panic - not syncing: VFS:",
 		"reboot: System halted",
 	};
+	char *line = xstrdup(text), *at;
 
 	for (size_t i = 0; i < ARRAY_SIZE(stops); i++) {
-		const char *at = strstr(line, stops[i]);
+		while ((at = strstr(line, stops[i]))) {
+			int upto = at - line + strcspn(stops[i], " ");
+			char *wider = xprintf("%.*s %s", upto, line, line + upto);
 
-		if (at)
-			return at + 5;
+			free(line);
+			line = wider;
+		}
 	}
-	return NULL;
+	return line;
 }
 
 static void put_line(void *arg, const char *line)
 {
 	struct out *o = arg;
-	const char *stop;
+	char *text = disarm(line);
 
-	while ((stop = find_stop(line))) {
-		fprintf(o->f, "%s%.*s\n", o->prefix, (int)(stop - line), line);
-		line = stop;
-	}
-	fprintf(o->f, "%s%s\n", o->prefix, line);
+	fprintf(o->f, "%s%s\n", o->prefix, text);
+	free(text);
 }
 
 static void put(FILE *f, const char *prefix, const char *text)
@@ -58,21 +59,25 @@ static void put(FILE *f, const char *prefix, const char *text)
 /* A text as the rest of a result line: one line, and no second directive in it. */
 static void put_directive(FILE *f, const char *text)
 {
-	for (; *text; text++)
-		fputc(*text == '\n' || *text == '\t' ? ' ' : *text == '#' ? '=' : *text, f);
+	char *line = disarm(text);
+
+	for (char *s = line; *s; s++)
+		fputc(*s == '\n' || *s == '\t' ? ' ' : *s == '#' ? '=' : *s, f);
 	fputc('\n', f);
+	free(line);
 }
 
 void tap_header(FILE *f, const struct state *st)
 {
+	char *remarks = state_remarks(st);
 	const json_t *s = st->start;
 
 	fprintf(f, "TAP version 13\n1..%zu\n", st->n);
 	fprintf(f, "# seed %s\n", jstr(s, "seed"));
 	fprintf(f, "# kvm-gmem-tests %s, kernel %s, %s, profile %s\n", jstr(s, "version"),
 		jstr(s, "kernel"), jstr(s, "arch"), jstr(s, "profile"));
-	if (json_is_false(json_object_get(s, "klog")))
-		fputs("# the kernel log cannot be read here: a WARNING would go unnoticed (run as root)\n", f);
+	put(f, "# ", remarks);
+	free(remarks);
 }
 
 static void put_passing_notes(FILE *f, const struct record *rec)

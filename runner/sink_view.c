@@ -46,6 +46,7 @@ static void put_line(void *arg, const char *line)
 
 void view_header(struct view *v)
 {
+	char *remarks = state_remarks(v->st);
 	const json_t *s = v->st->start;
 
 	printf("kvm-gmem-tests %s: %zu cases, kernel %s, %s, profile %s\n", jstr(s, "version"),
@@ -53,8 +54,8 @@ void view_header(struct view *v)
 	printf("seed %s\n", jstr(s, "seed"));
 	if (v->st->dir)
 		printf("results %s\n", v->st->dir);
-	if (json_is_false(json_object_get(s, "klog")))
-		puts("the kernel log cannot be read here: a WARNING would go unnoticed (run as root)");
+	fputs(remarks, stdout);
+	free(remarks);
 	fflush(stdout);
 }
 

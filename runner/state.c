@@ -237,6 +237,19 @@ const char *state_word(const struct state *st)
 	return *st->interrupted ? "interrupted" : "finished";
 }
 
+char *state_remarks(const struct state *st)
+{
+	bool texts = !st->n;
+
+	for (size_t i = 0; i < st->n; i++)
+		texts = texts || *jstr(st->v[i].decl, "clause_text");
+	return xprintf("%s%s",
+		       json_is_false(json_object_get(st->start, "klog")) ?
+		       "the kernel log cannot be read here: a WARNING would go unnoticed (run as root)\n" : "",
+		       texts ? "" :
+		       "no contract/clauses.tsv nearby: clauses are named without their text\n");
+}
+
 char *state_rerun(const struct state *st, const struct record *rec)
 {
 	char *text = NULL;

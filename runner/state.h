@@ -73,6 +73,9 @@ int state_exit_code(const struct state *st);
 /* "running", "finished", "interrupted" or "died" */
 const char *state_word(const struct state *st);
 
+/* What a reader of any report must know about this run, line by line; "" mostly. To be freed. */
+char *state_remarks(const struct state *st);
+
 /* The command that runs it again, to be freed. */
 char *state_rerun(const struct state *st, const struct record *rec);
 /* Where its log is, relative to the results folder; to be freed. */

@@ -1,2 +1,282 @@
 #!/bin/bash
-echo 1..0
+# SPDX-License-Identifier: GPL-2.0-only
+# The runner as its users see it: exit codes, signals, full disks, lost machines. Speaks TAP.
+#
+#   tests/runner.sh GM_RUN FAKE_PROGRAM
+# Expressions in single quotes are for eval, in check().
+# shellcheck disable=SC2016
+set -u
+
+run=$(realpath "$1") fake=$(realpath "$2")
+dir=$(mktemp -d) || exit 2
+mounted=
+cleanup()
+{
+	[ -z "$mounted" ] || umount "$mounted"
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+cd "$dir" || exit 2
+export GM_JOURNAL_DIR=$dir/journal
+nr=0
+
+check()
+{
+	local name=$1
+
+	shift
+	nr=$((nr + 1))
+	if "$@"; then
+		echo "ok $nr - $name"
+	else
+		echo "not ok $nr - $name"
+		sed 's/^/# /' out err 2>/dev/null | tail -n 40
+	fi
+}
+
+# Runs with the cases that match $1; leaves status, out, err.
+gm()
+{
+	GM_FAKE=$1
+	export GM_FAKE
+	shift
+	"$run" --programs "$fake" "$@" >out 2>err
+	status=$?
+}
+
+json() { python3 -c "import json,sys; d=json.load(open('results/latest/results.json')); print(str($1))"; }
+exits() { [ "$status" -eq "$1" ]; }
+says() { grep -qE -- "$1" out; }
+complains() { grep -qE -- "$1" err && [ "$(wc -l <err)" -eq "${2:-1}" ]; }
+# Bounded wait for a command to hold.
+soon()
+{
+	for _ in $(seq 200); do
+		"$@" && return 0
+		sleep 0.05
+	done
+	return 1
+}
+no_fakes() { ! pgrep -f "$fake --case" >/dev/null; }
+valid()
+{
+	python3 - "$1" <<-'END'
+	import json, sys, xml.etree.ElementTree as x
+	d = json.load(open(sys.argv[1] + '/results.json'))
+	s = x.parse(sys.argv[1] + '/junit.xml').getroot().find('testsuite')
+	t = open(sys.argv[1] + '/tap.txt').read().splitlines()
+	n = len(d['cases'])
+	assert t[0] == 'TAP version 13' and t[1] == '1..%d' % n, t[:2]
+	assert sum(l.startswith(('ok ', 'not ok ')) for l in t) == n
+	assert t[-1].startswith('# Totals: '), t[-1]
+	assert len(s.findall('testcase')) == int(s.get('tests'))
+	bad = sum(c['verdict'] in ('FAIL', 'ERROR') for c in d['cases'])
+	assert sum(l.startswith('not ok ') for l in t) == bad
+	assert int(s.get('failures')) + int(s.get('errors')) in (bad, bad + 1)
+	END
+}
+
+gm end.pass
+check "all held: 0" exits 0
+check "plan first" test "$(sed -n 2p out)" = 1..1
+check "seed told" says '^# seed [0-9]+$'
+check "totals last" test "$(tail -n 1 out)" = "# Totals: pass:1 fail:0 xfail:0 xpass:0 skip:0 error:0"
+check "documents are valid" valid results/latest
+check "state finished" test "$(json "d['state'] + str(d['exit'])")" = finished0
+gm end.fail
+check "a failure: 1" exits 1
+check "the failure names clause, place, seed and the command" \
+	eval 'says "clause fake.end" && says "miss fake_test.c:42: expected EINVAL" && says "seed: " && says "again: .* --filter end.fail --seed [0-9]+$"'
+check "the command works" eval '$(sed -n "s/^#   again: //p" out) >again 2>&1; [ $? -eq 1 ]'
+check "the same seed is used" test "$(sed -n 's/^# seed //p' out)" = "$(sed -n 's/^# seed //p' again)"
+gm end.skip
+check "all skipped: 4" exits 4
+check "a skip has its reason and remedy" eval 'says "^ok 1 end.skip # SKIP no such device$" && says "remedy: load the module"'
+gm 'end.*' --filter end.pass,end.skip
+check "a skip beside a pass: 0" exits 0
+gm 'end.*' --filter end.pass,end.skip --strict
+check "--strict: 1" exits 1
+gm 'end.*' --filter end.pass,end.skip --require end.skip
+check "--require: 1, and says so" eval 'exits 1 && says "required, but skipped: no such device"'
+gm end.exit_254
+check "a dead case is an ERROR that shows its last words" \
+	eval 'exits 1 && says "^not ok 1 end.exit_254 # ERROR " && says "lib/kvm_util.c:100: ret == 0"'
+gm 'end.*'
+check "every case has one result line" test "$(grep -cE '^(not )?ok ' out)" -eq 19
+check "no PASS but the sound ones" test "$(grep -E '^ok ' out | grep -vc SKIP)" -eq 2
+check "documents agree" valid results/latest
+gm 'end.*' --failed
+check "--failed runs just those" test "$(grep -cE '^not ok ' out)" -eq 16
+gm end.pass --seed 42
+check "--seed is kept" test "$(json "d['seed']")" = 42
+gm round.seed --seed 42 --repeat 3
+check "rounds have seeds of their own" test "$(grep -ho 'seed=[0-9]*' results/latest/logs/round.seed.log | sort -u | wc -l)" -eq 3
+check "the first round has the run's seed" grep -q seed=42 results/latest/logs/round.seed.log
+check "rounds are one result" eval 'exits 0 && [ "$(grep -cE "^ok " out)" -eq 1 ]'
+GM_FAKE_COUNT=$dir/count gm round.third_time --until-fail
+check "--until-fail stops at the failure" eval 'exits 1 && [ "$(json "d[\"cases\"][0][\"runs\"]")" -eq 3 ]'
+GM_FAKE_LOCK=$dir/lock gm 'lock.*' --jobs 4
+check "tokens keep cases apart" exits 0
+gm 'order.*' --jobs 4
+check "destructive cases come last" eval '[ "$(grep -oE "order\.[a-z]+" out | tail -n 1)" = order.destructive ]'
+gm 'slow.*' --jobs 4
+check "hangs end" eval 'exits 1 && says "slow.hang # ERROR no verdict within its 1 s" && says "slow.stubborn # ERROR .* ignored SIGTERM"'
+check "a daemon is a leak" says 'leak.processes: left behind: pid'
+check "no process is left" soon no_fakes
+gm slow.hang --timeout-scale 0.2
+check "--timeout-scale" says 'within its 0.2 s'
+
+gm 'long.*'
+check "quick leaves out long ones, and says so" eval 'exits 2 && complains "add --profile full" && [ ! -s out ]'
+gm long.only --profile full
+check "full has them" exits 0
+gm end.pass --filter 'nope.*'
+check "an empty filter: 2, one line" eval 'exits 2 && complains "matches nothing" && [ ! -s out ]'
+gm end.pass --nope
+check "an unknown option: 2, one line" eval 'exits 2 && complains "unknown option --nope"'
+rm -rf results
+gm end.pass --jobs x
+check "a bad value leaves no trace" eval 'exits 2 && [ ! -e results ]'
+gm 'end.*' --list
+check "--list is names" eval 'exits 0 && [ "$(wc -l <out)" -eq 19 ] && ! grep -qvE "^[a-z0-9_.]+$" out && [ ! -e results ]'
+gm 'end.*' --list=json --filter end.no_control
+check "--list=json is declarations" eval 'python3 -c "import json; d=json.load(open(\"out\")); assert d[0][\"flags\"]==[\"refusal\"]"'
+printf 'fake.end\tany\tP0\tends as it should\tnowhere\n' >clauses.tsv
+gm end.fail --contract clauses.tsv
+check "clause texts come from the contract" says 'clause fake.end: ends as it should'
+
+# Signals.
+for sig in INT TERM HUP; do
+	GM_FAKE='[fer][onO]*' # forever.hang, order.*, round.*; none of end.*
+	export GM_FAKE
+	# An interactive shell's SIGINT: a background job of a script would ignore it.
+	python3 -c "import signal,os,sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])" \
+		"$run" --programs "$fake" --filter 'forever.*,round.seed' >out 2>err &
+	pid=$!
+	soon pgrep -f "$fake --case forever.hang" >/dev/null
+	kill -s $sig $pid
+	wait $pid
+	status=$?
+	check "SIG$sig: 128 + $(kill -l $sig)" exits $((128 + $(kill -l $sig)))
+	check "SIG$sig: reports are whole, and say so" \
+		eval 'valid results/latest && [ "$(json "d[\"state\"] + d[\"interrupted\"]")" = interruptedSIG$sig ]'
+	check "SIG$sig: nothing lives on" no_fakes
+	check "SIG$sig: no temporary files" test -z "$(find results -name '.*' -type f)"
+done
+
+# kill -9 of the runner.
+"$run" --programs "$fake" --filter 'forever.*,round.seed' >out 2>err &
+pid=$!
+soon pgrep -f "$fake --case forever.hang" >/dev/null
+soon grep -q forever.hang results/latest/tap.txt
+kill -9 $pid
+wait $pid 2>/dev/null
+check "kill -9: no process lives on" soon no_fakes
+check "kill -9: the files are whole" valid results/latest
+check "kill -9: they do not look like a pass" eval '[ "$(json "d[\"state\"]")" = running ] && grep -q "^not ok .*forever.hang" results/latest/tap.txt'
+"$run" --finish results/latest >out 2>err
+status=$?
+check "--finish: 1, all have a verdict" eval 'exits 1 && valid results/latest && [ "$(json "d[\"state\"]")" = died ] && says "not run: the machine died|Totals: pass:"'
+
+# A pipe whose reader goes away.
+GM_FAKE='*' timeout 30 "$run" --programs "$fake" --filter 'round.seed,forever.hang' 2>err | head -n 1 >out
+check "a reader that leaves ends the run" no_fakes
+
+# Streams.
+gm 'end.*' --events stream
+check "--events renders nothing" eval 'exits 0 && [ ! -s out ]'
+"$run" --attach stream >out 2>err
+status=$?
+check "--attach renders" eval 'exits 1 && says "^# Totals: pass:2 fail:4 xfail:0 xpass:0 skip:1 error:12$" && valid results/latest'
+# Up to the middle of the ninth verdict.
+line=$(grep -n '"ev":"case_end"' stream | sed -n '9s/:.*//p')
+{ head -n $((line - 1)) stream; sed -n "${line}p" stream | head -c 60; } >half
+printf 'booting\nBUG: kernel NULL pointer dereference, address: 08\nKernel panic - not syncing: Fatal exception\n' >console
+"$run" --attach half --console console --remaining left >out 2>err
+status=$?
+check "a broken stream: 3" eval 'exits 3 && complains "the machine was lost .*Kernel panic - not syncing: Fatal"'
+check "the verdicts before it stand" test "$(grep -cE '^(not )?ok ' out)" -eq 9
+check "the case that ran is an ERROR" says '^not ok 9 .* # ERROR the machine was lost while it ran: .*Kernel panic'
+check "what is left is listed" test "$(($(wc -l <left) + $(grep -cE '^(not )?ok ' out)))" -eq 19
+check "no totals yet" eval '! says "Totals"'
+check "files are whole meanwhile" valid results/latest
+died=$(realpath results/latest)
+mv out out1
+gm 'end.*' --events rest --case-list left
+"$run" --attach rest --resume "$died" >out2 2>err
+status=$?
+check "--resume goes on to the end" eval 'exits 1 && grep -q "^# Totals: " out2 && ! grep -q "^TAP" out2 && valid "$died"'
+check "numbers go on" test "$(cat out1 out2 | grep -oE '^(not )?ok [0-9]+' | grep -oE '[0-9]+' | tr '\n' ' ')" = "$(seq -s ' ' 19) "
+"$run" --attach half >out 2>err
+"$run" --finish results/latest --reason 'gave up after 3 boots' >out2 2>err
+status=$?
+check "--finish after a lost machine" eval 'exits 1 && grep -q "not run: gave up after 3 boots" out2 && valid results/latest'
+: >empty
+"$run" --attach empty --console console >out 2>err
+status=$?
+check "a stream without a run: 3, one line" eval 'exits 3 && complains "no run ever started there .*Kernel panic"'
+mkfifo fifo
+"$run" --attach fifo >out 2>err &
+pid=$!
+gm2() { GM_FAKE=end.pass "$run" --programs "$fake" --events fifo 2>/dev/null; }
+gm2
+wait $pid
+status=$?
+check "a FIFO works" eval 'exits 0 && says "^ok 1 end.pass"'
+mkfifo mute
+"$run" --attach mute --silence 1s >out 2>err 3<>mute
+status=$?
+check "silence is a hang" eval 'exits 3 && complains "said nothing for 1 s"'
+
+# A journal that a killed run left.
+mkdir -p journal
+echo 7 >knob
+printf '%s\t%s\n' "$dir/knob" 3 >journal/1.0.journal
+gm end.pass
+check "the next start puts back what a killed run changed" eval '[ "$(cat knob)" = 3 ] && complains "put back 1 setting" && exits 0'
+
+# No place.
+if [ "$(id -u)" -eq 0 ]; then
+	mkdir small
+	if mount -t tmpfs -o size=64k tmpfs small 2>/dev/null; then
+		mounted=$dir/small
+		gm slow.flood --results small/r
+		check "a full disk: one line, 2, and still a verdict" eval 'exits 2 && complains "cannot write small/r.*No space left" && says "^ok 1 slow.flood"'
+		head -c 100000 /dev/zero >small/fill 2>/dev/null
+		gm end.pass --results small/s
+		check "no space at all: one line, 2" eval 'exits 2 && complains "No space left"'
+		umount small && mounted=
+	fi
+	gm end.pass >/dev/null
+	setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/dev/null && {
+		chmod 711 "$dir"
+		mkdir -m 777 open
+		cp "$run" "$fake" open/ 2>/dev/null
+		GM_FAKE=end.pass setpriv --reuid 65534 --regid 65534 --clear-groups \
+			open/gm-run --programs open/fake_test --results open/r >out 2>err
+		status=$?
+		check "not root: runs" eval 'exits 0 && says "^ok 1 end.pass"'
+		GM_FAKE=end.pass setpriv --reuid 65534 --regid 65534 --clear-groups \
+			open/gm-run --programs open/fake_test --results open/r --setup >out 2>err
+		status=$?
+		check "not root: --setup is refused" eval 'exits 2 && complains "run as root"'
+		GM_FAKE=end.pass setpriv --reuid 65534 --regid 65534 --clear-groups \
+			open/gm-run --programs open/fake_test --results results >out 2>err
+		status=$?
+		check "no right to write results: one line, 2" eval 'exits 2 && complains "Permission denied.*--results"'
+	}
+fi
+GM_FAKE=end.pass "$run" --programs "$fake" >/dev/full 2>err
+status=$?
+: >out
+check "a full standard output: one line, 2" eval 'exits 2 && complains "standard output"'
+
+# A terminal.
+GM_FAKE='end.*' TERM=xterm script -qec "'$run' --programs '$fake' --filter end.pass,end.fail,end.skip" /dev/null >out 2>err </dev/null
+check "a terminal gets a summary, not TAP" eval 'says "1 passed, 1 failed, 0 erred, 1 skipped" && ! says "^TAP" && says "remedy: load the module"'
+check "in colour" grep -q $'\033\[31m' out
+GM_FAKE='end.*' NO_COLOR=1 TERM=xterm script -qec "'$run' --programs '$fake' --filter end.pass,end.fail" /dev/null >out 2>err </dev/null
+check "NO_COLOR: none" eval '! grep -q $'"'\\033\\[[0-9]*m'"' out'
+check "TAP goes to the file all the same" grep -q '^not ok .* end.fail' results/latest/tap.txt
+
+echo "1..$nr"

@@ -8,7 +8,7 @@
 GM_UNIT := $(O)/unit
 GM_UNIT_CC ?= gcc
 GM_UNIT_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wno-unused-parameter \
-	-Wno-missing-field-initializers -Werror -fsanitize=address,undefined \
+	-Wno-missing-field-initializers -Wno-format-zero-length -Werror -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer -DGM_VERSION='"unit"'
 GM_UNIT_LIB := $(filter-out runner/main.c,$(wildcard runner/*.c)) lib/isolate.c lib/journal.c \
 	lib/seed.c lib/leakscan.c lib/klog.c lib/check.c lib/case.c lib/need.c
@@ -39,7 +39,7 @@ $(GM_UNIT_FAKE): tests/fake/fake_test.c tests/tests.mk
 	@mkdir -p $(@D)
 	@$(GM_UNIT_CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -o $@ $<
 
-.PRECIOUS: $(GM_UNIT)/obj/tests/unit/%.o
+.SECONDARY: $(GM_UNIT_SRC:%.c=$(GM_UNIT)/obj/%.o)
 
 .PHONY: unit
 unit: $(GM_UNIT_BIN) $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)

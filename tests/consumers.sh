@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Feeds what a run wrote to readers that are not ours, and compares the counts that they see with
+# results.json: the kernel's own TAP parser (tools/testing/kunit of KSRC), Debian's junitparser and
+# Perl's TAP::Parser (prove). A reader that is not there is named, and counts as a failure.
+#
+#   KSRC=TREE tests/consumers.sh GM_RUN FAKE_PROGRAM [TAP-CONTAINING RESULTS FOLDER...]
+set -u
+
+run=$(realpath "$1") fake=$(realpath "$2")
+shift 2
+kunit=${KSRC:+$(realpath "$KSRC")/tools/testing/kunit}
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
+failed=0
+# Debian's packages are of Debian's Python, which need not be the first one in PATH.
+debian_python=python3
+[ ! -x /usr/bin/python3 ] || debian_python=/usr/bin/python3
+
+say()
+{
+	[ "$1" = ok ] || failed=$((failed + 1))
+	echo "$1: $2"
+}
+
+# Prints "passed failed skipped" as results.json has them; an ERROR is a failure to all readers.
+# In JUnit the end of a lost machine is a case of its own.
+expected()
+{
+	python3 -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+t = d["totals"]
+run = sys.argv[2] == "by_junitparser" and bool(d["lost"] or d["findings"])
+print(t["pass"], t["fail"] + t["error"] + run, t["skip"])' "$1/results.json" "$2"
+}
+
+by_kunit()
+{
+	# The parser is imported where it lies; nothing is written there.
+	PYTHONDONTWRITEBYTECODE=1 python3 -c 'import io, sys
+sys.path.insert(0, sys.argv[1])
+import kunit_parser
+from kunit_printer import Printer
+try:
+	printer = Printer(output=io.StringIO())
+except TypeError:
+	printer = Printer(print=False)
+t = kunit_parser.parse_run_tests(open(sys.argv[2]), printer)
+c = t.counts
+assert not c.errors and not c.crashed, c
+print(c.passed, c.failed, c.skipped)' "$kunit" "$1/tap.txt"
+}
+
+by_junitparser()
+{
+	"$debian_python" -c 'import sys
+from junitparser import JUnitXml, Failure, Error, Skipped
+passed = failed = skipped = 0
+for suite in JUnitXml.fromfile(sys.argv[1]):
+	for case in suite:
+		kinds = [type(r) for r in case.result]
+		failed += Failure in kinds or Error in kinds
+		skipped += Skipped in kinds
+		passed += not kinds
+	assert suite.tests == passed + failed + skipped, suite.tests
+	assert suite.failures + suite.errors == failed and suite.skipped == skipped
+print(passed, failed, skipped)' "$1/junit.xml"
+}
+
+by_prove()
+{
+	perl -MTAP::Parser -e '
+		my $p = TAP::Parser->new({ tap => do { local (@ARGV, $/) = $ARGV[0]; <> } });
+		my ($ok, $bad, $skip) = (0, 0, 0);
+		while (my $r = $p->next) {
+			next unless $r->is_test;
+			if ($r->has_skip) { $skip++ } elsif ($r->is_ok) { $ok++ } else { $bad++ }
+		}
+		die join("; ", $p->parse_errors) . "\n" if $p->parse_errors;
+		print "$ok $bad $skip\n"' "$1/tap.txt"
+}
+
+# The stream up to the middle of the line that ends case number $2.
+cut()
+{
+	local line
+
+	line=$(grep -n '"ev":"case_end"' "$1" | sed -n "$2s/:.*//p")
+	head -n $((line - 1)) "$1"
+	sed -n "${line}p" "$1" | head -c 60
+}
+
+compare()
+{
+	local results=$1 name=$2 want got reader
+
+	for reader in by_kunit by_junitparser by_prove; do
+		if [ "$reader" = by_kunit ] && [ ! -f "$kunit/kunit_parser.py" ]; then
+			say FAILED "$name, $reader: no kernel tree, say KSRC=TREE"
+			continue
+		fi
+		if [ "$reader" = by_junitparser ] && ! "$debian_python" -c 'import junitparser' 2>/dev/null; then
+			say FAILED "$name, $reader: missing, apt-get install python3-junitparser"
+			continue
+		fi
+		want=$(expected "$results" "$reader")
+		got=$($reader "$results" 2>"$dir/err")
+		if [ "$got" = "$want" ]; then
+			say ok "$name, $reader: passed, failed, skipped: $got"
+		else
+			say FAILED "$name, $reader: read '$got', results.json has '$want'"
+			cat "$dir/err"
+		fi
+	done
+}
+
+if [ $# -gt 0 ]; then
+	for results in "$@"; do
+		compare "$results" "$(basename "$results")"
+	done
+else
+	cd "$dir" || exit 2
+	export GM_JOURNAL_DIR=$dir/journal
+	GM_FAKE='end.*' "$run" --programs "$fake" >tap 2>/dev/null
+	compare results/latest "every kind of end"
+	cmp -s tap results/latest/tap.txt || say FAILED "standard output and tap.txt differ"
+	GM_FAKE='end.skip' "$run" --programs "$fake" >/dev/null 2>&1
+	compare results/latest "nothing but a skip"
+	GM_FAKE='end.*' "$run" --programs "$fake" --events stream >/dev/null 2>&1
+	printf 'Kernel panic - not syncing: VFS: x\nreboot: System halted\nok 1 x\nTAP version 13\n' >console
+	cut stream 9 >half
+	"$run" --attach half --console console >/dev/null 2>&1
+	compare results/latest "a lost machine, meanwhile"
+	"$run" --finish results/latest --console console >/dev/null 2>&1
+	compare results/latest "a lost machine, given up"
+fi
+[ "$failed" -eq 0 ]

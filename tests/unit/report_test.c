@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a case says and how it ends give its verdict; nothing that is odd gives a PASS.
+ */
+#include <signal.h>
+
+#include "unit.h"
+
+#include "../../runner/report.h"
+
+#define EXITED(n) ((n) << 8)
+#define PASS_3 "verdict\tPASS\t\t\tchecks=3\tcontrols=1\n"
+#define SKIP_1 "verdict\tSKIP\tno device\tload it\tchecks=0\tcontrols=0\n"
+#define FAIL_1 "verdict\tFAIL\tmissed\t\tchecks=3\tcontrols=0\n"
+
+static const struct sample {
+	const char *said;
+	int status;
+	const char *verdict, *reason;	/* reason: a part of it */
+	bool refusal, required, timed_out, interrupted, lost;
+	unsigned int leftovers, stuck;
+} samples[] = {
+	{ PASS_3, EXITED(0), "PASS", "" },
+	{ PASS_3, EXITED(0), "PASS", "", .refusal = true },
+	{ FAIL_1, EXITED(1), "FAIL", "missed" },
+	{ FAIL_1, SIGSEGV, "FAIL", "missed" },
+	{ FAIL_1, EXITED(1), "FAIL", "missed", .timed_out = true },
+	{ SKIP_1, EXITED(4), "SKIP", "no device" },
+	{ SKIP_1, EXITED(4), "FAIL", "required, but skipped: no device", .required = true },
+	{ "verdict\tERROR\tENOMEM\t\tchecks=0\tcontrols=0\n", EXITED(2), "ERROR", "ENOMEM" },
+	/* an end that does not go with the word */
+	{ PASS_3, EXITED(1), "ERROR", "said PASS, then: exit status 1" },
+	{ PASS_3, EXITED(254), "ERROR", "exit status 254" },
+	{ PASS_3, SIGABRT, "ERROR", "SIGABRT" },
+	{ PASS_3, EXITED(0), "ERROR", "hung after its verdict", .timed_out = true },
+	{ PASS_3, EXITED(0), "ERROR", "hung after its verdict", .stuck = 1 },
+	{ SKIP_1, EXITED(0), "ERROR", "said SKIP, then: exit status 0" },
+	/* no word at all, whatever the end */
+	{ "", EXITED(0), "ERROR", "without a verdict: exit status 0" },
+	{ "", EXITED(4), "ERROR", "without a verdict: exit status 4" },
+	{ "", EXITED(254), "ERROR", "without a verdict: exit status 254" },
+	{ "", SIGSEGV, "ERROR", "killed by SIGSEGV" },
+	{ "", SIGTERM, "ERROR", "no verdict within its 9 s", .timed_out = true },
+	{ "", SIGTERM, "ERROR", "interrupted", .interrupted = true },
+	{ "", 0, "ERROR", "hangs in the kernel: 2 task", .stuck = 2 },
+	{ PASS_3, EXITED(0), "ERROR", "kept the case was killed", .lost = true },
+	{ "note\thalf", EXITED(0), "ERROR", "without a verdict" },
+	{ "verdict\tPASS\t\t\tchecks=3\tcontrols=1", EXITED(0), "ERROR", "without a verdict" },
+	/* words that contradict */
+	{ "fail\tx.c:1\tmiss\n" PASS_3, EXITED(0), "FAIL", "yet claimed to pass" },
+	{ "fail\tx.c:1\tmiss\n" SKIP_1, EXITED(4), "FAIL", "" },
+	{ PASS_3 PASS_3, EXITED(0), "ERROR", "said 2 verdicts" },
+	{ FAIL_1 PASS_3, EXITED(0), "ERROR", "said 2 verdicts, FAIL first" },
+	{ "verdict\tPASS\t\t\tchecks=0\tcontrols=0\n", EXITED(0), "ERROR", "without a single check" },
+	{ "verdict\tPASS\t\t\tchecks=1\tcontrols=0\n", EXITED(0), "ERROR", "without a control",
+	  .refusal = true },
+	/* words that are none */
+	{ "verdict\tMAYBE\t\t\tchecks=1\tcontrols=0\n", EXITED(0), "ERROR", "garbled" },
+	{ "verdict\tPASS\n", EXITED(0), "ERROR", "garbled" },
+	{ "verdict\tPASS\t\t\tchecks=x\tcontrols=0\n", EXITED(0), "ERROR", "garbled" },
+	{ "verdict\tPASS\t\t\tchecks=-1\tcontrols=0\n", EXITED(0), "ERROR", "garbled" },
+	{ "nonsense\n" PASS_3, EXITED(0), "ERROR", "garbled" },
+	{ "fail\n" PASS_3, EXITED(0), "ERROR", "garbled" },
+	/* something left behind */
+	{ "leak\tleak.fds\t2 fds\n" PASS_3, EXITED(0), "FAIL", "leak.fds: 2 fds" },
+	{ "leak\tleak.fds\t2 fds\n" SKIP_1, EXITED(4), "FAIL", "leak.fds" },
+	{ PASS_3, EXITED(0), "FAIL", "leak.processes: left behind", .leftovers = 1 },
+};
+
+static void end_of(const struct sample *s, struct gm_iso_end *end)
+{
+	memset(end, 0, sizeof(*end));
+	end->reaped = !s->stuck;
+	end->status = s->status;
+	end->timed_out = s->timed_out;
+	end->stopped = s->interrupted;
+	end->leftovers = s->leftovers;
+	end->stuck = s->stuck;
+	if (s->leftovers)
+		strcpy(end->text, "left behind: pid 7 (x)\n");
+}
+
+/* Feeds the words in pieces of `piece` bytes. */
+static void check(const struct sample *s, size_t piece)
+{
+	struct gm_iso_end end;
+	struct judge_by by = {
+		.end = &end, .refusal = s->refusal, .required = s->required, .timeout = 9,
+		.interrupted = s->interrupted, .keeper_lost = s->lost,
+	};
+	struct judgement j;
+	struct report r;
+
+	end_of(s, &end);
+	report_init(&r);
+	for (size_t i = 0; i < strlen(s->said); i += piece) {
+		size_t left = strlen(s->said) - i;
+
+		report_feed(&r, s->said + i, left < piece ? left : piece);
+	}
+	j = judge(&r, &by);
+	if (strcmp(j.verdict, s->verdict) || !strstr(j.reason, s->reason))
+		fail_msg("sample %zd: %s (%s), expected %s (%s)", s - samples, j.verdict, j.reason,
+			 s->verdict, s->reason);
+	free(j.reason);
+	free(j.remedy);
+	report_free(&r);
+}
+
+static void verdicts(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
+		check(&samples[i], 1000);
+}
+
+static void pieces_make_no_difference(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
+		for (size_t piece = 1; piece < 12; piece++)
+			check(&samples[i], piece);
+}
+
+static void records_are_kept(void **state)
+{
+	static const char said[] =
+		"note\ta\\tb\\nc\\\\d\n"
+		"control\tread() of a memfd works\n"
+		"fail\tfd_test.c:12\texpected EINVAL, observed 0\n"
+		"leak\tleak.vmpin\tVmPin 4 kB\n"
+		FAIL_1;
+	struct report r;
+
+	report_init(&r);
+	report_feed(&r, said, strlen(said));
+	assert_int_equal(r.garbled, 0);
+	assert_string_equal(json_string_value(json_array_get(r.notes, 0)), "a\tb\nc\\d");
+	assert_string_equal(json_string_value(json_array_get(r.controls, 0)),
+			    "read() of a memfd works");
+	assert_string_equal(jstr(json_array_get(r.fails, 0), "at"), "fd_test.c:12");
+	assert_string_equal(jstr(json_array_get(r.fails, 0), "text"),
+			    "expected EINVAL, observed 0");
+	assert_string_equal(jstr(json_array_get(r.leaks, 0), "clause"), "leak.vmpin");
+	assert_int_equal(r.checks, 3);
+	report_free(&r);
+}
+
+static void floods_are_bounded(void **state)
+{
+	struct gm_iso_end end = { .reaped = true, .status = EXITED(1) };
+	struct judge_by by = { .end = &end };
+	struct judgement j;
+	struct report r;
+	char *line = xalloc(1 << 20);
+
+	report_init(&r);
+	for (int i = 0; i < 5000; i++)
+		report_feed(&r, "note\tx\nfail\ta:1\ty\n", 18);
+	memset(line, 'x', (1 << 20) - 1);
+	report_feed(&r, line, (1 << 20) - 1);
+	report_feed(&r, "\n" FAIL_1, strlen(FAIL_1) + 1);
+	j = judge(&r, &by);
+	assert_string_equal(j.verdict, "FAIL");
+	assert_true(json_array_size(r.notes) < 1000);
+	assert_true(json_array_size(r.fails) <= 100);
+	assert_true(r.dropped > 9000);
+	free(j.reason);
+	free(j.remedy);
+	report_free(&r);
+	free(line);
+}
+
+static void dirty_bytes_become_text(void **state)
+{
+	static const struct {
+		const char *dirty, *clean;
+	} texts[] = {
+		{ "plain", "plain" },
+		{ "tab\tnl\ncr\r", "tab\tnl\ncr" },
+		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80" },
+		{ "\x1b[31m", "\xef\xbf\xbd[31m" },
+		{ "\xff", "\xef\xbf\xbd" },
+		{ "\xc3", "\xef\xbf\xbd" },
+		{ "\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xef\xbf\xbe", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xf5\x80\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		char *clean = clean_text(texts[i].dirty, strlen(texts[i].dirty));
+		json_t *j = json_string(clean);
+
+		assert_string_equal(clean, texts[i].clean);
+		assert_non_null(j);
+		json_decref(j);
+		free(clean);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(pieces_make_no_difference),
+		cmocka_unit_test(records_are_kept),
+		cmocka_unit_test(floods_are_bounded),
+		cmocka_unit_test(dirty_bytes_become_text),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
