@@ -222,7 +222,7 @@ static int lost(struct render *r, const struct options *opt, const char *why)
 	for (size_t i = 0; i < r->st.n; i++) {
 		if (!r->st.v[i].running)
 			continue;
-		ev = state_verdict_for(&r->st, &r->st.v[i], "ERROR", text);
+		ev = state_verdict_for(&r->st, &r->st.v[i], text);
 		json_object_set_new(ev, "tail", jtext(tail));
 		render_event(r, ev);
 	}
@@ -237,7 +237,7 @@ static int lost(struct render *r, const struct options *opt, const char *why)
 
 	ret = write_remaining(&r->st, opt->remaining, &left);
 	if (!left)
-		return render_finish(r, NULL, NULL);
+		return render_finish(r, NULL);
 	results_write(&r->res, &r->st, true);
 	if (r->tty)
 		fputs("\r\033[K", stdout);
@@ -273,7 +273,7 @@ int attach(struct render *r, const struct options *opt)
 		char *reason = r->st.interrupted && *r->st.interrupted ?
 			xprintf("not run: interrupted by %s", r->st.interrupted) :
 			xstrdup("not run: the run ended before its turn");
-		int ret = render_finish(r, "ERROR", reason);
+		int ret = render_finish(r, reason);
 
 		free(reason);
 		return ret;
@@ -281,7 +281,7 @@ int attach(struct render *r, const struct options *opt)
 	if (r->st.boots > boots)
 		return lost(r, opt, why);
 	if (stop_signal())
-		return render_finish(r, "ERROR", "not run: interrupted");
+		return render_finish(r, "not run: interrupted");
 	if (!r->err) {
 		char *cause = console_cause(opt->console);
 

@@ -27,6 +27,7 @@
 #define GRACE_MS 3000		/* from SIGTERM to SIGKILL */
 #define KILL_MS 10000		/* then a task cannot be killed */
 #define SETTLE_SECONDS 3.0	/* a VM is torn down, and huge pages are freed, by deferred work */
+#define SAME_MOMENT 0.05	/* seconds in which nobody else's changes are to be expected */
 #define HEARTBEAT_SECONDS 5.0
 #define TICK_MS 200
 #define LOG_MAX (4 << 20)	/* bytes of one case's output that are kept */
@@ -64,6 +65,7 @@ struct engine {
 	size_t epoch_cases;
 	char *epoch_names;
 	struct gm_leakscan epoch_before;
+	double epoch_taken;	/* when that was; 0: to be taken anew */
 	struct gm_klog klog;
 	char *fresh;		/* kernel log lines to be said */
 	struct strv splat;
@@ -165,7 +167,10 @@ static void epoch_begin(struct engine *e)
 	free(e->epoch_names);
 	e->epoch_names = NULL;
 	e->epoch_cases = 0;
-	gm_leakscan_take(&e->epoch_before);
+	/* What was found after the last case holds before the next one, if that comes at once. */
+	if (now() > e->epoch_taken + SAME_MOMENT)
+		gm_leakscan_take(&e->epoch_before);
+	e->epoch_taken = 0;
 }
 
 /* Nothing runs any more, and several cases may have left what is now found. */
@@ -468,6 +473,10 @@ static void settle(struct engine *e, struct job *j)
 		}
 		gm_leakscan_diff(before, &after, kinds, leak_to_report, &j->report);
 	}
+	if (j->alone) {
+		e->epoch_before = after;
+		e->epoch_taken = now();
+	}
 	read_klog(e);
 	splat = j->alone ? take_splat(e) : NULL;
 	if (splat)
@@ -619,6 +628,24 @@ static void emit_start(struct engine *e, const struct catalogue *cat)
 	free(seed);
 }
 
+/* --until-fail has ended the run: that others had no turn is as it was asked for. */
+static void skip_rest(struct engine *e)
+{
+	for (size_t i = 0; i < e->sched.n; i++) {
+		struct job none = { .entry = &e->sched.v[i], .seed = e->seed };
+		json_t *ev;
+
+		if (e->sched.round || e->sched.v[i].state != SCHED_TODO)
+			continue;
+		ev = case_event(e, &none, "case_end");
+		json_object_set_new(ev, "verdict", json_string("SKIP"));
+		json_object_set_new(ev, "reason",
+				    json_string("not run: an earlier case failed (--until-fail)"));
+		json_object_set_new(ev, "ran", json_false());
+		emit(e, ev);
+	}
+}
+
 int engine_run(const struct catalogue *cat, const struct options *opt, const struct engine_io *io)
 {
 	struct engine engine = {
@@ -655,6 +682,8 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 	}
 
 	epoch_begin(e);		/* says what the kernel logged after the last case */
+	if (e->sched.until_fail && e->sched.failed && !e->stopping)
+		skip_rest(e);
 	ev = event_new("run_end", elapsed(e));
 	json_object_set_new(ev, "interrupted", json_string(signal_name(stop_signal())));
 	emit(e, ev);

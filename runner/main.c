@@ -72,9 +72,8 @@ static int run_here(const struct catalogue *cat, const struct options *opt)
 	render_init(&r, opt, format);
 	sig = engine_run(cat, opt, &io);
 	reason = sig ? xprintf("not run: interrupted by %s", signal_name(sig)) :
-		 xstrdup(opt->until_fail ? "not run: an earlier case failed (--until-fail)" :
-			 "not run: the run ended before its turn");
-	ret = render_finish(&r, sig || !opt->until_fail || r.err ? "ERROR" : "SKIP", reason);
+		 xstrdup("not run: the run ended before its turn");
+	ret = render_finish(&r, reason);
 	render_free(&r);
 	free(reason);
 	free(format);
@@ -155,7 +154,7 @@ static int attach_or_finish(const struct options *opt)
 			free(tail);
 		}
 		reason = xprintf("not run: %s", r.st.lost ?: "the run ended before its turn");
-		ret = render_finish(&r, "ERROR", reason);
+		ret = render_finish(&r, reason);
 		free(reason);
 	}
 	render_free(&r);

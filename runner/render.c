@@ -151,7 +151,7 @@ int render_resume(struct render *r, const char *dir)
 	return 0;
 }
 
-int render_finish(struct render *r, const char *verdict, const char *reason)
+int render_finish(struct render *r, const char *reason)
 {
 	struct record *rec;
 	int code;
@@ -161,7 +161,7 @@ int render_finish(struct render *r, const char *verdict, const char *reason)
 		return r->err ?: EXIT_USAGE;
 	for (size_t i = 0; i < r->st.n; i++)
 		if (!r->st.v[i].end)
-			render_event(r, state_verdict_for(&r->st, &r->st.v[i], verdict, reason));
+			render_event(r, state_verdict_for(&r->st, &r->st.v[i], reason));
 	while ((rec = state_settle_next(&r->st)))
 		settled(r, rec);
 

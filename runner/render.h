@@ -36,9 +36,9 @@ bool render_broken(void *arg);
 int render_resume(struct render *r, const char *dir);
 
 /*
- * Gives what has no verdict one, by `verdict` and `reason`; says the totals, writes all files.
+ * Makes what has no verdict an ERROR with `reason`; says the totals, writes all files.
  * Returns the exit code of the program.
  */
-int render_finish(struct render *r, const char *verdict, const char *reason);
+int render_finish(struct render *r, const char *reason);
 
 #endif

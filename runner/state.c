@@ -170,8 +170,7 @@ struct record *state_settle_next(struct state *st)
 	return NULL;
 }
 
-json_t *state_verdict_for(const struct state *st, const struct record *rec, const char *verdict,
-			  const char *reason)
+json_t *state_verdict_for(const struct state *st, const struct record *rec, const char *reason)
 {
 	json_t *ev = event_new("case_end", st->t);
 
@@ -180,7 +179,7 @@ json_t *state_verdict_for(const struct state *st, const struct record *rec, cons
 	json_object_set_new(ev, "seed", json_string(*jstr(rec->live, "seed") ?
 						    jstr(rec->live, "seed") :
 						    jstr(st->start, "seed")));
-	json_object_set_new(ev, "verdict", json_string(verdict));
+	json_object_set_new(ev, "verdict", json_string("ERROR"));
 	json_object_set_new(ev, "reason", jtext(reason));
 	json_object_set_new(ev, "ran", json_boolean(rec->running));
 	json_object_set_new(ev, "time", json_real(rec->running ? now() - rec->since : 0));

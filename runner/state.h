@@ -58,9 +58,8 @@ struct change state_apply(struct state *st, const json_t *ev);
 /* Makes final what has a verdict and could have got another one in a further round. */
 struct record *state_settle_next(struct state *st);
 
-/* A case_end for a case that never said one; to be applied like any other. */
-json_t *state_verdict_for(const struct state *st, const struct record *rec, const char *verdict,
-			  const char *reason);
+/* A case_end with ERROR for a case that never said one; to be applied like any other. */
+json_t *state_verdict_for(const struct state *st, const struct record *rec, const char *reason);
 
 /* "PASS" ...; what has no verdict is an ERROR until it has one. */
 const char *record_verdict(const struct record *rec);

@@ -115,6 +115,8 @@ check "the first round has the run's seed" grep -q seed=42 results/latest/logs/r
 check "rounds are one result" eval 'exits 0 && [ "$(grep -cE "^ok " out)" -eq 1 ]'
 GM_FAKE_COUNT=$dir/count gm round.third_time --until-fail
 check "--until-fail stops at the failure" eval 'exits 1 && [ "$(json "d[\"cases\"][0][\"runs\"]")" -eq 3 ]'
+gm 'end.*' --filter 'end.fail,end.segv' --until-fail
+check "--until-fail stops at once" says '^ok 2 end.segv # SKIP not run: an earlier case failed'
 GM_FAKE_LOCK=$dir/lock gm 'lock.*' --jobs 4
 check "tokens keep cases apart" exits 0
 gm 'order.*' --jobs 4
