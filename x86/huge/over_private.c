@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* No huge mapping ever covers a page of the other kind: the content of every page says so. */
+#include "huge.h"
+
+/* Seeded places, most of them at or next to a border of 2 MiB or of 1 GiB. */
+static uint64_t place(struct rig *r, uint64_t pages)
+{
+	uint64_t unit = gm_rng_below(&r->rng, 4), at = gm_rng_below(&r->rng, pages);
+
+	if (unit == 1)
+		at = (at & ~511UL) + gm_rng_below(&r->rng, 3);
+	else if (unit == 2)
+		at = (at | 511) - gm_rng_below(&r->rng, 3);
+	else if (unit == 3)
+		at = (at & ~(HUGE_PAGES_IN_1G - 1)) + gm_rng_below(&r->rng, 2);
+	return at < pages ? at : pages - 1;
+}
+
+static uint64_t length(struct rig *r, uint64_t most)
+{
+	static const uint64_t some[] = { 1, 1, 1, 2, 3, 63, 511, 512, 513, 1024, 1535, 8192 };
+	uint64_t len = some[gm_rng_below(&r->rng, ARRAY_SIZE(some))];
+
+	if (gm_rng_below(&r->rng, 6) == 0)
+		len = 1 + gm_rng_below(&r->rng, 3 * 512);
+	if (gm_rng_below(&r->rng, 20) == 0)
+		len = HUGE_PAGES_IN_1G;
+	return len < most ? len : most;
+}
+
+/* Looks at both ends of a range and at the 2 MiB that they lie in. */
+static void look(struct rig *r, uint64_t gpa, uint64_t len, unsigned int step)
+{
+	uint64_t last = gpa + len - GM_PAGE_SIZE;
+
+	rig_check_around(r, gpa, 1, "at the first page");
+	rig_check_around(r, last, 1, "at the last page");
+	rig_check(r, gpa & ~(GM_2M - 1), 1, "the first page of the first 2 MiB");
+	rig_check(r, last | (GM_2M - GM_PAGE_SIZE), 1, "the last page of the last 2 MiB");
+	rig_expect(r, "step %u: %#lx+%#lx", step, gpa, len);
+}
+
+static void walk(struct rig *r, uint64_t pages, unsigned int steps)
+{
+	for (unsigned int i = 0; i < steps; i++) {
+		uint64_t at = place(r, pages), len = length(r, pages - at);
+		bool priv = gm_rng_below(&r->rng, 2);
+
+		if (i & 1)
+			rig_guest_convert(r, rig_gpa(0, at), len, priv);
+		else
+			rig_convert(r, rig_gpa(0, at), len, priv);
+		rig_expect(r, "step %u: %lu pages from %s converted to %s", i, len,
+			   rig_page_name(r, rig_gpa(0, at)), priv ? "private" : "shared");
+		look(r, rig_gpa(0, at), len * GM_PAGE_SIZE, i);
+		rig_write(r, rig_gpa(0, at), len < 3 ? len : 3);
+		rig_write(r, rig_gpa(0, at + len - 1), 1);
+	}
+}
+
+static void random_1g(const struct gm_case *self)
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .vcpus = self->val);
+
+	rig_touch_all(r);
+	walk(r, 2 * HUGE_PAGES_IN_1G, self->flags & GM_FULL_ONLY ? 300 : 60);
+	rig_check_sparse(r, "after the walk");
+	rig_convert(r, r->base, 2 * HUGE_PAGES_IN_1G, false);
+	rig_touch_all(r);
+	rig_expect(r, "all shared again");
+	rig_check_sparse(r, "at the end");
+	rig_free(r);
+}
+
+GM_VARIANT(random_1g, random_1g_1, .name = "huge.never_over_private.random",
+	   .clause = "huge.never_over_private", .text = "a seeded walk of conversions over 2 GiB",
+	   .val = 1, HUGE_1G(2))
+GM_VARIANT(random_1g, random_1g_long, .name = "huge.never_over_private.random_long",
+	   .clause = "huge.never_over_private", .text = "a long seeded walk, by two vCPUs in turn",
+	   .val = 2, .flags = GM_FULL_ONLY, .timeout = 300, HUGE_1G(2))
+GM_VARIANT(random_1g, random_1g_4, .name = "huge.never_over_private.random_4_vcpus",
+	   .clause = "huge.never_over_private", .text = "a long seeded walk, by four vCPUs in turn",
+	   .val = 4, .flags = GM_FULL_ONLY, .timeout = 300, HUGE_1G(2))
+
+/* With 2 MiB pages the region is small enough to read every page of it again and again. */
+static void random_2m(const struct gm_case *self)
+{
+	struct rig *r = RIG(.kind = self->val, .size = 12 * GM_2M, .vcpus = 2);
+
+	rig_write(r, r->base, 12 * 512);
+	for (int round = 0; round < 4; round++) {
+		walk(r, 12 * 512, 12);
+		rig_check(r, r->base, 12 * 512, "every page, after the walk");
+		rig_expect(r, "every page read");
+	}
+	rig_convert(r, r->base, 12 * 512, false);
+	rig_check(r, r->base, 12 * 512, "all shared again");
+	rig_expect(r, "all shared again");
+	rig_free(r);
+}
+
+GM_VARIANT(random_2m, random_hugetlb_2m, .name = "huge.never_over_private.hugetlb_2m",
+	   .clause = "huge.never_over_private",
+	   .text = "a seeded walk over 2 MiB pages of hugetlb, every page read after each round",
+	   .val = GM_MEM_HUGE_2M, HUGE_2M(12))
+GM_VARIANT(random_2m, random_thp, .name = "huge.never_over_private.thp",
+	   .clause = "huge.never_over_private", .text = "the same over transparent huge pages",
+	   .val = GM_MEM_THP, .profile = "P0", .needs = HUGE_NEEDS | GM_NEEDS(THP))
+GM_VARIANT(random_2m, random_4k, .name = "huge.never_over_private.small_pages",
+	   .clause = "huge.never_over_private", .text = "the same over 4 KiB pages: nothing is huge",
+	   .val = GM_MEM_SHMEM, .profile = "P0", .needs = HUGE_NEEDS)
+
+/* Private memory comes in 4 KiB pages: a block that is all private must not be mapped as one. */
+GM_CASE(all_private, .name = "huge.never_over_private.all_private",
+	.clause = "huge.never_over_private",
+	.text = "2 MiB that are all private: every page its own, whatever the host maps behind them",
+	HUGE_1G(1))
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
+	uint64_t at = rig_gpa(0, 512 * 5);
+
+	rig_write(r, at, 1024);
+	rig_convert(r, at, 1024, true);
+	rig_check(r, at, 1024, "fresh private pages");
+	rig_write(r, at, 1024);
+	rig_expect(r, "all private, all written");
+	/* Punched out of order, so that neighbours in the file are no neighbours in memory. */
+	for (uint64_t i = 0; i < 1024; i += 3)
+		gm_gmem_punch(r->gmem, (at - r->base) + i * GM_PAGE_SIZE, GM_PAGE_SIZE);
+	for (uint64_t i = 0; i < 1024; i += 3) {
+		gm_shape_zap(r->shape, at + i * GM_PAGE_SIZE, GM_PAGE_SIZE);
+		r->gen[1][512 * 5 + i] = 0;
+	}
+	rig_expect(r, "every third page punched");
+	rig_check(r, at, 1024, "every third page is new");
+	rig_write(r, at, 1024);
+	rig_check(r, at, 1024, "written again");
+	rig_expect(r, "every third page faulted again");
+	rig_convert(r, at, 1024, false);
+	rig_check(r, at, 1024, "shared again");
+	rig_touch_all(r);
+	rig_expect(r, "shared again");
+	rig_free(r);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vCPUs that run while their neighbours are converted. A fault beside the converted range must not
+ * bring back a huge mapping over it: not while the attributes change, and not after.
+ */
+#include <stdatomic.h>
+
+#include "huge.h"
+
+struct race {
+	struct rig *r;
+	uint64_t gpa, len;	/* what is converted, there and back */
+	uint64_t beside[2];	/* pages that the other vCPUs touch; 0: none */
+	unsigned int rounds;
+	atomic_bool stop;
+	atomic_ulong touches;
+};
+
+static void touch_beside(struct race *c, unsigned int v)
+{
+	uint64_t at = c->beside[1] && v % 2 ? c->beside[1] : c->beside[0];
+	struct gm_op op[16];
+
+	while (!atomic_load(&c->stop)) {
+		for (unsigned int i = 0; i < ARRAY_SIZE(op); i++)
+			op[i] = (struct gm_op){ .code = GM_OP_TOUCH_R, .addr = at, .nr = 1, .val = 8 };
+		gm_run(c->r->vm, v, op, ARRAY_SIZE(op));
+		atomic_fetch_add(&c->touches, 1);
+	}
+}
+
+/* vCPU 0's thread: its guest reads what it must see right after each conversion. */
+static void convert(struct race *c)
+{
+	struct rig *r = c->r;
+	const uint64_t at[] = { c->gpa, c->gpa + c->len - GM_PAGE_SIZE, c->gpa + c->len / 2 };
+
+	for (unsigned int i = 0; i < c->rounds && !gm_failures(); i++) {
+		bool priv = !(i & 1);
+		unsigned long seen = atomic_load(&c->touches);
+
+		r->step++;
+		gm_convert(r->vm, c->gpa, c->len, priv);
+		/* Not before the others have been at it: an old mapping would be used by now. */
+		while (atomic_load(&c->touches) < seen + 2)
+			sched_yield();
+		for (unsigned int p = 0; p < ARRAY_SIZE(at); p++) {
+			uint64_t page = at[p] & ~(GM_PAGE_SIZE - 1);
+			struct gm_op op[] = {
+				{ .code = GM_OP_CHECK, .addr = page, .nr = 1, .stride = 512,
+				  .half = 1 + priv, .gen = 1 },
+			};
+			struct gm_page name = gm_vm_page(r->vm, page);
+
+			gm_run(r->vm, 0, op, 1);
+			GM_EXPECT_AT(&name, !op[0].bad, "round %u, %s to %s while neighbours run: expected %s, observed %s",
+				     i, rig_page_name(r, page), priv ? "private" : "shared",
+				     gm_word_str(op[0].expected), gm_word_str(op[0].observed));
+		}
+	}
+	atomic_store(&c->stop, true);
+}
+
+static void racer(unsigned int i, void *arg)
+{
+	if (i)
+		touch_beside(arg, i);
+	else
+		convert(arg);
+}
+
+static void write_word(struct rig *r, uint64_t gpa, enum gm_half half)
+{
+	struct gm_op op = { .code = GM_OP_TOUCH_W, .addr = gpa, .nr = 1, .val = 8, .half = half,
+			    .gen = 1 };
+
+	gm_run(r->vm, 0, &op, 1);
+}
+
+/* Generation 1 in both halves of the pages that are looked at, everything shared at the end. */
+static void prepare(struct race *c)
+{
+	const uint64_t at[] = { c->gpa, c->gpa + c->len - GM_PAGE_SIZE, c->gpa + c->len / 2 };
+
+	for (int priv = 0; priv < 2; priv++) {
+		gm_convert(c->r->vm, c->gpa, c->len, priv);
+		for (unsigned int p = 0; p < ARRAY_SIZE(at); p++)
+			write_word(c->r, at[p] & ~(GM_PAGE_SIZE - 1), 1 + priv);
+	}
+	gm_convert(c->r->vm, c->gpa, c->len, false);
+}
+
+/* The whole region is touched at the end and must be in one shape: nothing was left behind. */
+static void settle(struct rig *r, int64_t n1g, int64_t n2m, const char *when)
+{
+	struct gm_ledger now;
+
+	for (unsigned int v = 0; v < r->vcpus; v++)
+		gm_guest_touch(r->vm, v, r->base, r->mem->size, GM_2M);
+	gm_ledger_read(r->vm, &now);
+	GM_EXPECT(now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G] == n1g &&
+		  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M] == n2m &&
+		  now.pages[GM_SIZE_4K] == r->start.pages[GM_SIZE_4K],
+		  "%s: expected %ld of 1G, %ld of 2M and none of 4K, observed %ld, %ld and %ld", when,
+		  n1g, n2m, now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G],
+		  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M],
+		  now.pages[GM_SIZE_4K] - r->start.pages[GM_SIZE_4K]);
+}
+
+static void race(const struct gm_case *self)
+{
+	const struct race *what = self->arg;
+	bool big = self->huge_1g;
+	struct rig *r = RIG(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M,
+			    .size = big ? GM_1G : 64 * GM_2M, .mem_size = big ? 0 : 64 * GM_2M,
+			    .vcpus = self->val);
+	struct race c = *what;
+
+	c.r = r;
+	c.gpa += r->base;
+	for (int i = 0; i < 2; i++)
+		if (c.beside[i] != GM_NO_NAME)
+			c.beside[i] += r->base;
+		else
+			c.beside[i] = 0;
+	prepare(&c);
+	rig_touch_all(r);
+	gm_parallel(self->val, racer, &c);
+	gm_note("%lu batches of touches during %u conversions", atomic_load(&c.touches), c.rounds);
+	settle(r, big ? 1 : 0, big ? 0 : 64, "all shared again, all touched");
+	rig_free(r);
+}
+
+/* Long ranges, since the attributes of a long one take long to change: the moment is wide. */
+#define LEN_1G (GM_1G / 4)
+#define LEN_2M (60 * GM_2M)
+static const struct race head_1g = {
+	.gpa = GM_PAGE_SIZE, .len = LEN_1G, .beside = { 0, GM_NO_NAME }, .rounds = 8 };
+static const struct race tail_1g = {
+	.gpa = 3 * LEN_1G - GM_PAGE_SIZE, .len = LEN_1G,
+	.beside = { GM_1G - GM_PAGE_SIZE, GM_NO_NAME }, .rounds = 8 };
+static const struct race inside_1g = {
+	.gpa = LEN_1G, .len = LEN_1G, .beside = { GM_PAGE_SIZE, GM_1G - GM_PAGE_SIZE }, .rounds = 8 };
+static const struct race page_1g = {
+	.gpa = 511 * GM_PAGE_SIZE, .len = GM_PAGE_SIZE,
+	.beside = { 510 * GM_PAGE_SIZE, 512 * GM_PAGE_SIZE }, .rounds = 60 };
+static const struct race head_2m = {
+	.gpa = GM_2M + GM_PAGE_SIZE, .len = LEN_2M, .beside = { GM_2M, GM_NO_NAME }, .rounds = 16 };
+static const struct race tail_2m = {
+	.gpa = GM_2M, .len = LEN_2M + GM_PAGE_SIZE, .beside = { GM_2M + LEN_2M + 2 * GM_PAGE_SIZE,
+	GM_NO_NAME }, .rounds = 16 };
+static const struct race page_2m = {
+	.gpa = GM_2M, .len = GM_PAGE_SIZE, .beside = { GM_2M + GM_PAGE_SIZE, 2 * GM_2M - GM_PAGE_SIZE },
+	.rounds = 100 };
+
+#define RACE(id, n, what) \
+	GM_VARIANT(race, race_##id, .name = "huge.never_over_private.race_" #id,		\
+		   .clause = "huge.never_over_private", .text = what ", while a neighbour is touched", \
+		   .arg = &id, .val = n, HUGE_##id)
+#define HUGE_head_1g HUGE_1G(1)
+#define HUGE_tail_1g HUGE_1G(1)
+#define HUGE_inside_1g HUGE_1G(1)
+#define HUGE_page_1g HUGE_1G(1)
+#define HUGE_head_2m HUGE_2M(64)
+#define HUGE_tail_2m HUGE_2M(64)
+#define HUGE_page_2m HUGE_2M(64)
+RACE(head_1g, 2, "a stretch behind the first page of a GiB")
+RACE(tail_1g, 2, "a stretch in a GiB whose last page")
+RACE(inside_1g, 3, "a stretch inside a GiB, both sides of which")
+RACE(page_1g, 4, "one page of a GiB")
+RACE(head_2m, 2, "a stretch from the second page of a 2 MiB page")
+RACE(tail_2m, 2, "a stretch to the first page of a 2 MiB page")
+RACE(page_2m, 4, "one page of a 2 MiB page")
