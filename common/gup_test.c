@@ -28,7 +28,29 @@ static void open_shared(struct gm_stage *s)
 	open_file(s, GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
 }
 
+static void close_none(struct gm_stage *s)
+{
+	munmap(s->own, STAGE_LEN);
+}
+
+static void open_none(struct gm_stage *s)
+{
+	void *shared;
+
+	/* An ordinary VM needs the memory of the host too; it is not what the file holds. */
+	s->vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
+	s->gmem = gm_gmem_new(s->vm, STAGE_LEN, 0);
+	shared = mmap(NULL, STAGE_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	GM_SETUP(shared != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	gm_slot_set(s->vm, GM_SLOT, 0, GM_BASE, STAGE_LEN, shared, s->gmem, 0);
+	s->own = shared;
+	s->close = close_none;
+	s->mute = true;
+}
+
 static const struct gm_state states[] = {
+	{ .name = "none", .text = "guest_memfd that cannot be mapped", .profile = "any",
+	  .needs = GM_NEEDS(GMEM_DEFAULT), .class = GM_CLASS_NO_VMA, .open = open_none },
 	{ .name = "private", .text = "guest_memfd that is mapped, and private by file",
 	  .profile = "P1p", .needs = GM_NEEDS(GMEM_MMAP), .class = GM_CLASS_PRIVATE,
 	  .open = open_private },

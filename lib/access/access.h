@@ -58,6 +58,8 @@ enum gm_access_flag {
 	GM_ACC_FULL	= 1 << 12,	/* left out of the quick profile */
 	GM_ACC_HARMFUL	= 1 << 13,	/* where it succeeds a page frame is lost: runs last */
 	GM_ACC_DENIED	= 1 << 14,	/* the caller lacks the right: refused on any memory */
+	GM_ACC_COUNT	= 1 << 15,	/* no data, but the bytes reached are counted */
+	GM_ACC_ANON	= 1 << 16,	/* the control is anonymous memory and nothing else */
 };
 
 /* How a request that starts in ordinary memory and runs into refused pages must end. */
@@ -117,6 +119,7 @@ struct gm_probe {
 	gm_needs needs;
 	unsigned int flags;	/* enum gm_access_flag */
 	enum gm_mix mix;
+	int mix_err;		/* errno of a mixed request, where it is another; 0: it is not */
 	/* Bytes, or -1 and errno. Skips the case where the kernel lacks the facility. */
 	long (*run)(const struct gm_access *a);
 	long val;		/* the probe's own: an advice, a flag */
@@ -159,6 +162,8 @@ long gm_access_as(enum gm_caller who, const struct gm_access *a,
 int gm_acc_file(size_t len, const void *src);
 /* A file of len bytes that O_DIRECT goes past the page cache of; SKIPs where there is none. */
 int gm_acc_dio_file(size_t len, const void *src);
+/* Runs io() on the range and a file, and leaves in buf what arrived there. */
+long gm_acc_to_file(const struct gm_access *a, int fd, long (*io)(const struct gm_access *a, int fd));
 /* SKIPs if the last call failed because the kernel does not have it. */
 void gm_acc_absent(const char *reason, const char *remedy);
 

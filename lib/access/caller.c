@@ -105,6 +105,19 @@ int gm_acc_dio_file(size_t len, const void *src)
 	return fd;
 }
 
+long gm_acc_to_file(const struct gm_access *a, int fd, long (*io)(const struct gm_access *a, int fd))
+{
+	long r = io(a, fd);
+	int err = errno;
+
+	/* Not only as much as the kernel says that it took: nothing may be there beyond. */
+	GM_SETUP(pread(fd, a->buf, a->len, 0) == (ssize_t)a->len, "pread of what arrived: %s",
+		 gm_errno_name(errno));
+	close(fd);
+	errno = err;
+	return r;
+}
+
 void gm_acc_absent(const char *reason, const char *remedy)
 {
 	int err = errno;

@@ -46,7 +46,7 @@ void gm_matrix_search(const uint8_t *buf, size_t len, const char *what)
 bool gm_matrix_judge(const struct gm_access *a, const struct gm_outcome *o,
 		     const struct gm_want *w, const struct gm_page *page, const char *when)
 {
-	bool moves = a->probe->flags & (GM_ACC_READ | GM_ACC_WRITE);
+	bool moves = a->probe->flags & (GM_ACC_READ | GM_ACC_WRITE | GM_ACC_COUNT);
 	bool ok;
 
 	switch (w->kind) {
@@ -111,7 +111,7 @@ static void control(const struct gm_probe *p, const char *name, uint8_t *hva, in
 	if (class == GM_CLASS_SECRETMEM) {
 		gm_matrix_judge(&a, &o, &w, NULL, "memfd_secret");
 	} else {
-		bool moves = p->flags & (GM_ACC_READ | GM_ACC_WRITE);
+		bool moves = p->flags & (GM_ACC_READ | GM_ACC_WRITE | GM_ACC_COUNT);
 		bool ok = w.kind == GM_WANT_REACH && !o.sig &&
 			  (moves ? o.ret == CTL_LEN : o.ret >= 0);
 
@@ -165,12 +165,15 @@ void gm_matrix_controls(const struct gm_probe *p, bool hugetlb)
 		GM_SETUP(c, "no probe %s", p->control);
 		on_mem(c, "a memfd", GM_MEM_SHMEM);
 	}
-	on_mem(p, "a memfd", GM_MEM_SHMEM);
+	if (!(p->flags & GM_ACC_ANON))
+		on_mem(p, "a memfd", GM_MEM_SHMEM);
 	if (!(p->flags & GM_ACC_SHMEM)) {
 		on_mem(p, "anonymous memory", GM_MEM_ANON);
 		if (!(p->flags & GM_ACC_SLOW) && gm_platform_has(GM_NEED_THP))
 			on_mem(p, "THP", GM_MEM_THP);
-		if (hugetlb && gm_platform_huge(1, 0, NULL, NULL, 0))
+		/* What is done to mappings is done to whole huge pages there. */
+		if (hugetlb && p->path != GM_PATH_MM && !(p->flags & GM_ACC_REMAPS) &&
+		    gm_platform_huge(1, 0, NULL, NULL, 0))
 			on_mem(p, "hugetlb of 2 MiB", GM_MEM_HUGE_2M);
 	}
 	on_secretmem(p);

@@ -147,6 +147,7 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 	struct gm_page where = gm_stage_page(s, page);
 	struct gm_outcome o;
 	uint64_t *mem;
+	int err = p->mix_err ? p->mix_err : w.val;
 	bool ok;
 
 	a.hva = mmap(NULL, a.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -162,14 +163,15 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 	o = gm_access_run(&a);
 
 	if (reaches(&w) || p->mix == GM_MIX_OK) {
-		ok = !o.sig && (p->flags & (GM_ACC_READ | GM_ACC_WRITE) ? o.ret == MAX_LEN :
+		ok = !o.sig && (p->flags & (GM_ACC_READ | GM_ACC_WRITE | GM_ACC_COUNT) ?
+			     o.ret == MAX_LEN :
 									 o.ret >= 0);
 	} else if (w.kind == GM_WANT_SIGNAL) {
 		ok = o.sig == w.val && o.code == w.code && o.addr == (uintptr_t)a.hva + pre;
 	} else {
 		bool is_short = !o.sig && o.ret == (long)pre;
 		bool is_whole = !o.sig && (w.kind == GM_WANT_NOTHING ? !o.ret :
-					   o.ret < 0 && o.err == w.val);
+					   o.ret < 0 && o.err == err);
 
 		ok = (p->mix != GM_MIX_WHOLE && is_short) || (p->mix != GM_MIX_SHORT && is_whole);
 	}
@@ -290,7 +292,7 @@ static void add(const struct gm_state *state, const struct gm_probe *p, bool use
 	c->clause = format("gup.%s%s", p->name, "");
 	c->needs = p->needs;
 	c->caps = GM_CAPS_ALL;
-	c->flags = p->flags & GM_ACC_FULL || user ? GM_FULL_ONLY : 0;
+	c->flags = p->flags & GM_ACC_FULL || user || !state ? GM_FULL_ONLY : 0;
 	if (p->flags & GM_ACC_HARMFUL)
 		c->flags |= GM_DESTRUCTIVE;
 	if (p->flags & GM_ACC_ROOT)

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Probes: io_uring, with buffers registered and not, by the task, its workers and its poller. */
+#include <errno.h>
+#include <liburing.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "check.h"
+
+enum { PLAIN, ASYNC, POLLER, FIXED, READ = 16 };
+
+/*
+ * No need is declared: the probe behind it leaves work to this task, which would interrupt
+ * KVM_CREATE_VM at some later moment. Here the VM exists already.
+ */
+static void ring_init(struct io_uring *ring, unsigned int flags)
+{
+	int r = io_uring_queue_init(8, ring, flags);
+
+	errno = -r;
+	if (r)
+		gm_acc_absent("no io_uring", "sysctl kernel.io_uring_disabled=0, kernel with CONFIG_IO_URING=y");
+	GM_SETUP(!r, "io_uring_queue_init: %s", gm_errno_name(-r));
+}
+
+/* Submits the one entry and gives its result: bytes, or -1 and errno. */
+static long ring_do(struct io_uring *ring)
+{
+	struct io_uring_cqe *cqe;
+	int r;
+
+	r = io_uring_submit(ring);
+	GM_SETUP(r == 1, "io_uring_submit: %d", r);
+	do {
+		r = io_uring_wait_cqe(ring, &cqe);
+	} while (r == -EINTR);
+	GM_SETUP(!r, "io_uring_wait_cqe: %s", gm_errno_name(-r));
+	r = cqe->res;
+	io_uring_cqe_seen(ring, cqe);
+	errno = r < 0 ? -r : 0;
+	return r < 0 ? -1 : r;
+}
+
+static long rw(const struct gm_access *a, int fd)
+{
+	int how = a->probe->val & 15, err;
+	bool rd = a->probe->val & READ;
+	struct iovec v = { a->hva, a->len };
+	struct io_uring_sqe *sqe;
+	struct io_uring ring;
+	long r = 0;
+
+	ring_init(&ring, how == POLLER ? IORING_SETUP_SQPOLL : 0);
+	if (how == FIXED) {
+		r = io_uring_register_buffers(&ring, &v, 1);
+		errno = -r;
+	}
+	if (!r) {
+		sqe = io_uring_get_sqe(&ring);
+		if (how == FIXED && rd)
+			io_uring_prep_read_fixed(sqe, fd, a->hva, a->len, 0, 0);
+		else if (how == FIXED)
+			io_uring_prep_write_fixed(sqe, fd, a->hva, a->len, 0, 0);
+		else if (rd)
+			io_uring_prep_read(sqe, fd, a->hva, a->len, 0);
+		else
+			io_uring_prep_write(sqe, fd, a->hva, a->len, 0);
+		if (how == ASYNC)
+			sqe->flags |= IOSQE_ASYNC;
+		r = ring_do(&ring);
+	}
+	err = errno;
+	io_uring_queue_exit(&ring);
+	errno = err;
+	return r < 0 ? -1 : r;
+}
+
+static long p_rw(const struct gm_access *a)
+{
+	int fd, err;
+	long r;
+
+	if (!(a->probe->val & READ))
+		return gm_acc_to_file(a, gm_acc_file(a->len, NULL), rw);
+	fd = gm_acc_file(a->len, a->buf);
+	r = rw(a, fd);
+	err = errno;
+	close(fd);
+	errno = err;
+	return r;
+}
+
+/* The range becomes the memory of a ring of provided buffers: pinned, 16 bytes an entry. */
+static long p_buf_ring(const struct gm_access *a)
+{
+	struct io_uring_buf_reg reg = { .ring_addr = (uintptr_t)a->hva,
+					.ring_entries = a->len / 16, .bgid = 1 };
+	struct io_uring ring;
+	long r;
+	int err;
+
+	ring_init(&ring, 0);
+	r = syscall(SYS_io_uring_register, ring.ring_fd, IORING_REGISTER_PBUF_RING, &reg, 1);
+	err = errno;
+	io_uring_queue_exit(&ring);
+	errno = err;
+	return r;
+}
+
+/* Two ends of a TCP connection over loopback. */
+static void connection(int s[2])
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(addr);
+	int l = GM_SETUP_OK(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
+	GM_SETUP_OK(bind(l, (struct sockaddr *)&addr, sizeof(addr)));
+	GM_SETUP_OK(listen(l, 1));
+	GM_SETUP_OK(getsockname(l, (struct sockaddr *)&addr, &len));
+	s[0] = GM_SETUP_OK(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	GM_SETUP_OK(connect(s[0], (struct sockaddr *)&addr, sizeof(addr)));
+	s[1] = GM_SETUP_OK(accept4(l, NULL, NULL, SOCK_CLOEXEC));
+	close(l);
+}
+
+static long p_send_zc(const struct gm_access *a)
+{
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe *cqe;
+	struct io_uring ring;
+	int s[2], err, r;
+
+	ring_init(&ring, 0);
+	connection(s);
+	sqe = io_uring_get_sqe(&ring);
+	io_uring_prep_send_zc(sqe, s[0], a->hva, a->len, 0, 0);
+	r = io_uring_submit(&ring);
+	GM_SETUP(r == 1 && !io_uring_wait_cqe(&ring, &cqe), "io_uring_submit: %d", r);
+	r = cqe->res;
+	err = r < 0 ? -r : 0;
+	/* The second report comes when the pages are let go of: after the other end has read. */
+	for (int n = 0, got; r > 0 && n < r; n += got) {
+		got = recv(s[1], a->buf + n, r - n, 0);
+		GM_SETUP(got > 0, "recv: %s", gm_errno_name(errno));
+	}
+	if (cqe->flags & IORING_CQE_F_MORE) {
+		io_uring_cqe_seen(&ring, cqe);
+		GM_SETUP(!io_uring_wait_cqe(&ring, &cqe), "no notification of a zero-copy send");
+	}
+	io_uring_cqe_seen(&ring, cqe);
+	close(s[0]);
+	close(s[1]);
+	io_uring_queue_exit(&ring);
+	if (err == EINVAL || err == EOPNOTSUPP)
+		gm_skip("no zero-copy send in io_uring", "a kernel of 6.0 or later");
+	errno = err;
+	return err ? -1 : r;
+}
+
+const struct gm_probe gm_probes_uring[] = {
+	{ .name = "uring_write", .text = "io_uring write from the range",
+	  .path = GM_PATH_UACCESS, .flags = GM_ACC_READ, .run = p_rw, .val = PLAIN },
+	{ .name = "uring_read", .text = "io_uring read into the range",
+	  .path = GM_PATH_UACCESS, .flags = GM_ACC_WRITE, .run = p_rw, .val = PLAIN | READ },
+	{ .name = "uring_write_worker", .text = "io_uring write by a worker thread",
+	  .path = GM_PATH_UACCESS, .flags = GM_ACC_READ | GM_ACC_SLOW, .run = p_rw, .val = ASYNC },
+	{ .name = "uring_write_poller", .text = "io_uring write by the kernel's polling thread",
+	  .path = GM_PATH_UACCESS, .flags = GM_ACC_READ | GM_ACC_SLOW, .run = p_rw, .val = POLLER },
+	{ .name = "uring_read_poller", .text = "io_uring read by the kernel's polling thread",
+	  .path = GM_PATH_UACCESS, .flags = GM_ACC_WRITE | GM_ACC_SLOW, .run = p_rw,
+	  .val = POLLER | READ },
+	{ .name = "uring_write_fixed", .text = "io_uring write from a registered buffer",
+	  .path = GM_PATH_LONGTERM, .flags = GM_ACC_READ, .run = p_rw, .val = FIXED,
+	  .mix = GM_MIX_WHOLE },
+	{ .name = "uring_read_fixed", .text = "io_uring read into a registered buffer",
+	  .path = GM_PATH_LONGTERM, .flags = GM_ACC_WRITE, .run = p_rw, .val = FIXED | READ,
+	  .mix = GM_MIX_WHOLE },
+	{ .name = "uring_buf_ring", .text = "the range as the memory of a provided-buffer ring",
+	  .path = GM_PATH_LONGTERM, .run = p_buf_ring, .mix = GM_MIX_WHOLE },
+	{ .name = "uring_send_zc", .text = "io_uring zero-copy send over TCP",
+	  .path = GM_PATH_GUP, .flags = GM_ACC_READ | GM_ACC_SLOW, .run = p_send_zc,
+	  .mix = GM_MIX_EITHER },
+	{ 0 }
+};
