@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Several slots, several files: who may lie where, and who sees which page: fd.bind_overlap. */
+#include "fd.h"
+
+#define SIZE (16 * PG)
+
+/* Which errno it is, is a case of its own: kernels before the one that settled on EEXIST said EINVAL. */
+static void expect_taken(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem,
+			 uint64_t off)
+{
+	int r = __fd_slot_set(vm, id, gpa, size, gmem, off);
+
+	GM_EXPECT(r && (errno == EEXIST || errno == EINVAL),
+		  "pages [%lu,%lu) of the file are bound: expected EEXIST or EINVAL, observed %s",
+		  off / PG, (off + size) / PG, r ? gm_errno_name(errno) : "success");
+	if (!r)
+		gm_slot_delete(vm, id);
+}
+
+FD_EACH_HOST(overlap_errno, "fd.bind_overlap.errno", .clause = "fd.bind_overlap",
+	     .flags = GM_REFUSAL, .text = "a file range that is bound already: EEXIST and no other")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, SIZE, f->flags);
+
+	gm_control(!__fd_slot_set(vm, GM_SLOT, GM_BASE, SIZE, gmem, 0), "the first slot");
+	GM_EXPECT_ERRNO(EEXIST, __fd_slot_set(vm, GM_SLOT + 1, GM_BASE + GM_1G, SIZE, gmem, 0));
+	gm_vm_free(vm);
+	close(gmem);
+}
+
+FD_EACH_HOST(overlap_file, "fd.bind_overlap.file_range", .clause = "fd.bind_overlap",
+	     .flags = GM_REFUSAL,
+	     .text = "a second slot on any part of a bound range is refused; on what it leaves: fine")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, SIZE, f->flags);
+	uint64_t far = GM_BASE + GM_1G;
+
+	/* Pages [5, 9) are bound; every other range of the file is tried. */
+	gm_control(!__fd_slot_set(vm, GM_SLOT, GM_BASE, 4 * PG, gmem, 5 * PG), "the first slot");
+	for (uint64_t s = 0; s < 16; s++) {
+		for (uint64_t e = s + 1; e <= 16; e++) {
+			if (s < 9 && e > 5) {
+				expect_taken(vm, GM_SLOT + 1, far, (e - s) * PG, gmem, s * PG);
+			} else {
+				GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 1, far, (e - s) * PG, gmem,
+							   s * PG), "pages [%lu,%lu)", s, e);
+				gm_slot_delete(vm, GM_SLOT + 1);
+			}
+		}
+	}
+	/* A deleted slot lets go of its range, all of it. */
+	gm_slot_delete(vm, GM_SLOT);
+	GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 1, far, SIZE, gmem, 0), "the whole file afterwards");
+	gm_vm_free(vm);
+	close(gmem);
+}
+
+FD_EACH_HOST(overlap_gfn, "fd.bind_overlap.guest_range", .clause = "fd.bind_overlap",
+	     .flags = GM_REFUSAL,
+	     .text = "a second slot on any part of a guest range: EEXIST, and its file range stays free")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int a = gm_gmem_new(vm, SIZE, f->flags), b = gm_gmem_new(vm, SIZE, f->flags);
+
+	gm_control(!__fd_slot_set(vm, GM_SLOT, GM_BASE + 5 * PG, 4 * PG, a, 0), "the first slot");
+	for (uint64_t s = 0; s < 16; s++) {
+		for (uint64_t e = s + 1; e <= 16; e++) {
+			int r = __fd_slot_set(vm, GM_SLOT + 1, GM_BASE + s * PG, (e - s) * PG, b, 0);
+			bool over = s < 9 && e > 5;
+
+			GM_EXPECT(over ? r && errno == EEXIST : !r,
+				  "guest pages [%lu,%lu): expected %s, observed %s", s, e,
+				  over ? "EEXIST" : "success", r ? gm_errno_name(errno) : "success");
+			if (!r)
+				gm_slot_delete(vm, GM_SLOT + 1);
+		}
+	}
+	GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 1, GM_BASE + 9 * PG, SIZE, b, 0), "touching above");
+	gm_vm_free(vm);
+	close(a);
+	close(b);
+}
+
+FD_EACH_HOST(overlap_tiles, "fd.bind_overlap.tiles", .clause = "fd.bind_overlap",
+	     .flags = GM_REFUSAL,
+	     .text = "16 slots of one page tile a file: none twice, each alone can be replaced")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, SIZE, f->flags);
+
+	for (int i = 15; i >= 0; i--)
+		gm_control(!__fd_slot_set(vm, GM_SLOT + i, GM_BASE + i * 2 * PG, PG, gmem, i * PG),
+			   "slot %d", i);
+	for (int i = 0; i < 16; i++) {
+		uint64_t far = GM_BASE + GM_1G;
+
+		expect_taken(vm, GM_SLOT + 20, far, PG, gmem, i * PG);
+		gm_slot_delete(vm, GM_SLOT + i);
+		GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 20, far, PG, gmem, i * PG), "page %d, free",
+			     i);
+		gm_slot_delete(vm, GM_SLOT + 20);
+		gm_control(!__fd_slot_set(vm, GM_SLOT + i, far + (i + 1) * PG, PG, gmem, i * PG),
+			   "slot %d again, elsewhere", i);
+	}
+	gm_vm_free(vm);
+	close(gmem);
+}
+
+/* --- content: which page of which file is where --- */
+
+#define NSLOTS 12
+#define NPAGES 64UL
+#define SLOT_GPA(i) (GM_BASE + (i) * GM_2M)
+
+struct place {
+	int file;
+	uint64_t off, len, gpa;	/* pages, pages, and a guest address */
+};
+
+/* A page's own number, whatever slot shows it. */
+static uint64_t identity(int file, uint64_t page)
+{
+	return (uint64_t)(file + 1) << 16 | page;
+}
+
+struct scene {
+	const struct fd_flavour *f;
+	struct gm_vm *vm;
+	int gmem[2];
+	uint8_t *map[2];
+	struct place place[NSLOTS];
+	unsigned int nr;
+	struct gm_rng rng;
+};
+
+/* Cuts both files into ranges that do not overlap, and deals them to places of the guest. */
+static void deal(struct scene *s)
+{
+	unsigned int order[NSLOTS];
+
+	s->nr = 0;
+	for (int file = 0; file < 2; file++) {
+		uint64_t at = gm_rng_below(&s->rng, 4);
+
+		while (at < NPAGES && s->nr < NSLOTS / 2 * (file + 1U)) {
+			uint64_t len = 1 + gm_rng_below(&s->rng, 15);
+
+			if (at + len > NPAGES)
+				len = NPAGES - at;
+			s->place[s->nr++] = (struct place){ file, at, len, 0 };
+			at += len + (gm_rng_below(&s->rng, 3) ? 0 : gm_rng_below(&s->rng, 4));
+		}
+	}
+	for (unsigned int i = 0; i < s->nr; i++) {
+		unsigned int j = gm_rng_below(&s->rng, i + 1);
+
+		order[i] = order[j];
+		order[j] = i;
+	}
+	for (unsigned int i = 0; i < s->nr; i++)
+		s->place[i].gpa = SLOT_GPA(order[i]) + gm_rng_below(&s->rng, 400) * PG;
+	for (unsigned int i = 0; i < s->nr; i++) {
+		struct place *p = &s->place[i];
+
+		fd_slot_set(s->vm, s->f, GM_SLOT + i, p->gpa, p->len * PG, s->gmem[p->file],
+			    p->off * PG, s->map[p->file]);
+	}
+}
+
+static struct scene *scene_new(const struct fd_flavour *f)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+
+	GM_SETUP(s, "out of memory");
+	s->f = f;
+	s->vm = fd_vm_new(f, 1, NSLOTS * GM_2M);
+	gm_rng_init(&s->rng, gm_seed());
+	for (int i = 0; i < 2; i++) {
+		s->gmem[i] = gm_gmem_new(s->vm, NPAGES * PG, f->flags);
+		s->map[i] = f->host ? fd_mmap(s->gmem[i], NPAGES * PG) : NULL;
+	}
+	return s;
+}
+
+static void scene_free(struct scene *s)
+{
+	gm_vm_free(s->vm);
+	for (int i = 0; i < 2; i++) {
+		if (s->map[i])
+			munmap(s->map[i], NPAGES * PG);
+		close(s->gmem[i]);
+	}
+	free(s);
+}
+
+static void all_slots_go(struct scene *s)
+{
+	for (unsigned int i = 0; i < s->nr; i++)
+		gm_slot_delete(s->vm, GM_SLOT + i);
+}
+
+FD_EACH_TDP(content_moves, "fd.bind_overlap.right_page", .clause = "fd.bind_overlap",
+	    .text = "two files in a dozen slots, dealt anew six times: each gfn shows its own page")
+{
+	struct scene *s = scene_new(self->arg);
+	struct gm_op op;
+
+	/* Both files whole, once, to give every page its number. */
+	for (int i = 0; i < 2; i++) {
+		fd_slot_set(s->vm, s->f, GM_SLOT, GM_BASE, NPAGES * PG, s->gmem[i], 0, s->map[i]);
+		fd_fill(s->vm, 0, s->f, GM_BASE, NPAGES, identity(i, 0), 1);
+		gm_slot_delete(s->vm, GM_SLOT);
+	}
+	for (int round = 0; round < 6 && !gm_failures(); round++) {
+		deal(s);
+		/* Backwards, so that "always the first page" cannot pass. */
+		for (int i = s->nr - 1; i >= 0; i--) {
+			struct place *p = &s->place[i];
+
+			for (int k = p->len - 1; k >= 0; k--) {
+				struct gm_page page = gm_vm_page(s->vm, p->gpa + k * PG);
+
+				op = (struct gm_op){ .code = GM_OP_READ,
+						     .addr = p->gpa + k * PG + 8 * 5 };
+				gm_run(s->vm, 0, &op, 1);
+				GM_EXPECT_AT(&page, op.val == gm_word(identity(p->file, p->off + k),
+								      s->f->half, 1, 5),
+					     "file %d, page %lu: expected gfn %#lx in the word, observed %s",
+					     p->file, p->off + k, identity(p->file, p->off + k),
+					     gm_word_str(op.val));
+			}
+			fd_check(s->vm, 0, s->f, p->gpa, p->len, identity(p->file, p->off), 1,
+				 "the whole slot");
+		}
+		all_slots_go(s);
+	}
+	scene_free(s);
+}
+
+FD_EACH_TDP(content_written, "fd.bind_overlap.right_page_written", .clause = "fd.bind_overlap",
+	    .text = "what is written through one set of slots is read through the next one")
+{
+	struct scene *s = scene_new(self->arg);
+	unsigned int gen[2][NPAGES] = { 0 };
+
+	for (unsigned int round = 1; round <= 6 && !gm_failures(); round++) {
+		deal(s);
+		for (int i = s->nr - 1; i >= 0; i--) {
+			struct place *p = &s->place[i];
+
+			for (unsigned int k = 0; k < p->len; k++) {
+				unsigned int *g = &gen[p->file][p->off + k];
+
+				if (*g)
+					fd_check(s->vm, 0, s->f, p->gpa + k * PG, 1,
+						 identity(p->file, p->off + k), *g, "from before");
+				else
+					gm_guest_check_zero(s->vm, 0, p->gpa + k * PG, 1,
+							    "never written");
+				*g = round;
+			}
+			fd_fill(s->vm, 0, s->f, p->gpa, p->len, identity(p->file, p->off), round);
+		}
+		all_slots_go(s);
+	}
+	/* And through the host's own mapping, where there is one. */
+	for (int i = 0; i < 2; i++)
+		for (unsigned int p = 0; s->map[i] && p < NPAGES; p++)
+			if (gen[i][p])
+				gm_host_check(s->map[i] + p * PG, identity(i, p), 1, s->f->half,
+					      gen[i][p], "the host at last");
+	scene_free(s);
+}
+
+FD_EACH_TDP(content_swap, "fd.bind_overlap.swap", .clause = "fd.bind_overlap",
+	    .text = "two slots exchange their halves of one file: hot pages and all")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = fd_vm_new(f, 2, 2 * GM_2M);
+	int gmem = gm_gmem_new(vm, SIZE, f->flags);
+
+	fd_slot_set(vm, f, GM_SLOT, GM_BASE, 8 * PG, gmem, 0, NULL);
+	fd_slot_set(vm, f, GM_SLOT + 1, GM_BASE + GM_2M, 8 * PG, gmem, 8 * PG, NULL);
+	fd_fill(vm, 0, f, GM_BASE, 8, identity(0, 0), 1);
+	fd_fill(vm, 1, f, GM_BASE + GM_2M, 8, identity(0, 8), 1);
+	for (int turn = 1; turn < 5; turn++) {
+		uint64_t low = turn % 2 ? 8 : 0;
+
+		gm_slot_delete(vm, GM_SLOT);
+		gm_slot_delete(vm, GM_SLOT + 1);
+		fd_slot_set(vm, f, GM_SLOT, GM_BASE, 8 * PG, gmem, low * PG, NULL);
+		fd_slot_set(vm, f, GM_SLOT + 1, GM_BASE + GM_2M, 8 * PG, gmem, (8 - low) * PG, NULL);
+		for (unsigned int v = 0; v < 2; v++) {
+			fd_check(vm, v, f, GM_BASE, 8, identity(0, low), 1, "the low slot");
+			fd_check(vm, v, f, GM_BASE + GM_2M, 8, identity(0, 8 - low), 1,
+				 "the high slot");
+		}
+	}
+	gm_vm_free(vm);
+	close(gmem);
+}
+
+FD_DECLARE(gmem_only);
+FD_P1_TDP(gmem_only, "fd.bind_overlap.not_userspace", .clause = "fd.bind_overlap",
+	  .text = "a mappable file serves every guest access, whatever lies at userspace_addr")
+FD_P1P_TDP(gmem_only, "fd.bind_overlap.not_userspace", .clause = "fd.bind_overlap",
+	   .text = "a mappable file serves every guest access, whatever lies at userspace_addr")
+FD_BODY(gmem_only)
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = fd_vm_new(f, 1, GM_2M);
+	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, SIZE);
+	int gmem = gm_gmem_new(vm, SIZE, f->flags);
+
+	gm_host_fill(mem->hva, GM_BASE / PG, 16, GM_HALF_HOST, 1);
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, SIZE, mem->hva, gmem, 0);
+	gm_guest_check_zero(vm, 0, GM_BASE, 16, "the file, not the memory beside it");
+	fd_fill(vm, 0, f, GM_BASE, 16, GM_BASE / PG, 2);
+	gm_host_check(mem->hva, GM_BASE / PG, 16, GM_HALF_HOST, 1, "the memory beside it");
+	/* What happens to that memory is nothing to the guest. */
+	GM_SETUP_OK(madvise(mem->hva, SIZE, MADV_DONTNEED));
+	fd_check(vm, 0, f, GM_BASE, 16, GM_BASE / PG, 2, "after MADV_DONTNEED beside it");
+	gm_vm_free(vm);
+	close(gmem);
+	gm_mem_free(mem);
+}

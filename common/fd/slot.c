@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A slot of a guest_memfd is what it is until it is deleted: fd.slot_flags. */
+#include "fd.h"
+
+#define SIZE (16 * PG)
+
+/* An ordinary slot beside it, for the controls. */
+#define PLAIN_SLOT (GM_SLOT + 1)
+#define PLAIN_GPA (GM_BASE + GM_1G)
+
+struct pair {
+	struct gm_vm *vm;
+	struct gm_mem *mem;
+	int gmem;
+};
+
+static struct pair pair_new(const struct gm_case *self)
+{
+	const struct fd_flavour *f = self->arg;
+	struct pair p;
+
+	p.vm = GM_VM_NEW(.kind = f->kind);
+	p.mem = gm_mem_new(GM_MEM_SHMEM, SIZE);
+	p.gmem = gm_gmem_new(p.vm, SIZE, f->flags);
+	return p;
+}
+
+static void pair_free(struct pair *p)
+{
+	gm_vm_free(p->vm);
+	close(p->gmem);
+	gm_mem_free(p->mem);
+}
+
+static int plain_set(struct pair *p, uint32_t flags, uint64_t gpa, uint64_t size, void *hva)
+{
+	return __gm_slot_set(p->vm, PLAIN_SLOT, flags, gpa, size, hva, -1, 0);
+}
+
+static int gmem_set(struct pair *p, uint32_t flags, uint64_t gpa, uint64_t size, void *hva,
+		    uint64_t off)
+{
+	return __gm_slot_set(p->vm, GM_SLOT, flags, gpa, size, hva, p->gmem, off);
+}
+
+FD_EACH_HOST(flags_create, "fd.slot_flags.every_flag", .clause = "fd.slot_flags",
+	     .flags = GM_REFUSAL,
+	     .text = "a new slot with any of the 31 other flags beside GUEST_MEMFD: EINVAL")
+{
+	struct pair p = pair_new(self);
+
+	gm_control(!gmem_set(&p, 0, GM_BASE, SIZE, NULL, 0), "no other flag");
+	gm_slot_delete(p.vm, GM_SLOT);
+	gm_control(!plain_set(&p, KVM_MEM_LOG_DIRTY_PAGES, PLAIN_GPA, SIZE, p.mem->hva),
+		   "dirty logging of an ordinary slot");
+	gm_slot_delete(p.vm, PLAIN_SLOT);
+	for (int bit = 0; bit < 32; bit++) {
+		if (1U << bit == KVM_MEM_GUEST_MEMFD)
+			continue;
+		GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 1U << bit, GM_BASE, SIZE, p.mem->hva, 0),
+				"flag bit %d", bit);
+	}
+	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY, GM_BASE,
+					 SIZE, p.mem->hva, 0));
+	GM_EXPECT_OK(gmem_set(&p, 0, GM_BASE, SIZE, NULL, 0), "the legal slot afterwards");
+	pair_free(&p);
+}
+
+FD_DECLARE(flags_readonly);
+GM_VARIANT(flags_readonly, flags_readonly_p1, .name = "fd.slot_flags.readonly", .profile = "P1",
+	   .clause = "fd.slot_flags", .arg = &fd_p1, .flags = GM_REFUSAL,
+	   .text = "READONLY, where ordinary slots can be: EINVAL",
+	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+FD_BODY(flags_readonly)
+{
+	struct pair p = pair_new(self);
+
+	if (!vm_check_cap(p.vm->kvm, KVM_CAP_READONLY_MEM))
+		gm_skip("no read-only slots at all", "a VM type with KVM_CAP_READONLY_MEM");
+	gm_control(!plain_set(&p, KVM_MEM_READONLY, PLAIN_GPA, SIZE, p.mem->hva),
+		   "an ordinary slot can be READONLY");
+	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, KVM_MEM_READONLY, GM_BASE, SIZE, NULL, 0));
+	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, KVM_MEM_READONLY, GM_BASE, SIZE, p.mem->hva, 0));
+	pair_free(&p);
+}
+
+FD_EACH_HOST(modify, "fd.slot_flags.modify", .clause = "fd.slot_flags", .flags = GM_REFUSAL,
+	     .text = "an existing slot: move, resize, other file or offset, the very same again: EINVAL")
+{
+	struct pair p = pair_new(self);
+	int other = gm_gmem_new(p.vm, SIZE, ((const struct fd_flavour *)self->arg)->flags);
+
+	gm_control(!gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, 0), "the slot itself");
+	gm_control(!plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva) &&
+		   !plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva), "an ordinary one, set twice");
+	gm_control(!plain_set(&p, KVM_MEM_LOG_DIRTY_PAGES, PLAIN_GPA, SIZE, p.mem->hva) &&
+		   !plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva), "dirty logging switched");
+	gm_control(!plain_set(&p, 0, PLAIN_GPA + GM_2M, SIZE, p.mem->hva), "an ordinary one moves");
+
+	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, 0), "the same again");
+	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE + SIZE, SIZE / 2, NULL, 0), "moved");
+	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE, SIZE, NULL, 0), "grown");
+	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE, PG, NULL, 0), "shrunk");
+	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, SIZE / 2), "offset");
+	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE, SIZE / 2, p.mem->hva, 0), "address");
+	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(p.vm, GM_SLOT, GM_BASE, SIZE / 2, other, 0), "file");
+	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, KVM_MEM_LOG_DIRTY_PAGES, GM_BASE, SIZE / 2, NULL, 0),
+			"dirty logging on");
+	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, KVM_MEM_READONLY, GM_BASE, SIZE / 2, NULL, 0),
+			"read-only");
+	close(other);
+	pair_free(&p);
+}
+
+FD_EACH_HOST(become, "fd.slot_flags.change_kind", .clause = "fd.slot_flags",
+	     .flags = GM_REFUSAL,
+	     .text = "an ordinary slot cannot gain a guest_memfd, nor one of a guest_memfd lose it")
+{
+	struct pair p = pair_new(self);
+	uint8_t *hva = p.mem->hva;
+
+	gm_control(!plain_set(&p, 0, PLAIN_GPA, SIZE, hva), "an ordinary slot");
+	gm_control(!gmem_set(&p, 0, GM_BASE, SIZE, hva, 0), "a slot of the file");
+	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(p.vm, PLAIN_SLOT, 0, PLAIN_GPA, SIZE, hva, p.gmem, 0),
+			"gain");
+	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(p.vm, GM_SLOT, 0, GM_BASE, SIZE, hva, -1, 0), "lose");
+	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(p.vm, GM_SLOT, 0, GM_BASE + GM_2M, SIZE, hva, -1, 0),
+			"lose and move");
+	gm_slot_delete(p.vm, GM_SLOT);
+	GM_EXPECT_OK(__gm_slot_set(p.vm, GM_SLOT, 0, GM_BASE, SIZE, hva, -1, 0),
+		     "the same slot after deletion, ordinary");
+	GM_EXPECT_OK(__gm_slot_set(p.vm, GM_SLOT + 2, 0, GM_BASE + GM_2M, SIZE, hva, p.gmem, 0),
+		     "the file in another slot");
+	pair_free(&p);
+}
+
+FD_EACH_HOST(dirty_log, "fd.slot_flags.get_dirty_log", .clause = "fd.slot_flags",
+	     .flags = GM_REFUSAL, .text = "no dirty log to get or clear: ENOENT")
+{
+	struct pair p = pair_new(self);
+	uint64_t bitmap[8] = { 0 };
+	struct kvm_dirty_log get = { .slot = PLAIN_SLOT, .dirty_bitmap = bitmap };
+
+	gm_control(!plain_set(&p, KVM_MEM_LOG_DIRTY_PAGES, PLAIN_GPA, SIZE, p.mem->hva) &&
+		   !ioctl(p.vm->kvm->fd, KVM_GET_DIRTY_LOG, &get), "the log of an ordinary slot");
+	GM_SETUP_OK(gmem_set(&p, 0, GM_BASE, SIZE, NULL, 0));
+	get.slot = GM_SLOT;
+	GM_EXPECT_ERRNO(ENOENT, ioctl(p.vm->kvm->fd, KVM_GET_DIRTY_LOG, &get));
+	pair_free(&p);
+}
+
+FD_EACH_HOST(delete_args, "fd.slot_flags.delete", .clause = "fd.slot_flags",
+	     .flags = GM_REFUSAL,
+	     .text = "size 0 deletes, with and without GUEST_MEMFD and a valid fd; twice is EINVAL")
+{
+	struct pair p = pair_new(self);
+
+	for (int way = 0; way < 3; way++) {
+		gm_control(!gmem_set(&p, 0, GM_BASE, SIZE, NULL, 0), "the slot, round %d", way);
+		if (way == 0)
+			GM_EXPECT_OK(__gm_slot_set(p.vm, GM_SLOT, 0, 0, 0, NULL, -1, 0));
+		else if (way == 1)
+			GM_EXPECT_OK(gmem_set(&p, 0, GM_BASE, 0, NULL, 0));
+		else
+			GM_EXPECT_OK(__gm_slot_set(p.vm, GM_SLOT, KVM_MEM_GUEST_MEMFD, GM_BASE, 0,
+						   NULL, -1, 0));
+		GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(p.vm, GM_SLOT, 0, 0, 0, NULL, -1, 0),
+				"deleted already");
+	}
+	pair_free(&p);
+}
+
+FD_EACH_TDP(refused_content, "fd.slot_flags.content_stays", .clause = "fd.slot_flags",
+	    .flags = GM_REFUSAL, .text = "refused changes leave the guest's mappings and content")
+{
+	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
+	struct gm_op op[2];
+
+	fd_fill(b->vm, 0, b->f, GM_BASE, 16, 77, 1);
+	gm_control(fd_check(b->vm, 0, b->f, GM_BASE, 16, 77, 1, "before"), "the guest's content");
+	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b->vm, GM_SLOT, GM_BASE, SIZE, b->gmem, 0));
+	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b->vm, GM_SLOT, GM_BASE + SIZE, SIZE, b->gmem, 0));
+	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(b->vm, GM_SLOT, KVM_MEM_READONLY, GM_BASE, SIZE, NULL,
+					      b->gmem, 0));
+	GM_EXPECT_ERRNO(EEXIST, __fd_slot_set(b->vm, GM_SLOT + 1, GM_BASE, SIZE, b->gmem, 0));
+	fd_check(b->vm, 0, b->f, GM_BASE, 16, 77, 1, "after the refusals");
+	op[0] = (struct gm_op){ .code = GM_OP_WRITE, .addr = GM_BASE, .val = 5 };
+	op[1] = (struct gm_op){ .code = GM_OP_READ, .addr = GM_BASE };
+	gm_run(b->vm, 0, op, 2);
+	GM_EXPECT_EQ(op[1].val, 5, "a word written afterwards");
+	fd_box_free(b);
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* No page comes with somebody else's content, and none comes past the end: fd.zeroed, fd.past_end. */
+#include <signal.h>
+
+#include "fd.h"
+
+#define FIRST (GM_BASE / PG)
+#define NPAGES 512UL
+#define SIZE (NPAGES * PG)
+
+FD_EACH_TDP(zero_fresh, "fd.zeroed.never_used", .clause = "fd.zeroed",
+	    .text = "pages that were never used, out of memory full of a pattern, by a guest's read")
+{
+	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
+
+	fd_dirty_free_memory(4 * SIZE);
+	gm_guest_check_zero(b->vm, 0, GM_BASE, NPAGES, "first read");
+	fd_box_free(b);
+}
+
+FD_EACH_TDP(zero_write, "fd.zeroed.first_write", .clause = "fd.zeroed",
+	    .text = "a guest's first access is a write of one word: the other 511 are zero")
+{
+	struct fd_box *b = fd_box_new(self->arg, 1, 256 * PG);
+	struct gm_op op[] = {
+		{ .code = GM_OP_TOUCH_W, .addr = GM_BASE, .nr = 256, .val = PG,
+		  .half = b->f->half, .gen = 1 },
+		{ .code = GM_OP_FILL, .addr = GM_BASE, .nr = 256, .half = b->f->half, .gen = 1,
+		  .stride = 512 },
+	};
+
+	fd_dirty_free_memory(16 << 20);
+	gm_run(b->vm, 0, op, 2);
+	for (int i = 0; i < 256; i++) {
+		/* All but the first word. */
+		struct gm_op rest = { .code = GM_OP_TOUCH_R, .addr = GM_BASE + i * PG + 8, .nr = 511,
+				      .val = 8 };
+
+		if (i % 16 && i != 255)
+			continue;
+		gm_run(b->vm, 0, &rest, 1);
+		GM_EXPECT_AT(GM_PAGE(.off = i * PG), !rest.ret,
+			     "page %d: the words that nobody wrote are not zero (%#lx)", i,
+			     rest.ret);
+	}
+	fd_box_free(b);
+}
+
+FD_EACH_TDP(zero_allocated, "fd.zeroed.allocated", .clause = "fd.zeroed",
+	    .text = "pages that fallocate() allocated out of memory full of a pattern")
+{
+	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
+
+	fd_dirty_free_memory(4 * SIZE);
+	gm_gmem_allocate(b->gmem, 0, SIZE);
+	gm_guest_check_zero(b->vm, 0, GM_BASE, NPAGES, "after fallocate");
+	fd_box_free(b);
+}
+
+FD_EACH_TDP(zero_punched, "fd.zeroed.punched", .clause = "fd.zeroed",
+	    .text = "pages that the guest filled and the host punched, three times")
+{
+	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
+
+	for (unsigned int gen = 1; gen <= 3; gen++) {
+		fd_fill(b->vm, 0, b->f, GM_BASE, NPAGES, FIRST, gen);
+		gm_gmem_punch(b->gmem, 0, SIZE);
+		/* Once with pages in place already, once without. */
+		if (gen == 2)
+			gm_gmem_allocate(b->gmem, 0, SIZE);
+		gm_guest_check_zero(b->vm, 0, GM_BASE, NPAGES, "after the hole");
+	}
+	fd_box_free(b);
+}
+
+FD_EACH_TDP(zero_other_vm, "fd.zeroed.other_vm", .clause = "fd.zeroed",
+	    .text = "pages that another VM filled and died with")
+{
+	for (int round = 0; round < 2; round++) {
+		struct fd_box *a = fd_box_new(self->arg, 1, SIZE), *b;
+
+		fd_fill(a->vm, 0, a->f, GM_BASE, NPAGES, FIRST, 1 + round);
+		fd_box_free(a);
+		b = fd_box_new(self->arg, 1, SIZE);
+		gm_guest_check_zero(b->vm, 0, GM_BASE, NPAGES, "the next VM");
+		fd_box_free(b);
+	}
+}
+
+FD_EACH_TDP(zero_other_file, "fd.zeroed.closed_file", .clause = "fd.zeroed",
+	    .text = "pages of a file that was closed, taken by the next file of the same VM")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = fd_vm_new(f, 1, SIZE);
+
+	for (unsigned int gen = 1; gen <= 3; gen++) {
+		int gmem = gm_gmem_new(vm, SIZE, f->flags);
+
+		fd_slot_set(vm, f, GM_SLOT, GM_BASE, SIZE, gmem, 0, NULL);
+		gm_guest_check_zero(vm, 0, GM_BASE, NPAGES, "a new file");
+		fd_fill(vm, 0, f, GM_BASE, NPAGES, FIRST, gen);
+		gm_slot_delete(vm, GM_SLOT);
+		close(gmem);
+	}
+	gm_vm_free(vm);
+}
+
+FD_DECLARE(zero_prefault);
+GM_VARIANT(zero_prefault, zero_prefault_p1, .name = "fd.zeroed.prefault.p1", .profile = "P1",
+	   .clause = "fd.zeroed", .arg = &fd_p1,
+	   .text = "pages that KVM_PRE_FAULT_MEMORY brought in",
+	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, PREFAULT))
+GM_VARIANT(zero_prefault, zero_prefault_p1p, .name = "fd.zeroed.prefault.p1p", .profile = "P1p",
+	   .clause = "fd.zeroed", .arg = &fd_p1p,
+	   .text = "pages that KVM_PRE_FAULT_MEMORY brought in",
+	   .needs = GM_NEEDS(GMEM_MMAP, TDP, PREFAULT))
+#ifdef __x86_64__
+GM_VARIANT(zero_prefault, zero_prefault_p0, .name = "fd.zeroed.prefault.p0", .profile = "P0",
+	   .clause = "fd.zeroed", .arg = &fd_p0,
+	   .text = "pages that KVM_PRE_FAULT_MEMORY brought in",
+	   .needs = GM_NEEDS(SW_PROTECTED, PREFAULT))
+#endif
+FD_BODY(zero_prefault)
+{
+	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
+	struct kvm_pre_fault_memory range = { .gpa = GM_BASE, .size = SIZE };
+
+	/* The vCPU has to have been in the guest once. */
+	gm_guest_check_zero(b->vm, 0, GM_BASE, 1, "the first page");
+	gm_gmem_punch(b->gmem, 0, SIZE);
+	fd_dirty_free_memory(4 * SIZE);
+	while (range.size)
+		GM_SETUP_OK(ioctl(b->vm->vcpu[0]->fd, KVM_PRE_FAULT_MEMORY, &range));
+	gm_guest_check_zero(b->vm, 0, GM_BASE, NPAGES, "prefaulted");
+	fd_box_free(b);
+}
+
+GM_CASE(zero_host, .name = "fd.zeroed.host_mapping", .clause = "fd.zeroed", .profile = "P1",
+	.text = "pages that a host mapping touches first: by read, by write, populated, allocated",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
+	int gmem = gm_gmem_new(vm, SIZE, fd_p1.flags);
+	uint8_t *map;
+
+	for (int way = 0; way < 4; way++) {
+		fd_dirty_free_memory(4 * SIZE);
+		if (way == 3)
+			gm_gmem_allocate(gmem, 0, SIZE);
+		map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | (way == 2 ? MAP_POPULATE : 0), gmem, 0);
+		GM_SETUP(map != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+		if (way == 1) {
+			/* The last word of a page is written first, and must be alone. */
+			for (uint64_t p = 0; p < NPAGES; p++) {
+				volatile uint64_t *w = (uint64_t *)(map + p * PG);
+
+				w[511] = 1;
+				GM_EXPECT_AT(GM_PAGE(.off = p * PG), w[511] == 1,
+					     "the word written is %#lx", w[511]);
+				w[511] = 0;
+			}
+		}
+		gm_host_check_zero(map, NPAGES, "the host's first look");
+		gm_host_fill(map, FIRST, NPAGES, GM_HALF_HOST, way);
+		munmap(map, SIZE);
+		gm_gmem_punch(gmem, 0, SIZE);
+	}
+	close(gmem);
+	gm_vm_free(vm);
+}
+
+/* --- past the end --- */
+
+static void expect_bus(const uint8_t *p, bool write, const char *what)
+{
+	int code = 0, sig = fd_touch(p, write, &code);
+
+	GM_EXPECT(sig == SIGBUS && code == BUS_ADRERR,
+		  "%s, %s: expected SIGBUS/BUS_ADRERR, observed signal %d code %d", what,
+		  write ? "write" : "read", sig, code);
+}
+
+FD_MAPPABLE(past_end_map, "fd.past_end.long_mapping", .clause = "fd.past_end",
+	    .flags = GM_REFUSAL,
+	    .text = "a mapping longer than the file: SIGBUS from the first byte past the end")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+
+	for (uint64_t n = 1; n <= 3; n++) {
+		int gmem = gm_gmem_new(vm, n * PG, f->flags), mem = fd_memfd(n * PG);
+		uint8_t *g = fd_mmap(gmem, 8 * PG), *m = fd_mmap(mem, 8 * PG);
+
+		gm_control(!fd_touch(m + n * PG - 8, true, NULL) &&
+			   fd_touch(m + n * PG, false, NULL) == SIGBUS,
+			   "a memfd ends where it ends");
+		for (uint64_t p = 0; p < 8; p++) {
+			for (int write = 0; write < 2; write++) {
+				if (p >= n)
+					expect_bus(g + p * PG, write, "a page past the end");
+				else if (f->host)
+					GM_EXPECT(!fd_touch(g + (p + 1) * PG - 8, write, NULL),
+						  "page %lu of %lu cannot be touched", p, n);
+				else
+					expect_bus(g + p * PG, write, "a private page");
+			}
+		}
+		munmap(g, 8 * PG);
+		munmap(m, 8 * PG);
+		close(gmem);
+		close(mem);
+	}
+	gm_vm_free(vm);
+}
+
+FD_MAPPABLE(past_end_offset, "fd.past_end.mapping_offset", .clause = "fd.past_end",
+	    .flags = GM_REFUSAL,
+	    .text = "a mapping that begins past the end, up to the largest offset: SIGBUS")
+{
+	static const int64_t offs[] = { 2 * PG, 3 * PG, GM_2M, GM_1G, 1LL << 40, 1LL << 52, 1LL << 62,
+					INT64_MAX & ~(2 * PG - 1) };
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, 2 * PG, f->flags), mem = fd_memfd(2 * PG);
+	uint8_t *m = fd_mmap(mem, 2 * PG);
+
+	gm_control(!fd_touch(m + PG, true, NULL), "a memfd inside its size");
+	for (unsigned int i = 0; i < ARRAY_SIZE(offs); i++) {
+		uint8_t *p = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, offs[i]);
+
+		if (p == MAP_FAILED)
+			continue;
+		expect_bus(p, false, "past the end");
+		expect_bus(p, true, "past the end");
+		munmap(p, PG);
+	}
+	munmap(m, 2 * PG);
+	close(gmem);
+	close(mem);
+	gm_vm_free(vm);
+}
+
+GM_CASE(private_pages, .name = "fd.past_end.every_private_page", .clause = "fd.past_end",
+	.profile = "P1p", .flags = GM_REFUSAL, .needs = GM_NEEDS(GMEM_MMAP),
+	.text = "a mapping of a private file: SIGBUS at each of 512 pages, allocated or not")
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
+	int gmem = gm_gmem_new(vm, SIZE, fd_p1p.flags), mem = fd_memfd(SIZE);
+	uint8_t *g = fd_mmap(gmem, SIZE), *m = fd_mmap(mem, SIZE);
+
+	gm_gmem_allocate(gmem, SIZE / 2, SIZE / 2);
+	for (uint64_t p = 0; p < NPAGES; p++) {
+		gm_control(!fd_touch(m + p * PG, true, NULL), "page %lu of a memfd", p);
+		expect_bus(g + p * PG, p & 1, "a private page");
+	}
+	munmap(g, SIZE);
+	munmap(m, SIZE);
+	close(gmem);
+	close(mem);
+	gm_vm_free(vm);
+}
+
+FD_EACH_TDP(past_slot, "fd.past_end.guest_slot", .clause = "fd.past_end",
+	    .text = "the guest past a slot that is shorter than its file: no page of the file")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = fd_vm_new(f, 1, GM_2M);
+	int gmem = gm_gmem_new(vm, 16 * PG, f->flags);
+	struct gm_op op = { .code = GM_OP_READ, .addr = GM_BASE + 8 * PG };
+	struct gm_exit ex;
+
+	/* The whole file first, so that there is something to find past the end of the slot. */
+	fd_slot_set(vm, f, GM_SLOT, GM_BASE, 16 * PG, gmem, 0, NULL);
+	fd_fill(vm, 0, f, GM_BASE, 16, FIRST, 1);
+	gm_slot_delete(vm, GM_SLOT);
+	fd_slot_set(vm, f, GM_SLOT, GM_BASE, 8 * PG, gmem, 0, NULL);
+	fd_check(vm, 0, f, GM_BASE, 8, FIRST, 1, "inside the slot");
+	GM_EXPECT(!__gm_run(vm, 0, &op, 1, &ex, NULL) &&
+		  (ex.reason == KVM_EXIT_MMIO || ex.reason == KVM_EXIT_MEMORY_FAULT),
+		  "a read past the slot: expected an exit for MMIO or a memory fault, observed %s, value %#lx",
+		  gm_exit_str(&ex), op.val);
+	gm_vm_free(vm);
+	close(gmem);
+}
