@@ -125,6 +125,8 @@ unsigned int gm_dma_cost_ms(struct gm_iodev *dev);
 bool gm_dma_expect_same(struct gm_iodev *dev, uint64_t iova, void *hva, uint64_t len,
 			const char *when);
 bool gm_dma_expect_blocked(struct gm_iodev *dev, uint64_t iova, void *hva, const char *when);
+/* The page that the device reaches at iova, if any, is not the host's at hva (map by HVA, too). */
+bool gm_dma_expect_other_page(struct gm_iodev *dev, uint64_t iova, void *hva, const char *when);
 /*
  * Same page: with a fresh nonce, both ways, in the last word of the page, that the device's iova
  * and the host's hva are one memory. Both page aligned. The old word is put back.

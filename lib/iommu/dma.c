@@ -52,6 +52,16 @@ bool gm_dma_expect_blocked(struct gm_iodev *dev, uint64_t iova, void *hva, const
 	return ok;
 }
 
+bool gm_dma_expect_other_page(struct gm_iodev *dev, uint64_t iova, void *hva, const char *when)
+{
+	/* The mock moves bytes of maps by HVA through the process, not through its page table. */
+	if (!dev->iommu->ops->tells)
+		return gm_dma_expect_blocked(dev, iova, hva, when);
+	return GM_EXPECT_AT(GM_PAGE(.iova = iova, .hva = (uintptr_t)hva),
+			    __gm_mock_maps(dev->iommu, dev->hwpt, iova, hva, GM_PAGE_SIZE),
+			    "%s: the page table holds the host's page", when);
+}
+
 bool gm_dma_prove_same_page(struct gm_iodev *dev, uint64_t iova, void *hva, const char *when)
 {
 	uint64_t last = GM_PAGE_SIZE - sizeof(uint64_t);

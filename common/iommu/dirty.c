@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which pages the device wrote: iommu.dirty, exact to the page. */
+#include "dirty.h"
+
+#define PG GM_PAGE_SIZE
+
+static int track(struct fx *fx, uint32_t hwpt, bool on)
+{
+	struct iommu_hwpt_set_dirty_tracking arg = {
+		.size = sizeof(arg), .hwpt_id = hwpt,
+		.flags = on ? IOMMU_HWPT_DIRTY_TRACKING_ENABLE : 0,
+	};
+
+	return ioctl(fx->iommu->fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &arg);
+}
+
+static int get(struct fx *fx, uint32_t hwpt, uint64_t iova, uint64_t len, uint64_t pgsize, void *bitmap,
+	       uint32_t flags)
+{
+	struct iommu_hwpt_get_dirty_bitmap arg = {
+		.size = sizeof(arg), .hwpt_id = hwpt, .flags = flags, .iova = iova, .length = len,
+		.page_size = pgsize, .data = (uintptr_t)bitmap,
+	};
+
+	return ioctl(fx->iommu->fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &arg);
+}
+
+uint32_t fx_dirty_hwpt(struct fx *fx, bool huge)
+{
+	uint32_t hwpt = huge ? gm_mock_huge_hwpt(fx->dev, fx->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING) :
+			gm_hwpt_new(fx->dev, fx->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
+
+	gm_iodev_replace(fx->dev, hwpt, fx->ioas);
+	GM_SETUP_OK(track(fx, hwpt, true));
+	return hwpt;
+}
+
+uint64_t fx_iopte_size(struct fx *fx, uint64_t iova, uint64_t start, uint64_t len)
+{
+	uint64_t words = (len / PG + 63) / 64, *map = calloc(words + 1, 8), n = 0;
+	uint64_t bit = (iova - start) / PG;
+
+	GM_SETUP(map, "out of memory");
+	GM_SETUP_OK(get(fx, fx->dev->hwpt, start, len, PG, map, 0));
+	memset(map, 0, words * 8);
+	map[bit / 64] |= 1UL << bit % 64;
+	GM_SETUP_OK(__gm_mock_dirty(fx->iommu, fx->dev->hwpt, start, len, PG, map));
+	memset(map, 0, words * 8);
+	GM_SETUP_OK(get(fx, fx->dev->hwpt, start, len, PG, map, 0));
+	GM_EXPECT_AT(GM_PAGE(.iova = iova), map[bit / 64] >> bit % 64 & 1, "the page written is not dirty");
+	for (uint64_t i = 0; i < words; i++)
+		n += __builtin_popcountll(map[i]);
+	free(map);
+	return n * PG;
+}
+
+GM_MOCK_CASE(exact, .name = "iommu.dirty.exact", .clause = "iommu.dirty",
+	     .text = "the bitmap is exactly the pages written since the last look, across maps")
+{
+	struct fx fx = fx_new(self, 128 * PG, 0);
+	uint32_t hwpt = fx_dirty_hwpt(&fx, false);
+	uint64_t wrote[2], got[2] = { 0 };
+	struct gm_rng rng;
+
+	gm_rng_init(&rng, gm_seed());
+	/* Odd pages of the file first, so that no two neighbours can share an entry. */
+	for (int i = 0; i < 64; i++)
+		gm_map_file(fx.iommu, fx.ioas, fx.fd, (127 - 2 * i) * PG, PG, IOVA + i * PG, GM_RW);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 64 * PG, IOVA + 64 * PG, GM_RW);
+	for (int round = 0; round < 8; round++) {
+		wrote[0] = gm_rng_next(&rng) & gm_rng_next(&rng);
+		wrote[1] = round & 1 ? 0 : 1UL << 63 | 1;
+		GM_EXPECT_EQ(__gm_mock_dirty(fx.iommu, hwpt, IOVA, 128 * PG, PG, wrote),
+			     __builtin_popcountll(wrote[0]) + __builtin_popcountll(wrote[1]), "pages written");
+		memset(got, 0, sizeof(got));
+		GM_EXPECT_OK(get(&fx, hwpt, IOVA, 128 * PG, PG, got, IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
+		GM_EXPECT_EQ(got[0], wrote[0], "round %d: the bitmap, looked at only", round);
+		memset(got, 0, sizeof(got));
+		GM_EXPECT_OK(get(&fx, hwpt, IOVA, 64 * PG, PG, got, 0));
+		GM_EXPECT_EQ(got[0], wrote[0], "round %d: the bitmap", round);
+		GM_EXPECT_EQ(got[1], 0, "round %d: bits past the range asked for", round);
+		memset(got, 0, sizeof(got));
+		GM_EXPECT_OK(get(&fx, hwpt, IOVA, 128 * PG, PG, got, 0));
+		GM_EXPECT_EQ(got[0], 0, "round %d: pages that were cleared", round);
+		GM_EXPECT((got[1] & wrote[1]) == wrote[1], "round %d: the second map: %#lx, wrote %#lx", round,
+			  got[1], wrote[1]);
+	}
+	fx_free(&fx);
+}
+
+GM_MOCK_CASE(off, .name = "iommu.dirty.off", .clause = "iommu.dirty", .flags = GM_REFUSAL,
+	     .text = "tracking off counts nothing, on again starts clean; bad ranges and tables are refused")
+{
+	struct fx fx = fx_new(self, 4 * PG, 0);
+	uint32_t plain = fx.dev->hwpt, hwpt;
+	uint64_t bit = 5, got = 0;
+	struct gm_iodev *dev;
+
+	GM_EXPECT_ERRNO(EOPNOTSUPP, track(&fx, plain, true), "a table without tracking");
+	GM_EXPECT_ERRNO(EOPNOTSUPP, get(&fx, plain, IOVA, 4 * PG, PG, &got, 0), "a table without tracking");
+	hwpt = fx_dirty_hwpt(&fx, false);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
+	GM_SETUP_OK(__gm_mock_dirty(fx.iommu, hwpt, IOVA, 4 * PG, PG, &bit));
+	GM_EXPECT_OK(track(&fx, hwpt, false));
+	GM_EXPECT_ERRNO(EINVAL, __gm_mock_dirty(fx.iommu, hwpt, IOVA, 4 * PG, PG, &bit), "while it is off");
+	GM_EXPECT_OK(track(&fx, hwpt, true));
+	GM_EXPECT_OK(get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 0));
+	GM_EXPECT_EQ(got, 0, "the bitmap of a fresh start");
+	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, 0, PG, &got, 0), "no length");
+	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, 4 * PG, 0, &got, 0), "no page size");
+	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA + 1024, PG, PG, &got, 0), "an unaligned IOVA");
+	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, PG + 2048, PG, &got, 0), "length not of whole pages");
+	GM_EXPECT_ERRNO(EOVERFLOW, get(&fx, hwpt, ~0UL - PG + 1, 2 * PG, PG, &got, 0), "wrapping");
+	GM_EXPECT_ERRNO(EOPNOTSUPP, get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 2), "an unknown flag");
+	gm_control(!get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 0), "the good call");
+	dev = gm_mock_nodirty_dev(fx.iommu, fx.ioas);
+	GM_EXPECT_ERRNO(EINVAL, __gm_iodev_replace(dev, hwpt, fx.ioas), "a device that cannot track");
+	gm_iodev_free(dev);
+	fx_free(&fx);
+}
