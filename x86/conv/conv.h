@@ -94,7 +94,14 @@ void script_check_suspects(struct script *s, uint64_t gfn, uint64_t n);
 /* Runs what is queued and judges it. */
 void script_flush(struct script *s);
 
-/* --- statistics; UINT64_MAX on nothing: a missing one is an ERROR --- */
+/*
+ * gm_run() for a vCPU whose pages others convert meanwhile. A fault that began in one state and
+ * found the other comes back as KVM_EXIT_MEMORY_FAULT of that page (kvm_mmu_faultin_pfn() of
+ * mmu.c), which a VMM answers by entering again; any other exit is a miss. Gives how many.
+ */
+unsigned int run_racing(struct world *w, unsigned int v, struct gm_op *op, unsigned int nr);
+
+/* --- binary statistics of KVM; a missing one is an ERROR --- */
 
 uint64_t vm_stat(struct gm_vm *vm, const char *name);
 uint64_t vcpu_stat(struct gm_vm *vm, unsigned int v, const char *name);

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Many at once on the same 2 MiB: every read is explained by some order: conv.concurrent. */
+#include "conv.h"
+
+/*
+ * Pages have owners: only the owner converts, writes or punches its pages, everybody reads all.
+ * An owner keeps a journal of each page: entry n is the word that a reader finds between change
+ * n and change n + 1. It announces a change before it begins and confirms it when it is over, so
+ * a reader that notes what was confirmed before its read and announced after it knows the
+ * generations that explain the read; any other word has no order that explains it.
+ */
+#define NPAGES	64U
+#define JOURNAL	64U
+
+struct shared_page {
+	volatile uint64_t announced, confirmed;
+	volatile uint64_t word[JOURNAL];
+};
+
+struct arena {
+	struct shared_page page[NPAGES];
+	volatile uint64_t base;		/* gpa of page 0 */
+	volatile uint64_t stride;	/* bytes from page to page */
+	volatile uint64_t stop;
+	struct {
+		volatile uint64_t reads, bad, page, from, to, observed, refused;
+	} v[GM_MAX_VCPUS];
+};
+
+static struct arena arena __attribute__((aligned(4096)));
+
+static uint64_t xorshift(uint64_t *s)
+{
+	*s ^= *s << 13;
+	*s ^= *s >> 7;
+	*s ^= *s << 17;
+	return *s;
+}
+
+/* One read of page p and its judgement. The word read lies where owners write. */
+static void read_one(uint64_t v, unsigned int p)
+{
+	struct shared_page *page = &arena.page[p];
+	uint64_t from = page->confirmed, to, seen;
+
+	seen = *(volatile uint64_t *)(arena.base + p * arena.stride);
+	to = page->announced;
+	/* The journal went round meanwhile: nothing is known. */
+	if (to - from >= JOURNAL - 2)
+		return;
+	arena.v[v].reads++;
+	for (uint64_t n = from; n <= to; n++)
+		if (page->word[n % JOURNAL] == seen)
+			return;
+	if (arena.v[v].bad++)
+		return;
+	arena.v[v].page = p;
+	arena.v[v].from = page->word[from % JOURNAL];
+	arena.v[v].to = page->word[to % JOURNAL];
+	arena.v[v].observed = seen;
+}
+
+static void announce(struct shared_page *page, uint64_t word)
+{
+	uint64_t n = page->announced + 1;
+
+	page->word[n % JOURNAL] = word;
+	page->announced = n;
+}
+
+/* A vCPU's part: owns pages v, v + share, ...; `arg` is share << 32 | rounds. */
+static uint64_t guest_part(uint64_t v, uint64_t arg, uint64_t seed)
+{
+	uint64_t half[NPAGES][2] = {}, rng = seed * 0x9e3779b97f4a7c15ULL + v + 1, gen = 0;
+	unsigned int share = arg >> 32, rounds = (uint32_t)arg;
+	bool private[NPAGES] = {};
+
+	for (unsigned int i = 0; i < rounds; i++) {
+		unsigned int p = xorshift(&rng) % (NPAGES / share) * share + v;
+		uint64_t addr = arena.base + p * arena.stride;
+		struct shared_page *page = &arena.page[p];
+
+		if (xorshift(&rng) & 1) {
+			uint64_t word = gm_word(addr / 4096, private[p] ? GM_HALF_PRIVATE : GM_HALF_SHARED,
+						++gen, v);
+
+			announce(page, word);
+			*(volatile uint64_t *)addr = word;
+			half[p][private[p]] = word;
+		} else {
+			struct gm_op op = { .code = GM_OP_MAP_GPA, .addr = addr, .nr = 1,
+					    .val = private[p] ? GM_MAP_SHARED : GM_MAP_PRIVATE };
+
+			announce(page, half[p][!private[p]]);
+			gm_guest_op(&op);
+			if (op.ret)
+				arena.v[v].refused++;
+			private[p] = !private[p];
+		}
+		page->confirmed = page->announced;
+		for (int k = 0; k < 8; k++)
+			read_one(v, xorshift(&rng) % NPAGES);
+		read_one(v, p);
+	}
+	return gen;
+}
+
+/* Reads only, until told to stop: never exits but for faults. */
+static uint64_t guest_reader(uint64_t v, uint64_t unused, uint64_t seed)
+{
+	uint64_t rng = seed * 0x9e3779b97f4a7c15ULL + v + 1;
+
+	while (!arena.stop)
+		read_one(v, xorshift(&rng) % NPAGES);
+	return 0;
+}
+
+struct party {
+	struct world *w;
+	struct arena *a;	/* the host's view */
+	unsigned int owners;	/* vCPUs that own pages */
+	unsigned int readers;	/* vCPUs that only read */
+	bool host_owner;	/* the host owns pages too: converts, writes, punches */
+	bool prefaulter;	/* a thread prefaults all of it without end */
+	unsigned int rounds;
+	_Atomic unsigned int running;
+	_Atomic unsigned int races;
+};
+
+static void host_part(struct party *t)
+{
+	unsigned int share = t->owners + 1, turn = t->owners;
+	uint64_t half[NPAGES][2] = {}, gen = 0;
+	bool private[NPAGES] = {};
+	struct gm_rng rng;
+
+	gm_rng_init(&rng, gm_seed_derive(gm_seed(), "host"));
+	for (unsigned int i = 0; i < t->rounds; i++) {
+		unsigned int p = gm_rng_below(&rng, NPAGES / share) * share + turn;
+		uint64_t gpa = t->a->base + p * t->a->stride;
+		struct shared_page *page = &t->a->page[p];
+
+		switch (gm_rng_below(&rng, 3)) {
+		case 0:	/* convert */
+			announce(page, half[p][!private[p]]);
+			gm_convert(t->w->vm, gpa, GM_PAGE_SIZE, !private[p]);
+			private[p] = !private[p];
+			break;
+		case 1:	/* write the shared half */
+			half[p][0] = gm_word(GFN(gpa), GM_HALF_HOST, ++gen, 0);
+			announce(page, half[p][private[p]]);
+			*(volatile uint64_t *)gm_hva(t->w->vm, gpa) = half[p][0];
+			break;
+		default: /* punch the private one */
+			half[p][1] = 0;
+			announce(page, half[p][private[p]]);
+			gm_gmem_punch(t->w->gmem, gpa - t->w->gpa, GM_PAGE_SIZE);
+		}
+		page->confirmed = page->announced;
+	}
+}
+
+static void prefault_part(struct party *t)
+{
+	unsigned int v = t->w->vm->vcpus - 1;
+
+	while (t->running) {
+		uint64_t gpa = t->a->base, size = GPA(NPAGES) * (t->a->stride / GM_PAGE_SIZE);
+
+		/* A page whose state changes under it ends it early, with what is left. */
+		if (prefault(t->w->vm, v, &gpa, &size, 0) && errno != EFAULT && errno != EAGAIN) {
+			GM_FAIL("prefault at %#lx: %s", gpa, gm_errno_name(errno));
+			return;
+		}
+	}
+}
+
+static void guest(struct party *t, unsigned int v, uint64_t (*fn)(uint64_t, uint64_t, uint64_t))
+{
+	struct gm_op op = { .code = GM_OP_CALL, .addr = (uintptr_t)fn, .val = v,
+			    .nr = (uint64_t)(t->owners + t->host_owner) << 32 | t->rounds,
+			    .stride = gm_seed() | 1 };
+
+	t->races += run_racing(t->w, v, &op, 1);
+}
+
+static void attend(unsigned int i, void *arg)
+{
+	struct party *t = arg;
+
+	if (i < t->owners) {
+		guest(t, i, guest_part);
+	} else if (i < t->owners + t->readers) {
+		guest(t, i, guest_reader);
+		return;
+	} else if (i == t->owners + t->readers && t->host_owner) {
+		host_part(t);
+	} else {
+		prefault_part(t);
+		return;
+	}
+	if (!--t->running)
+		t->a->stop = 1;
+}
+
+enum { READERS = 1, HOST = 2, PREFAULTS = 4, ON_THP = 8, APART = 16 };
+
+static void hold(const struct gm_case *self, unsigned int owners, unsigned int flags)
+{
+	struct party t = {
+		.owners = owners, .readers = !!(flags & READERS), .host_owner = flags & HOST,
+		.prefaulter = flags & PREFAULTS,
+		.rounds = self->flags & GM_FULL_ONLY ? 4000 : 250,
+	};
+	unsigned int vcpus = t.owners + t.readers + t.prefaulter;
+	struct gm_op warm = { .code = GM_OP_NOP };
+
+	t.w = WORLD_NEW(.size = NPAGES * (flags & APART ? 3 : 1) * GM_PAGE_SIZE < GM_2M ? GM_2M : 2 * GM_2M,
+			.vcpus = vcpus, .mem = flags & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
+	t.a = addr_gva2hva(t.w->vm->kvm, (gva_t)&arena);
+	memset(t.a, 0, sizeof(*t.a));
+	t.a->base = t.w->gpa + GPA(200);
+	t.a->stride = GM_PAGE_SIZE * (flags & APART ? 3 : 1);
+	t.running = t.owners + t.host_owner;
+	/* Prefault needs a vCPU with a root: one that ran. */
+	for (unsigned int v = 0; v < vcpus; v++)
+		gm_run(t.w->vm, v, &warm, 1);
+	gm_parallel(t.owners + t.readers + t.host_owner + t.prefaulter, attend, &t);
+	for (unsigned int v = 0; v < t.owners + t.readers; v++) {
+		struct gm_page page = gm_vm_page(t.w->vm, t.a->base + t.a->v[v].page * t.a->stride);
+
+		GM_EXPECT_AT(&page, !t.a->v[v].bad,
+			     "vCPU %u: %lu reads of %lu have no order that explains them; the first: expected between %s and %s, observed %s",
+			     v, t.a->v[v].bad, t.a->v[v].reads, gm_word_str(t.a->v[v].from),
+			     gm_word_str(t.a->v[v].to), gm_word_str(t.a->v[v].observed));
+		GM_EXPECT(!t.a->v[v].refused, "vCPU %u: %lu conversions were refused, expected none", v,
+			  t.a->v[v].refused);
+		GM_EXPECT(t.a->v[v].reads, "vCPU %u made no read that could be judged", v);
+	}
+	gm_note("%u faults raced with a conversion", t.races);
+	world_free(t.w);
+}
+
+static void party(const struct gm_case *self)
+{
+	hold(self, self->val >> 8, self->val & 255);
+}
+
+#define PARTY(id, what, about, owners, how, ...)					\
+	GM_VARIANT(party, id, .name = "conv.concurrent." what, .clause = "conv.concurrent",	\
+		   .text = about, .profile = "P0",					\
+		   .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT, TDP),		\
+		   .val = (owners) << 8 | (how), __VA_ARGS__)
+
+PARTY(party_2, "vcpus_2", "two vCPUs convert and write every other page, and read all", 2, 0)
+PARTY(party_2r, "vcpus_2_reader", "... with a third that only reads", 2, READERS | ON_THP)
+PARTY(party_4, "vcpus_4", "four vCPUs convert, write and read pages three apart", 4, APART | ON_THP)
+PARTY(party_host, "host", "a vCPU and the host, which converts, writes and punches its pages", 1,
+      HOST | READERS)
+PARTY(party_pre, "prefault", "two vCPUs, while another thread prefaults all of it", 2, PREFAULTS)
+PARTY(party_all, "all", "two vCPUs, a reader, the host and a prefaulting thread", 2,
+      READERS | HOST | PREFAULTS | ON_THP)
+PARTY(party_long, "all_long", "the same for sixteen times as long", 2,
+      READERS | HOST | PREFAULTS | ON_THP, .flags = GM_FULL_ONLY, .timeout = 300)

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Another vCPU sees a conversion as soon as it returned, and no sooner half of it: conv.cross_vcpu. */
+#include <sched.h>
+
+#include "conv.h"
+
+#define CROSS_CASE(fn, id, what, about, ...)						\
+	GM_VARIANT(fn, id, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu",	\
+		   .text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+
+/*
+ * What host and guests tell each other; the guests' copy lies in their own memory. An even epoch
+ * is a state that holds, an odd one a change under way. A watcher that finds the same even epoch
+ * before and after its look must have seen that epoch's content: nothing excuses another.
+ */
+struct board {
+	volatile uint64_t epoch, stop;
+	volatile uint64_t expect;	/* the word of the even epoch; constant meanwhile */
+	struct {
+		volatile uint64_t ack;	/* the last even epoch that it looked at */
+		volatile uint64_t looks, bad, bad_epoch, expected, observed;
+	} v[GM_MAX_VCPUS] __attribute__((aligned(64)));
+};
+
+static struct board board __attribute__((aligned(4096)));
+
+static void report(unsigned int v, uint64_t epoch, uint64_t expected, uint64_t observed)
+{
+	if (board.v[v].bad++)
+		return;
+	board.v[v].bad_epoch = epoch;
+	board.v[v].expected = expected;
+	board.v[v].observed = observed;
+}
+
+static uint64_t look(uint64_t addr, bool exec)
+{
+	return exec ? ((uint64_t (*)(void))addr)() : *(volatile uint64_t *)addr;
+}
+
+/* Looks and looks, with no exit but for faults, until told to stop. */
+static uint64_t watch(uint64_t v, uint64_t addr, bool exec)
+{
+	uint64_t epoch, expected, seen;
+
+	while (!board.stop) {
+		epoch = board.epoch;
+		expected = board.expect;
+		seen = look(addr, exec);
+		if (epoch & 1 || board.epoch != epoch)
+			continue;
+		if (seen != expected)
+			report(v, epoch, expected, seen);
+		board.v[v].looks++;
+		board.v[v].ack = epoch;
+	}
+	return board.v[v].looks;
+}
+
+static uint64_t guest_watch(uint64_t v, uint64_t addr, uint64_t unused)
+{
+	return watch(v, addr, false);
+}
+
+static uint64_t guest_exec(uint64_t v, uint64_t addr, uint64_t unused)
+{
+	return watch(v, addr, true);
+}
+
+/* Writes without end; the host looks where it goes. */
+static uint64_t guest_write(uint64_t v, uint64_t addr, uint64_t unused)
+{
+	uint64_t n = 0;
+
+	while (!board.stop) {
+		*(volatile uint64_t *)addr = ++n;
+		board.v[v].looks = n;
+		board.v[v].ack = board.epoch;
+	}
+	return n;
+}
+
+struct cross {
+	struct world *w;
+	struct board *b;	/* the host's view of it */
+	unsigned int watchers;	/* vCPUs 1... */
+	uint64_t gpa;		/* of the page */
+	uint64_t (*fn)(uint64_t, uint64_t, uint64_t);
+};
+
+static void watcher(unsigned int i, void *arg)
+{
+	struct cross *x = arg;
+	struct gm_op op = { .code = GM_OP_CALL, .addr = (uintptr_t)x->fn, .val = i, .nr = x->gpa };
+
+	run_racing(x->w, i, &op, 1);
+}
+
+/* The driver of the case, on the thread of vCPU 0; the others watch. */
+struct drive {
+	struct cross *x;
+	void (*fn)(struct cross *x);
+};
+
+static void member(unsigned int i, void *arg)
+{
+	struct drive *d = arg;
+
+	if (i) {
+		watcher(i, d->x);
+		return;
+	}
+	d->fn(d->x);
+	d->x->b->stop = 1;
+}
+
+/* Waits until every watcher looked at the epoch that stands. */
+static void wait_all(struct cross *x)
+{
+	for (unsigned int v = 1; v <= x->watchers; v++)
+		while (x->b->v[v].ack != x->b->epoch)
+			sched_yield();
+}
+
+static void begin_change(struct cross *x)
+{
+	x->b->epoch++;
+}
+
+static void end_change(struct cross *x, uint64_t expect)
+{
+	x->b->expect = expect;
+	x->b->epoch++;
+	wait_all(x);
+}
+
+static void cross_run(struct cross *x, void (*drive)(struct cross *))
+{
+	struct drive d = { .x = x, .fn = drive };
+	struct gm_page page = gm_vm_page(x->w->vm, x->gpa & -GM_PAGE_SIZE);
+
+	gm_parallel(x->watchers + 1, member, &d);
+	for (unsigned int v = 1; v <= x->watchers; v++)
+		GM_EXPECT_AT(&page, !x->b->v[v].bad,
+			     "vCPU %u saw %lu times of %lu what was over, first in epoch %lu: expected %s, observed %s",
+			     v, x->b->v[v].bad, x->b->v[v].looks, x->b->v[v].bad_epoch,
+			     gm_word_str(x->b->v[v].expected), gm_word_str(x->b->v[v].observed));
+}
+
+static struct cross *cross_new(unsigned int watchers, enum gm_mem_kind mem, uint64_t at,
+			       uint64_t (*fn)(uint64_t, uint64_t, uint64_t))
+{
+	struct cross *x = calloc(1, sizeof(*x));
+
+	GM_SETUP(x, "out of memory");
+	x->w = WORLD_NEW(.size = GM_2M, .vcpus = watchers + 1, .mem = mem);
+	x->b = addr_gva2hva(x->w->vm->kvm, (gva_t)&board);
+	memset(x->b, 0, sizeof(*x->b));
+	x->watchers = watchers;
+	x->gpa = x->w->gpa + GPA(at);
+	x->fn = fn;
+	return x;
+}
+
+static void cross_free(struct cross *x)
+{
+	world_free(x->w);
+	free(x);
+}
+
+static void put(struct gm_vm *vm, uint64_t gpa, uint64_t val)
+{
+	struct gm_op op = { .code = GM_OP_WRITE, .addr = gpa, .val = val };
+
+	gm_run(vm, 0, &op, 1);
+}
+
+/* By the VMM's ioctl and, every other time, by vCPU 0's hypercall. */
+static void flip(struct cross *x, bool to_private, unsigned int turn)
+{
+	if (turn & 2)
+		gm_guest_convert(x->w->vm, 0, x->gpa & -GM_PAGE_SIZE, 1, to_private);
+	else
+		gm_convert(x->w->vm, x->gpa & -GM_PAGE_SIZE, GM_PAGE_SIZE, to_private);
+}
+
+#define IN_SHARED(x)	gm_word(GFN((x)->gpa), GM_HALF_SHARED, 1, 0)
+#define IN_PRIVATE(x)	gm_word(GFN((x)->gpa), GM_HALF_PRIVATE, 1, 0)
+
+static void drive_flips(struct cross *x)
+{
+	for (unsigned int turn = 0; turn < 60; turn++) {
+		bool to_private = !(turn & 1);
+
+		begin_change(x);
+		flip(x, to_private, turn);
+		end_change(x, to_private ? IN_PRIVATE(x) : IN_SHARED(x));
+	}
+}
+
+static void flips(const struct gm_case *self)
+{
+	struct cross *x = cross_new(self->val & 7, self->val & 8 ? GM_MEM_THP : GM_MEM_ANON, 77,
+				    guest_watch);
+
+	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, true);
+	put(x->w->vm, x->gpa, IN_PRIVATE(x));
+	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, false);
+	put(x->w->vm, x->gpa, IN_SHARED(x));
+	x->b->expect = IN_SHARED(x);
+	cross_run(x, drive_flips);
+	cross_free(x);
+}
+CROSS_CASE(flips, flips_1, "read", "a vCPU that reads the page without end", .val = 1)
+CROSS_CASE(flips, flips_thp, "read_thp", "the same over a transparent huge page", .val = 1 | 8)
+CROSS_CASE(flips, flips_3, "read_3", "three vCPUs that read the page without end", .val = 3 | 8)
+
+/* A page that lies beside the one that is converted never changes, not even meanwhile. */
+static void drive_beside(struct cross *x)
+{
+	uint64_t gpa = x->gpa;
+
+	for (unsigned int turn = 0; turn < 60; turn++) {
+		gm_convert(x->w->vm, gpa + (turn & 2 ? -GM_PAGE_SIZE : GM_PAGE_SIZE),
+			   GM_PAGE_SIZE, !(turn & 1));
+		if (turn % 4 == 3)
+			wait_all(x);
+	}
+}
+
+static void beside(const struct gm_case *self)
+{
+	struct cross *x = cross_new(1, GM_MEM_THP, 255, guest_watch);
+
+	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, self->val);
+	put(x->w->vm, x->gpa, IN_PRIVATE(x));
+	x->b->expect = IN_PRIVATE(x);
+	cross_run(x, drive_beside);
+	cross_free(x);
+}
+CROSS_CASE(beside, beside_private, "beside_private",
+	   "a vCPU that reads a private page whose neighbours are converted", .val = 1)
+CROSS_CASE(beside, beside_shared, "beside_shared",
+	   "a vCPU that reads a shared page whose neighbours are converted", .val = 0)
+
+/* Code: movabs $word, %rax; ret. */
+static void guest_put_code(struct cross *x, uint64_t word)
+{
+	uint8_t code[16] = { 0x48, 0xb8, [10] = 0xc3 };
+	uint64_t half[2];
+
+	memcpy(code + 2, &word, 8);
+	memcpy(half, code, sizeof(half));
+	put(x->w->vm, x->gpa, half[0]);
+	put(x->w->vm, x->gpa + 8, half[1]);
+}
+
+static void exec(const struct gm_case *self)
+{
+	struct cross *x = cross_new(1, GM_MEM_THP, 130, guest_exec);
+
+	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, true);
+	guest_put_code(x, IN_PRIVATE(x));
+	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, false);
+	guest_put_code(x, IN_SHARED(x));
+	x->b->expect = IN_SHARED(x);
+	cross_run(x, drive_flips);
+	cross_free(x);
+}
+CROSS_CASE(exec, exec_1, "exec", "a vCPU that runs the code in the page without end")
+
+/* After to_private returned, no write arrives in the shared half any more. */
+static void drive_writer(struct cross *x)
+{
+	volatile uint64_t *word = (volatile uint64_t *)gm_hva(x->w->vm, x->gpa);
+	struct gm_page page = gm_vm_page(x->w->vm, x->gpa);
+	uint64_t stood, then;
+
+	for (unsigned int turn = 0; turn < 60; turn++) {
+		gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, true);
+		stood = *word;
+		/* Two looks at the clock of the writer: it wrote in between, elsewhere. */
+		for (int i = 0; i < 2; i++) {
+			x->b->epoch++;
+			wait_all(x);
+		}
+		then = *word;
+		if (!GM_EXPECT_AT(&page, then == stood,
+				  "turn %u: the page is private and its shared half went from %lu to %lu",
+				  turn, stood, then))
+			return;
+		gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, false);
+		/* And the other way round: it arrives there again. */
+		stood = *word;
+		while (*word == stood && !x->b->v[1].bad)
+			sched_yield();
+	}
+}
+
+static void writer(const struct gm_case *self)
+{
+	struct cross *x = cross_new(1, self->val ? GM_MEM_THP : GM_MEM_ANON, 300, guest_write);
+
+	cross_run(x, drive_writer);
+	cross_free(x);
+}
+CROSS_CASE(writer, writer_anon, "write", "a vCPU that writes the page without end")
+CROSS_CASE(writer, writer_thp, "write_thp", "the same over a transparent huge page", .val = 1)
+
+/* The page is punched, and written anew by vCPU 0. */
+static void drive_punch(struct cross *x)
+{
+	for (unsigned int turn = 0; turn < 40; turn++) {
+		uint64_t word = gm_word(GFN(x->gpa), GM_HALF_PRIVATE, turn + 1, 0);
+
+		begin_change(x);
+		gm_gmem_punch(x->w->gmem, x->gpa - x->w->gpa, GM_PAGE_SIZE);
+		end_change(x, 0);
+		begin_change(x);
+		put(x->w->vm, x->gpa, word);
+		end_change(x, word);
+	}
+}
+
+static void punch(const struct gm_case *self)
+{
+	struct cross *x = cross_new(self->val, GM_MEM_ANON, 19, guest_watch);
+
+	gm_convert(x->w->vm, x->w->gpa, GM_2M, true);
+	cross_run(x, drive_punch);
+	cross_free(x);
+}
+CROSS_CASE(punch, punch_1, "punch", "a vCPU that reads a private page that is punched out", .val = 1)
+CROSS_CASE(punch, punch_3, "punch_3", "three vCPUs, likewise", .val = 3)
+
+/* All is mapped again right after each conversion, by another vCPU. */
+static void drive_prefault(struct cross *x)
+{
+	for (unsigned int turn = 0; turn < 40; turn++) {
+		uint64_t gpa = x->w->gpa, size = GM_2M;
+		bool to_private = !(turn & 1);
+
+		begin_change(x);
+		gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, to_private);
+		end_change(x, to_private ? IN_PRIVATE(x) : IN_SHARED(x));
+		/* Maps all again, between two looks of the watcher. */
+		if (prefault(x->w->vm, 0, &gpa, &size, 0))
+			GM_FAIL("prefault: %s", gm_errno_name(errno));
+		wait_all(x);
+	}
+}
+
+static void prefaulted(const struct gm_case *self)
+{
+	struct cross *x = cross_new(1, GM_MEM_THP, 400, guest_watch);
+
+	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, true);
+	put(x->w->vm, x->gpa, IN_PRIVATE(x));
+	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, false);
+	put(x->w->vm, x->gpa, IN_SHARED(x));
+	x->b->expect = IN_SHARED(x);
+	cross_run(x, drive_prefault);
+	cross_free(x);
+}
+GM_VARIANT(prefaulted, prefaulted_1, .name = "conv.cross_vcpu.prefault", .clause = "conv.cross_vcpu",
+	   .text = "a vCPU reads while another prefaults what was converted", .profile = "P0",
+	   .needs = GM_NEEDS(SW_PROTECTED, PREFAULT, TDP))
