@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Slots that lie across huge pages: huge where guest, host and slot agree, small elsewhere. */
+#include "huge.h"
+
+struct layout {
+	uint64_t gpa, size;	/* gpa from the region's base, bytes */
+	uint64_t hva, gmem;	/* offsets in the host's memory and in the guest_memfd */
+	int64_t n1g, n2m;	/* huge mappings when every 2 MiB and every edge is touched */
+};
+
+/* Every 2 MiB, and the pages at the slot's edges, one by one. */
+static void touch_edges(struct rig *r, uint64_t gpa, uint64_t size)
+{
+	uint64_t end = gpa + size;
+
+	rig_touch(r, gpa, GM_PAGE_SIZE, GM_PAGE_SIZE);
+	rig_touch(r, end - GM_PAGE_SIZE, GM_PAGE_SIZE, GM_PAGE_SIZE);
+	rig_touch(r, (gpa + GM_2M) & ~(GM_2M - 1), end - ((gpa + GM_2M) & ~(GM_2M - 1)), GM_2M);
+}
+
+/* A page beside the slot is no memory at all, whatever a mapping of its neighbour covers. */
+static void expect_no_memory(struct rig *r, uint64_t gpa, const char *when)
+{
+	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
+	struct gm_exit ex;
+
+	GM_EXPECT_AT(GM_PAGE(.gpa = gpa), !__gm_run(r->vm, 0, &op, 1, &ex, NULL) &&
+		     ex.reason == KVM_EXIT_MMIO,
+		     "%s: a read where no slot is must be KVM_EXIT_MMIO, observed %s", when,
+		     gm_exit_str(&ex));
+}
+
+/* Converts one page and back at every place where the slot and the huge pages have an edge. */
+static void convert_edges(struct rig *r, const struct layout *l, uint64_t gpa)
+{
+	uint64_t end = gpa + l->size;
+	uint64_t up_2m = (gpa + GM_2M - 1) & ~(GM_2M - 1), up_1g = (gpa + GM_1G - 1) & ~(GM_1G - 1);
+	uint64_t down_2m = end & ~(GM_2M - 1), down_1g = end & ~(GM_1G - 1);
+	const uint64_t at[] = { gpa, up_2m, up_2m - GM_PAGE_SIZE, up_1g, up_1g - GM_PAGE_SIZE,
+				down_2m - GM_PAGE_SIZE, down_2m, down_1g - GM_PAGE_SIZE, down_1g,
+				end - GM_PAGE_SIZE, gpa + (l->size / 2 & ~(GM_PAGE_SIZE - 1)) };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++) {
+		if (at[i] < gpa || at[i] >= end)
+			continue;
+		for (int dir = 1; dir >= 0; dir--) {
+			rig_convert(r, at[i], 1, dir);
+			rig_expect(r, "%s converted", rig_page_name(r, at[i]));
+			rig_check_around(r, at[i], 1, dir ? "private" : "back");
+			rig_write(r, at[i], 1);
+			touch_edges(r, gpa, l->size);
+			rig_expect(r, "%s converted, all touched", rig_page_name(r, at[i]));
+		}
+	}
+	/* Ranges that reach over the slot's ends. */
+	for (int dir = 1; dir >= 0; dir--) {
+		rig_convert(r, gpa - 3 * GM_PAGE_SIZE, 5, dir);
+		rig_convert(r, end - 2 * GM_PAGE_SIZE, 6, dir);
+		touch_edges(r, gpa, l->size);
+		rig_check(r, gpa, 4, "the slot's first pages");
+		rig_check(r, end - 4 * GM_PAGE_SIZE, 4, "the slot's last pages");
+		rig_expect(r, "both ends converted");
+	}
+}
+
+static void misaligned(const struct gm_case *self)
+{
+	const struct layout *l = self->arg;
+	bool big = self->huge_1g;
+	struct rig *r = RIG(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M, .size = 4 * GM_1G,
+			    .mem_size = big ? self->huge_1g * GM_1G : self->huge_2m * GM_2M,
+			    .no_slot = true);
+	uint64_t gpa = r->base + l->gpa, end = gpa + l->size, fixed;
+
+	/* What lies behind the host's mapping beside the slot must never reach the guest. */
+	rig_slot(r, GM_SLOT, gpa, l->size, l->hva, l->gmem);
+	touch_edges(r, gpa, l->size);
+	fixed = r->shape->now.fixed;
+	rig_expect(r, "all touched");
+	gm_ledger_expect(r->vm, &r->start,
+			 &(struct gm_ledger){ .pages = { 0, fixed - l->n1g - l->n2m, l->n2m, l->n1g },
+					      .fixed = fixed }, "the layout's own numbers");
+	gm_prove_same_page(r->vm, 0, gpa, gm_hva(r->vm, gpa));
+	gm_prove_same_page(r->vm, 0, end - GM_PAGE_SIZE, gm_hva(r->vm, end - GM_PAGE_SIZE));
+	gm_prove_same_page(r->vm, 0, (gpa + l->size / 2) & ~(GM_PAGE_SIZE - 1),
+			   gm_hva(r->vm, (gpa + l->size / 2) & ~(GM_PAGE_SIZE - 1)));
+	rig_free(r);
+	/* Afresh, so that nothing but the steps of the model has touched it. */
+	r = RIG(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M, .size = 4 * GM_1G,
+		.mem_size = big ? self->huge_1g * GM_1G : self->huge_2m * GM_2M, .no_slot = true);
+	rig_slot(r, GM_SLOT, gpa, l->size, l->hva, l->gmem);
+	touch_edges(r, gpa, l->size);
+	convert_edges(r, l, gpa);
+	expect_no_memory(r, gpa - GM_PAGE_SIZE, "below the slot");
+	expect_no_memory(r, end, "above the slot");
+	rig_free(r);
+}
+
+#define MIS(id, what, res, ...)								\
+	static const struct layout l_##id = { __VA_ARGS__ };				\
+	GM_VARIANT(misaligned, mis_##id, .name = "huge.misaligned." #id,		\
+		   .clause = "huge.misaligned", .text = what, .arg = &l_##id, res)
+
+/* 2 MiB pages of hugetlb: the page that the slot begins or ends in is small. */
+MIS(start_4k, "the slot starts one page into a 2 MiB page", HUGE_2M(4),
+    GM_1G + GM_PAGE_SIZE, 3 * GM_2M, GM_PAGE_SIZE, GM_PAGE_SIZE, 0, 2)
+MIS(end_4k, "the slot ends one page before a 2 MiB page does", HUGE_2M(4),
+    GM_1G, 4 * GM_2M - GM_PAGE_SIZE, 0, 0, 0, 3)
+MIS(end_one_more, "the slot ends one page into a 2 MiB page", HUGE_2M(4),
+    GM_1G, 3 * GM_2M + GM_PAGE_SIZE, 0, 2 * GM_2M, 0, 3)
+MIS(start_last_page, "the slot starts at the last page of a 2 MiB page", HUGE_2M(4),
+    GM_1G + GM_2M - GM_PAGE_SIZE, 2 * GM_2M + 2 * GM_PAGE_SIZE, GM_2M - GM_PAGE_SIZE, 0, 0, 2)
+MIS(hva_4k, "the host's address is one page off: nothing huge", HUGE_2M(4),
+    GM_1G, 3 * GM_2M, GM_PAGE_SIZE, 0, 0, 0)
+MIS(hva_half, "the host's address is half a 2 MiB page off: nothing huge", HUGE_2M(4),
+    GM_1G, 3 * GM_2M, GM_2M / 2, 0, 0, 0)
+MIS(file_offset, "the guest_memfd's offset is odd, guest and host agree: huge all the same", HUGE_2M(4),
+    GM_1G, 4 * GM_2M, 0, 77 * GM_PAGE_SIZE, 0, 4)
+MIS(smaller_than_2m, "a slot inside one 2 MiB page", HUGE_2M(2),
+    GM_1G + GM_PAGE_SIZE, GM_2M - 2 * GM_PAGE_SIZE, GM_PAGE_SIZE, 0, 0, 0)
+/* 1 GiB pages: a slot that is off by 2 MiB keeps its 2 MiB mappings, and its whole GiB. */
+MIS(start_2m, "the slot starts 2 MiB into a GiB", HUGE_1G(2),
+    GM_1G + GM_2M, 2 * GM_1G - GM_2M, GM_2M, GM_2M, 1, 511)
+MIS(end_2m, "the slot ends 2 MiB before a GiB does", HUGE_1G(2),
+    GM_1G, 2 * GM_1G - GM_2M, 0, 0, 1, 511)
+MIS(hva_2m, "the host's address is 2 MiB off: 2 MiB mappings only", HUGE_1G(2),
+    GM_1G, GM_1G, GM_2M, 0, 0, 512)
+MIS(start_4k_1g, "the slot starts one page into a GiB", HUGE_1G(2),
+    GM_1G + GM_PAGE_SIZE, 2 * GM_1G - 2 * GM_PAGE_SIZE, GM_PAGE_SIZE, 5 * GM_PAGE_SIZE, 0, 1022)
+
+/* Two slots meet in the middle of a huge page, or at its border; conversions go across. */
+static void several(const struct gm_case *self)
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_2M, .size = GM_1G, .mem_size = 8 * GM_2M,
+			    .no_slot = true);
+	uint64_t meet = r->base + 4 * GM_2M + self->val * GM_PAGE_SIZE;
+	uint64_t first = meet - r->base, rest = 8 * GM_2M - first;
+
+	rig_slot(r, GM_SLOT, r->base, first, 0, 0);
+	rig_slot(r, GM_SLOT + 1, meet, rest, first, first);
+	rig_write(r, r->base, 8 * 512);
+	rig_expect(r, "all written");
+	for (int dir = 1; dir >= 0; dir--) {
+		rig_convert(r, meet - GM_PAGE_SIZE, 2, dir);
+		rig_check(r, r->base, 8 * 512, "two pages over the border converted");
+		rig_expect(r, "two pages over the border converted");
+		rig_convert(r, r->base + GM_2M + GM_PAGE_SIZE, 5 * 512, dir);
+		rig_check(r, r->base, 8 * 512, "a stretch over the border converted");
+		rig_write(r, meet - 600 * GM_PAGE_SIZE, 1200);
+		rig_expect(r, "a stretch over the border converted");
+	}
+	/* The other slot loses nothing when one goes. */
+	rig_slot(r, GM_SLOT, r->base, 0, 0, 0);
+	rig_expect(r, "the first slot deleted");
+	rig_check(r, meet, rest / GM_PAGE_SIZE, "the first slot deleted");
+	rig_expect(r, "the second slot read");
+	rig_free(r);
+}
+
+GM_VARIANT(several, several_aligned, .name = "huge.misaligned.two_slots_aligned",
+	   .clause = "huge.misaligned", .text = "two slots meet between two 2 MiB pages", .val = 0,
+	   HUGE_2M(8))
+GM_VARIANT(several, several_inside, .name = "huge.misaligned.two_slots_inside",
+	   .clause = "huge.misaligned", .text = "two slots meet inside a 2 MiB page", .val = 100,
+	   HUGE_2M(8))
