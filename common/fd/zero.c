@@ -283,3 +283,33 @@ FD_EACH_TDP(past_slot, "fd.past_end.guest_slot", .clause = "fd.past_end",
 	gm_vm_free(vm);
 	close(gmem);
 }
+
+FD_EACH_TDP(past_between, "fd.past_end.between_slots", .clause = "fd.past_end",
+	    .text = "guest addresses between slots of one file: no page of it, before or after")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = fd_vm_new(f, 1, GM_2M);
+	int gmem = gm_gmem_new(vm, 16 * PG, f->flags);
+	struct gm_exit ex;
+
+	/* Slots of two pages at every fourth page, the file in order: page 2i, 2i + 1 in slot i. */
+	for (int i = 0; i < 8; i++)
+		fd_slot_set(vm, f, GM_SLOT + i, GM_BASE + 4 * i * PG, 2 * PG, gmem, 2 * i * PG, NULL);
+	for (int i = 7; i >= 0; i--)
+		fd_fill(vm, 0, f, GM_BASE + 4 * i * PG, 2, 100 + 2 * i, 1);
+	for (int i = 0; i < 8; i++) {
+		for (int p = 2; p < 4; p++) {
+			uint64_t gpa = GM_BASE + (4 * i + p) * PG;
+			struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
+
+			GM_EXPECT_AT(GM_PAGE(.gpa = gpa), !__gm_run(vm, 0, &op, 1, &ex, NULL) &&
+				     ex.reason == KVM_EXIT_MMIO && ex.ret == 0,
+				     "a read outside slots: expected KVM_EXIT_MMIO, observed %s",
+				     gm_exit_str(&ex));
+		}
+	}
+	for (int i = 0; i < 8; i++)
+		fd_check(vm, 0, f, GM_BASE + 4 * i * PG, 2, 100 + 2 * i, 1, "afterwards");
+	gm_vm_free(vm);
+	close(gmem);
+}
