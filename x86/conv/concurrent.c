@@ -215,8 +215,8 @@ static void hold(const struct gm_case *self, unsigned int owners, unsigned int f
 	unsigned int vcpus = t.owners + t.readers + t.prefaulter;
 	struct gm_op warm = { .code = GM_OP_NOP };
 
-	t.w = WORLD_NEW(.size = NPAGES * (flags & APART ? 3 : 1) * GM_PAGE_SIZE < GM_2M ? GM_2M : 2 * GM_2M,
-			.vcpus = vcpus, .mem = flags & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
+	t.w = WORLD_NEW(.size = GM_2M, .vcpus = vcpus,
+			.mem = flags & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
 	t.a = addr_gva2hva(t.w->vm->kvm, (gva_t)&arena);
 	memset(t.a, 0, sizeof(*t.a));
 	t.a->base = t.w->gpa + GPA(200);
