@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Every allocation and every step of iommufd fails once: nothing is left behind, ever. */
+#include "fixture.h"
+#include "journal.h"
+
+#define PG GM_PAGE_SIZE
+
+static struct gm_journal journal;
+static int nth_fd;	/* of this thread's fail-nth, open all the time: opening can fail, too */
+
+static void restore(void *arg __attribute__((unused)))
+{
+	close(nth_fd);
+	gm_journal_restore(&journal);
+}
+
+/* Injected failures are ours: the kernel need not print a stack for each. */
+static void hush(void)
+{
+	static const char *const attr[] = { "failslab", "fail_page_alloc", "fail_iommufd" };
+	char path[128];
+
+	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "the journal cannot be opened");
+	nth_fd = GM_SETUP_OK(open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC));
+	gm_cleanup(restore, NULL);
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", attr[i]);
+		if (!access(path, W_OK))
+			GM_SETUP(!gm_journal_set(&journal, path, "0"), "%s cannot be written", path);
+	}
+}
+
+/* The n-th step that can fail in what this thread does next will; 0: none. */
+static void fail_nth(unsigned int n)
+{
+	char buf[16];
+
+	snprintf(buf, sizeof(buf), "%u", n);
+	GM_SETUP_OK(pwrite(nth_fd, buf, strlen(buf), 0));
+}
+
+/* False when what was done had fewer than n steps: the sweep is over. */
+static bool was_reached(void)
+{
+	char buf[16] = "";
+	unsigned int left;
+
+	GM_SETUP_OK(pread(nth_fd, buf, sizeof(buf) - 1, 0));
+	left = atoi(buf);
+	GM_SETUP_OK(pwrite(nth_fd, "0", 1, 0));
+	return !left;
+}
+
+/*
+ * Does `op` with the first, second, ... step failing until none is left to fail; after each
+ * failure `undone` looks at what there is. The bound is far above what an operation needs.
+ */
+static void sweep(struct fx *fx, int (*op)(struct fx *fx), void (*undone)(struct fx *fx, unsigned int n),
+		  void (*undo)(struct fx *fx))
+{
+	unsigned int failed = 0, n;
+
+	for (n = 1; n < 2000; n++) {
+		int ret;
+
+		fail_nth(n);
+		ret = op(fx);
+		if (!was_reached()) {
+			GM_EXPECT(!ret, "step %u does not exist, and the call fails: %s", n, gm_errno_name(errno));
+			break;
+		}
+		if (ret) {
+			failed++;
+			undone(fx, n);
+		} else {
+			undo(fx);
+		}
+		if (gm_failures())
+			break;
+	}
+	gm_note("%u steps, %u of them make the call fail", n - 1, failed);
+	GM_EXPECT(n < 2000, "the sweep does not end");
+	GM_SETUP(failed > 2, "fail-nth made nothing fail: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB");
+}
+
+static void nothing_pinned(struct fx *fx, unsigned int n)
+{
+	GM_EXPECT(!__gm_mock_refs(fx->iommu, fx->hva, fx->size, 0), "step %u failed: pages stay pinned", n);
+	GM_EXPECT_EQ(gm_vm_pinned(), 0, "step %u failed: VmPin, pages", n);
+	if (fx->dev)
+		GM_EXPECT(__gm_mock_maps(fx->iommu, fx->dev->hwpt, IOVA, fx->hva, PG) &&
+			  __gm_mock_maps(fx->iommu, fx->dev->hwpt, IOVA + fx->size - PG,
+					 fx->hva + fx->size - PG, PG), "step %u failed: pages stay mapped", n);
+}
+
+static int do_map(struct fx *fx)
+{
+	uint64_t at = IOVA;
+
+	return __gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, fx->size, &at, GM_RW);
+}
+
+static void undo_map(struct fx *fx)
+{
+	gm_unmap(fx->iommu, fx->ioas, IOVA, fx->size);
+}
+
+#define FAILS .needs = GM_IOMMU_NEEDS_MOCK | 1ULL << GM_NEED_FAIL_NTH | 1ULL << GM_NEED_DEBUGFS,	\
+	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_IOMMU | GM_TOKEN_MODULE, .profile = "IO",		\
+	.clause = "iommu.lifetime", .timeout = 120
+
+GM_CASE(map, .name = "iommu.lifetime.fail_map", FAILS,
+	.text = "MAP_FILE into three page tables, each step failing once: no pin, no entry, the IOVA free")
+{
+	struct fx fx = fx_new(self, 24 * PG, 0);
+
+	hush();
+	gm_hwpt_new(fx.dev, fx.ioas, 0);
+	gm_hwpt_new(fx.dev, fx.ioas, 0);
+	gm_mock_memory_limit(fx.iommu, 48);
+	sweep(&fx, do_map, nothing_pinned, undo_map);
+	fx_maps(&fx, 0, fx.size, IOVA);
+	gm_unmap(fx.iommu, fx.ioas, IOVA, fx.size);
+	nothing_pinned(&fx, 0);
+	fx_free(&fx);
+}
+
+static int do_attach(struct fx *fx)
+{
+	fx->dev = __gm_iodev_new(fx->iommu, fx->ioas);
+	return fx->dev ? 0 : -1;
+}
+
+static void undo_attach(struct fx *fx)
+{
+	gm_iodev_free(fx->dev);
+	fx->dev = NULL;
+}
+
+GM_CASE(attach, .name = "iommu.lifetime.fail_attach", FAILS,
+	.text = "attach to a space of three maps, each step failing once: no pin, and the next attach works")
+{
+	struct fx fx = fx_new_unattached(self, 24 * PG, 0);
+
+	hush();
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 9 * PG, IOVA, GM_RW);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 9 * PG, 8 * PG, IOVA + 9 * PG, GM_RW);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 17 * PG, 7 * PG, IOVA + 17 * PG, GM_RW);
+	gm_mock_memory_limit(fx.iommu, 48);
+	sweep(&fx, do_attach, nothing_pinned, undo_attach);
+	fx_maps(&fx, 0, fx.size, IOVA);
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1), "not one pin a page");
+	fx_free(&fx);
+}
+
+static int user;
+
+static int do_pin(struct fx *fx)
+{
+	int item = __gm_access_pin(fx->iommu, user, IOVA + PG, 20 * PG, NULL, true);
+
+	if (item >= 0)
+		GM_SETUP_OK(__gm_access_unpin(fx->iommu, user, item));
+	return item < 0 ? -1 : 0;
+}
+
+static void undo_nothing(struct fx *fx)
+{
+}
+
+GM_CASE(pin, .name = "iommu.lifetime.fail_pin", FAILS,
+	.text = "an in-kernel user pins across three maps, each step failing once: no pin is left")
+{
+	struct fx fx = fx_new_unattached(self, 24 * PG, 0);
+
+	hush();
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 9 * PG, IOVA, GM_RW);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 9 * PG, 8 * PG, IOVA + 9 * PG, GM_RW);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 17 * PG, 7 * PG, IOVA + 17 * PG, GM_RW);
+	user = gm_access_new(fx.iommu, fx.ioas, true);
+	sweep(&fx, do_pin, nothing_pinned, undo_nothing);
+	close(user);
+	fx_free(&fx);
+}
+
+static void as_before(struct fx *fx, unsigned int n)
+{
+	GM_EXPECT(!__gm_mock_refs(fx->iommu, fx->hva, fx->size, 1), "step %u failed: not one pin a page", n);
+	GM_EXPECT_EQ(gm_vm_pinned(), fx->size / PG, "step %u failed: VmPin, pages", n);
+	fx_maps(fx, 0, fx->size, IOVA);
+}
+
+static int do_copy(struct fx *fx)
+{
+	uint64_t at = IOVA + 0x100000;
+
+	return __gm_ioas_copy(fx->iommu, fx->ioas, fx->ioas, IOVA + PG, 22 * PG, &at, GM_RW);
+}
+
+static void undo_copy(struct fx *fx)
+{
+	gm_unmap(fx->iommu, fx->ioas, IOVA + 0x100000, 22 * PG);
+}
+
+GM_CASE(copy, .name = "iommu.lifetime.fail_copy", FAILS,
+	.text = "IOAS_COPY over two maps, each step failing once: the originals as before, the IOVA free")
+{
+	struct fx fx = fx_new(self, 24 * PG, 0);
+
+	hush();
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 11 * PG, IOVA, GM_RW);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 11 * PG, 13 * PG, IOVA + 11 * PG, GM_RW);
+	gm_mock_memory_limit(fx.iommu, 48);
+	sweep(&fx, do_copy, as_before, undo_copy);
+	as_before(&fx, 0);
+	fx_free(&fx);
+}
