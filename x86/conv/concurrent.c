@@ -123,8 +123,8 @@ struct party {
 	bool host_owner;	/* the host owns pages too: converts, writes, punches */
 	bool prefaulter;	/* a thread prefaults all of it without end */
 	unsigned int rounds;
-	_Atomic unsigned int running;
-	_Atomic unsigned int races;
+	atomic_uint running;
+	atomic_uint races;
 };
 
 static void host_part(struct party *t)
@@ -256,9 +256,9 @@ PARTY(party_2, "vcpus_2", "two vCPUs convert and write every other page, and rea
 PARTY(party_2r, "vcpus_2_reader", "... with a third that only reads", 2, READERS | ON_THP)
 PARTY(party_4, "vcpus_4", "four vCPUs convert, write and read pages three apart", 4, APART | ON_THP)
 PARTY(party_host, "host", "a vCPU and the host, which converts, writes and punches its pages", 1,
-      HOST | READERS)
+	  HOST | READERS)
 PARTY(party_pre, "prefault", "two vCPUs, while another thread prefaults all of it", 2, PREFAULTS)
 PARTY(party_all, "all", "two vCPUs, a reader, the host and a prefaulting thread", 2,
-      READERS | HOST | PREFAULTS | ON_THP)
+	  READERS | HOST | PREFAULTS | ON_THP)
 PARTY(party_long, "all_long", "the same for sixteen times as long", 2,
-      READERS | HOST | PREFAULTS | ON_THP, .flags = GM_FULL_ONLY, .timeout = 300)
+	  READERS | HOST | PREFAULTS | ON_THP, .flags = GM_FULL_ONLY, .timeout = 300)

@@ -6,6 +6,8 @@
 #ifndef GM_CONV_H
 #define GM_CONV_H
 
+#include <stdatomic.h>
+
 #include "gm.h"
 #include "model.h"
 
@@ -32,7 +34,7 @@ struct world {
 	int gmem;
 	struct gm_model *model;
 	uint64_t gpa, size;		/* bytes */
-	_Atomic unsigned int gen;	/* the last generation that was given out */
+	atomic_uint gen;		/* the last generation that was given out */
 	struct gm_rng rng;		/* of the case's seed */
 };
 

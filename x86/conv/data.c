@@ -242,3 +242,43 @@ DATA_CASE(pv_clock, "pv_clock", "KVM writes its clock page: into the shared half
 	world_check_guest(w, 0, first, 8, 1, "with the clock off");
 	world_free(w);
 }
+
+static uint64_t unevictable(void)
+{
+	unsigned long kb = 0;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	GM_SETUP(f, "/proc/meminfo: %s", gm_errno_name(errno));
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Unevictable: %lu", &kb) == 1)
+			break;
+	fclose(f);
+	return kb * 1024;
+}
+
+DATA_CASE(freed, "private_freed", "private pages are the kernel's again once VM and file are gone",
+	  .tokens = GM_TOKEN_ALONE)
+{
+	uint64_t before, during, after, size = 16 * GM_2M;
+	struct world *w;
+
+	/* Each page by a fault of its own, half of them converted there and back first. */
+	before = unevictable();
+	w = WORLD_NEW(.size = size);
+	world_convert(w, GFN(w->gpa), PAGES(size), true);
+	gm_guest_touch(w->vm, 0, w->gpa, size / 2, GM_PAGE_SIZE);
+	world_convert(w, GFN(w->gpa), PAGES(size), false);
+	gm_guest_touch(w->vm, 0, w->gpa, size / 2, GM_PAGE_SIZE);
+	world_convert(w, GFN(w->gpa), PAGES(size), true);
+	gm_guest_touch(w->vm, 0, w->gpa, size, GM_PAGE_SIZE);
+	during = unevictable();
+	world_free(w);
+	after = unevictable();
+	/* The counter is kept per CPU and lags by some pages: a quarter is far beyond that. */
+	GM_SETUP(during > before + size / 2, "private pages are not counted: %lu bytes, then %lu",
+		 before, during);
+	GM_EXPECT(after < before + size / 4,
+		  "%lu bytes unevictable before, %lu with %lu private, %lu after: expected about as before",
+		  before, during, size, after);
+}

@@ -11,7 +11,7 @@
 		.flags = GM_REFUSAL, __VA_ARGS__)
 
 /* Numbers of errors that KVM gives to guests are its own: KVM_ENOSYS of uapi/linux/kvm_para.h. */
-static _Atomic unsigned int heard;
+static atomic_uint heard;
 
 static int64_t hear(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
 		    uint64_t attrs)

@@ -83,20 +83,20 @@ OWN_CASE(stack, "stack", "the page under its stack: what it pushed stays behind,
 /* gpa of its own page, attributes: converts itself and gives the constant that comes next. */
 extern const uint8_t conv_own_code[], conv_own_call[], conv_own_imm[], conv_own_end[];
 asm(".pushsection .rodata\n"
-    "conv_own_code:\n\t"
-    "push %rbx\n\t"
-    "mov %rdi, %rbx\n\t"
-    "mov %rsi, %rdx\n\t"
-    "mov $1, %ecx\n\t"
-    "mov $12, %eax\n"		/* KVM_HC_MAP_GPA_RANGE */
-    "conv_own_call:\n\t"
-    "vmcall\n\t"
-    "mov $0x77777777, %eax\n"
-    "conv_own_imm:\n\t"
-    "pop %rbx\n\t"
-    "ret\n"
-    "conv_own_end:\n"
-    ".popsection");
+	"conv_own_code:\n\t"
+	"push %rbx\n\t"
+	"mov %rdi, %rbx\n\t"
+	"mov %rsi, %rdx\n\t"
+	"mov $1, %ecx\n\t"
+	"mov $12, %eax\n"		/* KVM_HC_MAP_GPA_RANGE */
+	"conv_own_call:\n\t"
+	"vmcall\n\t"
+	"mov $0x77777777, %eax\n"
+	"conv_own_imm:\n\t"
+	"pop %rbx\n\t"
+	"ret\n"
+	"conv_own_end:\n"
+	".popsection");
 
 static uint64_t guest_code(uint64_t code, uint64_t attrs, uint64_t unused)
 {

@@ -193,6 +193,19 @@ PREFAULT_CASE(huge, "thp", "a huge shared page is mapped huge, but for the 2 MiB
 	GM_EXPECT_EQ(vm_stat(w->vm, "pages_2m") - huge, 1, "mappings of 2 MiB made");
 	GM_EXPECT_EQ(vm_stat(w->vm, "pages_4k") - small, 512, "mappings of 4 KiB made");
 	world_check_guest(w, 0, first, 1024, 1, "after the prefault");
+	/* One page asked of each, the last of the one and the first of the other. */
+	world_convert(w, first + 700, 1, false);
+	gm_slot_delete(w->vm, GM_SLOT);
+	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->mem->hva, w->gmem, 0);
+	gm_run(w->vm, 0, &op, 1);
+	huge = vm_stat(w->vm, "pages_2m");
+	gpa = GPA(first + 511);
+	size = 2 * GM_PAGE_SIZE;
+	GM_EXPECT_OK(prefault(w->vm, 0, &gpa, &size, 0));
+	GM_EXPECT_EQ(size, 0, "bytes left of two pages in two huge ones");
+	GM_EXPECT_EQ(gpa, GPA(first + 513), "where it ended");
+	GM_EXPECT_EQ(vm_stat(w->vm, "pages_2m") - huge, 2, "mappings of 2 MiB made");
+	world_check_guest(w, 0, first, 1024, 1, "after the second prefault");
 	world_free(w);
 }
 

@@ -59,13 +59,13 @@ RANGE_CASE(every_512th, "every_512th",
 	world_free(w);
 }
 
-/* `mixed` pages of [0, 64) are private before all of it is converted, both ways. */
 RANGE_CASE(half_done, "half_done", "ranges of which a part was converted before: all of it is, after")
 {
 	static const struct { uint64_t at, n; } done[] = {
 		{ 0, 32 }, { 32, 32 }, { 16, 32 }, { 0, 63 }, { 1, 63 }, { 0, 1 }, { 63, 1 },
 		{ 31, 1 }, { 1, 62 },
 	};
+	static const uint64_t odd[] = { 0, 1, 30, 31, 32, 33, 62, 63 };
 	struct world *w = WORLD_NEW(.size = 2 * GM_2M);
 	uint64_t from = GFN(w->gpa) + 480, n = 64;
 	struct script s;
@@ -83,6 +83,15 @@ RANGE_CASE(half_done, "half_done", "ranges of which a part was converted before:
 			script_fill(&s, from - 2, n + 4, 8);
 			script_convert(&s, from, n, !away, i & 1);
 			script_check(&s, from - 2, n + 4, 8);
+		}
+		/* All but one right already: the first, the last, each side of the 2 MiB border. */
+		script_convert(&s, from, n, away, true);
+		for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+			script_convert(&s, from + odd[i], 1, !away, i & 1);
+			script_check(&s, from - 2, n + 4, 8);
+			script_convert(&s, from, n, away, !(i & 1));
+			script_check(&s, from - 2, n + 4, 8);
+			script_fill(&s, from - 2, n + 4, 8);
 		}
 	}
 	script_flush(&s);
