@@ -213,3 +213,25 @@ GM_IOMMU_CASES(holes, "iommu.map_file_memfd.holes", .clause = "iommu.map_file_me
 	fx_check(&fx, 5 * PG, 3 * PG, "above the hole");
 	fx_free(&fx);
 }
+
+/* The pool's pages were somebody's: what a map allocates of them must not tell. */
+GM_IOMMU_CASES(holes_2m, "iommu.map_file_memfd.holes_2m", .clause = "iommu.map_file_memfd", .huge_2m = 3,
+	       .text = "2 MiB pages that the file does not have yet: allocated, all zero, and the file's own")
+{
+	struct fx fx = { .size = 2 * GM_2M };
+	int old = gm_memfd_new(3 * GM_2M, GM_2M);
+	uint8_t *hva = fx_mmap(old, 3 * GM_2M, GM_2M);
+
+	gm_host_fill(hva, 0, 3 * 512, GM_HALF_SECRET, 1);
+	munmap(hva, 3 * GM_2M);
+	close(old);
+	fx.iommu = gm_iommu_new(self->val);
+	fx.ioas = gm_ioas_new(fx.iommu);
+	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
+	fx.fd = gm_memfd_new(fx.size, GM_2M);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M - 3 * PG, 8 * PG, IOVA, GM_RW);
+	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
+	gm_host_check_zero(fx.hva, 1024, "fresh 2 MiB pages");
+	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + GM_2M - 3 * PG, 8 * PG, "over the border of two holes");
+	fx_free(&fx);
+}

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/memfd.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 
 #include "fixture.h"
 
@@ -35,6 +36,24 @@ GM_MOCK_CASE(lengths, .name = "iommu.map_file_args.lengths", .clause = "iommu.ma
 	refused(&fx, EOVERFLOW, fx.fd, ~0UL - PG + 1, 2 * PG, IOVA, GM_RW, "offset + length wraps");
 	refused(&fx, EOVERFLOW, fx.fd, 0, ~0UL, IOVA, GM_RW, "length of all ones");
 	refused(&fx, EINVAL, fx.fd, 1UL << 63, PG, IOVA, GM_RW, "an offset that is negative as loff_t");
+	fx_free(&fx);
+}
+
+GM_MOCK_CASE(lengths_2m, .name = "iommu.map_file_args.lengths_2m", .clause = "iommu.map_file_args",
+	     .flags = GM_REFUSAL, .huge_2m = 3,
+	     .text = "past the end of a hugetlb file: EINVAL, and the file does not grow a page")
+{
+	struct fx fx = fx_new(self, GM_2M, GM_2M);
+	uint64_t at = IOVA;
+	struct stat st;
+
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, GM_2M + PG, &at, GM_RW), "a page more");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M, PG, &at, GM_RW), "the page past it");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M - PG, 2 * PG, &at, GM_RW), "across");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 2 * GM_2M, PG, &at, GM_RW), "far past it");
+	GM_SETUP_OK(fstat(fx.fd, &st));
+	GM_EXPECT_EQ(st.st_blocks * 512, GM_2M, "bytes the file holds");
+	gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M - PG, PG, &at, GM_RW), "the last page");
 	fx_free(&fx);
 }
 

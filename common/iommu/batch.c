@@ -50,6 +50,7 @@ GM_MOCK_CASE(small, .name = "iommu.map_file_memfd.small_batch", .clause = "iommu
 	static const uint32_t limit[] = { 24, 30, 36, 60, 100, 480 };
 	struct fx fx = fx_new_unattached(self, 3 * GM_2M, 0);
 	uint64_t first = 500, n = 600, at;
+	uint8_t *buf = malloc(n * PG);
 	int user, item;
 
 	fx_collapse(fx.hva, GM_2M);
@@ -74,6 +75,9 @@ GM_MOCK_CASE(small, .name = "iommu.map_file_memfd.small_batch", .clause = "iommu
 		fx_maps(&fx, off, n * PG, IOVA);
 		GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, item));
 		close(user);
+		/* Bytes across batches, from inside a page into inside a page, through the table. */
+		GM_EXPECT_OK(__gm_dma_read(fx.dev, IOVA + 0x123, buf, n * PG - 0x246));
+		GM_EXPECT(!memcmp(buf, fx.hva + off + 0x123, n * PG - 0x246), "limit %u: bytes read differ", limit[i]);
 		gm_unmap(fx.iommu, fx.ioas, IOVA, n * PG);
 		GM_EXPECT_EQ(gm_vm_pinned(), 530, "limit %u: VmPin of the copy alone, pages", limit[i]);
 		gm_unmap(fx.iommu, fx.ioas, at, 530 * PG);
@@ -84,6 +88,7 @@ GM_MOCK_CASE(small, .name = "iommu.map_file_memfd.small_batch", .clause = "iommu
 			break;
 	}
 	fx_check(&fx, 0, fx.size, "after it all");
+	free(buf);
 	fx_free(&fx);
 }
 
