@@ -5,8 +5,8 @@
 
 #include "fd/fd.h"
 
-#define GMEM_MAGIC 0x474d454d	/* GUEST_MEMFD_MAGIC, uapi/linux/magic.h */
-#define ANON_INODE_MAGIC 0x09041934	/* where guest_memfd lived before it had one of its own */
+#define GMEM_MAGIC 0x474d454d	    /* GUEST_MEMFD_MAGIC, uapi/linux/magic.h */
+#define ANON_INODE_MAGIC 0x09041934 /* where guest_memfd lived before it had one of its own */
 
 /* The control of every refusal here: the plainest legal call. */
 static void control_create(struct gm_vm *vm)
@@ -17,11 +17,11 @@ static void control_create(struct gm_vm *vm)
 	close(fd);
 }
 
-#define CREATE(fn, stem, ...)								\
-	FD_DECLARE(fn);									\
-	GM_VARIANT(fn, fn##_default, .name = stem ".default", .profile = "P1",		\
-		   .needs = GM_NEEDS(GMEM_DEFAULT), .arg = &fd_p1, __VA_ARGS__)		\
-	FD_P0(fn, stem, __VA_ARGS__)							\
+#define CREATES(fn, stem, ...)                                                                     \
+	FD_DECLARE(fn);                                                                            \
+	GM_VARIANT(fn, fn##_default, .name = stem ".default", .profile = "P1",                     \
+		   .needs = GM_NEEDS(GMEM_DEFAULT), .arg = &fd_p1, __VA_ARGS__)                    \
+	FD_P0(fn, stem, __VA_ARGS__)                                                               \
 	FD_BODY(fn)
 
 static const struct fd_flavour *flavour(const struct gm_case *self)
@@ -29,9 +29,9 @@ static const struct fd_flavour *flavour(const struct gm_case *self)
 	return self->arg;
 }
 
-CREATE(create_flag_bits, "fd.create_args.flag_bits", .clause = "fd.create_args",
-       .flags = GM_REFUSAL,
-       .text = "each of the 64 flag bits that the capability does not name is EINVAL")
+CREATES(create_flag_bits, "fd.create_args.flag_bits", .clause = "fd.create_args",
+	.flags = GM_REFUSAL,
+	.text = "each of the 64 flag bits that the capability does not name is EINVAL")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	uint64_t known = vm_check_cap(vm->kvm, KVM_CAP_GUEST_MEMFD_FLAGS);
@@ -48,8 +48,8 @@ CREATE(create_flag_bits, "fd.create_args.flag_bits", .clause = "fd.create_args",
 	gm_vm_free(vm);
 }
 
-CREATE(create_cap, "fd.create_flags.capability", .clause = "fd.create_flags",
-       .text = "the capability names exactly the flags that create accepts, alone and in all sets")
+CREATES(create_cap, "fd.create_flags.capability", .clause = "fd.create_flags",
+	.text = "the capability names exactly the flags that create accepts, alone and in all sets")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	uint64_t known = vm_check_cap(vm->kvm, KVM_CAP_GUEST_MEMFD_FLAGS), accepted = 0;
@@ -89,8 +89,8 @@ GM_CASE(create_cap_system, .name = "fd.create_flags.system_scope", .clause = "fd
 	gm_vm_free(vm);
 }
 
-CREATE(create_zero, "fd.create_args.zero", .clause = "fd.create_args", .flags = GM_REFUSAL,
-       .text = "size 0 is EINVAL, with and without flags")
+CREATES(create_zero, "fd.create_args.zero", .clause = "fd.create_args", .flags = GM_REFUSAL,
+	.text = "size 0 is EINVAL, with and without flags")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	uint64_t known = vm_check_cap(vm->kvm, KVM_CAP_GUEST_MEMFD_FLAGS);
@@ -101,9 +101,9 @@ CREATE(create_zero, "fd.create_args.zero", .clause = "fd.create_args", .flags = 
 	gm_vm_free(vm);
 }
 
-CREATE(create_unaligned, "fd.create_args.unaligned", .clause = "fd.create_args",
-       .flags = GM_REFUSAL,
-       .text = "a size off the page by any power of two, below or above whole pages, is EINVAL")
+CREATES(create_unaligned, "fd.create_args.unaligned", .clause = "fd.create_args",
+	.flags = GM_REFUSAL,
+	.text = "a size off the page by any power of two, below or above whole pages, is EINVAL")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	uint64_t page = getpagesize();
@@ -118,8 +118,8 @@ CREATE(create_unaligned, "fd.create_args.unaligned", .clause = "fd.create_args",
 	gm_vm_free(vm);
 }
 
-CREATE(create_negative, "fd.create_args.negative", .clause = "fd.create_args",
-       .flags = GM_REFUSAL, .text = "a size with the sign bit is EINVAL, page aligned or not")
+CREATES(create_negative, "fd.create_args.negative", .clause = "fd.create_args", .flags = GM_REFUSAL,
+	.text = "a size with the sign bit is EINVAL, page aligned or not")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 
@@ -131,8 +131,8 @@ CREATE(create_negative, "fd.create_args.negative", .clause = "fd.create_args",
 	gm_vm_free(vm);
 }
 
-CREATE(create_huge, "fd.create_args.huge", .clause = "fd.create_args",
-       .text = "sizes that no machine has are legal: nothing is allocated yet")
+CREATES(create_huge, "fd.create_args.huge", .clause = "fd.create_args",
+	.text = "sizes that no machine has are legal: nothing is allocated yet")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	uint64_t top = (1ULL << 63) - getpagesize();
@@ -151,14 +151,14 @@ CREATE(create_huge, "fd.create_args.huge", .clause = "fd.create_args",
 	gm_vm_free(vm);
 }
 
-CREATE(create_fault, "fd.create_args.unreadable", .clause = "fd.create_args",
-       .flags = GM_REFUSAL, .text = "an argument that cannot be read whole is EFAULT")
+CREATES(create_fault, "fd.create_args.unreadable", .clause = "fd.create_args", .flags = GM_REFUSAL,
+	.text = "an argument that cannot be read whole is EFAULT")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	uint64_t page = getpagesize();
 	struct kvm_create_guest_memfd *arg;
-	uint8_t *two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			    0);
+	uint8_t *two =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd;
 
 	GM_SETUP(two != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
@@ -176,8 +176,8 @@ CREATE(create_fault, "fd.create_args.unreadable", .clause = "fd.create_args",
 	gm_vm_free(vm);
 }
 
-CREATE(create_fd, "fd.create_args.new_fd", .clause = "fd.create_args",
-       .text = "the lowest free descriptor, read-write, no close-on-exec, position 0")
+CREATES(create_fd, "fd.create_args.new_fd", .clause = "fd.create_args",
+	.text = "the lowest free descriptor, read-write, no close-on-exec, position 0")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	int low = GM_SETUP_OK(dup(STDERR_FILENO)), fd, next;
@@ -209,8 +209,8 @@ CREATE(create_fd, "fd.create_args.new_fd", .clause = "fd.create_args",
 	gm_vm_free(vm);
 }
 
-CREATE(create_no_fd, "fd.create_args.no_descriptor", .clause = "fd.create_args",
-       .flags = GM_REFUSAL, .text = "no descriptor left is EMFILE, and nothing is left behind")
+CREATES(create_no_fd, "fd.create_args.no_descriptor", .clause = "fd.create_args",
+	.flags = GM_REFUSAL, .text = "no descriptor left is EMFILE, and nothing is left behind")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	struct rlimit old, tight;
@@ -232,8 +232,8 @@ CREATE(create_no_fd, "fd.create_args.no_descriptor", .clause = "fd.create_args",
 }
 
 /* Two files of one VM are two memories, also in their inodes. */
-CREATE(create_distinct, "fd.create_args.distinct", .clause = "fd.create_args",
-       .text = "each create gives a file of its own")
+CREATES(create_distinct, "fd.create_args.distinct", .clause = "fd.create_args",
+	.text = "each create gives a file of its own")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	int a = gm_gmem_new(vm, PG, 0), b = gm_gmem_new(vm, 2 * PG, 0);

@@ -60,8 +60,9 @@ GM_CASE(init_shared, .name = "fd.create_flags.init_shared_refused", .clause = "f
 	gm_control(fd >= 0, "no flags");
 	close(fd);
 	GM_EXPECT_ERRNO(EINVAL, __gm_gmem_new(vm, PG, GUEST_MEMFD_FLAG_INIT_SHARED));
-	GM_EXPECT_ERRNO(EINVAL, __gm_gmem_new(vm, PG, GUEST_MEMFD_FLAG_INIT_SHARED |
-					      GUEST_MEMFD_FLAG_MMAP));
+	GM_EXPECT_ERRNO(
+		EINVAL,
+		__gm_gmem_new(vm, PG, GUEST_MEMFD_FLAG_INIT_SHARED | GUEST_MEMFD_FLAG_MMAP));
 	GM_EXPECT(!(known & GUEST_MEMFD_FLAG_INIT_SHARED),
 		  "the capability of the VM names INIT_SHARED: %#lx", known);
 	gm_vm_free(vm);
@@ -83,7 +84,8 @@ GM_CASE(punch_private_only, .name = "fd.punch_exact.private_half_only", .profile
 		else if (p >= 8 && p < 48)
 			gm_guest_check_zero(b.vm, 0, gpa, 1, "a private page in the hole");
 		else
-			gm_guest_check(b.vm, 0, gpa, 1, GM_HALF_PRIVATE, 1, "a private page beside");
+			gm_guest_check(b.vm, 0, gpa, 1, GM_HALF_PRIVATE, 1,
+				       "a private page beside");
 	}
 	gm_host_check(b.mem->hva, GFN, NPAGES, GM_HALF_SHARED, 2, "the shared half of the host");
 	/* Private pages under shared ones were taken as well, inside the hole and nowhere else. */
@@ -151,7 +153,8 @@ GM_CASE(mappable, .name = "fd.bind_overlap.mappable_serves_both", .profile = "P0
 
 	gm_vm_free(vm);
 	if (!can)
-		gm_skip("no mappable guest_memfd on this VM type", "a kernel with GUEST_MEMFD_FLAG_MMAP");
+		gm_skip("no mappable guest_memfd on this VM type",
+			"a kernel with GUEST_MEMFD_FLAG_MMAP");
 	b = both_new(GUEST_MEMFD_FLAG_MMAP);
 	gm_convert(b.vm, GM_BASE, SIZE, true);
 	gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 1);

@@ -38,7 +38,9 @@ FD_EACH_HOST(bind_badf, "fd.bind_args.not_open", .clause = "fd.bind_args", .flag
 	struct bind b = bind_new(self);
 	int closed = GM_SETUP_OK(dup(b.gmem));
 	struct kvm_userspace_memory_region2 r = {
-		.slot = GM_SLOT, .flags = KVM_MEM_GUEST_MEMFD, .guest_phys_addr = GM_BASE,
+		.slot = GM_SLOT,
+		.flags = KVM_MEM_GUEST_MEMFD,
+		.guest_phys_addr = GM_BASE,
 		.memory_size = SIZE,
 	};
 	const uint32_t fds[] = { closed, -1, INT32_MAX, 1 << 30, 1U << 31 };
@@ -62,9 +64,15 @@ FD_EACH_HOST(bind_other_file, "fd.bind_args.other_file", .clause = "fd.bind_args
 	GM_SETUP_OK(pipe(p));
 	GM_SETUP_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
 	const int fds[] = {
-		fd_memfd(SIZE), GM_SETUP_OK(open("/dev/null", O_RDWR)),
-		GM_SETUP_OK(open("/proc/self/exe", O_RDONLY)), p[0], p[1], s[0], s[1],
-		GM_SETUP_OK(eventfd(0, 0)), GM_SETUP_OK(dup(b.vm->kvm->kvm_fd)),
+		fd_memfd(SIZE),
+		GM_SETUP_OK(open("/dev/null", O_RDWR)),
+		GM_SETUP_OK(open("/proc/self/exe", O_RDONLY)),
+		p[0],
+		p[1],
+		s[0],
+		s[1],
+		GM_SETUP_OK(eventfd(0, 0)),
+		GM_SETUP_OK(dup(b.vm->kvm->kvm_fd)),
 		GM_SETUP_OK(dup(b.vm->kvm->fd)),
 	};
 
@@ -76,16 +84,17 @@ FD_EACH_HOST(bind_other_file, "fd.bind_args.other_file", .clause = "fd.bind_args
 	bind_free(&b);
 }
 
-FD_EACH_HOST(bind_other_vm, "fd.bind_args.other_vm", .clause = "fd.bind_args",
-	     .flags = GM_REFUSAL,
-	     .text = "a guest_memfd of another VM: EINVAL, bound there or not, and it still works there")
+FD_EACH_HOST(
+	bind_other_vm, "fd.bind_args.other_vm", .clause = "fd.bind_args", .flags = GM_REFUSAL,
+	.text = "a guest_memfd of another VM: EINVAL, bound there or not, and it still works there")
 {
 	const struct fd_flavour *f = self->arg;
 	struct bind b = bind_new(self);
 	struct gm_vm *other = GM_VM_NEW(.kind = f->kind);
 	int theirs = gm_gmem_new(other, SIZE, f->flags);
 
-	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b.vm, GM_SLOT, GM_BASE, SIZE, theirs, 0), "not bound");
+	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b.vm, GM_SLOT, GM_BASE, SIZE, theirs, 0),
+			"not bound");
 	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(other, GM_SLOT, GM_BASE, SIZE, b.gmem, 0),
 			"the other way");
 	GM_EXPECT_OK(__fd_slot_set(other, GM_SLOT, GM_BASE, SIZE, theirs, 0), "where it belongs");
@@ -113,8 +122,9 @@ FD_EACH_HOST(bind_unaligned, "fd.bind_args.unaligned", .clause = "fd.bind_args",
 				"size %#lx", PG + d);
 		GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b.vm, GM_SLOT, GM_BASE + d, PG, b.gmem, 0),
 				"gpa +%#lx", d);
-		GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, PG,
-						      (void *)(GM_BASE + d), b.gmem, 0),
+		GM_EXPECT_ERRNO(EINVAL,
+				__gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, PG, (void *)(GM_BASE + d),
+					      b.gmem, 0),
 				"userspace_addr +%#lx", d);
 	}
 	bind_free(&b);
@@ -126,12 +136,16 @@ FD_EACH_HOST(bind_v1, "fd.bind_args.old_ioctl", .clause = "fd.bind_args", .flags
 	struct bind b = bind_new(self);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, SIZE);
 	struct kvm_userspace_memory_region2 r = {
-		.slot = GM_SLOT, .guest_phys_addr = GM_BASE, .memory_size = SIZE,
-		.userspace_addr = (uintptr_t)mem->hva, .guest_memfd = b.gmem,
+		.slot = GM_SLOT,
+		.guest_phys_addr = GM_BASE,
+		.memory_size = SIZE,
+		.userspace_addr = (uintptr_t)mem->hva,
+		.guest_memfd = b.gmem,
 	};
 	int zero = GM_SETUP_OK(fcntl(0, F_DUPFD_CLOEXEC, 3));
 
-	gm_control(!ioctl(b.vm->kvm->fd, KVM_SET_USER_MEMORY_REGION, &r), "the same without the flag");
+	gm_control(!ioctl(b.vm->kvm->fd, KVM_SET_USER_MEMORY_REGION, &r),
+		   "the same without the flag");
 	gm_slot_delete(b.vm, GM_SLOT);
 	r.flags = KVM_MEM_GUEST_MEMFD;
 	GM_EXPECT_ERRNO(EINVAL, ioctl(b.vm->kvm->fd, KVM_SET_USER_MEMORY_REGION, &r));
@@ -145,9 +159,9 @@ FD_EACH_HOST(bind_v1, "fd.bind_args.old_ioctl", .clause = "fd.bind_args", .flags
 	gm_mem_free(mem);
 }
 
-FD_EACH_HOST(bounds_exact, "fd.bind_bounds.exact", .clause = "fd.bind_bounds",
-	     .flags = GM_REFUSAL,
-	     .text = "every offset and size in a file of 16 pages: legal up to the end, EINVAL beyond")
+FD_EACH_HOST(
+	bounds_exact, "fd.bind_bounds.exact", .clause = "fd.bind_bounds", .flags = GM_REFUSAL,
+	.text = "every offset and size in a file of 16 pages: legal up to the end, EINVAL beyond")
 {
 	struct bind b = bind_new(self);
 
@@ -155,12 +169,13 @@ FD_EACH_HOST(bounds_exact, "fd.bind_bounds.exact", .clause = "fd.bind_bounds",
 		for (uint64_t len = 1; len <= 18; len++) {
 			if (off + len <= 16) {
 				GM_EXPECT_OK(__fd_slot_set(b.vm, GM_SLOT, GM_BASE, len * PG, b.gmem,
-							   off * PG), "%lu pages at page %lu", len,
-					     off);
+							   off * PG),
+					     "%lu pages at page %lu", len, off);
 				gm_slot_delete(b.vm, GM_SLOT);
 			} else {
-				GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b.vm, GM_SLOT, GM_BASE,
-								      len * PG, b.gmem, off * PG),
+				GM_EXPECT_ERRNO(EINVAL,
+						__fd_slot_set(b.vm, GM_SLOT, GM_BASE, len * PG,
+							      b.gmem, off * PG),
 						"%lu pages at page %lu", len, off);
 			}
 			if (gm_failures())
@@ -173,8 +188,8 @@ FD_EACH_HOST(bounds_exact, "fd.bind_bounds.exact", .clause = "fd.bind_bounds",
 FD_EACH_HOST(bounds_far, "fd.bind_bounds.far", .clause = "fd.bind_bounds", .flags = GM_REFUSAL,
 	     .text = "offsets far past the end, and sizes, without a wrap: EINVAL")
 {
-	static const uint64_t offs[] = { GM_2M, GM_1G, 1ULL << 40, 1ULL << 52, 1ULL << 62,
-					 (1ULL << 63) - 2 * PG };
+	static const uint64_t offs[] = { GM_2M,	     GM_1G,	 1ULL << 40,
+					 1ULL << 52, 1ULL << 62, (1ULL << 63) - 2 * PG };
 	struct bind b = bind_new(self);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(offs); i++) {
@@ -196,8 +211,8 @@ FD_EACH_HOST(bounds_negative, "fd.bind_bounds.sign_bit", .clause = "fd.bind_boun
 	for (unsigned int i = 0; i < ARRAY_SIZE(offs); i++) {
 		int r = __fd_slot_set(b.vm, GM_SLOT, GM_BASE, PG, b.gmem, offs[i]);
 
-		GM_EXPECT(r && errno == EINVAL, "offset %#lx: expected EINVAL, observed %s", offs[i],
-			  r ? gm_errno_name(errno) : "a slot");
+		GM_EXPECT(r && errno == EINVAL, "offset %#lx: expected EINVAL, observed %s",
+			  offs[i], r ? gm_errno_name(errno) : "a slot");
 		if (!r)
 			gm_slot_delete(b.vm, GM_SLOT);
 	}
@@ -208,9 +223,11 @@ FD_EACH_HOST(bounds_wrap, "fd.bind_bounds.wrap", .clause = "fd.bind_bounds", .fl
 	     .text = "offset plus size passes 2^64: EINVAL, wherever the sum ends up")
 {
 	/* In pages: the offset below 2^64, and the size. The last sum is past the end anyway. */
-	static const struct { uint64_t below, size; } t[] = {
-		{ 1, 1 }, { 1, 2 }, { 1, 16 }, { 1, 17 }, { 2, 2 }, { 2, 3 }, { 8, 16 }, { 16, 16 },
-		{ 512, 513 }, { 1, 18 },
+	static const struct {
+		uint64_t below, size;
+	} t[] = {
+		{ 1, 1 }, { 1, 2 },  { 1, 16 },	 { 1, 17 },    { 2, 2 },
+		{ 2, 3 }, { 8, 16 }, { 16, 16 }, { 512, 513 }, { 1, 18 },
 	};
 	struct bind b = bind_new(self);
 

@@ -94,7 +94,11 @@ void fd_fill(struct gm_vm *vm, unsigned int v, const struct fd_flavour *f, uint6
 	     uint64_t npages, uint64_t id, unsigned int gen)
 {
 	struct gm_op op = {
-		.code = GM_OP_FILL, .addr = gpa, .nr = npages, .half = f->half, .gen = gen,
+		.code = GM_OP_FILL,
+		.addr = gpa,
+		.nr = npages,
+		.half = f->half,
+		.gen = gen,
 		.gfn_delta = id - gpa / PG,
 	};
 
@@ -105,15 +109,19 @@ bool fd_check(struct gm_vm *vm, unsigned int v, const struct fd_flavour *f, uint
 	      uint64_t npages, uint64_t id, unsigned int gen, const char *when)
 {
 	struct gm_op op = {
-		.code = GM_OP_CHECK, .addr = gpa, .nr = npages, .half = f->half, .gen = gen,
+		.code = GM_OP_CHECK,
+		.addr = gpa,
+		.nr = npages,
+		.half = f->half,
+		.gen = gen,
 		.gfn_delta = id - gpa / PG,
 	};
 	struct gm_page page;
 
 	gm_run(vm, v, &op, 1);
 	page = gm_vm_page(vm, op.bad_addr & ~(PG - 1));
-	return GM_EXPECT_AT(&page, !op.bad,
-			    "%s: vCPU %u read %lu wrong words, the first at %#lx: expected %s, observed %s",
-			    when, v, op.bad, op.bad_addr, gm_word_str(op.expected),
-			    gm_word_str(op.observed));
+	return GM_EXPECT_AT(
+		&page, !op.bad,
+		"%s: vCPU %u read %lu wrong words, the first at %#lx: expected %s, observed %s",
+		when, v, op.bad, op.bad_addr, gm_word_str(op.expected), gm_word_str(op.observed));
 }

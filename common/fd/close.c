@@ -16,9 +16,8 @@ static void expect_gone(struct fd_box *b, unsigned int v, const char *when)
 					      PG, when);
 }
 
-#define LAST_CLOSE(fn, stem, what, ...)							\
-	FD_EACH_TDP(fn, "fd.last_close." stem, .clause = "fd.last_close", .text = what,	\
-		    __VA_ARGS__)
+#define LAST_CLOSE(fn, stem, what, ...)                                                            \
+	FD_EACH_TDP(fn, "fd.last_close." stem, .clause = "fd.last_close", .text = what, __VA_ARGS__)
 
 LAST_CLOSE(close_bound, "bound_slot", "close with the slot bound and hot in two vCPUs")
 {
@@ -76,12 +75,15 @@ LAST_CLOSE(close_refusals, "after_refusals",
 	fd_fill(b->vm, 0, b->f, GM_BASE, 16, FIRST, 1);
 	for (int i = 0; i < 3; i++) {
 		GM_EXPECT(__fd_slot_set(b->vm, GM_SLOT + 1, far, SIZE, b->gmem, 0), "bound twice");
-		GM_EXPECT(__fd_slot_set(b->vm, GM_SLOT + 1, far, SIZE, b->gmem, PG), "past the end");
+		GM_EXPECT(__fd_slot_set(b->vm, GM_SLOT + 1, far, SIZE, b->gmem, PG),
+			  "past the end");
 		GM_EXPECT(__fd_slot_set(b->vm, GM_SLOT + 1, far, PG, b->gmem, 1), "unaligned");
-		GM_EXPECT(__fd_slot_set(b->vm, GM_SLOT + 1, GM_BASE, PG, b->gmem, 0), "guest range");
+		GM_EXPECT(__fd_slot_set(b->vm, GM_SLOT + 1, GM_BASE, PG, b->gmem, 0),
+			  "guest range");
 		GM_EXPECT(__fd_slot_set(b->vm, GM_SLOT, GM_BASE, SIZE, b->gmem, 0), "same slot");
-		GM_EXPECT(__gm_slot_set(b->vm, GM_SLOT + 1, KVM_MEM_READONLY, far, PG, NULL, b->gmem,
-					0), "read-only");
+		GM_EXPECT(__gm_slot_set(b->vm, GM_SLOT + 1, KVM_MEM_READONLY, far, PG, NULL,
+					b->gmem, 0),
+			  "read-only");
 		GM_EXPECT(__fd_slot_set(other, GM_SLOT, GM_BASE, SIZE, b->gmem, 0), "other VM");
 	}
 	fd_check(b->vm, 0, b->f, GM_BASE, 16, FIRST, 1, "after the refusals");
@@ -106,12 +108,13 @@ LAST_CLOSE(close_slots, "many_slots", "four slots at odd places of one file: all
 	close(gmem);
 	for (int i = 0; i < 4; i++)
 		for (int p = 0; p < 3; p++)
-			gm_guest_expect_fault(vm, 0, GM_BASE + (3 - i) * GM_2M + (5 + p) * PG, p & 1,
-					      f->fault, PG, "after the last close");
+			gm_guest_expect_fault(vm, 0, GM_BASE + (3 - i) * GM_2M + (5 + p) * PG,
+					      p & 1, f->fault, PG, "after the last close");
 	gm_vm_free(vm);
 }
 
-LAST_CLOSE(close_delete, "delete_after", "a slot can be deleted after the close, and its place reused")
+LAST_CLOSE(close_delete, "delete_after",
+	   "a slot can be deleted after the close, and its place reused")
 {
 	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
 	int next;

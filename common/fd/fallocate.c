@@ -19,8 +19,8 @@ static unsigned int resident(uint8_t *map, uint64_t pages)
 	return n;
 }
 
-#define FALLOCATE(fn, stem, what, ...)							\
-	FD_EACH_HOST(fn, "fd.fallocate_args." stem, .clause = "fd.fallocate_args",	\
+#define FALLOCATE(fn, stem, what, ...)                                                             \
+	FD_EACH_HOST(fn, "fd.fallocate_args." stem, .clause = "fd.fallocate_args",                 \
 		     .flags = GM_REFUSAL, .text = what, __VA_ARGS__)
 
 struct files {
@@ -58,10 +58,10 @@ FALLOCATE(mode_bits, "mode_bits", "each mode bit but KEEP_SIZE and PUNCH_HOLE: E
 		if (mode & HOLE)
 			continue;
 		GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, mode, 0, PG), "mode %#x", mode);
-		GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, mode | KEEP, 0, PG),
-				"mode %#x", mode | KEEP);
-		GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, mode | HOLE, 0, PG),
-				"mode %#x", mode | HOLE);
+		GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, mode | KEEP, 0, PG), "mode %#x",
+				mode | KEEP);
+		GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, mode | HOLE, 0, PG), "mode %#x",
+				mode | HOLE);
 	}
 	files_free(&s);
 }
@@ -150,8 +150,8 @@ FALLOCATE(past_end, "past_the_end", "allocation that passes the end by a page or
 	files_free(&s);
 }
 
-FD_EACH_HOST(hole_past_end, "fd.fallocate_args.hole_past_the_end",
-	     .clause = "fd.fallocate_args", .text = "a hole may begin and end anywhere past the end")
+FD_EACH_HOST(hole_past_end, "fd.fallocate_args.hole_past_the_end", .clause = "fd.fallocate_args",
+	     .text = "a hole may begin and end anywhere past the end")
 {
 	struct files s = files_new(self);
 	const off_t top = INT64_MAX & ~(off_t)(PG - 1);

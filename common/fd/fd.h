@@ -21,10 +21,10 @@
 #include "gm.h"
 
 #ifndef GUEST_MEMFD_FLAG_MMAP
-#define GUEST_MEMFD_FLAG_MMAP		(1ULL << 0)
+#define GUEST_MEMFD_FLAG_MMAP (1ULL << 0)
 #endif
 #ifndef GUEST_MEMFD_FLAG_INIT_SHARED
-#define GUEST_MEMFD_FLAG_INIT_SHARED	(1ULL << 1)
+#define GUEST_MEMFD_FLAG_INIT_SHARED (1ULL << 1)
 #endif
 
 #define PG GM_PAGE_SIZE
@@ -32,10 +32,10 @@
 /* A flavour of guest_memfd, see the profiles of the contract. */
 struct fd_flavour {
 	enum gm_vm_kind kind;
-	uint64_t flags;		/* of KVM_CREATE_GUEST_MEMFD */
-	enum gm_half half;	/* in whose name the guest writes */
-	bool host;		/* a mapping of the file reaches its pages */
-	uint64_t fault;		/* flags of a KVM_EXIT_MEMORY_FAULT on its pages */
+	uint64_t flags;	   /* of KVM_CREATE_GUEST_MEMFD */
+	enum gm_half half; /* in whose name the guest writes */
+	bool host;	   /* a mapping of the file reaches its pages */
+	uint64_t fault;	   /* flags of a KVM_EXIT_MEMORY_FAULT on its pages */
 };
 
 extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
@@ -46,21 +46,21 @@ extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
  * KVM that is virtualized in software emulates a guest's supervisor code, which then reaches
  * memory through userspace_addr: private memory not at all. Hence TDP for what runs in a guest.
  */
-#define FD_P1(fn, stem, ...)								\
-	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,	\
+#define FD_P1(fn, stem, ...)                                                                       \
+	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,                \
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED), __VA_ARGS__)
-#define FD_P1_TDP(fn, stem, ...)							\
-	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,	\
+#define FD_P1_TDP(fn, stem, ...)                                                                   \
+	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,                \
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP), __VA_ARGS__)
-#define FD_P1P(fn, stem, ...)								\
-	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &fd_p1p,	\
+#define FD_P1P(fn, stem, ...)                                                                      \
+	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &fd_p1p,            \
 		   .needs = GM_NEEDS(GMEM_MMAP), __VA_ARGS__)
-#define FD_P1P_TDP(fn, stem, ...)							\
-	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &fd_p1p,	\
+#define FD_P1P_TDP(fn, stem, ...)                                                                  \
+	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &fd_p1p,            \
 		   .needs = GM_NEEDS(GMEM_MMAP, TDP), __VA_ARGS__)
 #ifdef __x86_64__
-#define FD_P0(fn, stem, ...)								\
-	GM_VARIANT(fn, fn##_p0, .name = stem ".p0", .profile = "P0", .arg = &fd_p0,	\
+#define FD_P0(fn, stem, ...)                                                                       \
+	GM_VARIANT(fn, fn##_p0, .name = stem ".p0", .profile = "P0", .arg = &fd_p0,                \
 		   .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
 #else
 #define FD_P0(fn, stem, ...)
@@ -68,31 +68,31 @@ extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
 #define FD_DECLARE(fn) static void fn(const struct gm_case *self)
 #define FD_BODY(fn) static void fn(const struct gm_case *self __attribute__((unused)))
 /* A guest runs, and what it reads through userspace_addr would do as well. */
-#define FD_EACH(fn, stem, ...)								\
-	FD_DECLARE(fn);									\
-	FD_P1(fn, stem, __VA_ARGS__)							\
-	FD_P1P_TDP(fn, stem, __VA_ARGS__)						\
-	FD_P0(fn, stem, __VA_ARGS__)							\
+#define FD_EACH(fn, stem, ...)                                                                     \
+	FD_DECLARE(fn);                                                                            \
+	FD_P1(fn, stem, __VA_ARGS__)                                                               \
+	FD_P1P_TDP(fn, stem, __VA_ARGS__)                                                          \
+	FD_P0(fn, stem, __VA_ARGS__)                                                               \
 	FD_BODY(fn)
 /* A guest runs, and its faults have to be its own. */
-#define FD_EACH_TDP(fn, stem, ...)							\
-	FD_DECLARE(fn);									\
-	FD_P1_TDP(fn, stem, __VA_ARGS__)						\
-	FD_P1P_TDP(fn, stem, __VA_ARGS__)						\
-	FD_P0(fn, stem, __VA_ARGS__)							\
+#define FD_EACH_TDP(fn, stem, ...)                                                                 \
+	FD_DECLARE(fn);                                                                            \
+	FD_P1_TDP(fn, stem, __VA_ARGS__)                                                           \
+	FD_P1P_TDP(fn, stem, __VA_ARGS__)                                                          \
+	FD_P0(fn, stem, __VA_ARGS__)                                                               \
 	FD_BODY(fn)
 /* No guest runs. */
-#define FD_EACH_HOST(fn, stem, ...)							\
-	FD_DECLARE(fn);									\
-	FD_P1(fn, stem, __VA_ARGS__)							\
-	FD_P1P(fn, stem, __VA_ARGS__)							\
-	FD_P0(fn, stem, __VA_ARGS__)							\
+#define FD_EACH_HOST(fn, stem, ...)                                                                \
+	FD_DECLARE(fn);                                                                            \
+	FD_P1(fn, stem, __VA_ARGS__)                                                               \
+	FD_P1P(fn, stem, __VA_ARGS__)                                                              \
+	FD_P0(fn, stem, __VA_ARGS__)                                                               \
 	FD_BODY(fn)
 /* No guest runs, and the host can map the file. */
-#define FD_MAPPABLE(fn, stem, ...)							\
-	FD_DECLARE(fn);									\
-	FD_P1(fn, stem, __VA_ARGS__)							\
-	FD_P1P(fn, stem, __VA_ARGS__)							\
+#define FD_MAPPABLE(fn, stem, ...)                                                                 \
+	FD_DECLARE(fn);                                                                            \
+	FD_P1(fn, stem, __VA_ARGS__)                                                               \
+	FD_P1P(fn, stem, __VA_ARGS__)                                                              \
 	FD_BODY(fn)
 
 /* A VM, and one file of `size` bytes that is whole in slot GM_SLOT at GM_BASE. */
@@ -101,7 +101,7 @@ struct fd_box {
 	struct gm_vm *vm;
 	int gmem;
 	uint64_t size;
-	uint8_t *hva;	/* the host's mapping of the file; NULL without the MMAP flag */
+	uint8_t *hva; /* the host's mapping of the file; NULL without the MMAP flag */
 };
 
 /* vCPUs with page tables for GM_BASE..GM_BASE + span; the caller sets the slots. */

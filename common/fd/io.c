@@ -17,27 +17,72 @@
 struct io {
 	const char *name;
 	long (*call)(int fd);
-	int err;	/* what a guest_memfd answers */
+	int err; /* what a guest_memfd answers */
 };
 
 static uint8_t buf[4096] __attribute__((aligned(4096)));
 
-static long io_read(int fd) { return read(fd, buf, 16); }
-static long io_write(int fd) { return write(fd, buf, 16); }
-static long io_pread(int fd) { return pread(fd, buf, 16, 0); }
-static long io_pwrite(int fd) { return pwrite(fd, buf, 16, 0); }
+static long io_read(int fd)
+{
+	return read(fd, buf, 16);
+}
+static long io_write(int fd)
+{
+	return write(fd, buf, 16);
+}
+static long io_pread(int fd)
+{
+	return pread(fd, buf, 16, 0);
+}
+static long io_pwrite(int fd)
+{
+	return pwrite(fd, buf, 16, 0);
+}
 static const struct iovec iov = { buf, 16 };
-static long io_readv(int fd) { return readv(fd, &iov, 1); }
-static long io_writev(int fd) { return writev(fd, &iov, 1); }
-static long io_preadv(int fd) { return preadv(fd, &iov, 1, 0); }
-static long io_pwritev(int fd) { return pwritev(fd, &iov, 1, 0); }
-static long io_preadv2(int fd) { return preadv2(fd, &iov, 1, -1, 0); }
-static long io_pwritev2(int fd) { return pwritev2(fd, &iov, 1, -1, 0); }
-static long io_seek_set(int fd) { return lseek(fd, 4096, SEEK_SET); }
-static long io_seek_end(int fd) { return lseek(fd, 0, SEEK_END); }
-static long io_seek_data(int fd) { return lseek(fd, 0, SEEK_DATA); }
-static long io_seek_hole(int fd) { return lseek(fd, 0, SEEK_HOLE); }
-static long io_readahead(int fd) { return readahead(fd, 0, 4096); }
+static long io_readv(int fd)
+{
+	return readv(fd, &iov, 1);
+}
+static long io_writev(int fd)
+{
+	return writev(fd, &iov, 1);
+}
+static long io_preadv(int fd)
+{
+	return preadv(fd, &iov, 1, 0);
+}
+static long io_pwritev(int fd)
+{
+	return pwritev(fd, &iov, 1, 0);
+}
+static long io_preadv2(int fd)
+{
+	return preadv2(fd, &iov, 1, -1, 0);
+}
+static long io_pwritev2(int fd)
+{
+	return pwritev2(fd, &iov, 1, -1, 0);
+}
+static long io_seek_set(int fd)
+{
+	return lseek(fd, 4096, SEEK_SET);
+}
+static long io_seek_end(int fd)
+{
+	return lseek(fd, 0, SEEK_END);
+}
+static long io_seek_data(int fd)
+{
+	return lseek(fd, 0, SEEK_DATA);
+}
+static long io_seek_hole(int fd)
+{
+	return lseek(fd, 0, SEEK_HOLE);
+}
+static long io_readahead(int fd)
+{
+	return readahead(fd, 0, 4096);
+}
 
 /* Splices through a pipe, at the file's position or at an offset given. */
 static long splice_with(int fd, bool out, bool offset)
@@ -59,10 +104,22 @@ static long splice_with(int fd, bool out, bool offset)
 	return ret;
 }
 
-static long io_splice_from(int fd) { return splice_with(fd, false, false); }
-static long io_splice_from_at(int fd) { return splice_with(fd, false, true); }
-static long io_splice_to(int fd) { return splice_with(fd, true, false); }
-static long io_splice_to_at(int fd) { return splice_with(fd, true, true); }
+static long io_splice_from(int fd)
+{
+	return splice_with(fd, false, false);
+}
+static long io_splice_from_at(int fd)
+{
+	return splice_with(fd, false, true);
+}
+static long io_splice_to(int fd)
+{
+	return splice_with(fd, true, false);
+}
+static long io_splice_to_at(int fd)
+{
+	return splice_with(fd, true, true);
+}
 
 /* A second file, with content, for transfers between two. */
 static int companion(void)
@@ -90,12 +147,30 @@ static long between(int fd, bool copy, bool out, bool offset)
 	return ret;
 }
 
-static long io_sendfile_from(int fd) { return between(fd, false, false, false); }
-static long io_sendfile_from_at(int fd) { return between(fd, false, false, true); }
-static long io_sendfile_to(int fd) { return between(fd, false, true, false); }
-static long io_copy_from(int fd) { return between(fd, true, false, false); }
-static long io_copy_to(int fd) { return between(fd, true, true, false); }
-static long io_copy_to_at(int fd) { return between(fd, true, true, true); }
+static long io_sendfile_from(int fd)
+{
+	return between(fd, false, false, false);
+}
+static long io_sendfile_from_at(int fd)
+{
+	return between(fd, false, false, true);
+}
+static long io_sendfile_to(int fd)
+{
+	return between(fd, false, true, false);
+}
+static long io_copy_from(int fd)
+{
+	return between(fd, true, false, false);
+}
+static long io_copy_to(int fd)
+{
+	return between(fd, true, true, false);
+}
+static long io_copy_to_at(int fd)
+{
+	return between(fd, true, true, true);
+}
 static long io_copy_self(int fd)
 {
 	off_t to = 4096, from = 0;
@@ -191,10 +266,22 @@ static long uring(int fd, bool out, bool fixed_file, uint64_t off)
 	return res < 0 ? -1 : res;
 }
 
-static long io_uring_rd(int fd) { return uring(fd, false, false, 0); }
-static long io_uring_wr(int fd) { return uring(fd, true, false, 0); }
-static long io_uring_rd_fixed(int fd) { return uring(fd, false, true, 0); }
-static long io_uring_wr_fixed(int fd) { return uring(fd, true, true, 0); }
+static long io_uring_rd(int fd)
+{
+	return uring(fd, false, false, 0);
+}
+static long io_uring_wr(int fd)
+{
+	return uring(fd, true, false, 0);
+}
+static long io_uring_rd_fixed(int fd)
+{
+	return uring(fd, false, true, 0);
+}
+static long io_uring_wr_fixed(int fd)
+{
+	return uring(fd, true, true, 0);
+}
 
 /* io_uring/rw.c, io_iter_do_read() and io_write(): neither read nor read_iter. */
 static const struct io uring_table[] = {
@@ -277,7 +364,8 @@ GM_CASE(no_swap, .name = "fd.no_io.swapon", .clause = "fd.no_io", .profile = "P1
 
 static int exec_it(void *arg)
 {
-	char *argv[] = { "gm-exec", NULL }, *envp[] = { NULL };
+	char name[] = "gm-exec";
+	char *argv[2] = { name, NULL }, *envp[1] = { NULL };
 
 	syscall(SYS_execveat, *(int *)arg, "", argv, envp, AT_EMPTY_PATH);
 	return errno;
@@ -311,16 +399,16 @@ FD_EACH_HOST(no_ioctl, "fd.no_ioctl.foreign", .clause = "fd.no_ioctl", .flags = 
 	int kvm = open_kvm_dev_path_or_exit();
 	struct gm_rng rng;
 
-	gm_control(ioctl(kvm, KVM_GET_API_VERSION, 0) == KVM_API_VERSION,
-		   "/dev/kvm knows its own");
+	gm_control(ioctl(kvm, KVM_GET_API_VERSION, 0) == KVM_API_VERSION, "/dev/kvm knows its own");
 	close(kvm);
 	for (unsigned int nr = 0; nr < 256; nr++) {
 		/* 0xd2 may become in-place conversion: the file would know it then. */
 		if (nr == 0xd2)
 			continue;
 		GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, _IO(KVMIO, nr), 0), "KVM ioctl %#x", nr);
-		GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, _IOC(_IOC_READ | _IOC_WRITE, KVMIO, nr, 64),
-					      arg), "KVM ioctl %#x with an argument", nr);
+		GM_EXPECT_ERRNO(ENOTTY,
+				ioctl(gmem, _IOC(_IOC_READ | _IOC_WRITE, KVMIO, nr, 64), arg),
+				"KVM ioctl %#x with an argument", nr);
 	}
 	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, KVM_CREATE_GUEST_MEMFD, arg));
 	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, KVM_SET_USER_MEMORY_REGION2, arg));
@@ -346,8 +434,8 @@ struct space_resv {
 	int32_t pad[4];
 };
 
-GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .clause = "fd.no_ioctl",
-	.profile = "P1", .flags = GM_REFUSAL, .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
+GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .clause = "fd.no_ioctl", .profile = "P1",
+	.flags = GM_REFUSAL, .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
 	.text = "what the VFS does for regular files is not done here: ENOTTY, nothing changes")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
@@ -361,8 +449,8 @@ GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .clause = "fd.no_ioct
 	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, FIONREAD, &n));
 	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, FIBMAP, &n));
 	for (unsigned int i = 0; i < ARRAY_SIZE(nrs); i++) {
-		gm_control(!ioctl(mem, _IOW('X', nrs[i], struct space_resv), &r) ||
-			   nrs[i] == 57, "a memfd reserves and frees by ioctl");
+		gm_control(!ioctl(mem, _IOW('X', nrs[i], struct space_resv), &r) || nrs[i] == 57,
+			   "a memfd reserves and frees by ioctl");
 		GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, _IOW('X', nrs[i], struct space_resv), &r),
 				"'X' %d", nrs[i]);
 	}

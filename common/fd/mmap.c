@@ -3,8 +3,14 @@
 #include "fd.h"
 
 static const int prots[] = {
-	PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC, PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC,
-	PROT_WRITE | PROT_EXEC, PROT_READ | PROT_WRITE | PROT_EXEC,
+	PROT_NONE,
+	PROT_READ,
+	PROT_WRITE,
+	PROT_EXEC,
+	PROT_READ | PROT_WRITE,
+	PROT_READ | PROT_EXEC,
+	PROT_WRITE | PROT_EXEC,
+	PROT_READ | PROT_WRITE | PROT_EXEC,
 };
 
 static long map(int fd, int prot, int flags)
@@ -17,19 +23,23 @@ static long map(int fd, int prot, int flags)
 	return 0;
 }
 
-#define NO_MMAP(fn, stem, ...)								\
-	FD_DECLARE(fn);									\
-	GM_VARIANT(fn, fn##_default, .name = stem ".default", .profile = "P1",		\
-		   .needs = GM_NEEDS(GMEM_DEFAULT), .arg = &fd_p1, __VA_ARGS__)		\
-	FD_P0(fn, stem, __VA_ARGS__)							\
+#define NO_MMAP(fn, stem, ...)                                                                     \
+	FD_DECLARE(fn);                                                                            \
+	GM_VARIANT(fn, fn##_default, .name = stem ".default", .profile = "P1",                     \
+		   .needs = GM_NEEDS(GMEM_DEFAULT), .arg = &fd_p1, __VA_ARGS__)                    \
+	FD_P0(fn, stem, __VA_ARGS__)                                                               \
 	FD_BODY(fn)
 
 NO_MMAP(no_mmap, "fd.no_mmap.every_prot", .clause = "fd.no_mmap", .flags = GM_REFUSAL,
 	.text = "without the MMAP flag no prot and no kind of mapping is allowed")
 {
 	static const int kinds[] = {
-		MAP_SHARED, MAP_PRIVATE, MAP_SHARED | MAP_NORESERVE, MAP_PRIVATE | MAP_NORESERVE,
-		MAP_SHARED | MAP_POPULATE, MAP_SHARED | MAP_LOCKED,
+		MAP_SHARED,
+		MAP_PRIVATE,
+		MAP_SHARED | MAP_NORESERVE,
+		MAP_PRIVATE | MAP_NORESERVE,
+		MAP_SHARED | MAP_POPULATE,
+		MAP_SHARED | MAP_LOCKED,
 	};
 	struct gm_vm *vm = GM_VM_NEW(.kind = ((const struct fd_flavour *)self->arg)->kind);
 	int gmem = gm_gmem_new(vm, 4 * PG, 0), mem = fd_memfd(4 * PG);
@@ -53,13 +63,13 @@ NO_MMAP(no_mmap, "fd.no_mmap.every_prot", .clause = "fd.no_mmap", .flags = GM_RE
 	gm_vm_free(vm);
 }
 
-NO_MMAP(no_mmap_validate, "fd.no_mmap.shared_validate", .clause = "fd.no_mmap",
-	.flags = GM_REFUSAL, .text = "MAP_SHARED_VALIDATE, MAP_FIXED, and offsets change nothing")
+NO_MMAP(no_mmap_validate, "fd.no_mmap.shared_validate", .clause = "fd.no_mmap", .flags = GM_REFUSAL,
+	.text = "MAP_SHARED_VALIDATE, MAP_FIXED, and offsets change nothing")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = ((const struct fd_flavour *)self->arg)->kind);
 	int gmem = gm_gmem_new(vm, 4 * PG, 0), mem = fd_memfd(4 * PG);
-	uint8_t *room = mmap(NULL, 4 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			     0);
+	uint8_t *room =
+		mmap(NULL, 4 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	GM_SETUP(room != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	gm_control(!map(mem, PROT_READ, MAP_SHARED_VALIDATE), "a memfd can");
@@ -73,8 +83,8 @@ NO_MMAP(no_mmap_validate, "fd.no_mmap.shared_validate", .clause = "fd.no_mmap",
 	gm_vm_free(vm);
 }
 
-FD_MAPPABLE(mmap_private, "fd.mmap_modes.private", .clause = "fd.mmap_modes",
-	    .flags = GM_REFUSAL, .text = "MAP_PRIVATE is EINVAL for every prot")
+FD_MAPPABLE(mmap_private, "fd.mmap_modes.private", .clause = "fd.mmap_modes", .flags = GM_REFUSAL,
+	    .text = "MAP_PRIVATE is EINVAL for every prot")
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -217,8 +227,8 @@ GM_CASE(mmap_fork, .name = "fd.mmap_modes.fork", .clause = "fd.mmap_modes", .pro
 	fd_box_free(b);
 }
 
-GM_CASE(mmap_dontneed, .name = "fd.mmap_modes.dontneed", .clause = "fd.mmap_modes",
-	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
+GM_CASE(mmap_dontneed, .name = "fd.mmap_modes.dontneed", .clause = "fd.mmap_modes", .profile = "P1",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
 	.text = "MADV_DONTNEED, mremap and a second mapping keep content and page")
 {
 	struct fd_box *b = fd_box_new(&fd_p1, 1, 8 * PG);

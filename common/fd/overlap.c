@@ -30,9 +30,10 @@ FD_EACH_HOST(overlap_errno, "fd.bind_overlap.errno", .clause = "fd.bind_overlap"
 	close(gmem);
 }
 
-FD_EACH_HOST(overlap_file, "fd.bind_overlap.file_range", .clause = "fd.bind_overlap",
-	     .flags = GM_REFUSAL,
-	     .text = "a second slot on any part of a bound range is refused; on what it leaves: fine")
+FD_EACH_HOST(
+	overlap_file, "fd.bind_overlap.file_range", .clause = "fd.bind_overlap",
+	.flags = GM_REFUSAL,
+	.text = "a second slot on any part of a bound range is refused; on what it leaves: fine")
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -47,21 +48,24 @@ FD_EACH_HOST(overlap_file, "fd.bind_overlap.file_range", .clause = "fd.bind_over
 				expect_taken(vm, GM_SLOT + 1, far, (e - s) * PG, gmem, s * PG);
 			} else {
 				GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 1, far, (e - s) * PG, gmem,
-							   s * PG), "pages [%lu,%lu)", s, e);
+							   s * PG),
+					     "pages [%lu,%lu)", s, e);
 				gm_slot_delete(vm, GM_SLOT + 1);
 			}
 		}
 	}
 	/* A deleted slot lets go of its range, all of it. */
 	gm_slot_delete(vm, GM_SLOT);
-	GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 1, far, SIZE, gmem, 0), "the whole file afterwards");
+	GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 1, far, SIZE, gmem, 0),
+		     "the whole file afterwards");
 	gm_vm_free(vm);
 	close(gmem);
 }
 
-FD_EACH_HOST(overlap_gfn, "fd.bind_overlap.guest_range", .clause = "fd.bind_overlap",
-	     .flags = GM_REFUSAL,
-	     .text = "a second slot on any part of a guest range: EEXIST, and its file range stays free")
+FD_EACH_HOST(
+	overlap_gfn, "fd.bind_overlap.guest_range", .clause = "fd.bind_overlap",
+	.flags = GM_REFUSAL,
+	.text = "a second slot on any part of a guest range: EEXIST, and its file range stays free")
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -70,17 +74,20 @@ FD_EACH_HOST(overlap_gfn, "fd.bind_overlap.guest_range", .clause = "fd.bind_over
 	gm_control(!__fd_slot_set(vm, GM_SLOT, GM_BASE + 5 * PG, 4 * PG, a, 0), "the first slot");
 	for (uint64_t s = 0; s < 16; s++) {
 		for (uint64_t e = s + 1; e <= 16; e++) {
-			int r = __fd_slot_set(vm, GM_SLOT + 1, GM_BASE + s * PG, (e - s) * PG, b, 0);
+			int r = __fd_slot_set(vm, GM_SLOT + 1, GM_BASE + s * PG, (e - s) * PG, b,
+					      0);
 			bool over = s < 9 && e > 5;
 
 			GM_EXPECT(over ? r && errno == EEXIST : !r,
 				  "guest pages [%lu,%lu): expected %s, observed %s", s, e,
-				  over ? "EEXIST" : "success", r ? gm_errno_name(errno) : "success");
+				  over ? "EEXIST" : "success",
+				  r ? gm_errno_name(errno) : "success");
 			if (!r)
 				gm_slot_delete(vm, GM_SLOT + 1);
 		}
 	}
-	GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 1, GM_BASE + 9 * PG, SIZE, b, 0), "touching above");
+	GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 1, GM_BASE + 9 * PG, SIZE, b, 0),
+		     "touching above");
 	gm_vm_free(vm);
 	close(a);
 	close(b);
@@ -102,8 +109,8 @@ FD_EACH_HOST(overlap_tiles, "fd.bind_overlap.tiles", .clause = "fd.bind_overlap"
 
 		expect_taken(vm, GM_SLOT + 20, far, PG, gmem, i * PG);
 		gm_slot_delete(vm, GM_SLOT + i);
-		GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 20, far, PG, gmem, i * PG), "page %d, free",
-			     i);
+		GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 20, far, PG, gmem, i * PG),
+			     "page %d, free", i);
 		gm_slot_delete(vm, GM_SLOT + 20);
 		gm_control(!__fd_slot_set(vm, GM_SLOT + i, far + (i + 1) * PG, PG, gmem, i * PG),
 			   "slot %d again, elsewhere", i);
@@ -116,11 +123,11 @@ FD_EACH_HOST(overlap_tiles, "fd.bind_overlap.tiles", .clause = "fd.bind_overlap"
 
 #define NSLOTS 12
 #define NPAGES 64UL
-#define SLOT_GPA(i) (GM_BASE + (i) * GM_2M)
+#define SLOT_GPA(i) (GM_BASE + (i)*GM_2M)
 
 struct place {
 	int file;
-	uint64_t off, len, gpa;	/* pages, pages, and a guest address */
+	uint64_t off, len, gpa; /* pages, pages, and a guest address */
 };
 
 /* A page's own number, whatever slot shows it. */
@@ -229,11 +236,13 @@ FD_EACH_TDP(content_moves, "fd.bind_overlap.right_page", .clause = "fd.bind_over
 				op = (struct gm_op){ .code = GM_OP_READ,
 						     .addr = p->gpa + k * PG + 8 * 5 };
 				gm_run(s->vm, 0, &op, 1);
-				GM_EXPECT_AT(&page, op.val == gm_word(identity(p->file, p->off + k),
-								      s->f->half, 1, 5),
-					     "file %d, page %lu: expected gfn %#lx in the word, observed %s",
-					     p->file, p->off + k, identity(p->file, p->off + k),
-					     gm_word_str(op.val));
+				GM_EXPECT_AT(
+					&page,
+					op.val == gm_word(identity(p->file, p->off + k), s->f->half,
+							  1, 5),
+					"file %d, page %lu: expected gfn %#lx in the word, observed %s",
+					p->file, p->off + k, identity(p->file, p->off + k),
+					gm_word_str(op.val));
 			}
 			fd_check(s->vm, 0, s->f, p->gpa, p->len, identity(p->file, p->off), 1,
 				 "the whole slot");
@@ -295,7 +304,8 @@ FD_EACH_TDP(content_swap, "fd.bind_overlap.swap", .clause = "fd.bind_overlap",
 		gm_slot_delete(vm, GM_SLOT);
 		gm_slot_delete(vm, GM_SLOT + 1);
 		fd_slot_set(vm, f, GM_SLOT, GM_BASE, 8 * PG, gmem, low * PG, NULL);
-		fd_slot_set(vm, f, GM_SLOT + 1, GM_BASE + GM_2M, 8 * PG, gmem, (8 - low) * PG, NULL);
+		fd_slot_set(vm, f, GM_SLOT + 1, GM_BASE + GM_2M, 8 * PG, gmem, (8 - low) * PG,
+			    NULL);
 		for (unsigned int v = 0; v < 2; v++) {
 			fd_check(vm, v, f, GM_BASE, 8, identity(0, low), 1, "the low slot");
 			fd_check(vm, v, f, GM_BASE + GM_2M, 8, identity(0, 8 - low), 1,

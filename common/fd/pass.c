@@ -6,11 +6,11 @@
 
 /* What the receiver finds; each 0 if it is as it should be. */
 struct found {
-	int mmap_errno;		/* of a shared read-write mapping; 0 if it succeeded */
+	int mmap_errno; /* of a shared read-write mapping; 0 if it succeeded */
 	int read_only_errno;
-	int bind_errno;		/* in a VM of the receiver's own */
-	int control_errno;	/* the same binding of a file of its own */
-	int old_vm_errno;	/* an ioctl on the sender's VM */
+	int bind_errno;	   /* in a VM of the receiver's own */
+	int control_errno; /* the same binding of a file of its own */
+	int old_vm_errno;  /* an ioctl on the sender's VM */
 	int reopen_errno;
 	int punch_errno;
 };
@@ -37,8 +37,11 @@ static void probe(int gmem, int old_vm, const struct fd_flavour *f, struct found
 	int vm = ioctl(kvm, KVM_CREATE_VM, gm_arch_vm_type(f->kind));
 	struct kvm_create_guest_memfd create = { .size = SIZE, .flags = f->flags };
 	struct kvm_userspace_memory_region2 r = {
-		.slot = 1, .flags = KVM_MEM_GUEST_MEMFD, .guest_phys_addr = GM_BASE,
-		.memory_size = SIZE, .guest_memfd = gmem,
+		.slot = 1,
+		.flags = KVM_MEM_GUEST_MEMFD,
+		.guest_phys_addr = GM_BASE,
+		.memory_size = SIZE,
+		.guest_memfd = gmem,
 	};
 	int own = ioctl(vm, KVM_CREATE_GUEST_MEMFD, &create);
 	char path[64];
@@ -48,10 +51,10 @@ static void probe(int gmem, int old_vm, const struct fd_flavour *f, struct found
 	found->read_only_errno = map_errno(gmem, PROT_READ);
 	found->bind_errno = errno_of(ioctl(vm, KVM_SET_USER_MEMORY_REGION2, &r));
 	r.guest_memfd = own;
-	found->control_errno = own < 0 ? EBADF :
-			       errno_of(ioctl(vm, KVM_SET_USER_MEMORY_REGION2, &r));
-	found->old_vm_errno = old_vm < 0 ? EIO :
-			      errno_of(ioctl(old_vm, KVM_SET_USER_MEMORY_REGION2, &r));
+	found->control_errno =
+		own < 0 ? EBADF : errno_of(ioctl(vm, KVM_SET_USER_MEMORY_REGION2, &r));
+	found->old_vm_errno =
+		old_vm < 0 ? EIO : errno_of(ioctl(old_vm, KVM_SET_USER_MEMORY_REGION2, &r));
 	found->reopen_errno = errno_of(open(path, O_RDWR));
 	found->punch_errno = errno_of(__gm_gmem_punch(gmem, 0, PG));
 }
@@ -73,7 +76,9 @@ static int receive(int s)
 {
 	char byte, room[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = room,
 			    .msg_controllen = sizeof(room) };
 	struct cmsghdr *c;
 	int fd = -1;
@@ -90,7 +95,9 @@ static void send_fd(int s, int fd)
 {
 	char room[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec iov = { "x", 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = room,
 			    .msg_controllen = sizeof(room) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
@@ -140,8 +147,9 @@ static void pass(const struct gm_case *self, bool over_socket)
 	close(gmem);
 }
 
-FD_EACH_HOST(pass_socket, "fd.pass.scm_rights", .clause = "fd.pass", .flags = GM_REFUSAL,
-	     .text = "received over a socket: no mapping without the flag, no binding, no reopening")
+FD_EACH_HOST(
+	pass_socket, "fd.pass.scm_rights", .clause = "fd.pass", .flags = GM_REFUSAL,
+	.text = "received over a socket: no mapping without the flag, no binding, no reopening")
 {
 	pass(self, true);
 }
@@ -165,8 +173,9 @@ GM_CASE(pass_plain, .name = "fd.pass.no_flag", .clause = "fd.pass", .profile = "
 	pass(&mine, false);
 }
 
-FD_EACH_HOST(pass_dup, "fd.pass.dup", .clause = "fd.pass",
-	     .text = "a duplicate is the same file: same inode, binds in its own VM, overlaps itself")
+FD_EACH_HOST(
+	pass_dup, "fd.pass.dup", .clause = "fd.pass",
+	.text = "a duplicate is the same file: same inode, binds in its own VM, overlaps itself")
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -186,20 +195,13 @@ FD_EACH_HOST(pass_dup, "fd.pass.dup", .clause = "fd.pass",
 	close(gmem);
 }
 
-struct shared_map {
-	struct fd_box *b;
-	int fd;
-};
-
 static int write_child(void *arg)
 {
-	struct shared_map *s = arg;
-	uint8_t *p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
+	uint8_t *p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, *(int *)arg, 0);
 
 	if (p == MAP_FAILED)
 		return 1;
-	if (*(volatile uint64_t *)(p + 5 * PG) !=
-	    gm_word(GM_BASE / PG + 5, GM_HALF_HOST, 1, 0))
+	if (*(volatile uint64_t *)(p + 5 * PG) != gm_word(GM_BASE / PG + 5, GM_HALF_HOST, 1, 0))
 		return 2;
 	gm_host_fill(p, GM_BASE / PG, 16, GM_HALF_HOST, 2);
 	return 0;
@@ -212,10 +214,10 @@ GM_CASE(pass_map, .name = "fd.pass.shared_map", .clause = "fd.pass", .profile = 
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
 	int gmem = gm_gmem_new(vm, SIZE, fd_p1.flags);
 	uint8_t *map = fd_mmap(gmem, SIZE);
-	struct shared_map s = { .fd = gmem };
 
 	gm_host_fill(map, GM_BASE / PG, 16, GM_HALF_HOST, 1);
-	GM_EXPECT_EQ(fd_in_child(write_child, &s), 0, "the child (1: no mapping, 2: other words)");
+	GM_EXPECT_EQ(fd_in_child(write_child, &gmem), 0,
+		     "the child (1: no mapping, 2: other words)");
 	gm_host_check(map, GM_BASE / PG, 16, GM_HALF_HOST, 2, "what the child wrote");
 	munmap(map, SIZE);
 	close(gmem);

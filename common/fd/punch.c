@@ -46,11 +46,14 @@ static void window(struct fd_box *b, uint64_t first, unsigned int w, unsigned in
 			for (int i = 0; i < 3; i++) {
 				struct gm_page page = gm_vm_page(b->vm, op[i].bad_addr & ~(PG - 1));
 
-				GM_EXPECT_AT(&page, !op[i].bad,
-					     "hole [%u,%u) of the window at page %#lx, %s: expected %s, observed %s",
-					     s, e, first, i == 1 ? "inside" : i ? "above" : "below",
-					     gm_word_str(op[i].expected),
-					     gm_word_str(op[i].observed));
+				GM_EXPECT_AT(
+					&page, !op[i].bad,
+					"hole [%u,%u) of the window at page %#lx, %s: expected %s, observed %s",
+					s, e, first,
+					i == 1 ? "inside"
+					: i    ? "above"
+					       : "below",
+					gm_word_str(op[i].expected), gm_word_str(op[i].observed));
 			}
 			if (gm_failures())
 				return;
@@ -70,7 +73,7 @@ FD_EACH(punch_2m, "fd.punch_exact.border_2m", .clause = "fd.punch_exact",
 }
 
 FD_EACH_TDP(punch_1g, "fd.punch_exact.border_1g", .clause = "fd.punch_exact",
-	.text = "every hole in 8 pages across a 1 GiB border")
+	    .text = "every hole in 8 pages across a 1 GiB border")
 {
 	struct fd_box *b = fd_box_new(self->arg, 1, GM_1G + GM_2M);
 	unsigned int gen = 0;
@@ -80,7 +83,7 @@ FD_EACH_TDP(punch_1g, "fd.punch_exact.border_1g", .clause = "fd.punch_exact",
 }
 
 FD_EACH_TDP(punch_ends, "fd.punch_exact.ends", .clause = "fd.punch_exact",
-	.text = "every hole in the first and in the last 6 pages of a file")
+	    .text = "every hole in the first and in the last 6 pages of a file")
 {
 	struct fd_box *b = fd_box_new(self->arg, 1, GM_2M + 77 * PG);
 	unsigned int gen = 0;
@@ -92,7 +95,7 @@ FD_EACH_TDP(punch_ends, "fd.punch_exact.ends", .clause = "fd.punch_exact",
 
 /* One page of a full 2 MiB, at each offset: 511 others keep every word. */
 FD_EACH_TDP(punch_each, "fd.punch_exact.each_page", .clause = "fd.punch_exact",
-	.text = "a hole of one page at each of the 512 offsets of a full 2 MiB")
+	    .text = "a hole of one page at each of the 512 offsets of a full 2 MiB")
 {
 	struct fd_box *b = fd_box_new(self->arg, 1, GM_2M);
 	struct gm_op op[3];
@@ -102,7 +105,9 @@ FD_EACH_TDP(punch_each, "fd.punch_exact.each_page", .clause = "fd.punch_exact",
 		uint64_t gpa = GM_BASE + i * PG;
 
 		gm_gmem_punch(b->gmem, i * PG, PG);
-		op[0] = (struct gm_op){ .code = GM_OP_CHECK, .addr = i ? gpa - PG : gpa, .nr = !!i };
+		op[0] = (struct gm_op){ .code = GM_OP_CHECK,
+					.addr = i ? gpa - PG : gpa,
+					.nr = !!i };
 		op[1] = (struct gm_op){ .code = GM_OP_CHECK_ZERO, .addr = gpa, .nr = 1 };
 		op[2] = (struct gm_op){ .code = GM_OP_FILL, .addr = gpa, .nr = 1 };
 		for (int k = 0; k < 3; k++) {
@@ -111,8 +116,8 @@ FD_EACH_TDP(punch_each, "fd.punch_exact.each_page", .clause = "fd.punch_exact",
 		}
 		gm_run(b->vm, 0, op, 3);
 		GM_EXPECT_AT(GM_PAGE(.off = i * PG, .gpa = gpa), !op[0].bad && !op[1].bad,
-			     "hole of page %d: below %s, inside %s", i,
-			     gm_word_str(op[0].observed), gm_word_str(op[1].observed));
+			     "hole of page %d: below %s, inside %s", i, gm_word_str(op[0].observed),
+			     gm_word_str(op[1].observed));
 	}
 	fd_check(b->vm, 0, b->f, GM_BASE, 512, FIRST, 2, "every page refilled once");
 	fd_box_free(b);
@@ -121,8 +126,14 @@ FD_EACH_TDP(punch_each, "fd.punch_exact.each_page", .clause = "fd.punch_exact",
 /* Clusters of pages that are written, in 3 GiB; holes of any place and length between. */
 #define CLUSTER 4
 static const uint64_t cluster[] = {
-	0, GM_2M / PG - 2, 3 * GM_2M / PG - 1, GM_1G / PG - 2, GM_1G / PG + 510,
-	GM_1G / PG + 777, 2 * GM_1G / PG - 3, 2 * GM_1G / PG + 512 * 17 - 1,
+	0,
+	GM_2M / PG - 2,
+	3 * GM_2M / PG - 1,
+	GM_1G / PG - 2,
+	GM_1G / PG + 510,
+	GM_1G / PG + 777,
+	2 * GM_1G / PG - 3,
+	2 * GM_1G / PG + 512 * 17 - 1,
 	3 * GM_1G / PG - 4,
 };
 #define NR_MARKED (ARRAY_SIZE(cluster) * CLUSTER)
@@ -148,8 +159,10 @@ static void look(struct fd_box *b, const unsigned int *gen, uint64_t s, uint64_t
 
 	for (unsigned int i = 0; i < NR_MARKED; i++)
 		op[i] = (struct gm_op){ .code = gen[i] ? GM_OP_CHECK : GM_OP_CHECK_ZERO,
-					.addr = GM_BASE + marked(i) * PG, .nr = 1,
-					.half = b->f->half, .gen = gen[i] };
+					.addr = GM_BASE + marked(i) * PG,
+					.nr = 1,
+					.half = b->f->half,
+					.gen = gen[i] };
 	gm_run(b->vm, 0, op, NR_MARKED);
 	for (unsigned int i = 0; i < NR_MARKED; i++) {
 		struct gm_page page = gm_vm_page(b->vm, op[i].addr);
@@ -183,7 +196,8 @@ static void random_holes(const struct gm_case *self, unsigned int rounds)
 		for (unsigned int i = 0; i < NR_MARKED; i++) {
 			if (gen[i])
 				continue;
-			fd_fill(b->vm, 0, b->f, GM_BASE + marked(i) * PG, 1, FIRST + marked(i), now);
+			fd_fill(b->vm, 0, b->f, GM_BASE + marked(i) * PG, 1, FIRST + marked(i),
+				now);
 			gen[i] = now;
 		}
 		gm_gmem_punch(b->gmem, s * PG, (e - s) * PG);
@@ -197,8 +211,8 @@ static void random_holes(const struct gm_case *self, unsigned int rounds)
 				extra += vec[p] & 1;
 			for (unsigned int i = 0; i < NR_MARKED; i++)
 				extra -= !!gen[i];
-			GM_EXPECT_EQ(extra, 0, "resident pages beyond those written, hole [%#lx,%#lx)",
-				     s, e);
+			GM_EXPECT_EQ(extra, 0,
+				     "resident pages beyond those written, hole [%#lx,%#lx)", s, e);
 		}
 		look(b, gen, s, e);
 	}
@@ -206,14 +220,15 @@ static void random_holes(const struct gm_case *self, unsigned int rounds)
 	fd_box_free(b);
 }
 
-FD_EACH_TDP(punch_random, "fd.punch_exact.random", .clause = "fd.punch_exact",
+FD_EACH_TDP(
+	punch_random, "fd.punch_exact.random", .clause = "fd.punch_exact",
 	.text = "seeded holes of any place and length in 3 GiB, borders of 2 MiB and 1 GiB favoured")
 {
 	random_holes(self, 24);
 }
 
 FD_EACH_TDP(punch_random_long, "fd.punch_exact.random_long", .clause = "fd.punch_exact",
-	.text = "the same, five hundred times", .flags = GM_FULL_ONLY, .timeout = 300)
+	    .text = "the same, five hundred times", .flags = GM_FULL_ONLY, .timeout = 300)
 {
 	random_holes(self, 500);
 }

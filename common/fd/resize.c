@@ -13,8 +13,8 @@ static uint64_t size_of(int fd)
 FD_EACH_HOST(truncate_refused, "fd.no_resize.ftruncate", .clause = "fd.no_resize",
 	     .flags = GM_REFUSAL, .text = "ftruncate to any size, its own included: EINVAL")
 {
-	static const uint64_t sizes[] = { 0, 1, PG, 7 * PG, 8 * PG - 1, 8 * PG, 8 * PG + 1, 9 * PG,
-					  GM_1G };
+	static const uint64_t sizes[] = { 0,	  1,	      PG,     7 * PG, 8 * PG - 1,
+					  8 * PG, 8 * PG + 1, 9 * PG, GM_1G };
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_gmem_new(vm, 8 * PG, f->flags), mem = fd_memfd(8 * PG);
@@ -53,8 +53,8 @@ FD_EACH_HOST(size_constant, "fd.no_resize.constant", .clause = "fd.no_resize",
 	gm_vm_free(vm);
 }
 
-FD_EACH_HOST(seals_refused, "fd.no_resize.seals", .clause = "fd.no_resize",
-	     .flags = GM_REFUSAL, .text = "seals: neither added nor shown, EINVAL")
+FD_EACH_HOST(seals_refused, "fd.no_resize.seals", .clause = "fd.no_resize", .flags = GM_REFUSAL,
+	     .text = "seals: neither added nor shown, EINVAL")
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -106,8 +106,14 @@ FD_EACH_HOST(reopen_refused, "fd.reopen.refused", .clause = "fd.reopen", .flags 
 	     .text = "/proc/self/fd cannot be opened for any access: ENXIO, content and size stay")
 {
 	static const int modes[] = {
-		O_RDONLY, O_WRONLY, O_RDWR, O_RDWR | O_TRUNC, O_WRONLY | O_APPEND, O_RDWR | O_CREAT,
-		O_RDONLY | O_NONBLOCK, O_RDWR | O_DIRECT | O_NONBLOCK,
+		O_RDONLY,
+		O_WRONLY,
+		O_RDWR,
+		O_RDWR | O_TRUNC,
+		O_WRONLY | O_APPEND,
+		O_RDWR | O_CREAT,
+		O_RDONLY | O_NONBLOCK,
+		O_RDWR | O_DIRECT | O_NONBLOCK,
 	};
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);

@@ -84,17 +84,20 @@ FD_BODY(flags_readonly)
 	pair_free(&p);
 }
 
-FD_EACH_HOST(modify, "fd.slot_flags.modify", .clause = "fd.slot_flags", .flags = GM_REFUSAL,
-	     .text = "an existing slot: move, resize, other file or offset, the very same again: EINVAL")
+FD_EACH_HOST(
+	modify, "fd.slot_flags.modify", .clause = "fd.slot_flags", .flags = GM_REFUSAL,
+	.text = "an existing slot: move, resize, other file or offset, the very same again: EINVAL")
 {
 	struct pair p = pair_new(self);
 	int other = gm_gmem_new(p.vm, SIZE, ((const struct fd_flavour *)self->arg)->flags);
 
 	gm_control(!gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, 0), "the slot itself");
 	gm_control(!plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva) &&
-		   !plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva), "an ordinary one, set twice");
+			   !plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva),
+		   "an ordinary one, set twice");
 	gm_control(!plain_set(&p, KVM_MEM_LOG_DIRTY_PAGES, PLAIN_GPA, SIZE, p.mem->hva) &&
-		   !plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva), "dirty logging switched");
+			   !plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva),
+		   "dirty logging switched");
 	gm_control(!plain_set(&p, 0, PLAIN_GPA + GM_2M, SIZE, p.mem->hva), "an ordinary one moves");
 
 	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, 0), "the same again");
@@ -112,8 +115,7 @@ FD_EACH_HOST(modify, "fd.slot_flags.modify", .clause = "fd.slot_flags", .flags =
 	pair_free(&p);
 }
 
-FD_EACH_HOST(become, "fd.slot_flags.change_kind", .clause = "fd.slot_flags",
-	     .flags = GM_REFUSAL,
+FD_EACH_HOST(become, "fd.slot_flags.change_kind", .clause = "fd.slot_flags", .flags = GM_REFUSAL,
 	     .text = "an ordinary slot cannot gain a guest_memfd, nor one of a guest_memfd lose it")
 {
 	struct pair p = pair_new(self);
@@ -142,15 +144,15 @@ FD_EACH_HOST(dirty_log, "fd.slot_flags.get_dirty_log", .clause = "fd.slot_flags"
 	struct kvm_dirty_log get = { .slot = PLAIN_SLOT, .dirty_bitmap = bitmap };
 
 	gm_control(!plain_set(&p, KVM_MEM_LOG_DIRTY_PAGES, PLAIN_GPA, SIZE, p.mem->hva) &&
-		   !ioctl(p.vm->kvm->fd, KVM_GET_DIRTY_LOG, &get), "the log of an ordinary slot");
+			   !ioctl(p.vm->kvm->fd, KVM_GET_DIRTY_LOG, &get),
+		   "the log of an ordinary slot");
 	GM_SETUP_OK(gmem_set(&p, 0, GM_BASE, SIZE, NULL, 0));
 	get.slot = GM_SLOT;
 	GM_EXPECT_ERRNO(ENOENT, ioctl(p.vm->kvm->fd, KVM_GET_DIRTY_LOG, &get));
 	pair_free(&p);
 }
 
-FD_EACH_HOST(delete_args, "fd.slot_flags.delete", .clause = "fd.slot_flags",
-	     .flags = GM_REFUSAL,
+FD_EACH_HOST(delete_args, "fd.slot_flags.delete", .clause = "fd.slot_flags", .flags = GM_REFUSAL,
 	     .text = "size 0 deletes, with and without GUEST_MEMFD and a valid fd; twice is EINVAL")
 {
 	struct pair p = pair_new(self);

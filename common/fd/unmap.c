@@ -4,7 +4,8 @@
 
 #define FIRST (GM_BASE / PG)
 
-FD_EACH_TDP(unmap_hot, "fd.punch_unmaps.hot_vcpus", .clause = "fd.punch_unmaps",
+FD_EACH_TDP(
+	unmap_hot, "fd.punch_unmaps.hot_vcpus", .clause = "fd.punch_unmaps",
 	.text = "a page hot in two vCPUs: after the hole both see zero, and then each other's writes")
 {
 	struct fd_box *b = fd_box_new(self->arg, 2, GM_2M);
@@ -25,7 +26,8 @@ FD_EACH_TDP(unmap_hot, "fd.punch_unmaps.hot_vcpus", .clause = "fd.punch_unmaps",
 	fd_box_free(b);
 }
 
-FD_EACH_TDP(unmap_write, "fd.punch_unmaps.write_after", .clause = "fd.punch_unmaps",
+FD_EACH_TDP(
+	unmap_write, "fd.punch_unmaps.write_after", .clause = "fd.punch_unmaps",
 	.text = "a vCPU that writes after the hole writes a new page: a second hole zeroes it again")
 {
 	struct fd_box *b = fd_box_new(self->arg, 2, 8 * PG);
@@ -47,8 +49,8 @@ static struct {
 	uint64_t running, stop, last;
 } loop_state __attribute__((aligned(4096)));
 
-__attribute__((target("general-regs-only")))
-static uint64_t loop_read(uint64_t addr, uint64_t nr, uint64_t stride)
+__attribute__((target("general-regs-only"))) static uint64_t loop_read(uint64_t addr, uint64_t nr,
+								       uint64_t stride)
 {
 	volatile uint64_t *running = &loop_state.running, *stop = &loop_state.stop;
 	uint64_t seen = 0;
@@ -84,7 +86,8 @@ static void loop_thread(unsigned int i, void *arg)
 	*stop = 1;
 }
 
-FD_EACH_TDP(unmap_running, "fd.punch_unmaps.running_vcpu", .clause = "fd.punch_unmaps",
+FD_EACH_TDP(
+	unmap_running, "fd.punch_unmaps.running_vcpu", .clause = "fd.punch_unmaps",
 	.text = "a vCPU that reads the page in a loop, without an exit, sees zero after the hole")
 {
 	struct fd_box *b = fd_box_new(self->arg, 1, GM_2M);
@@ -93,7 +96,8 @@ FD_EACH_TDP(unmap_running, "fd.punch_unmaps.running_vcpu", .clause = "fd.punch_u
 		struct looping l = { .b = b, .gpa = GM_BASE + 100 * gen * PG };
 
 		l.before = gm_word(l.gpa / PG, b->f->half, gen, 0);
-		l.op = (struct gm_op){ .code = GM_OP_CALL, .addr = (uintptr_t)loop_read,
+		l.op = (struct gm_op){ .code = GM_OP_CALL,
+				       .addr = (uintptr_t)loop_read,
 				       .val = l.gpa };
 		fd_fill(b->vm, 0, b->f, l.gpa - PG, 3, l.gpa / PG - 1, gen);
 		memset(addr_gva2hva(b->vm->kvm, (gva_t)&loop_state), 0, sizeof(loop_state));
@@ -107,7 +111,8 @@ FD_EACH_TDP(unmap_running, "fd.punch_unmaps.running_vcpu", .clause = "fd.punch_u
 	fd_box_free(b);
 }
 
-FD_EACH_TDP(unmap_slots, "fd.punch_unmaps.every_slot", .clause = "fd.punch_unmaps",
+FD_EACH_TDP(
+	unmap_slots, "fd.punch_unmaps.every_slot", .clause = "fd.punch_unmaps",
 	.text = "one hole over four slots of one file, which lie apart and backwards in the guest")
 {
 	const struct fd_flavour *f = self->arg;

@@ -8,8 +8,9 @@
 #define NPAGES 512UL
 #define SIZE (NPAGES * PG)
 
-FD_EACH_TDP(zero_fresh, "fd.zeroed.never_used", .clause = "fd.zeroed",
-	    .text = "pages that were never used, out of memory full of a pattern, by a guest's read")
+FD_EACH_TDP(
+	zero_fresh, "fd.zeroed.never_used", .clause = "fd.zeroed",
+	.text = "pages that were never used, out of memory full of a pattern, by a guest's read")
 {
 	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
 
@@ -23,9 +24,17 @@ FD_EACH_TDP(zero_write, "fd.zeroed.first_write", .clause = "fd.zeroed",
 {
 	struct fd_box *b = fd_box_new(self->arg, 1, 256 * PG);
 	struct gm_op op[] = {
-		{ .code = GM_OP_TOUCH_W, .addr = GM_BASE, .nr = 256, .val = PG,
-		  .half = b->f->half, .gen = 1 },
-		{ .code = GM_OP_FILL, .addr = GM_BASE, .nr = 256, .half = b->f->half, .gen = 1,
+		{ .code = GM_OP_TOUCH_W,
+		  .addr = GM_BASE,
+		  .nr = 256,
+		  .val = PG,
+		  .half = b->f->half,
+		  .gen = 1 },
+		{ .code = GM_OP_FILL,
+		  .addr = GM_BASE,
+		  .nr = 256,
+		  .half = b->f->half,
+		  .gen = 1,
 		  .stride = 512 },
 	};
 
@@ -33,8 +42,9 @@ FD_EACH_TDP(zero_write, "fd.zeroed.first_write", .clause = "fd.zeroed",
 	gm_run(b->vm, 0, op, 2);
 	for (int i = 0; i < 256; i++) {
 		/* All but the first word. */
-		struct gm_op rest = { .code = GM_OP_TOUCH_R, .addr = GM_BASE + i * PG + 8, .nr = 511,
-				      .val = 8 };
+		struct gm_op rest = {
+			.code = GM_OP_TOUCH_R, .addr = GM_BASE + i * PG + 8, .nr = 511, .val = 8
+		};
 
 		if (i % 16 && i != 255)
 			continue;
@@ -181,8 +191,7 @@ static void expect_bus(const uint8_t *p, bool write, const char *what)
 		  write ? "write" : "read", sig, code);
 }
 
-FD_MAPPABLE(past_end_map, "fd.past_end.long_mapping", .clause = "fd.past_end",
-	    .flags = GM_REFUSAL,
+FD_MAPPABLE(past_end_map, "fd.past_end.long_mapping", .clause = "fd.past_end", .flags = GM_REFUSAL,
 	    .text = "a mapping longer than the file: SIGBUS from the first byte past the end")
 {
 	const struct fd_flavour *f = self->arg;
@@ -193,7 +202,7 @@ FD_MAPPABLE(past_end_map, "fd.past_end.long_mapping", .clause = "fd.past_end",
 		uint8_t *g = fd_mmap(gmem, 8 * PG), *m = fd_mmap(mem, 8 * PG);
 
 		gm_control(!fd_touch(m + n * PG - 8, true, NULL) &&
-			   fd_touch(m + n * PG, false, NULL) == SIGBUS,
+				   fd_touch(m + n * PG, false, NULL) == SIGBUS,
 			   "a memfd ends where it ends");
 		for (uint64_t p = 0; p < 8; p++) {
 			for (int write = 0; write < 2; write++) {
@@ -218,8 +227,10 @@ FD_MAPPABLE(past_end_offset, "fd.past_end.mapping_offset", .clause = "fd.past_en
 	    .flags = GM_REFUSAL,
 	    .text = "a mapping that begins past the end, up to the largest offset: SIGBUS")
 {
-	static const int64_t offs[] = { 2 * PG, 3 * PG, GM_2M, GM_1G, 1LL << 40, 1LL << 52, 1LL << 62,
-					INT64_MAX & ~(2 * PG - 1) };
+	static const int64_t offs[] = {
+		2 * PG,	   3 * PG,    GM_2M,	 GM_1G,
+		1LL << 40, 1LL << 52, 1LL << 62, INT64_MAX & ~(2 * PG - 1)
+	};
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_gmem_new(vm, 2 * PG, f->flags), mem = fd_memfd(2 * PG);
@@ -276,10 +287,11 @@ FD_EACH_TDP(past_slot, "fd.past_end.guest_slot", .clause = "fd.past_end",
 	gm_slot_delete(vm, GM_SLOT);
 	fd_slot_set(vm, f, GM_SLOT, GM_BASE, 8 * PG, gmem, 0, NULL);
 	fd_check(vm, 0, f, GM_BASE, 8, FIRST, 1, "inside the slot");
-	GM_EXPECT(!__gm_run(vm, 0, &op, 1, &ex, NULL) &&
-		  (ex.reason == KVM_EXIT_MMIO || ex.reason == KVM_EXIT_MEMORY_FAULT),
-		  "a read past the slot: expected an exit for MMIO or a memory fault, observed %s, value %#lx",
-		  gm_exit_str(&ex), op.val);
+	GM_EXPECT(
+		!__gm_run(vm, 0, &op, 1, &ex, NULL) &&
+			(ex.reason == KVM_EXIT_MMIO || ex.reason == KVM_EXIT_MEMORY_FAULT),
+		"a read past the slot: expected an exit for MMIO or a memory fault, observed %s, value %#lx",
+		gm_exit_str(&ex), op.val);
 	gm_vm_free(vm);
 	close(gmem);
 }
@@ -294,7 +306,8 @@ FD_EACH_TDP(past_between, "fd.past_end.between_slots", .clause = "fd.past_end",
 
 	/* Slots of two pages at every fourth page, the file in order: page 2i, 2i + 1 in slot i. */
 	for (int i = 0; i < 8; i++)
-		fd_slot_set(vm, f, GM_SLOT + i, GM_BASE + 4 * i * PG, 2 * PG, gmem, 2 * i * PG, NULL);
+		fd_slot_set(vm, f, GM_SLOT + i, GM_BASE + 4 * i * PG, 2 * PG, gmem, 2 * i * PG,
+			    NULL);
 	for (int i = 7; i >= 0; i--)
 		fd_fill(vm, 0, f, GM_BASE + 4 * i * PG, 2, 100 + 2 * i, 1);
 	for (int i = 0; i < 8; i++) {
@@ -302,8 +315,9 @@ FD_EACH_TDP(past_between, "fd.past_end.between_slots", .clause = "fd.past_end",
 			uint64_t gpa = GM_BASE + (4 * i + p) * PG;
 			struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
 
-			GM_EXPECT_AT(GM_PAGE(.gpa = gpa), !__gm_run(vm, 0, &op, 1, &ex, NULL) &&
-				     ex.reason == KVM_EXIT_MMIO && ex.ret == 0,
+			GM_EXPECT_AT(GM_PAGE(.gpa = gpa),
+				     !__gm_run(vm, 0, &op, 1, &ex, NULL) &&
+					     ex.reason == KVM_EXIT_MMIO && ex.ret == 0,
 				     "a read outside slots: expected KVM_EXIT_MMIO, observed %s",
 				     gm_exit_str(&ex));
 		}
