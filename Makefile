@@ -28,6 +28,8 @@ ifneq ($(ARCH),$(HOST_ARCH))
 CROSS_COMPILE ?= $(if $(filter arm64,$(ARCH)),aarch64-linux-gnu-,x86_64-linux-gnu-)
 endif
 CC := $(CROSS_COMPILE)gcc
+# What is being built, on standard output; with make -s nothing is said there but the answer.
+GM_SAY := @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,echo)
 # Runs a program of the other architecture, for listing only.
 GM_EMULATOR := $(if $(filter-out $(HOST_ARCH),$(ARCH)),qemu-$(if $(filter arm64,$(ARCH)),aarch64,x86_64)-static)
 

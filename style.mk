@@ -8,11 +8,11 @@ GM_STYLE_SH := $(shell git ls-files 2>/dev/null | xargs -r grep -lE '^\#!.*\b(sh
 # code only. checkpatch reports on standard output and fails with 1.
 .PHONY: style
 style:
-	@echo "  STYLE   checkpatch, $(words $(GM_STYLE_C)) files"
+	$(GM_SAY) "  STYLE   checkpatch, $(words $(GM_STYLE_C)) files"
 	@k=$$(lab/ksrc) || exit 2; \
 	printf '%s\n' $(GM_STYLE_C) | xargs -n 24 -P 2 \
 		perl $$k/scripts/checkpatch.pl --no-tree --no-summary --terse --quiet -f
-	@echo "  STYLE   clang-format"
+	$(GM_SAY) "  STYLE   clang-format"
 	@clang-format --dry-run -Werror $(GM_STYLE_C)
-	@echo "  STYLE   shellcheck, $(words $(GM_STYLE_SH)) scripts"
+	$(GM_SAY) "  STYLE   shellcheck, $(words $(GM_STYLE_SH)) scripts"
 	@shellcheck -x $(GM_STYLE_SH)

@@ -5,13 +5,13 @@ GM_DOCTOR_SRC := $(wildcard doctor/*.c lib/platform*.c) lib/kconfig.c lib/need.c
 GM_DOCTOR_OBJ := $(GM_DOCTOR_SRC:%.c=$(GM_OUT)/obj/%.o)
 
 $(GM_OUT)/bin/gm-doctor: $(GM_DOCTOR_OBJ)
-	@echo "  LD      $@"
+	$(GM_SAY) "  LD      $@"
 	@mkdir -p $(@D)
 	@$(CC) -static -no-pie -pthread $(GM_SYSROOT_LDFLAGS) -o $@ $^ -ljansson -lcap
 
 # What the doctor has of its own: headers and sources alone, no part of the framework.
 $(GM_OUT)/obj/doctor/%.o: doctor/%.c $(GM_FW)/headers.stamp doctor/doctor.mk
-	@echo "  CC      $<"
+	$(GM_SAY) "  CC      $<"
 	@mkdir -p $(@D)
 	@$(CC) $(GM_CFLAGS) $(GM_KHDR_CFLAGS) -fno-PIE -MMD -MP -c $< -o $@
 

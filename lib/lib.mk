@@ -44,24 +44,27 @@ $(GM_OUT)/obj/lib/guest/%.o $(GM_OUT)/obj/lib/$(ARCH)/guest.o: \
 $(GM_OUT)/obj/%.o: GM_OBJ_CFLAGS ?= $(GM_KVM_CFLAGS)
 
 $(GM_OUT)/obj/%.o: %.c $(GM_FW)/headers.stamp lib/lib.mk
-	@echo "  CC      $<"
+	$(GM_SAY) "  CC      $<"
 	@mkdir -p $(@D)
 	@$(CC) $(GM_OBJ_CFLAGS) -MMD -MP -c $< -o $@
 
 $(GM_OUT)/libgm.a: $(GM_LIB_OBJ)
-	@echo "  AR      $@"
+	$(GM_SAY) "  AR      $@"
 	@rm -f $@ && $(CROSS_COMPILE)ar rcs $@ $^
 
 ifeq ($(ARCH),x86)
 # lib/x86/width.c has a say in how deep the guests' page tables are.
 GM_ARCH_LDFLAGS := -Wl,--wrap=kvm_get_cpu_address_width
+else
+# lib/arm64/vm.c adds to the VM type that the framework asks for.
+GM_ARCH_LDFLAGS := -Wl,--wrap=ioctl
 endif
 
 define gm_program
 $(GM_OUT)/bin/$(notdir $(1)): $(GM_OUT)/obj/$(1).o \
 		$(patsubst %.c,$(GM_OUT)/obj/%.o,$(call gm_parts,$(1))) \
 		$(GM_OUT)/libgm.a $(GM_FW)/libkvm.a
-	@echo "  LD      $$@"
+	$(GM_SAY) "  LD      $$@"
 	@mkdir -p $$(@D)
 	@$$(CC) -static -no-pie -pthread $(GM_SYSROOT_LDFLAGS) $(GM_ARCH_LDFLAGS) -o $$@ \
 		$$(filter %.o,$$^) -Wl,--whole-archive $(GM_OUT)/libgm.a -Wl,--no-whole-archive \

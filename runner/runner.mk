@@ -10,13 +10,13 @@ GM_RUN_WARN := -Wall -Wextra -Wno-unused-parameter -Wstrict-prototypes -Wmissing
 
 # A folder of objects of its own: the library's are built with the framework's flags.
 $(GM_OUT)/runner-obj/%.o: %.c runner/runner.mk
-	@echo "  CC      $<"
+	$(GM_SAY) "  CC      $<"
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 -D_GNU_SOURCE $(GM_RUN_CFLAGS) $(GM_RUN_WARN) $(GM_SYSROOT_CFLAGS) \
 		-DGM_VERSION='"$(GM_VERSION)"' -MMD -MP -c $< -o $@
 
 $(GM_OUT)/bin/gm-run: $(GM_RUN_OBJ)
-	@echo "  LD      $@"
+	$(GM_SAY) "  LD      $@"
 	@mkdir -p $(@D)
 	@$(CC) -static $(GM_SYSROOT_LDFLAGS) -o $@ $^ -ljansson -lmxml -lm -lpthread
 

@@ -18,7 +18,7 @@ GM_UNIT_BIN := $(GM_UNIT_SRC:tests/unit/%.c=$(GM_UNIT)/bin/%)
 GM_UNIT_FAKE := $(GM_UNIT)/fake/fake_test
 
 $(GM_UNIT)/obj/%.o: %.c tests/tests.mk
-	@echo "  CC      $< (sanitized)"
+	$(GM_SAY) "  CC      $< (sanitized)"
 	@mkdir -p $(@D)
 	@$(GM_UNIT_CC) $(GM_UNIT_FLAGS) -DGM_FAKE_PROGRAM='"$(abspath $(GM_UNIT_FAKE))"' \
 		-MMD -MP -c $< -o $@
@@ -49,4 +49,4 @@ unit: $(GM_UNIT_BIN) $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
 consumers: $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
 	@KSRC="$(KSRC)" tests/consumers.sh $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
 
--include $(GM_UNIT_LIB_OBJ:.o=.d) $(GM_UNIT_SRC:%.c=$(GM_UNIT)/obj/%.d)
+-include $(GM_UNIT_LIB_OBJ:.o=.d) $(GM_UNIT)/obj/runner/main.d $(GM_UNIT_SRC:%.c=$(GM_UNIT)/obj/%.d)

@@ -9,9 +9,9 @@ ifeq ($(KSRC),)
 $(error no kernel tree: the line above says why; KSRC=/path/to/linux names one)
 endif
 else
-GM_KSRC_CHECKED := $(shell KSRC='$(KSRC)' lab/ksrc)
-ifeq ($(GM_KSRC_CHECKED),)
-$(error KSRC=$(KSRC) cannot be used: the line above says why)
+GM_KSRC_CHECKED := $(shell KSRC='$(KSRC)' lab/ksrc 2>&1)
+ifeq ($(filter /%,$(GM_KSRC_CHECKED)),)
+$(error $(GM_KSRC_CHECKED))
 endif
 override KSRC := $(GM_KSRC_CHECKED)
 endif
@@ -54,7 +54,7 @@ GM_FW_OBJ := $(addprefix $(GM_FW)/lib/,$(GM_FW_SRC:.c=.o)) \
 $(GM_FW)/lib/string_override.o: GM_FW_EXTRA = -ffreestanding
 
 $(GM_FW)/headers.stamp: $(KSRC)/include/uapi/linux/kvm.h $(KSRC)/include/uapi/linux/iommufd.h
-	@echo "  HDRS    $(KSRC)"
+	$(GM_SAY) "  HDRS    $(KSRC)"
 	@lib/framework/headers $(KSRC) $(ARCH) $(GM_HDR)
 	@touch $@
 
@@ -77,7 +77,7 @@ endif
 endif
 
 $(GM_FW)/libkvm.a: $(GM_FW_OBJ)
-	@echo "  AR      $@"
+	$(GM_SAY) "  AR      $@"
 	@rm -f $@ && $(CROSS_COMPILE)ar rcs $@ $^
 
 -include $(GM_FW_OBJ:.o=.d)
