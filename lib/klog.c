@@ -29,17 +29,18 @@ static void hand_over(char *record, gm_klog_fn fn, void *arg)
 {
 	char *text = strchr(record, ';'), *end;
 	unsigned long long usec = 0;
+	unsigned int prio = 0;
 	char line[2048];
 
-	if (!text)
+	if (!text || sscanf(record, "%u,%*u,%llu", &prio, &usec) != 2)
 		return;
-	sscanf(record, "%*u,%*u,%llu", &usec);
 	text++;
 	end = strchr(text, '\n');
 	if (end)
 		*end = '\0';
 	snprintf(line, sizeof(line), "[%5llu.%06llu] %s", usec / 1000000, usec % 1000000, text);
-	fn(arg, line, text);
+	/* The facility is above the three bits of the level; only the kernel has facility 0. */
+	fn(arg, line, text, !(prio >> 3));
 }
 
 void gm_klog_read(struct gm_klog *log, gm_klog_fn fn, void *arg)
@@ -55,7 +56,14 @@ void gm_klog_read(struct gm_klog *log, gm_klog_fn fn, void *arg)
 		if (n <= 0)
 			return;
 		record[n] = '\0';
-		hand_over(record, fn, arg);
+		/* The device gives one record a time, a file in its place all that it holds. */
+		for (char *at = record, *next; at && *at; at = next) {
+			next = strchr(at, '\n');
+			if (next)
+				*next++ = '\0';
+			if (*at != ' ')
+				hand_over(at, fn, arg);
+		}
 	}
 }
 

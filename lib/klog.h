@@ -11,8 +11,11 @@ struct gm_klog {
 	int fd;		/* -1: the log cannot be read here */
 };
 
-/* "[    1.234567] text", and the text alone. */
-typedef void (*gm_klog_fn)(void *arg, const char *line, const char *text);
+/*
+ * "[    1.234567] text", and the text alone. `kernel`: the kernel itself said it, not a process that
+ * wrote to /dev/kmsg.
+ */
+typedef void (*gm_klog_fn)(void *arg, const char *line, const char *text, bool kernel);
 
 /* Opens `path` (NULL: /dev/kmsg) at its oldest line. 0 or -errno. */
 int gm_klog_open(struct gm_klog *log, const char *path);

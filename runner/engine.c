@@ -58,6 +58,7 @@ struct engine {
 	struct schedule sched;
 	struct job *jobs;
 	double t0, last_beat;
+	double settle;		/* seconds */
 	uint64_t seed;
 	size_t done;
 	bool stopping;
@@ -81,14 +82,14 @@ static void emit(struct engine *e, json_t *ev)
 	e->io->emit(e->io->arg, ev);
 }
 
-static void take_klog_line(void *arg, const char *line, const char *text)
+static void take_klog_line(void *arg, const char *line, const char *text, bool kernel)
 {
 	struct engine *e = arg;
 	char *more = xprintf("%s%s\n", e->fresh ?: "", line);
 
 	free(e->fresh);
 	e->fresh = more;
-	if ((e->splat.n || gm_klog_is_splat(text)) && e->splat.n < SPLAT_LINES)
+	if (kernel && (e->splat.n || gm_klog_is_splat(text)) && e->splat.n < SPLAT_LINES)
 		strv_add(&e->splat, line);
 }
 
@@ -178,7 +179,7 @@ static void epoch_end_shared(struct engine *e)
 {
 	char *when = xprintf("while these ran together: %s", e->epoch_names);
 	struct finding_arg f = { e, when };
-	double until = now() + SETTLE_SECONDS;
+	double until = now() + e->settle;
 	struct gm_leakscan after;
 	int pause = 2;
 	char *splat;
@@ -466,7 +467,7 @@ static void settle(struct engine *e, struct job *j)
 	if (kinds) {
 		gm_leakscan_take(&after);
 		if (gm_leakscan_diff(before, &after, kinds, NULL, NULL) && now() < j->settle_until) {
-			double waited = now() - (j->settle_until - SETTLE_SECONDS);
+			double waited = now() - (j->settle_until - e->settle);
 
 			j->next_look = now() + (waited < 0.05 ? 0.002 : waited < 0.5 ? 0.02 : 0.1);
 			return;
@@ -505,7 +506,7 @@ static void take_end(struct engine *e, struct job *j)
 	j->out_fd = j->report_fd = -1;
 	j->ended = true;
 	j->alone = e->sched.running == 1 && e->epoch_cases == 1;
-	j->settle_until = now() + SETTLE_SECONDS;
+	j->settle_until = now() + e->settle;
 }
 
 static void beat(struct engine *e)
@@ -654,13 +655,17 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 		.t0 = now(),
 		.last_beat = now(),
 		.seed = opt->have_seed ? opt->seed : gm_seed_fresh(),
+		.settle = io->settle > 0 ? io->settle : SETTLE_SECONDS,
 		.jobs = xalloc(opt->jobs * sizeof(struct job)),
 	};
 	struct engine *e = &engine;
 	json_t *ev;
+	char *kmsg;
 
 	sched_init(&e->sched, cat, opt);
-	gm_klog_open(&e->klog, NULL);
+	kmsg = xprintf("%s/dev/kmsg", gm_leakscan_root);
+	gm_klog_open(&e->klog, kmsg);
+	free(kmsg);
 	emit_start(e, cat);
 	/* What the kernel said before us goes into the report, but is nobody's fault. */
 	read_klog(e);

@@ -14,6 +14,7 @@ struct engine_io {
 	void (*tick)(void *arg);	/* called several times a second */
 	bool (*broken)(void *arg);	/* nobody listens any more: stop */
 	void *arg;
+	double settle;			/* seconds that a leak may take to go; 0: the usual 3 */
 };
 
 /* Returns 0, or the signal that ended the run early. */

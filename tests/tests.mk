@@ -5,6 +5,7 @@
 #   make unit		unit tests and the runner as its users see it; last line "N passed, N failed"
 #   make consumers	what a run wrote, read back by programs that are not ours
 
+GM_SAY ?= @echo
 GM_UNIT := $(O)/unit
 GM_UNIT_CC ?= gcc
 GM_UNIT_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wno-unused-parameter \

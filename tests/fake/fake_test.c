@@ -261,6 +261,84 @@ static void check_environment(void)
 	pass();
 }
 
+/* Writes into the folder that plays the machine's /sys, /proc and /dev. */
+static void poke(const char *path, const char *text, const char *mode)
+{
+	char full[512];
+	FILE *f;
+
+	snprintf(full, sizeof(full), "%s%s", getenv("GM_FAKE_ROOT") ?: "/nonexistent", path);
+	f = fopen(full, mode);
+	if (!f)
+		exit(9);
+	fputs(text, f);
+	fclose(f);
+}
+
+#define POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+
+static void leak_huge(void)
+{
+	poke(POOL, "7\n", "w");
+	pass();
+}
+
+static void borrow_huge(void)
+{
+	poke(POOL, "5\n", "w");
+	poke(POOL, "8\n", "w");
+	pass();
+}
+
+static void leak_taint(void)
+{
+	poke("/proc/sys/kernel/tainted", "512\n", "w");
+	pass();
+}
+
+static void leak_pins(void)
+{
+	poke("/proc/vmstat", "nr_foll_pin_acquired 9\nnr_foll_pin_released 8\n", "w");
+	skip();
+}
+
+static void leak_kmsg(void)
+{
+	poke("/dev/kmsg", "4,7,99,-;WARNING: CPU: 0 PID: 1 at virt/kvm/x.c:1\n4,8,99,-;Call Trace:\n",
+	     "a");
+	pass();
+}
+
+static void user_kmsg(void)
+{
+	poke("/dev/kmsg", "12,7,99,-;WARNING: says a user\n6,8,99,-;Memory failure: 0x1: Recovered\n",
+	     "a");
+	pass();
+}
+
+/* Two that do not end before both have begun. */
+static void meet(const char *own, const char *other)
+{
+	char full[512];
+
+	poke(own, "x", "w");
+	snprintf(full, sizeof(full), "%s%s", getenv("GM_FAKE_ROOT"), other);
+	for (int i = 0; i < 1000 && access(full, F_OK); i++)
+		usleep(5000);
+}
+
+static void meet_a(void)
+{
+	meet("/a", "/b");
+	leak_taint();
+}
+
+static void meet_b(void)
+{
+	meet("/b", "/a");
+	pass();
+}
+
 static const struct fake {
 	const char *name;
 	void (*run)(void);
@@ -300,6 +378,15 @@ static const struct fake {
 	{ "round.third_time", third_time, "" },
 	{ "round.seed", tell_seed, "" },
 	{ "long.only", pass, ", \"flags\": [\"full_only\"]" },
+	{ "leak.a_huge", leak_huge, ", \"tokens\": [\"huge\"]" },
+	{ "leak.b_borrow", borrow_huge, ", \"tokens\": [\"huge\"]" },
+	{ "leak.c_taint", leak_taint, "" },
+	{ "leak.d_pins", leak_pins, "" },
+	{ "leak.e_kmsg", leak_kmsg, "" },
+	{ "leak.f_user_kmsg", user_kmsg, "" },
+	{ "leak.g_nothing", pass, "" },
+	{ "meet.a", meet_a, "" },
+	{ "meet.b", meet_b, "" },
 	{ "forever.hang", hang, ", \"timeout\": 600" },
 };
 

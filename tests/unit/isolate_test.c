@@ -173,7 +173,7 @@ static void daemon_of_a_hang_is_killed(void **state)
 {
 	struct outcome o;
 
-	run(&o, GM_FAKE_PROGRAM, "slow.orphan_hang", 500);
+	run(&o, GM_FAKE_PROGRAM, "slow.orphan_hang", 3000);
 	assert_true(o.end.timed_out);
 	assert_int_equal(o.end.leftovers, 0);
 	assert_true(is_gone(marked()));

@@ -231,9 +231,10 @@ static void peace_is_not_taken_for_a_splat(void **state)
 			fail_msg("taken for a splat: %s", lines[i]);
 }
 
-static void take_line(void *arg, const char *line, const char *text)
+static void take_line(void *arg, const char *line, const char *text, bool kernel)
 {
-	say(NULL, line, text);
+	say(NULL, kernel ? "kernel" : "user", line);
+	assert_non_null(strstr(line, text));
 }
 
 static void kmsg_records_are_parsed(void **state)
@@ -242,11 +243,13 @@ static void kmsg_records_are_parsed(void **state)
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/kmsg", unit_dir);
-	unit_write(path, "6,1,1234567,-;a line; with semicolon\n SUBSYSTEM=pci\n");
+	unit_write(path, "6,1,1234567,-;a line; with semicolon\n SUBSYSTEM=pci\n"
+		   "12,2,2000001,-;from user space\nno record\n");
 	assert_int_equal(gm_klog_open(&log, path), 0);
 	gm_klog_read(&log, take_line, NULL);
 	gm_klog_close(&log);
-	assert_string_equal(said, "[    1.234567] a line; with semicolon: a line; with semicolon\n");
+	assert_string_equal(said, "kernel: [    1.234567] a line; with semicolon\n"
+			    "user: [    2.000001] from user space\n");
 	assert_int_not_equal(gm_klog_open(&log, "/nonexistent"), 0);
 	gm_klog_read(&log, take_line, NULL);
 	gm_klog_close(&log);

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The engine and the ledger of the machine: who left something behind is the one that fails.
+ */
+#include <poll.h>
+#include <sys/wait.h>
+
+#include "unit.h"
+
+#include "../../lib/leakscan.h"
+#include "../../runner/engine.h"
+#include "../../runner/select.h"
+
+#define POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
+static json_t *events;
+
+static void put(const char *path, const char *text)
+{
+	char full[256], command[300];
+
+	snprintf(full, sizeof(full), "%s%s", unit_dir, path);
+	snprintf(command, sizeof(command), "mkdir -p \"$(dirname '%s')\"", full);
+	assert_int_equal(system(command), 0);
+	unit_write(full, text);
+}
+
+static int make(void **state)
+{
+	if (unit_make_dir(state))
+		return -1;
+	put(POOL "free_hugepages", "8\n");
+	put(POOL "resv_hugepages", "0\n");
+	put(POOL "surplus_hugepages", "0\n");
+	put("/proc/sys/kernel/tainted", "0\n");
+	put("/proc/vmstat", "nr_foll_pin_acquired 5\nnr_foll_pin_released 5\n");
+	put("/dev/kmsg", "4,1,1,-;WARNING: from before the run\n");
+	setenv("GM_FAKE_ROOT", unit_dir, 1);
+	gm_leakscan_root = unit_dir;
+	events = json_array();
+	return 0;
+}
+
+static int unmake(void **state)
+{
+	json_decref(events);
+	return unit_remove_dir(state);
+}
+
+static void collect(void *arg, json_t *ev)
+{
+	json_array_append_new(events, ev);
+}
+
+static void no_tick(void *arg)
+{
+}
+
+static bool not_broken(void *arg)
+{
+	return false;
+}
+
+static void run(const char *filter, const char *jobs, double settle)
+{
+	const struct engine_io io = { collect, no_tick, not_broken, NULL, settle };
+	char *argv[] = { "gm-run", "--programs", GM_FAKE_PROGRAM, "--filter", (char *)filter,
+			 "--jobs", (char *)jobs, NULL };
+	struct catalogue cat;
+	struct options opt;
+
+	setenv("GM_FAKE", filter, 1);
+	assert_int_equal(options_parse(&opt, 7, argv), 0);
+	assert_int_equal(catalogue_load(&cat, &opt.programs), 0);
+	assert_int_equal(select_cases(&cat, &opt), 0);
+	assert_int_equal(engine_run(&cat, &opt, &io), 0);
+	catalogue_free(&cat);
+	options_free(&opt);
+}
+
+static const json_t *end_of(const char *name)
+{
+	const json_t *ev;
+	size_t i;
+
+	json_array_foreach(events, i, ev)
+		if (!strcmp(jstr(ev, "ev"), "case_end") && !strcmp(jstr(ev, "case"), name))
+			return ev;
+	fail_msg("%s has no end", name);
+	return NULL;
+}
+
+static void expect(const char *name, const char *verdict, const char *clause, const char *text)
+{
+	const json_t *end = end_of(name), *leaks = json_object_get(end, "leaks");
+	const json_t *leak = json_array_get(leaks, 0);
+
+	if (strcmp(jstr(end, "verdict"), verdict) || json_array_size(leaks) != !!clause ||
+	    (clause && (strcmp(jstr(leak, "clause"), clause) || !strstr(jstr(leak, "text"), text))))
+		fail_msg("%s: %s, %s, %zu leaks, %s: %s", name, jstr(end, "verdict"),
+			 jstr(end, "reason"), json_array_size(leaks), jstr(leak, "clause"),
+			 jstr(leak, "text"));
+}
+
+static size_t findings(void)
+{
+	size_t i, n = 0;
+	json_t *ev;
+
+	json_array_foreach(events, i, ev)
+		n += !strcmp(jstr(ev, "ev"), "finding");
+	return n;
+}
+
+static void who_leaks_fails(void **state)
+{
+	run("leak.*", "1", 0.1);
+	expect("leak.a_huge", "FAIL", "leak.huge_pages", "8 before, 7 after");
+	expect("leak.b_borrow", "FAIL", "leak.huge_pages", "7 before, 8 after");
+	expect("leak.c_taint", "FAIL", "leak.taint", "bit 9 (WARNING)");
+	expect("leak.d_pins", "FAIL", "leak.pins", "0 before, 1 after");
+	expect("leak.e_kmsg", "FAIL", "leak.kernel_log", "WARNING: CPU: 0 PID: 1 at virt/kvm/x.c:1");
+	assert_non_null(strstr(jstr(json_array_get(json_object_get(end_of("leak.e_kmsg"), "leaks"),
+						   0), "text"), "Call Trace:"));
+	expect("leak.f_user_kmsg", "PASS", NULL, NULL);
+	expect("leak.g_nothing", "PASS", NULL, NULL);
+	assert_int_equal(findings(), 0);
+}
+
+static void who_gives_back_passes(void **state)
+{
+	run("leak.b_borrow", "1", 0.1);
+	expect("leak.b_borrow", "PASS", NULL, NULL);
+}
+
+/* What comes back late, by deferred work of the kernel, is no leak. */
+static void late_is_not_never(void **state)
+{
+	pid_t kernel = fork();
+
+	if (!kernel) {
+		char path[256], *text;
+
+		snprintf(path, sizeof(path), "%s" POOL "free_hugepages", unit_dir);
+		for (int i = 0; i < 2000; i++) {
+			text = unit_read(path);
+			if (!strcmp(text, "7\n")) {
+				poll(NULL, 0, 300);
+				unit_write(path, "8\n");
+				_exit(0);
+			}
+			poll(NULL, 0, 2);
+		}
+		_exit(1);
+	}
+	run("leak.a_huge", "1", 20);
+	waitpid(kernel, NULL, 0);
+	expect("leak.a_huge", "PASS", NULL, NULL);
+}
+
+static void who_ran_together_is_named(void **state)
+{
+	const json_t *ev;
+	size_t i;
+
+	run("meet.*", "2", 0.1);
+	expect("meet.a", "PASS", NULL, NULL);
+	expect("meet.b", "PASS", NULL, NULL);
+	assert_int_equal(findings(), 1);
+	json_array_foreach(events, i, ev) {
+		if (strcmp(jstr(ev, "ev"), "finding"))
+			continue;
+		assert_string_equal(jstr(ev, "clause"), "leak.taint");
+		assert_non_null(strstr(jstr(ev, "text"), "meet.a, meet.b"));
+	}
+}
+
+static void events_come_in_order(void **state)
+{
+	const char *running = "";
+	const json_t *ev;
+	size_t i;
+
+	run("end.*", "1", 0);
+	assert_string_equal(jstr(json_array_get(events, 0), "ev"), "run_start");
+	assert_string_equal(jstr(json_array_get(events, json_array_size(events) - 1), "ev"),
+			    "run_end");
+	json_array_foreach(events, i, ev) {
+		const char *kind = jstr(ev, "ev");
+
+		if (!strcmp(kind, "case_start")) {
+			assert_string_equal(running, "");
+			running = jstr(ev, "case");
+		} else if (!strcmp(kind, "case_end") || !strcmp(kind, "log")) {
+			assert_string_equal(running, jstr(ev, "case"));
+			running = *kind == 'c' ? "" : running;
+		}
+	}
+}
+
+#define engine_test(test) cmocka_unit_test_setup_teardown(test, make, unmake)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		engine_test(who_leaks_fails),
+		engine_test(who_gives_back_passes),
+		engine_test(late_is_not_never),
+		engine_test(who_ran_together_is_named),
+		engine_test(events_come_in_order),
+	};
+
+	catch_signals();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
