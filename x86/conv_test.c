@@ -81,7 +81,8 @@ static void each_page(const struct gm_case *self)
 OFFSET_CASE(each_page, to_private, "each_page.to_private",
 	    "every page of 2 MiB alone to private and back: it changes, no other")
 OFFSET_CASE(each_page, to_shared, "each_page.to_shared",
-	    "every page of a private 2 MiB alone to shared and back", .val = FROM_PRIVATE)
+	    "every page of a private 2 MiB alone to shared and back", .val = FROM_PRIVATE,
+	    .flags = GM_FULL_ONLY)
 OFFSET_CASE(each_page, by_host, "each_page.by_host",
 	    "the same by the VMM's own ioctl", .val = BY_HOST)
 OFFSET_CASE(each_page, on_thp, "each_page.thp",
@@ -103,7 +104,7 @@ static void mixtures(const struct gm_case *self)
 	world_free(w);
 }
 OFFSET_CASE(mixtures, mixtures_anon, "mixtures",
-	    "512 pages to private one by one, and back in another order")
+	    "512 pages to private one by one, and back in another order", .flags = GM_FULL_ONLY)
 OFFSET_CASE(mixtures, mixtures_thp, "mixtures.thp",
 	    "512 pages over a transparent huge page to private one by one, and back", .val = ON_THP)
 
@@ -123,7 +124,6 @@ static void team_member(unsigned int v, void *arg)
 		s.share = w->vm->vcpus;
 		s.turn = v;
 		one_by_one(&s, GFN(w->gpa), 512, true, v & 1);
-		there_and_back(&s, GFN(w->gpa), 512, true, v & 1);
 		return;
 	}
 	s.lo = GFN(w->gpa) + v * 512;
@@ -143,7 +143,7 @@ static void together(const struct gm_case *self)
 	world_free(t.w);
 }
 OFFSET_CASE(together, separate_2, "vcpus_2.separate",
-	    "two vCPUs, each every page of a 2 MiB of its own", .val = 2)
+	    "two vCPUs, each every page of a 2 MiB of its own", .val = 2, .flags = GM_FULL_ONLY)
 OFFSET_CASE(together, separate_4, "vcpus_4.separate",
 	    "four vCPUs, each every page of a 2 MiB of its own", .val = 4)
 OFFSET_CASE(together, same_2, "vcpus_2.same",

@@ -211,7 +211,8 @@ static void flips(const struct gm_case *self)
 	cross_run(x, drive_flips);
 	cross_free(x);
 }
-CROSS_CASE(flips, flips_1, "read", "a vCPU that reads the page without end", .val = 1)
+CROSS_CASE(flips, flips_1, "read", "a vCPU that reads the page without end", .val = 1,
+	   .flags = GM_FULL_ONLY)
 CROSS_CASE(flips, flips_thp, "read_thp", "the same over a transparent huge page", .val = 1 | 8)
 CROSS_CASE(flips, flips_3, "read_3", "three vCPUs that read the page without end", .val = 3 | 8)
 
@@ -304,7 +305,8 @@ static void writer(const struct gm_case *self)
 	cross_run(x, drive_writer);
 	cross_free(x);
 }
-CROSS_CASE(writer, writer_anon, "write", "a vCPU that writes the page without end")
+CROSS_CASE(writer, writer_anon, "write", "a vCPU that writes the page without end",
+	   .flags = GM_FULL_ONLY)
 CROSS_CASE(writer, writer_thp, "write_thp", "the same over a transparent huge page", .val = 1)
 
 /* The page is punched, and written anew by vCPU 0. */
@@ -331,7 +333,8 @@ static void punch(const struct gm_case *self)
 	cross_free(x);
 }
 CROSS_CASE(punch, punch_1, "punch", "a vCPU that reads a private page that is punched out", .val = 1)
-CROSS_CASE(punch, punch_3, "punch_3", "three vCPUs, likewise", .val = 3)
+CROSS_CASE(punch, punch_3, "punch_3", "three vCPUs, likewise", .val = 3,
+	   .flags = GM_FULL_ONLY)
 
 /* All is mapped again right after each conversion, by another vCPU. */
 static void drive_prefault(struct cross *x)
