@@ -22,7 +22,10 @@ qemu_check()
 	*) gm_die "IOMMU=$iommu: on arm64 use none or smmuv3" ;;
 	esac
 	case ${ACCEL:=auto} in
-	auto | kvm | tcg) ;;
+	auto | tcg) ;;
+	kvm)
+		{ [ -r /dev/kvm ] && [ -w /dev/kvm ]; } ||
+			gm_die "ACCEL=kvm: /dev/kvm is missing or not yours: join the group kvm, or leave ACCEL out" ;;
 	*) gm_die "ACCEL=$ACCEL: use auto, kvm or tcg" ;;
 	esac
 	mem=$(qemu_mem)
@@ -71,13 +74,11 @@ qemu_nests()
 	return 1
 }
 
-# qemu_accel: sets accel to kvm or tcg.
+# qemu_accel: sets accel to kvm or tcg. ACCEL=kvm is taken at its word.
 qemu_accel()
 {
 	accel=tcg
-	if [ "$ACCEL" = kvm ] && { [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; }; then
-		gm_die "ACCEL=kvm: /dev/kvm is missing or not yours: join the group kvm, or leave ACCEL out"
-	elif [ "$ACCEL" = kvm ] || { [ "$ACCEL" = auto ] && qemu_nests; }; then
+	if [ "$ACCEL" = kvm ] || { [ "$ACCEL" = auto ] && qemu_nests; }; then
 		accel=kvm
 	fi
 }
