@@ -243,6 +243,49 @@ DATA_CASE(pv_clock, "pv_clock", "KVM writes its clock page: into the shared half
 	world_free(w);
 }
 
+DATA_CASE(straddle, "straddle", "eight bytes over the border of a private and a shared page: four of each half")
+{
+	struct world *w = WORLD_NEW(.size = GM_2M);
+	uint64_t first = GFN(w->gpa), a = w->gpa + GPA(8), b = w->gpa + GPA(9);
+	/* The last four bytes of page 8 and the first of page 9; [1]: of the private half. */
+	uint32_t tail[2] = { 0x11111111, 0x22222222 }, head[2] = { 0x33333333, 0x44444444 };
+
+	world_convert(w, first + 8, 2, true);
+	for (int private = 1; private >= 0; private--) {
+		struct gm_op op[] = {
+			{ .code = GM_OP_WRITE, .addr = b - 8, .val = (uint64_t)tail[private] << 32 },
+			{ .code = GM_OP_WRITE, .addr = b, .val = head[private] },
+		};
+
+		gm_run(w->vm, 0, op, 2);
+		if (private)
+			world_convert(w, first + 8, 2, false);
+	}
+	for (unsigned int turn = 0; turn < 8; turn++) {
+		bool pa = turn & 1, pb = turn >> 1 & 1;
+		struct gm_op op[] = {
+			{ .code = GM_OP_READ, .addr = b - 4 },
+			{ .code = GM_OP_ADD, .addr = b - 4, .val = 1UL << 32 | 1 },
+		};
+		uint64_t want = (uint64_t)head[pb] << 32 | tail[pa];
+
+		gm_convert(w->vm, a, GM_PAGE_SIZE, pa);
+		gm_convert(w->vm, b, GM_PAGE_SIZE, pb);
+		gm_run(w->vm, 0, op, 2);
+		GM_EXPECT_EQ(op[0].val, want, "%s and %s: read", pa ? "private" : "shared",
+			     pb ? "private" : "shared");
+		GM_EXPECT_EQ(op[1].ret, want, "%s and %s: locked add", pa ? "private" : "shared",
+			     pb ? "private" : "shared");
+		tail[pa]++;
+		head[pb]++;
+		GM_EXPECT_EQ(*(volatile uint32_t *)gm_hva(w->vm, b - 4), tail[0],
+			     "the shared half's last four bytes of the first page");
+		GM_EXPECT_EQ(*(volatile uint32_t *)gm_hva(w->vm, b), head[0],
+			     "the shared half's first four bytes of the second page");
+	}
+	world_free(w);
+}
+
 static uint64_t unevictable(void)
 {
 	unsigned long kb = 0;

@@ -95,6 +95,31 @@ FAULT_CASE(one_page, "one_page", "one private page in a slot without guest_memfd
 	world_free(w);
 }
 
+FAULT_CASE(second, "second_page", "eight bytes over a border: the exit names the page that is private")
+{
+	struct world *w = WORLD_NEW(.size = GM_2M, .no_gmem = true);
+
+	for (int which = 0; which < 2; which++) {
+		uint64_t border = w->gpa + GPA(100), private = which ? border : border - GM_PAGE_SIZE;
+
+		gm_convert(w->vm, private, GM_PAGE_SIZE, true);
+		for (enum access how = READ; how <= WRITE; how++) {
+			struct gm_op op = access_op(how, border - 4);
+			struct gm_exit ex;
+
+			GM_EXPECT(!__gm_run(w->vm, 0, &op, 1, &ex, NULL) && ex.ret == -1 &&
+				  ex.err == EFAULT && ex.reason == KVM_EXIT_MEMORY_FAULT &&
+				  ex.fault.flags == PRIVATE && ex.fault.gpa == private &&
+				  ex.fault.size == GM_PAGE_SIZE,
+				  "%s over the border, the %s page private: expected exit 39, gpa %#lx, flags 0x8, observed %s",
+				  access_name[how], which ? "second" : "first", private,
+				  gm_exit_str(&ex));
+		}
+		gm_convert(w->vm, private, GM_PAGE_SIZE, false);
+	}
+	world_free(w);
+}
+
 FAULT_CASE(no_slot, "no_slot", "private access where there is no slot; shared there is MMIO")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1, .extra_pages = 16);
