@@ -59,6 +59,7 @@ enum gm_access_flag {
 	GM_ACC_HARMFUL	= 1 << 13,	/* where it succeeds a page frame is lost: runs last */
 	GM_ACC_DENIED	= 1 << 14,	/* the caller lacks the right: refused on any memory */
 	GM_ACC_COUNT	= 1 << 15,	/* no data, but the bytes reached are counted */
+	GM_ACC_FILLED	= 1 << 17,	/* zeros would not tell success: only pages with content */
 	GM_ACC_ANON	= 1 << 16,	/* the control is anonymous memory and nothing else */
 };
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "access.h"
-#include "platform.h"
 #include "vm.h"
 
 enum { LOAD, STORE };
@@ -29,9 +28,7 @@ static long p_slot(const struct gm_access *a)
 		} else if (ex.ret) {
 			err = ex.err;
 		} else {
-			/* Without VT-x, SVM or EL2 tables, KVM emulates what it cannot read. */
-			err = ex.reason == KVM_EXIT_MMIO && !gm_platform_has(GM_NEED_TDP) ? EFAULT :
-			      EPROTO;
+			err = EPROTO;
 		}
 	}
 	gm_vm_free(vm);
@@ -39,7 +36,8 @@ static long p_slot(const struct gm_access *a)
 	return n ? (long)n : -1;
 }
 
-#define SLOT .path = GM_PATH_KVM, .needs = GM_NEEDS(KVM), .run = p_slot
+/* Where KVM emulates guests (no VT-x, no SVM) their accesses are uaccess: another question. */
+#define SLOT .path = GM_PATH_KVM, .needs = GM_NEEDS(KVM, TDP), .run = p_slot
 
 /* An ordinary user may open /dev/kvm or not: that is no question of these. */
 const struct gm_probe gm_probes_kvm[] = {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The engine of the matrix: one case per probe and state, verdicts from the table alone. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,18 @@
 static bool reaches(const struct gm_want *w)
 {
 	return w->kind == GM_WANT_REACH;
+}
+
+/* What the picture of a run shows in this case's cell: the first outcome. */
+static void cell(const struct gm_outcome *o)
+{
+	static bool said;
+
+	if (said)
+		return;
+	said = true;
+	gm_note("cell: %s", o->sig ? o->sig == SIGBUS ? "SIGBUS" : "SIGSEGV" :
+		o->ret < 0 ? gm_errno_name(o->err) : o->ret ? "reached" : "ok");
 }
 
 static void prepare(struct gm_access *a, unsigned int page)
@@ -93,7 +106,7 @@ static void check_written(struct gm_stage *s, const struct gm_access *a, unsigne
 static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int page,
 		    unsigned int nr, const char *when)
 {
-	struct gm_access a = { .probe = p, .len = nr * GM_PAGE_SIZE, .fd = s->gmem,
+	struct gm_access a = { .probe = p, .len = nr * GM_PAGE_SIZE, .fd = s->split ? s->fd : s->gmem,
 			       .off = page * GM_PAGE_SIZE };
 	struct gm_want w = gm_access_want(p, s->class);
 	struct gm_page where = gm_stage_page(s, page);
@@ -107,8 +120,8 @@ static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int p
 	if (s->hva && !(p->flags & GM_ACC_NO_VA))
 		a.hva = s->hva + page * GM_PAGE_SIZE;
 	if (a.hva && (p->flags & GM_ACC_REMAPS)) {
-		own = mmap(NULL, a.len, PROT_READ | PROT_WRITE, MAP_SHARED, s->gmem, a.off);
-		GM_SETUP(own != MAP_FAILED, "mmap of guest_memfd: %s", gm_errno_name(errno));
+		own = mmap(NULL, a.len, PROT_READ | PROT_WRITE, MAP_SHARED, a.fd, a.off);
+		GM_SETUP(own != MAP_FAILED, "mmap of the file: %s", gm_errno_name(errno));
 		a.hva = own;
 	}
 	prepare(&a, page);
@@ -118,9 +131,12 @@ static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int p
 		munmap(own, a.len);
 	if (gm_stage_half(s) == GM_HALF_SECRET)
 		gm_matrix_search(a.buf, a.len, p->name);
+	cell(&o);
 	if (!reaches(&w) || o.sig || o.ret < 0)
 		return;
 	if (p->flags & GM_ACC_DROPS) {
+		if (s->split || s->mute)
+			return;
 		gm_guest_check_zero(s->vm, 0, GM_BASE + page * GM_PAGE_SIZE, nr, p->name);
 		gm_stage_refill(s, page, nr);
 		return;
@@ -210,7 +226,7 @@ static void recognise(struct gm_stage *s)
 	struct gm_access a = { .probe = p, .hva = s->hva, .len = GM_PAGE_SIZE, .fd = -1 };
 	struct gm_outcome o;
 
-	if (s->class != GM_CLASS_SHARED)
+	if (s->class != GM_CLASS_SHARED || s->split)
 		return;
 	a.buf = gm_matrix_buf(a.len);
 	o = gm_access_run(&a);
@@ -252,7 +268,8 @@ static void run(const struct gm_case *self)
 	gm_matrix_controls(p, false);
 	recognise(&s);
 	for (const struct gm_window *w = gm_windows; w->name; w++)
-		if (w->slow_too || !(p->flags & GM_ACC_SLOW))
+		if ((w->slow_too || !(p->flags & GM_ACC_SLOW)) &&
+		    (w->how == GM_TOUCHED || w->how == GM_AGAIN || !(p->flags & GM_ACC_FILLED)))
 			request(&s, p, w->first, w->nr, w->name);
 	if (s.hva && !s.split && !(p->flags & (GM_ACC_NO_MIX | GM_ACC_NO_VA)))
 		mixed(&s, p, 16);
@@ -293,6 +310,8 @@ static void add(const struct gm_state *state, const struct gm_probe *p, bool use
 	c->needs = p->needs;
 	c->caps = GM_CAPS_ALL;
 	c->flags = p->flags & GM_ACC_FULL || user || !state ? GM_FULL_ONLY : 0;
+	if (state && state->full)
+		c->flags |= GM_FULL_ONLY;
 	if (p->flags & GM_ACC_HARMFUL)
 		c->flags |= GM_DESTRUCTIVE;
 	if (p->flags & GM_ACC_ROOT)

@@ -19,6 +19,7 @@ struct gm_state {
 	const char *profile;	/* of CONTRACT.md */
 	gm_needs needs;
 	enum gm_class class;
+	bool full;		/* left out of the quick profile */
 	/*
 	 * Makes the VM with vCPU 0, GM_STAGE_PAGES of guest memory at GM_BASE, and the mapping that
 	 * the probes are tried on. gm_stage_close() frees the VM, the file and the mapping.
@@ -40,6 +41,7 @@ struct gm_stage {
 	 * half), which must be reached, and the guest's must not.
 	 */
 	bool split;
+	int fd;			/* ... and the file behind hva then */
 	bool mute;		/* the guest cannot touch its private memory here: it wrote nothing */
 	void (*close)(struct gm_stage *s);	/* frees what else open() made; NULL: nothing */
 	void *own;		/* open()'s, for close() */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Runs one probe so that a fault of it is an outcome and not the end of the process. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,14 +28,21 @@ static void on_fault(int sig, siginfo_t *info, void *uc)
 	siglongjmp(here, 1);
 }
 
-struct gm_outcome gm_access_run(const struct gm_access *a)
+/* Handlers belong to the process and threads probe side by side: set once, armed per thread. */
+static void catch_faults(void)
 {
 	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
-	struct sigaction old_bus, old_segv;
+
+	sigaction(SIGBUS, &sa, NULL);
+	sigaction(SIGSEGV, &sa, NULL);
+}
+
+struct gm_outcome gm_access_run(const struct gm_access *a)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct gm_outcome o = { 0 };
 
-	sigaction(SIGBUS, &sa, &old_bus);
-	sigaction(SIGSEGV, &sa, &old_segv);
+	pthread_once(&once, catch_faults);
 	if (!sigsetjmp(here, 1)) {
 		armed = 1;
 		errno = 0;
@@ -47,8 +55,6 @@ struct gm_outcome gm_access_run(const struct gm_access *a)
 		o.addr = fault_addr;
 	}
 	armed = 0;
-	sigaction(SIGBUS, &old_bus, NULL);
-	sigaction(SIGSEGV, &old_segv, NULL);
 	return o;
 }
 

@@ -37,7 +37,7 @@ uint64_t gm_stage_word(unsigned int page, unsigned int w)
 
 enum gm_half gm_stage_half(const struct gm_stage *s)
 {
-	return s->state->class == GM_CLASS_SHARED ? GM_HALF_SHARED : GM_HALF_SECRET;
+	return s->state->class == GM_CLASS_SHARED && !s->split ? GM_HALF_SHARED : GM_HALF_SECRET;
 }
 
 struct gm_page gm_stage_page(struct gm_stage *s, unsigned int page)

@@ -188,18 +188,14 @@ static long p_clock(const struct gm_access *a) { return each_page(a, clock_one);
 /* A path: strncpy_from_user(). Any answer about the name means that it was read. */
 static long path_one(const struct gm_access *a, size_t i)
 {
-	long r = syscall(SYS_access, a->hva + i, F_OK);
+	long r = syscall(SYS_faccessat, AT_FDCWD, a->hva + i, F_OK);
 
 	return r < 0 && errno == EFAULT ? -1 : 0;
 }
 
 static long p_path(const struct gm_access *a)
 {
-#ifdef SYS_access
 	return each_page(a, path_one);
-#else
-	return each_page(a, clock_one);
-#endif
 }
 
 /* An argument structure that the kernel reads: the CPU mask, whatever it holds. */

@@ -93,6 +93,19 @@ static long p_rw(const struct gm_access *a)
 	return r;
 }
 
+static long p_register(const struct gm_access *a)
+{
+	struct iovec v = { a->hva, a->len };
+	struct io_uring ring;
+	int r;
+
+	ring_init(&ring, 0);
+	r = io_uring_register_buffers(&ring, &v, 1);
+	io_uring_queue_exit(&ring);
+	errno = -r;
+	return r ? -1 : 0;
+}
+
 /* The range becomes the memory of a ring of provided buffers: pinned, 16 bytes an entry. */
 static long p_buf_ring(const struct gm_access *a)
 {
@@ -172,6 +185,8 @@ const struct gm_probe gm_probes_uring[] = {
 	{ .name = "uring_read_poller", .text = "io_uring read by the kernel's polling thread",
 	  .path = GM_PATH_UACCESS, .flags = GM_ACC_WRITE | GM_ACC_SLOW, .run = p_rw,
 	  .val = POLLER | READ },
+	{ .name = "uring_register", .text = "the range registered as a buffer of io_uring",
+	  .path = GM_PATH_LONGTERM, .run = p_register, .mix = GM_MIX_WHOLE },
 	{ .name = "uring_write_fixed", .text = "io_uring write from a registered buffer",
 	  .path = GM_PATH_LONGTERM, .flags = GM_ACC_READ, .run = p_rw, .val = FIXED,
 	  .mix = GM_MIX_WHOLE },

@@ -186,7 +186,8 @@ const struct gm_probe gm_probes_vma[] = {
 	{ .name = "fork_load", .text = "a child loads from the mapping it inherited",
 	  .path = GM_PATH_UACCESS, .flags = R | GM_ACC_SLOW | GM_ACC_NO_MIX, .run = p_fork },
 	{ .name = "core_dump", .text = "a core dump with every kind of mapping in it",
-	  .path = GM_PATH_GUP, .flags = R | GM_ACC_SLOW | GM_ACC_NO_MIX, .run = p_core,
+	  .path = GM_PATH_GUP, .flags = R | GM_ACC_SLOW | GM_ACC_NO_MIX | GM_ACC_FILLED,
+	  .run = p_core,
 	  .want = { [GM_CLASS_PRIVATE] = NO_DUMP, [GM_CLASS_SHARED_NOGUP] = NO_DUMP,
 		    [GM_CLASS_SECRETMEM] = GM_ABSENT } },
 	{ 0 }
