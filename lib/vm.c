@@ -18,9 +18,14 @@ static struct gm_slot *slot_at(struct gm_vm *vm, uint64_t gpa)
 	return NULL;
 }
 
+__attribute__((weak)) unsigned long gm_arch_shape_type(enum gm_vm_kind kind)
+{
+	return gm_arch_vm_type(kind);
+}
+
 struct gm_vm *gm_vm_new(const struct gm_vm_args *args)
 {
-	struct vm_shape shape = { .mode = VM_MODE_DEFAULT, .type = gm_arch_vm_type(args->kind) };
+	struct vm_shape shape = { .mode = VM_MODE_DEFAULT, .type = gm_arch_shape_type(args->kind) };
 	struct gm_vm *vm = calloc(1, sizeof(*vm));
 
 	GM_SETUP(vm, "out of memory");
@@ -33,11 +38,12 @@ struct gm_vm *gm_vm_new(const struct gm_vm_args *args)
 	}
 	vm->kvm = __vm_create_with_vcpus(shape, args->vcpus, args->extra_pages, gm_guest_main,
 					 vm->vcpu);
-	if (!args->no_exit_hypercall)
+	/* A pKVM guest converts without user space. */
+	if (!args->no_exit_hypercall && args->kind != GM_VM_PROTECTED)
 		gm_arch_enable_conversion_exits(vm->kvm);
 	vm->mbox = addr_gva2hva(vm->kvm, (gva_t)gm_mbox);
 	for (unsigned int i = 0; i < vm->vcpus; i++) {
-		vcpu_args_set(vm->vcpu[i], 1, (u64)i);
+		vcpu_args_set(vm->vcpu[i], 2, (u64)i, (u64)(args->kind == GM_VM_PROTECTED));
 		vm->start[i] = gm_arch_vcpu_start(vm->vcpu[i]);
 	}
 	return vm;

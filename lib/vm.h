@@ -190,6 +190,11 @@ void gm_parallel(unsigned int nr, void (*fn)(unsigned int i, void *arg), void *a
 
 /* The KVM_CREATE_VM type of the kind. */
 unsigned long gm_arch_vm_type(enum gm_vm_kind kind);
+/*
+ * The type that the framework's vm_shape must have for a VM of the kind. Where the framework takes
+ * none, the hook sees to it that the next KVM_CREATE_VM gets it. Without the hook: gm_arch_vm_type().
+ */
+unsigned long gm_arch_shape_type(enum gm_vm_kind kind);
 /* Lets the guest's conversion requests reach user space. */
 void gm_arch_enable_conversion_exits(struct kvm_vm *kvm);
 /* Maps with entries of pagesize where the framework can, else 4 KiB. */

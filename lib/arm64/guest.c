@@ -4,6 +4,17 @@
 #include "framework.h"
 #include "guest/guest.h"
 
+/* Where the guest's own page tables put gva; ~0 where they put it nowhere. */
+static uint64_t gm_arm64_guest_gpa(uint64_t gva)
+{
+	uint64_t par;
+
+	asm volatile("at s1e1r, %0" : : "r"(gva));
+	isb();
+	par = read_sysreg(par_el1);
+	return par & 1 ? ~0UL : (par & ((1UL << 52) - 1) & ~0xfffUL) | (gva & 0xfff);
+}
+
 int64_t gm_arch_guest_map_gpa(uint64_t gpa, uint64_t npages, uint64_t attrs)
 {
 	return gm_arch_guest_hypercall(GM_SMCCC_MAP_GPA, gpa, npages, attrs);
@@ -15,6 +26,15 @@ int64_t gm_arch_guest_hypercall(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t 
 
 	smccc_hvc(nr, a0, a1, a2, 0, 0, 0, 0, &res);
 	return res.a0;
+}
+
+/* The mailbox may share its first and last page with a neighbour's: a second MEM_SHARE does no harm. */
+void gm_arch_guest_show_mbox(uint64_t id)
+{
+	uint64_t gva = (uint64_t)&gm_mbox[id] & ~0xfffUL;
+
+	for (; gva < (uint64_t)&gm_mbox[id + 1]; gva += 0x1000)
+		gm_arch_guest_hypercall(GM_SMCCC_MEM_SHARE, gm_arm64_guest_gpa(gva), 0, 0);
 }
 
 void gm_arch_guest_flush(uint64_t gva)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Architecture hooks of the host side, arm64. */
+#include <stdarg.h>
+
 #include "arm64/smccc.h"
 #include "vm.h"
 
@@ -13,6 +15,34 @@ unsigned long gm_arch_vm_type(enum gm_vm_kind kind)
 	default:
 		GM_ERROR("no VM of kind %d on arm64", kind);
 	}
+}
+
+/* What the framework's next KVM_CREATE_VM is to have beside the IPA size that it knows of. */
+static __thread unsigned long more_type;
+
+int __real_ioctl(int fd, unsigned long req, ...);
+int __wrap_ioctl(int fd, unsigned long req, ...);
+
+/* The framework takes no VM type on arm64. Linked with --wrap, its ioctls come by here. */
+int __wrap_ioctl(int fd, unsigned long req, ...)
+{
+	unsigned long arg;
+	va_list ap;
+
+	va_start(ap, req);
+	arg = va_arg(ap, unsigned long);
+	va_end(ap);
+	if (req == KVM_CREATE_VM) {
+		arg |= more_type;
+		more_type = 0;
+	}
+	return __real_ioctl(fd, req, arg);
+}
+
+unsigned long gm_arch_shape_type(enum gm_vm_kind kind)
+{
+	more_type = gm_arch_vm_type(kind);
+	return 0;
 }
 
 /* The filter forwards the one function to user space; without it KVM answers "not supported". */
@@ -59,4 +89,32 @@ bool gm_arch_is_convert(struct kvm_vcpu *vcpu, uint64_t *gpa, uint64_t *npages, 
 void gm_arch_convert_return(struct kvm_vcpu *vcpu, int64_t ret)
 {
 	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.regs[0]), ret);
+}
+
+struct start {
+	uint64_t x[31], pc, pstate, sp;
+};
+
+void *gm_arch_vcpu_start(struct kvm_vcpu *vcpu)
+{
+	struct start *s = malloc(sizeof(*s));
+
+	GM_SETUP(s, "out of memory");
+	for (int i = 0; i < 31; i++)
+		s->x[i] = vcpu_get_reg(vcpu, ARM64_CORE_REG(regs.regs[i]));
+	s->pc = vcpu_get_reg(vcpu, ARM64_CORE_REG(regs.pc));
+	s->pstate = vcpu_get_reg(vcpu, ARM64_CORE_REG(regs.pstate));
+	s->sp = vcpu_get_reg(vcpu, ctxt_reg_alias(vcpu, SYS_SP_EL1));
+	return s;
+}
+
+void gm_arch_vcpu_restart(struct kvm_vcpu *vcpu, const void *start)
+{
+	const struct start *s = start;
+
+	for (int i = 0; i < 31; i++)
+		vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.regs[i]), s->x[i]);
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc), s->pc);
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pstate), s->pstate);
+	vcpu_set_reg(vcpu, ctxt_reg_alias(vcpu, SYS_SP_EL1), s->sp);
 }

@@ -10,8 +10,11 @@
 
 #define GM_MAX_VCPUS 8
 
-/* The interpreter: entry point of every vCPU. `id` is the vCPU's number, set by the host. */
-void gm_guest_main(uint64_t id);
+/*
+ * The interpreter: entry point of every vCPU. `id` is the vCPU's number, `hidden` says that the
+ * host sees none of the guest's memory until the guest shares it. Set by the host.
+ */
+void gm_guest_main(uint64_t id, uint64_t hidden);
 /* One operation; for tests' own guest code. */
 void gm_guest_op(struct gm_op *op);
 extern struct gm_mbox gm_mbox[GM_MAX_VCPUS];
@@ -21,6 +24,8 @@ extern struct gm_mbox gm_mbox[GM_MAX_VCPUS];
 /* The hypercall that asks to convert: (gpa, npages, attributes) verbatim; what the guest got back. */
 int64_t gm_arch_guest_map_gpa(uint64_t gpa, uint64_t npages, uint64_t attrs);
 int64_t gm_arch_guest_hypercall(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2);
+/* Before the first batch of a vCPU whose memory is hidden: shares its mailbox. May be left out. */
+void gm_arch_guest_show_mbox(uint64_t id);
 /* Flushes this vCPU's TLB entry for gva; 0 flushes all. */
 void gm_arch_guest_flush(uint64_t gva);
 /* Ends the batch: an exit to the host that carries nothing. */

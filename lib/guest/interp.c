@@ -124,10 +124,16 @@ void gm_guest_op(struct gm_op *op)
 	}
 }
 
-void gm_guest_main(uint64_t id)
+__attribute__((weak)) void gm_arch_guest_show_mbox(uint64_t id)
+{
+}
+
+void gm_guest_main(uint64_t id, uint64_t hidden)
 {
 	volatile struct gm_mbox *box = &gm_mbox[id];
 
+	if (hidden)
+		gm_arch_guest_show_mbox(id);
 	for (;;) {
 		for (uint32_t i = 0; i < box->nr && i < GM_MBOX_OPS; i++) {
 			gm_guest_op((struct gm_op *)&box->op[i]);

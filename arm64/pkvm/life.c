@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* pkvm.teardown, pkvm.reclaim_pin: what the host gets back, and at what price. */
+#include <sys/uio.h>
+
+#include "pkvm.h"
+
+GM_CASE(teardown, .name = "pkvm.teardown.content", .clause = "pkvm.teardown",
+	.text = "after the VM: its unshared pages are zero, shared ones keep their content, others were never its",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	struct pvm *p = pvm_new(2, GM_MEM_SHMEM, 32);
+
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 32, GM_HALF_HOST, 1);
+	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_HALF_SECRET, 2);
+	gm_guest_fill(p->vm, 1, pvm_gpa(8), 16, GM_HALF_SHARED, 3);
+	pvm_share_all(p, 0, 8, 16);
+	pvm_unshare_all(p, 1, 16, 8);
+	pvm_kill(p);
+	for (int page = 31; page >= 0; page--) {
+		struct pkvm_touch t = pkvm_load(pvm_hva(p, page));
+		const char *what = page < 8 ? "the guest's own page" : page < 16 ? "a shared page" :
+				   page < 24 ? "a page taken back" : "a page never touched";
+
+		if (!GM_EXPECT_AT(GM_PAGE(.gpa = pvm_gpa(page)), !t.signo,
+				  "%s after the VM: signal %d code %d", what, t.signo, t.code))
+			continue;
+		if (page < 8 || (page >= 16 && page < 24))
+			gm_host_check_zero(pvm_hva(p, page), 1, what);
+		else
+			gm_host_check(pvm_hva(p, page), pvm_gpa(page) / PG, 1,
+				      page < 16 ? GM_HALF_SHARED : GM_HALF_HOST, page < 16 ? 3 : 1, what);
+	}
+	pvm_free(p);
+}
+
+GM_CASE(reuse, .name = "pkvm.teardown.reuse", .clause = "pkvm.teardown", .timeout = 120,
+	.text = "memory that a protected VM had serves the next one, which finds zeroes where nothing was shared",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8), *q = pvm_new(1, GM_MEM_ANON, 8);
+	uint64_t far = GM_BASE + GM_1G;
+
+	gm_slot_set(q->vm, GM_SLOT + 1, 0, far, 8 * PG, p->mem->hva, -1, 0);
+	gm_vm_map(q->vm, far, 8 * PG, PG);
+	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_HALF_SECRET, 1);
+	pvm_kill(p);
+	gm_guest_check_zero(q->vm, 0, far, 8, "what the VM before had");
+	for (int page = 0; page < 8; page++) {
+		struct pkvm_touch t = pkvm_load(p->mem->hva + page * PG);
+
+		GM_EXPECT(t.signo == SIGSEGV, "page %d is the next VM's, and the host loads %s", page,
+			  gm_word_str(t.val));
+	}
+	pvm_free(q);
+	pvm_free(p);
+}
+
+/* Page 2 is the guest's and full of secrets, while the host has an old reference to it in a pipe. */
+static void reclaimed(struct pvm *p, int pipe_fd[2])
+{
+	struct iovec iov = { pvm_hva(p, 2), PG };
+
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 8, GM_HALF_HOST, 1);
+	GM_SETUP_OK(pipe2(pipe_fd, O_CLOEXEC));
+	GM_SETUP(vmsplice(pipe_fd[1], &iov, 1, 0) == (ssize_t)PG, "vmsplice: %s", gm_errno_name(errno));
+	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_HALF_SECRET, 2);
+	pvm_expect_hidden(p, 2, "the guest's page with an old reference");
+}
+
+GM_CASE(reclaim_pin, .name = "pkvm.reclaim_pin.pipe", .clause = "pkvm.reclaim_pin",
+	.flags = GM_DESTRUCTIVE, .profile = "P2", .needs = GM_NEEDS(PROTECTED),
+	.text = "the kernel reads through an old reference: zeroes, the page is the host's, the guest's touch EFAULT, nothing else changes")
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
+	uint8_t *buf = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct gm_op op = { .code = GM_OP_READ, .addr = pvm_gpa(2) };
+	struct gm_exit ex;
+	int fd[2];
+
+	GM_SETUP(buf != MAP_FAILED, "out of memory");
+	reclaimed(p, fd);
+	memset(buf, 0xff, PG);
+	GM_EXPECT_EQ(read(fd[0], buf, PG), PG, "bytes from the pipe");
+	gm_host_check_zero(buf, 1, "what the kernel read through the old reference");
+	GM_EXPECT(!pkvm_load(pvm_hva(p, 2)).signo, "the page is the host's again");
+	gm_host_check_zero(pvm_hva(p, 2), 1, "the page that was taken");
+	GM_EXPECT(!__gm_run(p->vm, 0, &op, 1, &ex, NULL) && ex.ret == -1 && ex.err == EFAULT,
+		  "the guest's touch of it should end KVM_RUN with EFAULT: %s", gm_exit_str(&ex));
+	pvm_expect_hidden(p, 1, "the page below");
+	pvm_expect_hidden(p, 3, "the page above");
+	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_SECRET, 2, "the pages below");
+	gm_guest_check(p->vm, 0, pvm_gpa(3), 5, GM_HALF_SECRET, 2, "the pages above");
+	close(fd[0]);
+	close(fd[1]);
+	pvm_free(p);
+}
+
+GM_CASE(share_poisoned, .name = "pkvm.share_poisoned.refused", .clause = "pkvm.share_poisoned",
+	.flags = GM_DESTRUCTIVE | GM_REFUSAL, .profile = "P2", .needs = GM_NEEDS(PROTECTED),
+	.text = "share and unshare of a page that was taken away: -3, and the page stays the host's")
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
+	char buf[64];
+	int fd[2];
+
+	reclaimed(p, fd);
+	gm_control(!pvm_share(p, 0, 1) && !pvm_unshare(p, 0, 1), "its neighbour can be shared");
+	GM_EXPECT_EQ(read(fd[0], buf, sizeof(buf)), sizeof(buf), "bytes from the pipe");
+	for (int i = 0; i < 2; i++) {
+		pvm_expect_ret(pvm_share(p, 0, 2), INVALID_PARAMETER, 2, "MEM_SHARE");
+		pvm_expect_ret(pvm_unshare(p, 0, 2), INVALID_PARAMETER, 2, "MEM_UNSHARE");
+	}
+	GM_EXPECT(!pkvm_load(pvm_hva(p, 2)).signo, "the page is the host's");
+	gm_host_check_zero(pvm_hva(p, 2), 1, "the page that was taken");
+	close(fd[0]);
+	close(fd[1]);
+	pvm_free(p);
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Protected VMs for the pkvm.* cases: fixture, guest calls, what the host sees. */
+#include <setjmp.h>
+
+#include "pkvm.h"
+
+struct pvm *pvm_new(unsigned int vcpus, enum gm_mem_kind kind, uint64_t npages)
+{
+	struct pvm *p = calloc(1, sizeof(*p));
+
+	GM_SETUP(p, "out of memory");
+	p->npages = npages;
+	p->vm = GM_VM_NEW(.kind = GM_VM_PROTECTED, .vcpus = vcpus,
+			  .extra_pages = 16 + npages / 512);
+	p->mem = gm_mem_new(kind, npages * PG);
+	gm_slot_set(p->vm, GM_SLOT, 0, GM_BASE, npages * PG, p->mem->hva, -1, 0);
+	/* Guest page tables are written by the host: only before the first run. */
+	gm_vm_map(p->vm, GM_BASE, npages * PG, PG);
+	return p;
+}
+
+void pvm_kill(struct pvm *p)
+{
+	if (p->vm)
+		gm_vm_free(p->vm);
+	p->vm = NULL;
+}
+
+void pvm_free(struct pvm *p)
+{
+	pvm_kill(p);
+	gm_mem_free(p->mem);
+	free(p);
+}
+
+int64_t pvm_call(struct pvm *p, unsigned int v, uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3)
+{
+	struct gm_op op = { .code = GM_OP_HYPERCALL, .val = nr, .addr = a1, .nr = a2, .stride = a3 };
+
+	gm_run(p->vm, v, &op, 1);
+	return op.ret;
+}
+
+int64_t pvm_share(struct pvm *p, unsigned int v, uint64_t page)
+{
+	return pvm_call(p, v, GM_SMCCC_MEM_SHARE, pvm_gpa(page), 0, 0);
+}
+
+int64_t pvm_unshare(struct pvm *p, unsigned int v, uint64_t page)
+{
+	return pvm_call(p, v, GM_SMCCC_MEM_UNSHARE, pvm_gpa(page), 0, 0);
+}
+
+/* In the guest. How many of the pages from gpa could be had, up to the first refusal. */
+static uint64_t guest_all(uint64_t gpa, uint64_t npages, uint64_t unshare)
+{
+	uint64_t nr = unshare ? GM_SMCCC_MEM_UNSHARE : GM_SMCCC_MEM_SHARE;
+
+	for (uint64_t i = 0; i < npages; i++)
+		if (gm_arch_guest_hypercall(nr, gpa + i * PG, 0, 0))
+			return i;
+	return npages;
+}
+
+static void all(struct pvm *p, unsigned int v, uint64_t page, uint64_t npages, bool unshare)
+{
+	struct gm_op op = { .code = GM_OP_CALL, .addr = (uint64_t)guest_all, .val = pvm_gpa(page),
+			    .nr = npages, .stride = unshare };
+
+	gm_run(p->vm, v, &op, 1);
+	if (op.ret != (int64_t)npages) {
+		struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page + op.ret));
+
+		GM_FAIL_AT(&at, "%s of %lu pages: refused at page %ld of them",
+			   unshare ? "MEM_UNSHARE" : "MEM_SHARE", npages, op.ret);
+	}
+	gm_checked();
+}
+
+void pvm_share_all(struct pvm *p, unsigned int v, uint64_t page, uint64_t npages)
+{
+	all(p, v, page, npages, false);
+}
+
+void pvm_unshare_all(struct pvm *p, unsigned int v, uint64_t page, uint64_t npages)
+{
+	all(p, v, page, npages, true);
+}
+
+bool pvm_expect_ret(int64_t ret, int64_t want, uint64_t page, const char *what)
+{
+	return GM_EXPECT_AT(GM_PAGE(.gpa = pvm_gpa(page)), ret == want,
+			    "%s: the guest should get %ld back, and got %ld", what, want, ret);
+}
+
+static __thread sigjmp_buf out;
+static __thread struct pkvm_touch seen;
+
+static void on_fault(int signo, siginfo_t *info, void *context)
+{
+	seen.signo = signo;
+	seen.code = info->si_code;
+	seen.addr = (uint64_t)info->si_addr;
+	siglongjmp(out, 1);
+}
+
+static struct pkvm_touch touch(uint64_t *addr, bool write, uint64_t val)
+{
+	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO }, old[2];
+
+	sigaction(SIGSEGV, &sa, &old[0]);
+	sigaction(SIGBUS, &sa, &old[1]);
+	seen = (struct pkvm_touch){};
+	if (!sigsetjmp(out, 1)) {
+		if (write)
+			*(volatile uint64_t *)addr = val;
+		else
+			seen.val = *(volatile uint64_t *)addr;
+	}
+	sigaction(SIGSEGV, &old[0], NULL);
+	sigaction(SIGBUS, &old[1], NULL);
+	return seen;
+}
+
+struct pkvm_touch pkvm_load(const void *addr)
+{
+	return touch((uint64_t *)addr, false, 0);
+}
+
+struct pkvm_touch pkvm_store(void *addr, uint64_t val)
+{
+	return touch(addr, true, val);
+}
+
+bool pvm_expect_hidden(struct pvm *p, uint64_t page, const char *when)
+{
+	/* Not always the same word: a page is hidden whole. */
+	uint64_t *word = (uint64_t *)pvm_hva(p, page) + page * 37 % 512;
+	struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page));
+	struct pkvm_touch t;
+	bool ok = true;
+
+	for (int write = 0; write < 2; write++) {
+		t = write ? pkvm_store(word, ~0UL) : pkvm_load(word);
+		ok &= GM_EXPECT_AT(&at, t.signo == SIGSEGV && t.code == SEGV_ACCERR &&
+				   t.addr == (uint64_t)word,
+				   "%s: a %s of the host should be SIGSEGV, SEGV_ACCERR at %p, and was signal %d code %d at %#lx, value %s",
+				   when, write ? "store" : "load", word, t.signo, t.code, t.addr,
+				   gm_word_str(t.val));
+	}
+	return ok;
+}
+
+bool pvm_expect_host(struct pvm *p, uint64_t page, enum gm_half half, unsigned int gen,
+		     const char *when)
+{
+	struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page));
+	struct pkvm_touch t = pkvm_load(pvm_hva(p, page));
+
+	if (!GM_EXPECT_AT(&at, !t.signo, "%s: the host's load of a page it should reach: signal %d code %d",
+			  when, t.signo, t.code))
+		return false;
+	return gm_host_check(pvm_hva(p, page), pvm_gpa(page) / PG, 1, half, gen, when);
+}
+
+uint64_t pkvm_status(const char *field)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	unsigned long kb = 0;
+	char line[256], name[64];
+
+	GM_SETUP(f, "/proc/self/status: %s", gm_errno_name(errno));
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%63[^:]: %lu kB", name, &kb) == 2 && !strcmp(name, field))
+			break;
+	fclose(f);
+	return kb * 1024;
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* pkvm.share*: a share or unshare changes the one page it names, and loses nothing. */
+#include "pkvm.h"
+
+#define SPAN 512UL	/* every page of 2 MiB */
+
+/* The page, one by one in a seeded order: shared, seen, written by the host, taken back. */
+static void every_offset(const struct gm_case *self)
+{
+	struct pvm *p = pvm_new(1, self->val, SPAN);
+	uint64_t order[SPAN], page;
+
+	for (uint64_t i = 0; i < SPAN; i++)
+		order[i] = i * 2 % (SPAN - 1);	/* neighbours are far apart; the last comes last */
+	order[SPAN - 1] = SPAN - 1;
+	gm_guest_fill(p->vm, 0, GM_BASE, SPAN, GM_HALF_PRIVATE, 1);
+	for (uint64_t i = 0; i < SPAN; i++) {
+		page = order[i];
+		pvm_expect_ret(pvm_share(p, 0, page), 0, page, "MEM_SHARE");
+		pvm_expect_host(p, page, GM_HALF_PRIVATE, 1, "after MEM_SHARE");
+		if (page)
+			pvm_expect_hidden(p, page - 1, "the page below a shared one");
+		if (page + 1 < SPAN)
+			pvm_expect_hidden(p, page + 1, "the page above a shared one");
+		gm_host_fill(pvm_hva(p, page), pvm_gpa(page) / PG, 1, GM_HALF_HOST, 2);
+		pvm_expect_ret(pvm_unshare(p, 0, page), 0, page, "MEM_UNSHARE");
+		pvm_expect_hidden(p, page, "after MEM_UNSHARE");
+		if (gm_failures() > 8)
+			break;
+	}
+	gm_guest_check(p->vm, 0, GM_BASE, SPAN, GM_HALF_HOST, 2, "what the host wrote while shared");
+	pvm_free(p);
+}
+
+GM_VARIANT(every_offset, every_anon, .name = "pkvm.share.every_offset", .clause = "pkvm.share",
+	   .val = GM_MEM_ANON, .profile = "P2", .needs = GM_NEEDS(PROTECTED), .timeout = 120,
+	   .text = "each page of 2 MiB shared alone: seen with its content, its neighbours not; unshared: hidden, content kept")
+GM_VARIANT(every_offset, every_thp, .name = "pkvm.page_4k.thp", .clause = "pkvm.page_4k",
+	   .val = GM_MEM_THP, .profile = "P2", .needs = GM_NEEDS(PROTECTED, THP), .timeout = 120,
+	   .flags = GM_FULL_ONLY,
+	   .text = "the same where a 2 MiB page of the host lies below: pages are donated and shared singly")
+
+GM_CASE(share_bulk, .name = "pkvm.share.bulk", .clause = "pkvm.share",
+	.text = "ranges shared and unshared in bulk by two vCPUs: exactly theirs, also across their common border",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	struct pvm *p = pvm_new(2, GM_MEM_SHMEM, 64);
+
+	gm_guest_fill(p->vm, 0, GM_BASE, 64, GM_HALF_PRIVATE, 1);
+	pvm_share_all(p, 0, 3, 30);
+	pvm_share_all(p, 1, 33, 7);
+	/* Backwards: a lookup that always ends at the first page would show. */
+	for (int page = 63; page >= 0; page--) {
+		if (page >= 3 && page < 40)
+			pvm_expect_host(p, page, GM_HALF_PRIVATE, 1, "shared in bulk");
+		else
+			pvm_expect_hidden(p, page, "outside of what was shared");
+	}
+	pvm_unshare_all(p, 1, 20, 20);
+	for (int page = 63; page >= 0; page--) {
+		if (page >= 3 && page < 20)
+			pvm_expect_host(p, page, GM_HALF_PRIVATE, 1, "still shared");
+		else
+			pvm_expect_hidden(p, page, "unshared by the other vCPU");
+	}
+	gm_guest_check(p->vm, 1, GM_BASE, 64, GM_HALF_PRIVATE, 1, "content after sharing in bulk");
+	pvm_free(p);
+}
+
+GM_CASE(share_unmapped, .name = "pkvm.share_unmapped.first_touch", .clause = "pkvm.share_unmapped",
+	.text = "a page that the guest never touched is brought in with what the host wrote, then shared: one call, 0",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 16);
+
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 16, GM_HALF_HOST, 1);
+	pvm_expect_ret(pvm_share(p, 0, 7), 0, 7, "MEM_SHARE of a page never touched");
+	pvm_expect_host(p, 7, GM_HALF_HOST, 1, "shared before its first touch");
+	GM_EXPECT(gm_prove_same_page(p->vm, 0, pvm_gpa(7), pvm_hva(p, 7)), "one page");
+	pvm_expect_ret(pvm_unshare(p, 0, 7), 0, 7, "MEM_UNSHARE");
+	pvm_expect_hidden(p, 7, "after MEM_UNSHARE");
+	/* Nobody else's first touch happened by the way. */
+	pvm_expect_host(p, 6, GM_HALF_HOST, 1, "the page below, which the guest never touched");
+	pvm_expect_host(p, 8, GM_HALF_HOST, 1, "the page above, which the guest never touched");
+	gm_guest_check(p->vm, 0, GM_BASE, 16, GM_HALF_HOST, 1, "what the host wrote first");
+	pvm_free(p);
+}
+
+GM_CASE(share_same, .name = "pkvm.share.same_page", .clause = "pkvm.share",
+	.text = "a shared page is one page: stores of either side are seen by the other, word by word",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	struct pvm *p = pvm_new(2, GM_MEM_ANON, 8);
+
+	pvm_share_all(p, 0, 0, 8);
+	for (uint64_t page = 0; page < 8; page++)
+		gm_prove_same_page(p->vm, page % 2, pvm_gpa(page), pvm_hva(p, page));
+	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_HALF_SHARED, 3);
+	gm_host_check(p->mem->hva, GM_BASE / PG, 8, GM_HALF_SHARED, 3, "the guest's words");
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 8, GM_HALF_HOST, 4);
+	gm_guest_check(p->vm, 1, GM_BASE, 8, GM_HALF_HOST, 4, "the host's words");
+	pvm_free(p);
+}
+
+/* Everything that must not be understood; the page is in the state that `shared` says. */
+static void bad_calls(struct pvm *p, uint64_t page, bool shared)
+{
+	uint64_t gpa = pvm_gpa(page);
+	const struct { uint64_t nr; const char *name; } call[] = {
+		{ GM_SMCCC_MEM_SHARE, "MEM_SHARE" }, { GM_SMCCC_MEM_UNSHARE, "MEM_UNSHARE" },
+	};
+
+	for (unsigned int c = 0; c < 2; c++) {
+		for (uint64_t off = 1; off < PG; off *= 8)
+			GM_EXPECT_EQ(pvm_call(p, 0, call[c].nr, gpa + off, 0, 0), INVALID_PARAMETER,
+				     "%s at offset %#lx of a page", call[c].name, off);
+		GM_EXPECT_EQ(pvm_call(p, 0, call[c].nr, gpa + PG - 1, 0, 0), INVALID_PARAMETER,
+			     "%s at the last byte", call[c].name);
+		GM_EXPECT_EQ(pvm_call(p, 0, call[c].nr, gpa, 1, 0), INVALID_PARAMETER,
+			     "%s with X2 = 1", call[c].name);
+		GM_EXPECT_EQ(pvm_call(p, 0, call[c].nr, gpa, 1UL << 63, 0), INVALID_PARAMETER,
+			     "%s with the sign bit of X2", call[c].name);
+		GM_EXPECT_EQ(pvm_call(p, 0, call[c].nr, gpa, 0, 1), INVALID_PARAMETER,
+			     "%s with X3 = 1", call[c].name);
+	}
+	GM_EXPECT_EQ(pvm_call(p, 0, shared ? GM_SMCCC_MEM_SHARE : GM_SMCCC_MEM_UNSHARE, gpa, 0, 0),
+		     INVALID_PARAMETER, "%s again", shared ? "MEM_SHARE" : "MEM_UNSHARE");
+}
+
+GM_CASE(share_args, .name = "pkvm.share_args.refused", .clause = "pkvm.share_args",
+	.flags = GM_REFUSAL, .profile = "P2", .needs = GM_NEEDS(PROTECTED),
+	.text = "unaligned addresses, reserved arguments, sharing twice, unsharing what is not shared: -3, state unchanged")
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
+
+	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1);
+	bad_calls(p, 2, false);
+	pvm_expect_hidden(p, 2, "after refused calls");
+	gm_control(!pvm_share(p, 0, 2), "the page can be shared");
+	bad_calls(p, 2, true);
+	pvm_expect_host(p, 2, GM_HALF_PRIVATE, 1, "after refused calls");
+	gm_control(!pvm_unshare(p, 0, 2), "the page can be unshared");
+	bad_calls(p, 2, false);
+	pvm_expect_hidden(p, 2, "after refused calls");
+	/* Never touched: there is nothing to unshare, and the call brings nothing in. */
+	pvm_expect_ret(pvm_unshare(p, 0, 6), INVALID_PARAMETER, 6, "MEM_UNSHARE of no page");
+	GM_EXPECT(!pkvm_load(pvm_hva(p, 6)).signo, "MEM_UNSHARE of a page never touched took it");
+	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1, "after refused calls");
+	pvm_free(p);
+}
+
+GM_CASE(no_exit, .name = "pkvm.no_exit.one_run", .clause = "pkvm.no_exit",
+	.text = "shares and unshares, of pages never touched too, end in no exit to user space",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 32);
+	struct gm_op op[3] = {};
+	unsigned int done;
+	struct gm_exit ex;
+	bool whole;
+
+	gm_run(p->vm, 0, op, 1);
+	for (int i = 0; i < 3; i++)
+		op[i] = (struct gm_op){ .code = GM_OP_CALL, .addr = (uint64_t)gm_arch_guest_hypercall,
+					.val = i == 1 ? GM_SMCCC_MEM_UNSHARE : GM_SMCCC_MEM_SHARE,
+					.nr = pvm_gpa(5) };
+	whole = __gm_run(p->vm, 0, op, 3, &ex, &done);
+	GM_EXPECT(whole && done == 3, "the first exit should be the guest's own, after 3 calls; it was after %u: %s",
+		  done, gm_exit_str(&ex));
+	for (int i = 0; i < 3; i++)
+		pvm_expect_ret(op[i].ret, 0, 5, i == 1 ? "MEM_UNSHARE" : "MEM_SHARE");
+	pvm_free(p);
+}

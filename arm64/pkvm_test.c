@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Protected VMs of arm64 (pKVM), pkvm.*: what a guest did not share is its own, what it shared is
+ * the same page on both sides, and the host lives on whatever it tries. Cases: arm64/pkvm/.
+ */
+#include "pkvm/pkvm.h"
+
+GM_CASE(create_type, .name = "pkvm.create.type", .clause = "pkvm.create", .flags = GM_REFUSAL,
+	.text = "bit 31 makes a protected VM; the unknown bits of the VM type beside it are EINVAL",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	unsigned long ipa = gm_platform_vm_type(0)->type;
+	int kvm = GM_SETUP_OK(open("/dev/kvm", O_RDWR | O_CLOEXEC));
+	long vm = GM_EXPECT_OK(ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_PROTECTED | ipa));
+
+	gm_control(vm >= 0, "a protected VM can be created");
+	close(vm);
+	for (int bit = 8; bit < 31; bit++)
+		GM_EXPECT_ERRNO(EINVAL, ioctl(kvm, KVM_CREATE_VM,
+					      KVM_VM_TYPE_ARM_PROTECTED | ipa | 1UL << bit),
+				"with bit %d", bit);
+	close(kvm);
+}
+
+GM_CASE(create_absent, .name = "pkvm.create.absent", .clause = "pkvm.create", .flags = GM_REFUSAL,
+	.text = "without kvm-arm.mode=protected a protected VM is EINVAL, and nothing else changes",
+	.profile = "P1", .needs = GM_NEEDS(KVM))
+{
+	unsigned long ipa = gm_platform_vm_type(0)->type;
+	int kvm = GM_SETUP_OK(open("/dev/kvm", O_RDWR | O_CLOEXEC)), vm;
+
+	if (gm_platform_has(GM_NEED_PROTECTED))
+		gm_skip("this kernel has protected VMs", "boot without kvm-arm.mode=protected");
+	vm = ioctl(kvm, KVM_CREATE_VM, ipa);
+	gm_control(vm >= 0, "an ordinary VM of the same IPA size can be created");
+	close(vm);
+	GM_EXPECT_ERRNO(EINVAL, ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_PROTECTED | ipa));
+	GM_EXPECT_ERRNO(EINVAL, ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_PROTECTED));
+	vm = GM_EXPECT_OK(ioctl(kvm, KVM_CREATE_VM, ipa), "after the refusal");
+	close(vm);
+	close(kvm);
+}
+
+GM_CASE(create_taint, .name = "pkvm.create_taint.user", .clause = "pkvm.create_taint",
+	.text = "a protected VM taints the kernel with TAINT_USER",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	FILE *f = fopen("/proc/sys/kernel/tainted", "r");
+	unsigned long taint = 0;
+
+	/* The probe of the need has created one. */
+	GM_SETUP(f && fscanf(f, "%lu", &taint) == 1, "/proc/sys/kernel/tainted cannot be read");
+	GM_EXPECT(taint & 1 << 6, "TAINT_USER (64) should be set, tainted is %lu", taint);
+	fclose(f);
+}
+
+/* In the guest: X0 to X3 of a call, into four words at `to`. */
+static uint64_t guest_regs(uint64_t to, uint64_t nr, uint64_t a1)
+{
+	struct arm_smccc_res res;
+
+	smccc_hvc(nr, a1, 0, 0, 0, 0, 0, 0, &res);
+	*(volatile uint64_t *)to = res.a0;
+	*(volatile uint64_t *)(to + 8) = res.a1;
+	*(volatile uint64_t *)(to + 16) = res.a2;
+	*(volatile uint64_t *)(to + 24) = res.a3;
+	return res.a0;
+}
+
+GM_CASE(calls, .name = "pkvm.features.bits", .clause = "pkvm.features",
+	.text = "FEATURES names FEATURES, HYP_MEMINFO, MEM_SHARE and MEM_UNSHARE, no more",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
+	const uint32_t features = 0x86000000;	/* ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID */
+	struct gm_op op = { .code = GM_OP_CALL, .addr = (uint64_t)guest_regs, .val = GM_BASE,
+			    .nr = features };
+	uint64_t want[4] = { 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 };
+
+	gm_run(p->vm, 0, &op, 1);
+	pvm_share_all(p, 0, 0, 1);
+	for (int i = 0; i < 4; i++)
+		GM_EXPECT_EQ(((uint64_t *)pvm_hva(p, 0))[i], want[i], "X%d of FEATURES", i);
+	pvm_free(p);
+}
+
+GM_CASE(meminfo, .name = "pkvm.meminfo.page_size", .clause = "pkvm.meminfo", .flags = GM_REFUSAL,
+	.text = "HYP_MEMINFO gives the page size, and -3 when any of its three arguments is not 0",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
+	int64_t ret = pvm_call(p, 0, GM_SMCCC_HYP_MEMINFO, 0, 0, 0);
+
+	gm_control(ret > 0, "HYP_MEMINFO of zeros answers");
+	GM_EXPECT_EQ(ret, getpagesize(), "HYP_MEMINFO");
+	for (int bit = 0; bit < 64; bit += 21) {
+		GM_EXPECT_EQ(pvm_call(p, 0, GM_SMCCC_HYP_MEMINFO, 1UL << bit, 0, 0),
+			     INVALID_PARAMETER, "bit %d of X1", bit);
+		GM_EXPECT_EQ(pvm_call(p, 0, GM_SMCCC_HYP_MEMINFO, 0, 1UL << bit, 0),
+			     INVALID_PARAMETER, "bit %d of X2", bit);
+	}
+	GM_EXPECT_EQ(pvm_call(p, 0, GM_SMCCC_HYP_MEMINFO, 0, 0, 1), INVALID_PARAMETER, "X3");
+	pvm_free(p);
+}
