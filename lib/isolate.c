@@ -40,8 +40,8 @@ struct keeper {
 	size_t nr_tasks;
 	pid_t main;
 	bool main_gone;
-	bool childless;		/* being the reaper of all descendants: then none is left */
-	bool orphaned;		/* the caller is dead */
+	bool childless; /* being the reaper of all descendants: then none is left */
+	bool orphaned;	/* the caller is dead */
 	int fd, sigfd;
 	size_t text_len;
 };
@@ -340,7 +340,7 @@ static void __attribute__((noreturn)) run_program(const struct gm_iso_spec *spec
 
 static void __attribute__((noreturn)) keep(const struct gm_iso_spec *spec, int fd)
 {
-	static struct keeper keeper;	/* too big for a stack */
+	static struct keeper keeper; /* too big for a stack */
 	static const int deaf[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP };
 	struct keeper *k = &keeper;
 	pid_t self = getpid();

@@ -13,34 +13,34 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define GM_ISO_REPORT_FD 3	/* where the program finds report_fd */
+#define GM_ISO_REPORT_FD 3 /* where the program finds report_fd */
 #define GM_ISO_TEXT 8192
 
 struct gm_iso_spec {
-	char *const *argv;	/* argv[0] is the path that is executed */
+	char *const *argv; /* argv[0] is the path that is executed */
 	char *const *envp;
-	int out_fd;		/* becomes stdout and stderr; the caller's copy stays open */
-	int report_fd;		/* becomes GM_ISO_REPORT_FD; -1: none */
-	unsigned int timeout_ms;	/* then SIGTERM to the program's process group; 0: no limit */
-	unsigned int grace_ms;	/* then SIGKILL to the group and to every descendant */
-	unsigned int kill_ms;	/* then the task counts as one that cannot be killed */
+	int out_fd;		 /* becomes stdout and stderr; the caller's copy stays open */
+	int report_fd;		 /* becomes GM_ISO_REPORT_FD; -1: none */
+	unsigned int timeout_ms; /* then SIGTERM to the program's process group; 0: no limit */
+	unsigned int grace_ms;	 /* then SIGKILL to the group and to every descendant */
+	unsigned int kill_ms;	 /* then the task counts as one that cannot be killed */
 };
 
 struct gm_iso {
 	pid_t keeper;
-	int fd;			/* readable when the end is known; poll it */
+	int fd; /* readable when the end is known; poll it */
 };
 
 struct gm_iso_end {
-	int status;		/* as of waitpid(); only if reaped */
+	int status; /* as of waitpid(); only if reaped */
 	bool reaped;
 	bool timed_out;
 	bool stopped;		/* ended because of gm_iso_stop() */
 	bool killed;		/* SIGTERM was not enough */
-	unsigned int leftovers;	/* descendants that outlived the program and were killed */
+	unsigned int leftovers; /* descendants that outlived the program and were killed */
 	unsigned int stuck;	/* tasks that SIGKILL did not end */
 	double seconds;		/* from the start to the program's own end */
-	char text[GM_ISO_TEXT];	/* lines: the left-over processes; the stacks of hung tasks */
+	char text[GM_ISO_TEXT]; /* lines: the left-over processes; the stacks of hung tasks */
 };
 
 /* 0 or -errno. A program that cannot be executed says so on out_fd and exits with 127. */

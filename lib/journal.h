@@ -11,12 +11,12 @@
 
 #include <stddef.h>
 
-#define GM_JOURNAL_DIR "/run/kvm-gmem-tests"	/* env GM_JOURNAL_DIR goes before it */
+#define GM_JOURNAL_DIR "/run/kvm-gmem-tests" /* env GM_JOURNAL_DIR goes before it */
 #define GM_JOURNAL_VALUE 4096
 
 struct gm_journal {
 	char path[512];
-	int fd;			/* -1: nothing changed yet */
+	int fd; /* -1: nothing changed yet */
 	int dir;
 };
 

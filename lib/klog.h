@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 struct gm_klog {
-	int fd;		/* -1: the log cannot be read here */
+	int fd; /* -1: the log cannot be read here */
 };
 
 /*

@@ -18,11 +18,26 @@ const char *gm_leakscan_root = "";
 
 /* Linux Documentation/admin-guide/tainted-kernels.rst, bit by bit. */
 static const char *const taint_names[] = {
-	"proprietary module", "module forced", "CPU out of specification", "module force-unloaded",
-	"machine check", "bad page", "user asked", "died (Oops or BUG)", "ACPI table overridden",
-	"WARNING", "staging driver", "firmware workaround", "out-of-tree module",
-	"unsigned module", "soft lockup", "live patch", "auxiliary", "struct randomization",
-	"in-kernel test", "fwctl",
+	"proprietary module",
+	"module forced",
+	"CPU out of specification",
+	"module force-unloaded",
+	"machine check",
+	"bad page",
+	"user asked",
+	"died (Oops or BUG)",
+	"ACPI table overridden",
+	"WARNING",
+	"staging driver",
+	"firmware workaround",
+	"out-of-tree module",
+	"unsigned module",
+	"soft lockup",
+	"live patch",
+	"auxiliary",
+	"struct randomization",
+	"in-kernel test",
+	"fwctl",
 };
 
 static bool slurp(const char *path, char *buf, size_t size)
@@ -198,8 +213,9 @@ static void diff_taint(struct diff *d, unsigned long before, unsigned long after
 
 		if (!(fresh & (1UL << bit)))
 			continue;
-		snprintf(text, sizeof(text), "kernel tainted: bit %u (%s), 0x%lx before, 0x%lx after",
-			 bit, named ? taint_names[bit] : "unknown", before, after);
+		snprintf(text, sizeof(text),
+			 "kernel tainted: bit %u (%s), 0x%lx before, 0x%lx after", bit,
+			 named ? taint_names[bit] : "unknown", before, after);
 		found(d, "leak.taint", text);
 	}
 }
@@ -218,7 +234,8 @@ unsigned int gm_leakscan_diff(const struct gm_leakscan *before, const struct gm_
 		diff_taint(&d, before->taint, after->taint);
 	if ((kinds & GM_LEAK_PINS) && before->has_pins && after->has_pins &&
 	    before->pins != after->pins) {
-		snprintf(text, sizeof(text), "pinned pages (acquired - released): %ld before, %ld after (%+ld)",
+		snprintf(text, sizeof(text),
+			 "pinned pages (acquired - released): %ld before, %ld after (%+ld)",
 			 before->pins, after->pins, after->pins - before->pins);
 		found(&d, "leak.pins", text);
 	}

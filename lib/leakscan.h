@@ -16,26 +16,26 @@
 #define GM_LEAK_VMS 256
 
 enum gm_leak_kind {
-	GM_LEAK_HUGE	= 1 << 0,	/* leak.huge_pages */
-	GM_LEAK_VM	= 1 << 1,	/* leak.vms */
-	GM_LEAK_TAINT	= 1 << 2,	/* leak.taint */
-	GM_LEAK_PINS	= 1 << 3,	/* leak.pins */
-	GM_LEAK_ALL	= 0xf,
+	GM_LEAK_HUGE = 1 << 0,	/* leak.huge_pages */
+	GM_LEAK_VM = 1 << 1,	/* leak.vms */
+	GM_LEAK_TAINT = 1 << 2, /* leak.taint */
+	GM_LEAK_PINS = 1 << 3,	/* leak.pins */
+	GM_LEAK_ALL = 0xf,
 };
 
 struct gm_leak_pool {
-	unsigned long kb;		/* page size in KiB */
-	unsigned long free, resv, surplus;	/* pages */
+	unsigned long kb;		   /* page size in KiB */
+	unsigned long free, resv, surplus; /* pages */
 };
 
 struct gm_leakscan {
 	struct gm_leak_pool pool[GM_LEAK_SIZES];
 	size_t nr_pools;
-	char vm[GM_LEAK_VMS][32];	/* "<pid>-<fd>", as debugfs names them */
+	char vm[GM_LEAK_VMS][32]; /* "<pid>-<fd>", as debugfs names them */
 	size_t nr_vms;
 	bool has_vms, has_taint, has_pins;
-	unsigned long taint;		/* bits of /proc/sys/kernel/tainted */
-	long pins;			/* nr_foll_pin_acquired - nr_foll_pin_released, pages */
+	unsigned long taint; /* bits of /proc/sys/kernel/tainted */
+	long pins;	     /* nr_foll_pin_acquired - nr_foll_pin_released, pages */
 };
 
 typedef void (*gm_leak_fn)(void *arg, const char *clause, const char *text);

@@ -17,7 +17,7 @@
 #include "engine.h"
 #include "events.h"
 
-#define CONNECT_SECONDS 30.0	/* for the other side to make its FIFO or socket */
+#define CONNECT_SECONDS 30.0 /* for the other side to make its FIFO or socket */
 #define CONSOLE_BYTES 65536
 #define CONSOLE_LINES 40
 
@@ -270,9 +270,9 @@ int attach(struct render *r, const struct options *opt)
 			return 128 + stop_signal();
 	}
 	if (r->st.start && r->st.boots > boots && !why) {
-		char *reason = r->st.interrupted && *r->st.interrupted ?
-			xprintf("not run: interrupted by %s", r->st.interrupted) :
-			xstrdup("not run: the run ended before its turn");
+		char *reason = r->st.interrupted && *r->st.interrupted
+				       ? xprintf("not run: interrupted by %s", r->st.interrupted)
+				       : xstrdup("not run: the run ended before its turn");
 		int ret = render_finish(r, reason);
 
 		free(reason);

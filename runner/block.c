@@ -12,7 +12,7 @@
 
 struct out {
 	FILE *f;
-	const char *first, *more;	/* before the first line, and before the others */
+	const char *first, *more; /* before the first line, and before the others */
 };
 
 static void put_line(void *arg, const char *line)

@@ -79,8 +79,8 @@ char *catalogue_add(struct catalogue *cat, const char *program, json_t *list)
 			return xprintf("%s: case '%s': %s", program, jstr(decl, "name"), wrong);
 		for (size_t j = 0; j < cat->n; j++)
 			if (!strcmp(cat->v[j].name, jstr(decl, "name")))
-				return xprintf("%s: case %s is also in %s", program,
-					       cat->v[j].name, cat->v[j].program);
+				return xprintf("%s: case %s is also in %s", program, cat->v[j].name,
+					       cat->v[j].program);
 
 		cat->v = xgrow(cat->v, (cat->n + 1) * sizeof(*cat->v));
 		c = &cat->v[cat->n++];
@@ -95,14 +95,15 @@ char *catalogue_add(struct catalogue *cat, const char *program, json_t *list)
 		c->full_only = has_word(decl, "flags", "full_only");
 		c->destructive = has_word(decl, "flags", "destructive");
 		c->refusal = has_word(decl, "flags", "refusal");
-		c->tokens = (has_word(decl, "tokens", "huge") || c->huge_2m || c->huge_1g ?
-			     TOKEN_HUGE : 0) |
-			    (has_word(decl, "tokens", "iommu") ? TOKEN_IOMMU : 0) |
-			    (has_word(decl, "tokens", "module") ? TOKEN_MODULE : 0) |
-			    (has_word(decl, "tokens", "alone") ? TOKEN_ALONE : 0);
-		json_object_set_new(decl, "program",
-				    jtext(strrchr(program, '/') ? strrchr(program, '/') + 1 :
-					  program));
+		c->tokens =
+			(has_word(decl, "tokens", "huge") || c->huge_2m || c->huge_1g ? TOKEN_HUGE
+										      : 0) |
+			(has_word(decl, "tokens", "iommu") ? TOKEN_IOMMU : 0) |
+			(has_word(decl, "tokens", "module") ? TOKEN_MODULE : 0) |
+			(has_word(decl, "tokens", "alone") ? TOKEN_ALONE : 0);
+		json_object_set_new(
+			decl, "program",
+			jtext(strrchr(program, '/') ? strrchr(program, '/') + 1 : program));
 	}
 	return NULL;
 }
@@ -110,7 +111,7 @@ char *catalogue_add(struct catalogue *cat, const char *program, json_t *list)
 /* All that `program --list=json` prints, to be freed. */
 static char *ask(const char *program, size_t *len, struct gm_iso_end *end)
 {
-	char *argv[] = { (char *)program, "--list=json", NULL };
+	char *argv[3] = { (char *)program, "--list=json", NULL };
 	struct gm_iso_spec spec = {
 		.argv = argv,
 		.envp = environ,
@@ -161,8 +162,8 @@ static int load_program(struct catalogue *cat, const char *program)
 	}
 	text = ask(program, &len, &end);
 	if (!end.reaped || !WIFEXITED(end.status) || WEXITSTATUS(end.status)) {
-		wrong = xprintf("%s --list=json failed: %.*s", program,
-				(int)strcspn(text, "\n"), text);
+		wrong = xprintf("%s --list=json failed: %.*s", program, (int)strcspn(text, "\n"),
+				text);
 	} else {
 		list = json_loadb(text, len, 0, &err);
 		if (!list)
@@ -203,8 +204,9 @@ static int load_path(struct catalogue *cat, const char *path)
 
 	n = scandir(path, &names, is_test, alphasort);
 	if (n <= 0) {
-		complain("%s: no test program (*_test) in it; make builds them, --programs names others",
-			 path);
+		complain(
+			"%s: no test program (*_test) in it; make builds them, --programs names others",
+			path);
 		if (!n)
 			free(names);
 		return EXIT_USAGE;
@@ -254,11 +256,10 @@ void catalogue_free(struct catalogue *cat)
 static FILE *open_contract(void)
 {
 	char *dir = self_dir();
-	char *places[] = {
-		xstrdup("contract/clauses.tsv"),
-		xprintf("%s/contract/clauses.tsv", dir),
+	char *places[4] = {
+		xstrdup("contract/clauses.tsv"), xprintf("%s/contract/clauses.tsv", dir),
 		xprintf("%s/../contract/clauses.tsv", dir),
-		xprintf("%s/../../../contract/clauses.tsv", dir),	/* build/<arch>/bin */
+		xprintf("%s/../../../contract/clauses.tsv", dir), /* build/<arch>/bin */
 	};
 	FILE *f = NULL;
 

@@ -8,25 +8,25 @@
 #include "util.h"
 
 enum {
-	TOKEN_HUGE	= 1 << 0,
-	TOKEN_IOMMU	= 1 << 1,
-	TOKEN_MODULE	= 1 << 2,
-	TOKEN_ALONE	= 1 << 3,
+	TOKEN_HUGE = 1 << 0,
+	TOKEN_IOMMU = 1 << 1,
+	TOKEN_MODULE = 1 << 2,
+	TOKEN_ALONE = 1 << 3,
 };
 
 struct test_case {
-	json_t *decl;		/* as the program printed it, plus "program" and "clause_text" */
-	const char *name, *clause;	/* in decl */
-	char *program;		/* path */
-	unsigned int timeout;	/* seconds, unscaled */
+	json_t *decl;		   /* as the program printed it, plus "program" and "clause_text" */
+	const char *name, *clause; /* in decl */
+	char *program;		   /* path */
+	unsigned int timeout;	   /* seconds, unscaled */
 	unsigned int tokens;
-	unsigned long huge_2m, huge_1g;	/* pages */
+	unsigned long huge_2m, huge_1g; /* pages */
 	bool full_only, destructive, refusal;
 	bool selected;
 };
 
 struct catalogue {
-	struct test_case *v;	/* in the order of programs and of their lists */
+	struct test_case *v; /* in the order of programs and of their lists */
 	size_t n;
 };
 

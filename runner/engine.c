@@ -24,13 +24,13 @@
 #include "schedule.h"
 #include "select.h"
 
-#define GRACE_MS 3000		/* from SIGTERM to SIGKILL */
-#define KILL_MS 10000		/* then a task cannot be killed */
-#define SETTLE_SECONDS 3.0	/* a VM is torn down, and huge pages are freed, by deferred work */
-#define SAME_MOMENT 0.05	/* seconds in which nobody else's changes are to be expected */
+#define GRACE_MS 3000	   /* from SIGTERM to SIGKILL */
+#define KILL_MS 10000	   /* then a task cannot be killed */
+#define SETTLE_SECONDS 3.0 /* a VM is torn down, and huge pages are freed, by deferred work */
+#define SAME_MOMENT 0.05   /* seconds in which nobody else's changes are to be expected */
 #define HEARTBEAT_SECONDS 5.0
 #define TICK_MS 200
-#define LOG_MAX (4 << 20)	/* bytes of one case's output that are kept */
+#define LOG_MAX (4 << 20) /* bytes of one case's output that are kept */
 #define TAIL_MAX 4096
 #define TAIL_LINES 20
 #define SPLAT_LINES 40
@@ -45,7 +45,7 @@ struct job {
 	struct gm_iso_end end;
 	int out_fd, report_fd;
 	struct report report;
-	char *out;		/* printed, and not yet said */
+	char *out; /* printed, and not yet said */
 	size_t out_len, said;
 	char tail[TAIL_MAX + 1];
 	struct gm_leakscan before;
@@ -58,7 +58,7 @@ struct engine {
 	struct schedule sched;
 	struct job *jobs;
 	double t0, last_beat;
-	double settle;		/* seconds */
+	double settle; /* seconds */
 	uint64_t seed;
 	size_t done;
 	bool stopping;
@@ -66,9 +66,9 @@ struct engine {
 	size_t epoch_cases;
 	char *epoch_names;
 	struct gm_leakscan epoch_before;
-	double epoch_taken;	/* when that was; 0: to be taken anew */
+	double epoch_taken; /* when that was; 0: to be taken anew */
 	struct gm_klog klog;
-	char *fresh;		/* kernel log lines to be said */
+	char *fresh; /* kernel log lines to be said */
 	struct strv splat;
 };
 
@@ -157,9 +157,9 @@ static void epoch_begin(struct engine *e)
 	read_klog(e);
 	splat = take_splat(e);
 	if (splat) {
-		char *when = e->epoch_names ?
-			xprintf("after the ledger of %s was closed", e->epoch_names) :
-			xstrdup("before the first case");
+		char *when = e->epoch_names
+				     ? xprintf("after the ledger of %s was closed", e->epoch_names)
+				     : xstrdup("before the first case");
 
 		emit_finding(e, "leak.kernel_log", when, splat);
 		free(when);
@@ -204,10 +204,13 @@ static void epoch_end_shared(struct engine *e)
 static char **case_env(const struct engine *e)
 {
 	static const char *const ours[] = {
-		"GM_REPORT_FD=", "GM_PROFILE=", "GM_TIMEOUT_SCALE=", "GM_JOURNAL_OWNER=",
+		"GM_REPORT_FD=",
+		"GM_PROFILE=",
+		"GM_TIMEOUT_SCALE=",
+		"GM_JOURNAL_OWNER=",
 	};
 	struct strv env = { 0 };
-	char *own[] = {
+	char *own[4] = {
 		xprintf("GM_REPORT_FD=%d", GM_ISO_REPORT_FD),
 		xprintf("GM_PROFILE=%s", e->opt->full ? "full" : "quick"),
 		xprintf("GM_TIMEOUT_SCALE=%g", e->opt->scale),
@@ -265,7 +268,7 @@ static void start(struct engine *e, struct job *j, struct sched_entry *entry)
 	const struct test_case *c = entry->c;
 	int out[2] = { -1, -1 }, report[2] = { -1, -1 };
 	char seed[32], *names, **env;
-	char *argv[] = { c->program, "--case", (char *)c->name, "--seed", seed, NULL };
+	char *argv[6] = { c->program, "--case", (char *)c->name, "--seed", seed, NULL };
 	struct gm_iso_spec spec = {
 		.argv = argv,
 		.timeout_ms = c->timeout * e->opt->scale * 1000,
@@ -334,7 +337,8 @@ static void say_output(struct engine *e, struct job *j, bool all)
 		if (j->said >= LOG_MAX) {
 			ev = event_new("log", elapsed(e));
 			json_object_set_new(ev, "case", json_string(j->entry->c->name));
-			json_object_set_new(ev, "text", json_string("\n[more output was dropped]\n"));
+			json_object_set_new(ev, "text",
+					    json_string("\n[more output was dropped]\n"));
 			emit(e, ev);
 		}
 	}
@@ -466,7 +470,8 @@ static void settle(struct engine *e, struct job *j)
 
 	if (kinds) {
 		gm_leakscan_take(&after);
-		if (gm_leakscan_diff(before, &after, kinds, NULL, NULL) && now() < j->settle_until) {
+		if (gm_leakscan_diff(before, &after, kinds, NULL, NULL) &&
+		    now() < j->settle_until) {
 			double waited = now() - (j->settle_until - e->settle);
 
 			j->next_look = now() + (waited < 0.05 ? 0.002 : waited < 0.5 ? 0.02 : 0.1);
@@ -686,7 +691,7 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 		io->tick(io->arg);
 	}
 
-	epoch_begin(e);		/* says what the kernel logged after the last case */
+	epoch_begin(e); /* says what the kernel logged after the last case */
 	if (e->sched.until_fail && e->sched.failed && !e->stopping)
 		skip_rest(e);
 	ev = event_new("run_end", elapsed(e));

@@ -45,7 +45,7 @@ int event_write(int fd, const json_t *event);
 struct event_reader {
 	char *buf;
 	size_t len, room;
-	unsigned long garbage;		/* lines that were no events */
+	unsigned long garbage; /* lines that were no events */
 };
 
 /* Calls emit for each whole line that is an event. */

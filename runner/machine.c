@@ -23,8 +23,9 @@ void machine_describe(json_t *obj)
 
 	memset(&u, 0, sizeof(u));
 	uname(&u);
-	arch = !strcmp(u.machine, "x86_64") ? "x86" :
-	       !strcmp(u.machine, "aarch64") ? "arm64" : u.machine;
+	arch = !strcmp(u.machine, "x86_64")    ? "x86"
+	       : !strcmp(u.machine, "aarch64") ? "arm64"
+					       : u.machine;
 	fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		n = read(fd, cmdline, sizeof(cmdline) - 1);

@@ -71,8 +71,8 @@ static int run_here(const struct catalogue *cat, const struct options *opt)
 
 	render_init(&r, opt, format);
 	sig = engine_run(cat, opt, &io);
-	reason = sig ? xprintf("not run: interrupted by %s", signal_name(sig)) :
-		 xstrdup("not run: the run ended before its turn");
+	reason = sig ? xprintf("not run: interrupted by %s", signal_name(sig))
+		     : xstrdup("not run: the run ended before its turn");
 	ret = render_finish(&r, reason);
 	render_free(&r);
 	free(reason);
@@ -144,8 +144,8 @@ static int attach_or_finish(const struct options *opt)
 	} else if (!ret) {
 		/* What was told to its end needs no cause of death. */
 		if (!r.st.interrupted) {
-			tail = opt->console ? console_tail(opt->console) :
-			       xstrdup(r.st.console ?: "");
+			tail = opt->console ? console_tail(opt->console)
+					    : xstrdup(r.st.console ?: "");
 			ev = event_new("stream_end", r.st.t);
 			json_object_set_new(ev, "reason", jtext(opt->reason ?: r.st.lost ?:
 							       "the machine died"));

@@ -19,30 +19,36 @@ static const struct option {
 	size_t at;
 } table[] = {
 #define AT(field) offsetof(struct options, field)
-	{ "--list", "[=json]", "print the names of the cases (=json: the whole declarations)", LISTING,
-	  0 },
-	{ "--filter", "GLOB", "run cases whose name matches; a leading ! takes them out; may be given\n"
-	  "again, or a,b; a full name runs that case whatever its profile", GLOBS, AT(filters) },
-	{ "--clause", "ID", "run cases of this clause of the contract; a glob, ! and a,b as above", GLOBS,
-	  AT(clauses) },
+	{ "--list", "[=json]", "print the names of the cases (=json: the whole declarations)",
+	  LISTING, 0 },
+	{ "--filter", "GLOB",
+	  "run cases whose name matches; a leading ! takes them out; may be given\n"
+	  "again, or a,b; a full name runs that case whatever its profile",
+	  GLOBS, AT(filters) },
+	{ "--clause", "ID", "run cases of this clause of the contract; a glob, ! and a,b as above",
+	  GLOBS, AT(clauses) },
 	{ "--failed", NULL, "run what failed or erred in the latest results", FLAG, AT(failed) },
 	{ "--case-list", "FILE", "run exactly the cases that FILE names, one a line", TEXT,
 	  AT(case_list) },
 	{ "--profile", "quick|full", "quick (the default) leaves out the long cases", PROFILE, 0 },
-	{ "--seed", "N", "seed of the whole run; the same seed gives the same operations", SEED, 0 },
+	{ "--seed", "N", "seed of the whole run; the same seed gives the same operations", SEED,
+	  0 },
 	{ "--repeat", "N", "run the selection N times, with a seed derived for each round", COUNT,
 	  AT(repeat) },
 	{ "--until-fail", NULL, "repeat until something fails", FLAG, AT(until_fail) },
-	{ "--for", "TIME", "repeat for this long: 90s, 10m, 2h; every case runs at least once", DURATION,
-	  AT(for_seconds) },
+	{ "--for", "TIME", "repeat for this long: 90s, 10m, 2h; every case runs at least once",
+	  DURATION, AT(for_seconds) },
 	{ "--timeout-scale", "F", "multiply every time limit by F", FACTOR, AT(scale) },
-	{ "--jobs", "N", "up to N cases at once, where they do not share a resource", COUNT, AT(jobs) },
-	{ "--require", "ID", "a SKIP of these cases or clauses is a FAIL; a glob", GLOBS, AT(require) },
+	{ "--jobs", "N", "up to N cases at once, where they do not share a resource", COUNT,
+	  AT(jobs) },
+	{ "--require", "ID", "a SKIP of these cases or clauses is a FAIL; a glob", GLOBS,
+	  AT(require) },
 	{ "--strict", NULL, "every SKIP is a FAIL", FLAG, AT(strict) },
-	{ "--setup", NULL, "allow global changes (huge page pools); they are put back at the end", FLAG,
-	  AT(setup) },
+	{ "--setup", NULL, "allow global changes (huge page pools); they are put back at the end",
+	  FLAG, AT(setup) },
 	{ "--results", "DIR", "where results go (default: ./results)", TEXT, AT(results) },
-	{ "--programs", "PATH", "a test program, or a folder of *_test (default: where gm-run lies)", LIST,
+	{ "--programs", "PATH",
+	  "a test program, or a folder of *_test (default: where gm-run lies)", LIST,
 	  AT(programs) },
 	{ "--contract", "FILE", "the clause catalogue (default: contract/clauses.tsv nearby)", TEXT,
 	  AT(contract) },
@@ -52,15 +58,17 @@ static const struct option {
 	{ "--events", "FILE", "write the event stream there and render nothing", TEXT, AT(events) },
 	{ "--attach", "FILE", "read an event stream (file, FIFO, socket) and render it", TEXT,
 	  AT(attach) },
-	{ "--console", "FILE", "with --attach, --finish: log of the machine's console, quoted if it dies",
-	  TEXT, AT(console) },
-	{ "--remaining", "FILE", "with --attach: write there what has no verdict if the stream breaks", TEXT,
+	{ "--console", "FILE",
+	  "with --attach, --finish: log of the machine's console, quoted if it dies", TEXT,
+	  AT(console) },
+	{ "--remaining", "FILE",
+	  "with --attach: write there what has no verdict if the stream breaks", TEXT,
 	  AT(remaining) },
 	{ "--resume", "DIR", "with --attach: go on with these results", TEXT, AT(resume) },
-	{ "--silence", "TIME", "with --attach: silent for so long (default 120s) counts as hung", DURATION,
-	  AT(silence) },
-	{ "--finish", "DIR", "mark what has no verdict in DIR as not run, and write its reports", TEXT,
-	  AT(finish) },
+	{ "--silence", "TIME", "with --attach: silent for so long (default 120s) counts as hung",
+	  DURATION, AT(silence) },
+	{ "--finish", "DIR", "mark what has no verdict in DIR as not run, and write its reports",
+	  TEXT, AT(finish) },
 	{ "--reason", "TEXT", "with --finish: why the rest was not run", TEXT, AT(reason) },
 	{ "--help", NULL, "this text", FLAG, AT(help) },
 #undef AT
@@ -114,7 +122,8 @@ static int unknown(const char *word, size_t len)
 		}
 	}
 	if (word[0] != '-')
-		complain("'%s' is not an option; to run a case by name say --filter '%s'", word, word);
+		complain("'%s' is not an option; to run a case by name say --filter '%s'", word,
+			 word);
 	else if (best)
 		complain("unknown option %s; did you mean %s?", name, best);
 	else
@@ -172,8 +181,10 @@ static int set_value(struct options *opt, const struct option *o, const char *va
 		return 0;
 	case DURATION:
 		if (parse_number(value, &end, &number) && number > 0 && number < 1e7) {
-			number *= !strcmp(end, "m") ? 60 : !strcmp(end, "h") ? 3600 :
-				  !*end || !strcmp(end, "s") ? 1 : 0;
+			number *= !strcmp(end, "m")	       ? 60
+				  : !strcmp(end, "h")	       ? 3600
+				  : !*end || !strcmp(end, "s") ? 1
+							       : 0;
 			if (number > 0) {
 				*(double *)field = number;
 				return 0;
@@ -204,10 +215,13 @@ static int check_combination(const struct options *opt)
 		bool needs;
 	} rules[] = {
 #define AT(field) offsetof(struct options, field)
-		{ AT(events), AT(attach), "--events writes a stream, --attach reads one: give one of them" },
-		{ AT(attach), AT(finish), "--attach reads a stream, --finish ends one: give one of them" },
+		{ AT(events), AT(attach),
+		  "--events writes a stream, --attach reads one: give one of them" },
+		{ AT(attach), AT(finish),
+		  "--attach reads a stream, --finish ends one: give one of them" },
 		{ AT(events), AT(finish), "--events and --finish do not go together" },
-		{ AT(failed), AT(case_list), "--failed and --case-list both name cases: give one of them" },
+		{ AT(failed), AT(case_list),
+		  "--failed and --case-list both name cases: give one of them" },
 		{ AT(remaining), AT(attach), "--remaining goes with --attach", true },
 		{ AT(resume), AT(attach), "--resume goes with --attach", true },
 		{ AT(reason), AT(finish), "--reason goes with --finish", true },
@@ -218,8 +232,9 @@ static int check_combination(const struct options *opt)
 		const char *a, *b;
 
 		/* Flags are bytes, texts pointers: either is set when its first byte(s) are. */
-		a = rules[i].a == offsetof(struct options, failed) ? (opt->failed ? "x" : NULL) :
-		    *(const char *const *)((const char *)opt + rules[i].a);
+		a = rules[i].a == offsetof(struct options, failed)
+			    ? (opt->failed ? "x" : NULL)
+			    : *(const char *const *)((const char *)opt + rules[i].a);
 		b = *(const char *const *)((const char *)opt + rules[i].b);
 		if (a && (rules[i].needs ? !b : !!b)) {
 			complain("%s", rules[i].text);

@@ -15,16 +15,16 @@ struct options {
 	bool list, list_json, full, until_fail, failed, strict, setup, verbose, help;
 	bool have_seed;
 	uint64_t seed;
-	unsigned int repeat;		/* rounds; 0: not said */
-	double for_seconds;		/* 0: not said */
-	double scale;			/* of every time limit */
+	unsigned int repeat; /* rounds; 0: not said */
+	double for_seconds;  /* 0: not said */
+	double scale;	     /* of every time limit */
 	unsigned int jobs;
-	double silence;			/* --attach: seconds without a word; then the machine hangs */
+	double silence; /* --attach: seconds without a word; then the machine hangs */
 	const char *results;
 	const char *events, *attach, *console, *remaining, *resume, *finish, *reason;
 	const char *case_list, *contract, *rerun_format;
-	const char *self;		/* argv[0] */
-	json_t *args;			/* as given, for the report */
+	const char *self; /* argv[0] */
+	json_t *args;	  /* as given, for the report */
 };
 
 /* 0, or EXIT_USAGE after one line on stderr. */

@@ -16,9 +16,9 @@ struct render {
 	struct results res;
 	struct view view;
 	bool tty;
-	bool replaying;		/* told before: nothing is printed or kept again */
-	bool listener_gone;	/* stdout is a closed pipe */
-	int err;		/* an exit code that outweighs the verdicts; 0: none */
+	bool replaying;	    /* told before: nothing is printed or kept again */
+	bool listener_gone; /* stdout is a closed pipe */
+	int err;	    /* an exit code that outweighs the verdicts; 0: none */
 	double last_beat;
 };
 

@@ -92,13 +92,13 @@ static bool parse_count(const char *field, const char *key, long long *value)
 
 static bool is_verdict(const char *s)
 {
-	return !strcmp(s, "PASS") || !strcmp(s, "FAIL") || !strcmp(s, "SKIP") || !strcmp(s, "ERROR");
+	return !strcmp(s, "PASS") || !strcmp(s, "FAIL") || !strcmp(s, "SKIP") ||
+	       !strcmp(s, "ERROR");
 }
 
 static bool take_verdict(struct report *r, char **field, int n)
 {
-	if (n != 6 || !is_verdict(field[1]) ||
-	    !parse_count(field[4], "checks", &r->checks) ||
+	if (n != 6 || !is_verdict(field[1]) || !parse_count(field[4], "checks", &r->checks) ||
 	    !parse_count(field[5], "controls", &r->nr_controls))
 		return false;
 	if (r->verdicts++)
@@ -194,14 +194,16 @@ static struct judgement judge_silent(struct report *r, const struct judge_by *by
 	if (by->keeper_lost)
 		return verdict("ERROR", xstrdup("the process that kept the case was killed"), NULL);
 	if (end->stuck)
-		return verdict("ERROR",
-			       xprintf("hangs in the kernel: %u task(s) outlived SIGKILL", end->stuck),
-			       "the machine must be booted again to be rid of it");
+		return verdict(
+			"ERROR",
+			xprintf("hangs in the kernel: %u task(s) outlived SIGKILL", end->stuck),
+			"the machine must be booted again to be rid of it");
 	if (by->interrupted && end->stopped)
 		return verdict("ERROR", xstrdup("interrupted"), NULL);
 	if (end->timed_out)
-		return verdict("ERROR", xprintf("no verdict within its %g s%s", by->timeout,
-						end->killed ? ", and it ignored SIGTERM" : ""),
+		return verdict("ERROR",
+			       xprintf("no verdict within its %g s%s", by->timeout,
+				       end->killed ? ", and it ignored SIGTERM" : ""),
 			       "--timeout-scale gives slow machines more time");
 	how = describe_end(end);
 	j = verdict("ERROR", xprintf("ended without a verdict: %s", how), NULL);
@@ -225,11 +227,13 @@ static struct judgement judge_said(struct report *r, const struct judge_by *by)
 	if (!strcmp(r->verdict, "ERROR"))
 		return verdict("ERROR", xstrdup(r->reason), r->remedy);
 	if (r->verdicts > 1)
-		return verdict("ERROR", xprintf("said %u verdicts, %s first", r->verdicts,
-						r->verdict), NULL);
+		return verdict("ERROR",
+			       xprintf("said %u verdicts, %s first", r->verdicts, r->verdict),
+			       NULL);
 	if (!strcmp(r->verdict, "FAIL") || json_array_size(r->fails))
-		return verdict("FAIL", xstrdup(pass ? "recorded misses, yet claimed to pass" :
-					       r->reason), r->remedy);
+		return verdict("FAIL",
+			       xstrdup(pass ? "recorded misses, yet claimed to pass" : r->reason),
+			       r->remedy);
 
 	/* PASS or SKIP: the process must have ended as one that says so. */
 	if (end->timed_out || end->stuck)
@@ -241,8 +245,9 @@ static struct judgement judge_said(struct report *r, const struct judge_by *by)
 		return j;
 	}
 	if (r->garbled)
-		return verdict("ERROR", xprintf("said %s, and %u garbled record(s)", r->verdict,
-						r->garbled), NULL);
+		return verdict("ERROR",
+			       xprintf("said %s, and %u garbled record(s)", r->verdict, r->garbled),
+			       NULL);
 	if (skip && by->required)
 		return verdict("FAIL", xprintf("required, but skipped: %s", r->reason), r->remedy);
 	if (pass && !r->checks)
@@ -281,7 +286,8 @@ struct judgement judge(struct report *r, const struct judge_by *by)
 
 	j = r->verdict && !by->keeper_lost ? judge_said(r, by) : judge_silent(r, by);
 	/* What is left behind is a miss of its own, whatever the case found. */
-	if (json_array_size(r->leaks) && (!strcmp(j.verdict, "PASS") || !strcmp(j.verdict, "SKIP"))) {
+	if (json_array_size(r->leaks) &&
+	    (!strcmp(j.verdict, "PASS") || !strcmp(j.verdict, "SKIP"))) {
 		const json_t *leak = json_array_get(r->leaks, 0);
 
 		free(j.reason);

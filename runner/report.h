@@ -15,11 +15,11 @@
  */
 struct report {
 	json_t *fails, *notes, *controls, *leaks;
-	char *verdict, *reason, *remedy;	/* verdict NULL: none yet */
+	char *verdict, *reason, *remedy; /* verdict NULL: none yet */
 	long long checks, nr_controls;
 	unsigned int verdicts, garbled;
-	unsigned long dropped;		/* records beyond what is kept */
-	char *line;			/* of the record that is not complete yet */
+	unsigned long dropped; /* records beyond what is kept */
+	char *line;	       /* of the record that is not complete yet */
 	size_t line_len;
 };
 
@@ -28,15 +28,15 @@ void report_feed(struct report *r, const char *data, size_t len);
 void report_free(struct report *r);
 
 struct judgement {
-	const char *verdict;		/* constant string */
-	char *reason, *remedy;		/* to be freed; "" when there is none */
+	const char *verdict;   /* constant string */
+	char *reason, *remedy; /* to be freed; "" when there is none */
 };
 
 struct judge_by {
 	const struct gm_iso_end *end;
-	bool keeper_lost;		/* `end` says nothing */
+	bool keeper_lost; /* `end` says nothing */
 	bool refusal, required;
-	double timeout;			/* seconds */
+	double timeout; /* seconds */
 	bool interrupted;
 };
 

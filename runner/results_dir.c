@@ -118,7 +118,8 @@ static int open_files(struct results *res)
 	res->fd = open(res->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (res->fd < 0 || (mkdirat(res->fd, "logs", 0777) && errno != EEXIST))
 		return -errno;
-	res->events = openat(res->fd, "events.jsonl", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	res->events =
+		openat(res->fd, "events.jsonl", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (res->events < 0)
 		return -errno;
 	/* Whoever was killed in the middle of a line must not spoil ours. */
@@ -304,7 +305,7 @@ int results_replay(const char *dir, void (*emit)(void *arg, json_t *event), void
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
 	int err = fd < 0 ? -errno : 0;
 
-	while (!err && (n = read(fd, buf, sizeof(buf))))  {
+	while (!err && (n = read(fd, buf, sizeof(buf)))) {
 		if (n > 0)
 			events_feed(&reader, buf, n, emit, arg);
 		else if (errno != EINTR)

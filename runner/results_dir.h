@@ -11,11 +11,11 @@
 #include "state.h"
 
 struct results {
-	char *dir;		/* NULL: nothing is written */
+	char *dir; /* NULL: nothing is written */
 	int fd, events;
-	int err;		/* the first errno; then nothing is written any more */
+	int err; /* the first errno; then nothing is written any more */
 	bool dirty, verbose;
-	double last, cost;	/* when it was written, and how long that took */
+	double last, cost; /* when it was written, and how long that took */
 };
 
 /* Makes BASE/<time>-<kernel>-<arch> and BASE/latest. 0, or -errno after one line on stderr. */

@@ -11,7 +11,7 @@
 struct sched_entry {
 	const struct test_case *c;
 	enum { SCHED_TODO, SCHED_RUNNING, SCHED_DONE } state;
-	bool retired;		/* it skipped: what is missing will not come */
+	bool retired; /* it skipped: what is missing will not come */
 };
 
 struct schedule {
@@ -19,8 +19,8 @@ struct schedule {
 	size_t n, running;
 	unsigned int jobs;
 	unsigned int round;
-	unsigned int rounds;	/* 0: no end */
-	double until;		/* on the clock of now(); 0: no end */
+	unsigned int rounds; /* 0: no end */
+	double until;	     /* on the clock of now(); 0: no end */
 	bool until_fail, failed;
 };
 

@@ -32,8 +32,7 @@ bool is_required(const struct options *opt, const char *name, const char *clause
 	if (opt->strict)
 		return true;
 	for (size_t i = 0; i < opt->require.n; i++)
-		if (!fnmatch(opt->require.v[i], name, 0) ||
-		    !fnmatch(opt->require.v[i], clause, 0))
+		if (!fnmatch(opt->require.v[i], name, 0) || !fnmatch(opt->require.v[i], clause, 0))
 			return true;
 	return false;
 }
@@ -173,7 +172,8 @@ int select_cases(struct catalogue *cat, const struct options *opt)
 			continue;
 		/* Who names a case in full wants it, long or not. */
 		for (size_t j = 0; j < opt->filters.n && !by_name; j++)
-			by_name = !is_glob(opt->filters.v[j]) && !strcmp(opt->filters.v[j], c->name);
+			by_name =
+				!is_glob(opt->filters.v[j]) && !strcmp(opt->filters.v[j], c->name);
 		c->selected = globs_match(&opt->filters, c->name) &&
 			      globs_match(&opt->clauses, c->clause);
 		if (c->selected && c->full_only && !opt->full && !by_name) {
@@ -183,8 +183,8 @@ int select_cases(struct catalogue *cat, const struct options *opt)
 		left += c->selected;
 	}
 	if (!left) {
-		complain(long_ones ? "what matches is in the full profile only: add --profile full" :
-			 "nothing is left to run; --list prints the names");
+		complain(long_ones ? "what matches is in the full profile only: add --profile full"
+				   : "nothing is left to run; --list prints the names");
 		ret = EXIT_USAGE;
 	} else if (!opt->case_list) {
 		/* A list may be what an earlier part of the run has left. */

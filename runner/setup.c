@@ -38,8 +38,9 @@ static int grow_pool(struct gm_journal *j, unsigned long kb, unsigned long want)
 	else if (err)
 		complain("--setup: cannot write %s: %s", path, strerror(-err));
 	else if (read_pool(kb, "free_hugepages", &free_pages) && free_pages < want)
-		complain("--setup: only %lu of %lu huge pages of %lu KiB could be had; boot with hugepagesz= hugepages=",
-			 free_pages, want, kb);
+		complain(
+			"--setup: only %lu of %lu huge pages of %lu KiB could be had; boot with hugepagesz= hugepages=",
+			free_pages, want, kb);
 out:
 	free(path);
 	return err;
@@ -51,7 +52,8 @@ int setup_begin(struct gm_journal *j, const struct catalogue *cat)
 	int err;
 
 	if (geteuid()) {
-		complain("--setup changes the kernel's huge page pools: run as root, or without it");
+		complain(
+			"--setup changes the kernel's huge page pools: run as root, or without it");
 		return EXIT_USAGE;
 	}
 	for (size_t i = 0; i < cat->n; i++) {
@@ -94,7 +96,9 @@ void setup_recover(void)
 	int n = gm_journal_recover(gm_journal_dir(), say);
 
 	if (n > 0)
-		complain("put back %d setting(s) that an earlier run left changed when it was killed", n);
+		complain(
+			"put back %d setting(s) that an earlier run left changed when it was killed",
+			n);
 	else if (n < 0)
 		complain("cannot look for settings to put back in %s: %s", gm_journal_dir(),
 			 strerror(-n));

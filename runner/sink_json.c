@@ -25,10 +25,9 @@ static void copy(json_t *to, const json_t *from, const char *const *keys)
 
 static json_t *case_record(const struct state *st, const struct record *rec)
 {
-	static const char *const keys[] = {
-		"remedy", "checks", "controls", "fails", "notes", "control_list", "leaks", "ended",
-		"tail", "round", NULL
-	};
+	static const char *const keys[] = { "remedy", "checks",	      "controls", "fails",
+					    "notes",  "control_list", "leaks",	  "ended",
+					    "tail",   "round",	      NULL };
 	json_t *obj = json_deep_copy(rec->decl);
 	json_t *ran = json_object_get(rec->end, "ran");
 	char *log = record_log(rec), *again = state_rerun(st, rec);
@@ -36,8 +35,8 @@ static json_t *case_record(const struct state *st, const struct record *rec)
 	json_object_set_new(obj, "verdict", json_string(record_verdict(rec)));
 	json_object_set_new(obj, "reason", json_string(record_reason(rec)));
 	json_object_set_new(obj, "final", json_boolean(rec->settled));
-	json_object_set_new(obj, "ran", json_boolean(rec->running ||
-						     (rec->end && !json_is_false(ran))));
+	json_object_set_new(obj, "ran",
+			    json_boolean(rec->running || (rec->end && !json_is_false(ran))));
 	json_object_set_new(obj, "time", json_real(rec->time));
 	json_object_set_new(obj, "runs", json_integer(rec->runs));
 	json_object_set_new(obj, "failed_runs", json_integer(rec->bad_runs));
@@ -52,28 +51,30 @@ static json_t *case_record(const struct state *st, const struct record *rec)
 
 char *json_document(const struct state *st)
 {
-	static const char *const keys[] = {
-		"version", "kernel", "kernel_build", "arch", "cmdline", "cpus", "root", "profile",
-		"seed", "args", "jobs", "rounds", NULL
-	};
+	static const char *const keys[] = { "version", "kernel", "kernel_build", "arch",
+					    "cmdline", "cpus",	 "root",	 "profile",
+					    "seed",    "args",	 "jobs",	 "rounds",
+					    NULL };
 	struct totals t = state_totals_now(st);
 	json_t *doc = json_object(), *cases = json_array();
 	char *text, *end = utc_time(false);
 
 	json_object_set_new(doc, "suite", json_string("kvm-gmem-tests"));
 	json_object_set_new(doc, "state", json_string(state_word(st)));
-	json_object_set_new(doc, "exit", st->over ? json_integer(state_exit_code(st)) : json_null());
-	json_object_set_new(doc, "interrupted", st->interrupted && *st->interrupted ?
-			    json_string(st->interrupted) : json_null());
+	json_object_set_new(doc, "exit",
+			    st->over ? json_integer(state_exit_code(st)) : json_null());
+	json_object_set_new(doc, "interrupted",
+			    st->interrupted && *st->interrupted ? json_string(st->interrupted)
+								: json_null());
 	json_object_set_new(doc, "lost", st->lost ? jtext(st->lost) : json_null());
 	copy(doc, st->start, keys);
 	json_object_set_new(doc, "start", json_string(jstr(st->start, "time")));
 	json_object_set_new(doc, "end", json_string(end));
 	json_object_set_new(doc, "duration", json_real(st->t));
 	json_object_set_new(doc, "boots", json_integer(st->boots));
-	json_object_set_new(doc, "totals", json_pack("{s:i s:i s:i s:i s:i s:i}", "pass", t.pass,
-						     "fail", t.fail, "xfail", 0, "xpass", 0,
-						     "skip", t.skip, "error", t.error));
+	json_object_set_new(doc, "totals",
+			    json_pack("{s:i s:i s:i s:i s:i s:i}", "pass", t.pass, "fail", t.fail,
+				      "xfail", 0, "xpass", 0, "skip", t.skip, "error", t.error));
 	json_object_set(doc, "findings", st->findings);
 	for (size_t i = 0; i < st->n; i++)
 		json_array_append_new(cases, case_record(st, &st->v[i]));

@@ -65,8 +65,8 @@ static void add_case(mxml_node_t *suite, const struct state *st, const struct re
 	}
 	block = state_block(st, rec);
 	if (!strcmp(verdict, "FAIL"))
-		result(node, "failure", rec->clause,
-		       *reason || !miss ? reason : jstr(miss, "text"), block);
+		result(node, "failure", rec->clause, *reason || !miss ? reason : jstr(miss, "text"),
+		       block);
 	else
 		result(node, "error", "error", reason, block);
 	free(block);

@@ -23,7 +23,8 @@ struct out {
 static char *disarm(const char *text)
 {
 	static const char *const stops[] = {
-		"List of all partitions:", "Kernel panic - not syncing: VFS:",
+		"List of all partitions:",
+		"Kernel panic - not syncing: VFS:",
 		"reboot: System halted",
 	};
 	char *line = xstrdup(text), *at;
@@ -134,7 +135,8 @@ void tap_totals(FILE *f, const struct state *st)
 		put(f, "#   console: ", st->console);
 	}
 	if (json_array_size(st->findings))
-		fputs("Bail out! the run left something behind that no single case answers for\n", f);
+		fputs("Bail out! the run left something behind that no single case answers for\n",
+		      f);
 	else if (st->lost)
 		fputs("Bail out! the machine was lost\n", f);
 	fprintf(f, "# Totals: pass:%u fail:%u xfail:0 xpass:0 skip:%u error:%u\n", t.pass, t.fail,

@@ -132,7 +132,8 @@ static void list_bad(struct view *v, const char *verdict, unsigned int nr)
 			continue;
 		printf("  %s", rec->name);
 		if (*record_reason(rec))
-			printf(": %.*s", (int)strcspn(record_reason(rec), "\n"), record_reason(rec));
+			printf(": %.*s", (int)strcspn(record_reason(rec), "\n"),
+			       record_reason(rec));
 		putchar('\n');
 	}
 }
@@ -192,8 +193,10 @@ void view_summary(struct view *v)
 	if (st->interrupted && *st->interrupted)
 		printf("\ninterrupted by %s\n", st->interrupted);
 	printf("\n%s%u passed, %u failed, %u erred, %u skipped%s in %.0f s, seed %s\n",
-	       paint(v, bad ? RED : t.pass ? GREEN : YELLOW), t.pass, t.fail, t.error, t.skip,
-	       paint(v, OFF), st->t, jstr(st->start, "seed"));
+	       paint(v, bad	 ? RED
+			: t.pass ? GREEN
+				 : YELLOW),
+	       t.pass, t.fail, t.error, t.skip, paint(v, OFF), st->t, jstr(st->start, "seed"));
 	if (st->dir)
 		printf("results %s\n", st->dir);
 	fflush(stdout);

@@ -72,8 +72,11 @@ static bool begin(struct state *st, const json_t *ev)
 
 static int badness(const char *verdict)
 {
-	return !strcmp(verdict, "PASS") ? 1 : !strcmp(verdict, "SKIP") ? 2 :
-	       !strcmp(verdict, "ERROR") ? 3 : !strcmp(verdict, "FAIL") ? 4 : 0;
+	return !strcmp(verdict, "PASS")	   ? 1
+	       : !strcmp(verdict, "SKIP")  ? 2
+	       : !strcmp(verdict, "ERROR") ? 3
+	       : !strcmp(verdict, "FAIL")  ? 4
+					   : 0;
 }
 
 static void count(struct totals *t, const char *verdict)
@@ -176,9 +179,9 @@ json_t *state_verdict_for(const struct state *st, const struct record *rec, cons
 
 	json_object_set_new(ev, "case", json_string(rec->name));
 	json_object_set_new(ev, "round", json_integer(jint(rec->live, "round")));
-	json_object_set_new(ev, "seed", json_string(*jstr(rec->live, "seed") ?
-						    jstr(rec->live, "seed") :
-						    jstr(st->start, "seed")));
+	json_object_set_new(ev, "seed",
+			    json_string(*jstr(rec->live, "seed") ? jstr(rec->live, "seed")
+								 : jstr(st->start, "seed")));
 	json_object_set_new(ev, "verdict", json_string("ERROR"));
 	json_object_set_new(ev, "reason", jtext(reason));
 	json_object_set_new(ev, "ran", json_boolean(rec->running));
@@ -242,11 +245,13 @@ char *state_remarks(const struct state *st)
 
 	for (size_t i = 0; i < st->n; i++)
 		texts = texts || *jstr(st->v[i].decl, "clause_text");
-	return xprintf("%s%s",
-		       json_is_false(json_object_get(st->start, "klog")) ?
-		       "the kernel log cannot be read here: a WARNING would go unnoticed (run as root)\n" : "",
-		       texts ? "" :
-		       "no contract/clauses.tsv nearby: clauses are named without their text\n");
+	return xprintf(
+		"%s%s",
+		json_is_false(json_object_get(st->start, "klog"))
+			? "the kernel log cannot be read here: a WARNING would go unnoticed (run as root)\n"
+			: "",
+		texts ? ""
+		      : "no contract/clauses.tsv nearby: clauses are named without their text\n");
 }
 
 char *state_rerun(const struct state *st, const struct record *rec)

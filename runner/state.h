@@ -11,12 +11,12 @@ struct record {
 	const json_t *decl;
 	const char *name, *clause;
 	bool running;
-	bool settled;		/* its verdict is final, and has its place in `order` */
-	json_t *end;		/* the case_end that counts: the worst so far; NULL: none yet */
-	json_t *live;		/* its case_start, while it runs */
+	bool settled; /* its verdict is final, and has its place in `order` */
+	json_t *end;  /* the case_end that counts: the worst so far; NULL: none yet */
+	json_t *live; /* its case_start, while it runs */
 	unsigned int runs, bad_runs;
-	double time;		/* s, all rounds */
-	double since;		/* now() of its start */
+	double time;  /* s, all rounds */
+	double since; /* now() of its start */
 };
 
 struct totals {
@@ -24,22 +24,22 @@ struct totals {
 };
 
 struct state {
-	json_t *start;		/* run_start; NULL: not begun */
+	json_t *start; /* run_start; NULL: not begun */
 	struct record *v;
 	size_t n;
-	struct record **order;	/* settled ones, as they came */
+	struct record **order; /* settled ones, as they came */
 	size_t nr_order;
-	struct totals totals;	/* of the settled ones */
-	json_t *findings;	/* of the whole run */
-	double t;		/* seconds, of the latest event */
-	unsigned int boots;	/* how many streams told it */
-	char *interrupted;	/* "" or a signal's name; NULL: no run_end seen */
-	char *lost;		/* why the stream broke, if it did and nobody went on */
-	char *console;		/* the console's last lines then */
-	bool over;		/* no more will come; pending cases were given a verdict */
+	struct totals totals; /* of the settled ones */
+	json_t *findings;     /* of the whole run */
+	double t;	      /* seconds, of the latest event */
+	unsigned int boots;   /* how many streams told it */
+	char *interrupted;    /* "" or a signal's name; NULL: no run_end seen */
+	char *lost;	      /* why the stream broke, if it did and nobody went on */
+	char *console;	      /* the console's last lines then */
+	bool over;	      /* no more will come; pending cases were given a verdict */
 
-	const char *dir;	/* results, NULL if there are none */
-	char *rerun_format;	/* %n name, %s seed */
+	const char *dir;    /* results, NULL if there are none */
+	char *rerun_format; /* %n name, %s seed */
 };
 
 void state_init(struct state *st, const char *rerun_format);

@@ -16,14 +16,14 @@
 
 /* Exit codes of the runner; a signal is 128 + its number. */
 enum {
-	EXIT_HELD	= 0,
-	EXIT_FAILED	= 1,
-	EXIT_USAGE	= 2,	/* also: the machine does not let us work (no space, no rights) */
-	EXIT_LOST	= 3,	/* --attach: the stream ended before the run did */
-	EXIT_SKIPPED	= 4,
+	EXIT_HELD = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2, /* also: the machine does not let us work (no space, no rights) */
+	EXIT_LOST = 3,	/* --attach: the stream ended before the run did */
+	EXIT_SKIPPED = 4,
 };
 
-void *xalloc(size_t size);			/* zeroed; out of memory ends the program */
+void *xalloc(size_t size); /* zeroed; out of memory ends the program */
 void *xgrow(void *old, size_t size);
 char *xstrdup(const char *s);
 char *xprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -34,7 +34,7 @@ struct strv {
 };
 
 void strv_add(struct strv *list, const char *s);
-void strv_add_commas(struct strv *list, const char *s);	/* "a,b" is two */
+void strv_add_commas(struct strv *list, const char *s); /* "a,b" is two */
 bool strv_has(const struct strv *list, const char *s);
 void strv_free(struct strv *list);
 
@@ -53,8 +53,8 @@ char *utc_time(bool compact);
 char *clean_text(const char *s, size_t len);
 
 /* As jansson's, but NULL-safe and with a default. */
-const char *jstr(const json_t *obj, const char *key);	/* "" when missing */
-double jnum(const json_t *obj, const char *key);	/* 0 when missing */
+const char *jstr(const json_t *obj, const char *key); /* "" when missing */
+double jnum(const json_t *obj, const char *key);      /* 0 when missing */
 long long jint(const json_t *obj, const char *key);
 /* A new JSON string from text of any kind. */
 json_t *jtext(const char *s);

@@ -57,9 +57,18 @@ static void silent(int status)
 	exit(status);
 }
 
-static void exit_0(void)	{ silent(0); }
-static void exit_4(void)	{ silent(4); }
-static void exit_254(void)	{ silent(254); }
+static void exit_0(void)
+{
+	silent(0);
+}
+static void exit_4(void)
+{
+	silent(4);
+}
+static void exit_254(void)
+{
+	silent(254);
+}
 
 static void segv(void)
 {
@@ -304,15 +313,15 @@ static void leak_pins(void)
 
 static void leak_kmsg(void)
 {
-	poke("/dev/kmsg", "4,7,99,-;WARNING: CPU: 0 PID: 1 at virt/kvm/x.c:1\n4,8,99,-;Call Trace:\n",
-	     "a");
+	poke("/dev/kmsg",
+	     "4,7,99,-;WARNING: CPU: 0 PID: 1 at virt/kvm/x.c:1\n4,8,99,-;Call Trace:\n", "a");
 	pass();
 }
 
 static void user_kmsg(void)
 {
-	poke("/dev/kmsg", "12,7,99,-;WARNING: says a user\n6,8,99,-;Memory failure: 0x1: Recovered\n",
-	     "a");
+	poke("/dev/kmsg",
+	     "12,7,99,-;WARNING: says a user\n6,8,99,-;Memory failure: 0x1: Recovered\n", "a");
 	pass();
 }
 
@@ -342,7 +351,7 @@ static void meet_b(void)
 static const struct fake {
 	const char *name;
 	void (*run)(void);
-	const char *more;	/* JSON fields */
+	const char *more; /* JSON fields */
 } fakes[] = {
 	{ "end.pass", pass, "" },
 	{ "end.fail", fail, "" },

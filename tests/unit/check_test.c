@@ -73,15 +73,46 @@ static void expect(void (*body)(void), bool refusal, const char *verdict, int st
 	done(&o);
 }
 
-static void holds(void)		{ GM_EXPECT(true, "never said"); }
-static void nothing(void)	{ }
-static void misses(void)	{ GM_EXPECT(false, "seen %d", 7); GM_EXPECT(true, "x"); }
-static void asserts(void)	{ GM_ASSERT(false, "ends here"); abort(); }
-static void errs(void)		{ GM_SETUP(false, "no memory"); abort(); }
-static void skips(void)		{ gm_skip("no device", "load %s", "it"); }
-static void skips_late(void)	{ GM_FAIL("missed before"); gm_skip("no device", "x"); }
-static void controls(void)	{ gm_control(true, "works on a memfd"); holds(); }
-static void control_fails(void)	{ errno = EPERM; gm_control(false, "works on a memfd"); abort(); }
+static void holds(void)
+{
+	GM_EXPECT(true, "never said");
+}
+static void nothing(void) {}
+static void misses(void)
+{
+	GM_EXPECT(false, "seen %d", 7);
+	GM_EXPECT(true, "x");
+}
+static void asserts(void)
+{
+	GM_ASSERT(false, "ends here");
+	abort();
+}
+static void errs(void)
+{
+	GM_SETUP(false, "no memory");
+	abort();
+}
+static void skips(void)
+{
+	gm_skip("no device", "load %s", "it");
+}
+static void skips_late(void)
+{
+	GM_FAIL("missed before");
+	gm_skip("no device", "x");
+}
+static void controls(void)
+{
+	gm_control(true, "works on a memfd");
+	holds();
+}
+static void control_fails(void)
+{
+	errno = EPERM;
+	gm_control(false, "works on a memfd");
+	abort();
+}
 
 static void leaks(void)
 {
@@ -247,16 +278,20 @@ static void run_nothing(const struct gm_case *self)
 static void declarations_are_checked(void **state)
 {
 	const struct gm_case good = {
-		.name = "fd.args.zero", .clause = "fd.args", .text = "size 0", .profile = "any",
+		.name = "fd.args.zero",
+		.clause = "fd.args",
+		.text = "size 0",
+		.profile = "any",
 		.run = run_nothing,
 	};
 	struct gm_case bad;
 
 	assert_null(gm_case_problem(&good));
-#define BAD(field, value) do {					\
-		bad = good;					\
-		bad.field = value;				\
-		assert_non_null(gm_case_problem(&bad));		\
+#define BAD(field, value)                                                                          \
+	do {                                                                                       \
+		bad = good;                                                                        \
+		bad.field = value;                                                                 \
+		assert_non_null(gm_case_problem(&bad));                                            \
 	} while (0)
 	BAD(name, NULL);
 	BAD(name, "");

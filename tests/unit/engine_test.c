@@ -52,9 +52,7 @@ static void collect(void *arg, json_t *ev)
 	json_array_append_new(events, ev);
 }
 
-static void no_tick(void *arg)
-{
-}
+static void no_tick(void *arg) {}
 
 static bool not_broken(void *arg)
 {
@@ -64,8 +62,8 @@ static bool not_broken(void *arg)
 static void run(const char *filter, const char *jobs, double settle)
 {
 	const struct engine_io io = { collect, no_tick, not_broken, NULL, settle };
-	char *argv[] = { "gm-run", "--programs", GM_FAKE_PROGRAM, "--filter", (char *)filter,
-			 "--jobs", (char *)jobs, NULL };
+	char *argv[8] = { "gm-run",	  "--programs", GM_FAKE_PROGRAM, "--filter",
+			  (char *)filter, "--jobs",	(char *)jobs,	 NULL };
 	struct catalogue cat;
 	struct options opt;
 
@@ -119,9 +117,11 @@ static void who_leaks_fails(void **state)
 	expect("leak.b_borrow", "FAIL", "leak.huge_pages", "7 before, 8 after");
 	expect("leak.c_taint", "FAIL", "leak.taint", "bit 9 (WARNING)");
 	expect("leak.d_pins", "FAIL", "leak.pins", "0 before, 1 after");
-	expect("leak.e_kmsg", "FAIL", "leak.kernel_log", "WARNING: CPU: 0 PID: 1 at virt/kvm/x.c:1");
-	assert_non_null(strstr(jstr(json_array_get(json_object_get(end_of("leak.e_kmsg"), "leaks"),
-						   0), "text"), "Call Trace:"));
+	expect("leak.e_kmsg", "FAIL", "leak.kernel_log",
+	       "WARNING: CPU: 0 PID: 1 at virt/kvm/x.c:1");
+	assert_non_null(strstr(
+		jstr(json_array_get(json_object_get(end_of("leak.e_kmsg"), "leaks"), 0), "text"),
+		"Call Trace:"));
 	expect("leak.f_user_kmsg", "PASS", NULL, NULL);
 	expect("leak.g_nothing", "PASS", NULL, NULL);
 	assert_int_equal(findings(), 0);
@@ -203,10 +203,8 @@ static void events_come_in_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		engine_test(who_leaks_fails),
-		engine_test(who_gives_back_passes),
-		engine_test(late_is_not_never),
-		engine_test(who_ran_together_is_named),
+		engine_test(who_leaks_fails),	   engine_test(who_gives_back_passes),
+		engine_test(late_is_not_never),	   engine_test(who_ran_together_is_named),
 		engine_test(events_come_in_order),
 	};
 

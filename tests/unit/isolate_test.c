@@ -34,10 +34,14 @@ static void drain(int fd, char *buf, size_t size)
 static void spawn(struct gm_iso *iso, const char *program, const char *name, unsigned int timeout,
 		  int *out_fd, int *report_fd)
 {
-	char *argv[] = { (char *)program, "--case", (char *)name, "--seed", "5", NULL };
-	char *env[] = { "GM_REPORT_FD=3", "ASAN_OPTIONS=", NULL, NULL };
+	char *argv[6] = { (char *)program, "--case", (char *)name, "--seed", "5", NULL };
+	char *env[4] = { "GM_REPORT_FD=3", "ASAN_OPTIONS=", NULL, NULL };
 	struct gm_iso_spec spec = {
-		.argv = argv, .envp = env, .timeout_ms = timeout, .grace_ms = 300, .kill_ms = 3000,
+		.argv = argv,
+		.envp = env,
+		.timeout_ms = timeout,
+		.grace_ms = 300,
+		.kill_ms = 3000,
 	};
 	char variable[160];
 	int out[2], report[2];

@@ -177,7 +177,7 @@ static void vanished_path_is_told(void **state)
 	in_killed(change_both);
 	unlink(a);
 	rmdir(a);
-	assert_int_equal(mkdir(a, 0700), 0);	/* cannot be written */
+	assert_int_equal(mkdir(a, 0700), 0); /* cannot be written */
 	assert_int_equal(gm_journal_recover(dir, say), 1);
 	assert_non_null(strstr(said, a));
 	expect(b, "madvise");

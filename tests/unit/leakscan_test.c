@@ -34,7 +34,8 @@ static void put_pool(const char *kb, int free_pages, int resv, int surplus)
 	put(path, "%d\n", free_pages);
 	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%skB/resv_hugepages", kb);
 	put(path, "%d\n", resv);
-	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%skB/surplus_hugepages", kb);
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%skB/surplus_hugepages",
+		 kb);
 	put(path, "%d\n", surplus);
 }
 
@@ -58,7 +59,8 @@ static int make(void **state)
 	put_pool("2048", 8, 0, 0);
 	put_pool("1048576", 3, 1, 0);
 	put("/proc/sys/kernel/tainted", "4096\n");
-	put("/proc/vmstat", "nr_free_pages 5\nnr_foll_pin_acquired 100\nnr_foll_pin_released 98\nx 1\n");
+	put("/proc/vmstat",
+	    "nr_free_pages 5\nnr_foll_pin_acquired 100\nnr_foll_pin_released 98\nx 1\n");
 	put_vm(0);
 	return 0;
 }
@@ -115,8 +117,9 @@ static void each_count_is_seen(void **state)
 		assert_non_null(strstr(said, "leak.huge_pages: "));
 		assert_non_null(strstr(said, changes[i].text));
 		/* It is nobody else's business. */
-		assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL & ~GM_LEAK_HUGE, NULL,
-						  NULL), 0);
+		assert_int_equal(
+			gm_leakscan_diff(&before, &after, GM_LEAK_ALL & ~GM_LEAK_HUGE, NULL, NULL),
+			0);
 	}
 }
 
@@ -163,7 +166,8 @@ static void pins_are_seen(void **state)
 	put("/proc/vmstat", "nr_foll_pin_acquired 200\nnr_foll_pin_released 197\n");
 	gm_leakscan_take(&after);
 	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, say, NULL), 1);
-	assert_non_null(strstr(said, "leak.pins: pinned pages (acquired - released): 2 before, 3 after"));
+	assert_non_null(
+		strstr(said, "leak.pins: pinned pages (acquired - released): 2 before, 3 after"));
 }
 
 static void what_cannot_be_read_is_left_out(void **state)
@@ -244,12 +248,12 @@ static void kmsg_records_are_parsed(void **state)
 
 	snprintf(path, sizeof(path), "%s/kmsg", unit_dir);
 	unit_write(path, "6,1,1234567,-;a line; with semicolon\n SUBSYSTEM=pci\n"
-		   "12,2,2000001,-;from user space\nno record\n");
+			 "12,2,2000001,-;from user space\nno record\n");
 	assert_int_equal(gm_klog_open(&log, path), 0);
 	gm_klog_read(&log, take_line, NULL);
 	gm_klog_close(&log);
 	assert_string_equal(said, "kernel: [    1.234567] a line; with semicolon\n"
-			    "user: [    2.000001] from user space\n");
+				  "user: [    2.000001] from user space\n");
 	assert_int_not_equal(gm_klog_open(&log, "/nonexistent"), 0);
 	gm_klog_read(&log, take_line, NULL);
 	gm_klog_close(&log);

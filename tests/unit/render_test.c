@@ -117,8 +117,10 @@ static void exit_codes(void **state)
 		{ "PASS", "FAIL", "{\"ev\":\"run_end\",\"interrupted\":\"SIGTERM\"}", 143 },
 		{ "PASS", "PASS", "", EXIT_FAILED },
 		{ "PASS", "PASS", "{\"ev\":\"stream_end\",\"reason\":\"died\"}", EXIT_FAILED },
-		{ "PASS", "PASS", "{\"ev\":\"finding\",\"clause\":\"leak.vms\",\"text\":\"x\"}\n"
-		  "{\"ev\":\"run_end\",\"interrupted\":\"\"}", EXIT_FAILED },
+		{ "PASS", "PASS",
+		  "{\"ev\":\"finding\",\"clause\":\"leak.vms\",\"text\":\"x\"}\n"
+		  "{\"ev\":\"run_end\",\"interrupted\":\"\"}",
+		  EXIT_FAILED },
 		{ "PASS", "MAYBE", "{\"ev\":\"run_end\",\"interrupted\":\"\"}", EXIT_FAILED },
 	};
 
@@ -156,8 +158,9 @@ static void tap_is_flat_and_complete(void **state)
 	assert_int_equal(count_lines(text, "not ok "), 2);
 	/* Nothing but results, the plan and comments; nothing that a parser would stop at. */
 	assert_int_equal(count_lines(text, "TAP ") + count_lines(text, "1..") +
-			 count_lines(text, "ok ") + count_lines(text, "not ok ") +
-			 count_lines(text, "# "), count_lines(text, "") - 1);
+				 count_lines(text, "ok ") + count_lines(text, "not ok ") +
+				 count_lines(text, "# "),
+			 count_lines(text, "") - 1);
 	assert_null(strstr(text, "# Subtest"));
 	assert_null(strstr(text, "reboot: System halted"));
 	assert_non_null(strstr(text, "x.c:7: ]]> & <b>"));
@@ -264,7 +267,8 @@ static void a_cut_at_every_byte_is_no_pass(void **state)
 				assert_int_equal(state_exit_code(&st), EXIT_FAILED);
 			}
 			text = tap(&st);
-			assert_int_equal(count_lines(text, "ok ") + count_lines(text, "not ok "), 4);
+			assert_int_equal(count_lines(text, "ok ") + count_lines(text, "not ok "),
+					 4);
 			free(text);
 			if (cut % 16 == 0) {
 				json_t *doc;

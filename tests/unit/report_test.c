@@ -16,7 +16,7 @@
 static const struct sample {
 	const char *said;
 	int status;
-	const char *verdict, *reason;	/* reason: a part of it */
+	const char *verdict, *reason; /* reason: a part of it */
 	bool refusal, required, timed_out, interrupted, lost;
 	unsigned int leftovers, stuck;
 } samples[] = {
@@ -51,7 +51,8 @@ static const struct sample {
 	{ "fail\tx.c:1\tmiss\n" SKIP_1, EXITED(4), "FAIL", "" },
 	{ PASS_3 PASS_3, EXITED(0), "ERROR", "said 2 verdicts" },
 	{ FAIL_1 PASS_3, EXITED(0), "ERROR", "said 2 verdicts, FAIL first" },
-	{ "verdict\tPASS\t\t\tchecks=0\tcontrols=0\n", EXITED(0), "ERROR", "without a single check" },
+	{ "verdict\tPASS\t\t\tchecks=0\tcontrols=0\n", EXITED(0), "ERROR",
+	  "without a single check" },
 	{ "verdict\tPASS\t\t\tchecks=1\tcontrols=0\n", EXITED(0), "ERROR", "without a control",
 	  .refusal = true },
 	/* words that are none */
@@ -85,8 +86,12 @@ static void check(const struct sample *s, size_t piece)
 {
 	struct gm_iso_end end;
 	struct judge_by by = {
-		.end = &end, .refusal = s->refusal, .required = s->required, .timeout = 9,
-		.interrupted = s->interrupted, .keeper_lost = s->lost,
+		.end = &end,
+		.refusal = s->refusal,
+		.required = s->required,
+		.timeout = 9,
+		.interrupted = s->interrupted,
+		.keeper_lost = s->lost,
 	};
 	struct judgement j;
 	struct report r;
@@ -122,12 +127,10 @@ static void pieces_make_no_difference(void **state)
 
 static void records_are_kept(void **state)
 {
-	static const char said[] =
-		"note\ta\\tb\\nc\\\\d\n"
-		"control\tread() of a memfd works\n"
-		"fail\tfd_test.c:12\texpected EINVAL, observed 0\n"
-		"leak\tleak.vmpin\tVmPin 4 kB\n"
-		FAIL_1;
+	static const char said[] = "note\ta\\tb\\nc\\\\d\n"
+				   "control\tread() of a memfd works\n"
+				   "fail\tfd_test.c:12\texpected EINVAL, observed 0\n"
+				   "leak\tleak.vmpin\tVmPin 4 kB\n" FAIL_1;
 	struct report r;
 
 	report_init(&r);

@@ -22,7 +22,9 @@ static void init_is_splitmix64(void **state)
 {
 	/* First outputs of the reference code for the seed 1234567. */
 	static const uint64_t expected[] = {
-		6457827717110365317u, 3203168211198807973u, 9817491932198370423u,
+		6457827717110365317u,
+		3203168211198807973u,
+		9817491932198370423u,
 		4593380528125082431u,
 	};
 	struct gm_rng rng;
@@ -55,7 +57,8 @@ static void derived_seeds_differ(void **state)
 
 static void below_stays_below(void **state)
 {
-	static const uint64_t bounds[] = { 1, 2, 3, 512, 1000003, 1ULL << 63, (1ULL << 63) + 1, ~0ULL };
+	static const uint64_t bounds[] = { 1,	 2, 3, 512, 1000003, 1ULL << 63, (1ULL << 63) + 1,
+					   ~0ULL };
 	struct gm_rng rng;
 
 	gm_rng_init(&rng, 7);
@@ -107,14 +110,10 @@ static void fresh_seeds_differ(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rng_is_xoshiro256starstar),
-		cmocka_unit_test(init_is_splitmix64),
-		cmocka_unit_test(derived_seeds_are_frozen),
-		cmocka_unit_test(derived_seeds_differ),
-		cmocka_unit_test(below_stays_below),
-		cmocka_unit_test(below_is_uniform),
-		cmocka_unit_test(parse_takes_numbers_only),
-		cmocka_unit_test(fresh_seeds_differ),
+		cmocka_unit_test(rng_is_xoshiro256starstar), cmocka_unit_test(init_is_splitmix64),
+		cmocka_unit_test(derived_seeds_are_frozen),  cmocka_unit_test(derived_seeds_differ),
+		cmocka_unit_test(below_stays_below),	     cmocka_unit_test(below_is_uniform),
+		cmocka_unit_test(parse_takes_numbers_only),  cmocka_unit_test(fresh_seeds_differ),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

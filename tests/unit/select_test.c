@@ -40,9 +40,12 @@ static void good_lines(void **state)
 {
 	struct options opt;
 
-	assert_int_equal(parse(&opt, "--filter fd.*,!fd.slow --filter=conv.* --clause fd.args --seed 0x10 "
-			       "--repeat 3 --until-fail --for 10m --timeout-scale 2.5 --jobs 4 --strict "
-			       "--results r --list=json --profile full"), 0);
+	assert_int_equal(
+		parse(&opt,
+		      "--filter fd.*,!fd.slow --filter=conv.* --clause fd.args --seed 0x10 "
+		      "--repeat 3 --until-fail --for 10m --timeout-scale 2.5 --jobs 4 --strict "
+		      "--results r --list=json --profile full"),
+		0);
 	assert_int_equal(opt.filters.n, 3);
 	assert_string_equal(opt.filters.v[1], "!fd.slow");
 	assert_int_equal(opt.clauses.n, 1);
@@ -211,9 +214,9 @@ static void lists_select(void **state)
 	snprintf(path, sizeof(path), "%s/latest/results.json", unit_dir);
 	snprintf(line, sizeof(line), "--failed --results %s", unit_dir);
 	unit_write(path, "{\"cases\":[{\"name\":\"fd.slow\",\"verdict\":\"ERROR\"},"
-		   "{\"name\":\"conv.any\",\"verdict\":\"PASS\"},"
-		   "{\"name\":\"is.no.more\",\"verdict\":\"FAIL\"},"
-		   "{\"name\":\"iommu.map\",\"verdict\":\"FAIL\"}]}");
+			 "{\"name\":\"conv.any\",\"verdict\":\"PASS\"},"
+			 "{\"name\":\"is.no.more\",\"verdict\":\"FAIL\"},"
+			 "{\"name\":\"iommu.map\",\"verdict\":\"FAIL\"}]}");
 	assert_string_equal(selected(line), "fd.slow iommu.map");
 	unit_write(path, "{\"cases\":[{\"name\":\"fd.slow\",\"verdict\":\"PASS\"}]}");
 	assert_null(selected(line));
@@ -237,10 +240,16 @@ static void required_cases(void **state)
 static void bad_declarations_are_refused(void **state)
 {
 	static const char *const bad[] = {
-		"{}", "[1]", "[{}]", "[{\"name\":\"a.b\"}]",
-		"[{\"name\":\"A.b\",\"clause\":\"a\"}]", "[{\"name\":\"a/b\",\"clause\":\"a\"}]",
-		"[{\"name\":\"..\",\"clause\":\"a\"}]", "[{\"name\":\"a..b\",\"clause\":\"a\"}]",
-		"[{\"name\":\".a\",\"clause\":\"a\"}]", "[{\"name\":\"a b\",\"clause\":\"a\"}]",
+		"{}",
+		"[1]",
+		"[{}]",
+		"[{\"name\":\"a.b\"}]",
+		"[{\"name\":\"A.b\",\"clause\":\"a\"}]",
+		"[{\"name\":\"a/b\",\"clause\":\"a\"}]",
+		"[{\"name\":\"..\",\"clause\":\"a\"}]",
+		"[{\"name\":\"a..b\",\"clause\":\"a\"}]",
+		"[{\"name\":\".a\",\"clause\":\"a\"}]",
+		"[{\"name\":\"a b\",\"clause\":\"a\"}]",
 		"[{\"name\":\"a\\n\",\"clause\":\"a\"}]",
 		"[{\"name\":\"a\",\"clause\":\"a\",\"timeout\":-1}]",
 		"[{\"name\":\"a\",\"clause\":\"a\",\"timeout\":\"x\"}]",
@@ -282,8 +291,8 @@ static void order_and_tokens(void **state)
 	b = sched_next(&s, now());
 	c = sched_next(&s, now());
 	assert_string_equal(a->c->name, "fd.args.zero");
-	assert_string_equal(b->c->name, "fd.args.size");	/* takes the huge pages */
-	assert_string_equal(c->c->name, "iommu.map");		/* takes the IOMMU */
+	assert_string_equal(b->c->name, "fd.args.size"); /* takes the huge pages */
+	assert_string_equal(c->c->name, "iommu.map");	 /* takes the IOMMU */
 	assert_null(sched_next(&s, now()));
 	sched_done(&s, a, "PASS");
 	/* iommu.unmap needs both; those that run alone must wait for all. */
@@ -300,7 +309,7 @@ static void order_and_tokens(void **state)
 	assert_null(sched_next(&s, now()));
 	sched_done(&s, d, "PASS");
 	d = sched_next(&s, now());
-	assert_string_equal(d->c->name, "conv.any");		/* destructive: last */
+	assert_string_equal(d->c->name, "conv.any"); /* destructive: last */
 	sched_done(&s, d, "PASS");
 	assert_null(sched_next(&s, now()));
 	assert_int_equal(s.running, 0);
