@@ -9,7 +9,7 @@
  *   included: hence every expectation is a difference to a ledger that was read before. They do
  *   not say where a mapping lies. A zap lowers them at once; a mapping that is merely possible
  *   again (after converting back, say) shows with the next touch only. pf_fixed, summed over the
- *   vCPUs, counts the faults and prefaults that installed a mapping: exactly the refaults.
+ *   vCPUs, counts the faults that installed a mapping: exactly the refaults; prefaults are not in.
  *   pf_taken also counts those that had to be tried again, so it is at least what was expected
  *   and never an exact number.
  * - Stage-2 page-table dumps (arm64): they say where, and with which permissions, but there is no

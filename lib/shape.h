@@ -48,7 +48,7 @@ bool gm_shape_has_slot(const struct gm_shape *s, uint64_t gpa);
 enum gm_size gm_shape_allowed(const struct gm_shape *s, uint64_t gpa);
 bool gm_shape_private(const struct gm_shape *s, uint64_t gpa);
 
-/* The guest accesses gpa; or it is prefaulted. Returns the size of the page that maps it then. */
+/* The guest accesses gpa. Returns the size of the page that maps it then. */
 enum gm_size gm_shape_touch(struct gm_shape *s, uint64_t gpa);
 /* Every leaf that reaches into [gpa, gpa + len) goes, whole. */
 void gm_shape_zap(struct gm_shape *s, uint64_t gpa, uint64_t len);

@@ -103,9 +103,11 @@ void rig_start(struct rig *r)
 	memset(&r->shape->now, 0, sizeof(r->shape->now));
 }
 
+/* Memory that the guest can reach: without a guest_memfd there is no private half. */
 static bool has_slot(struct rig *r, uint64_t gpa)
 {
-	return gm_shape_has_slot(r->shape, gpa);
+	return gm_shape_has_slot(r->shape, gpa) &&
+	       (r->gmem >= 0 || !gm_shape_private(r->shape, gpa));
 }
 
 static unsigned int next_vcpu(struct rig *r)
