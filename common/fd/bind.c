@@ -168,10 +168,10 @@ FD_EACH_HOST(
 	for (uint64_t off = 0; off <= 17; off++) {
 		for (uint64_t len = 1; len <= 18; len++) {
 			if (off + len <= 16) {
-				GM_EXPECT_OK(__fd_slot_set(b.vm, GM_SLOT, GM_BASE, len * PG, b.gmem,
-							   off * PG),
-					     "%lu pages at page %lu", len, off);
-				gm_slot_delete(b.vm, GM_SLOT);
+				if (GM_EXPECT_OK(__fd_slot_set(b.vm, GM_SLOT, GM_BASE, len * PG,
+							       b.gmem, off * PG),
+						 "%lu pages at page %lu", len, off) != -1)
+					gm_slot_delete(b.vm, GM_SLOT);
 			} else {
 				GM_EXPECT_ERRNO(EINVAL,
 						__fd_slot_set(b.vm, GM_SLOT, GM_BASE, len * PG,

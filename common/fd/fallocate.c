@@ -213,3 +213,46 @@ GM_CASE(allocate_keeps, .name = "fd.fallocate_args.allocate_keeps_content",
 	close(gmem);
 	gm_vm_free(vm);
 }
+
+/* Pages of files in the whole system; other CPUs may keep a few hundred to themselves. */
+static long file_pages(void)
+{
+	FILE *f = fopen("/proc/vmstat", "re");
+	char name[64];
+	long n;
+
+	GM_SETUP(f, "/proc/vmstat: %s", gm_errno_name(errno));
+	while (fscanf(f, "%63s %ld", name, &n) == 2)
+		if (!strcmp(name, "nr_file_pages"))
+			break;
+	fclose(f);
+	return n;
+}
+
+#define MANY 8192L /* pages: 32 MiB */
+#define SLACK (MANY / 8)
+
+FD_EACH_HOST(
+	accounting, "fd.fallocate_args.takes_and_gives", .clause = "fd.fallocate_args",
+	.tokens = GM_TOKEN_ALONE,
+	.text = "allocation takes its pages at once; a hole, and the last close, give them back")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, MANY * PG, f->flags);
+	long before = file_pages(), full, half, none;
+
+	gm_gmem_allocate(gmem, 0, MANY * PG);
+	full = file_pages();
+	gm_gmem_punch(gmem, 0, MANY / 2 * PG);
+	half = file_pages();
+	close(gmem);
+	none = file_pages();
+	GM_EXPECT(full - before > MANY - SLACK, "allocation of %ld pages took %ld", MANY,
+		  full - before);
+	GM_EXPECT(full - half > MANY / 2 - SLACK, "a hole of %ld pages gave %ld back", MANY / 2,
+		  full - half);
+	GM_EXPECT(half - none > MANY / 2 - SLACK, "the last close gave %ld pages of %ld back",
+		  half - none, MANY / 2);
+	gm_vm_free(vm);
+}

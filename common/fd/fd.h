@@ -141,6 +141,12 @@ int fd_touch(const volatile void *addr, bool write, int *code);
 /* Runs fn(arg) in a child; its return value, or -1 if it died. */
 int fd_in_child(int (*fn)(void *arg), void *arg);
 
+/*
+ * A guest that does not come back within `seconds` is a miss: for cases where a kernel that loses
+ * count of its invalidations lets vCPUs fault for ever. The case's own thread runs the vCPU.
+ */
+void fd_deadline(unsigned int seconds);
+
 /* Leaves `bytes` of free memory that hold a pattern, for the kernel to hand out next. */
 void fd_dirty_free_memory(uint64_t bytes);
 

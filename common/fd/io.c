@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A guest_memfd is no file to read or write: fd.no_io, fd.no_ioctl. */
+/* A guest_memfd is no file to read or write: fd.no_io. */
 #include <liburing.h>
 #include <linux/capability.h>
-#include <linux/fs.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
@@ -384,78 +383,6 @@ FD_EACH_HOST(no_exec, "fd.no_io.execveat", .clause = "fd.no_io", .flags = GM_REF
 	GM_SETUP_OK(fchmod(mem, 0700));
 	gm_control(fd_in_child(exec_it, &mem) == ENOENT, "execveat reads a memfd");
 	GM_EXPECT_EQ(fd_in_child(exec_it, &gmem), EACCES, "errno of execveat");
-	close(gmem);
-	close(mem);
-	gm_vm_free(vm);
-}
-
-FD_EACH_HOST(no_ioctl, "fd.no_ioctl.foreign", .clause = "fd.no_ioctl", .flags = GM_REFUSAL,
-	     .text = "ioctls of KVM, of terminals, of the future and of chance: ENOTTY")
-{
-	const struct fd_flavour *f = self->arg;
-	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, PG, f->flags);
-	uint8_t arg[16384] = { 0 };
-	int kvm = open_kvm_dev_path_or_exit();
-	struct gm_rng rng;
-
-	gm_control(ioctl(kvm, KVM_GET_API_VERSION, 0) == KVM_API_VERSION, "/dev/kvm knows its own");
-	close(kvm);
-	for (unsigned int nr = 0; nr < 256; nr++) {
-		/* 0xd2 may become in-place conversion: the file would know it then. */
-		if (nr == 0xd2)
-			continue;
-		GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, _IO(KVMIO, nr), 0), "KVM ioctl %#x", nr);
-		GM_EXPECT_ERRNO(ENOTTY,
-				ioctl(gmem, _IOC(_IOC_READ | _IOC_WRITE, KVMIO, nr, 64), arg),
-				"KVM ioctl %#x with an argument", nr);
-	}
-	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, KVM_CREATE_GUEST_MEMFD, arg));
-	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, KVM_SET_USER_MEMORY_REGION2, arg));
-	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, 0x5401 /* TCGETS */, arg));
-	gm_rng_init(&rng, gm_seed());
-	for (int i = 0; i < 200; i++) {
-		/* Types 'K'..'S' belong to no file system and not to the VFS. */
-		unsigned int cmd = _IOC(gm_rng_below(&rng, 4), 'K' + gm_rng_below(&rng, 9),
-					gm_rng_below(&rng, 256), gm_rng_below(&rng, 4096));
-
-		GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, cmd, arg), "command %#x", cmd);
-	}
-	close(gmem);
-	gm_vm_free(vm);
-}
-
-/* What fs/ioctl.c does for regular files; struct space_resv of linux/falloc.h. */
-struct space_resv {
-	int16_t type, whence;
-	int64_t start, len;
-	int32_t sysid;
-	uint32_t pid;
-	int32_t pad[4];
-};
-
-GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .clause = "fd.no_ioctl", .profile = "P1",
-	.flags = GM_REFUSAL, .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
-	.text = "what the VFS does for regular files is not done here: ENOTTY, nothing changes")
-{
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
-	int gmem = gm_gmem_new(vm, 4 * PG, fd_p1.flags), mem = fd_memfd(4 * PG), n = 0;
-	uint8_t *map = fd_mmap(gmem, 4 * PG);
-	struct space_resv r = { .start = PG, .len = PG };
-	static const int nrs[] = { 40, 41, 42, 43, 57 };
-
-	gm_host_fill(map, 0, 4, GM_HALF_SHARED, 1);
-	gm_control(!ioctl(mem, FIONREAD, &n) && n == 4 * PG, "FIONREAD of a memfd");
-	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, FIONREAD, &n));
-	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, FIBMAP, &n));
-	for (unsigned int i = 0; i < ARRAY_SIZE(nrs); i++) {
-		gm_control(!ioctl(mem, _IOW('X', nrs[i], struct space_resv), &r) || nrs[i] == 57,
-			   "a memfd reserves and frees by ioctl");
-		GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, _IOW('X', nrs[i], struct space_resv), &r),
-				"'X' %d", nrs[i]);
-	}
-	gm_host_check(map, 0, 4, GM_HALF_SHARED, 1, "afterwards");
-	munmap(map, 4 * PG);
 	close(gmem);
 	close(mem);
 	gm_vm_free(vm);

@@ -30,6 +30,38 @@ FD_EACH_HOST(overlap_errno, "fd.bind_overlap.errno", .clause = "fd.bind_overlap"
 	close(gmem);
 }
 
+/* Binds a range that is free, and lets go of it. */
+static void try_slot(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem,
+		     uint64_t off)
+{
+	int r = __fd_slot_set(vm, id, gpa, size, gmem, off);
+
+	GM_EXPECT(!r, "pages [%lu,%lu) of the file are free: expected a slot, observed %s",
+		  off / PG, (off + size) / PG, gm_errno_name(errno));
+	if (!r)
+		gm_slot_delete(vm, id);
+}
+
+FD_EACH_HOST(overlap_delete, "fd.bind_overlap.delete_frees", .clause = "fd.bind_overlap",
+	     .text = "a deleted slot of any length leaves no page of the file bound")
+{
+	static const uint64_t lens[] = { 1, 2, 63, 64, 65, 127, 128, 129, 512, 513, 4096, 4097 };
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, 5000 * PG, f->flags);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(lens); i++) {
+		for (uint64_t off = 0; off < 130; off += 43) {
+			try_slot(vm, GM_SLOT, GM_BASE, lens[i] * PG, gmem, off * PG);
+			try_slot(vm, GM_SLOT, GM_BASE, PG, gmem, (off + lens[i] - 1) * PG);
+			try_slot(vm, GM_SLOT, GM_BASE, PG, gmem, off * PG);
+			try_slot(vm, GM_SLOT, GM_BASE, 5000 * PG, gmem, 0);
+		}
+	}
+	gm_vm_free(vm);
+	close(gmem);
+}
+
 FD_EACH_HOST(
 	overlap_file, "fd.bind_overlap.file_range", .clause = "fd.bind_overlap",
 	.flags = GM_REFUSAL,
@@ -44,14 +76,10 @@ FD_EACH_HOST(
 	gm_control(!__fd_slot_set(vm, GM_SLOT, GM_BASE, 4 * PG, gmem, 5 * PG), "the first slot");
 	for (uint64_t s = 0; s < 16; s++) {
 		for (uint64_t e = s + 1; e <= 16; e++) {
-			if (s < 9 && e > 5) {
+			if (s < 9 && e > 5)
 				expect_taken(vm, GM_SLOT + 1, far, (e - s) * PG, gmem, s * PG);
-			} else {
-				GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 1, far, (e - s) * PG, gmem,
-							   s * PG),
-					     "pages [%lu,%lu)", s, e);
-				gm_slot_delete(vm, GM_SLOT + 1);
-			}
+			else
+				try_slot(vm, GM_SLOT + 1, far, (e - s) * PG, gmem, s * PG);
 		}
 	}
 	/* A deleted slot lets go of its range, all of it. */
@@ -100,20 +128,18 @@ FD_EACH_HOST(overlap_tiles, "fd.bind_overlap.tiles", .clause = "fd.bind_overlap"
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_gmem_new(vm, SIZE, f->flags);
+	uint64_t far = GM_BASE + GM_1G;
 
+	fd_control_bind(vm, GM_SLOT, GM_BASE, SIZE, gmem, 0);
 	for (int i = 15; i >= 0; i--)
-		gm_control(!__fd_slot_set(vm, GM_SLOT + i, GM_BASE + i * 2 * PG, PG, gmem, i * PG),
-			   "slot %d", i);
-	for (int i = 0; i < 16; i++) {
-		uint64_t far = GM_BASE + GM_1G;
-
+		GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + i, GM_BASE + i * 2 * PG, PG, gmem, i * PG),
+			     "page %d", i);
+	for (int i = 0; i < 16 && !gm_failures(); i++) {
 		expect_taken(vm, GM_SLOT + 20, far, PG, gmem, i * PG);
 		gm_slot_delete(vm, GM_SLOT + i);
-		GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 20, far, PG, gmem, i * PG),
-			     "page %d, free", i);
-		gm_slot_delete(vm, GM_SLOT + 20);
-		gm_control(!__fd_slot_set(vm, GM_SLOT + i, far + (i + 1) * PG, PG, gmem, i * PG),
-			   "slot %d again, elsewhere", i);
+		try_slot(vm, GM_SLOT + 20, far, PG, gmem, i * PG);
+		GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + i, far + (i + 1) * PG, PG, gmem, i * PG),
+			     "page %d again, elsewhere", i);
 	}
 	gm_vm_free(vm);
 	close(gmem);

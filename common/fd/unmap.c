@@ -26,6 +26,31 @@ FD_EACH_TDP(
 	fd_box_free(b);
 }
 
+FD_EACH_TDP(unmap_goes_on, "fd.punch_unmaps.guest_goes_on", .clause = "fd.punch_unmaps",
+	    .text = "holes over bound ranges, unbound ones and both: the guest faults in again")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = fd_vm_new(f, 1, 2 * GM_2M);
+	int gmem = gm_gmem_new(vm, 32 * PG, f->flags);
+
+	fd_deadline(40);
+	fd_slot_set(vm, f, GM_SLOT, GM_BASE, 8 * PG, gmem, 8 * PG, NULL);
+	fd_slot_set(vm, f, GM_SLOT + 1, GM_BASE + GM_2M, 8 * PG, gmem, 20 * PG, NULL);
+	for (unsigned int s = 0; s < 32; s += 3) {
+		for (unsigned int len = 1; len <= 32; len += 7) {
+			gm_gmem_punch(gmem, s * PG, len * PG);
+			gm_guest_touch(vm, 0, GM_BASE, 8 * PG, PG);
+			gm_guest_touch(vm, 0, GM_BASE + GM_2M, 8 * PG, PG);
+		}
+	}
+	gm_gmem_punch(gmem, 0, GM_1G);
+	gm_guest_check_zero(vm, 0, GM_BASE, 8, "after all holes");
+	gm_guest_check_zero(vm, 0, GM_BASE + GM_2M, 8, "after all holes");
+	alarm(0);
+	gm_vm_free(vm);
+	close(gmem);
+}
+
 FD_EACH_TDP(
 	unmap_write, "fd.punch_unmaps.write_after", .clause = "fd.punch_unmaps",
 	.text = "a vCPU that writes after the hole writes a new page: a second hole zeroes it again")
