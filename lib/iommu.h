@@ -5,7 +5,9 @@
  * What the device is, a provider knows: the mock of iommufd (its page tables are real, the DMA is
  * the kernel's own walk of them), or a PCI device behind an IOMMU through VFIO. A case asks for
  * one with gm_iommu_new(self->val) and does not look which it got. Lengths, offsets and IOVAs
- * are in bytes. gm_x() makes a failure an ERROR of the suite, __gm_x() gives -1 and errno.
+ * are in bytes. __gm_x() gives -1 and errno. gm_x() takes success for granted: maps, unmaps,
+ * attaches and moves are what is under test, and one that is refused is a miss of the clause; of
+ * the rest it is an ERROR of the suite.
  */
 #ifndef GM_IOMMU_H
 #define GM_IOMMU_H

@@ -67,7 +67,7 @@ int __gm_map_file(struct gm_iommu *iommu, uint32_t ioas, int fd, uint64_t start,
 uint64_t gm_map_file(struct gm_iommu *iommu, uint32_t ioas, int fd, uint64_t start, uint64_t len,
 		     uint64_t iova, uint32_t prot)
 {
-	GM_SETUP(!__gm_map_file(iommu, ioas, fd, start, len, &iova, prot),
+	GM_ASSERT(!__gm_map_file(iommu, ioas, fd, start, len, &iova, prot),
 		 "IOMMU_IOAS_MAP_FILE of [%#lx, +%#lx) at iova %#lx: %s", start, len, iova,
 		 gm_errno_name(errno));
 	return iova;
@@ -126,7 +126,7 @@ void gm_unmap(struct gm_iommu *iommu, uint32_t ioas, uint64_t iova, uint64_t len
 {
 	uint64_t done = len;
 
-	GM_SETUP(!__gm_unmap(iommu, ioas, iova, &done), "IOMMU_IOAS_UNMAP of [%#lx, +%#lx): %s",
+	GM_ASSERT(!__gm_unmap(iommu, ioas, iova, &done), "IOMMU_IOAS_UNMAP of [%#lx, +%#lx): %s",
 		 iova, len, gm_errno_name(errno));
 	GM_EXPECT_EQ(done, len, "bytes unmapped at iova %#lx", iova);
 }
@@ -153,7 +153,7 @@ struct gm_iodev *gm_iodev_new(struct gm_iommu *iommu, uint32_t pt)
 {
 	struct gm_iodev *dev = __gm_iodev_new(iommu, pt);
 
-	GM_SETUP(dev, "attaching a device to object %u: %s", pt, gm_errno_name(errno));
+	GM_ASSERT(dev, "attaching a device to object %u: %s", pt, gm_errno_name(errno));
 	return dev;
 }
 
@@ -175,7 +175,7 @@ int __gm_iodev_replace(struct gm_iodev *dev, uint32_t pt, uint32_t ioas)
 
 void gm_iodev_replace(struct gm_iodev *dev, uint32_t pt, uint32_t ioas)
 {
-	GM_SETUP(!__gm_iodev_replace(dev, pt, ioas), "moving the device to object %u: %s", pt,
+	GM_ASSERT(!__gm_iodev_replace(dev, pt, ioas), "moving the device to object %u: %s", pt,
 		 gm_errno_name(errno));
 }
 
