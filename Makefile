@@ -44,6 +44,7 @@ include lib/lib.mk
 -include doctor/doctor.mk
 -include lab/lab.mk
 -include mutants/mutants.mk
+-include common/gup/gup.mk
 -include tests/tests.mk
 include dist.mk
 include style.mk

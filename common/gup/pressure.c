@@ -48,7 +48,8 @@ static void prober(unsigned int i, struct pressure *pr)
 		w = gm_access_want(a.probe, pr->class);
 		gm_matrix_poison(a.buf, a.len);
 		o = gm_access_run(&a);
-		if (!gm_matrix_judge(&a, &o, &w, GM_PAGE(.off = page * GM_PAGE_SIZE), "under pressure"))
+		if (!gm_matrix_judge(&a, &o, &w, GM_PAGE(.off = page * GM_PAGE_SIZE),
+				     "under pressure"))
 			break;
 		gm_matrix_search(a.buf, a.len, a.probe->name);
 		atomic_fetch_add(o.ret < 0 ? &pr->refused : &pr->reached, 1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The engine of the matrix: one case per probe and state, verdicts from the table alone. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #define MAX_LEN (MIX_PAGES * GM_PAGE_SIZE)
 #define GFN(page) (GM_BASE / GM_PAGE_SIZE + (page))
 #define GEN_WRITTEN 9
+#define MAX_FD 512
 
 static bool reaches(const struct gm_want *w)
 {
@@ -259,8 +261,11 @@ static void run(const struct gm_case *self)
 {
 	const struct matrix_case *m = self->arg;
 	const struct gm_probe *p = m->probe;
+	bool was_open[MAX_FD];
 	struct gm_stage s;
 
+	for (int fd = 0; fd < MAX_FD; fd++)
+		was_open[fd] = fcntl(fd, F_GETFD) >= 0;
 	gm_stage_open(&s, m->state);
 	if (m->user)
 		GM_SETUP(!gm_caps_become_user(), "cannot become an ordinary user: %s",
@@ -279,7 +284,12 @@ static void run(const struct gm_case *self)
 	if (s.class == GM_CLASS_PRIVATE && s.hva && !s.split)
 		gm_stage_check_unmapped(&s);
 	gm_stage_check_zero(&s);
-	gm_stage_close(&s);
+	/* The framework opens /dev/kvm once more to free a VM: an ordinary user may not. */
+	if (!m->user)
+		gm_stage_close(&s);
+	for (int fd = 0; m->user && fd < MAX_FD; fd++)
+		if (!was_open[fd])
+			close(fd);
 }
 
 static void run_ordinary(const struct gm_case *self)
@@ -310,7 +320,9 @@ static void add(const struct gm_state *state, const struct gm_probe *p, bool use
 	c->needs = p->needs;
 	c->caps = GM_CAPS_ALL;
 	c->flags = p->flags & GM_ACC_FULL || user || !state ? GM_FULL_ONLY : 0;
-	if (state && state->full)
+	/* What does not depend on the state is asked once in the quick profile. */
+	if (state && (state->full || (p->path == GM_PATH_FD && state->class != GM_CLASS_NO_VMA) ||
+		      ((p->flags & GM_ACC_DENIED) && state->class != GM_CLASS_PRIVATE)))
 		c->flags |= GM_FULL_ONLY;
 	if (p->flags & GM_ACC_HARMFUL)
 		c->flags |= GM_DESTRUCTIVE;

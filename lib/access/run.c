@@ -75,10 +75,10 @@ const char *gm_outcome_str(const struct gm_outcome *o)
 {
 	char *s = turn();
 
+	if (o->ret < 0 && !o->sig)
+		return gm_errno_name(o->err);
 	if (o->sig)
 		snprintf(s, 96, "%s code %d at %#lx", signal_name(o->sig), o->code, o->addr);
-	else if (o->ret < 0)
-		return gm_errno_name(o->err);
 	else
 		snprintf(s, 96, "success (%ld)", o->ret);
 	return s;
