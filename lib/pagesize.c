@@ -31,10 +31,15 @@ static uint64_t stat_of(struct kvm_binary_stats *stats, const char *name)
 
 void gm_ledger_read(struct gm_vm *vm, struct gm_ledger *l)
 {
+	static int has_stats = -1;
+
 	memset(l, 0, sizeof(*l));
 	if (gm_arch_pagesize_read(vm, l))
 		return;
-	GM_SETUP(gm_platform_vm_stat("pages_1g"), "no source for the page-size ledger");
+	/* Asking makes a VM each time. */
+	if (has_stats < 0)
+		has_stats = gm_platform_vm_stat("pages_1g");
+	GM_SETUP(has_stats, "no source for the page-size ledger");
 	for (enum gm_size s = GM_SIZE_4K; s < GM_SIZE_NR; s++)
 		l->pages[s] = stat_of(&vm->kvm->stats, sizes[s].stat);
 	for (unsigned int v = 0; v < vm->vcpus; v++) {

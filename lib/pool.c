@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Reading the pools of huge pages, meminfo and pagemap. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "pool.h"
+
+static long counter(uint64_t size, const char *name)
+{
+	char path[128];
+	long val = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%lukB/%s", size / 1024,
+		 name);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%ld", &val) != 1)
+		val = 0;
+	fclose(f);
+	return val;
+}
+
+void gm_pool_read(struct gm_pool *p, uint64_t size)
+{
+	*p = (struct gm_pool){
+		.size = size,
+		.nr = counter(size, "nr_hugepages"),
+		.free = counter(size, "free_hugepages"),
+		.resv = counter(size, "resv_hugepages"),
+		.surplus = counter(size, "surplus_hugepages"),
+	};
+}
+
+bool gm_pool_expect(const struct gm_pool *before, long taken, long resv, const char *when)
+{
+	struct gm_pool now;
+
+	gm_pool_read(&now, before->size);
+	return GM_EXPECT(now.nr == before->nr && now.free == before->free - taken &&
+			 now.resv == before->resv + resv && now.surplus == before->surplus,
+			 "%s: pool of %lu kB pages: expected %ld pages, %ld free, %ld reserved, %ld surplus, observed %ld, %ld, %ld, %ld",
+			 when, before->size / 1024, before->nr, before->free - taken,
+			 before->resv + resv, before->surplus, now.nr, now.free, now.resv,
+			 now.surplus);
+}
+
+uint64_t gm_meminfo(const char *key)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	uint64_t val = 0;
+	char line[128];
+	size_t len = strlen(key);
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, len) && line[len] == ':')
+			sscanf(line + len + 1, "%lu", &val);
+	if (f)
+		fclose(f);
+	return val * 1024;
+}
+
+uint64_t gm_pfn_of(const void *hva)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &entry, 8, (uintptr_t)hva / 4096 * 8) != 8)
+		entry = 0;
+	close(fd);
+	/* Documentation/admin-guide/mm/pagemap.rst: bit 63 present, bits 0-54 the frame. */
+	return entry >> 63 ? entry & ((1UL << 55) - 1) : 0;
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Every huge page of the pool is free again, however the VM went. */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "fungible_p0.h"
+
+#define PAGES 5
+#define LEN (PAGES * GM_2M)
+
+/* What a VMM holds. Each can go first. */
+enum part { MAPPING, MEMFD, SLOT, GMEM, VCPU, VM, NR_PARTS };
+#define ORDERS 720	/* 6! */
+
+struct parts {
+	struct gm_vm *vm;
+	struct gm_mem *mem;
+	int gmem;
+	int run_size;
+	bool gone[NR_PARTS];
+};
+
+static void close_part(struct parts *p, enum part what)
+{
+	struct kvm_vcpu *vcpu = p->vm->vcpu[0];
+
+	switch (what) {
+	case MAPPING:
+		munmap(p->mem->map, p->mem->map_size);
+		break;
+	case MEMFD:
+		close(p->mem->fd);
+		break;
+	case SLOT:
+		if (!p->gone[VM])
+			gm_slot_delete(p->vm, GM_SLOT);
+		break;
+	case GMEM:
+		close(p->gmem);
+		break;
+	case VCPU:
+		munmap(vcpu->run, p->run_size);
+		close(vcpu->fd);
+		close(vcpu->stats.fd);
+		break;
+	case VM:
+		close(p->vm->kvm->fd);
+		close(p->vm->kvm->stats.fd);
+		close(p->vm->kvm->kvm_fd);
+		break;
+	default:
+		break;
+	}
+	p->gone[what] = true;
+}
+
+static void one_order(const uint8_t *order, const struct gm_pool *before)
+{
+	static const char *const name[] = { "mapping", "memfd", "slot", "guest_memfd", "vCPU", "VM" };
+	struct parts p = { .vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1) };
+	char text[128] = "closed in the order";
+
+	p.run_size = GM_SETUP_OK(ioctl(p.vm->kvm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, NULL));
+	p.mem = gm_mem_new(GM_MEM_HUGE_2M, LEN);
+	p.gmem = gm_gmem_new(p.vm, LEN, 0);
+	fungible_vm_run(p.vm, p.mem, p.gmem, LEN);
+	gm_pool_expect(before, PAGES, 0, "while the VM lives");
+	for (int i = 0; i < NR_PARTS; i++) {
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %s", name[order[i]]);
+		close_part(&p, order[i]);
+		/* A VM that lives on holds no page that it cannot reach any more. */
+		gm_pool_expect(before, p.gone[MAPPING] && p.gone[MEMFD] ? 0 : PAGES, 0, text);
+	}
+	free(p.mem);
+	/* The framework's own leftovers go with the process. */
+}
+
+static void nth_order(uint64_t n, uint8_t *order)
+{
+	uint8_t rest[NR_PARTS] = { 0, 1, 2, 3, 4, 5 };
+
+	for (int i = 0; i < NR_PARTS; i++) {
+		uint64_t pick = n % (NR_PARTS - i);
+
+		n /= NR_PARTS - i;
+		order[i] = rest[pick];
+		memmove(rest + pick, rest + pick + 1, NR_PARTS - pick - 1);
+	}
+}
+
+static void orders(const struct gm_case *self)
+{
+	struct gm_pool before;
+	uint8_t order[NR_PARTS];
+	struct gm_rng rng;
+
+	gm_rng_init(&rng, gm_seed());
+	gm_pool_read(&before, GM_2M);
+	for (long i = 0; i < self->val && !gm_failures(); i++) {
+		uint64_t n = i;
+
+		/* All of them in the full profile; else the two plain ones and seeded others. */
+		if (self->val < ORDERS && i)
+			n = i == 1 ? ORDERS - 1 : gm_rng_below(&rng, ORDERS);
+		nth_order(n, order);
+		one_order(order, &before);
+	}
+}
+
+GM_VARIANT(orders, orders_some, .name = "fungible.pool_back.orders", .clause = "fungible.pool_back",
+	   .text = "VM, vCPU, slot, guest_memfd, memfd and mapping closed in twelve orders", .val = 12,
+	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
+GM_VARIANT(orders, orders_all, .name = "fungible.pool_back.orders_all",
+	   .clause = "fungible.pool_back", .text = "the same in all 720 orders", .val = ORDERS,
+	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES, .flags = GM_FULL_ONLY,
+	   .timeout = 900)
+
+/* A VMM that converts until it is killed; says on the pipe how far it is. */
+static void vmm(int pipe_fd, enum gm_mem_kind kind, uint64_t len, bool fork_too)
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
+	struct gm_mem *mem = gm_mem_new(kind, len);
+	int gmem = gm_gmem_new(vm, len, 0);
+	char done = 0;
+
+	fungible_vm_run(vm, mem, gmem, len);
+	/* A child that inherits everything, and touches what it inherited. */
+	if (fork_too && !fork()) {
+		mem->hva[len - 1] = 1;
+		for (;;)
+			pause();
+	}
+	for (uint64_t i = 0;; i++) {
+		uint64_t at = GM_BASE + i * 37 % (len / GM_PAGE_SIZE) * GM_PAGE_SIZE;
+
+		if (__gm_convert(vm, at, GM_PAGE_SIZE, i & 1))
+			_exit(3);
+		gm_guest_fill(vm, 0, at, 1, i & 1 ? GM_HALF_PRIVATE : GM_HALF_SHARED, 3);
+		if (write(pipe_fd, &done, 1) != 1)
+			_exit(4);
+	}
+}
+
+static void kill_one(enum gm_mem_kind kind, uint64_t len, uint64_t after, bool fork_too,
+		     const struct gm_pool *before)
+{
+	int fds[2], status;
+	char byte;
+	pid_t pid;
+
+	GM_SETUP_OK(pipe(fds));
+	pid = GM_SETUP_OK(fork());
+	if (!pid) {
+		setpgid(0, 0);
+		close(fds[0]);
+		vmm(fds[1], kind, len, fork_too);
+	}
+	setpgid(pid, pid);
+	close(fds[1]);
+	for (uint64_t i = 0; i < after; i++)
+		GM_SETUP(read(fds[0], &byte, 1) == 1, "the VMM ended by itself");
+	gm_pool_expect(before, len / before->size, 0, "while the VMM lives");
+	kill(-pid, SIGKILL);
+	GM_SETUP_OK(waitpid(pid, &status, 0));
+	GM_SETUP(WIFSIGNALED(status), "the VMM exited with %#x before it was killed", status);
+	/* The whole tree is gone when nobody holds the pipe any more. */
+	while (read(fds[0], &byte, 1) > 0)
+		;
+	close(fds[0]);
+}
+
+/* What a killed task held goes when it has exited: waits for that and not for a time. */
+static void settle(const struct gm_pool *before)
+{
+	struct gm_pool now;
+
+	for (int i = 0; i < 200; i++) {
+		gm_pool_read(&now, before->size);
+		if (now.free == before->free)
+			break;
+		usleep(50 * 1000);
+	}
+}
+
+static void killed(const struct gm_case *self)
+{
+	enum gm_mem_kind kind = self->huge_1g ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M;
+	uint64_t len = self->huge_1g ? GM_1G : LEN;
+	struct gm_pool before;
+	struct gm_rng rng;
+
+	gm_rng_init(&rng, gm_seed());
+	gm_pool_read(&before, gm_mem_pagesize(kind));
+	for (int i = 0; i < (self->huge_1g ? 2 : 4); i++) {
+		kill_one(kind, len, 1 + gm_rng_below(&rng, 40), self->val, &before);
+		/* The one process has been waited for: its memory is back. A tree may take a while. */
+		if (self->val)
+			settle(&before);
+		gm_pool_expect(&before, 0, 0, "after kill -9");
+	}
+}
+
+GM_VARIANT(killed, killed_2m, .name = "fungible.pool_back.kill", .clause = "fungible.pool_back",
+	   .text = "a VMM killed in the middle of conversions gives its 2 MiB pages back", .val = 0,
+	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
+GM_VARIANT(killed, killed_tree, .name = "fungible.pool_back.kill_tree",
+	   .clause = "fungible.pool_back", .text = "a VMM and its child that inherited everything, killed",
+	   .val = 1, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
+GM_VARIANT(killed, killed_1g, .name = "fungible.pool_back.kill_1g", .clause = "fungible.pool_back",
+	   .text = "a VMM killed in the middle of conversions gives its 1 GiB page back", .val = 0,
+	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_1g = 1, .flags = GM_FULL_ONLY)
