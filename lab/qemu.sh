@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2054
 # The lab's machine as a QEMU command line. All that the lab knows of QEMU is here and in lab/run.
-# Needs lib.sh, and ARCH, ACCEL, CPUS, MEM, IOMMU, KCMD checked by qemu_check.
+# Needs lib.sh, and ARCH, ACCEL, CPUS, MEM, IOMMU, LAB_MODE, KCMD checked by qemu_check.
 
-# qemu_check: validates the user's variables, sets accel, cpus, mem (MiB), iommu.
+# qemu_check: validates the user's variables, sets accel, cpus, mem (MiB), iommu, mode (arm64: plain
+# or protected KVM; empty where nobody picked one).
 qemu_check()
 {
 	arch=$(gm_arch "${ARCH:-}")
@@ -20,6 +21,15 @@ qemu_check()
 	*-none | x86-intel | x86-amd | arm64-smmuv3) ;;
 	x86-*) gm_die "IOMMU=$iommu: on x86 use none, intel or amd" ;;
 	*) gm_die "IOMMU=$iommu: on arm64 use none or smmuv3" ;;
+	esac
+	mode=${LAB_MODE:-}
+	case $arch-$mode in
+	*- | arm64-protected | arm64-plain) ;;
+	x86-*) gm_die "LAB_MODE=$mode: x86 has one mode only: leave it out" ;;
+	*) gm_die "LAB_MODE=$mode: use protected or plain" ;;
+	esac
+	case " ${KCMD:-}" in
+	*' kvm-arm.mode='*) mode=${mode:-plain} ;;
 	esac
 	case ${ACCEL:=auto} in
 	auto | tcg) ;;
@@ -97,7 +107,7 @@ qemu_cmdline()
 	echo "console=$console panic=-1 quiet loglevel=5 sysrq_always_enabled=1 watchdog_thresh=60" \
 		"rcupdate.rcu_cpu_stall_timeout=120 $huge" \
 		"$([ "$iommu" != intel ] || echo intel_iommu=on)" \
-		"$([ "$arch" != arm64 ] || echo kvm-arm.mode=protected)" "${KCMD:-}"
+		"$([ "$mode" != protected ] || echo kvm-arm.mode=protected)" "${KCMD:-}"
 }
 
 # qemu_args KERNEL INITRD DISK: sets the array args: the machine without its character devices.
@@ -114,7 +124,8 @@ qemu_args()
 	elif [ "$arch" = x86 ]; then
 		args+=(-accel tcg,thread=multi -cpu max,+svm,+npt,-erms,-fsrm)
 	else
-		args+=(-accel tcg,thread=multi -cpu max)
+		# The architected pointer authentication costs an emulated CPU more than all the rest.
+		args+=(-accel tcg,thread=multi -cpu max,pauth-impdef=on)
 	fi
 	case $arch-$iommu in
 	x86-intel)

@@ -65,6 +65,11 @@ __attribute__((weak)) void gm_arch_vcpu_restart(struct kvm_vcpu *vcpu, const voi
 {
 }
 
+__attribute__((weak)) void gm_arch_forget_exit(struct kvm_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+}
+
 /* Gives up the operation that the vCPU stopped in. */
 static void restart(struct gm_vm *vm, unsigned int v)
 {
@@ -89,11 +94,7 @@ static bool run_batch(struct gm_vm *vm, unsigned int v, struct gm_exit *ex)
 	int ret;
 
 	for (;;) {
-		/*
-		 * Left over from the exit before it would pass for this one's. Written before
-		 * every entry: KVM sets it only when it has something to say.
-		 */
-		vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+		gm_arch_forget_exit(vcpu);
 		errno = 0;
 		ret = __vcpu_run(vcpu);
 		if (ret && errno == EINTR)

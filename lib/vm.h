@@ -206,6 +206,11 @@ bool gm_arch_is_convert(struct kvm_vcpu *vcpu, uint64_t *gpa, uint64_t *npages, 
 /* What the guest gets back from it. */
 void gm_arch_convert_return(struct kvm_vcpu *vcpu, int64_t ret);
 /*
+ * Before every entry: the exit reason left over would pass for the next exit's, where KVM sets it
+ * only when it has something to say. Without the hook it is overwritten.
+ */
+void gm_arch_forget_exit(struct kvm_vcpu *vcpu);
+/*
  * What gm_arch_vcpu_restart() needs to put a vCPU back to where it was before its first entry;
  * malloc()ed, freed by gm_vm_free(). Called once, when everything about the vCPU is set. Without
  * the pair (NULL) a vCPU that stopped in an operation goes on with it.

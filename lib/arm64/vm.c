@@ -118,3 +118,11 @@ void gm_arch_vcpu_restart(struct kvm_vcpu *vcpu, const void *start)
 	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pstate), s->pstate);
 	vcpu_set_reg(vcpu, ctxt_reg_alias(vcpu, SYS_SP_EL1), s->sp);
 }
+
+/*
+ * KVM overwrites the reason itself (arch/arm64/kvm/arm.c, kvm_arch_vcpu_ioctl_run()), after it
+ * looked there for an MMIO access to complete.
+ */
+void gm_arch_forget_exit(struct kvm_vcpu *vcpu)
+{
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stage-2 page sizes on arm64, huge.*: blocks where the host's memory has them, split only where
+ * something happened, back when it is over; guest_memfd by pages.
+ */
+#include <sys/mman.h>
+
+#include "gm.h"
+#include "stage2.h"
+
+/* Leaf entries in [gpa, gpa + len), all three numbers exact. */
+static bool expect(struct gm_vm *vm, uint64_t gpa, uint64_t len, int64_t n1g, int64_t n2m,
+		   int64_t n4k, const char *when)
+{
+	struct gm_ledger l;
+
+	GM_SETUP(gm_stage2_count(vm, gpa, len, &l), "no stage-2 dump: %s", gm_errno_name(errno));
+	return GM_EXPECT_AT(GM_PAGE(.gpa = gpa), l.pages[GM_SIZE_1G] == n1g &&
+			    l.pages[GM_SIZE_2M] == n2m && l.pages[GM_SIZE_4K] == n4k,
+			    "%s: expected %ld of 1G, %ld of 2M, %ld of 4K, observed %ld, %ld, %ld in %#lx bytes",
+			    when, n1g, n2m, n4k, l.pages[GM_SIZE_1G], l.pages[GM_SIZE_2M],
+			    l.pages[GM_SIZE_4K], len);
+}
+
+static struct gm_vm *vm_over(struct gm_mem *m, uint64_t size)
+{
+	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .extra_pages = 16 + size / GM_2M);
+
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, size, m->hva, -1, 0);
+	gm_vm_map(vm, GM_BASE, size, GM_PAGE_SIZE);
+	return vm;
+}
+
+static void write_word(struct gm_vm *vm, uint64_t gpa)
+{
+	struct gm_op op = { .code = GM_OP_WRITE, .addr = gpa, .val = gpa };
+
+	gm_run(vm, 0, &op, 1);
+}
+
+GM_CASE(blocks_2m, .name = "huge.blocks.2m_dirty_log", .clause = "huge.blocks", .huge_2m = 6,
+	.text = "2 MiB pages are 2 MiB blocks; dirty logging splits the block that is written, no other, and off it comes back",
+	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP))
+{
+	uint64_t size = 6 * GM_2M, at = GM_BASE + 2 * GM_2M;
+	struct gm_mem *m = gm_mem_new(GM_MEM_HUGE_2M, size);
+	struct gm_vm *vm = vm_over(m, size);
+
+	memset(m->hva, 0, size);
+	for (int i = 5; i >= 0; i--) {
+		write_word(vm, GM_BASE + i * GM_2M + 0x123000);
+		expect(vm, GM_BASE, size, 0, 6 - i, 0, "one block for each 2 MiB touched");
+	}
+	gm_slot_set(vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, GM_BASE, size, m->hva, -1, 0);
+	expect(vm, GM_BASE, size, 0, 6, 0, "logging switched on, nothing written yet");
+	write_word(vm, at + 0x7000);
+	expect(vm, at, GM_2M, 0, 0, 1, "the block that was written");
+	expect(vm, GM_BASE, 2 * GM_2M, 0, 2, 0, "the blocks below it");
+	expect(vm, at + GM_2M, 3 * GM_2M, 0, 3, 0, "the blocks above it");
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, size, m->hva, -1, 0);
+	write_word(vm, at + 0x9000);
+	expect(vm, GM_BASE, size, 0, 6, 0, "logging off, another page of it touched");
+	GM_EXPECT_EQ(*(uint64_t *)(m->hva + 2 * GM_2M + 0x7000), at + 0x7000, "what was written while split");
+	gm_vm_free(vm);
+	gm_mem_free(m);
+}
+
+GM_CASE(blocks_1g, .name = "huge.blocks.1g_dirty_log", .clause = "huge.blocks", .huge_1g = 1,
+	.text = "a 1 GiB page is one block; dirty logging maps the written page alone; off it is one block again",
+	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP))
+{
+	struct gm_mem *m = gm_mem_new(GM_MEM_HUGE_1G, GM_1G);
+	struct gm_vm *vm = vm_over(m, GM_1G);
+
+	write_word(vm, GM_BASE + GM_1G - GM_PAGE_SIZE);
+	expect(vm, GM_BASE, GM_1G, 1, 0, 0, "its last page touched");
+	gm_guest_touch(vm, 0, GM_BASE, GM_1G, 16 * GM_2M);
+	expect(vm, GM_BASE, GM_1G, 1, 0, 0, "touched all over");
+	gm_slot_set(vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, GM_BASE, GM_1G, m->hva, -1, 0);
+	write_word(vm, GM_BASE + 300 * GM_2M);
+	expect(vm, GM_BASE, GM_1G, 0, 0, 1, "one page written under dirty logging");
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_1G, m->hva, -1, 0);
+	write_word(vm, GM_BASE + 10 * GM_2M);
+	expect(vm, GM_BASE, GM_1G, 1, 0, 0, "logging off, another page touched");
+	gm_vm_free(vm);
+	gm_mem_free(m);
+}
+
+GM_CASE(misaligned, .name = "huge.blocks.misaligned", .clause = "huge.blocks", .huge_2m = 3,
+	.text = "a slot that lies on 2 MiB pages 4 KiB off: no block reaches where the host's memory does not fit",
+	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP))
+{
+	struct gm_mem *m = gm_mem_new(GM_MEM_HUGE_2M, 3 * GM_2M);
+	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .extra_pages = 32);
+
+	/* Guest and host differ in their offset inside 2 MiB: pages only. */
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, m->hva + GM_PAGE_SIZE, -1, 0);
+	/* The same offset, but the slot begins inside the first 2 MiB and ends inside the last. */
+	gm_slot_set(vm, GM_SLOT + 1, 0, GM_BASE + GM_1G + GM_PAGE_SIZE, 2 * GM_2M,
+		    m->hva + GM_PAGE_SIZE, -1, 0);
+	gm_vm_map(vm, GM_BASE, GM_2M, GM_PAGE_SIZE);
+	gm_vm_map(vm, GM_BASE + GM_1G, 3 * GM_2M, GM_PAGE_SIZE);
+	gm_guest_touch(vm, 0, GM_BASE, GM_2M, 64 * GM_PAGE_SIZE);
+	expect(vm, GM_BASE, GM_2M, 0, 0, 8, "offsets that do not agree");
+	write_word(vm, GM_BASE + GM_1G + GM_PAGE_SIZE);
+	write_word(vm, GM_BASE + GM_1G + GM_2M + 0x5000);
+	write_word(vm, GM_BASE + GM_1G + 2 * GM_2M);
+	expect(vm, GM_BASE + GM_1G, GM_2M, 0, 0, 1, "the first, which the slot has not whole");
+	expect(vm, GM_BASE + GM_1G + GM_2M, GM_2M, 0, 1, 0, "the middle one, which it has whole");
+	expect(vm, GM_BASE + GM_1G + 2 * GM_2M, GM_2M, 0, 0, 1, "the last, which it has not whole");
+	gm_vm_free(vm);
+	gm_mem_free(m);
+}
+
+GM_CASE(gmem_4k, .name = "huge.gmem_4k.stage2", .clause = "huge.gmem_4k",
+	.text = "guest_memfd, aligned to 2 MiB in file, guest and host, is mapped by pages only",
+	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, GMEM_MMAP, INIT_SHARED))
+{
+	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .extra_pages = 32);
+	int gmem = gm_gmem_new(vm, 2 * GM_2M, 3);
+	uint8_t *map = mmap(NULL, 2 * GM_2M, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
+
+	GM_SETUP(map != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 2 * GM_2M, map, gmem, 0);
+	gm_vm_map(vm, GM_BASE, 2 * GM_2M, GM_PAGE_SIZE);
+	write_word(vm, GM_BASE + 0x5000);
+	expect(vm, GM_BASE, 2 * GM_2M, 0, 0, 1, "one page touched");
+	gm_guest_touch(vm, 0, GM_BASE, GM_2M, GM_PAGE_SIZE);
+	expect(vm, GM_BASE, GM_2M, 0, 0, 512, "every page of 2 MiB touched");
+	expect(vm, GM_BASE + GM_2M, GM_2M, 0, 0, 0, "the 2 MiB beside it");
+	gm_gmem_punch(gmem, 0x3000, GM_PAGE_SIZE);
+	expect(vm, GM_BASE, GM_2M, 0, 0, 511, "after a hole of one page");
+	munmap(map, 2 * GM_2M);
+	close(gmem);
+	gm_vm_free(vm);
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The page-size ledger of arm64: the stage-2 page tables that KVM dumps in debugfs. */
+#include "stage2.h"
+#include "vm.h"
+
+/* arch/arm64/mm/ptdump.c, note_page(): START-END SIZE LEVEL, then attributes, "F" first if invalid. */
+static bool count_line(const char *line, uint64_t gpa, uint64_t last, struct gm_ledger *l)
+{
+	static const enum gm_size of_level[] = { GM_SIZE_NONE, GM_SIZE_1G, GM_SIZE_2M, GM_SIZE_4K };
+	uint64_t start, end, bytes;
+	char size[16], first[16];
+	unsigned int level;
+	enum gm_size s;
+
+	if (sscanf(line, "0x%lx-0x%lx %15s %u %15s", &start, &end, size, &level, first) != 5)
+		return true;	/* a heading, or a hole: it has no attributes */
+	if (!strcmp(first, "F") || !strcmp(first, "BLK"))
+		return true;
+	if (!level || level >= ARRAY_SIZE(of_level))
+		return false;
+	s = of_level[level];
+	bytes = gm_size_bytes(s);
+	/* One line stands for all entries of one kind in a row. */
+	for (; start < end; start += bytes)
+		if (start >= gpa && start <= last)
+			l->pages[s]++;
+	return true;
+}
+
+bool gm_stage2_count(struct gm_vm *vm, uint64_t gpa, uint64_t len, struct gm_ledger *l)
+{
+	char path[96], line[256];
+	FILE *f;
+
+	memset(l, 0, sizeof(*l));
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/stage2_page_tables", getpid(),
+		 vm->kvm->fd);
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f))
+		GM_SETUP(count_line(line, gpa, gpa + len - 1, l), "%s: not understood: %s", path, line);
+	fclose(f);
+	return true;
+}
+
+bool gm_arch_pagesize_read(struct gm_vm *vm, struct gm_ledger *l)
+{
+	return gm_stage2_count(vm, 0, ~0UL, l);
+}
