@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A device writes while guests convert beside it: huge.dma, and every byte accounted for. */
+#include <stdatomic.h>
+
+#include "fixture.h"
+#include "pagesize.h"
+
+#define PG GM_PAGE_SIZE
+#define P0_NEEDS (1ULL << GM_NEED_SW_PROTECTED)
+#define BOTH(fn, n, ...)								\
+	static void fn(const struct gm_case *self);					\
+	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .profile = "P0", .val = GM_IOMMU_MOCK,	\
+		   .needs = GM_IOMMU_NEEDS_MOCK | P0_NEEDS,				\
+		   .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)	\
+	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .profile = "P0", .val = GM_IOMMU_VFIO,	\
+		   .needs = GM_IOMMU_NEEDS_DMA | P0_NEEDS,				\
+		   .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)	\
+	static void fn(const struct gm_case *self __attribute__((unused)))
+
+#define DEV_PAGES 16UL
+
+struct load {
+	struct gm_vm *vm;
+	struct gm_mem *mem;
+	struct gm_iodev *dev;
+	int gmem;
+	uint64_t dma_off;		/* of the pages that the device has, in the memory */
+	unsigned int rounds;		/* of the device */
+	unsigned int gen[DEV_PAGES];	/* what the device wrote last, by page */
+	uint64_t convert_off, convert_pages;
+	unsigned int converted;
+	atomic_bool over;
+};
+
+/* The device writes the words of (page, generation), one page after the other. */
+static void device_thread(struct load *l)
+{
+	uint64_t page[PG / 8];
+
+	for (unsigned int n = 0; n < l->rounds; n++) {
+		unsigned int p = n * 7 % DEV_PAGES;
+		uint64_t off = l->dma_off + p * PG;
+
+		l->gen[p] = n + 2;
+		for (unsigned int i = 0; i < PG / 8; i++)
+			page[i] = gm_word((GM_BASE + off) / PG, GM_HALF_SHARED, l->gen[p], i);
+		GM_EXPECT(!__gm_dma_write(l->dev, IOVA + p * PG, page, PG), "round %u: %s", n,
+			  gm_errno_name(errno));
+	}
+	atomic_store(&l->over, true);
+}
+
+/* The guest converts to and fro, the host punches what is on the other side at that moment. */
+static void guest_thread(struct load *l)
+{
+	struct gm_rng rng;
+
+	gm_rng_init(&rng, gm_seed());
+	while (!atomic_load(&l->over) || l->converted < 16) {
+		uint64_t n = 1 + gm_rng_below(&rng, 5);
+		uint64_t first = gm_rng_below(&rng, l->convert_pages - n);
+		uint64_t off = l->convert_off + first * PG;
+		unsigned int gen = 1000 + l->converted;
+
+		gm_guest_convert(l->vm, 0, GM_BASE + off, n, true);
+		gm_guest_fill(l->vm, 0, GM_BASE + off, n, GM_HALF_PRIVATE, gen);
+		gm_guest_check(l->vm, 0, GM_BASE + off, n, GM_HALF_PRIVATE, gen, "private");
+		gm_guest_convert(l->vm, 0, GM_BASE + off, n, false);
+		gm_gmem_punch(l->gmem, off, n * PG);
+		gm_guest_check(l->vm, 0, GM_BASE + off, n, GM_HALF_SHARED, 1, "shared again");
+		l->converted++;
+		if (gm_failures())
+			break;
+	}
+}
+
+static void thread(unsigned int i, void *arg)
+{
+	if (i)
+		device_thread(arg);
+	else
+		guest_thread(arg);
+}
+
+static void check_device_pages(struct load *l, const char *when)
+{
+	for (unsigned int p = 0; p < DEV_PAGES; p++) {
+		uint64_t off = l->dma_off + p * PG;
+		unsigned int gen = l->gen[p] ?: 1;
+
+		gm_host_check(l->mem->hva + off, (GM_BASE + off) / PG, 1, GM_HALF_SHARED, gen, when);
+		gm_guest_check(l->vm, 0, GM_BASE + off, 1, GM_HALF_SHARED, gen, when);
+	}
+}
+
+BOTH(beside, "iommu.lifetime.load", .clause = "iommu.lifetime", .timeout = 120,
+     .text = "a device writes, a guest converts and the host punches beside it: every byte as it should be")
+{
+	struct load l = { .convert_off = 64 * PG, .convert_pages = 448, .dma_off = 40 * PG,
+			  .rounds = self->val == GM_IOMMU_MOCK ? 400 : 3 };
+	struct gm_iommu *iommu = gm_iommu_new(self->val);
+	uint32_t ioas = gm_ioas_new(iommu);
+
+	l.vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
+	l.mem = gm_mem_new(GM_MEM_SHMEM, GM_2M);
+	l.gmem = gm_gmem_new(l.vm, GM_2M, 0);
+	gm_slot_set(l.vm, GM_SLOT, 0, GM_BASE, GM_2M, l.mem->hva, l.gmem, 0);
+	gm_vm_map(l.vm, GM_BASE, GM_2M, GM_2M);
+	gm_guest_fill(l.vm, 0, GM_BASE, 512, GM_HALF_SHARED, 1);
+	l.dev = gm_iodev_new(iommu, ioas);
+	gm_map_file(iommu, ioas, l.mem->fd, l.dma_off, DEV_PAGES * PG, IOVA, GM_RW);
+
+	gm_parallel(2, thread, &l);
+
+	gm_note("%u conversions to private and back", l.converted);
+	check_device_pages(&l, "at the end");
+	gm_guest_check(l.vm, 0, GM_BASE, 40, GM_HALF_SHARED, 1, "below the device's pages");
+	gm_guest_check(l.vm, 0, GM_BASE + 56 * PG, 456, GM_HALF_SHARED, 1, "above the device's pages");
+	/* A page that the device has may become private: the device keeps the shared half. */
+	gm_guest_convert(l.vm, 0, GM_BASE + l.dma_off, 1, true);
+	gm_guest_fill(l.vm, 0, GM_BASE + l.dma_off, 1, GM_HALF_PRIVATE, 7);
+	gm_dma_prove_same_page(l.dev, IOVA, l.mem->hva + l.dma_off, "the shared half of a private page");
+	gm_guest_check(l.vm, 0, GM_BASE + l.dma_off, 1, GM_HALF_PRIVATE, 7, "the private half, after DMA");
+	GM_EXPECT_EQ(gm_vm_pinned(), DEV_PAGES, "VmPin, pages");
+	gm_iodev_free(l.dev);
+	gm_iommu_free(iommu);
+	gm_vm_free(l.vm);
+	close(l.gmem);
+	gm_mem_free(l.mem);
+}
+
+/*
+ * Two GiB, both mapped by 1 GiB pages; the device has pages of the second one (the mock all of it,
+ * as one entry). What happens in the first must show there only, in either table.
+ */
+static void huge(const struct gm_case *self);
+#define HUGE_DMA .profile = "P0", .clause = "huge.dma", .huge_1g = 2, .timeout = 180,		\
+	.caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,				\
+	.text = "conversions in one GiB while another is DMA-mapped and written: its 1 GiB mapping and data stay"
+#define HUGE_NEEDS (P0_NEEDS | 1ULL << GM_NEED_PAGE_STATS | 1ULL << GM_NEED_TDP)
+GM_VARIANT(huge, huge_mock, .name = "huge.dma.next_door.mock", .val = GM_IOMMU_MOCK,
+	   .needs = GM_IOMMU_NEEDS_MOCK | HUGE_NEEDS, HUGE_DMA)
+GM_VARIANT(huge, huge_dma, .name = "huge.dma.next_door.dma", .val = GM_IOMMU_VFIO,
+	   .needs = GM_IOMMU_NEEDS_DMA | HUGE_NEEDS, .flags = GM_FULL_ONLY, HUGE_DMA)
+
+static void huge(const struct gm_case *self)
+{
+	struct load l = { .convert_off = 100 * GM_2M - 16 * PG, .convert_pages = 32,
+			  .dma_off = GM_1G + 300 * GM_2M - 8 * PG,
+			  .rounds = self->val == GM_IOMMU_MOCK ? 64 : 2 };
+	struct gm_iommu *iommu = gm_iommu_new(self->val);
+	uint32_t ioas = gm_ioas_new(iommu);
+	struct gm_ledger start, touched;
+
+	l.vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
+	l.mem = gm_mem_new(GM_MEM_HUGE_1G, 2 * GM_1G);
+	l.gmem = gm_gmem_new(l.vm, 2 * GM_1G, 0);
+	gm_slot_set(l.vm, GM_SLOT, 0, GM_BASE, 2 * GM_1G, l.mem->hva, l.gmem, 0);
+	gm_vm_map(l.vm, GM_BASE, 2 * GM_1G, GM_2M);
+	gm_ledger_read(l.vm, &start);
+	l.dev = gm_iodev_new(iommu, ioas);
+	gm_map_file(iommu, ioas, l.mem->fd, l.dma_off, DEV_PAGES * PG, IOVA, GM_RW);
+	if (self->val == GM_IOMMU_MOCK)
+		gm_map_file(iommu, ioas, l.mem->fd, GM_1G, GM_1G, GM_1G, GM_RW);
+	gm_guest_fill(l.vm, 0, GM_BASE + l.convert_off, l.convert_pages, GM_HALF_SHARED, 1);
+	gm_guest_fill(l.vm, 0, GM_BASE + l.dma_off, DEV_PAGES, GM_HALF_SHARED, 1);
+	gm_ledger_read(l.vm, &touched);
+	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2, "1 GiB pages, both touched");
+
+	/* One conversion, one GiB: the one that the device has is not even refaulted. */
+	gm_guest_convert(l.vm, 0, GM_BASE + l.convert_off, 1, true);
+	gm_ledger_read(l.vm, &touched);
+	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 1, "1 GiB pages, one page converted");
+	gm_guest_touch(l.vm, 0, GM_BASE + GM_1G, GM_1G, GM_2M);
+	gm_ledger_expect(l.vm, &touched, &(struct gm_ledger){ .fixed = 0 }, "the GiB next door touched");
+	gm_guest_convert(l.vm, 0, GM_BASE + l.convert_off, 1, false);
+	gm_guest_touch(l.vm, 0, GM_BASE + l.convert_off, PG, PG);
+	gm_ledger_read(l.vm, &touched);
+	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2, "1 GiB pages after converting back");
+
+	gm_parallel(2, thread, &l);
+
+	gm_note("%u conversions to private and back", l.converted);
+	check_device_pages(&l, "at the end");
+	gm_guest_touch(l.vm, 0, GM_BASE, 2 * GM_1G, GM_2M);
+	gm_ledger_read(l.vm, &touched);
+	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2, "1 GiB pages at the end");
+	GM_EXPECT_EQ(gm_vm_pinned(), DEV_PAGES + (self->val == GM_IOMMU_MOCK ? GM_1G / PG : 0), "VmPin, pages");
+	gm_dma_prove_same_page(l.dev, IOVA, l.mem->hva + l.dma_off, "at the end");
+	gm_iodev_free(l.dev);
+	gm_iommu_free(iommu);
+	gm_vm_free(l.vm);
+	close(l.gmem);
+	gm_mem_free(l.mem);
+}
