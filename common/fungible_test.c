@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * guest_memfd does not sit where it would be in the way, and stays where it is: the physical
+ * pages of mappable guest_memfds, by /proc/self/pagemap.
+ */
+#include <fcntl.h>
+
+#include "gm.h"
+#include "journal.h"
+#include "pool.h"
+
+#define POOL_1G "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages"
+#define AREAS 16
+
+/* A mapped guest_memfd of an ordinary VM without vCPUs, every page allocated and written. */
+struct file {
+	struct gm_vm *vm;
+	int fd;
+	uint8_t *hva;
+	uint64_t size;
+};
+
+static void file_new(struct file *f, uint64_t size)
+{
+	f->vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 0);
+	f->size = size;
+	f->fd = gm_gmem_new(f->vm, size, GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
+	f->hva = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0);
+	GM_SETUP(f->hva != MAP_FAILED, "mmap of a guest_memfd: %s", gm_errno_name(errno));
+	for (uint64_t off = 0; off < size; off += GM_PAGE_SIZE)
+		*(uint64_t *)(f->hva + off) = gm_word(off / GM_PAGE_SIZE, GM_HALF_SHARED, 1, 0);
+}
+
+static void file_free(struct file *f)
+{
+	munmap(f->hva, f->size);
+	close(f->fd);
+	gm_vm_free(f->vm);
+}
+
+static uint64_t pfn_of(const void *hva)
+{
+	uint64_t pfn = gm_pfn_of(hva);
+
+	if (!pfn)
+		gm_skip("pagemap does not show page frames", "run as root");
+	return pfn;
+}
+
+#define UNMOVABLE_LEN (8UL << 20)
+
+/* Whatever moves pages about leaves these alone: same frame, same content. */
+GM_CASE(unmovable, .name = "fungible.unmovable.compaction", .clause = "fungible.unmovable",
+	.text = "compaction, MADV_PAGEOUT and MADV_COLD leave every page in its frame", .profile = "P1",
+	.needs = GM_NEEDS(INIT_SHARED, ROOT), .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE)
+{
+	const uint64_t nr = UNMOVABLE_LEN / GM_PAGE_SIZE;
+	uint64_t *before = calloc(nr, sizeof(*before));
+	struct file f;
+	int fd;
+
+	GM_SETUP(before, "out of memory");
+	file_new(&f, UNMOVABLE_LEN);
+	/* Holes all over, so that there is something to compact. */
+	for (uint64_t i = 0; i < nr; i += 3)
+		gm_gmem_punch(f.fd, i * GM_PAGE_SIZE, GM_PAGE_SIZE);
+	for (uint64_t i = 0; i < nr; i++)
+		before[i] = i % 3 ? pfn_of(f.hva + i * GM_PAGE_SIZE) : 0;
+	fd = open("/proc/sys/vm/compact_memory", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		gm_skip("no compaction", "CONFIG_COMPACTION=y");
+	GM_SETUP_OK(write(fd, "1", 1));
+	close(fd);
+	madvise(f.hva, f.size, MADV_COLD);
+	madvise(f.hva, f.size, MADV_PAGEOUT);
+	for (uint64_t i = 0; i < nr; i++) {
+		uint64_t *word = (uint64_t *)(f.hva + i * GM_PAGE_SIZE), pfn;
+
+		if (!(i % 3))
+			continue;
+		GM_EXPECT_AT(GM_PAGE(.off = i * GM_PAGE_SIZE, .hva = (uintptr_t)word),
+			     *word == gm_word(i, GM_HALF_SHARED, 1, 0), "expected its own word, observed %s",
+			     gm_word_str(*word));
+		pfn = pfn_of(word);
+		GM_EXPECT_AT(GM_PAGE(.off = i * GM_PAGE_SIZE, .pfn = pfn), pfn == before[i],
+			     "moved from frame %#lx to frame %#lx", before[i], pfn);
+	}
+	file_free(&f);
+	free(before);
+}
+
+/* Sets the pool of 1 GiB pages and says how many there are then. */
+static long pool_set(struct gm_journal *j, long nr)
+{
+	struct gm_pool now;
+	char text[16];
+
+	snprintf(text, sizeof(text), "%ld", nr);
+	GM_SETUP(!gm_journal_set(j, POOL_1G, text), "%s cannot be written", POOL_1G);
+	gm_pool_read(&now, GM_1G);
+	return now.nr;
+}
+
+struct cma {
+	struct gm_journal journal;
+	uint64_t area[AREAS];	/* first frame of each GiB that the area can give */
+	long nr;
+};
+
+static void cma_restore(void *arg)
+{
+	struct cma *c = arg;
+
+	gm_journal_restore(&c->journal);
+}
+
+/* Where the area is: the kernel does not say, but its 1 GiB pages have frames. */
+static void cma_find(struct cma *c)
+{
+	struct gm_pool before;
+	struct gm_mem *mem;
+
+	GM_SETUP(!gm_journal_open(&c->journal, gm_journal_dir()), "no journal");
+	gm_cleanup(cma_restore, c);
+	gm_pool_read(&before, GM_1G);
+	c->nr = pool_set(&c->journal, before.nr + AREAS) - before.nr;
+	if (c->nr <= 0)
+		gm_skip("the hugetlb CMA area gives no 1 GiB page", "boot with hugetlb_cma=2G");
+	mem = gm_mem_new(GM_MEM_HUGE_1G, c->nr * GM_1G);
+	for (long i = 0; i < c->nr; i++) {
+		mem->hva[i * GM_1G] = 1;
+		c->area[i] = pfn_of(mem->hva + i * GM_1G);
+	}
+	gm_mem_free(mem);
+	GM_SETUP(pool_set(&c->journal, before.nr) == before.nr, "the pool does not shrink");
+}
+
+static bool in_cma(const struct cma *c, uint64_t pfn)
+{
+	for (long i = 0; i < c->nr; i++)
+		if (pfn - c->area[i] < GM_1G / GM_PAGE_SIZE)
+			return true;
+	return false;
+}
+
+/* First frame of ZONE_MOVABLE; all ones when it is empty. */
+static uint64_t movable_start(void)
+{
+	FILE *f = fopen("/proc/zoneinfo", "re");
+	uint64_t start = ~0UL, val, present = 0;
+	bool movable = false;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strstr(line, "zone "))
+			movable = strstr(line, "Movable");
+		if (movable && sscanf(line, " present %lu", &val) == 1)
+			present = val;
+		if (movable && present && sscanf(line, " start_pfn: %lu", &val) == 1 && val < start)
+			start = val;
+	}
+	if (f)
+		fclose(f);
+	return start;
+}
+
+#define CMA_FILES 3
+#define CMA_LEN (512UL << 20)
+
+GM_CASE(cma, .name = "fungible.cma.outside", .clause = "fungible.cma",
+	.text = "guest_memfd stays out of the CMA area and of ZONE_MOVABLE, and 1 GiB pages still come from there",
+	.profile = "P1", .needs = GM_NEEDS(INIT_SHARED, CMA, ROOT), .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_HUGE | GM_TOKEN_ALONE, .flags = GM_FULL_ONLY, .timeout = 300)
+{
+	uint64_t movable = movable_start(), bad = 0, there = 0, pfn;
+	static struct cma c;
+	struct file f[CMA_FILES];
+	struct gm_mem *mem;
+	struct gm_pool pool;
+
+	cma_find(&c);
+	gm_pool_read(&pool, GM_1G);
+	/* The control: memory that may move does come from there. */
+	mem = gm_mem_new(GM_MEM_ANON, CMA_LEN);
+	for (uint64_t off = 0; off < CMA_LEN; off += GM_PAGE_SIZE) {
+		mem->hva[off] = 1;
+		there += in_cma(&c, pfn_of(mem->hva + off));
+	}
+	gm_control(there, "no page of %lu MiB of anonymous memory is in the CMA area", CMA_LEN >> 20);
+	gm_note("%lu of %lu anonymous pages are in the CMA area", there, CMA_LEN / GM_PAGE_SIZE);
+	for (int i = 0; i < CMA_FILES; i++) {
+		file_new(&f[i], CMA_LEN);
+		for (uint64_t off = 0; off < CMA_LEN; off += GM_PAGE_SIZE) {
+			pfn = pfn_of(f[i].hva + off);
+			if (!in_cma(&c, pfn) && pfn < movable)
+				continue;
+			if (!bad++)
+				GM_FAIL_AT(GM_PAGE(.off = off, .pfn = pfn),
+					   "file %d: a guest_memfd page lies in %s", i,
+					   pfn >= movable ? "ZONE_MOVABLE" : "the hugetlb CMA area");
+		}
+	}
+	GM_EXPECT(!bad, "%lu guest_memfd pages lie where memory must be movable", bad);
+	gm_mem_free(mem);
+	/* While they are there, and when they are gone: the area gives all its huge pages. */
+	GM_EXPECT_EQ(pool_set(&c.journal, pool.nr + c.nr) - pool.nr, c.nr,
+		     "1 GiB pages out of the area beside %d guest_memfds", CMA_FILES);
+	pool_set(&c.journal, pool.nr);
+	for (int i = 0; i < CMA_FILES; i++)
+		file_free(&f[i]);
+	GM_EXPECT_EQ(pool_set(&c.journal, pool.nr + c.nr) - pool.nr, c.nr,
+		     "1 GiB pages out of the area when they are gone");
+	pool_set(&c.journal, pool.nr);
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A guest that converts in a storm costs bounded memory, and all of it is charged to its VMM. */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "fungible_p0.h"
+
+struct group {
+	char path[256];
+};
+
+static void put(const struct group *g, const char *file, const char *text)
+{
+	char path[320];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", g->path, file);
+	fd = GM_SETUP_OK(open(path, O_WRONLY | O_CLOEXEC));
+	GM_SETUP(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s > %s: %s", text, path,
+		 gm_errno_name(errno));
+	close(fd);
+}
+
+static void leave(void *arg)
+{
+	struct group *g = arg, top;
+	char pid[16];
+
+	snprintf(top.path, sizeof(top.path), "%s", gm_platform_memcg());
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	put(&top, "cgroup.procs", pid);
+	rmdir(g->path);
+}
+
+/* This process in a memory cgroup of its own, left again when the case ends. */
+static void join(struct group *g)
+{
+	char pid[16], control[320];
+	struct group top;
+
+	snprintf(top.path, sizeof(top.path), "%s", gm_platform_memcg());
+	snprintf(control, sizeof(control), "%s/cgroup.subtree_control", top.path);
+	if (access(control, W_OK))
+		gm_skip("no version 2 cgroup hierarchy", "mount -t cgroup2 none %s", top.path);
+	put(&top, "cgroup.subtree_control", "+memory");
+	snprintf(g->path, sizeof(g->path), "%s/gm-fungible-%d", top.path, getpid());
+	GM_SETUP(!mkdir(g->path, 0755), "mkdir %s: %s", g->path, gm_errno_name(errno));
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	put(g, "cgroup.procs", pid);
+	gm_cleanup(leave, g);
+}
+
+static int64_t current(const struct group *g)
+{
+	char path[320];
+	long val = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/memory.current", g->path);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%ld", &val) != 1)
+		val = -1;
+	if (f)
+		fclose(f);
+	GM_SETUP(val >= 0, "%s cannot be read", path);
+	return val;
+}
+
+/*
+ * What memory.current may be off by: each CPU keeps up to 64 pages charged in stock
+ * (MEMCG_CHARGE_BATCH, mm/memcontrol.c), for several cgroups; and the kernel frees some of its
+ * own memory only after an RCU grace period, which is waited for within bounds.
+ */
+static int64_t slack(void)
+{
+	return 2 * 64 * sysconf(_SC_NPROCESSORS_ONLN) * GM_PAGE_SIZE;
+}
+
+/* Expects current() to come to base + change, within the slack. */
+static void expect_charge(const struct group *g, int64_t base, int64_t change, const char *when)
+{
+	int64_t now = 0;
+
+	for (int i = 0; i < 100; i++) {
+		now = current(g) - base - change;
+		if (now <= slack() && now >= -slack())
+			break;
+		usleep(50 * 1000);
+	}
+	GM_EXPECT(now <= slack() && now >= -slack(),
+		  "%s: expected %ld kB more than at the start, within %ld kB, observed %ld kB", when,
+		  change / 1024, slack() / 1024, (now + change) / 1024);
+}
+
+#define LEN (128UL << 20)
+
+/* Every page of private memory is charged, and every page of it comes back. */
+GM_CASE(charged, .name = "fungible.dos.charged", .clause = "fungible.dos",
+	.text = "128 MiB of private memory: charged to the VMM page by page, uncharged when punched and when closed",
+	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, MEMCG), .caps = GM_CAPS_ALL)
+{
+	static struct group g;
+	struct gm_vm *vm;
+	int64_t base, before;
+	int gmem;
+
+	join(&g);
+	before = current(&g);
+	vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
+	gmem = gm_gmem_new(vm, LEN, 0);
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, LEN, vm->mbox, gmem, 0);
+	gm_vm_map(vm, GM_BASE, GM_1G, GM_1G);
+	gm_convert(vm, GM_BASE, LEN, true);
+	gm_guest_fill(vm, 0, GM_BASE, 1, GM_HALF_PRIVATE, 1);
+	base = current(&g);
+	/* By fallocate. */
+	gm_gmem_allocate(gmem, 0, LEN);
+	expect_charge(&g, base, LEN, "allocated");
+	gm_gmem_punch(gmem, 0, LEN);
+	expect_charge(&g, base, 0, "punched");
+	/* By the guest's faults; page tables of 4 KiB pages are a 512th part. */
+	gm_guest_touch(vm, 0, GM_BASE, LEN, GM_PAGE_SIZE);
+	expect_charge(&g, base, LEN + LEN / 512, "touched by the guest");
+	gm_gmem_punch(gmem, 0, LEN / 2);
+	expect_charge(&g, base, LEN / 2 + LEN / 512, "half of it punched");
+	gm_slot_delete(vm, GM_SLOT);
+	close(gmem);
+	expect_charge(&g, base, LEN / 512, "slot deleted, file closed");
+	gm_vm_free(vm);
+	expect_charge(&g, before, 0, "VM gone");
+}
+
+/* Every other page of 256 MiB: the worst that the attributes can cost, again and again. */
+GM_CASE(attributes, .name = "fungible.dos.attributes", .clause = "fungible.dos",
+	.text = "a storm over every other page: memory of the attributes is bounded, and gone when all is shared",
+	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, MEMCG), .caps = GM_CAPS_ALL)
+{
+	static struct group g;
+	const uint64_t pages = 65536;
+	struct gm_vm *vm;
+	int64_t base, before, most;
+
+	join(&g);
+	before = current(&g);
+	vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
+	base = current(&g);
+	for (int storm = 0; storm < 3; storm++) {
+		for (uint64_t i = storm & 1; i < pages; i += 2)
+			gm_convert(vm, GM_BASE + i * GM_PAGE_SIZE, GM_PAGE_SIZE, true);
+		most = current(&g) - base;
+		/* A node of 64 slots is 576 bytes (lib/xarray.c); two levels more are a 64th. */
+		GM_EXPECT(most <= (int64_t)(pages / 64 * 1024) + slack(),
+			  "storm %d: %ld kB for the attributes of %lu pages", storm, most / 1024, pages);
+		for (uint64_t i = 0; i < pages; i += 1024)
+			gm_convert(vm, GM_BASE + i * GM_PAGE_SIZE, 1024 * GM_PAGE_SIZE, false);
+	}
+	/* More storms than the slack could hide. */
+	for (int storm = 0; storm < 8; storm++) {
+		uint64_t at = GM_BASE + (storm + 1) * 4 * GM_1G;
+
+		gm_convert(vm, at, pages * GM_PAGE_SIZE, true);
+		gm_convert(vm, at, pages * GM_PAGE_SIZE, false);
+	}
+	expect_charge(&g, base, 0, "all shared again");
+	gm_vm_free(vm);
+	expect_charge(&g, before, 0, "VM gone");
+}
