@@ -324,6 +324,8 @@ static void add(const struct gm_state *state, const struct gm_probe *p, bool use
 	if (state && (state->full || (p->path == GM_PATH_FD && state->class != GM_CLASS_NO_VMA) ||
 		      ((p->flags & GM_ACC_DENIED) && state->class != GM_CLASS_PRIVATE)))
 		c->flags |= GM_FULL_ONLY;
+	if (c->needs & GM_NEEDS(IOMMUFD))
+		c->tokens |= GM_TOKEN_IOMMU;
 	if (p->flags & GM_ACC_HARMFUL)
 		c->flags |= GM_DESTRUCTIVE;
 	if (p->flags & GM_ACC_ROOT)
@@ -334,7 +336,7 @@ static void add(const struct gm_state *state, const struct gm_probe *p, bool use
 		c->profile = "any";
 		c->run = run_ordinary;
 		c->arg = p;
-		c->tokens = GM_TOKEN_HUGE;
+		c->tokens |= GM_TOKEN_HUGE;
 	} else {
 		c->name = format(user ? "gup.%s.%s.user" : "gup.%s.%s", p->name, state->name);
 		c->text = format("%s: %s", p->text, state->text);

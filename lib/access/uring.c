@@ -71,6 +71,11 @@ static long rw(const struct gm_access *a, int fd)
 		if (how == ASYNC)
 			sqe->flags |= IOSQE_ASYNC;
 		r = ring_do(&ring);
+		err = errno;
+		/* Here and now: the ring's own end comes later, and its pins would look like a leak. */
+		if (how == FIXED)
+			io_uring_unregister_buffers(&ring);
+		errno = err;
 	}
 	err = errno;
 	io_uring_queue_exit(&ring);
@@ -101,6 +106,8 @@ static long p_register(const struct gm_access *a)
 
 	ring_init(&ring, 0);
 	r = io_uring_register_buffers(&ring, &v, 1);
+	if (!r)
+		io_uring_unregister_buffers(&ring);
 	io_uring_queue_exit(&ring);
 	errno = -r;
 	return r ? -1 : 0;

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Probes: the range mapped into an IOMMU by its address, and a device that does DMA there. */
+#include <errno.h>
+
+#include "access.h"
+#include "iommu.h"
+
+enum { MOCK_READ, MOCK_WRITE, DMA_READ, DMA_WRITE };
+
+static long p_iommu(const struct gm_access *a)
+{
+	bool real = a->probe->val >= DMA_READ;
+	bool read = a->probe->val == MOCK_READ || a->probe->val == DMA_READ;
+	struct gm_iommu *iommu = gm_iommu_new(real ? GM_IOMMU_VFIO : GM_IOMMU_MOCK);
+	uint32_t ioas = gm_ioas_new(iommu);
+	struct gm_iodev *dev = gm_iodev_new(iommu, ioas);
+	uint64_t iova = GM_ANY_IOVA;
+	int err = 0, r;
+
+	/* A device is attached: so the pages are pinned at the map. */
+	r = __gm_map_hva(iommu, ioas, a->hva, a->len, &iova, GM_RW);
+	if (r)
+		err = errno;
+	if (!r) {
+		r = read ? __gm_dma_read(dev, iova, a->buf, a->len) :
+			   __gm_dma_write(dev, iova, a->buf, a->len);
+		if (r)
+			err = errno;
+		gm_unmap(iommu, ioas, iova, a->len);
+	}
+	gm_iodev_free(dev);
+	gm_iommu_free(iommu);
+	errno = err;
+	return r ? -1 : (long)a->len;
+}
+
+#define IOMMU .path = GM_PATH_LONGTERM, .run = p_iommu, .mix = GM_MIX_WHOLE
+
+const struct gm_probe gm_probes_iommu[] = {
+	{ .name = "iommufd_read", .text = "IOMMU_IOAS_MAP of the address, the mock device reads",
+	  IOMMU, .needs = GM_NEEDS(IOMMUFD, IOMMUFD_TEST), .val = MOCK_READ,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_ROOT },
+	{ .name = "iommufd_write", .text = "IOMMU_IOAS_MAP of the address, the mock device writes",
+	  IOMMU, .needs = GM_NEEDS(IOMMUFD, IOMMUFD_TEST), .val = MOCK_WRITE,
+	  .flags = GM_ACC_WRITE | GM_ACC_SLOW | GM_ACC_ROOT },
+	{ .name = "vfio_read", .text = "IOMMU_IOAS_MAP of the address, a PCI device reads by DMA",
+	  IOMMU, .needs = GM_NEEDS(IOMMUFD, VFIO_EDU), .val = DMA_READ,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_FULL },
+	{ .name = "vfio_write", .text = "IOMMU_IOAS_MAP of the address, a PCI device writes by DMA",
+	  IOMMU, .needs = GM_NEEDS(IOMMUFD, VFIO_EDU), .val = DMA_WRITE,
+	  .flags = GM_ACC_WRITE | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_FULL },
+	{ 0 }
+};
