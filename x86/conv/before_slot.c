@@ -29,6 +29,7 @@ static void use(struct world *w, const char *when)
 	/* Shared neighbours first: a huge mapping of them would cover what is private. */
 	script_init(&s, w, 0);
 	script_check(&s, first, n, 64);
+	script_flush(&s);
 	script_fill(&s, first, n, 8);
 	script_check(&s, first, n, 8);
 	script_flush(&s);
@@ -45,6 +46,8 @@ static void preset(const struct gm_case *self)
 {
 	struct world *w = WORLD_NEW(.size = 4 * GM_2M, .no_slot = true, .mem = self->val);
 
+	/* Written first: what a mapping too large would show in the place of a private zero. */
+	world_host_write(w, GFN(w->gpa), PAGES(w->size));
 	stripes(w, GFN(w->gpa), PAGES(w->size));
 	add_slot(w, 0);
 	use(w, "attributes before the slot");
@@ -65,6 +68,7 @@ SLOT_CASE(single, "preset_single", "one private page anywhere in 2 MiB before th
 	struct world *w = WORLD_NEW(.size = 3 * GM_2M, .no_slot = true, .mem = GM_MEM_THP);
 	uint64_t middle = GFN(w->gpa) + 512;
 
+	world_host_write(w, GFN(w->gpa), PAGES(w->size));
 	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		world_convert(w, middle + at[i], 1, true);
 		add_slot(w, 0);

@@ -67,6 +67,7 @@ struct script_note {
 	uint64_t gfn, n;
 	bool to_private;
 	unsigned int step;
+	const char *when;		/* or NULL */
 };
 
 struct script {

@@ -3,7 +3,7 @@
 #include "conv.h"
 
 /* Far beyond what races can give: it ends a vCPU that comes back for ever. */
-#define RACES_MAX 100000U
+#define RACES_MAX 20000U
 
 unsigned int run_racing(struct world *w, unsigned int v, struct gm_op *op, unsigned int nr)
 {

@@ -30,7 +30,7 @@ static struct gm_op *queue(struct script *s)
 
 void script_convert(struct script *s, uint64_t gfn, uint64_t n, bool to_private, bool by_host)
 {
-	s->now = (struct script_note){ gfn, n, to_private, s->now.step + 1 };
+	s->now = (struct script_note){ gfn, n, to_private, s->now.step + 1, s->now.when };
 	if (by_host) {
 		script_flush(s);
 		world_convert(s->w, gfn, n, to_private);
@@ -116,19 +116,22 @@ static void judge(struct script *s, unsigned int i)
 	if (!op->bad)
 		return;
 	page = gm_vm_page(s->w->vm, op->bad_addr & ~(GM_PAGE_SIZE - 1));
-	GM_FAIL_AT(&page, "step %u (%lu pages from gfn %#lx to %s): vCPU %u read %lu wrong words in %lu pages, the first at %#lx: expected %s, observed %s",
-		   note->step, note->n, note->gfn, to, s->v, op->bad, op->nr, op->bad_addr,
+	GM_FAIL_AT(&page, "%s%sstep %u (%lu pages from gfn %#lx to %s): vCPU %u read %lu wrong words in %lu pages, the first at %#lx: expected %s, observed %s",
+		   note->when ?: "", note->when ? ": " : "", note->step, note->n, note->gfn, to, s->v, op->bad, op->nr, op->bad_addr,
 		   gm_word_str(op->expected), gm_word_str(op->observed));
-	if (gm_failures() > 8)
-		gm_end();
 }
 
 void script_flush(struct script *s)
 {
+	unsigned long before = gm_failures();
+
 	if (!s->nr)
 		return;
 	gm_run(s->w->vm, s->v, s->op, s->nr);
 	for (unsigned int i = 0; i < s->nr; i++)
 		judge(s, i);
 	s->nr = 0;
+	/* What is mapped wrongly is not to be written: that could be the end of the machine. */
+	if (gm_failures() > before)
+		gm_end();
 }

@@ -95,14 +95,12 @@ void world_check_host(struct world *w, uint64_t gfn, uint64_t n, unsigned int st
 void world_check_guest(struct world *w, unsigned int v, uint64_t gfn, uint64_t n,
 		       unsigned int stride, const char *when)
 {
-	unsigned long before = gm_failures();
 	struct script s;
 
 	script_init(&s, w, v);
+	s.now.when = when;
 	script_check(&s, gfn, n, stride);
 	script_flush(&s);
-	if (gm_failures() > before)
-		gm_note("that was %s", when);
 }
 
 void world_check_halves(struct world *w, unsigned int v, const char *when)
