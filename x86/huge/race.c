@@ -112,8 +112,7 @@ static void race(const struct gm_case *self)
 	const struct race *what = self->arg;
 	bool big = self->huge_1g;
 	struct rig *r = RIG(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M,
-			    .size = big ? GM_1G : 64 * GM_2M, .mem_size = big ? 0 : 64 * GM_2M,
-			    .vcpus = self->val);
+			    .size = big ? self->huge_1g * GM_1G : 64 * GM_2M, .vcpus = self->val);
 	struct race c = *what;
 
 	c.r = r;
@@ -127,7 +126,7 @@ static void race(const struct gm_case *self)
 	rig_touch_all(r);
 	gm_parallel(self->val, racer, &c);
 	gm_note("%lu batches of touches during %u conversions", atomic_load(&c.touches), c.rounds);
-	settle(r, big ? 1 : 0, big ? 0 : 64, "all shared again, all touched");
+	settle(r, self->huge_1g, big ? 0 : 64, "all shared again, all touched");
 	rig_free(r);
 }
 
@@ -137,8 +136,8 @@ static void race(const struct gm_case *self)
 static const struct race head_1g = {
 	.gpa = GM_PAGE_SIZE, .len = LEN_1G, .beside = { 0, GM_NO_NAME }, .rounds = 8 };
 static const struct race tail_1g = {
-	.gpa = 3 * LEN_1G - GM_PAGE_SIZE, .len = LEN_1G,
-	.beside = { GM_1G - GM_PAGE_SIZE, GM_NO_NAME }, .rounds = 8 };
+	.gpa = GM_1G - LEN_1G + GM_PAGE_SIZE, .len = LEN_1G,
+	.beside = { GM_1G + 2 * GM_PAGE_SIZE, GM_NO_NAME }, .rounds = 8 };
 static const struct race inside_1g = {
 	.gpa = LEN_1G, .len = LEN_1G, .beside = { GM_PAGE_SIZE, GM_1G - GM_PAGE_SIZE }, .rounds = 8 };
 static const struct race page_1g = {
@@ -158,14 +157,14 @@ static const struct race page_2m = {
 		   .clause = "huge.never_over_private", .text = what ", while a neighbour is touched", \
 		   .arg = &id, .val = n, HUGE_##id)
 #define HUGE_head_1g HUGE_1G(1)
-#define HUGE_tail_1g HUGE_1G(1)
+#define HUGE_tail_1g HUGE_1G(2)
 #define HUGE_inside_1g HUGE_1G(1)
 #define HUGE_page_1g HUGE_1G(1)
 #define HUGE_head_2m HUGE_2M(64)
 #define HUGE_tail_2m HUGE_2M(64)
 #define HUGE_page_2m HUGE_2M(64)
 RACE(head_1g, 2, "a stretch behind the first page of a GiB")
-RACE(tail_1g, 2, "a stretch in a GiB whose last page")
+RACE(tail_1g, 2, "a stretch that ends with the first page of a GiB")
 RACE(inside_1g, 3, "a stretch inside a GiB, both sides of which")
 RACE(page_1g, 4, "one page of a GiB")
 RACE(head_2m, 2, "a stretch from the second page of a 2 MiB page")

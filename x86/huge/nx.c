@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The NX huge page workaround: what the guest executes is split to 4 KiB and recovered later. Both
+ * must leave private pages uncovered and other GiB whole.
+ */
+#include "huge.h"
+#include "journal.h"
+
+#define PARAM(name) "/sys/module/kvm/parameters/" name
+
+static struct gm_journal journal;
+
+static void restore(void *arg)
+{
+	gm_journal_restore(&journal);
+}
+
+static void param(const char *path, const char *value)
+{
+	int err = gm_journal_set(&journal, path, value);
+
+	if (err)
+		gm_skip("KVM's NX huge page parameters cannot be written", "%s: %s; as root", path,
+			gm_errno_name(-err));
+}
+
+/* mov %rdi,%rax; ret */
+static const uint8_t code[] = { 0x48, 0x89, 0xf8, 0xc3 };
+
+static void execute(struct rig *r, uint64_t gpa, const char *when)
+{
+	struct gm_op op = { .code = GM_OP_EXEC, .addr = gpa + 64, .val = 4711 };
+
+	memcpy(gm_hva(r->vm, gpa) + 64, code, sizeof(code));
+	gm_run(r->vm, 0, &op, 1);
+	GM_EXPECT_EQ(op.ret, 4711, "%s: code in %s", when, rig_page_name(r, gpa));
+}
+
+static void counts(struct rig *r, int64_t n1g, int64_t n2m, const char *when)
+{
+	struct gm_ledger now;
+
+	gm_ledger_read(r->vm, &now);
+	GM_EXPECT(now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G] == n1g &&
+		  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M] == n2m,
+		  "%s: expected %ld of 1G and %ld of 2M, observed %ld and %ld", when, n1g, n2m,
+		  now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G],
+		  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M]);
+}
+
+/* Recovery is a thread of the kernel's: waits, within bounds, until nothing is left to recover. */
+static void recovered(struct rig *r, uint64_t at)
+{
+	struct gm_ledger now;
+
+	for (int i = 0; i < 600; i++) {
+		gm_ledger_read(r->vm, &now);
+		if (now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G] == 2)
+			return;
+		/* A touch maps what the thread has taken away, as large as it may be. */
+		gm_guest_touch(r->vm, 0, at, 8, 8);
+		usleep(50 * 1000);
+	}
+}
+
+GM_CASE(nx, .name = "huge.interplay.nx_huge_pages", .clause = "huge.interplay",
+	.text = "an executed page splits its GiB alone, conversions hold there, and recovery makes it whole",
+	.profile = "P0", .needs = HUGE_NEEDS | GM_NEEDS(ROOT), .huge_1g = 2, .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_HUGE | GM_TOKEN_MODULE, .timeout = 120)
+{
+	uint64_t at = rig_gpa(1, 512 * 7 + 3), private = rig_gpa(1, 512 * 7 + 4);
+	struct rig *r;
+
+	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "no journal");
+	gm_cleanup(restore, NULL);
+	param(PARAM("nx_huge_pages_recovery_period_ms"), "0");
+	param(PARAM("nx_huge_pages_recovery_ratio"), "0");
+	param(PARAM("nx_huge_pages"), "force");
+	r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
+	rig_touch_all(r);
+	rig_expect(r, "all touched: data is mapped huge");
+	execute(r, at, "executed");
+	counts(r, 1, 511, "one page executed");
+	rig_check_sparse(r, "one page executed");
+	counts(r, 1, 511, "one page executed, all read");
+	rig_convert(r, private, 1, true);
+	rig_check_around(r, private, 3, "the page beside it private");
+	execute(r, at, "beside a private page");
+	counts(r, 1, 511, "beside a private page");
+	/* Recovered with the private page there: everything but its 2 MiB may be huge. */
+	rig_convert(r, private, 1, false);
+	rig_check_around(r, private, 3, "shared again");
+	/* ratio 1, as often as it can: "ms" of the period are at least 1. */
+	param(PARAM("nx_huge_pages_recovery_ratio"), "1");
+	param(PARAM("nx_huge_pages_recovery_period_ms"), "100");
+	recovered(r, at);
+	counts(r, 2, 0, "recovered");
+	rig_check_sparse(r, "recovered");
+	counts(r, 2, 0, "recovered and read");
+	rig_free(r);
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Every way in which a range can begin and end beside, at and inside 2 MiB pages. */
+#include "huge.h"
+
+#define BLOCKS 5
+#define PAGES (BLOCKS * 512UL)
+
+/* Touches every 2 MiB in another page than the range's, then reads around the range's ends. */
+static void look(struct rig *r, uint64_t first, uint64_t end, const char *when)
+{
+	rig_expect(r, "[%lu, %lu) %s", first, end, when);
+	rig_touch_all(r);
+	rig_touch(r, r->base + GM_2M - GM_PAGE_SIZE, (BLOCKS - 1) * GM_2M + 1, GM_2M);
+	rig_check_around(r, rig_gpa(0, first), 1, when);
+	rig_check_around(r, rig_gpa(0, end - 1), 1, when);
+	rig_expect(r, "[%lu, %lu) %s, all touched", first, end, when);
+}
+
+static void one_range(struct rig *r, uint64_t first, uint64_t end)
+{
+	rig_convert(r, rig_gpa(0, first), end - first, true);
+	look(r, first, end, "private");
+	rig_convert(r, rig_gpa(0, first), end - first, false);
+	look(r, first, end, "shared again");
+}
+
+static const uint64_t edge[] = { 0, 1, 2, 511, 512, 513, 1023, 1024, 1025, 1535, 1536, 1537,
+				 PAGES - 513, PAGES - 512, PAGES - 511, PAGES - 1, PAGES };
+
+static void ranges(const struct gm_case *self)
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_2M, .size = BLOCKS * GM_2M);
+
+	rig_touch_all(r);
+	/* Where a stretch is private already, the range's own pages are what changes. */
+	if (self->val)
+		rig_convert(r, rig_gpa(0, 1024 + 100), 1, true);
+	for (unsigned int i = 0; i < ARRAY_SIZE(edge); i++)
+		for (unsigned int j = i + 1; j < ARRAY_SIZE(edge); j++) {
+			one_range(r, edge[i], edge[j]);
+			if (self->val)
+				rig_convert(r, rig_gpa(0, 1024 + 100), 1, true);
+		}
+	rig_convert(r, r->base, PAGES, false);
+	rig_touch_all(r);
+	gm_ledger_expect(r->vm, &r->start,
+			 &(struct gm_ledger){ .pages = { [GM_SIZE_2M] = BLOCKS },
+					      .fixed = r->shape->now.fixed }, "whole at the end");
+	rig_check(r, r->base, PAGES, "at the end");
+	rig_free(r);
+}
+
+GM_VARIANT(ranges, ranges_clean, .name = "huge.rejoin.ranges", .clause = "huge.rejoin",
+	   .text = "136 ranges that begin and end at every edge of 2 MiB pages, there and back",
+	   .val = 0, HUGE_2M(BLOCKS))
+GM_VARIANT(ranges, ranges_beside, .name = "huge.rejoin.ranges_beside_private",
+	   .clause = "huge.rejoin", .text = "the same with one page private all along", .val = 1,
+	   HUGE_2M(BLOCKS))
