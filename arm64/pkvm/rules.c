@@ -125,8 +125,9 @@ GM_CASE(caps, .name = "pkvm.caps.refused", .clause = "pkvm.caps", .flags = GM_RE
 	.profile = "P2", .needs = GM_NEEDS(PROTECTED),
 	.text = "capabilities and VM ioctls that are not for protected VMs: 0, EINVAL; an ordinary VM beside has them")
 {
+	/* Not KVM_CAP_DEVICE_CTRL: creating devices is generic, and the interrupt controller is one. */
 	static const int none[] = {
-		KVM_CAP_ARM_NISV_TO_USER, KVM_CAP_DEVICE_CTRL, KVM_CAP_ARM_SYSTEM_SUSPEND,
+		KVM_CAP_ARM_NISV_TO_USER, KVM_CAP_ARM_SYSTEM_SUSPEND,
 		KVM_CAP_ARM_PMU_V3, KVM_CAP_ARM_EL1_32BIT, KVM_CAP_ARM_SVE, KVM_CAP_ARM_MTE,
 		KVM_CAP_SET_GUEST_DEBUG, KVM_CAP_VCPU_EVENTS, KVM_CAP_ARM_INJECT_SERROR_ESR,
 		KVM_CAP_STEAL_TIME, KVM_CAP_PTP_KVM, KVM_CAP_COUNTER_OFFSET, KVM_CAP_MP_STATE,

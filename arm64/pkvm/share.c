@@ -161,9 +161,8 @@ GM_CASE(no_exit, .name = "pkvm.no_exit.one_run", .clause = "pkvm.no_exit",
 
 	gm_run(p->vm, 0, op, 1);
 	for (int i = 0; i < 3; i++)
-		op[i] = (struct gm_op){ .code = GM_OP_CALL, .addr = (uint64_t)gm_arch_guest_hypercall,
-					.val = i == 1 ? GM_SMCCC_MEM_UNSHARE : GM_SMCCC_MEM_SHARE,
-					.nr = pvm_gpa(5) };
+		op[i] = (struct gm_op){ .code = GM_OP_HYPERCALL, .addr = pvm_gpa(5),
+					.val = i == 1 ? GM_SMCCC_MEM_UNSHARE : GM_SMCCC_MEM_SHARE };
 	whole = __gm_run(p->vm, 0, op, 3, &ex, &done);
 	GM_EXPECT(whole && done == 3, "the first exit should be the guest's own, after 3 calls; it was after %u: %s",
 		  done, gm_exit_str(&ex));
