@@ -72,14 +72,15 @@ gm_cache()
 	echo "$dir"
 }
 
-# gm_need_space DIR MB WHAT: stops unless DIR's file system has MB MiB left.
+# gm_need_space DIR MB WHAT [VARIABLE]: stops unless DIR's file system has MB MiB left; VARIABLE is
+# what points to DIR.
 gm_need_space()
 {
 	local free
 
 	free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
 	[ "$free" -ge "$2" ] ||
-		gm_die "$3 needs $2 MB in $1, $free MB are free: make room, or point XDG_CACHE_HOME elsewhere"
+		gm_die "$3 needs $2 MB in $1, $free MB are free: make room, or point ${4:-XDG_CACHE_HOME} elsewhere"
 }
 
 # gm_lock FILE WHAT: one at a time. Held on fd 9 until this process ends, however it ends; programs
