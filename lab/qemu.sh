@@ -96,18 +96,23 @@ qemu_accel()
 # qemu_cmdline: the kernel's command line. KCMD comes last, so that it wins.
 qemu_cmdline()
 {
-	local console=ttyS0 huge giga=$(((mem - 2048) / 1024))
+	local console=ttyS0 huge kvm='' giga=$(((mem - 2048) / 1024))
 
 	[ "$arch" = x86 ] || console=ttyAMA0
 	# Huge pages at boot, when memory is whole: three of 1 GiB, fewer where memory is short.
 	[ "$giga" -le 3 ] || giga=3
 	huge="hugepagesz=2M hugepages=64"
 	[ "$giga" -le 0 ] || huge="hugepagesz=1G hugepages=$giga $huge"
+	if [ "$mode" = protected ]; then
+		kvm=kvm-arm.mode=protected
+		# QEMU 7.2's TLBI VAE2IS misses the EL2&0 regime: with E2H the hypervisor zeroes wrong pages.
+		[ "$accel" != tcg ] || kvm+=' arm64_sw.hvhe=0 id_aa64mmfr1.vh=0'
+	fi
 	# An emulated CPU may stand still for long on a busy host: that is no lockup.
 	echo "console=$console panic=-1 quiet loglevel=5 sysrq_always_enabled=1 watchdog_thresh=60" \
 		"rcupdate.rcu_cpu_stall_timeout=120 $huge" \
 		"$([ "$iommu" != intel ] || echo intel_iommu=on)" \
-		"$([ "$mode" != protected ] || echo kvm-arm.mode=protected)" "${KCMD:-}"
+		"$kvm" "${KCMD:-}"
 }
 
 # qemu_args KERNEL INITRD DISK: sets the array args: the machine without its character devices.
