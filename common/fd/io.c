@@ -214,19 +214,19 @@ static void put(const struct gm_case *self, const struct io *io, unsigned int nr
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, 2 * PG, f->flags), mem = fd_memfd(2 * PG);
-
+	int mem = fd_memfd(2 * PG);
 	/* With and without a page in place. */
+	int gmem[] = { gm_gmem_new(vm, 2 * PG, f->flags), gm_gmem_new(vm, 2 * PG, f->flags) };
+
+	gm_gmem_allocate(gmem[1], 0, 2 * PG);
 	for (int round = 0; round < 2; round++) {
 		for (unsigned int i = 0; i < nr; i++) {
 			GM_SETUP_OK(lseek(mem, 0, SEEK_SET));
 			gm_control(io[i].call(mem) != -1, "%s of a memfd", io[i].name);
-			GM_EXPECT_ERRNO(io[i].err, io[i].call(gmem), "%s", io[i].name);
+			GM_EXPECT_ERRNO(io[i].err, io[i].call(gmem[round]), "%s", io[i].name);
 		}
-		gm_gmem_allocate(gmem, 0, 2 * PG);
-		GM_SETUP_OK(fallocate(mem, 0, 0, 2 * PG));
+		close(gmem[round]);
 	}
-	close(gmem);
 	close(mem);
 	gm_vm_free(vm);
 }
