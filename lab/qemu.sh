@@ -104,7 +104,7 @@ qemu_cmdline()
 	huge="hugepagesz=2M hugepages=64"
 	[ "$giga" -le 0 ] || huge="hugepagesz=1G hugepages=$giga $huge"
 	if [ "$mode" = protected ]; then
-		kvm=kvm-arm.mode=protected
+		kvm="kvm-arm.mode=protected"
 		# QEMU 7.2's TLBI VAE2IS misses the EL2&0 regime: with E2H the hypervisor zeroes wrong pages.
 		[ "$accel" != tcg ] || kvm+=' arm64_sw.hvhe=0 id_aa64mmfr1.vh=0'
 	fi
