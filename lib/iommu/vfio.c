@@ -141,16 +141,22 @@ static int edu_attach(struct gm_iodev *dev, uint32_t pt)
 	if (!bound)
 		bind_driver(gm_platform_edu());
 	dev->fd = open_cdev(gm_platform_edu());
-	GM_SETUP_OK(ioctl(dev->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind));
+	/* From here on, whatever ends the case closes it first. */
+	open_dev = dev;
+	if (ioctl(dev->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind)) {
+		if (errno == EPERM)
+			gm_skip("VFIO does not trust this machine with the device",
+				"an IOMMU with interrupt remapping, or boot with iommufd.allow_unsafe_interrupts=1");
+		GM_ERROR("VFIO_DEVICE_BIND_IOMMUFD: %s", gm_errno_name(errno));
+	}
 	dev->idev = bind.out_devid;
 	if (ioctl(dev->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach)) {
 		err = errno;
-		close(dev->fd);
+		close_dev(dev);
 		errno = err;
 		return -1;
 	}
 	dev->hwpt = attach.pt_id;
-	open_dev = dev;
 	map_registers(dev);
 	return 0;
 }
