@@ -42,14 +42,16 @@ static void prober(unsigned int i, struct pressure *pr)
 		unsigned int page = gm_rng_below(&rng, PAGES - REQUEST);
 		struct gm_outcome o;
 		struct gm_want w;
+		bool ok;
 
 		a.probe = gm_probe_find(names[i][n++ % 2]);
 		a.hva = pr->hva + page * GM_PAGE_SIZE;
 		w = gm_access_want(a.probe, pr->class);
 		gm_matrix_poison(a.buf, a.len);
 		o = gm_access_run(&a);
-		if (!gm_matrix_judge(&a, &o, &w, GM_PAGE(.off = page * GM_PAGE_SIZE),
-				     "under pressure"))
+		ok = gm_matrix_judge(&a, &o, &w, GM_PAGE(.off = page * GM_PAGE_SIZE),
+				     "under pressure");
+		if (!ok)
 			break;
 		gm_matrix_search(a.buf, a.len, a.probe->name);
 		atomic_fetch_add(o.ret < 0 ? &pr->refused : &pr->reached, 1);

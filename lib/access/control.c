@@ -108,17 +108,16 @@ static void control(const struct gm_probe *p, const char *name, uint8_t *hva, in
 	else
 		gm_matrix_poison(a.buf, CTL_LEN);
 	o = gm_access_run(&a);
-	if (class == GM_CLASS_SECRETMEM) {
-		gm_matrix_judge(&a, &o, &w, NULL, "memfd_secret");
+	/* What must be refused here too (who lacks the right) is the clause's, and no control. */
+	if (class == GM_CLASS_SECRETMEM || w.kind == GM_WANT_ERRNO) {
+		gm_matrix_judge(&a, &o, &w, NULL, name);
 	} else {
 		bool moves = p->flags & (GM_ACC_READ | GM_ACC_WRITE | GM_ACC_COUNT);
 		bool ok = w.kind == GM_WANT_REACH && !o.sig &&
 			  (moves ? o.ret == CTL_LEN : o.ret >= 0);
 
-		if (w.kind == GM_WANT_REACH && ok && !(p->flags & GM_ACC_DROPS))
+		if (ok && !(p->flags & GM_ACC_DROPS))
 			wrong = content(p, hva, a.buf);
-		else if (w.kind == GM_WANT_ERRNO)
-			ok = !o.sig && o.ret < 0 && o.err == w.val;
 		gm_control(ok && !wrong, "%s on %s: expected %s (%s), observed %s%s%s", p->name,
 			   name, gm_want_str(&w), w.src, gm_outcome_str(&o), wrong ? ": " : "",
 			   wrong ? wrong : "");
