@@ -116,3 +116,75 @@ GM_CASE(share_poisoned, .name = "pkvm.share_poisoned.refused", .clause = "pkvm.s
 	close(fd[1]);
 	pvm_free(p);
 }
+
+/* Ways of the kernel to a page that take a reference first and touch it later. Bytes, or -1. */
+static ssize_t path_vm_readv(uint8_t *hva, uint8_t *buf)
+{
+	struct iovec local = { buf, PG }, remote = { hva, PG };
+
+	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+}
+
+static ssize_t path_proc_mem(uint8_t *hva, uint8_t *buf)
+{
+	int fd = GM_SETUP_OK(open("/proc/self/mem", O_RDONLY | O_CLOEXEC));
+	ssize_t n = pread(fd, buf, PG, (uintptr_t)hva);
+	int err = errno;
+
+	close(fd);
+	errno = err;
+	return n;
+}
+
+static ssize_t path_pipe(uint8_t *hva, uint8_t *buf)
+{
+	struct iovec iov = { hva, PG };
+	ssize_t n;
+	int fd[2];
+
+	GM_SETUP_OK(pipe2(fd, O_CLOEXEC));
+	n = vmsplice(fd[1], &iov, 1, 0);
+	if (n > 0)
+		n = read(fd[0], buf, PG);
+	close(fd[0]);
+	close(fd[1]);
+	return n;
+}
+
+GM_CASE(kernel_paths, .name = "pkvm.reclaim_pin.kernel_paths", .clause = "pkvm.reclaim_pin",
+	.flags = GM_DESTRUCTIVE, .profile = "P2", .needs = GM_NEEDS(PROTECTED),
+	.text = "process_vm_readv, /proc/self/mem and vmsplice of unshared pages: an error or zeroes, never a word of the guest's")
+{
+	static const struct {
+		const char *name;
+		ssize_t (*read)(uint8_t *hva, uint8_t *buf);
+	} path[] = { { "process_vm_readv", path_vm_readv }, { "/proc/self/mem", path_proc_mem },
+		     { "vmsplice", path_pipe } };
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 16);
+	uint8_t *buf = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	GM_SETUP(buf != MAP_FAILED, "out of memory");
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 16, GM_HALF_HOST, 1);
+	for (unsigned int i = 0; i < ARRAY_SIZE(path); i++)
+		GM_SETUP(path[i].read(p->mem->hva + 15 * PG, buf) == (ssize_t)PG &&
+			 gm_word_half(*(uint64_t *)buf) == GM_HALF_HOST,
+			 "%s of a page of the host's own", path[i].name);
+	gm_guest_fill(p->vm, 0, GM_BASE, 14, GM_HALF_SECRET, 2);
+	for (unsigned int i = 0; i < ARRAY_SIZE(path); i++) {
+		uint64_t page = 2 + 4 * i, bad = 0;
+		ssize_t n;
+
+		memset(buf, 0, PG);
+		n = path[i].read(pvm_hva(p, page), buf);
+		gm_note("%s: %zd %s", path[i].name, n, n < 0 ? gm_errno_name(errno) : "");
+		for (unsigned int w = 0; w < PG / 8; w++)
+			bad += !!((uint64_t *)buf)[w];
+		GM_EXPECT_AT(GM_PAGE(.gpa = pvm_gpa(page)), !bad,
+			     "%s of an unshared page brought %lu words, the first: %s", path[i].name, bad,
+			     gm_word_str(*(uint64_t *)buf));
+		pvm_expect_hidden(p, page + 1, "the page above the one that was tried");
+		gm_guest_check(p->vm, 0, pvm_gpa(page + 1), 1, GM_HALF_SECRET, 2, "the page above");
+		gm_guest_check(p->vm, 0, pvm_gpa(page - 1), 1, GM_HALF_SECRET, 2, "the page below");
+	}
+	pvm_free(p);
+}

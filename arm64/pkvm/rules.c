@@ -84,6 +84,8 @@ GM_CASE(file_vma, .name = "pkvm.file_vma.guest_memfd", .clause = "pkvm.file_vma"
 	gm_vm_map(p->vm, far, 4 * PG, PG);
 	gm_guest_fill(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1);
 	gm_control(pkvm_load(p->mem->hva).signo == SIGSEGV, "shmem is taken by the guest");
+	/* The first time also brings in code and page tables of the guest. */
+	expect_stop(p, 0, far, EIO, "the first page of guest_memfd");
 	locked = pkvm_status("VmLck");
 	expect_stop(p, 0, far + PG, EIO, "a page of guest_memfd");
 	GM_EXPECT_EQ(pkvm_status("VmLck"), locked, "locked memory after the refusal");
