@@ -17,11 +17,12 @@ GM_CASE(teardown, .name = "pkvm.teardown.content", .clause = "pkvm.teardown",
 	pvm_unshare_all(p, 1, 16, 8);
 	pvm_kill(p);
 	for (int page = 31; page >= 0; page--) {
+		struct gm_page at = *GM_PAGE(.gpa = pvm_gpa(page));
 		struct pkvm_touch t = pkvm_load(pvm_hva(p, page));
 		const char *what = page < 8 ? "the guest's own page" : page < 16 ? "a shared page" :
 				   page < 24 ? "a page taken back" : "a page never touched";
 
-		if (!GM_EXPECT_AT(GM_PAGE(.gpa = pvm_gpa(page)), !t.signo,
+		if (!GM_EXPECT_AT(&at, !t.signo,
 				  "%s after the VM: signal %d code %d", what, t.signo, t.code))
 			continue;
 		if (page < 8 || (page >= 16 && page < 24))
