@@ -318,6 +318,8 @@ static void add(const struct gm_state *state, const struct gm_probe *p, bool use
 	*m = (struct matrix_case){ state, p, user };
 	c->clause = format("gup.%s%s", p->name, "");
 	c->needs = p->needs;
+	/* Where KVM emulates the guest each of its words costs as much as a system call. */
+	c->timeout = 180;
 	c->caps = GM_CAPS_ALL;
 	c->flags = p->flags & GM_ACC_FULL || user || !state ? GM_FULL_ONLY : 0;
 	/* What does not depend on the state is asked once in the quick profile. */
