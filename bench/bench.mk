@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# make bench: what conversions cost, on the running kernel. Never part of a verdict.
+#
+# BENCH=GLOB picks some. In the lab: make lab LAB_SHELL=1 LAB_EXTRA=<build>/x86/bench, then run-bench.
+
+GM_BENCH := $(GM_OUT)/bench
+GM_BENCH_SRC := $(wildcard bench/*.c)
+
+.PHONY: bench
+bench: $(GM_BENCH)/gm_bench $(GM_BENCH)/run-bench
+	@GM_BENCH_DIR='$(GM_BENCH)/results' $(GM_BENCH)/run-bench '$(or $(BENCH),*)'
+
+$(GM_BENCH)/run-bench: bench/run-bench
+	@mkdir -p $(@D)
+	@cp $< $@
+
+$(GM_BENCH)/gm_bench: $(GM_BENCH_SRC:%.c=$(GM_OUT)/obj/%.o) $(GM_OUT)/libgm.a $(GM_FW)/libkvm.a
+	@echo "  LD      $@"
+	@mkdir -p $(@D)
+	@$(CC) -static -no-pie -pthread $(GM_SYSROOT_LDFLAGS) $(GM_ARCH_LDFLAGS) -o $@ $(filter %.o,$^) \
+		-Wl,--whole-archive $(GM_OUT)/libgm.a -Wl,--no-whole-archive $(GM_FW)/libkvm.a \
+		-lcap -luring
+
+-include $(GM_BENCH_SRC:%.c=$(GM_OUT)/obj/%.d)

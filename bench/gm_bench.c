@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What conversions cost. Declared like cases so as to share their set-up; never pass or fail. */
+#include <time.h>
+
+#include "gm.h"
+#include "map_picture.h"
+#include "plot.h"
+
+#define BENCH .clause = "bench", .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), \
+	.flags = GM_FULL_ONLY, .timeout = 600
+
+static double now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
+}
+
+struct bench {
+	struct gm_vm *vm;
+	struct gm_mem *mem;
+	int gmem;
+	uint64_t size;
+	struct gm_rng rng;
+};
+
+static void open_vm(struct bench *b, enum gm_mem_kind kind, uint64_t size)
+{
+	uint64_t map = (size + GM_1G - 1) & ~(GM_1G - 1);
+
+	*b = (struct bench){ .size = size };
+	b->vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
+	b->mem = gm_mem_new(kind, size);
+	b->gmem = gm_gmem_new(b->vm, size, 0);
+	gm_slot_set(b->vm, GM_SLOT, 0, GM_BASE, size, b->mem->hva, b->gmem, 0);
+	gm_vm_map(b->vm, GM_BASE, map, GM_1G);
+	gm_rng_init(&b->rng, gm_seed());
+	gm_guest_touch(b->vm, 0, GM_BASE, size, GM_2M);
+	gm_checked();
+}
+
+static void close_vm(struct bench *b)
+{
+	gm_vm_free(b->vm);
+	close(b->gmem);
+	gm_mem_free(b->mem);
+}
+
+/* One access in each page, in strides that defeat the TLB; microseconds per 1000 accesses. */
+static double access_cost(struct bench *b)
+{
+	const uint64_t stride = 67 * GM_PAGE_SIZE;
+	double start = now_us();
+
+	for (int pass = 0; pass < 4; pass++)
+		gm_guest_touch(b->vm, 0, GM_BASE + pass * GM_PAGE_SIZE, b->size - GM_2M, stride);
+	return (now_us() - start) / (4 * (b->size / stride)) * 1000;
+}
+
+/* Converts this share of all pages, in ten-thousandths: scattered, or in one piece. */
+static void convert_share(struct bench *b, unsigned int share, bool clustered)
+{
+	uint64_t pages = b->size / GM_PAGE_SIZE, nr = pages * share / 10000;
+
+	if (clustered && nr) {
+		gm_convert(b->vm, GM_BASE + GM_2M, nr * GM_PAGE_SIZE, true);
+		return;
+	}
+	for (uint64_t i = 0; i < nr; i++)
+		gm_convert(b->vm, GM_BASE + gm_rng_below(&b->rng, pages) * GM_PAGE_SIZE, GM_PAGE_SIZE,
+			   true);
+}
+
+GM_CASE(bench_access, .name = "bench.access", .text = "guest access against the share converted",
+	.huge_1g = 1, BENCH)
+{
+	static const unsigned int share[] = { 0, 1, 10, 100, 1000, 5000 };
+	static struct plot p = {
+		.name = "access", .title = "Guest access against the share of 4 KiB pages converted",
+		.x = "share converted, percent", .y = "microseconds for 1000 accesses",
+		.series = { "scattered", "clustered" }, .nr_series = 2, .nr_points = 6,
+		.label = { "0", "0.01", "0.1", "1", "10", "50" },
+	};
+
+	for (int clustered = 0; clustered < 2; clustered++)
+		for (unsigned int i = 0; i < p.nr_points; i++) {
+			struct bench b;
+
+			open_vm(&b, GM_MEM_HUGE_1G, GM_1G);
+			convert_share(&b, share[i], clustered);
+			access_cost(&b);
+			for (int r = 0; r < 9; r++)
+				plot_add(&p, clustered, i, access_cost(&b));
+			close_vm(&b);
+		}
+	plot_write(&p);
+}
+
+/* Converts one page of memory that is mapped, and maps it again: both halves of the cost. */
+static void one_conversion(struct bench *b, struct plot *p, unsigned int point)
+{
+	for (int r = 0; r < PLOT_REPEATS; r++) {
+		uint64_t at = GM_BASE + gm_rng_below(&b->rng, b->size / GM_PAGE_SIZE) * GM_PAGE_SIZE;
+		double start;
+
+		gm_guest_touch(b->vm, 0, at, 8, 8);
+		start = now_us();
+		gm_convert(b->vm, at, GM_PAGE_SIZE, true);
+		plot_add(p, 0, point, now_us() - start);
+		gm_guest_touch(b->vm, 0, at, 8, 8);
+		start = now_us();
+		gm_convert(b->vm, at, GM_PAGE_SIZE, false);
+		plot_add(p, 1, point, now_us() - start);
+		start = now_us();
+		gm_guest_touch(b->vm, 0, at, 8, 8);
+		plot_add(p, 2, point, now_us() - start);
+	}
+}
+
+GM_CASE(bench_size, .name = "bench.convert_by_page", .text = "one conversion, by the page it hits",
+	.huge_1g = 1, .huge_2m = 32, BENCH)
+{
+	static const enum gm_mem_kind kind[] = { GM_MEM_SHMEM, GM_MEM_HUGE_2M, GM_MEM_HUGE_1G };
+	static struct plot p = {
+		.name = "convert_by_page", .title = "One 4 KiB conversion, by the page that it hits",
+		.x = "page of the host", .y = "microseconds",
+		.series = { "to private", "to shared", "touch after: rejoined" }, .nr_series = 3,
+		.label = { "4 KiB", "2 MiB", "1 GiB" }, .nr_points = 3,
+	};
+
+	for (unsigned int i = 0; i < p.nr_points; i++) {
+		struct bench b;
+
+		open_vm(&b, kind[i], i == 2 ? GM_1G : 32 * GM_2M);
+		one_conversion(&b, &p, i);
+		close_vm(&b);
+	}
+	plot_write(&p);
+}
+
+GM_CASE(bench_slot, .name = "bench.convert_by_slot", .text = "one conversion, by the size of the slot",
+	BENCH)
+{
+	static const uint64_t mib[] = { 2, 64, 512, 4096, 32768 };
+	static struct plot p = {
+		.name = "convert_by_slot", .title = "One 4 KiB conversion, by the size of the slot",
+		.x = "slot, MiB", .y = "microseconds",
+		.series = { "to private", "to shared", "touch after" }, .nr_series = 3,
+		.label = { "2", "64", "512", "4096", "32768" }, .nr_points = 5,
+	};
+
+	for (unsigned int i = 0; i < p.nr_points; i++) {
+		struct bench b = { .size = mib[i] << 20 };
+
+		b.vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
+		b.mem = gm_mem_new(GM_MEM_ANON, b.size);
+		b.gmem = gm_gmem_new(b.vm, b.size, 0);
+		gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, b.size, b.mem->hva, b.gmem, 0);
+		gm_vm_map(b.vm, GM_BASE, (b.size + GM_1G - 1) & ~(GM_1G - 1), GM_1G);
+		gm_rng_init(&b.rng, gm_seed());
+		gm_checked();
+		one_conversion(&b, &p, i);
+		close_vm(&b);
+	}
+	plot_write(&p);
+}
+
+static int64_t ignore(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
+		      uint64_t attrs)
+{
+	return 0;
+}
+
+/* Per second: the bare exit to user space and back, and the exit with a conversion in it. */
+GM_CASE(bench_rate, .name = "bench.rate", .text = "conversions per second against the bare exit", BENCH)
+{
+	static struct plot p = {
+		.name = "rate", .title = "Requests of the guest per second", .x = "what user space does",
+		.y = "per second", .series = { "rate" }, .nr_series = 1, .nr_points = 3,
+		.label = { "nothing", "one page", "2 MiB" },
+	};
+	struct bench b;
+
+	open_vm(&b, GM_MEM_SHMEM, 32 * GM_2M);
+	for (unsigned int i = 0; i < p.nr_points; i++)
+		for (int r = 0; r < 9; r++) {
+			struct gm_op op[64];
+			double start;
+
+			b.vm->args.on_convert = i ? NULL : ignore;
+			for (int o = 0; o < 64; o++)
+				op[o] = (struct gm_op){
+					.code = GM_OP_MAP_GPA, .nr = i == 2 ? 512 : 1,
+					.addr = GM_BASE + gm_rng_below(&b.rng, 32) * GM_2M,
+					.val = o & 1 ? GM_MAP_SHARED : GM_MAP_PRIVATE };
+			start = now_us();
+			for (int round = 0; round < 8; round++)
+				gm_run(b.vm, 0, op, 64);
+			plot_add(&p, 0, i, 8 * 64 * 1e6 / (now_us() - start));
+		}
+	close_vm(&b);
+	plot_write(&p);
+}
+
+/* The picture: a GiB before a conversion, after it, touched again, and converted back. */
+GM_CASE(bench_picture, .name = "bench.picture", .text = "the map of a GiB around one conversion, as SVG",
+	.huge_1g = 1, BENCH)
+{
+	static const char *const title[] = { "all touched", "one page converted", "all touched again",
+					     "converted back and touched" };
+	struct gm_map_panel panel[4];
+	const char *dir = getenv("GM_BENCH_DIR");
+	char path[512];
+	FILE *f;
+
+	/* Each panel is observed, which ends what is observed: so each has a VM of its own. */
+	for (int i = 0; i < 4; i++) {
+		struct gm_shape *s = gm_shape_new(GM_BASE, GM_1G);
+		uint64_t at = GM_BASE + 77 * GM_2M + 5 * GM_PAGE_SIZE;
+		struct bench b;
+
+		open_vm(&b, GM_MEM_HUGE_1G, GM_1G);
+		if (i)
+			gm_convert(b.vm, at, GM_PAGE_SIZE, true);
+		gm_shape_convert(s, at, GM_PAGE_SIZE, i && i < 3);
+		if (i > 1)
+			gm_guest_touch(b.vm, 0, GM_BASE, GM_1G, GM_2M);
+		if (i > 2) {
+			gm_convert(b.vm, at, GM_PAGE_SIZE, false);
+			/* The fault that puts all together is the one on the page itself. */
+			gm_guest_touch(b.vm, 0, at, 8, 8);
+		}
+		panel[i] = (struct gm_map_panel){ title[i], gm_map_observe(b.vm, s) };
+		close_vm(&b);
+		gm_shape_free(s);
+	}
+	snprintf(path, sizeof(path), "%s/map.svg", dir ? dir : ".");
+	f = fopen(path, "we");
+	GM_SETUP(f, "%s: %s", path, gm_errno_name(errno));
+	gm_map_svg(f, "One 4 KiB conversion in a 1 GiB page", panel, 4);
+	fclose(f);
+	for (int i = 0; i < 4; i++)
+		printf("%-28s %.64s\n", title[i], panel[i].cells + 64);
+}
