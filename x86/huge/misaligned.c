@@ -103,30 +103,30 @@ static void misaligned(const struct gm_case *self)
 
 /* 2 MiB pages of hugetlb: the page that the slot begins or ends in is small. */
 MIS(start_4k, "the slot starts one page into a 2 MiB page", HUGE_2M(4),
-    GM_1G + GM_PAGE_SIZE, 3 * GM_2M, GM_PAGE_SIZE, GM_PAGE_SIZE, 0, 2)
+	GM_1G + GM_PAGE_SIZE, 3 * GM_2M, GM_PAGE_SIZE, GM_PAGE_SIZE, 0, 2)
 MIS(end_4k, "the slot ends one page before a 2 MiB page does", HUGE_2M(4),
-    GM_1G, 4 * GM_2M - GM_PAGE_SIZE, 0, 0, 0, 3)
+	GM_1G, 4 * GM_2M - GM_PAGE_SIZE, 0, 0, 0, 3)
 MIS(end_one_more, "the slot ends one page into a 2 MiB page", HUGE_2M(4),
-    GM_1G, 3 * GM_2M + GM_PAGE_SIZE, 0, 2 * GM_2M, 0, 3)
+	GM_1G, 3 * GM_2M + GM_PAGE_SIZE, 0, 2 * GM_2M, 0, 3)
 MIS(start_last_page, "the slot starts at the last page of a 2 MiB page", HUGE_2M(4),
-    GM_1G + GM_2M - GM_PAGE_SIZE, 2 * GM_2M + 2 * GM_PAGE_SIZE, GM_2M - GM_PAGE_SIZE, 0, 0, 2)
+	GM_1G + GM_2M - GM_PAGE_SIZE, 2 * GM_2M + 2 * GM_PAGE_SIZE, GM_2M - GM_PAGE_SIZE, 0, 0, 2)
 MIS(hva_4k, "the host's address is one page off: nothing huge", HUGE_2M(4),
-    GM_1G, 3 * GM_2M, GM_PAGE_SIZE, 0, 0, 0)
+	GM_1G, 3 * GM_2M, GM_PAGE_SIZE, 0, 0, 0)
 MIS(hva_half, "the host's address is half a 2 MiB page off: nothing huge", HUGE_2M(4),
-    GM_1G, 3 * GM_2M, GM_2M / 2, 0, 0, 0)
+	GM_1G, 3 * GM_2M, GM_2M / 2, 0, 0, 0)
 MIS(file_offset, "the guest_memfd's offset is odd, guest and host agree: huge all the same", HUGE_2M(4),
-    GM_1G, 4 * GM_2M, 0, 77 * GM_PAGE_SIZE, 0, 4)
+	GM_1G, 4 * GM_2M, 0, 77 * GM_PAGE_SIZE, 0, 4)
 MIS(smaller_than_2m, "a slot inside one 2 MiB page", HUGE_2M(2),
-    GM_1G + GM_PAGE_SIZE, GM_2M - 2 * GM_PAGE_SIZE, GM_PAGE_SIZE, 0, 0, 0)
+	GM_1G + GM_PAGE_SIZE, GM_2M - 2 * GM_PAGE_SIZE, GM_PAGE_SIZE, 0, 0, 0)
 /* 1 GiB pages: a slot that is off by 2 MiB keeps its 2 MiB mappings, and its whole GiB. */
 MIS(start_2m, "the slot starts 2 MiB into a GiB", HUGE_1G(2),
-    GM_1G + GM_2M, 2 * GM_1G - GM_2M, GM_2M, GM_2M, 1, 511)
+	GM_1G + GM_2M, 2 * GM_1G - GM_2M, GM_2M, GM_2M, 1, 511)
 MIS(end_2m, "the slot ends 2 MiB before a GiB does", HUGE_1G(2),
-    GM_1G, 2 * GM_1G - GM_2M, 0, 0, 1, 511)
+	GM_1G, 2 * GM_1G - GM_2M, 0, 0, 1, 511)
 MIS(hva_2m, "the host's address is 2 MiB off: 2 MiB mappings only", HUGE_1G(2),
-    GM_1G, GM_1G, GM_2M, 0, 0, 512)
+	GM_1G, GM_1G, GM_2M, 0, 0, 512)
 MIS(start_4k_1g, "the slot starts one page into a GiB", HUGE_1G(2),
-    GM_1G + GM_PAGE_SIZE, 2 * GM_1G - 2 * GM_PAGE_SIZE, GM_PAGE_SIZE, 5 * GM_PAGE_SIZE, 0, 1022)
+	GM_1G + GM_PAGE_SIZE, 2 * GM_1G - 2 * GM_PAGE_SIZE, GM_PAGE_SIZE, 5 * GM_PAGE_SIZE, 0, 1022)
 
 /* Two slots meet in the middle of a huge page, or at its border; conversions go across. */
 static void several(const struct gm_case *self)
