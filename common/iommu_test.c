@@ -78,7 +78,7 @@ GM_IOMMU_CASES(inside_2m, "iommu.map_file_memfd.inside_2m", .clause = "iommu.map
 	fx_free(&fx);
 }
 
-GM_IOMMU_CASES(whole_2m, "iommu.map_file_memfd.whole_2m", .clause = "iommu.map_file_memfd",
+GM_IOMMU_CASES_SLOW(whole_2m, "iommu.map_file_memfd.whole_2m", .clause = "iommu.map_file_memfd",
 	       .text = "the second 2 MiB page as a whole, at an aligned and an unaligned IOVA",
 	       .huge_2m = 2)
 {
@@ -173,7 +173,7 @@ GM_VARIANT(inside_1g, inside_1g_mock, .name = "iommu.map_file_memfd.inside_1g.mo
 GM_VARIANT(inside_1g, inside_1g_dma, .name = "iommu.map_file_memfd.inside_1g.dma",
 	   .needs = GM_IOMMU_NEEDS_DMA, .val = GM_IOMMU_VFIO, INSIDE_1G)
 
-GM_IOMMU_CASES(thp, "iommu.map_file_memfd.thp", .clause = "iommu.map_file_memfd",
+GM_IOMMU_CASES_SLOW(thp, "iommu.map_file_memfd.thp", .clause = "iommu.map_file_memfd",
 	       .text = "shmem of 4 KiB, then 2 MiB, then 4 KiB folios: a range over all three")
 {
 	struct fx fx = fx_new(self, 3 * GM_2M, 0);
@@ -198,7 +198,7 @@ GM_IOMMU_CASES(last_page, "iommu.map_file_memfd.last_page", .clause = "iommu.map
 	fx_free(&fx);
 }
 
-GM_IOMMU_CASES(holes, "iommu.map_file_memfd.holes", .clause = "iommu.map_file_memfd",
+GM_IOMMU_CASES_SLOW(holes, "iommu.map_file_memfd.holes", .clause = "iommu.map_file_memfd",
 	       .text = "pages that the file does not have yet: allocated, zero, and the file's own")
 {
 	struct fx fx = fx_new(self, 8 * PG, 0);
@@ -215,7 +215,7 @@ GM_IOMMU_CASES(holes, "iommu.map_file_memfd.holes", .clause = "iommu.map_file_me
 }
 
 /* The pool's pages were somebody's: what a map allocates of them must not tell. */
-GM_IOMMU_CASES(holes_2m, "iommu.map_file_memfd.holes_2m", .clause = "iommu.map_file_memfd", .huge_2m = 3,
+GM_IOMMU_CASES_SLOW(holes_2m, "iommu.map_file_memfd.holes_2m", .clause = "iommu.map_file_memfd", .huge_2m = 3,
 	       .text = "2 MiB pages that the file does not have yet: allocated, all zero, and the file's own")
 {
 	struct fx fx = { .size = 2 * GM_2M };

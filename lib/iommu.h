@@ -50,14 +50,17 @@ struct gm_iodev {
 				 1ULL << GM_NEED_IOMMUFD_TEST)
 #define GM_IOMMU_NEEDS_DMA	(1ULL << GM_NEED_IOMMUFD | 1ULL << GM_NEED_MAP_FILE |	\
 				 1ULL << GM_NEED_VFIO_EDU)
-#define GM_IOMMU_CASES(fn, n, ...)							\
+#define GM_IOMMU_CASES(fn, n, ...) __GM_IOMMU_CASES(fn, n, 0, __VA_ARGS__)
+/* The same, but real DMA (half a second and more a page) in the full profile only. */
+#define GM_IOMMU_CASES_SLOW(fn, n, ...) __GM_IOMMU_CASES(fn, n, GM_FULL_ONLY, __VA_ARGS__)
+#define __GM_IOMMU_CASES(fn, n, dma_flags, ...)						\
 	static void fn(const struct gm_case *self);					\
 	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .val = GM_IOMMU_MOCK,		\
 		   .needs = GM_IOMMU_NEEDS_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK),		\
 		   .tokens = GM_TOKEN_IOMMU, .profile = "IO", __VA_ARGS__)		\
 	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .val = GM_IOMMU_VFIO,		\
 		   .needs = GM_IOMMU_NEEDS_DMA, .caps = GM_CAPS(CAP_IPC_LOCK),		\
-		   .tokens = GM_TOKEN_IOMMU, .profile = "IO", __VA_ARGS__)		\
+		   .tokens = GM_TOKEN_IOMMU, .profile = "IO", .flags = dma_flags, __VA_ARGS__)	\
 	static void fn(const struct gm_case *self __attribute__((unused)))
 
 /* A case about page tables and counts that can be asked for: the mock alone answers those. */

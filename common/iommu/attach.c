@@ -4,7 +4,7 @@
 
 #define PG GM_PAGE_SIZE
 
-GM_IOMMU_CASES(attach_after, "iommu.map_file_memfd.attach_after", .clause = "iommu.map_file_memfd",
+GM_IOMMU_CASES_SLOW(attach_after, "iommu.map_file_memfd.attach_after", .clause = "iommu.map_file_memfd",
 	       .text = "maps first, then the device: it finds every one of them, and pins them only then")
 {
 	struct fx fx = fx_new_unattached(self, 8 * PG, 0);
@@ -149,7 +149,7 @@ GM_MOCK_CASE(unmap_both, .name = "iommu.lifetime.unmap_both", .clause = "iommu.l
 	fx_free(&fx);
 }
 
-GM_IOMMU_CASES(copied, "iommu.map_file_memfd.copy", .clause = "iommu.map_file_memfd",
+GM_IOMMU_CASES_SLOW(copied, "iommu.map_file_memfd.copy", .clause = "iommu.map_file_memfd",
 	       .text = "IOAS_COPY of a part, at another offset in the page array; the original goes first")
 {
 	struct fx fx = fx_new(self, 8 * PG, 0);

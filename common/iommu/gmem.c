@@ -58,7 +58,7 @@ static void flavours_free(struct flavours *f)
 	static void fn(const struct gm_case *self __attribute__((unused)))
 
 BOTH(attached, "iommu.map_gmem_absent.attached", 0, .clause = "iommu.map_gmem_absent", .profile = "P1",
-     .flags = GM_REFUSAL, .text = "MAP_FILE of a guest_memfd with a device attached: EINVAL, the IOVA stays free")
+	.flags = GM_REFUSAL, .text = "MAP_FILE of a guest_memfd with a device attached: EINVAL, the IOVA stays free")
 {
 	struct flavours f = flavours();
 	struct fx fx = fx_new(self, 4 * PG, 0);
@@ -86,8 +86,8 @@ BOTH(attached, "iommu.map_gmem_absent.attached", 0, .clause = "iommu.map_gmem_ab
 }
 
 BOTH(unattached, "iommu.map_gmem_absent.unattached", 0, .clause = "iommu.map_gmem_absent", .profile = "P1",
-     .flags = GM_REFUSAL,
-     .text = "with nothing attached MAP_FILE does not look; then the attach is EINVAL, until it is unmapped")
+	.flags = GM_REFUSAL,
+	.text = "with nothing attached MAP_FILE does not look; then the attach is EINVAL, until it is unmapped")
 {
 	struct flavours f = flavours();
 	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
@@ -171,7 +171,7 @@ GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .clause = "iommu.map_g
 }
 
 BOTH(hva_shared, "iommu.gmem_hva.shared", 1ULL << GM_NEED_INIT_SHARED, .clause = "iommu.gmem_hva", .profile = "P1",
-     .text = "a map by HVA of shared guest_memfd: guest, host and device are on one page; pinned while mapped")
+	.text = "a map by HVA of shared guest_memfd: guest, host and device are on one page; pinned while mapped")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
 	int gmem = gm_gmem_new(vm, GM_2M, SHARED);
@@ -210,7 +210,7 @@ BOTH(hva_shared, "iommu.gmem_hva.shared", 1ULL << GM_NEED_INIT_SHARED, .clause =
 }
 
 BOTH(hva_private, "iommu.gmem_hva.private", 1ULL << GM_NEED_INIT_SHARED, .clause = "iommu.gmem_hva", .profile = "P1p",
-     .flags = GM_REFUSAL, .text = "a map by HVA of private guest_memfd is EFAULT, attached or not, and pins nothing")
+	.flags = GM_REFUSAL, .text = "a map by HVA of private guest_memfd is EFAULT, attached or not, and pins nothing")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
 	int priv = gm_gmem_new(vm, 4 * PG, GUEST_MEMFD_FLAG_MMAP), shared = gm_gmem_new(vm, 4 * PG, SHARED);

@@ -66,7 +66,7 @@ GM_IOMMU_CASES(punch, "iommu.lifetime.punch", .clause = "iommu.lifetime",
 	fx_free(&fx);
 }
 
-GM_IOMMU_CASES(truncated, "iommu.lifetime.truncate", .clause = "iommu.lifetime",
+GM_IOMMU_CASES_SLOW(truncated, "iommu.lifetime.truncate", .clause = "iommu.lifetime",
 	       .text = "the file is truncated under the map, and grows again: the device keeps the old page")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
@@ -140,7 +140,7 @@ GM_IOMMU_CASES(no_vma_2m, "iommu.no_vma.hugetlb_2m", .clause = "iommu.no_vma", .
 }
 
 /* The map refers to the file, not to the mapping that was there when it was made. */
-GM_IOMMU_CASES(remap_vma, "iommu.no_vma.mapping_moved", .clause = "iommu.no_vma",
+GM_IOMMU_CASES_SLOW(remap_vma, "iommu.no_vma.mapping_moved", .clause = "iommu.no_vma",
 	       .text = "the host's mapping goes and another memory comes to its address: the map is still the file's")
 {
 	struct fx fx = fx_new(self, 2 * PG, 0);

@@ -94,7 +94,7 @@ static void check_device_pages(struct load *l, const char *when)
 }
 
 BOTH(beside, "iommu.lifetime.load", .clause = "iommu.lifetime", .timeout = 120,
-     .text = "a device writes, a guest converts and the host punches beside it: every byte as it should be")
+	.text = "a device writes, a guest converts and the host punches beside it: every byte as it should be")
 {
 	struct load l = { .convert_off = 64 * PG, .convert_pages = 448, .dma_off = 40 * PG,
 			  .rounds = self->val == GM_IOMMU_MOCK ? 400 : 3 };

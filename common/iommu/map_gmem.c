@@ -68,7 +68,7 @@ static void device_to_guest(struct gfx *g, uint64_t iova, uint64_t off)
 }
 
 BOTH(shared, "iommu.map_gmem.shared", .clause = "iommu.map_gmem",
-     .text = "shared pages by fd and offset: guest, host and device are on the same pages, no others")
+	.text = "shared pages by fd and offset: guest, host and device are on the same pages, no others")
 {
 	struct gfx g = gfx_new(self);
 
@@ -86,7 +86,7 @@ BOTH(shared, "iommu.map_gmem.shared", .clause = "iommu.map_gmem",
 }
 
 BOTH(fresh, "iommu.map_gmem.fresh", .clause = "iommu.map_gmem",
-     .text = "pages that nobody touched yet, no mapping anywhere: zero, and the guest's own when it comes")
+	.text = "pages that nobody touched yet, no mapping anywhere: zero, and the guest's own when it comes")
 {
 	struct gfx g = gfx_new(self);
 	int gmem = gm_gmem_new(g.vm, 8 * PG, SHARED);
@@ -115,7 +115,7 @@ static bool refused(int err)
 }
 
 BOTH(private, "iommu.map_gmem.private", .clause = "iommu.map_gmem", .flags = GM_REFUSAL,
-     .text = "private pages never: refused attached; unattached the map or the attach is, and nothing is left")
+	.text = "private pages never: refused attached; unattached the map or the attach is, and nothing is left")
 {
 	static const uint64_t flags[] = { GUEST_MEMFD_FLAG_MMAP, 0 };
 	struct gfx g = gfx_new(self);
@@ -147,7 +147,7 @@ BOTH(private, "iommu.map_gmem.private", .clause = "iommu.map_gmem", .flags = GM_
 }
 
 BOTH(bounds, "iommu.map_gmem.bounds", .clause = "iommu.map_gmem", .flags = GM_REFUSAL,
-     .text = "past the end of the file: EINVAL; the last page is fine")
+	.text = "past the end of the file: EINVAL; the last page is fine")
 {
 	struct gfx g = gfx_new(self);
 	uint64_t at = IOVA;
@@ -166,7 +166,7 @@ BOTH(bounds, "iommu.map_gmem.bounds", .clause = "iommu.map_gmem", .flags = GM_RE
  * it is made, and then the device has lost the page before the file did.
  */
 BOTH(hole, "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
-     .text = "a hole under a map: refused with EAGAIN and no effect, or the device loses the page; free again after")
+	.text = "a hole under a map: refused with EAGAIN and no effect, or the device loses the page; free again after")
 {
 	static const struct { uint64_t off, len; } at[] = {
 		{ 5 * PG, PG }, { 8 * PG, PG }, { 4 * PG, 2 * PG }, { 8 * PG, 3 * PG }, { 0, 64 * PG },
@@ -199,7 +199,7 @@ BOTH(hole, "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
 }
 
 BOTH(copy, "iommu.convert_pinned.copy", .clause = "iommu.convert_pinned",
-     .text = "the map is gone and a copy of it is left: the page is still held")
+	.text = "the map is gone and a copy of it is left: the page is still held")
 {
 	struct gfx g = gfx_new(self);
 	uint64_t at = IOVA + 16 * PG;
@@ -219,7 +219,7 @@ BOTH(copy, "iommu.convert_pinned.copy", .clause = "iommu.convert_pinned",
 }
 
 BOTH(outlive, "iommu.map_gmem.outlive", .clause = "iommu.map_gmem",
-     .text = "the VM and the fd go, the map stays: the device still has the pages, and they return with it")
+	.text = "the VM and the fd go, the map stays: the device still has the pages, and they return with it")
 {
 	struct gfx g = gfx_new(self);
 	uint64_t w[1], want = gm_word(GM_BASE / PG + 6, GM_HALF_SHARED, 1, 511);
