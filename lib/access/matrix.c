@@ -356,6 +356,9 @@ static bool asks(const struct gm_state *state, const struct gm_probe *p)
 {
 	if (gm_access_want(p, state->class).kind == GM_WANT_ABSENT)
 		return false;
+	/* What costs a page frame where it succeeds is not asked where it must. */
+	if (state->class == GM_CLASS_ORDINARY && (p->flags & GM_ACC_HARMFUL))
+		return false;
 	if (state->class == GM_CLASS_NO_VMA)
 		return p->flags & (GM_ACC_FD | GM_ACC_NO_VA);
 	return true;
