@@ -4,4 +4,7 @@
 .PHONY: mutants
 mutants: lab-packages
 	@$(MAKE) --no-print-directory all
+ifneq ($(ARCH),$(HOST_ARCH))
+	@$(MAKE) --no-print-directory ARCH=$(HOST_ARCH) $(O)/$(HOST_ARCH)/bin/gm-run
+endif
 	@mutants/run $(if $(MUTANTS),--only '$(MUTANTS)')
