@@ -172,6 +172,8 @@ static int run_case(const char *name, const char *seed)
 	if (gm_case_problem(c))
 		GM_ERROR("the declaration is unsound: %s", gm_case_problem(c));
 	demand(c);
+	if (gm_platform_has(GM_NEED_KVM))
+		gm_framework_start();
 	if (c->flags & GM_AS_USER)
 		GM_SETUP(!getuid() ? !gm_caps_become_user() : true, "cannot become a user");
 	else

@@ -8,4 +8,7 @@
 /* The case's own seed: the same for the same run seed and case name, on every architecture. */
 uint64_t gm_seed(void);
 
+/* Starts the KVM selftests framework; main.c calls it once, before the case (framework.c). */
+void gm_framework_start(void);
+
 #endif
