@@ -108,9 +108,14 @@ qemu_cmdline()
 		# QEMU 7.2's TLBI VAE2IS misses the EL2&0 regime: with E2H the hypervisor zeroes wrong pages.
 		[ "$accel" != tcg ] || kvm+=' arm64_sw.hvhe=0 id_aa64mmfr1.vh=0'
 	fi
-	# An emulated CPU may stand still for long on a busy host: that is no lockup.
+	# An emulated CPU may stand still for long on a busy host: that is no lockup, and no broken
+	# timer. Grace periods are hurried, since every slot and every VM waits for some.
+	# proc_mem.force_override: FOLL_FORCE writes through /proc/PID/mem are to be refused by
+	# guest_memfd, not by a hardening default in front of it.
 	echo "console=$console panic=-1 quiet loglevel=5 sysrq_always_enabled=1 watchdog_thresh=60" \
-		"rcupdate.rcu_cpu_stall_timeout=120 $huge" \
+		"rcupdate.rcu_cpu_stall_timeout=120 rcupdate.rcu_expedited=1" \
+		"proc_mem.force_override=always $huge" \
+		"$([ "$arch" != x86 ] || echo no_timer_check)" \
 		"$([ "$iommu" != intel ] || echo intel_iommu=on)" \
 		"$kvm" "${KCMD:-}"
 }
@@ -122,7 +127,7 @@ qemu_args()
 
 	args=(-nodefaults -no-user-config -display none -no-reboot -smp "$cpus" -m "$mem"
 		-kernel "$1" -initrd "$2" -append "$(qemu_cmdline)"
-		-drive "file=$3,format=raw,if=none,id=disk,cache=unsafe" -device virtio-blk-pci,drive=disk
+		-drive "file=$3,format=raw,if=none,id=disk,cache=unsafe" -device virtio-blk-pci,drive=disk,serial=gm-scratch
 		-device virtio-serial-pci -device edu)
 	if [ "$accel" = kvm ]; then
 		args+=(-accel kvm -cpu host)
