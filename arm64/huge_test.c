@@ -15,11 +15,13 @@ static bool expect(struct gm_vm *vm, uint64_t gpa, uint64_t len, int64_t n1g, in
 	struct gm_ledger l;
 
 	GM_SETUP(gm_stage2_count(vm, gpa, len, &l), "no stage-2 dump: %s", gm_errno_name(errno));
-	return GM_EXPECT_AT(GM_PAGE(.gpa = gpa), l.pages[GM_SIZE_1G] == n1g &&
-			    l.pages[GM_SIZE_2M] == n2m && l.pages[GM_SIZE_4K] == n4k,
-			    "%s: expected %ld of 1G, %ld of 2M, %ld of 4K, observed %ld, %ld, %ld in %#lx bytes",
-			    when, n1g, n2m, n4k, l.pages[GM_SIZE_1G], l.pages[GM_SIZE_2M],
-			    l.pages[GM_SIZE_4K], len);
+	return GM_EXPECT_AT(
+		GM_PAGE(.gpa = gpa),
+		l.pages[GM_SIZE_1G] == n1g && l.pages[GM_SIZE_2M] == n2m &&
+			l.pages[GM_SIZE_4K] == n4k,
+		"%s: expected %ld of 1G, %ld of 2M, %ld of 4K, observed %ld, %ld, %ld in %#lx bytes",
+		when, n1g, n2m, n4k, l.pages[GM_SIZE_1G], l.pages[GM_SIZE_2M], l.pages[GM_SIZE_4K],
+		len);
 }
 
 static struct gm_vm *vm_over(struct gm_mem *m, uint64_t size)
@@ -60,7 +62,8 @@ GM_CASE(blocks_2m, .name = "huge.blocks.2m_dirty_log", .clause = "huge.blocks", 
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, size, m->hva, -1, 0);
 	write_word(vm, at + 0x9000);
 	expect(vm, GM_BASE, size, 0, 6, 0, "logging off, another page of it touched");
-	GM_EXPECT_EQ(*(uint64_t *)(m->hva + 2 * GM_2M + 0x7000), at + 0x7000, "what was written while split");
+	GM_EXPECT_EQ(*(uint64_t *)(m->hva + 2 * GM_2M + 0x7000), at + 0x7000,
+		     "what was written while split");
 	gm_vm_free(vm);
 	gm_mem_free(m);
 }

@@ -16,9 +16,10 @@ GM_CASE(create_type, .name = "pkvm.create.type", .clause = "pkvm.create", .flags
 	gm_control(vm >= 0, "a protected VM can be created");
 	close(vm);
 	for (int bit = 8; bit < 31; bit++)
-		GM_EXPECT_ERRNO(EINVAL, ioctl(kvm, KVM_CREATE_VM,
-					      KVM_VM_TYPE_ARM_PROTECTED | ipa | 1UL << bit),
-				"with bit %d", bit);
+		GM_EXPECT_ERRNO(
+			EINVAL,
+			ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_PROTECTED | ipa | 1UL << bit),
+			"with bit %d", bit);
 	close(kvm);
 }
 
@@ -27,10 +28,11 @@ GM_CASE(create_absent, .name = "pkvm.create.absent", .clause = "pkvm.create", .f
 	.profile = "P1", .needs = GM_NEEDS(KVM))
 {
 	unsigned long ipa = gm_platform_vm_type(0)->type;
-	int kvm = GM_SETUP_OK(open("/dev/kvm", O_RDWR | O_CLOEXEC)), vm;
+	int kvm, vm;
 
 	if (gm_platform_has(GM_NEED_PROTECTED))
 		gm_skip("this kernel has protected VMs", "boot without kvm-arm.mode=protected");
+	kvm = GM_SETUP_OK(open("/dev/kvm", O_RDWR | O_CLOEXEC));
 	vm = ioctl(kvm, KVM_CREATE_VM, ipa);
 	gm_control(vm >= 0, "an ordinary VM of the same IPA size can be created");
 	close(vm);
@@ -42,8 +44,8 @@ GM_CASE(create_absent, .name = "pkvm.create.absent", .clause = "pkvm.create", .f
 }
 
 GM_CASE(create_taint, .name = "pkvm.create_taint.user", .clause = "pkvm.create_taint",
-	.text = "a protected VM taints the kernel with TAINT_USER",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.text = "a protected VM taints the kernel with TAINT_USER", .profile = "P2",
+	.needs = GM_NEEDS(PROTECTED))
 {
 	FILE *f = fopen("/proc/sys/kernel/tainted", "r");
 	unsigned long taint = 0;
@@ -72,9 +74,10 @@ GM_CASE(calls, .name = "pkvm.features.bits", .clause = "pkvm.features",
 	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
-	const uint32_t features = 0x86000000;	/* ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID */
-	struct gm_op op = { .code = GM_OP_CALL, .addr = (uint64_t)guest_regs, .val = GM_BASE,
-			    .nr = features };
+	const uint32_t features = 0x86000000; /* ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID */
+	struct gm_op op = {
+		.code = GM_OP_CALL, .addr = (uint64_t)guest_regs, .val = GM_BASE, .nr = features
+	};
 	uint64_t want[4] = { 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 };
 
 	gm_run(p->vm, 0, &op, 1);

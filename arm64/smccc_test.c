@@ -6,7 +6,7 @@
 #include "arm64/smccc.h"
 #include "gm.h"
 
-#define NOT_SUPPORTED (-1L)	/* SMCCC_RET_NOT_SUPPORTED */
+#define NOT_SUPPORTED (-1L) /* SMCCC_RET_NOT_SUPPORTED */
 
 static int set_filter(struct gm_vm *vm, struct kvm_smccc_filter *filter)
 {
@@ -46,7 +46,9 @@ GM_CASE(verbatim, .name = "conv.smccc_forward.verbatim", .clause = "conv.smccc_f
 {
 	struct asked a = {};
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .on_convert = on_convert);
-	static const uint64_t far[] = { 0, GM_2M - GM_PAGE_SIZE, GM_1G, 1UL << 52, -GM_PAGE_SIZE, 1 };
+	static const uint64_t far[] = {
+		0, GM_2M - GM_PAGE_SIZE, GM_1G, 1UL << 52, -GM_PAGE_SIZE, 1
+	};
 	struct gm_rng rng;
 
 	vm->user = &a;
@@ -55,7 +57,9 @@ GM_CASE(verbatim, .name = "conv.smccc_forward.verbatim", .clause = "conv.smccc_f
 		uint64_t gpa = i < ARRAY_SIZE(far) ? far[i] : GM_BASE + i * GM_PAGE_SIZE * 17;
 		uint64_t npages = i % 3 ? gm_rng_below(&rng, 1 << 20) : 1UL << (i % 64);
 		uint64_t attrs = gm_rng_next(&rng);
-		struct gm_op op = { .code = GM_OP_MAP_GPA, .addr = gpa, .nr = npages, .val = attrs };
+		struct gm_op op = {
+			.code = GM_OP_MAP_GPA, .addr = gpa, .nr = npages, .val = attrs
+		};
 
 		a.answer = gm_rng_next(&rng);
 		gm_run(vm, 0, &op, 1);
@@ -82,7 +86,8 @@ GM_CASE(conduit, .name = "conv.smccc_forward.conduit", .clause = "conv.smccc_for
 		struct gm_op op = { .code = GM_OP_HYPERCALL, .val = base + i, .addr = 7 };
 
 		GM_EXPECT(!__gm_run(vm, 0, &op, 1, &ex, NULL) && !ex.ret &&
-			  ex.reason == KVM_EXIT_HYPERCALL, "HVC of %#x: %s", base + i, gm_exit_str(&ex));
+				  ex.reason == KVM_EXIT_HYPERCALL,
+			  "HVC of %#x: %s", base + i, gm_exit_str(&ex));
 		GM_EXPECT_EQ(ex.hypercall.nr, base + i, "the function");
 		GM_EXPECT_EQ(ex.hypercall.flags, 0, "flags of an HVC");
 	}
@@ -103,8 +108,10 @@ GM_CASE(smc, .name = "conv.smccc_forward.smc", .clause = "conv.smccc_forward",
 	.profile = "P1", .needs = GM_NEEDS(KVM))
 {
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .no_exit_hypercall = true);
-	struct gm_op op = { .code = GM_OP_CALL, .addr = (uint64_t)guest_smc,
-			    .val = GM_SMCCC_MAP_GPA + 0x10, .nr = 5 };
+	struct gm_op op = { .code = GM_OP_CALL,
+			    .addr = (uint64_t)guest_smc,
+			    .val = GM_SMCCC_MAP_GPA + 0x10,
+			    .nr = 5 };
 	struct gm_exit ex;
 
 	GM_SETUP(!filter(vm, op.val, 1, KVM_SMCCC_FILTER_FWD_TO_USER), "the filter: %s",
@@ -126,9 +133,12 @@ GM_CASE(handled, .name = "conv.smccc_handled.borders", .clause = "conv.smccc_han
 {
 	struct asked a = { .answer = 42 };
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .on_convert = on_convert);
-	static const uint64_t quiet[] = { GM_SMCCC_MAP_GPA - 1, GM_SMCCC_MAP_GPA + 1,
-					  GM_SMCCC_MAP_GPA + 0x20, GM_SMCCC_MAP_GPA + 0x27,
-					  GM_SMCCC_MAP_GPA & ~(1UL << 30), GM_SMCCC_MEM_SHARE };
+	static const uint64_t quiet[] = { GM_SMCCC_MAP_GPA - 1,
+					  GM_SMCCC_MAP_GPA + 1,
+					  GM_SMCCC_MAP_GPA + 0x20,
+					  GM_SMCCC_MAP_GPA + 0x27,
+					  GM_SMCCC_MAP_GPA & ~(1UL << 30),
+					  GM_SMCCC_MEM_SHARE };
 	struct gm_op op = { .code = GM_OP_MAP_GPA, .addr = GM_BASE, .nr = 1 };
 
 	vm->user = &a;
@@ -146,8 +156,8 @@ GM_CASE(handled, .name = "conv.smccc_handled.borders", .clause = "conv.smccc_han
 }
 
 GM_CASE(absent, .name = "conv.smccc_handled.not_enabled", .clause = "conv.smccc_handled",
-	.text = "without a filter the request is NOT_SUPPORTED and does not exit",
-	.profile = "P1", .needs = GM_NEEDS(KVM))
+	.text = "without a filter the request is NOT_SUPPORTED and does not exit", .profile = "P1",
+	.needs = GM_NEEDS(KVM))
 {
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .no_exit_hypercall = true);
 	struct gm_op op = { .code = GM_OP_MAP_GPA, .addr = GM_BASE, .nr = 1 };
@@ -177,12 +187,14 @@ GM_CASE(args, .name = "conv.smccc_args.refused", .clause = "conv.smccc_args", .f
 	GM_EXPECT_ERRNO(EINVAL, filter(vm, base, ~0U, fwd), "a range that wraps");
 	GM_EXPECT_ERRNO(EINVAL, filter(vm, base, 1, 3), "the action past the last");
 	GM_EXPECT_ERRNO(EINVAL, filter(vm, base, 1, 255), "the last action");
-	GM_EXPECT_ERRNO(EEXIST, filter(vm, 0x80000000, 1, fwd), "the first function of the architecture");
+	GM_EXPECT_ERRNO(EEXIST, filter(vm, 0x80000000, 1, fwd),
+			"the first function of the architecture");
 	GM_EXPECT_ERRNO(EEXIST, filter(vm, 0xc000ffff, 2, fwd), "its last 64-bit one");
 	gm_control(!filter(vm, base, 4, fwd), "a range can be forwarded");
 	GM_EXPECT_ERRNO(EEXIST, filter(vm, base, 1, fwd), "its first function again");
 	GM_EXPECT_ERRNO(EEXIST, filter(vm, base + 3, 4, fwd), "its last function again");
-	GM_EXPECT_ERRNO(EEXIST, filter(vm, base - 3, 4, KVM_SMCCC_FILTER_DENY), "its first, denied");
+	GM_EXPECT_ERRNO(EEXIST, filter(vm, base - 3, 4, KVM_SMCCC_FILTER_DENY),
+			"its first, denied");
 	gm_control(!filter(vm, base + 4, 1, fwd) && !filter(vm, base - 1, 1, fwd),
 		   "ranges that touch it");
 	gm_run(vm, 0, &op, 1);

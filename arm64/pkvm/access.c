@@ -17,20 +17,23 @@ GM_CASE(host_access, .name = "pkvm.host_access.every_page", .clause = "pkvm.host
 
 		gm_control(!t.signo, "before the guest's first touch the page is the host's");
 	}
-	gm_guest_touch(p->vm, 0, GM_BASE, 4 * PG, PG);		/* read only: donated all the same */
+	gm_guest_touch(p->vm, 0, GM_BASE, 4 * PG, PG); /* read only: donated all the same */
 	gm_guest_fill(p->vm, 0, pvm_gpa(4), 4, GM_HALF_PRIVATE, 1);
 	pvm_share_all(p, 0, 8, 4);
 	pvm_unshare_all(p, 0, 8, 4);
 	for (uint64_t page = 0; page < 12; page++)
-		pvm_expect_hidden(p, page, page < 4 ? "read by the guest" :
-				  page < 8 ? "written by the guest" : "taken back by the guest");
+		pvm_expect_hidden(p, page,
+				  page < 4   ? "read by the guest"
+				  : page < 8 ? "written by the guest"
+					     : "taken back by the guest");
 	/* A new mapping of the same memory is no way in. */
 	again = mmap(NULL, 12 * PG, PROT_READ | PROT_WRITE, MAP_SHARED, p->mem->fd, 0);
 	GM_SETUP(again != MAP_FAILED, "a second mapping");
 	for (uint64_t page = 0; page < 12; page++) {
 		struct pkvm_touch t = pkvm_load(again + page * PG + 8);
 
-		GM_EXPECT_AT(GM_PAGE(.gpa = pvm_gpa(page)), t.signo == SIGSEGV && t.code == SEGV_ACCERR,
+		GM_EXPECT_AT(GM_PAGE(.gpa = pvm_gpa(page)),
+			     t.signo == SIGSEGV && t.code == SEGV_ACCERR,
 			     "through a second mapping: signal %d code %d", t.signo, t.code);
 	}
 	munmap(again, 12 * PG);
@@ -46,8 +49,8 @@ static void syscalls(struct pvm *p, uint64_t page, int want, const char *when)
 	struct iovec iov = { buf, 64 };
 	int fd[2], err[6] = {};
 	char other[64] = "x";
-	const char *name[6] = { "write", "read", "writev", "getrandom", "clock_gettime",
-				"an ioctl's structure" };
+	const char *name[6] = { "write",     "read",	      "writev",
+				"getrandom", "clock_gettime", "an ioctl's structure" };
 
 	GM_SETUP_OK(pipe2(fd, O_CLOEXEC | O_NONBLOCK));
 	err[0] = write(fd[1], buf, 64) < 0 ? errno : 0;

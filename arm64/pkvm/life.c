@@ -19,17 +19,20 @@ GM_CASE(teardown, .name = "pkvm.teardown.content", .clause = "pkvm.teardown",
 	for (int page = 31; page >= 0; page--) {
 		struct gm_page at = *GM_PAGE(.gpa = pvm_gpa(page));
 		struct pkvm_touch t = pkvm_load(pvm_hva(p, page));
-		const char *what = page < 8 ? "the guest's own page" : page < 16 ? "a shared page" :
-				   page < 24 ? "a page taken back" : "a page never touched";
+		const char *what = page < 8    ? "the guest's own page"
+				   : page < 16 ? "a shared page"
+				   : page < 24 ? "a page taken back"
+					       : "a page never touched";
 
-		if (!GM_EXPECT_AT(&at, !t.signo,
-				  "%s after the VM: signal %d code %d", what, t.signo, t.code))
+		if (!GM_EXPECT_AT(&at, !t.signo, "%s after the VM: signal %d code %d", what,
+				  t.signo, t.code))
 			continue;
 		if (page < 8 || (page >= 16 && page < 24))
 			gm_host_check_zero(pvm_hva(p, page), 1, what);
 		else
 			gm_host_check(pvm_hva(p, page), pvm_gpa(page) / PG, 1,
-				      page < 16 ? GM_HALF_SHARED : GM_HALF_HOST, page < 16 ? 3 : 1, what);
+				      page < 16 ? GM_HALF_SHARED : GM_HALF_HOST, page < 16 ? 3 : 1,
+				      what);
 	}
 	pvm_free(p);
 }
@@ -49,8 +52,8 @@ GM_CASE(reuse, .name = "pkvm.teardown.reuse", .clause = "pkvm.teardown", .timeou
 	for (int page = 0; page < 8; page++) {
 		struct pkvm_touch t = pkvm_load(p->mem->hva + page * PG);
 
-		GM_EXPECT(t.signo == SIGSEGV, "page %d is the next VM's, and the host loads %s", page,
-			  gm_word_str(t.val));
+		GM_EXPECT(t.signo == SIGSEGV, "page %d is the next VM's, and the host loads %s",
+			  page, gm_word_str(t.val));
 	}
 	pvm_free(q);
 	pvm_free(p);
@@ -63,7 +66,8 @@ static void reclaimed(struct pvm *p, int pipe_fd[2])
 
 	gm_host_fill(p->mem->hva, GM_BASE / PG, 8, GM_HALF_HOST, 1);
 	GM_SETUP_OK(pipe2(pipe_fd, O_CLOEXEC));
-	GM_SETUP(vmsplice(pipe_fd[1], &iov, 1, 0) == (ssize_t)PG, "vmsplice: %s", gm_errno_name(errno));
+	GM_SETUP(vmsplice(pipe_fd[1], &iov, 1, 0) == (ssize_t)PG, "vmsplice: %s",
+		 gm_errno_name(errno));
 	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_HALF_SECRET, 2);
 	pvm_expect_hidden(p, 2, "the guest's page with an old reference");
 }
@@ -159,7 +163,8 @@ GM_CASE(kernel_paths, .name = "pkvm.reclaim_pin.kernel_paths", .clause = "pkvm.r
 	static const struct {
 		const char *name;
 		ssize_t (*read)(uint8_t *hva, uint8_t *buf);
-	} path[] = { { "process_vm_readv", path_vm_readv }, { "/proc/self/mem", path_proc_mem },
+	} path[] = { { "process_vm_readv", path_vm_readv },
+		     { "/proc/self/mem", path_proc_mem },
 		     { "vmsplice", path_pipe } };
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 16);
 	uint8_t *buf = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -168,7 +173,7 @@ GM_CASE(kernel_paths, .name = "pkvm.reclaim_pin.kernel_paths", .clause = "pkvm.r
 	gm_host_fill(p->mem->hva, GM_BASE / PG, 16, GM_HALF_HOST, 1);
 	for (unsigned int i = 0; i < ARRAY_SIZE(path); i++)
 		GM_SETUP(path[i].read(p->mem->hva + 15 * PG, buf) == (ssize_t)PG &&
-			 gm_word_half(*(uint64_t *)buf) == GM_HALF_HOST,
+				 gm_word_half(*(uint64_t *)buf) == GM_HALF_HOST,
 			 "%s of a page of the host's own", path[i].name);
 	gm_guest_fill(p->vm, 0, GM_BASE, 14, GM_HALF_SECRET, 2);
 	for (unsigned int i = 0; i < ARRAY_SIZE(path); i++) {
@@ -181,8 +186,8 @@ GM_CASE(kernel_paths, .name = "pkvm.reclaim_pin.kernel_paths", .clause = "pkvm.r
 		for (unsigned int w = 0; w < PG / 8; w++)
 			bad += !!((uint64_t *)buf)[w];
 		GM_EXPECT_AT(GM_PAGE(.gpa = pvm_gpa(page)), !bad,
-			     "%s of an unshared page brought %lu words, the first: %s", path[i].name, bad,
-			     gm_word_str(*(uint64_t *)buf));
+			     "%s of an unshared page brought %lu words, the first: %s",
+			     path[i].name, bad, gm_word_str(*(uint64_t *)buf));
 		pvm_expect_hidden(p, page + 1, "the page above the one that was tried");
 		gm_guest_check(p->vm, 0, pvm_gpa(page + 1), 1, GM_HALF_SECRET, 2, "the page above");
 		gm_guest_check(p->vm, 0, pvm_gpa(page - 1), 1, GM_HALF_SECRET, 2, "the page below");

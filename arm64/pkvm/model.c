@@ -19,14 +19,20 @@ static void guest_step(struct state *s, struct gm_op *op, int64_t *want, uint64_
 	*op = (struct gm_op){ .addr = pvm_gpa(page), .nr = 1, .half = s->half, .gen = s->gen };
 	*want = 0;
 	switch (dice) {
-	case 0: case 1: case 2:
-		*op = (struct gm_op){ .code = GM_OP_HYPERCALL, .val = GM_SMCCC_MEM_SHARE,
+	case 0:
+	case 1:
+	case 2:
+		*op = (struct gm_op){ .code = GM_OP_HYPERCALL,
+				      .val = GM_SMCCC_MEM_SHARE,
 				      .addr = pvm_gpa(page) };
 		*want = s->who == SHARED ? INVALID_PARAMETER : 0;
 		s->who = SHARED;
 		break;
-	case 3: case 4: case 5:
-		*op = (struct gm_op){ .code = GM_OP_HYPERCALL, .val = GM_SMCCC_MEM_UNSHARE,
+	case 3:
+	case 4:
+	case 5:
+		*op = (struct gm_op){ .code = GM_OP_HYPERCALL,
+				      .val = GM_SMCCC_MEM_UNSHARE,
 				      .addr = pvm_gpa(page) };
 		*want = s->who == SHARED ? 0 : INVALID_PARAMETER;
 		if (s->who == SHARED)
@@ -51,7 +57,8 @@ static void host_look(struct pvm *p, const struct state *s, uint64_t page)
 		pvm_expect_hidden(p, page, "the guest's by the model");
 	else
 		pvm_expect_host(p, page, s->half, s->gen,
-				s->who == SHARED ? "shared by the model" : "the host's by the model");
+				s->who == SHARED ? "shared by the model"
+						 : "the host's by the model");
 }
 
 static void run_model(const struct gm_case *self)
@@ -70,8 +77,8 @@ static void run_model(const struct gm_case *self)
 	for (unsigned int step = 2; step < 34 && gm_failures() < 8; step++) {
 		for (int i = 0; i < BATCH; i++) {
 			/* Half of the time near the last one: runs, and neighbours of each other. */
-			at[i] = i && gm_rng_below(&rng, 2) ? (at[i - 1] + 1) % PAGES :
-				gm_rng_below(&rng, PAGES);
+			at[i] = i && gm_rng_below(&rng, 2) ? (at[i - 1] + 1) % PAGES
+							   : gm_rng_below(&rng, PAGES);
 			guest_step(&s[at[i]], &op[i], &want[i], at[i], gm_rng_below(&rng, 9), step);
 		}
 		gm_run(p->vm, step % self->val, op, BATCH);
@@ -79,10 +86,11 @@ static void run_model(const struct gm_case *self)
 			if (op[i].code == GM_OP_HYPERCALL)
 				pvm_expect_ret(op[i].ret, want[i], at[i], "by the model");
 			else
-				GM_EXPECT_AT(GM_PAGE(.gpa = pvm_gpa(at[i])), !op[i].bad,
-					     "step %u: the guest read %lu wrong words, the first: expected %s, observed %s",
-					     step, op[i].bad, gm_word_str(op[i].expected),
-					     gm_word_str(op[i].observed));
+				GM_EXPECT_AT(
+					GM_PAGE(.gpa = pvm_gpa(at[i])), !op[i].bad,
+					"step %u: the guest read %lu wrong words, the first: expected %s, observed %s",
+					step, op[i].bad, gm_word_str(op[i].expected),
+					gm_word_str(op[i].observed));
 		}
 		for (int i = 0; i < BATCH; i++) {
 			host_look(p, &s[at[i]], at[i]);
@@ -103,9 +111,10 @@ static void run_model(const struct gm_case *self)
 	pvm_free(p);
 }
 
-GM_VARIANT(run_model, model_1, .name = "pkvm.model.one_vcpu", .clause = "pkvm.model", .val = 1,
-	   .profile = "P2", .needs = GM_NEEDS(PROTECTED), .timeout = 120, .flags = GM_FULL_ONLY,
-	   .text = "a random run of shares, unshares and stores of one vCPU: every page is what the model says")
+GM_VARIANT(
+	run_model, model_1, .name = "pkvm.model.one_vcpu", .clause = "pkvm.model", .val = 1,
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED), .timeout = 120, .flags = GM_FULL_ONLY,
+	.text = "a random run of shares, unshares and stores of one vCPU: every page is what the model says")
 GM_VARIANT(run_model, model_2, .name = "pkvm.model.two_vcpus", .clause = "pkvm.model", .val = 2,
 	   .profile = "P2", .needs = GM_NEEDS(PROTECTED), .timeout = 120,
 	   .text = "the same by two vCPUs in turn, on the same pages")

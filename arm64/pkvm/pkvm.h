@@ -17,11 +17,11 @@
 #include "gm.h"
 
 #define PG GM_PAGE_SIZE
-#define INVALID_PARAMETER (-3L)	/* SMCCC_RET_INVALID_PARAMETER, include/linux/arm-smccc.h */
+#define INVALID_PARAMETER (-3L) /* SMCCC_RET_INVALID_PARAMETER, include/linux/arm-smccc.h */
 
 struct pvm {
 	struct gm_vm *vm;
-	struct gm_mem *mem;	/* behind slot GM_SLOT at GM_BASE */
+	struct gm_mem *mem; /* behind slot GM_SLOT at GM_BASE */
 	uint64_t npages;
 };
 
@@ -55,8 +55,8 @@ bool pvm_expect_ret(int64_t ret, int64_t want, uint64_t page, const char *what);
 /* How an access of the host to its own address ended: signo 0 means that it succeeded. */
 struct pkvm_touch {
 	int signo, code;
-	uint64_t addr;	/* si_addr */
-	uint64_t val;	/* what a load gave */
+	uint64_t addr; /* si_addr */
+	uint64_t val;  /* what a load gave */
 };
 
 struct pkvm_touch pkvm_load(const void *addr);

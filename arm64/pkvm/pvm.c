@@ -35,7 +35,9 @@ void pvm_free(struct pvm *p)
 
 int64_t pvm_call(struct pvm *p, unsigned int v, uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3)
 {
-	struct gm_op op = { .code = GM_OP_HYPERCALL, .val = nr, .addr = a1, .nr = a2, .stride = a3 };
+	struct gm_op op = {
+		.code = GM_OP_HYPERCALL, .val = nr, .addr = a1, .nr = a2, .stride = a3
+	};
 
 	gm_run(p->vm, v, &op, 1);
 	return op.ret;
@@ -64,8 +66,11 @@ static uint64_t guest_all(uint64_t gpa, uint64_t npages, uint64_t unshare)
 
 static void all(struct pvm *p, unsigned int v, uint64_t page, uint64_t npages, bool unshare)
 {
-	struct gm_op op = { .code = GM_OP_CALL, .addr = (uint64_t)guest_all, .val = pvm_gpa(page),
-			    .nr = npages, .stride = unshare };
+	struct gm_op op = { .code = GM_OP_CALL,
+			    .addr = (uint64_t)guest_all,
+			    .val = pvm_gpa(page),
+			    .nr = npages,
+			    .stride = unshare };
 
 	gm_run(p->vm, v, &op, 1);
 	if (op.ret != (int64_t)npages) {
@@ -142,11 +147,12 @@ bool pvm_expect_hidden(struct pvm *p, uint64_t page, const char *when)
 
 	for (int write = 0; write < 2; write++) {
 		t = write ? pkvm_store(word, ~0UL) : pkvm_load(word);
-		ok &= GM_EXPECT_AT(&at, t.signo == SIGSEGV && t.code == SEGV_ACCERR &&
-				   t.addr == (uint64_t)word,
-				   "%s: a %s of the host should be SIGSEGV, SEGV_ACCERR at %p, and was signal %d code %d at %#lx, value %s",
-				   when, write ? "store" : "load", word, t.signo, t.code, t.addr,
-				   gm_word_str(t.val));
+		ok &= GM_EXPECT_AT(
+			&at,
+			t.signo == SIGSEGV && t.code == SEGV_ACCERR && t.addr == (uint64_t)word,
+			"%s: a %s of the host should be SIGSEGV, SEGV_ACCERR at %p, and was signal %d code %d at %#lx, value %s",
+			when, write ? "store" : "load", word, t.signo, t.code, t.addr,
+			gm_word_str(t.val));
 	}
 	return ok;
 }
@@ -157,8 +163,9 @@ bool pvm_expect_host(struct pvm *p, uint64_t page, enum gm_half half, unsigned i
 	struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page));
 	struct pkvm_touch t = pkvm_load(pvm_hva(p, page));
 
-	if (!GM_EXPECT_AT(&at, !t.signo, "%s: the host's load of a page it should reach: signal %d code %d",
-			  when, t.signo, t.code))
+	if (!GM_EXPECT_AT(&at, !t.signo,
+			  "%s: the host's load of a page it should reach: signal %d code %d", when,
+			  t.signo, t.code))
 		return false;
 	return gm_host_check(pvm_hva(p, page), pvm_gpa(page) / PG, 1, half, gen, when);
 }

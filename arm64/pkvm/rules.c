@@ -19,12 +19,14 @@ GM_CASE(slot_fixed, .name = "pkvm.slot_fixed.after_run", .clause = "pkvm.slot_fi
 		   "a slot can be deleted before the first run");
 	gm_slot_set(p->vm, GM_SLOT + 1, 0, far, 4 * PG, more->hva, -1, 0);
 	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1);
-	GM_EXPECT_ERRNO(EPERM, __gm_slot_set(p->vm, GM_SLOT, 0, far + GM_2M, 8 * PG, p->mem->hva,
-					     -1, 0), "moving");
+	GM_EXPECT_ERRNO(EPERM,
+			__gm_slot_set(p->vm, GM_SLOT, 0, far + GM_2M, 8 * PG, p->mem->hva, -1, 0),
+			"moving");
 	GM_EXPECT_ERRNO(EPERM, __gm_slot_set(p->vm, GM_SLOT, 0, 0, 0, NULL, -1, 0), "deleting");
 	/* Nor one that the guest never touched. */
-	GM_EXPECT_ERRNO(EPERM, __gm_slot_set(p->vm, GM_SLOT + 1, 0, far + GM_2M, 4 * PG, more->hva,
-					     -1, 0), "moving an untouched slot");
+	GM_EXPECT_ERRNO(EPERM,
+			__gm_slot_set(p->vm, GM_SLOT + 1, 0, far + GM_2M, 4 * PG, more->hva, -1, 0),
+			"moving an untouched slot");
 	GM_EXPECT_ERRNO(EPERM, __gm_slot_set(p->vm, GM_SLOT + 1, 0, 0, 0, NULL, -1, 0),
 			"deleting an untouched slot");
 	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1, "after the refusals");
@@ -42,15 +44,19 @@ GM_CASE(slot_flags, .name = "pkvm.slot_flags.refused", .clause = "pkvm.slot_flag
 				   KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(flags); i++) {
-		GM_EXPECT_ERRNO(EPERM, __gm_slot_set(vm, GM_SLOT, flags[i], GM_BASE, 4 * PG, m->hva,
-						     -1, 0), "flags %#x", flags[i]);
+		GM_EXPECT_ERRNO(
+			EPERM, __gm_slot_set(vm, GM_SLOT, flags[i], GM_BASE, 4 * PG, m->hva, -1, 0),
+			"flags %#x", flags[i]);
 		gm_control(!__gm_slot_set(plain, GM_SLOT + i, flags[i], GM_BASE + i * GM_2M, 4 * PG,
-					  m->hva, -1, 0), "an ordinary VM takes the flags");
+					  m->hva, -1, 0),
+			   "an ordinary VM takes the flags");
 	}
 	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, m->hva, -1, 0),
 		   "the slot without flags");
-	GM_EXPECT_ERRNO(EPERM, __gm_slot_set(vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, GM_BASE, 4 * PG,
-					     m->hva, -1, 0), "switched on later");
+	GM_EXPECT_ERRNO(
+		EPERM,
+		__gm_slot_set(vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, GM_BASE, 4 * PG, m->hva, -1, 0),
+		"switched on later");
 	gm_vm_free(vm);
 	gm_vm_free(plain);
 	gm_mem_free(m);
@@ -112,10 +118,12 @@ GM_CASE(memlock, .name = "pkvm.memlock.exact", .clause = "pkvm.memlock", .flags 
 	GM_SETUP_OK(setrlimit(RLIMIT_MEMLOCK, &now));
 	for (uint64_t page = 4; page < 10; page++)
 		gm_guest_touch(p->vm, 0, pvm_gpa(page), PG, PG);
-	gm_control(pkvm_load(pvm_hva(p, 9)).signo == SIGSEGV, "within the limit the guest gets its pages");
+	gm_control(pkvm_load(pvm_hva(p, 9)).signo == SIGSEGV,
+		   "within the limit the guest gets its pages");
 	expect_stop(p, 0, pvm_gpa(10), ENOMEM, "one page past the limit");
 	GM_EXPECT_EQ(pkvm_status("VmLck"), now.rlim_cur, "locked memory at the limit");
-	GM_EXPECT(!pkvm_load(pvm_hva(p, 10)).signo, "the page that the guest did not get is the host's");
+	GM_EXPECT(!pkvm_load(pvm_hva(p, 10)).signo,
+		  "the page that the guest did not get is the host's");
 	GM_SETUP_OK(setrlimit(RLIMIT_MEMLOCK, &old));
 	gm_guest_touch(p->vm, 0, pvm_gpa(10), 4 * PG, PG);
 	pvm_expect_hidden(p, 10, "with the old limit");
@@ -129,21 +137,32 @@ GM_CASE(caps, .name = "pkvm.caps.refused", .clause = "pkvm.caps", .flags = GM_RE
 {
 	/* Not KVM_CAP_DEVICE_CTRL: creating devices is generic, and the interrupt controller is one. */
 	static const int none[] = {
-		KVM_CAP_ARM_NISV_TO_USER, KVM_CAP_ARM_SYSTEM_SUSPEND,
-		KVM_CAP_ARM_PMU_V3, KVM_CAP_ARM_EL1_32BIT, KVM_CAP_ARM_SVE, KVM_CAP_ARM_MTE,
-		KVM_CAP_SET_GUEST_DEBUG, KVM_CAP_VCPU_EVENTS, KVM_CAP_ARM_INJECT_SERROR_ESR,
-		KVM_CAP_STEAL_TIME, KVM_CAP_PTP_KVM, KVM_CAP_COUNTER_OFFSET, KVM_CAP_MP_STATE,
-		KVM_CAP_ARM_SET_DEVICE_ADDR, KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE,
+		KVM_CAP_ARM_NISV_TO_USER,
+		KVM_CAP_ARM_SYSTEM_SUSPEND,
+		KVM_CAP_ARM_PMU_V3,
+		KVM_CAP_ARM_EL1_32BIT,
+		KVM_CAP_ARM_SVE,
+		KVM_CAP_ARM_MTE,
+		KVM_CAP_SET_GUEST_DEBUG,
+		KVM_CAP_VCPU_EVENTS,
+		KVM_CAP_ARM_INJECT_SERROR_ESR,
+		KVM_CAP_STEAL_TIME,
+		KVM_CAP_PTP_KVM,
+		KVM_CAP_COUNTER_OFFSET,
+		KVM_CAP_MP_STATE,
+		KVM_CAP_ARM_SET_DEVICE_ADDR,
+		KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE,
 	};
-	static const int some[] = { KVM_CAP_IRQCHIP, KVM_CAP_ARM_PSCI, KVM_CAP_ARM_PSCI_0_2,
-				    KVM_CAP_NR_VCPUS, KVM_CAP_MAX_VCPUS, KVM_CAP_MAX_VCPU_ID,
+	static const int some[] = { KVM_CAP_IRQCHIP,	    KVM_CAP_ARM_PSCI,  KVM_CAP_ARM_PSCI_0_2,
+				    KVM_CAP_NR_VCPUS,	    KVM_CAP_MAX_VCPUS, KVM_CAP_MAX_VCPU_ID,
 				    KVM_CAP_ARM_VM_IPA_SIZE };
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_PROTECTED), *plain = GM_VM_NEW();
 	struct kvm_enable_cap nisv = { .cap = KVM_CAP_ARM_NISV_TO_USER };
 	struct kvm_device_attr attr = { .group = KVM_ARM_VM_SMCCC_CTRL,
 					.attr = KVM_ARM_VM_SMCCC_FILTER };
 	struct kvm_arm_counter_offset off = {};
-	struct kvm_smccc_filter filter = { .base = GM_SMCCC_MAP_GPA, .nr_functions = 1,
+	struct kvm_smccc_filter filter = { .base = GM_SMCCC_MAP_GPA,
+					   .nr_functions = 1,
 					   .action = KVM_SMCCC_FILTER_FWD_TO_USER };
 
 	attr.addr = (uint64_t)&filter;
@@ -152,14 +171,17 @@ GM_CASE(caps, .name = "pkvm.caps.refused", .clause = "pkvm.caps", .flags = GM_RE
 	for (unsigned int i = 0; i < ARRAY_SIZE(some); i++)
 		GM_EXPECT_EQ(vm_check_cap(vm->kvm, some[i]), vm_check_cap(plain->kvm, some[i]),
 			     "capability %d, as an ordinary VM has it", some[i]);
-	gm_control(vm_check_cap(plain->kvm, KVM_CAP_ARM_NISV_TO_USER) == 1, "an ordinary VM has it");
+	gm_control(vm_check_cap(plain->kvm, KVM_CAP_ARM_NISV_TO_USER) == 1,
+		   "an ordinary VM has it");
 	GM_EXPECT_ERRNO(EINVAL, ioctl(vm->kvm->fd, KVM_ENABLE_CAP, &nisv));
 	gm_control(!ioctl(plain->kvm->fd, KVM_ENABLE_CAP, &nisv), "an ordinary VM can enable it");
 	GM_EXPECT_ERRNO(EINVAL, ioctl(vm->kvm->fd, KVM_HAS_DEVICE_ATTR, &attr));
 	GM_EXPECT_ERRNO(EINVAL, ioctl(vm->kvm->fd, KVM_SET_DEVICE_ATTR, &attr));
-	gm_control(!ioctl(plain->kvm->fd, KVM_SET_DEVICE_ATTR, &attr), "an ordinary VM has a filter");
+	gm_control(!ioctl(plain->kvm->fd, KVM_SET_DEVICE_ATTR, &attr),
+		   "an ordinary VM has a filter");
 	GM_EXPECT_ERRNO(EINVAL, ioctl(vm->kvm->fd, KVM_ARM_SET_COUNTER_OFFSET, &off));
-	gm_control(!ioctl(plain->kvm->fd, KVM_ARM_SET_COUNTER_OFFSET, &off), "an ordinary VM has an offset");
+	gm_control(!ioctl(plain->kvm->fd, KVM_ARM_SET_COUNTER_OFFSET, &off),
+		   "an ordinary VM has an offset");
 	gm_vm_free(vm);
 	gm_vm_free(plain);
 }
@@ -186,8 +208,8 @@ GM_CASE(other_vm, .name = "pkvm.other_vm.refused", .clause = "pkvm.other_vm", .f
 	pvm_free(p);
 }
 
-GM_CASE(mmio, .name = "pkvm.mmio_ucall.exact", .clause = "pkvm.mmio_ucall",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED),
+GM_CASE(mmio, .name = "pkvm.mmio_ucall.exact", .clause = "pkvm.mmio_ucall", .profile = "P2",
+	.needs = GM_NEEDS(PROTECTED),
 	.text = "a store and a load outside every slot exit as MMIO with address, size and data exact")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
@@ -205,10 +227,11 @@ GM_CASE(mmio, .name = "pkvm.mmio_ucall.exact", .clause = "pkvm.mmio_ucall",
 			bool whole = __gm_run(p->vm, 0, &op[!write], 1, &ex, NULL);
 
 			GM_EXPECT(!whole && ex.reason == KVM_EXIT_MMIO &&
-				  run->mmio.phys_addr == far + off && run->mmio.len == 8 &&
-				  run->mmio.is_write == write,
-				  "a %s at %#lx: %s, address %#llx, %u bytes", write ? "store" : "load",
-				  far + off, gm_exit_str(&ex), run->mmio.phys_addr, run->mmio.len);
+					  run->mmio.phys_addr == far + off && run->mmio.len == 8 &&
+					  run->mmio.is_write == write,
+				  "a %s at %#lx: %s, address %#llx, %u bytes",
+				  write ? "store" : "load", far + off, gm_exit_str(&ex),
+				  run->mmio.phys_addr, run->mmio.len);
 			if (write)
 				GM_EXPECT_EQ(*(uint64_t *)run->mmio.data, word, "its data");
 		}

@@ -2,7 +2,7 @@
 /* pkvm.share*: a share or unshare changes the one page it names, and loses nothing. */
 #include "pkvm.h"
 
-#define SPAN 512UL	/* every page of 2 MiB */
+#define SPAN 512UL /* every page of 2 MiB */
 
 /* The page, one by one in a seeded order: shared, seen, written by the host, taken back. */
 static void every_offset(const struct gm_case *self)
@@ -11,7 +11,7 @@ static void every_offset(const struct gm_case *self)
 	uint64_t order[SPAN], page;
 
 	for (uint64_t i = 0; i < SPAN; i++)
-		order[i] = i * 2 % (SPAN - 1);	/* neighbours are far apart; the last comes last */
+		order[i] = i * 2 % (SPAN - 1); /* neighbours are far apart; the last comes last */
 	order[SPAN - 1] = SPAN - 1;
 	gm_guest_fill(p->vm, 0, GM_BASE, SPAN, GM_HALF_PRIVATE, 1);
 	for (uint64_t i = 0; i < SPAN; i++) {
@@ -28,17 +28,20 @@ static void every_offset(const struct gm_case *self)
 		if (gm_failures() > 8)
 			break;
 	}
-	gm_guest_check(p->vm, 0, GM_BASE, SPAN, GM_HALF_HOST, 2, "what the host wrote while shared");
+	gm_guest_check(p->vm, 0, GM_BASE, SPAN, GM_HALF_HOST, 2,
+		       "what the host wrote while shared");
 	pvm_free(p);
 }
 
-GM_VARIANT(every_offset, every_anon, .name = "pkvm.share.every_offset", .clause = "pkvm.share",
-	   .val = GM_MEM_ANON, .profile = "P2", .needs = GM_NEEDS(PROTECTED), .timeout = 120,
-	   .text = "each page of 2 MiB shared alone: seen with its content, its neighbours not; unshared: hidden, content kept")
-GM_VARIANT(every_offset, every_thp, .name = "pkvm.page_4k.thp", .clause = "pkvm.page_4k",
-	   .val = GM_MEM_THP, .profile = "P2", .needs = GM_NEEDS(PROTECTED, THP), .timeout = 120,
-	   .flags = GM_FULL_ONLY,
-	   .text = "the same where a 2 MiB page of the host lies below: pages are donated and shared singly")
+GM_VARIANT(
+	every_offset, every_anon, .name = "pkvm.share.every_offset", .clause = "pkvm.share",
+	.val = GM_MEM_ANON, .profile = "P2", .needs = GM_NEEDS(PROTECTED), .timeout = 120,
+	.text = "each page of 2 MiB shared alone: seen with its content, its neighbours not; unshared: hidden, content kept")
+GM_VARIANT(
+	every_offset, every_thp, .name = "pkvm.page_4k.thp", .clause = "pkvm.page_4k",
+	.val = GM_MEM_THP, .profile = "P2", .needs = GM_NEEDS(PROTECTED, THP), .timeout = 120,
+	.flags = GM_FULL_ONLY,
+	.text = "the same where a 2 MiB page of the host lies below: pages are donated and shared singly")
 
 GM_CASE(share_bulk, .name = "pkvm.share.bulk", .clause = "pkvm.share",
 	.text = "ranges shared and unshared in bulk by two vCPUs: exactly theirs, also across their common border",
@@ -106,8 +109,12 @@ GM_CASE(share_same, .name = "pkvm.share.same_page", .clause = "pkvm.share",
 static void bad_calls(struct pvm *p, uint64_t page, bool shared)
 {
 	uint64_t gpa = pvm_gpa(page);
-	const struct { uint64_t nr; const char *name; } call[] = {
-		{ GM_SMCCC_MEM_SHARE, "MEM_SHARE" }, { GM_SMCCC_MEM_UNSHARE, "MEM_UNSHARE" },
+	const struct {
+		uint64_t nr;
+		const char *name;
+	} call[] = {
+		{ GM_SMCCC_MEM_SHARE, "MEM_SHARE" },
+		{ GM_SMCCC_MEM_UNSHARE, "MEM_UNSHARE" },
 	};
 
 	for (unsigned int c = 0; c < 2; c++) {
@@ -161,10 +168,12 @@ GM_CASE(no_exit, .name = "pkvm.no_exit.one_run", .clause = "pkvm.no_exit",
 
 	gm_run(p->vm, 0, op, 1);
 	for (int i = 0; i < 3; i++)
-		op[i] = (struct gm_op){ .code = GM_OP_HYPERCALL, .addr = pvm_gpa(5),
+		op[i] = (struct gm_op){ .code = GM_OP_HYPERCALL,
+					.addr = pvm_gpa(5),
 					.val = i == 1 ? GM_SMCCC_MEM_UNSHARE : GM_SMCCC_MEM_SHARE };
 	whole = __gm_run(p->vm, 0, op, 3, &ex, &done);
-	GM_EXPECT(whole && done == 3, "the first exit should be the guest's own, after 3 calls; it was after %u: %s",
+	GM_EXPECT(whole && done == 3,
+		  "the first exit should be the guest's own, after 3 calls; it was after %u: %s",
 		  done, gm_exit_str(&ex));
 	for (int i = 0; i < 3; i++)
 		pvm_expect_ret(op[i].ret, 0, 5, i == 1 ? "MEM_UNSHARE" : "MEM_SHARE");

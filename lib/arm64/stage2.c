@@ -13,7 +13,7 @@ static bool count_line(const char *line, uint64_t gpa, uint64_t last, struct gm_
 	enum gm_size s;
 
 	if (sscanf(line, "0x%lx-0x%lx %15s %u %15s", &start, &end, size, &level, first) != 5)
-		return true;	/* a heading, or a hole: it has no attributes */
+		return true; /* a heading, or a hole: it has no attributes */
 	if (!strcmp(first, "F") || !strcmp(first, "BLK"))
 		return true;
 	if (!level || level >= ARRAY_SIZE(of_level))
@@ -39,7 +39,8 @@ bool gm_stage2_count(struct gm_vm *vm, uint64_t gpa, uint64_t len, struct gm_led
 	if (!f)
 		return false;
 	while (fgets(line, sizeof(line), f))
-		GM_SETUP(count_line(line, gpa, gpa + len - 1, l), "%s: not understood: %s", path, line);
+		GM_SETUP(count_line(line, gpa, gpa + len - 1, l), "%s: not understood: %s", path,
+			 line);
 	fclose(f);
 	return true;
 }

@@ -57,11 +57,32 @@ void gm_arch_enable_conversion_exits(struct kvm_vm *kvm)
 	__kvm_device_attr_set(kvm->fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER, &filter);
 }
 
-/* The framework maps arm64 guests with pages only. */
-void gm_arch_map(struct kvm_vm *kvm, uint64_t gpa, uint64_t size,
-		 uint64_t pagesize __attribute__((unused)))
+/* One entry of a table of level 1 (1 GiB) or 2 (2 MiB), with the attributes that pages get. */
+static void map_block(struct kvm_vm *kvm, uint64_t gpa, int leaf)
 {
-	virt_map(kvm, gpa, gpa, size / kvm->page_size);
+	uint64_t *table = addr_gpa2hva(kvm, kvm->mmu.pgd);
+
+	for (int shift = 39; shift > leaf; shift -= 9) {
+		uint64_t *e = table + (gpa >> shift & 511);
+
+		if (!*e)
+			*e = vm_alloc_page_table(kvm) | PMD_TYPE_TABLE | PTE_VALID;
+		table = addr_gpa2hva(kvm, *e & GENMASK(47, 12));
+	}
+	table[gpa >> leaf & 511] = gpa | PTE_ATTRINDX(MT_NORMAL) | PTE_AF | PTE_SHARED | PTE_VALID;
+}
+
+/* The framework maps arm64 guests with pages only; where its tables are the plainest, blocks too. */
+void gm_arch_map(struct kvm_vm *kvm, uint64_t gpa, uint64_t size, uint64_t pagesize)
+{
+	bool plain = kvm->page_size == GM_PAGE_SIZE && kvm->va_bits == 48 && kvm->pa_bits <= 48;
+
+	if (!plain || pagesize < GM_2M) {
+		virt_map(kvm, gpa, gpa, (size + kvm->page_size - 1) / kvm->page_size);
+		return;
+	}
+	for (uint64_t end = gpa + size; gpa < end; gpa += pagesize)
+		map_block(kvm, gpa, pagesize == GM_1G ? 30 : 21);
 }
 
 /* GUEST_UCALL_NONE() is a write of NULL to the ucall MMIO page. */
@@ -123,6 +144,4 @@ void gm_arch_vcpu_restart(struct kvm_vcpu *vcpu, const void *start)
  * KVM overwrites the reason itself (arch/arm64/kvm/arm.c, kvm_arch_vcpu_ioctl_run()), after it
  * looked there for an MMIO access to complete.
  */
-void gm_arch_forget_exit(struct kvm_vcpu *vcpu)
-{
-}
+void gm_arch_forget_exit(struct kvm_vcpu *vcpu) {}
