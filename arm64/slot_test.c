@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Slots on guest_memfd that arm64 alone refuses, fd.slot_arm64. */
+#include "gm.h"
+
+#define PG GM_PAGE_SIZE
+#define SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
+
+GM_CASE(no_mmap, .name = "fd.slot_arm64.no_mmap", .clause = "fd.slot_arm64", .flags = GM_REFUSAL,
+	.text = "a slot on a file that cannot be mapped is EINVAL, with and without userspace_addr",
+	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP))
+{
+	struct gm_vm *vm = GM_VM_NEW();
+	struct gm_mem *m = gm_mem_new(GM_MEM_ANON, 4 * PG);
+	int plain = gm_gmem_new(vm, 4 * PG, 0);
+	int map = gm_gmem_new(vm, 4 * PG, GUEST_MEMFD_FLAG_MMAP);
+
+	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, NULL, plain, 0));
+	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, m->hva, plain, 0));
+	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, NULL, map, 0),
+		   "a file that can be mapped is taken");
+	close(plain);
+	close(map);
+	gm_vm_free(vm);
+	gm_mem_free(m);
+}
+
+GM_CASE(past_ipa, .name = "fd.slot_arm64.past_ipa", .clause = "fd.slot_arm64", .flags = GM_REFUSAL,
+	.text = "a slot that ends past the VM's IPA space is EFAULT, one that ends with it is not",
+	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP))
+{
+	struct gm_vm *vm = GM_VM_NEW();
+	int gmem = gm_gmem_new(vm, 4 * PG, GUEST_MEMFD_FLAG_MMAP);
+	uint64_t end = 1UL << vm->kvm->pa_bits;
+
+	GM_EXPECT_ERRNO(EFAULT, __gm_slot_set(vm, GM_SLOT, 0, end - 3 * PG, 4 * PG, NULL, gmem, 0));
+	GM_EXPECT_ERRNO(EFAULT, __gm_slot_set(vm, GM_SLOT, 0, end, 4 * PG, NULL, gmem, 0));
+	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, end - 4 * PG, 4 * PG, NULL, gmem, 0),
+		   "a slot that ends with the IPA space");
+	close(gmem);
+	gm_vm_free(vm);
+}
+
+GM_CASE(mte, .name = "fd.slot_arm64.mte", .clause = "fd.slot_arm64", .flags = GM_REFUSAL,
+	.text = "a VM with memory tagging takes no guest_memfd: EINVAL; ordinary memory it does",
+	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+{
+	struct gm_vm *vm = GM_VM_NEW();
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_ARM_MTE };
+	struct gm_mem *m;
+	int gmem;
+
+	if (!vm_check_cap(vm->kvm, KVM_CAP_ARM_MTE)) {
+		gm_vm_free(vm);
+		gm_skip("no memory tagging in VMs", "a CPU with MTE, and CONFIG_ARM64_MTE=y");
+	}
+	GM_SETUP_OK(ioctl(vm->kvm->fd, KVM_ENABLE_CAP, &cap));
+	gmem = gm_gmem_new(vm, 4 * PG, SHARED);
+	m = gm_mem_new(GM_MEM_ANON, 4 * PG);
+	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, NULL, gmem, 0));
+	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, m->hva, -1, 0),
+		   "anonymous memory is taken");
+	close(gmem);
+	gm_vm_free(vm);
+	gm_mem_free(m);
+}
