@@ -110,6 +110,7 @@ qemu_cmdline()
 	fi
 	# An emulated CPU may stand still for long on a busy host: that is no lockup, and no broken
 	# timer. Grace periods are hurried, since every slot and every VM waits for some.
+	# QEMU's amd-iommu remaps no interrupts, without which VFIO wants to be told twice.
 	# proc_mem.force_override: FOLL_FORCE writes through /proc/PID/mem are to be refused by
 	# guest_memfd, not by a hardening default in front of it.
 	echo "console=$console panic=-1 quiet loglevel=5 sysrq_always_enabled=1 watchdog_thresh=60" \
@@ -117,6 +118,7 @@ qemu_cmdline()
 		"proc_mem.force_override=always $huge" \
 		"$([ "$arch" != x86 ] || echo no_timer_check)" \
 		"$([ "$iommu" != intel ] || echo intel_iommu=on)" \
+		"$([ "$iommu" != amd ] || echo iommufd.allow_unsafe_interrupts=1)" \
 		"$kvm" "${KCMD:-}"
 }
 

@@ -237,6 +237,11 @@ void gm_error(const char *file, int line, const char *fmt, ...)
 	FORMAT(text, fmt);
 
 	snprintf(full, sizeof(full), "%s:%d: %s", base ? base + 1 : file, line, text);
+	/* What was missed before stays missed, whatever the suite could not do afterwards. */
+	if (st.failures) {
+		gm_note("%s", full);
+		gm_end();
+	}
 	gm_verdict(GM_ERRORED, full, "");
 	__builtin_unreachable();
 }

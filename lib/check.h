@@ -38,7 +38,7 @@ void gm_fail(const struct gm_page *page, const char *file, int line, const char 
 	__attribute__((format(printf, 4, 5)));
 /* Ends the case at once with the verdict so far (FAIL if anything missed). */
 void gm_end(void) __attribute__((noreturn));
-/* Ends the case with ERROR. */
+/* Ends the case with ERROR (or with FAIL, if something missed before: that stands). */
 void gm_error(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
 /* Ends the case with SKIP (or with FAIL, if something missed before). */

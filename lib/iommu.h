@@ -46,9 +46,9 @@ struct gm_iodev {
  * The two variants of a case that every provider must pass: "<name>.mock" and "<name>.dma", with
  * .val set for gm_iommu_new(). CAP_IPC_LOCK: pages are not charged to RLIMIT_MEMLOCK.
  */
-#define GM_IOMMU_NEEDS_MOCK	(1ULL << GM_NEED_IOMMUFD | 1ULL << GM_NEED_MAP_FILE |	\
+#define GM_IOMMU_NEEDS_MOCK	(1ULL << GM_NEED_IOMMUFD | GM_NEEDS(IOAS_MAP_FILE) |	\
 				 1ULL << GM_NEED_IOMMUFD_TEST)
-#define GM_IOMMU_NEEDS_DMA	(1ULL << GM_NEED_IOMMUFD | 1ULL << GM_NEED_MAP_FILE |	\
+#define GM_IOMMU_NEEDS_DMA	(1ULL << GM_NEED_IOMMUFD | GM_NEEDS(IOAS_MAP_FILE) |	\
 				 1ULL << GM_NEED_VFIO_EDU)
 #define GM_IOMMU_CASES(fn, n, ...) __GM_IOMMU_CASES(fn, n, 0, __VA_ARGS__)
 /* The same, but real DMA (half a second and more a page) in the full profile only. */

@@ -28,7 +28,7 @@ typedef uint64_t gm_needs;
 	X(GUP_TEST,	"gup_test",	"debugfs gup_test")				\
 	X(DEBUGFS,	"debugfs",	"debugfs mounted and readable")			\
 	X(IOMMUFD,	"iommufd",	"/dev/iommu can be opened")			\
-	X(MAP_FILE,	"map_file",	"IOMMU_IOAS_MAP_FILE")				\
+	X(IOAS_MAP_FILE, "map_file",	"IOMMU_IOAS_MAP_FILE")				\
 	X(IOMMUFD_TEST,	"iommufd_test",	"the iommufd mock device")			\
 	X(VFIO_EDU,	"vfio_edu",	"an edu PCI device behind an IOMMU, for real DMA") \
 	X(VFIO_TYPE1,	"vfio_type1",	"VFIO type 1 container")			\

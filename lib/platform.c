@@ -96,7 +96,7 @@ static const struct platform_need {
 		gm_probe_iommufd, 0, "no /dev/iommu",
 		.config = "CONFIG_IOMMUFD", .module = "iommufd", .other = "mount devtmpfs on /dev",
 	},
-	[GM_NEED_MAP_FILE] = {
+	[GM_NEED_IOAS_MAP_FILE] = {
 		gm_probe_map_file, AFTER(IOMMUFD), "no IOMMU_IOAS_MAP_FILE",
 		.other = "a kernel whose iommufd has IOMMU_IOAS_MAP_FILE",
 	},
@@ -114,7 +114,7 @@ static const struct platform_need {
 		.other = "modprobe vfio_iommu_type1 (CONFIG_VFIO_IOMMU_TYPE1, needs CONFIG_VFIO_CONTAINER)",
 	},
 	[GM_NEED_MAP_GMEM] = {
-		gm_probe_map_gmem, AFTER(IOMMUFD) | AFTER(MAP_FILE) | AFTER(GMEM),
+		gm_probe_map_gmem, AFTER(IOMMUFD) | AFTER(IOAS_MAP_FILE) | AFTER(GMEM),
 		"iommufd does not map guest_memfd",
 		.other = "a kernel whose IOMMU_IOAS_MAP_FILE takes guest_memfd (proposals only so far)",
 	},
