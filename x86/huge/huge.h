@@ -19,6 +19,7 @@ extern const uint64_t huge_pages[HUGE_NR_PAGES];	/* number in the GiB */
 #define HUGE_NEEDS GM_NEEDS(SW_PROTECTED, PAGE_STATS, TDP)
 /* The fields that all cases have; nr1g 1 GiB pages, or nr2m of 2 MiB. */
 #define HUGE_1G(nr) .profile = "P0", .needs = HUGE_NEEDS, .huge_1g = (nr)
+#define HUGE_1G_FULL(nr) HUGE_1G(nr), .flags = GM_FULL_ONLY
 #define HUGE_2M(nr) .profile = "P0", .needs = HUGE_NEEDS, .huge_2m = (nr), \
 	.tokens = GM_TOKEN_HUGE
 

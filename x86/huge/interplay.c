@@ -73,7 +73,7 @@ GM_CASE(punch, .name = "huge.interplay.punch", .clause = "huge.interplay",
 /* The host takes one huge page back and gives a new one: the others are left alone. */
 GM_CASE(host_punch, .name = "huge.interplay.host_punch", .clause = "huge.interplay",
 	.text = "a hole in the hugetlb file costs that GiB's mapping; the next touch maps the new page huge",
-	HUGE_1G(3))
+	HUGE_1G_FULL(3))
 {
 	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 	uint64_t pages = HUGE_PAGES_IN_1G;

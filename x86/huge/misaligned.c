@@ -119,9 +119,9 @@ MIS(file_offset, "the guest_memfd's offset is odd, guest and host agree: huge al
 MIS(smaller_than_2m, "a slot inside one 2 MiB page", HUGE_2M(2),
 	GM_1G + GM_PAGE_SIZE, GM_2M - 2 * GM_PAGE_SIZE, GM_PAGE_SIZE, 0, 0, 0)
 /* 1 GiB pages: a slot that is off by 2 MiB keeps its 2 MiB mappings, and its whole GiB. */
-MIS(start_2m, "the slot starts 2 MiB into a GiB", HUGE_1G(2),
+MIS(start_2m, "the slot starts 2 MiB into a GiB", HUGE_1G_FULL(2),
 	GM_1G + GM_2M, 2 * GM_1G - GM_2M, GM_2M, GM_2M, 1, 511)
-MIS(end_2m, "the slot ends 2 MiB before a GiB does", HUGE_1G(2),
+MIS(end_2m, "the slot ends 2 MiB before a GiB does", HUGE_1G_FULL(2),
 	GM_1G, 2 * GM_1G - GM_2M, 0, 0, 1, 511)
 MIS(hva_2m, "the host's address is 2 MiB off: 2 MiB mappings only", HUGE_1G(2),
 	GM_1G, GM_1G, GM_2M, 0, 0, 512)

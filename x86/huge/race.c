@@ -159,7 +159,7 @@ static const struct race page_2m = {
 #define HUGE_head_1g HUGE_1G(1)
 #define HUGE_tail_1g HUGE_1G(2)
 #define HUGE_inside_1g HUGE_1G(1)
-#define HUGE_page_1g HUGE_1G(1)
+#define HUGE_page_1g HUGE_1G_FULL(1)
 #define HUGE_head_2m HUGE_2M(64)
 #define HUGE_tail_2m HUGE_2M(64)
 #define HUGE_page_2m HUGE_2M(64)
