@@ -141,3 +141,26 @@ GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages", .clause = "huge.int
 	look_around(r, private, "after logging");
 	rig_free(r);
 }
+
+/*
+ * Linux 7.3.4 warns here (arch/x86/kvm/mmu/mmu.c:3396, "Get pfn+order from guest_memfd"): recovery
+ * asks for the page size of a gfn that is private, in a slot that has no guest_memfd. Whoever can
+ * open /dev/kvm can so make the kernel warn, and stop where it panics on warnings.
+ */
+GM_CASE(log_private_block, .name = "huge.interplay.dirty_log_private_block",
+	.clause = "huge.interplay",
+	.text = "2 MiB that become private as a whole while logging: no warning, nothing huge over them",
+	.flags = GM_FULL_ONLY | GM_DESTRUCTIVE, HUGE_2M(4))
+{
+	struct rig *r = RIG(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M, .no_gmem = true);
+
+	rig_write(r, r->base, 4 * 512);
+	log_set(r, 4 * GM_2M, true);
+	rig_convert(r, r->base + GM_2M, 512, true);
+	rig_expect(r, "a whole 2 MiB page private while logging");
+	log_set(r, 4 * GM_2M, false);
+	rig_check(r, r->base, 4 * 512, "after logging");
+	expect_private(r, r->base + GM_2M, "after logging");
+	rig_expect(r, "after logging, read");
+	rig_free(r);
+}
