@@ -6,7 +6,8 @@
 #include "map_picture.h"
 #include "plot.h"
 
-#define BENCH .clause = "bench", .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), \
+#define BENCH                                                                                      \
+	.clause = "bench", .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED),                       \
 	.flags = GM_FULL_ONLY, .timeout = 600
 
 static double now_us(void)
@@ -68,8 +69,8 @@ static void convert_share(struct bench *b, unsigned int share, bool clustered)
 		return;
 	}
 	for (uint64_t i = 0; i < nr; i++)
-		gm_convert(b->vm, GM_BASE + gm_rng_below(&b->rng, pages) * GM_PAGE_SIZE, GM_PAGE_SIZE,
-			   true);
+		gm_convert(b->vm, GM_BASE + gm_rng_below(&b->rng, pages) * GM_PAGE_SIZE,
+			   GM_PAGE_SIZE, true);
 }
 
 GM_CASE(bench_access, .name = "bench.access", .text = "guest access against the share converted",
@@ -77,9 +78,13 @@ GM_CASE(bench_access, .name = "bench.access", .text = "guest access against the 
 {
 	static const unsigned int share[] = { 0, 1, 10, 100, 1000, 5000 };
 	static struct plot p = {
-		.name = "access", .title = "Guest access against the share of 4 KiB pages converted",
-		.x = "share converted, percent", .y = "microseconds for 1000 accesses",
-		.series = { "scattered", "clustered" }, .nr_series = 2, .nr_points = 6,
+		.name = "access",
+		.title = "Guest access against the share of 4 KiB pages converted",
+		.x = "share converted, percent",
+		.y = "microseconds for 1000 accesses",
+		.series = { "scattered", "clustered" },
+		.nr_series = 2,
+		.nr_points = 6,
 		.label = { "0", "0.01", "0.1", "1", "10", "50" },
 	};
 
@@ -101,7 +106,8 @@ GM_CASE(bench_access, .name = "bench.access", .text = "guest access against the 
 static void one_conversion(struct bench *b, struct plot *p, unsigned int point)
 {
 	for (int r = 0; r < PLOT_REPEATS; r++) {
-		uint64_t at = GM_BASE + gm_rng_below(&b->rng, b->size / GM_PAGE_SIZE) * GM_PAGE_SIZE;
+		uint64_t at =
+			GM_BASE + gm_rng_below(&b->rng, b->size / GM_PAGE_SIZE) * GM_PAGE_SIZE;
 		double start;
 
 		gm_guest_touch(b->vm, 0, at, 8, 8);
@@ -123,10 +129,14 @@ GM_CASE(bench_size, .name = "bench.convert_by_page", .text = "one conversion, by
 {
 	static const enum gm_mem_kind kind[] = { GM_MEM_SHMEM, GM_MEM_HUGE_2M, GM_MEM_HUGE_1G };
 	static struct plot p = {
-		.name = "convert_by_page", .title = "One 4 KiB conversion, by the page that it hits",
-		.x = "page of the host", .y = "microseconds",
-		.series = { "to private", "to shared", "touch after: rejoined" }, .nr_series = 3,
-		.label = { "4 KiB", "2 MiB", "1 GiB" }, .nr_points = 3,
+		.name = "convert_by_page",
+		.title = "One 4 KiB conversion, by the page that it hits",
+		.x = "page of the host",
+		.y = "microseconds",
+		.series = { "to private", "to shared", "touch after: rejoined" },
+		.nr_series = 3,
+		.label = { "4 KiB", "2 MiB", "1 GiB" },
+		.nr_points = 3,
 	};
 
 	for (unsigned int i = 0; i < p.nr_points; i++) {
@@ -139,15 +149,19 @@ GM_CASE(bench_size, .name = "bench.convert_by_page", .text = "one conversion, by
 	plot_write(&p);
 }
 
-GM_CASE(bench_slot, .name = "bench.convert_by_slot", .text = "one conversion, by the size of the slot",
-	BENCH)
+GM_CASE(bench_slot, .name = "bench.convert_by_slot",
+	.text = "one conversion, by the size of the slot", BENCH)
 {
 	static const uint64_t mib[] = { 2, 64, 512, 4096, 32768 };
 	static struct plot p = {
-		.name = "convert_by_slot", .title = "One 4 KiB conversion, by the size of the slot",
-		.x = "slot, MiB", .y = "microseconds",
-		.series = { "to private", "to shared", "touch after" }, .nr_series = 3,
-		.label = { "2", "64", "512", "4096", "32768" }, .nr_points = 5,
+		.name = "convert_by_slot",
+		.title = "One 4 KiB conversion, by the size of the slot",
+		.x = "slot, MiB",
+		.y = "microseconds",
+		.series = { "to private", "to shared", "touch after" },
+		.nr_series = 3,
+		.label = { "2", "64", "512", "4096", "32768" },
+		.nr_points = 5,
 	};
 
 	for (unsigned int i = 0; i < p.nr_points; i++) {
@@ -173,11 +187,17 @@ static int64_t ignore(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_
 }
 
 /* Per second: the bare exit to user space and back, and the exit with a conversion in it. */
-GM_CASE(bench_rate, .name = "bench.rate", .text = "conversions per second against the bare exit", BENCH)
+GM_CASE(bench_rate, .name = "bench.rate", .text = "conversions per second against the bare exit",
+	BENCH)
 {
 	static struct plot p = {
-		.name = "rate", .title = "Requests of the guest per second", .x = "what user space does",
-		.y = "per second", .series = { "rate" }, .nr_series = 1, .nr_points = 3,
+		.name = "rate",
+		.title = "Requests of the guest per second",
+		.x = "what user space does",
+		.y = "per second",
+		.series = { "rate" },
+		.nr_series = 1,
+		.nr_points = 3,
 		.label = { "nothing", "one page", "2 MiB" },
 	};
 	struct bench b;
@@ -191,9 +211,11 @@ GM_CASE(bench_rate, .name = "bench.rate", .text = "conversions per second agains
 			b.vm->args.on_convert = i ? NULL : ignore;
 			for (int o = 0; o < 64; o++)
 				op[o] = (struct gm_op){
-					.code = GM_OP_MAP_GPA, .nr = i == 2 ? 512 : 1,
+					.code = GM_OP_MAP_GPA,
+					.nr = i == 2 ? 512 : 1,
 					.addr = GM_BASE + gm_rng_below(&b.rng, 32) * GM_2M,
-					.val = o & 1 ? GM_MAP_SHARED : GM_MAP_PRIVATE };
+					.val = o & 1 ? GM_MAP_SHARED : GM_MAP_PRIVATE
+				};
 			start = now_us();
 			for (int round = 0; round < 8; round++)
 				gm_run(b.vm, 0, op, 64);
@@ -204,11 +226,11 @@ GM_CASE(bench_rate, .name = "bench.rate", .text = "conversions per second agains
 }
 
 /* The picture: a GiB before a conversion, after it, touched again, and converted back. */
-GM_CASE(bench_picture, .name = "bench.picture", .text = "the map of a GiB around one conversion, as SVG",
-	.huge_1g = 1, BENCH)
+GM_CASE(bench_picture, .name = "bench.picture",
+	.text = "the map of a GiB around one conversion, as SVG", .huge_1g = 1, BENCH)
 {
-	static const char *const title[] = { "all touched", "one page converted", "all touched again",
-					     "converted back and touched" };
+	static const char *const title[] = { "all touched", "one page converted",
+					     "all touched again", "converted back and touched" };
 	struct gm_map_panel panel[4];
 	const char *dir = getenv("GM_BENCH_DIR");
 	char path[512];

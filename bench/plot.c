@@ -138,11 +138,14 @@ static void svg_series(FILE *f, const struct plot *p, unsigned int s, double top
 
 		for (int q = 1; q < 4; q++)
 			y[q] = TOP + PLOT_H * (1 - plot_quartile(&p->point[s][i], q) / top);
-		fprintf(f, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n", x,
-			x, y[1], y[3], color[s]);
-		fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", x, y[2], color[s]);
+		fprintf(f,
+			"<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n",
+			x, x, y[1], y[3], color[s]);
+		fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", x, y[2],
+			color[s]);
 	}
-	fprintf(f, "<rect x=\"%u\" y=\"%d\" width=\"12\" height=\"4\" fill=\"%s\"/><text x=\"%u\" y=\"%d\">%s</text>\n",
+	fprintf(f,
+		"<rect x=\"%u\" y=\"%d\" width=\"12\" height=\"4\" fill=\"%s\"/><text x=\"%u\" y=\"%d\">%s</text>\n",
 		LEFT + s * 170, H - 30, color[s], LEFT + 18 + s * 170, H - 24, p->series[s]);
 }
 
@@ -158,14 +161,17 @@ static void svg(const struct plot *p)
 			if (plot_quartile(&p->point[s][i], 3) > top)
 				top = plot_quartile(&p->point[s][i], 3);
 	top = round_up(top);
-	fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
+	fprintf(f,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
 		W, H);
-	fprintf(f, "<text x=\"%d\" y=\"22\" font-size=\"15\">%s</text>\n<text x=\"%d\" y=\"40\" fill=\"#57606a\">%s; median and quartiles</text>\n",
+	fprintf(f,
+		"<text x=\"%d\" y=\"22\" font-size=\"15\">%s</text>\n<text x=\"%d\" y=\"40\" fill=\"#57606a\">%s; median and quartiles</text>\n",
 		LEFT, p->title, LEFT, plot_machine());
 	for (int i = 0; i <= 4; i++) {
 		double y = TOP + PLOT_H * (1 - i / 4.0);
 
-		fprintf(f, "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#d0d7de\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
+		fprintf(f,
+			"<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#d0d7de\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
 			LEFT, LEFT + PLOT_W, y, y, LEFT - 6, y + 4, top * i / 4);
 	}
 	for (unsigned int i = 0; i < p->nr_points; i++)
@@ -173,7 +179,8 @@ static void svg(const struct plot *p)
 			LEFT + step * (i + 0.5), TOP + PLOT_H + 18, p->label[i]);
 	fprintf(f, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", LEFT + PLOT_W / 2,
 		TOP + PLOT_H + 38, p->x);
-	fprintf(f, "<text transform=\"translate(20 %d) rotate(-90)\" text-anchor=\"middle\">%s</text>\n",
+	fprintf(f,
+		"<text transform=\"translate(20 %d) rotate(-90)\" text-anchor=\"middle\">%s</text>\n",
 		TOP + PLOT_H / 2, p->y);
 	for (unsigned int s = 0; s < p->nr_series; s++)
 		svg_series(f, p, s, top);

@@ -16,10 +16,10 @@ struct point {
 };
 
 struct plot {
-	const char *name;	/* of the files */
-	const char *title, *x, *y;	/* with units */
+	const char *name;	   /* of the files */
+	const char *title, *x, *y; /* with units */
 	const char *series[PLOT_SERIES];
-	const char *label[PLOT_POINTS];	/* along x */
+	const char *label[PLOT_POINTS]; /* along x */
 	struct point point[PLOT_SERIES][PLOT_POINTS];
 	unsigned int nr_series, nr_points;
 };

@@ -51,8 +51,9 @@ static uint64_t pfn_of(const void *hva)
 
 /* Whatever moves pages about leaves these alone: same frame, same content. */
 GM_CASE(unmovable, .name = "fungible.unmovable.compaction", .clause = "fungible.unmovable",
-	.text = "compaction, MADV_PAGEOUT and MADV_COLD leave every page in its frame", .profile = "P1",
-	.needs = GM_NEEDS(INIT_SHARED, ROOT), .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE)
+	.text = "compaction, MADV_PAGEOUT and MADV_COLD leave every page in its frame",
+	.profile = "P1", .needs = GM_NEEDS(INIT_SHARED, ROOT), .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_MODULE)
 {
 	const uint64_t nr = UNMOVABLE_LEN / GM_PAGE_SIZE;
 	uint64_t *before = calloc(nr, sizeof(*before));
@@ -79,8 +80,8 @@ GM_CASE(unmovable, .name = "fungible.unmovable.compaction", .clause = "fungible.
 		if (!(i % 3))
 			continue;
 		GM_EXPECT_AT(GM_PAGE(.off = i * GM_PAGE_SIZE, .hva = (uintptr_t)word),
-			     *word == gm_word(i, GM_HALF_SHARED, 1, 0), "expected its own word, observed %s",
-			     gm_word_str(*word));
+			     *word == gm_word(i, GM_HALF_SHARED, 1, 0),
+			     "expected its own word, observed %s", gm_word_str(*word));
 		pfn = pfn_of(word);
 		GM_EXPECT_AT(GM_PAGE(.off = i * GM_PAGE_SIZE, .pfn = pfn), pfn == before[i],
 			     "moved from frame %#lx to frame %#lx", before[i], pfn);
@@ -103,7 +104,7 @@ static long pool_set(struct gm_journal *j, long nr)
 
 struct cma {
 	struct gm_journal journal;
-	uint64_t area[AREAS];	/* first frame of each GiB that the area can give */
+	uint64_t area[AREAS]; /* first frame of each GiB that the area can give */
 	long nr;
 };
 
@@ -186,7 +187,8 @@ GM_CASE(cma, .name = "fungible.cma.outside", .clause = "fungible.cma",
 		mem->hva[off] = 1;
 		there += in_cma(&c, pfn_of(mem->hva + off));
 	}
-	gm_control(there, "no page of %lu MiB of anonymous memory is in the CMA area", CMA_LEN >> 20);
+	gm_control(there, "no page of %lu MiB of anonymous memory is in the CMA area",
+		   CMA_LEN >> 20);
 	gm_note("%lu of %lu anonymous pages are in the CMA area", there, CMA_LEN / GM_PAGE_SIZE);
 	for (int i = 0; i < CMA_FILES; i++) {
 		file_new(&f[i], CMA_LEN);
@@ -197,7 +199,8 @@ GM_CASE(cma, .name = "fungible.cma.outside", .clause = "fungible.cma",
 			if (!bad++)
 				GM_FAIL_AT(GM_PAGE(.off = off, .pfn = pfn),
 					   "file %d: a guest_memfd page lies in %s", i,
-					   pfn >= movable ? "ZONE_MOVABLE" : "the hugetlb CMA area");
+					   pfn >= movable ? "ZONE_MOVABLE"
+							  : "the hugetlb CMA area");
 		}
 	}
 	GM_EXPECT(!bad, "%lu guest_memfd pages lie where memory must be movable", bad);

@@ -49,13 +49,23 @@ static void open_none(struct gm_stage *s)
 }
 
 static const struct gm_state states[] = {
-	{ .name = "none", .text = "guest_memfd that cannot be mapped", .profile = "any",
-	  .needs = GM_NEEDS(GMEM_DEFAULT), .class = GM_CLASS_NO_VMA, .open = open_none },
-	{ .name = "private", .text = "guest_memfd that is mapped, and private by file",
-	  .profile = "P1p", .needs = GM_NEEDS(GMEM_MMAP), .class = GM_CLASS_PRIVATE,
+	{ .name = "none",
+	  .text = "guest_memfd that cannot be mapped",
+	  .profile = "any",
+	  .needs = GM_NEEDS(GMEM_DEFAULT),
+	  .class = GM_CLASS_NO_VMA,
+	  .open = open_none },
+	{ .name = "private",
+	  .text = "guest_memfd that is mapped, and private by file",
+	  .profile = "P1p",
+	  .needs = GM_NEEDS(GMEM_MMAP),
+	  .class = GM_CLASS_PRIVATE,
 	  .open = open_private },
-	{ .name = "shared", .text = "guest_memfd that is mapped and shared", .profile = "P1",
-	  .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED), .class = GM_CLASS_SHARED,
+	{ .name = "shared",
+	  .text = "guest_memfd that is mapped and shared",
+	  .profile = "P1",
+	  .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
+	  .class = GM_CLASS_SHARED,
 	  .open = open_shared },
 };
 

@@ -22,12 +22,15 @@ GM_IOMMU_CASES(pages, "iommu.map_file_memfd.pages", .clause = "iommu.map_file_me
 }
 
 /* Device writes of odd lengths at odd places, against a copy of what the memory should be. */
-GM_IOMMU_CASES(bytes, "iommu.map_file_memfd.bytes", .clause = "iommu.map_file_memfd",
-	       .text = "a device writes exactly the bytes it was told to, over page and map borders")
+GM_IOMMU_CASES(
+	bytes, "iommu.map_file_memfd.bytes", .clause = "iommu.map_file_memfd",
+	.text = "a device writes exactly the bytes it was told to, over page and map borders")
 {
-	static const struct { uint32_t off, len; } at[] = {
-		{ 0, 1 }, { PG - 1, 2 }, { PG + 5, 3 }, { 2 * PG - 7, 1021 }, { 4 * PG - 1, 1 },
-		{ 3 * PG - 600, 1300 },
+	static const struct {
+		uint32_t off, len;
+	} at[] = {
+		{ 0, 1 },	   { PG - 1, 2 },	   { PG + 5, 3 }, { 2 * PG - 7, 1021 },
+		{ 4 * PG - 1, 1 }, { 3 * PG - 600, 1300 },
 	};
 	struct fx fx = fx_new(self, 8 * PG, 0);
 	uint8_t model[4 * PG], data[2048], *page[4];
@@ -65,7 +68,8 @@ GM_IOMMU_CASES(bytes, "iommu.map_file_memfd.bytes", .clause = "iommu.map_file_me
 }
 
 GM_IOMMU_CASES(inside_2m, "iommu.map_file_memfd.inside_2m", .clause = "iommu.map_file_memfd",
-	       .text = "a range inside one 2 MiB page, and one across the border of two", .huge_2m = 2)
+	       .text = "a range inside one 2 MiB page, and one across the border of two",
+	       .huge_2m = 2)
 {
 	struct fx fx = fx_new(self, 2 * GM_2M, GM_2M);
 
@@ -79,8 +83,8 @@ GM_IOMMU_CASES(inside_2m, "iommu.map_file_memfd.inside_2m", .clause = "iommu.map
 }
 
 GM_IOMMU_CASES_SLOW(whole_2m, "iommu.map_file_memfd.whole_2m", .clause = "iommu.map_file_memfd",
-	       .text = "the second 2 MiB page as a whole, at an aligned and an unaligned IOVA",
-	       .huge_2m = 2)
+		    .text = "the second 2 MiB page as a whole, at an aligned and an unaligned IOVA",
+		    .huge_2m = 2)
 {
 	struct fx fx = fx_new(self, 2 * GM_2M, GM_2M);
 
@@ -116,7 +120,9 @@ GM_MOCK_CASE(each_offset_2m, .name = "iommu.map_file_memfd.each_offset_2m",
 GM_MOCK_CASE(random_2m, .name = "iommu.map_file_memfd.random_2m", .clause = "iommu.map_file_memfd",
 	     .text = "random ranges of a 2 MiB hugetlb memfd, many mapped at once", .huge_2m = 4)
 {
-	struct { uint64_t off, len, iova; } map[32];
+	struct {
+		uint64_t off, len, iova;
+	} map[32];
 	struct fx fx = fx_new(self, 4 * GM_2M, GM_2M);
 	uint64_t pages = fx.size / PG;
 	struct gm_rng rng;
@@ -145,9 +151,11 @@ out:
 
 static void inside_1g(const struct gm_case *self)
 {
-	static const struct { uint64_t off, pages; } at[] = {
-		{ 0, 2 }, { 512 * GM_2M - 4 * PG, 3 }, { GM_1G - 2 * PG, 4 }, { 0x12345000, 5 },
-		{ 2 * GM_1G - PG, 1 },
+	static const struct {
+		uint64_t off, pages;
+	} at[] = {
+		{ 0, 2 },	   { 512 * GM_2M - 4 * PG, 3 }, { GM_1G - 2 * PG, 4 },
+		{ 0x12345000, 5 }, { 2 * GM_1G - PG, 1 },
 	};
 	struct fx fx = fx_new(self, 2 * GM_1G, GM_1G);
 
@@ -164,9 +172,9 @@ static void inside_1g(const struct gm_case *self)
 	fx_free(&fx);
 }
 
-#define INSIDE_1G .clause = "iommu.map_file_memfd", .huge_1g = 2, .timeout = 120,		\
-	.flags = GM_FULL_ONLY,								\
-	.text = "ranges inside a 1 GiB page, at its ends, and across two of them",	\
+#define INSIDE_1G                                                                                  \
+	.clause = "iommu.map_file_memfd", .huge_1g = 2, .timeout = 120, .flags = GM_FULL_ONLY,     \
+	.text = "ranges inside a 1 GiB page, at its ends, and across two of them",                 \
 	.profile = "IO", .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU
 GM_VARIANT(inside_1g, inside_1g_mock, .name = "iommu.map_file_memfd.inside_1g.mock",
 	   .needs = GM_IOMMU_NEEDS_MOCK, .val = GM_IOMMU_MOCK, INSIDE_1G)
@@ -174,7 +182,7 @@ GM_VARIANT(inside_1g, inside_1g_dma, .name = "iommu.map_file_memfd.inside_1g.dma
 	   .needs = GM_IOMMU_NEEDS_DMA, .val = GM_IOMMU_VFIO, INSIDE_1G)
 
 GM_IOMMU_CASES_SLOW(thp, "iommu.map_file_memfd.thp", .clause = "iommu.map_file_memfd",
-	       .text = "shmem of 4 KiB, then 2 MiB, then 4 KiB folios: a range over all three")
+		    .text = "shmem of 4 KiB, then 2 MiB, then 4 KiB folios: a range over all three")
 {
 	struct fx fx = fx_new(self, 3 * GM_2M, 0);
 
@@ -198,8 +206,9 @@ GM_IOMMU_CASES(last_page, "iommu.map_file_memfd.last_page", .clause = "iommu.map
 	fx_free(&fx);
 }
 
-GM_IOMMU_CASES_SLOW(holes, "iommu.map_file_memfd.holes", .clause = "iommu.map_file_memfd",
-	       .text = "pages that the file does not have yet: allocated, zero, and the file's own")
+GM_IOMMU_CASES_SLOW(
+	holes, "iommu.map_file_memfd.holes", .clause = "iommu.map_file_memfd",
+	.text = "pages that the file does not have yet: allocated, zero, and the file's own")
 {
 	struct fx fx = fx_new(self, 8 * PG, 0);
 	uint8_t zero[3 * PG] = { 0 };
@@ -215,8 +224,9 @@ GM_IOMMU_CASES_SLOW(holes, "iommu.map_file_memfd.holes", .clause = "iommu.map_fi
 }
 
 /* The pool's pages were somebody's: what a map allocates of them must not tell. */
-GM_IOMMU_CASES_SLOW(holes_2m, "iommu.map_file_memfd.holes_2m", .clause = "iommu.map_file_memfd", .huge_2m = 3,
-	       .text = "2 MiB pages that the file does not have yet: allocated, all zero, and the file's own")
+GM_IOMMU_CASES_SLOW(
+	holes_2m, "iommu.map_file_memfd.holes_2m", .clause = "iommu.map_file_memfd", .huge_2m = 3,
+	.text = "2 MiB pages that the file does not have yet: allocated, all zero, and the file's own")
 {
 	struct fx fx = { .size = 2 * GM_2M };
 	int old = gm_memfd_new(3 * GM_2M, GM_2M);
@@ -232,6 +242,7 @@ GM_IOMMU_CASES_SLOW(holes_2m, "iommu.map_file_memfd.holes_2m", .clause = "iommu.
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M - 3 * PG, 8 * PG, IOVA, GM_RW);
 	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
 	gm_host_check_zero(fx.hva, 1024, "fresh 2 MiB pages");
-	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + GM_2M - 3 * PG, 8 * PG, "over the border of two holes");
+	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + GM_2M - 3 * PG, 8 * PG,
+			   "over the border of two holes");
 	fx_free(&fx);
 }

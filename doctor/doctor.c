@@ -121,8 +121,7 @@ static void print_capabilities(const json_t *caps)
 
 		printf("  %lld  %-24s", num(c, "number"), str(c, "name"));
 		print_value("system", json_object_get(c, "system"));
-		json_object_foreach(json_object_get(c, "vm"), type, value)
-			print_value(type, value);
+		json_object_foreach(json_object_get(c, "vm"), type, value) print_value(type, value);
 		printf("\n");
 	}
 }
@@ -174,7 +173,8 @@ static void print_parameters(const json_t *modules)
 	json_t *params, *value;
 
 	printf("\nKernel parameters of KVM\n");
-	json_object_foreach((json_t *)modules, module, params) {
+	json_object_foreach((json_t *)modules, module, params)
+	{
 		json_object_foreach(params, name, value)
 			printf("  %s.%s=%s\n", module, name, json_string_value(value));
 	}
@@ -184,7 +184,8 @@ static void print_parameters(const json_t *modules)
 
 static void print_table(const json_t *f)
 {
-	const json_t *profiles = json_object_get(f, "profiles"), *needs = json_object_get(f, "needs");
+	const json_t *profiles = json_object_get(f, "profiles"),
+		     *needs = json_object_get(f, "needs");
 	size_t profiles_held, needs_held;
 
 	print_kernel(f);
@@ -203,18 +204,16 @@ static void print_table(const json_t *f)
 static void usage(FILE *out)
 {
 	fprintf(out, "Usage: gm-doctor [--json]\n"
-		"What this machine can test, what it cannot, and what would mend each gap.\n"
-		"  --json   the same for programs\n"
-		"  --help   this text\n");
+		     "What this machine can test, what it cannot, and what would mend each gap.\n"
+		     "  --json   the same for programs\n"
+		     "  --help   this text\n");
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ }
-	};
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "help", no_argument, NULL, 'h' },
+						 {} };
 	bool as_json = false;
 	json_t *facts;
 	int c;

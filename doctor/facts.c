@@ -43,8 +43,8 @@ static json_t *number_in(const char *dir, const char *name)
 	char path[320], line[64];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return read_line(path, line, sizeof(line)) ? json_integer(strtoll(line, NULL, 10)) :
-						     json_null();
+	return read_line(path, line, sizeof(line)) ? json_integer(strtoll(line, NULL, 10))
+						   : json_null();
 }
 
 static int visible(const struct dirent *d)
@@ -98,10 +98,11 @@ static json_t *needs(void)
 	for (unsigned int n = 0; n < GM_NEED_NR; n++) {
 		bool has = gm_platform_has(n);
 
-		json_array_append_new(list, json_pack("{s:o, s:o, s:b, s:o, s:o}",
-			"name", text(gm_need_name(n)), "text", text(gm_need_text(n)), "has", has,
-			"reason", has ? json_null() : text(gm_need_reason(n)),
-			"remedy", has ? json_null() : text(gm_need_remedy(n))));
+		json_array_append_new(
+			list, json_pack("{s:o, s:o, s:b, s:o, s:o}", "name", text(gm_need_name(n)),
+					"text", text(gm_need_text(n)), "has", has, "reason",
+					has ? json_null() : text(gm_need_reason(n)), "remedy",
+					has ? json_null() : text(gm_need_remedy(n))));
 	}
 	return list;
 }
@@ -123,10 +124,11 @@ static json_t *vm_types(void)
 			if (flags & (1ULL << bit))
 				json_array_append_new(bits, json_integer(bit));
 		}
-		json_array_append_new(list, json_pack("{s:o, s:s, s:b, s:b, s:s, s:o}",
-			"name", text(t->name), "type", type, "creatable", creatable,
-			"guest_memfd", creatable && gm_platform_gmem(t->type),
-			"flags", hex, "flag_bits", bits));
+		json_array_append_new(list, json_pack("{s:o, s:s, s:b, s:b, s:s, s:o}", "name",
+						      text(t->name), "type", type, "creatable",
+						      creatable, "guest_memfd",
+						      creatable && gm_platform_gmem(t->type),
+						      "flags", hex, "flag_bits", bits));
 	}
 	return list;
 }
@@ -135,21 +137,36 @@ static json_t *vm_types(void)
 static const char *cap_name(unsigned int cap)
 {
 	switch (cap) {
-	case KVM_CAP_USER_MEMORY2: return "user_memory2";
-	case KVM_CAP_MEMORY_FAULT_INFO: return "memory_fault_info";
-	case KVM_CAP_MEMORY_ATTRIBUTES: return "memory_attributes";
-	case KVM_CAP_GUEST_MEMFD: return "guest_memfd";
-	case KVM_CAP_VM_TYPES: return "vm_types";
-	case KVM_CAP_PRE_FAULT_MEMORY: return "pre_fault_memory";
-	case KVM_CAP_X86_APIC_BUS_CYCLES_NS: return "x86_apic_bus_cycles_ns";
-	case KVM_CAP_X86_GUEST_MODE: return "x86_guest_mode";
-	case KVM_CAP_ARM_WRITABLE_IMP_ID_REGS: return "arm_writable_imp_id_regs";
-	case KVM_CAP_ARM_EL2: return "arm_el2";
-	case KVM_CAP_ARM_EL2_E2H0: return "arm_el2_e2h0";
-	case KVM_CAP_RISCV_MP_STATE_RESET: return "riscv_mp_state_reset";
-	case KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED: return "arm_cacheable_pfnmap";
-	case KVM_CAP_GUEST_MEMFD_FLAGS: return "guest_memfd_flags";
-	default: return "unnamed";
+	case KVM_CAP_USER_MEMORY2:
+		return "user_memory2";
+	case KVM_CAP_MEMORY_FAULT_INFO:
+		return "memory_fault_info";
+	case KVM_CAP_MEMORY_ATTRIBUTES:
+		return "memory_attributes";
+	case KVM_CAP_GUEST_MEMFD:
+		return "guest_memfd";
+	case KVM_CAP_VM_TYPES:
+		return "vm_types";
+	case KVM_CAP_PRE_FAULT_MEMORY:
+		return "pre_fault_memory";
+	case KVM_CAP_X86_APIC_BUS_CYCLES_NS:
+		return "x86_apic_bus_cycles_ns";
+	case KVM_CAP_X86_GUEST_MODE:
+		return "x86_guest_mode";
+	case KVM_CAP_ARM_WRITABLE_IMP_ID_REGS:
+		return "arm_writable_imp_id_regs";
+	case KVM_CAP_ARM_EL2:
+		return "arm_el2";
+	case KVM_CAP_ARM_EL2_E2H0:
+		return "arm_el2_e2h0";
+	case KVM_CAP_RISCV_MP_STATE_RESET:
+		return "riscv_mp_state_reset";
+	case KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED:
+		return "arm_cacheable_pfnmap";
+	case KVM_CAP_GUEST_MEMFD_FLAGS:
+		return "guest_memfd_flags";
+	default:
+		return "unnamed";
 	}
 }
 
@@ -169,18 +186,19 @@ static json_t *kvm_capabilities(const json_t *types)
 				json_object_set_new(vm, t->name,
 						    json_integer(gm_platform_cap(t->type, cap)));
 		}
-		json_array_append_new(list, json_pack("{s:i, s:s, s:o, s:o}", "number", cap,
-			"name", cap_name(cap),
-			"system", system < 0 ? json_null() : json_integer(system), "vm", vm));
+		json_array_append_new(
+			list, json_pack("{s:i, s:s, s:o, s:o}", "number", cap, "name",
+					cap_name(cap), "system",
+					system < 0 ? json_null() : json_integer(system), "vm", vm));
 	}
 	return list;
 }
 
 static json_t *statistics(void)
 {
-	return json_pack("{s:b, s:b, s:b}", "pages_4k", gm_platform_vm_stat("pages_4k"),
-			 "pages_2m", gm_platform_vm_stat("pages_2m"),
-			 "pages_1g", gm_platform_vm_stat("pages_1g"));
+	return json_pack("{s:b, s:b, s:b}", "pages_4k", gm_platform_vm_stat("pages_4k"), "pages_2m",
+			 gm_platform_vm_stat("pages_2m"), "pages_1g",
+			 gm_platform_vm_stat("pages_1g"));
 }
 
 static const char *module_now;
@@ -219,10 +237,11 @@ static void add_pool(const char *name, json_t *into)
 	if (sscanf(name, "hugepages-%dkB", &kib) != 1)
 		return;
 	snprintf(dir, sizeof(dir), "/sys/kernel/mm/hugepages/%s", name);
-	json_array_append_new(into, json_pack("{s:i, s:o, s:o, s:o, s:o}", "kib", kib,
-		"total", number_in(dir, "nr_hugepages"), "free", number_in(dir, "free_hugepages"),
-		"reserved", number_in(dir, "resv_hugepages"),
-		"surplus", number_in(dir, "surplus_hugepages")));
+	json_array_append_new(into, json_pack("{s:i, s:o, s:o, s:o, s:o}", "kib", kib, "total",
+					      number_in(dir, "nr_hugepages"), "free",
+					      number_in(dir, "free_hugepages"), "reserved",
+					      number_in(dir, "resv_hugepages"), "surplus",
+					      number_in(dir, "surplus_hugepages")));
 }
 
 static void add_device(const char *name, json_t *into)
@@ -250,8 +269,8 @@ static void add_group(const char *name, json_t *into)
 	known = read_line(path, type, sizeof(type));
 	snprintf(path, sizeof(path), "/sys/kernel/iommu_groups/%.64s/devices", name);
 	for_names(path, add_device, devices);
-	json_array_append_new(into, json_pack("{s:o, s:o, s:o}", "group", text(name),
-		"type", text(known ? type : NULL), "devices", devices));
+	json_array_append_new(into, json_pack("{s:o, s:o, s:o}", "group", text(name), "type",
+					      text(known ? type : NULL), "devices", devices));
 }
 
 static json_t *collect(const char *dir, void (*each)(const char *name, json_t *into), json_t *into)
@@ -278,7 +297,8 @@ static void add_profile(json_t *list, const char *name, const char *what, json_t
 	bool gap = !json_is_true(testable);
 
 	json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o}", "name", name, "what", what,
-		"testable", testable, "remedy", gap ? text(remedy) : json_null()));
+					      "testable", testable, "remedy",
+					      gap ? text(remedy) : json_null()));
 }
 
 static void add_need_profile(json_t *list, const char *name, const char *what, enum gm_need n)
@@ -300,17 +320,18 @@ static json_t *profiles(const json_t *types)
 	add_need_profile(list, "P2", "arm64 pKVM protected VM", GM_NEED_PROTECTED);
 	add_need_profile(list, "P3", "in-place conversion", GM_NEED_INPLACE);
 	add_profile(list, "P4", "guest_memfd backed by hugetlb", json_incref(more),
-		    flags ? "a kernel with guest_memfd on hugetlb (out of tree so far)" :
-			    gm_need_remedy(GM_NEED_GMEM));
+		    flags ? "a kernel with guest_memfd on hugetlb (out of tree so far)"
+			  : gm_need_remedy(GM_NEED_GMEM));
 	add_profile(list, "P5", "guest_memfd without direct map", more,
-		    flags ? "a kernel with the series that removes the direct map" :
-			    gm_need_remedy(GM_NEED_GMEM));
+		    flags ? "a kernel with the series that removes the direct map"
+			  : gm_need_remedy(GM_NEED_GMEM));
 	add_need_profile(list, "P6", "iommufd maps guest_memfd by fd", GM_NEED_MAP_GMEM);
-	add_profile(list, "HW", "SNP, TDX or CCA host",
-		    json_boolean(creatable(types, "snp") || creatable(types, "tdx")),
-		    strcmp(ARCH_NAME, "x86") ?
-		    "a host with CCA, and a kernel with realm VMs (no upstream interface so far)" :
-		    "SEV-SNP or TDX, on in the firmware and by kvm_amd.sev_snp=1 or kvm_intel.tdx=1");
+	add_profile(
+		list, "HW", "SNP, TDX or CCA host",
+		json_boolean(creatable(types, "snp") || creatable(types, "tdx")),
+		strcmp(ARCH_NAME, "x86")
+			? "a host with CCA, and a kernel with realm VMs (no upstream interface so far)"
+			: "SEV-SNP or TDX, on in the firmware and by kvm_amd.sev_snp=1 or kvm_intel.tdx=1");
 	add_profile(list, "IO", "iommufd with the mock, or a device behind an IOMMU",
 		    json_boolean(gm_platform_has(GM_NEED_IOMMUFD_TEST) ||
 				 (gm_platform_has(GM_NEED_IOMMUFD) &&
@@ -324,12 +345,12 @@ json_t *gm_facts(void)
 	json_t *types = vm_types();
 
 	return json_pack("{s:s, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-		"version", GM_VERSION, "arch", ARCH_NAME, "nested", gm_platform_nested(),
-		"page_size", (int)sysconf(_SC_PAGESIZE),
-		"kernel", kernel(), "user", user(), "profiles", profiles(types), "needs", needs(),
-		"vm_types", types, "kvm_capabilities", kvm_capabilities(types),
-		"statistics", statistics(),
-		"parameters", collect("/sys/module", add_module, json_object()),
-		"huge_pages", collect("/sys/kernel/mm/hugepages", add_pool, json_array()),
-		"iommu_groups", collect("/sys/kernel/iommu_groups", add_group, json_array()));
+			 "version", GM_VERSION, "arch", ARCH_NAME, "nested", gm_platform_nested(),
+			 "page_size", (int)sysconf(_SC_PAGESIZE), "kernel", kernel(), "user",
+			 user(), "profiles", profiles(types), "needs", needs(), "vm_types", types,
+			 "kvm_capabilities", kvm_capabilities(types), "statistics", statistics(),
+			 "parameters", collect("/sys/module", add_module, json_object()),
+			 "huge_pages", collect("/sys/kernel/mm/hugepages", add_pool, json_array()),
+			 "iommu_groups",
+			 collect("/sys/kernel/iommu_groups", add_group, json_array()));
 }

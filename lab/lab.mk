@@ -3,7 +3,7 @@
 #
 #   KERNEL=	a ready bzImage or Image: no kernel is built	KCMD=	added to its command line
 #   KERNEL_PATCHES=	NAME,... of mutants/, files or folders of *.patch, for the kernel that is built
-#   ACCEL=	auto|kvm|tcg		CPUS=	1 to 8 (2)	MEM=	6G, 3000M
+#   ACCEL=	auto|kvm|tcg		CPUS=	1 to 8 (4; arm64: 2)	MEM=	6G, 3000M
 #   IOMMU=	none|intel|amd|smmuv3	LAB_SHELL=1	a shell in the VM instead
 #   LAB_MODE=	arm64: plain|protected KVM; both, one after the other, unless one is picked
 #   LAB_EXTRA=	a folder to add as /extra	ARGS=	options of the runner

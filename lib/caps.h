@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GM_NOBODY 65534		/* uid and gid of gm_caps_become_user(): the kernel's overflow ids */
+#define GM_NOBODY 65534 /* uid and gid of gm_caps_become_user(): the kernel's overflow ids */
 
 /*
  * Effective, permitted and inheritable become exactly `caps`; ambient becomes empty; the bounding

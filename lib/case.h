@@ -17,33 +17,34 @@
 
 /* What the runner must not give to two cases at once. */
 enum gm_token {
-	GM_TOKEN_HUGE	= 1 << 0,	/* the huge page pools, or counters of them */
-	GM_TOKEN_IOMMU	= 1 << 1,	/* IOMMU devices, the iommufd mock */
-	GM_TOKEN_MODULE	= 1 << 2,	/* module parameters, other global kernel state */
-	GM_TOKEN_ALONE	= 1 << 3,	/* nothing else may run meanwhile */
+	GM_TOKEN_HUGE = 1 << 0,	  /* the huge page pools, or counters of them */
+	GM_TOKEN_IOMMU = 1 << 1,  /* IOMMU devices, the iommufd mock */
+	GM_TOKEN_MODULE = 1 << 2, /* module parameters, other global kernel state */
+	GM_TOKEN_ALONE = 1 << 3,  /* nothing else may run meanwhile */
 };
 
 enum gm_case_flag {
-	GM_FULL_ONLY	= 1 << 0,	/* left out of --profile quick */
-	GM_DESTRUCTIVE	= 1 << 1,	/* may harm the running kernel: runs last, and says so */
-	GM_REFUSAL	= 1 << 2,	/* about a refusal: without a gm_control() that held it is an ERROR */
-	GM_AS_USER	= 1 << 3,	/* runs as an ordinary user (uid and gid 65534), no capabilities */
+	GM_FULL_ONLY = 1 << 0,	 /* left out of --profile quick */
+	GM_DESTRUCTIVE = 1 << 1, /* may harm the running kernel: runs last, and says so */
+	GM_REFUSAL = 1 << 2, /* about a refusal: without a gm_control() that held it is an ERROR */
+	GM_AS_USER = 1 << 3, /* runs as an ordinary user (uid and gid 65534), no capabilities */
 };
 
 struct gm_case {
-	const char *name;	/* [a-z0-9_.]+, "<area>.<clause>.<what>": never changes once published */
-	const char *clause;	/* id in contract/clauses.tsv */
-	const char *text;	/* one line: what is put to the kernel */
-	const char *profile;	/* of CONTRACT.md: "P0", "P1", "P1p", ...; "any" where it does not matter */
-	gm_needs needs;		/* GM_NEEDS(...): missing ones make it SKIP, with reason and remedy */
-	uint64_t caps;		/* GM_CAPS(CAP_...): it runs with exactly these */
-	unsigned int huge_2m;	/* free 2 MiB huge pages it takes */
-	unsigned int huge_1g;	/* free 1 GiB huge pages it takes */
-	unsigned int timeout;	/* seconds; 0 is GM_TIMEOUT */
-	unsigned int flags;	/* enum gm_case_flag */
-	unsigned int tokens;	/* enum gm_token; huge pages imply GM_TOKEN_HUGE */
+	const char *name; /* [a-z0-9_.]+, "<area>.<clause>.<what>": never changes once published */
+	const char *clause; /* id in contract/clauses.tsv */
+	const char *text;   /* one line: what is put to the kernel */
+	const char *
+		profile; /* of CONTRACT.md: "P0", "P1", "P1p", ...; "any" where it does not matter */
+	gm_needs needs;	 /* GM_NEEDS(...): missing ones make it SKIP, with reason and remedy */
+	uint64_t caps;	 /* GM_CAPS(CAP_...): it runs with exactly these */
+	unsigned int huge_2m; /* free 2 MiB huge pages it takes */
+	unsigned int huge_1g; /* free 1 GiB huge pages it takes */
+	unsigned int timeout; /* seconds; 0 is GM_TIMEOUT */
+	unsigned int flags;   /* enum gm_case_flag */
+	unsigned int tokens;  /* enum gm_token; huge pages imply GM_TOKEN_HUGE */
 	void (*run)(const struct gm_case *self);
-	const void *arg;	/* what tells variants of one function apart */
+	const void *arg; /* what tells variants of one function apart */
 	long val;
 };
 
@@ -61,24 +62,24 @@ struct gm_case {
  * GM_CASE(fn, .name = "fd.create_args.zero", .clause = "fd.create_args", ...) { body }
  * declares the case and opens its body; inside, `self` is the declaration.
  */
-#define GM_CASE(fn, ...)							\
-	static void fn(const struct gm_case *self);				\
-	GM_VARIANT(fn, fn, __VA_ARGS__)						\
+#define GM_CASE(fn, ...)                                                                           \
+	static void fn(const struct gm_case *self);                                                \
+	GM_VARIANT(fn, fn, __VA_ARGS__)                                                            \
 	static void fn(const struct gm_case *self __attribute__((unused)))
 
 /* One more case over a function that is already declared: GM_VARIANT(fn, ident, .name = ..., ...) */
-#define GM_VARIANT(fn, ident, ...)						\
-	static const struct gm_case gm_case_##ident = { .run = fn, __VA_ARGS__ };	\
-	static const struct gm_case *const gm_case_ptr_##ident			\
-	__attribute__((used, retain, section("gm_cases"))) = &gm_case_##ident;
+#define GM_VARIANT(fn, ident, ...)                                                                 \
+	static const struct gm_case gm_case_##ident = { .run = fn, __VA_ARGS__ };                  \
+	static const struct gm_case *const gm_case_ptr_##ident                                     \
+		__attribute__((used, retain, section("gm_cases"))) = &gm_case_##ident;
 
 /*
  * For cases that an engine makes out of tables: `fn` is called once, at start-up, and hands over
  * each case with gm_case_add(). Declarations and their strings live as long as the process.
  */
-#define GM_GENERATE(fn)								\
-	static void (*const gm_generate_##fn)(void)				\
-	__attribute__((used, retain, section("gm_generators"))) = fn;
+#define GM_GENERATE(fn)                                                                            \
+	static void (*const gm_generate_##fn)(void)                                                \
+		__attribute__((used, retain, section("gm_generators"))) = fn;
 
 void gm_case_add(const struct gm_case *c);
 

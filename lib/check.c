@@ -12,10 +12,10 @@
 
 static struct {
 	pthread_mutex_t lock;
-	int fd;			/* of the report pipe, or stderr */
-	bool plain;		/* nobody parses: print for people */
-	bool refusal;		/* PASS takes a control that held */
-	bool over;		/* the verdict is out */
+	int fd;	      /* of the report pipe, or stderr */
+	bool plain;   /* nobody parses: print for people */
+	bool refusal; /* PASS takes a control that held */
+	bool over;    /* the verdict is out */
 	atomic_ulong checks, controls, failures;
 } st = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .plain = true };
 
@@ -27,8 +27,10 @@ static size_t escape(char *to, size_t room, const char *from)
 	size_t n = 0;
 
 	for (; *from && n + 3 < room; from++) {
-		const char *e = *from == '\t' ? "\\t" : *from == '\n' ? "\\n" :
-				*from == '\\' ? "\\\\" : NULL;
+		const char *e = *from == '\t'	? "\\t"
+				: *from == '\n' ? "\\n"
+				: *from == '\\' ? "\\\\"
+						: NULL;
 
 		if (e) {
 			to[n++] = e[0];
@@ -83,17 +85,21 @@ void gm_checked(void)
 
 static void page_names(char *to, size_t room, const struct gm_page *p)
 {
-	const struct { const char *name; uint64_t val; } names[] = {
-		{ "gmem offset", p->off }, { "gpa", p->gpa }, { "gva", p->gva },
-		{ "hva", p->hva }, { "iova", p->iova }, { "pfn", p->pfn },
+	const struct {
+		const char *name;
+		uint64_t val;
+	} names[] = {
+		{ "gmem offset", p->off }, { "gpa", p->gpa },	{ "gva", p->gva },
+		{ "hva", p->hva },	   { "iova", p->iova }, { "pfn", p->pfn },
 	};
 	size_t n = 0;
 
 	to[0] = 0;
 	for (unsigned int i = 0; i < 6; i++)
 		if (names[i].val != GM_NO_NAME && n < room)
-			n += snprintf(to + n, room - n, "%s%s %#llx", n ? ", " : " [page: ",
-				      names[i].name, (unsigned long long)names[i].val);
+			n += snprintf(to + n, room - n, "%s%s %#llx",
+				      n ? ", " : " [page: ", names[i].name,
+				      (unsigned long long)names[i].val);
 	if (n && n < room)
 		snprintf(to + n, room - n, "]");
 }
@@ -112,13 +118,13 @@ static void miss(const struct gm_page *page, const char *file, int line, const c
 	record("fail", (const char *[]){ where, full }, 2);
 }
 
-#define FORMAT(buf, fmt)				\
-	char buf[2600];					\
-	do {						\
-		va_list __ap;				\
-		va_start(__ap, fmt);			\
-		vsnprintf(buf, sizeof(buf), fmt, __ap);	\
-		va_end(__ap);				\
+#define FORMAT(buf, fmt)                                                                           \
+	char buf[2600];                                                                            \
+	do {                                                                                       \
+		va_list __ap;                                                                      \
+		va_start(__ap, fmt);                                                               \
+		vsnprintf(buf, sizeof(buf), fmt, __ap);                                            \
+		va_end(__ap);                                                                      \
 	} while (0)
 
 void gm_fail(const struct gm_page *page, const char *file, int line, const char *fmt, ...)
@@ -155,7 +161,10 @@ void __gm_control(bool held, const char *file, int line, const char *fmt, ...)
 
 /* --- the end --- */
 
-static struct { void (*fn)(void *arg); void *arg; } cleanups[64];
+static struct {
+	void (*fn)(void *arg);
+	void *arg;
+} cleanups[64];
 static atomic_int cleanups_nr;
 
 void gm_cleanup(void (*fn)(void *arg), void *arg)
@@ -179,7 +188,10 @@ void gm_cleanup_run(void)
 
 static const int exit_of[] = { [GM_PASS] = 0, [GM_FAILED] = 1, [GM_ERRORED] = 2, [GM_SKIPPED] = 4 };
 static const char *const verdict_name[] = {
-	[GM_PASS] = "PASS", [GM_FAILED] = "FAIL", [GM_ERRORED] = "ERROR", [GM_SKIPPED] = "SKIP",
+	[GM_PASS] = "PASS",
+	[GM_FAILED] = "FAIL",
+	[GM_ERRORED] = "ERROR",
+	[GM_SKIPPED] = "SKIP",
 };
 
 /*
@@ -213,7 +225,8 @@ void gm_verdict(enum gm_verdict v, const char *reason, const char *remedy)
 	char counted[64];
 
 	if (v == GM_PASS && st.failures) {
-		snprintf(counted, sizeof(counted), "%lu missed of %lu checks", st.failures, st.checks);
+		snprintf(counted, sizeof(counted), "%lu missed of %lu checks", st.failures,
+			 st.checks);
 		speak(GM_FAILED, counted, "");
 	}
 	if (v == GM_PASS && !st.checks)
@@ -226,7 +239,8 @@ void gm_verdict(enum gm_verdict v, const char *reason, const char *remedy)
 
 void gm_end(void)
 {
-	gm_verdict(st.failures ? GM_FAILED : GM_PASS, st.failures ? "ended at the first miss" : "", "");
+	gm_verdict(st.failures ? GM_FAILED : GM_PASS, st.failures ? "ended at the first miss" : "",
+		   "");
 	__builtin_unreachable();
 }
 
@@ -308,8 +322,8 @@ bool __gm_expect_errno(long ret, int observed, int expected, const char *file, i
 	return false;
 }
 
-bool __gm_expect_ok(long ret, int observed, const char *file, int line,
-		    const char *call, const char *fmt, ...)
+bool __gm_expect_ok(long ret, int observed, const char *file, int line, const char *call,
+		    const char *fmt, ...)
 {
 	char full[2900];
 

@@ -25,13 +25,13 @@
  */
 #define GM_NO_NAME (~0ULL)
 struct gm_page {
-	uint64_t off;	/* byte offset in the guest_memfd */
+	uint64_t off; /* byte offset in the guest_memfd */
 	uint64_t gpa, gva, hva, iova, pfn;
 };
 
-#define GM_PAGE(...)									\
-	(&(const struct gm_page){ GM_NO_NAME, GM_NO_NAME, GM_NO_NAME, GM_NO_NAME,	\
-				  GM_NO_NAME, GM_NO_NAME, __VA_ARGS__ })
+#define GM_PAGE(...)                                                                               \
+	(&(const struct gm_page){ GM_NO_NAME, GM_NO_NAME, GM_NO_NAME, GM_NO_NAME, GM_NO_NAME,      \
+				  GM_NO_NAME, __VA_ARGS__ })
 
 /* Records a miss of the clause. `page` may be NULL. Say expected and observed in the text. */
 void gm_fail(const struct gm_page *page, const char *file, int line, const char *fmt, ...)
@@ -48,8 +48,8 @@ void gm_skip(const char *reason, const char *remedy, ...)
 void gm_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void __gm_control(bool held, const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-void gm_checked(void);		/* counts one check */
-unsigned long gm_failures(void);	/* misses so far */
+void gm_checked(void);		 /* counts one check */
+unsigned long gm_failures(void); /* misses so far */
 
 /* Called back, last registered first, when the case ends in any way but a signal. */
 void gm_cleanup(void (*fn)(void *arg), void *arg);
@@ -63,24 +63,32 @@ const char *gm_errno_name(int err);
 #define GM_FAIL_AT(page, ...) gm_fail(page, __FILE__, __LINE__, __VA_ARGS__)
 #define GM_ERROR(...) gm_error(__FILE__, __LINE__, __VA_ARGS__)
 
-#define GM_EXPECT_AT(page, cond, ...)							\
-({											\
-	bool __ok = (cond);								\
-	gm_checked();									\
-	if (!__ok)									\
-		gm_fail(page, __FILE__, __LINE__, __VA_ARGS__);				\
-	__ok;										\
-})
+#define GM_EXPECT_AT(page, cond, ...)                                                              \
+	({                                                                                         \
+		bool __ok = (cond);                                                                \
+		gm_checked();                                                                      \
+		if (!__ok)                                                                         \
+			gm_fail(page, __FILE__, __LINE__, __VA_ARGS__);                            \
+		__ok;                                                                              \
+	})
 #define GM_EXPECT(cond, ...) GM_EXPECT_AT(NULL, cond, __VA_ARGS__)
-#define GM_ASSERT(cond, ...) do { if (!GM_EXPECT(cond, __VA_ARGS__)) gm_end(); } while (0)
-#define GM_SETUP(cond, ...) do { if (!(cond)) GM_ERROR(__VA_ARGS__); } while (0)
+#define GM_ASSERT(cond, ...)                                                                       \
+	do {                                                                                       \
+		if (!GM_EXPECT(cond, __VA_ARGS__))                                                 \
+			gm_end();                                                                  \
+	} while (0)
+#define GM_SETUP(cond, ...)                                                                        \
+	do {                                                                                       \
+		if (!(cond))                                                                       \
+			GM_ERROR(__VA_ARGS__);                                                     \
+	} while (0)
 
 /* Both sides are evaluated once and printed in decimal and hex; `what` is a printf format. */
-#define GM_EXPECT_EQ(observed, expected, ...)						\
-({											\
-	uint64_t __o = (uint64_t)(observed), __e = (uint64_t)(expected);		\
-	__gm_expect_eq(__o, __e, __FILE__, __LINE__, __VA_ARGS__);			\
-})
+#define GM_EXPECT_EQ(observed, expected, ...)                                                      \
+	({                                                                                         \
+		uint64_t __o = (uint64_t)(observed), __e = (uint64_t)(expected);                   \
+		__gm_expect_eq(__o, __e, __FILE__, __LINE__, __VA_ARGS__);                         \
+	})
 bool __gm_expect_eq(uint64_t observed, uint64_t expected, const char *file, int line,
 		    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
@@ -88,36 +96,35 @@ bool __gm_expect_eq(uint64_t observed, uint64_t expected, const char *file, int 
  * GM_EXPECT_ERRNO(EINVAL, ioctl(...)): demands -1 and exactly that errno. The text of the call is
  * the message; add one more: GM_EXPECT_ERRNO(EINVAL, call, "with size %d", n).
  */
-#define GM_EXPECT_ERRNO(err, call, ...)							\
-({											\
-	errno = 0;									\
-	long __r = (long)(call);							\
-	__gm_expect_errno(__r, errno, err, __FILE__, __LINE__, #call, "" __VA_ARGS__);	\
-})
+#define GM_EXPECT_ERRNO(err, call, ...)                                                            \
+	({                                                                                         \
+		errno = 0;                                                                         \
+		long __r = (long)(call);                                                           \
+		__gm_expect_errno(__r, errno, err, __FILE__, __LINE__, #call, "" __VA_ARGS__);     \
+	})
 bool __gm_expect_errno(long ret, int observed, int expected, const char *file, int line,
 		       const char *call, const char *fmt, ...)
 	__attribute__((format(printf, 7, 8)));
 
 /* Demands anything but -1; gives the value. */
-#define GM_EXPECT_OK(call, ...)								\
-({											\
-	errno = 0;									\
-	long __r = (long)(call);							\
-	__gm_expect_ok(__r, errno, __FILE__, __LINE__, #call, "" __VA_ARGS__);		\
-	__r;										\
-})
-bool __gm_expect_ok(long ret, int observed, const char *file, int line,
-		    const char *call, const char *fmt, ...)
-	__attribute__((format(printf, 6, 7)));
+#define GM_EXPECT_OK(call, ...)                                                                    \
+	({                                                                                         \
+		errno = 0;                                                                         \
+		long __r = (long)(call);                                                           \
+		__gm_expect_ok(__r, errno, __FILE__, __LINE__, #call, "" __VA_ARGS__);             \
+		__r;                                                                               \
+	})
+bool __gm_expect_ok(long ret, int observed, const char *file, int line, const char *call,
+		    const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
 /* A system call that the suite itself depends on: -1 is an ERROR. Gives the value. */
-#define GM_SETUP_OK(call)								\
-({											\
-	errno = 0;									\
-	long __r = (long)(call);							\
-	if (__r == -1)									\
-		GM_ERROR("%s: %s", #call, gm_errno_name(errno));			\
-	__r;										\
-})
+#define GM_SETUP_OK(call)                                                                          \
+	({                                                                                         \
+		errno = 0;                                                                         \
+		long __r = (long)(call);                                                           \
+		if (__r == -1)                                                                     \
+			GM_ERROR("%s: %s", #call, gm_errno_name(errno));                           \
+		__r;                                                                               \
+	})
 
 #endif

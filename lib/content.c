@@ -14,16 +14,19 @@ static bool judge(struct gm_vm *vm, unsigned int v, const struct gm_op *op, cons
 {
 	struct gm_page page = gm_vm_page(vm, op->bad_addr & ~(GM_PAGE_SIZE - 1));
 
-	return GM_EXPECT_AT(&page, !op->bad,
-			    "%s: vCPU %u read %lu wrong words of %lu, the first at %#lx: expected %s, observed %s",
-			    when, v, op->bad, op->nr * WORDS, op->bad_addr,
-			    gm_word_str(op->expected), gm_word_str(op->observed));
+	return GM_EXPECT_AT(
+		&page, !op->bad,
+		"%s: vCPU %u read %lu wrong words of %lu, the first at %#lx: expected %s, observed %s",
+		when, v, op->bad, op->nr * WORDS, op->bad_addr, gm_word_str(op->expected),
+		gm_word_str(op->observed));
 }
 
 void gm_guest_fill(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t npages,
 		   enum gm_half half, unsigned int gen)
 {
-	struct gm_op op = { .code = GM_OP_FILL, .addr = gpa, .nr = npages, .half = half, .gen = gen };
+	struct gm_op op = {
+		.code = GM_OP_FILL, .addr = gpa, .nr = npages, .half = half, .gen = gen
+	};
 
 	gm_run(vm, v, &op, 1);
 }
@@ -31,7 +34,9 @@ void gm_guest_fill(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t npag
 bool gm_guest_check(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t npages,
 		    enum gm_half half, unsigned int gen, const char *when)
 {
-	struct gm_op op = { .code = GM_OP_CHECK, .addr = gpa, .nr = npages, .half = half, .gen = gen };
+	struct gm_op op = {
+		.code = GM_OP_CHECK, .addr = gpa, .nr = npages, .half = half, .gen = gen
+	};
 
 	gm_run(vm, v, &op, 1);
 	return judge(vm, v, &op, when);
@@ -48,8 +53,9 @@ bool gm_guest_check_zero(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_
 
 void gm_guest_touch(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t len, uint64_t stride)
 {
-	struct gm_op op = { .code = GM_OP_TOUCH_R, .addr = gpa, .nr = (len + stride - 1) / stride,
-			    .val = stride };
+	struct gm_op op = {
+		.code = GM_OP_TOUCH_R, .addr = gpa, .nr = (len + stride - 1) / stride, .val = stride
+	};
 
 	gm_run(vm, v, &op, 1);
 }
@@ -57,13 +63,16 @@ void gm_guest_touch(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t len
 void gm_guest_convert(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t npages,
 		      bool to_private)
 {
-	struct gm_op op = { .code = GM_OP_MAP_GPA, .addr = gpa, .nr = npages,
+	struct gm_op op = { .code = GM_OP_MAP_GPA,
+			    .addr = gpa,
+			    .nr = npages,
 			    .val = to_private ? GM_MAP_PRIVATE : GM_MAP_SHARED };
 	struct gm_page page = gm_vm_page(vm, gpa);
 
 	gm_run(vm, v, &op, 1);
-	GM_EXPECT_AT(&page, op.ret == 0, "conversion of %lu pages to %s: the guest got %ld (%s), expected 0",
-		     npages, to_private ? "private" : "shared", op.ret,
+	GM_EXPECT_AT(&page, op.ret == 0,
+		     "conversion of %lu pages to %s: the guest got %ld (%s), expected 0", npages,
+		     to_private ? "private" : "shared", op.ret,
 		     op.ret < 0 ? gm_errno_name(-op.ret) : "");
 }
 
@@ -78,12 +87,13 @@ bool gm_guest_expect_fault(struct gm_vm *vm, unsigned int v, uint64_t gpa, bool 
 			  "%s: the guest's %s went through, expected KVM_EXIT_MEMORY_FAULT", when,
 			  write ? "write" : "read"))
 		return false;
-	return GM_EXPECT_AT(&page, ex.ret == -1 && ex.err == EFAULT &&
-			    ex.reason == KVM_EXIT_MEMORY_FAULT && ex.fault.flags == flags &&
-			    ex.fault.gpa == (gpa & ~(size - 1)) && ex.fault.size == size,
-			    "%s: expected exit %u (KVM_EXIT_MEMORY_FAULT), KVM_RUN -1 EFAULT, gpa %#lx, size %#lx, flags %#lx, observed %s",
-			    when, KVM_EXIT_MEMORY_FAULT, gpa & ~(size - 1), size, flags,
-			    gm_exit_str(&ex));
+	return GM_EXPECT_AT(
+		&page,
+		ex.ret == -1 && ex.err == EFAULT && ex.reason == KVM_EXIT_MEMORY_FAULT &&
+			ex.fault.flags == flags && ex.fault.gpa == (gpa & ~(size - 1)) &&
+			ex.fault.size == size,
+		"%s: expected exit %u (KVM_EXIT_MEMORY_FAULT), KVM_RUN -1 EFAULT, gpa %#lx, size %#lx, flags %#lx, observed %s",
+		when, KVM_EXIT_MEMORY_FAULT, gpa & ~(size - 1), size, flags, gm_exit_str(&ex));
 }
 
 void gm_host_fill(void *hva, uint64_t gfn, uint64_t npages, enum gm_half half, unsigned int gen)
@@ -111,11 +121,13 @@ static bool host_compare(const void *hva, uint64_t gfn, uint64_t npages, bool ze
 			observed = got;
 		}
 	}
-	return GM_EXPECT_AT(GM_PAGE(.hva = (uintptr_t)hva + first * 8,
-				    .gpa = zero ? GM_NO_NAME : (gfn + first / WORDS) * GM_PAGE_SIZE),
-			    !bad, "%s: the host read %lu wrong words of %lu (%s), the first is word %lu: expected %s, observed %s",
-			    when, bad, npages * WORDS, half_name(half), first % WORDS,
-			    gm_word_str(expected), gm_word_str(observed));
+	return GM_EXPECT_AT(
+		GM_PAGE(.hva = (uintptr_t)hva + first * 8,
+			.gpa = zero ? GM_NO_NAME : (gfn + first / WORDS) * GM_PAGE_SIZE),
+		!bad,
+		"%s: the host read %lu wrong words of %lu (%s), the first is word %lu: expected %s, observed %s",
+		when, bad, npages * WORDS, half_name(half), first % WORDS, gm_word_str(expected),
+		gm_word_str(observed));
 }
 
 bool gm_host_check(const void *hva, uint64_t gfn, uint64_t npages, enum gm_half half,
@@ -148,7 +160,8 @@ bool gm_prove_same_page(struct gm_vm *vm, unsigned int v, uint64_t gpa, void *hv
 			  "not the same page: the host wrote %#lx, the guest read %#lx", nonce,
 			  op[0].val);
 	ok &= GM_EXPECT_AT(&page, *w == ~nonce,
-			   "not the same page: the guest wrote %#lx, the host read %#lx", ~nonce, *w);
+			   "not the same page: the guest wrote %#lx, the host read %#lx", ~nonce,
+			   *w);
 	*w = old;
 	return ok;
 }

@@ -9,9 +9,7 @@
 
 void gm_framework_not_yet(void);
 
-void gm_framework_not_yet(void)
-{
-}
+void gm_framework_not_yet(void) {}
 
 void gm_framework_start(void)
 {

@@ -23,7 +23,7 @@ enum gm_iommu_kind { GM_IOMMU_MOCK, GM_IOMMU_VFIO };
 struct gm_iommu_ops;
 
 struct gm_iommu {
-	int fd;				/* /dev/iommu */
+	int fd; /* /dev/iommu */
 	enum gm_iommu_kind kind;
 	const struct gm_iommu_ops *ops;
 };
@@ -31,14 +31,14 @@ struct gm_iommu {
 /* A device that is bound to an iommufd and attached to one of its page tables. */
 struct gm_iodev {
 	struct gm_iommu *iommu;
-	uint32_t ioas;		/* what it was attached to, as far as known */
-	uint32_t hwpt;		/* the page table that it uses */
-	uint32_t idev;		/* object id of the device in the iommufd */
-	uint32_t priv_id;	/* the provider's own */
-	int fd;			/* the provider's own */
+	uint32_t ioas;	  /* what it was attached to, as far as known */
+	uint32_t hwpt;	  /* the page table that it uses */
+	uint32_t idev;	  /* object id of the device in the iommufd */
+	uint32_t priv_id; /* the provider's own */
+	int fd;		  /* the provider's own */
 	uint8_t *bar;
 	uint64_t bar_size;
-	int access;		/* the mock's means to move bytes; the IOAS it stands on */
+	int access; /* the mock's means to move bytes; the IOAS it stands on */
 	uint32_t access_ioas;
 };
 
@@ -46,28 +46,28 @@ struct gm_iodev {
  * The two variants of a case that every provider must pass: "<name>.mock" and "<name>.dma", with
  * .val set for gm_iommu_new(). CAP_IPC_LOCK: pages are not charged to RLIMIT_MEMLOCK.
  */
-#define GM_IOMMU_NEEDS_MOCK	(1ULL << GM_NEED_IOMMUFD | GM_NEEDS(IOAS_MAP_FILE) |	\
-				 1ULL << GM_NEED_IOMMUFD_TEST)
-#define GM_IOMMU_NEEDS_DMA	(1ULL << GM_NEED_IOMMUFD | GM_NEEDS(IOAS_MAP_FILE) |	\
-				 1ULL << GM_NEED_VFIO_EDU)
+#define GM_IOMMU_NEEDS_MOCK                                                                        \
+	(1ULL << GM_NEED_IOMMUFD | GM_NEEDS(IOAS_MAP_FILE) | 1ULL << GM_NEED_IOMMUFD_TEST)
+#define GM_IOMMU_NEEDS_DMA                                                                         \
+	(1ULL << GM_NEED_IOMMUFD | GM_NEEDS(IOAS_MAP_FILE) | 1ULL << GM_NEED_VFIO_EDU)
 #define GM_IOMMU_CASES(fn, n, ...) __GM_IOMMU_CASES(fn, n, 0, __VA_ARGS__)
 /* The same, but real DMA (half a second and more a page) in the full profile only. */
 #define GM_IOMMU_CASES_SLOW(fn, n, ...) __GM_IOMMU_CASES(fn, n, GM_FULL_ONLY, __VA_ARGS__)
-#define __GM_IOMMU_CASES(fn, n, dma_flags, ...)						\
-	static void fn(const struct gm_case *self);					\
-	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .val = GM_IOMMU_MOCK,		\
-		   .needs = GM_IOMMU_NEEDS_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK),		\
-		   .tokens = GM_TOKEN_IOMMU, .profile = "IO", __VA_ARGS__)		\
-	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .val = GM_IOMMU_VFIO,		\
-		   .needs = GM_IOMMU_NEEDS_DMA, .caps = GM_CAPS(CAP_IPC_LOCK),		\
-		   .tokens = GM_TOKEN_IOMMU, .profile = "IO", .flags = dma_flags, __VA_ARGS__)	\
+#define __GM_IOMMU_CASES(fn, n, dma_flags, ...)                                                    \
+	static void fn(const struct gm_case *self);                                                \
+	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .val = GM_IOMMU_MOCK,                         \
+		   .needs = GM_IOMMU_NEEDS_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK),                    \
+		   .tokens = GM_TOKEN_IOMMU, .profile = "IO", __VA_ARGS__)                         \
+	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .val = GM_IOMMU_VFIO,                           \
+		   .needs = GM_IOMMU_NEEDS_DMA, .caps = GM_CAPS(CAP_IPC_LOCK),                     \
+		   .tokens = GM_TOKEN_IOMMU, .profile = "IO", .flags = dma_flags, __VA_ARGS__)     \
 	static void fn(const struct gm_case *self __attribute__((unused)))
 
 /* A case about page tables and counts that can be asked for: the mock alone answers those. */
-#define GM_MOCK_CASE(fn, ...)								\
-	GM_CASE(fn, .needs = GM_IOMMU_NEEDS_MOCK, .val = GM_IOMMU_MOCK,			\
-		.caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,		\
-		.profile = "IO", __VA_ARGS__)
+#define GM_MOCK_CASE(fn, ...)                                                                      \
+	GM_CASE(fn, .needs = GM_IOMMU_NEEDS_MOCK, .val = GM_IOMMU_MOCK,                            \
+		.caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU, .profile = "IO",          \
+		__VA_ARGS__)
 
 /* --- the iommufd and its address spaces --- */
 
@@ -196,7 +196,7 @@ struct gm_iommu_ops {
 	int (*read)(struct gm_iodev *dev, uint64_t iova, void *buf, uint64_t len);
 	int (*write)(struct gm_iodev *dev, uint64_t iova, const void *buf, uint64_t len);
 	unsigned int max_devices, cost_ms;
-	bool tells;		/* page tables can be asked */
+	bool tells; /* page tables can be asked */
 };
 
 extern const struct gm_iommu_ops gm_iommu_mock_ops, gm_iommu_vfio_ops;

@@ -41,7 +41,9 @@ static char *read_all(FILE *f)
 static char *load(void)
 {
 	static const char *const places[] = {
-		"/boot/config-%s", "/lib/modules/%s/config", "/usr/lib/modules/%s/config",
+		"/boot/config-%s",
+		"/lib/modules/%s/config",
+		"/usr/lib/modules/%s/config",
 		"/lib/modules/%s/build/.config",
 	};
 	struct utsname uts;

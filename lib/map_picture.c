@@ -6,7 +6,7 @@
 #include "vm.h"
 
 #define ROW 64U
-#define CELLS 512U	/* of a GiB */
+#define CELLS 512U /* of a GiB */
 
 static uint64_t cells_of(const struct gm_shape *s)
 {
@@ -20,7 +20,7 @@ static char small_cell(const struct gm_shape *s, uint64_t cell, bool mapped)
 	unsigned int private = 0;
 
 	for (int i = 0; i < 512; i++)
-		private += p[i];
+	private += p[i];
 	if (private == 512)
 		return 'P';
 	if (private)
@@ -40,8 +40,9 @@ char *gm_map_cells(const struct gm_shape *s)
 		for (int p = 0; p < 512; p++)
 			if (s->mapped[i * 512 + p] > most)
 				most = s->mapped[i * 512 + p];
-		c[i] = most == GM_SIZE_1G ? 'G' : most == GM_SIZE_2M ? 'M' :
-		       small_cell(s, i, most == GM_SIZE_4K);
+		c[i] = most == GM_SIZE_1G   ? 'G'
+		       : most == GM_SIZE_2M ? 'M'
+					    : small_cell(s, i, most == GM_SIZE_4K);
 	}
 	return c;
 }
@@ -79,8 +80,9 @@ char *gm_map_observe(struct gm_vm *vm, const struct gm_shape *s)
 		for (int p = 0; p < 512 && sz == GM_SIZE_NONE; p += p < 2 ? 1 : p == 2 ? 508 : 1)
 			sz = probe(vm, s->base + i * GM_2M + p * GM_PAGE_SIZE,
 				   s->private[i * 512 + p]);
-		c[i] = sz == GM_SIZE_1G ? 'G' : sz == GM_SIZE_2M ? 'M' :
-		       small_cell(s, i, sz == GM_SIZE_4K);
+		c[i] = sz == GM_SIZE_1G	  ? 'G'
+		       : sz == GM_SIZE_2M ? 'M'
+					  : small_cell(s, i, sz == GM_SIZE_4K);
 	}
 	return c;
 }
@@ -118,7 +120,10 @@ void gm_map_show(struct gm_vm *vm, const struct gm_shape *s)
 	free(got);
 }
 
-static const struct { char cell; const char *color, *text; } legend[] = {
+static const struct {
+	char cell;
+	const char *color, *text;
+} legend[] = {
 	{ 'G', "#1a7f37", "part of a 1 GiB mapping" },
 	{ 'M', "#8fd19e", "2 MiB mapping" },
 	{ 'k', "#f2cc60", "4 KiB mappings" },
@@ -156,16 +161,18 @@ void gm_map_svg(FILE *out, const char *title, const struct gm_map_panel *panel, 
 	unsigned int gibs = strlen(panel[0].cells) / CELLS, width = 24 + nr * 408;
 	unsigned int foot = 78 + gibs * 74 + 10;
 
-	fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" height=\"%u\" font-family=\"sans-serif\" font-size=\"12\">\n",
+	fprintf(out,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" height=\"%u\" font-family=\"sans-serif\" font-size=\"12\">\n",
 		width, foot + 30);
 	fprintf(out, "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n");
-	fprintf(out, "<text x=\"24\" y=\"24\" font-size=\"15\">%s: each cell is 2 MiB of guest memory</text>\n",
+	fprintf(out,
+		"<text x=\"24\" y=\"24\" font-size=\"15\">%s: each cell is 2 MiB of guest memory</text>\n",
 		title);
 	for (unsigned int i = 0; i < nr; i++)
 		svg_panel(out, &panel[i], 24 + i * 408);
 	for (unsigned int i = 0, x = 24; i < ARRAY_SIZE(legend); i++) {
-		fprintf(out, "<rect x=\"%u\" y=\"%u\" width=\"10\" height=\"10\" fill=\"%s\"/>\n", x,
-			foot, legend[i].color);
+		fprintf(out, "<rect x=\"%u\" y=\"%u\" width=\"10\" height=\"10\" fill=\"%s\"/>\n",
+			x, foot, legend[i].color);
 		fprintf(out, "<text x=\"%u\" y=\"%u\">%s</text>\n", x + 15, foot + 10,
 			legend[i].text);
 		x += 30 + 7 * strlen(legend[i].text);

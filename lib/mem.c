@@ -7,8 +7,8 @@
 #include "vm.h"
 
 #ifndef MFD_HUGE_2MB
-#define MFD_HUGE_2MB	(21U << 26)
-#define MFD_HUGE_1GB	(30U << 26)
+#define MFD_HUGE_2MB (21U << 26)
+#define MFD_HUGE_1GB (30U << 26)
 #endif
 
 uint64_t gm_mem_pagesize(enum gm_mem_kind kind)

@@ -5,11 +5,11 @@
 
 #include "model.h"
 
-#define PER_2M	512UL
-#define PER_1G	(512UL * 512)
+#define PER_2M 512UL
+#define PER_1G (512UL * 512)
 
 struct page {
-	struct gm_content half[2];	/* [1]: the private one */
+	struct gm_content half[2]; /* [1]: the private one */
 	uint8_t is_private;
 };
 

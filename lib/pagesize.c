@@ -4,7 +4,9 @@
 #include "platform.h"
 #include "vm.h"
 
-static const struct { const char *name, *stat; } sizes[GM_SIZE_NR] = {
+static const struct {
+	const char *name, *stat;
+} sizes[GM_SIZE_NR] = {
 	[GM_SIZE_NONE] = { "none", NULL },
 	[GM_SIZE_4K] = { "4K", "pages_4k" },
 	[GM_SIZE_2M] = { "2M", "pages_2m" },
@@ -66,8 +68,10 @@ bool gm_ledger_expect(struct gm_vm *vm, const struct gm_ledger *base,
 	got.taken -= base->taken;
 	if (now.has_faults)
 		same &= got.fixed == want.fixed;
-	return GM_EXPECT(same, "%s: expected %ld of 1G, %ld of 2M, %ld of 4K and %ld faults, observed %ld of 1G, %ld of 2M, %ld of 4K and %ld faults (%ld taken)",
-			 when, want.pages[GM_SIZE_1G], want.pages[GM_SIZE_2M],
-			 want.pages[GM_SIZE_4K], want.fixed, got.pages[GM_SIZE_1G],
-			 got.pages[GM_SIZE_2M], got.pages[GM_SIZE_4K], got.fixed, got.taken);
+	return GM_EXPECT(
+		same,
+		"%s: expected %ld of 1G, %ld of 2M, %ld of 4K and %ld faults, observed %ld of 1G, %ld of 2M, %ld of 4K and %ld faults (%ld taken)",
+		when, want.pages[GM_SIZE_1G], want.pages[GM_SIZE_2M], want.pages[GM_SIZE_4K],
+		want.fixed, got.pages[GM_SIZE_1G], got.pages[GM_SIZE_2M], got.pages[GM_SIZE_4K],
+		got.fixed, got.taken);
 }

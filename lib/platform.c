@@ -20,13 +20,13 @@
 
 static const struct platform_need {
 	gm_probe *probe;
-	gm_needs after;		/* not probed, and mended by their remedies, while these miss */
+	gm_needs after; /* not probed, and mended by their remedies, while these miss */
 	const char *reason;
-	const char *only;	/* the one architecture that can have it; NULL is any */
-	const char *config;	/* option that brings it */
-	const char *module;	/* ... and its module, where it can be one */
-	const char *rights;	/* remedy on EACCES and EPERM; NULL is "run as root" */
-	const char *other;	/* remedy when the option is there and it is still missing */
+	const char *only;   /* the one architecture that can have it; NULL is any */
+	const char *config; /* option that brings it */
+	const char *module; /* ... and its module, where it can be one */
+	const char *rights; /* remedy on EACCES and EPERM; NULL is "run as root" */
+	const char *other;  /* remedy when the option is there and it is still missing */
 } table[GM_NEED_NR] = {
 	[GM_NEED_KVM] = {
 		gm_probe_kvm, 0, "no usable /dev/kvm",
@@ -266,8 +266,8 @@ static void describe(const struct platform_need *p, int err, char *remedy)
 	else if (p->other)
 		snprintf(remedy, GM_REMEDY_LEN, "%s", p->other);
 	else
-		snprintf(remedy, GM_REMEDY_LEN, "%s is set, and yet: %s", p->config ? p->config : "",
-			 strerror(-err));
+		snprintf(remedy, GM_REMEDY_LEN, "%s is set, and yet: %s",
+			 p->config ? p->config : "", strerror(-err));
 }
 
 /* What it builds on is missing: name at once what is known to be missing besides. */

@@ -39,7 +39,7 @@ bool gm_platform_huge(unsigned int n2m, unsigned int n1g, const char **reason, c
 /* --- KVM --- */
 
 struct gm_vm_type {
-	unsigned long type;	/* argument of KVM_CREATE_VM */
+	unsigned long type; /* argument of KVM_CREATE_VM */
 	const char *name;
 };
 
@@ -73,10 +73,10 @@ bool gm_platform_param(const char *module, const char *param, char *buf, size_t 
 
 /* --- where things are; NULL when the need of the same name is missing --- */
 
-const char *gm_platform_edu(void);	/* VFIO_EDU: PCI address, "0000:00:04.0" */
-const char *gm_platform_scratch(void);	/* BLKDEV: "/dev/vdb", whose content is nobody's */
-const char *gm_platform_dio_dir(void);	/* DISK_DIO: a folder that can be written */
-const char *gm_platform_memcg(void);	/* MEMCG: mount point, "/sys/fs/cgroup" */
+const char *gm_platform_edu(void);     /* VFIO_EDU: PCI address, "0000:00:04.0" */
+const char *gm_platform_scratch(void); /* BLKDEV: "/dev/vdb", whose content is nobody's */
+const char *gm_platform_dio_dir(void); /* DISK_DIO: a folder that can be written */
+const char *gm_platform_memcg(void);   /* MEMCG: mount point, "/sys/fs/cgroup" */
 
 /* The serial number by which the lab's scratch disk is known (virtio-blk: serial=gm-scratch). */
 #define GM_SCRATCH_SERIAL "gm-scratch"

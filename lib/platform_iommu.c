@@ -118,14 +118,17 @@ int gm_probe_vfio_edu(char *remedy)
 		return -ENODEV;
 	}
 	if (!grouped) {
-		snprintf(remedy, GM_REMEDY_LEN,
-			 "edu is there (%s) but behind no IOMMU: boot with %s, or `make lab IOMMU=intel`",
-			 edu, "intel_iommu=on or an AMD IOMMU or SMMUv3 in use");
+		snprintf(
+			remedy, GM_REMEDY_LEN,
+			"edu is there (%s) but behind no IOMMU: boot with %s, or `make lab IOMMU=intel`",
+			edu, "intel_iommu=on or an AMD IOMMU or SMMUv3 in use");
 		return -ENXIO;
 	}
 	if (access("/sys/bus/pci/drivers/vfio-pci", F_OK)) {
-		snprintf(remedy, GM_REMEDY_LEN, gm_kconfig("CONFIG_VFIO_PCI") == 'm' ?
-			 "modprobe vfio-pci" : "build the kernel with CONFIG_VFIO_PCI=y");
+		snprintf(remedy, GM_REMEDY_LEN,
+			 gm_kconfig("CONFIG_VFIO_PCI") == 'm'
+				 ? "modprobe vfio-pci"
+				 : "build the kernel with CONFIG_VFIO_PCI=y");
 		return -ENOENT;
 	}
 	return 0;
@@ -152,7 +155,9 @@ int gm_probe_vfio_type1(char *remedy)
 static int attach_mock(int iommu, uint32_t ioas)
 {
 	struct gm_iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = GM_TEST_OP_MOCK_DOMAIN, .id = ioas,
+		.size = sizeof(cmd),
+		.op = GM_TEST_OP_MOCK_DOMAIN,
+		.id = ioas,
 	};
 
 	return ioctl(iommu, GM_IOMMU_TEST_CMD, &cmd) ? -errno : 0;
@@ -183,7 +188,9 @@ static int attach_edu(int iommu, uint32_t ioas, int *device)
 	if (*device < 0)
 		return -ENODEV;
 	return ioctl(*device, VFIO_DEVICE_BIND_IOMMUFD, &bind) ||
-	       ioctl(*device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ? -errno : 0;
+			       ioctl(*device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach)
+		       ? -errno
+		       : 0;
 }
 
 int gm_probe_map_gmem(char *remedy)

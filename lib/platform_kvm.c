@@ -286,14 +286,14 @@ static void kvm_is_absent(char *remedy)
 {
 #ifdef __x86_64__
 	const char *vendor = vendor_module();
-	const char *option = vendor && !strcmp(vendor, "kvm_amd") ? "CONFIG_KVM_AMD" :
-								     "CONFIG_KVM_INTEL";
+	const char *option =
+		vendor && !strcmp(vendor, "kvm_amd") ? "CONFIG_KVM_AMD" : "CONFIG_KVM_INTEL";
 
 	if (!vendor)
 		snprintf(remedy, GM_REMEDY_LEN,
 			 "the CPU shows neither VMX nor SVM: enable %s, or use `make lab`",
-			 gm_platform_nested() ? "nesting in the hypervisor" :
-						"virtualization in the firmware");
+			 gm_platform_nested() ? "nesting in the hypervisor"
+					      : "virtualization in the firmware");
 	else if (gm_kconfig("CONFIG_KVM") == 'n' || gm_kconfig(option) == 'n')
 		snprintf(remedy, GM_REMEDY_LEN, "build the kernel with CONFIG_KVM=y and %s=y",
 			 option);
@@ -329,8 +329,9 @@ int gm_probe_kvm(char *remedy)
 		snprintf(remedy, GM_REMEDY_LEN, "run as root%s%s",
 			 group[0] ? " or join group " : "", group);
 	} else if (err == -ENOENT && !access("/sys/devices/virtual/misc/kvm", F_OK)) {
-		snprintf(remedy, GM_REMEDY_LEN,
-			 "KVM runs without its node: mknod /dev/kvm c 10 232, or hand it to the container");
+		snprintf(
+			remedy, GM_REMEDY_LEN,
+			"KVM runs without its node: mknod /dev/kvm c 10 232, or hand it to the container");
 	} else if (err == -ENOENT || err == -ENXIO || err == -ENODEV) {
 		kvm_is_absent(remedy);
 	} else {
@@ -381,8 +382,9 @@ int gm_probe_sw_protected(char *remedy)
 		/* Offered only with two-dimensional paging: arch/x86/kvm/x86.c:7134 */
 		if (!gm_platform_has(GM_NEED_TDP))
 			snprintf(remedy, GM_REMEDY_LEN, "%s%s",
-				 gm_kconfig("CONFIG_KVM_SW_PROTECTED_VM") == 'y' ? "" :
-				 "a kernel with CONFIG_KVM_SW_PROTECTED_VM=y; then ",
+				 gm_kconfig("CONFIG_KVM_SW_PROTECTED_VM") == 'y'
+					 ? ""
+					 : "a kernel with CONFIG_KVM_SW_PROTECTED_VM=y; then ",
 				 gm_need_remedy(GM_NEED_TDP));
 		return r;
 	}
@@ -421,8 +423,7 @@ static bool knows_inplace(unsigned long vm_type, uint64_t flags)
 	uint64_t arg[16] = { 0 };
 	int vm = new_vm(vm_type);
 	int fd = vm < 0 ? -1 : create_gmem(vm, flags);
-	bool known = fd >= 0 &&
-		     (!ioctl(fd, GM_SET_MEMORY_ATTRIBUTES2, arg) || errno != ENOTTY);
+	bool known = fd >= 0 && (!ioctl(fd, GM_SET_MEMORY_ATTRIBUTES2, arg) || errno != ENOTTY);
 
 	if (fd >= 0)
 		close(fd);
@@ -465,7 +466,9 @@ int gm_probe_hypercall_exit(char *remedy)
 int gm_probe_page_stats(char *remedy)
 {
 	return gm_platform_vm_stat("pages_4k") && gm_platform_vm_stat("pages_2m") &&
-	       gm_platform_vm_stat("pages_1g") ? 0 : -EOPNOTSUPP;
+			       gm_platform_vm_stat("pages_1g")
+		       ? 0
+		       : -EOPNOTSUPP;
 }
 
 int gm_probe_tdp(char *remedy)
@@ -488,12 +491,13 @@ int gm_probe_tdp(char *remedy)
 		return -EOPNOTSUPP;
 	if (value[0] == 'Y' || value[0] == '1')
 		return 0;
-	snprintf(remedy, GM_REMEDY_LEN,
-		 "modprobe -r %s; modprobe %s %s=1 (built in: boot with %s.%s=1), if the CPU has it",
-		 module, module, param, module, param);
+	snprintf(
+		remedy, GM_REMEDY_LEN,
+		"modprobe -r %s; modprobe %s %s=1 (built in: boot with %s.%s=1), if the CPU has it",
+		module, module, param, module, param);
 	return -EOPNOTSUPP;
 #else
-	return 0;	/* arm64 KVM has nothing else */
+	return 0; /* arm64 KVM has nothing else */
 #endif
 }
 

@@ -45,7 +45,8 @@ static void pool_remedy(unsigned int kib, unsigned int wanted, char *remedy, siz
 		if (gm_kconfig("CONFIG_HUGETLBFS") == 'n')
 			snprintf(remedy, len, "build the kernel with CONFIG_HUGETLBFS=y");
 		else if (access(POOLS, F_OK))
-			snprintf(remedy, len, "mount sysfs on /sys, kernel with CONFIG_HUGETLBFS=y");
+			snprintf(remedy, len,
+				 "mount sysfs on /sys, kernel with CONFIG_HUGETLBFS=y");
 		else
 			snprintf(remedy, len, "the CPU or the page size has no huge pages of %u kB",
 				 kib);
@@ -57,8 +58,9 @@ static void pool_remedy(unsigned int kib, unsigned int wanted, char *remedy, siz
 	/* What others hold stays theirs: the pool must grow by what is missing. */
 	now += wanted > unused ? wanted - unused : 0;
 	if (kib >= 1 << 20)
-		snprintf(remedy, len, "boot with hugepagesz=1G hugepages=%lu, or as root: echo %lu > %s",
-			 now, now, path);
+		snprintf(remedy, len,
+			 "boot with hugepagesz=1G hugepages=%lu, or as root: echo %lu > %s", now,
+			 now, path);
 	else
 		snprintf(remedy, len, "as root: echo %lu > %s", now, path);
 }
@@ -66,7 +68,10 @@ static void pool_remedy(unsigned int kib, unsigned int wanted, char *remedy, siz
 bool gm_platform_huge(unsigned int n2m, unsigned int n1g, const char **reason, char *remedy,
 		      size_t len)
 {
-	const struct { unsigned int kib, wanted; const char *reason; } pools[] = {
+	const struct {
+		unsigned int kib, wanted;
+		const char *reason;
+	} pools[] = {
 		{ 2048, n2m, "too few free 2 MiB huge pages" },
 		{ 1 << 20, n1g, "too few free 1 GiB huge pages" },
 	};

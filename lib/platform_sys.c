@@ -157,7 +157,7 @@ static int try_dio(const char *dir)
 
 int gm_probe_disk_dio(char *remedy)
 {
-	const char * const places[] = { getenv("TMPDIR"), ".", "/var/tmp", "/tmp", "/mnt" };
+	const char *const places[] = { getenv("TMPDIR"), ".", "/var/tmp", "/tmp", "/mnt" };
 	static char cwd[4096];
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
@@ -189,7 +189,8 @@ int gm_probe_fail_nth(char *remedy)
 		return -ENOENT;
 	}
 	if (err == -ENOENT)
-		snprintf(remedy, GM_REMEDY_LEN, "as root: mount -t debugfs none " DEBUGFS
+		snprintf(remedy, GM_REMEDY_LEN,
+			 "as root: mount -t debugfs none " DEBUGFS
 			 " (kernel with CONFIG_FAULT_INJECTION_DEBUG_FS=y)");
 	return err;
 }

@@ -41,12 +41,12 @@ bool gm_pool_expect(const struct gm_pool *before, long taken, long resv, const c
 	struct gm_pool now;
 
 	gm_pool_read(&now, before->size);
-	return GM_EXPECT(now.nr == before->nr && now.free == before->free - taken &&
-			 now.resv == before->resv + resv && now.surplus == before->surplus,
-			 "%s: pool of %lu kB pages: expected %ld pages, %ld free, %ld reserved, %ld surplus, observed %ld, %ld, %ld, %ld",
-			 when, before->size / 1024, before->nr, before->free - taken,
-			 before->resv + resv, before->surplus, now.nr, now.free, now.resv,
-			 now.surplus);
+	return GM_EXPECT(
+		now.nr == before->nr && now.free == before->free - taken &&
+			now.resv == before->resv + resv && now.surplus == before->surplus,
+		"%s: pool of %lu kB pages: expected %ld pages, %ld free, %ld reserved, %ld surplus, observed %ld, %ld, %ld, %ld",
+		when, before->size / 1024, before->nr, before->free - taken, before->resv + resv,
+		before->surplus, now.nr, now.free, now.resv, now.surplus);
 }
 
 uint64_t gm_meminfo(const char *key)

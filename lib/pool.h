@@ -8,7 +8,7 @@
 
 /* In pages of this size, as /sys/kernel/mm/hugepages/ has them. */
 struct gm_pool {
-	uint64_t size;		/* bytes of a page */
+	uint64_t size; /* bytes of a page */
 	long nr, free, resv, surplus;
 };
 

@@ -61,9 +61,7 @@ __attribute__((weak)) void *gm_arch_vcpu_start(struct kvm_vcpu *vcpu)
 	return NULL;
 }
 
-__attribute__((weak)) void gm_arch_vcpu_restart(struct kvm_vcpu *vcpu, const void *start)
-{
-}
+__attribute__((weak)) void gm_arch_vcpu_restart(struct kvm_vcpu *vcpu, const void *start) {}
 
 __attribute__((weak)) void gm_arch_forget_exit(struct kvm_vcpu *vcpu)
 {
@@ -108,8 +106,8 @@ static bool run_batch(struct gm_vm *vm, unsigned int v, struct gm_exit *ex)
 			guest_words(vcpu);
 			return false;
 		}
-		answer = (vm->args.on_convert ? vm->args.on_convert : gm_vm_convert_on_request)
-			 (vm, v, gpa, npages, attrs);
+		answer = (vm->args.on_convert ? vm->args.on_convert : gm_vm_convert_on_request)(
+			vm, v, gpa, npages, attrs);
 		gm_arch_convert_return(vcpu, answer);
 	}
 }

@@ -19,18 +19,18 @@
 
 struct gm_shape_slot {
 	uint32_t id;
-	uint64_t gpa, size;	/* size 0: unused */
-	uint64_t hva;		/* its alignment against gpa decides */
-	bool log;		/* dirty logging: nothing huge is installed */
+	uint64_t gpa, size; /* size 0: unused */
+	uint64_t hva;	    /* its alignment against gpa decides */
+	bool log;	    /* dirty logging: nothing huge is installed */
 };
 
 struct gm_shape {
-	uint64_t base, size;	/* both multiples of 1 GiB */
-	uint8_t *private;	/* per page: its attribute */
-	uint8_t *mapped;	/* per page: enum gm_size of the leaf that maps it now */
-	uint8_t *host;		/* per page: enum gm_size that the host maps it at */
+	uint64_t base, size; /* both multiples of 1 GiB */
+	uint8_t *private;    /* per page: its attribute */
+	uint8_t *mapped;     /* per page: enum gm_size of the leaf that maps it now */
+	uint8_t *host;	     /* per page: enum gm_size that the host maps it at */
 	struct gm_shape_slot slot[GM_SHAPE_SLOTS];
-	struct gm_ledger now;	/* what the ledger shall have changed by */
+	struct gm_ledger now; /* what the ledger shall have changed by */
 };
 
 /* Freed with gm_shape_free(); base and size as in the struct. */

@@ -158,8 +158,8 @@ void gm_convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private)
 	}
 }
 
-int64_t gm_vm_convert_on_request(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa,
-				 uint64_t npages, uint64_t attrs)
+int64_t gm_vm_convert_on_request(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
+				 uint64_t attrs)
 {
 	return __gm_convert(vm, gpa, npages * GM_PAGE_SIZE, attrs & GM_MAP_PRIVATE) ? -errno : 0;
 }

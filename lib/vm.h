@@ -13,42 +13,46 @@
 #include "framework.h"
 #include "guest/guest.h"
 
-#define GM_PAGE_SIZE	4096UL		/* what conversions are counted in */
-#define GM_2M		(2UL << 20)
-#define GM_1G		(1UL << 30)
+#define GM_PAGE_SIZE 4096UL /* what conversions are counted in */
+#define GM_2M (2UL << 20)
+#define GM_1G (1UL << 30)
 /* Memory under test starts here: above the framework's own memory, 1 GiB aligned. */
-#define GM_BASE		(4 * GM_1G)
+#define GM_BASE (4 * GM_1G)
 /* Slots below are the framework's. */
-#define GM_SLOT		10
+#define GM_SLOT 10
 
 enum gm_vm_kind {
-	GM_VM_DEFAULT,		/* the ordinary VM type: P1, P1p */
-	GM_VM_SW_PROTECTED,	/* x86 KVM_X86_SW_PROTECTED_VM: P0 */
-	GM_VM_PROTECTED,	/* arm64 pKVM: P2 */
+	GM_VM_DEFAULT,	    /* the ordinary VM type: P1, P1p */
+	GM_VM_SW_PROTECTED, /* x86 KVM_X86_SW_PROTECTED_VM: P0 */
+	GM_VM_PROTECTED,    /* arm64 pKVM: P2 */
 };
 
 struct gm_vm;
 
 /* How one KVM_RUN sequence came back to the host. */
 struct gm_exit {
-	int ret;		/* of KVM_RUN: 0 or -1 */
-	int err;		/* errno then */
-	unsigned int reason;	/* KVM_EXIT_* */
-	struct { uint64_t flags, gpa, size; } fault;	/* of KVM_EXIT_MEMORY_FAULT */
-	struct { uint64_t nr, args[6], flags; } hypercall;	/* of KVM_EXIT_HYPERCALL */
+	int ret;	     /* of KVM_RUN: 0 or -1 */
+	int err;	     /* errno then */
+	unsigned int reason; /* KVM_EXIT_* */
+	struct {
+		uint64_t flags, gpa, size;
+	} fault; /* of KVM_EXIT_MEMORY_FAULT */
+	struct {
+		uint64_t nr, args[6], flags;
+	} hypercall; /* of KVM_EXIT_HYPERCALL */
 };
 
 struct gm_vm_args {
 	enum gm_vm_kind kind;
-	unsigned int vcpus;	/* at most GM_MAX_VCPUS; 0: no vCPU, no code in the guest */
-	uint64_t extra_pages;	/* for guest page tables: one per 2 MiB mapped at 4 KiB */
+	unsigned int vcpus;   /* at most GM_MAX_VCPUS; 0: no vCPU, no code in the guest */
+	uint64_t extra_pages; /* for guest page tables: one per 2 MiB mapped at 4 KiB */
 	/*
 	 * What the VMM does when the guest asks to convert; gives what the guest gets back. NULL:
 	 * gm_vm_convert_on_request(), which honours it. Called on the thread that runs the vCPU.
 	 */
 	int64_t (*on_convert)(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
 			      uint64_t attrs);
-	bool no_exit_hypercall;	/* do not enable the conversion hypercall */
+	bool no_exit_hypercall; /* do not enable the conversion hypercall */
 };
 
 /* Memory of the host that can back a slot. */
@@ -56,10 +60,10 @@ enum gm_mem_kind { GM_MEM_ANON, GM_MEM_SHMEM, GM_MEM_THP, GM_MEM_HUGE_2M, GM_MEM
 
 struct gm_mem {
 	enum gm_mem_kind kind;
-	uint8_t *hva;		/* aligned to the kind's page size */
+	uint8_t *hva; /* aligned to the kind's page size */
 	uint64_t size;
-	int fd;			/* of the memfd; -1 for anonymous memory */
-	void *map;		/* what munmap() takes */
+	int fd;	   /* of the memfd; -1 for anonymous memory */
+	void *map; /* what munmap() takes */
 	uint64_t map_size;
 };
 
@@ -67,8 +71,8 @@ struct gm_mem {
 struct gm_slot {
 	uint32_t id, flags;
 	uint64_t gpa, size;
-	uint8_t *hva;		/* host mapping of the shared half; NULL: none */
-	int gmem;		/* guest_memfd; -1: none */
+	uint8_t *hva; /* host mapping of the shared half; NULL: none */
+	int gmem;     /* guest_memfd; -1: none */
 	uint64_t gmem_off;
 	bool used;
 };
@@ -81,10 +85,10 @@ struct gm_vm {
 	struct kvm_vcpu *vcpu[GM_MAX_VCPUS];
 	unsigned int vcpus;
 	struct gm_slot slot[GM_MAX_SLOTS];
-	struct gm_mbox *mbox;	/* the host's view of gm_mbox[]; NULL without vCPUs */
-	void *start[GM_MAX_VCPUS];	/* gm_arch_vcpu_start() of each */
-	bool stopped[GM_MAX_VCPUS];	/* in the middle of an operation that will not go on */
-	void *user;		/* the test's own, for on_convert */
+	struct gm_mbox *mbox;	    /* the host's view of gm_mbox[]; NULL without vCPUs */
+	void *start[GM_MAX_VCPUS];  /* gm_arch_vcpu_start() of each */
+	bool stopped[GM_MAX_VCPUS]; /* in the middle of an operation that will not go on */
+	void *user;		    /* the test's own, for on_convert */
 };
 
 struct gm_vm *gm_vm_new(const struct gm_vm_args *args);
@@ -134,11 +138,11 @@ struct gm_page gm_vm_page(struct gm_vm *vm, uint64_t gpa);
 int __gm_convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private);
 void gm_convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private);
 /* The attributes argument of the guest's request; page-size hints may be or'ed in. */
-#define GM_MAP_SHARED	0UL		/* KVM_MAP_GPA_RANGE_DECRYPTED */
-#define GM_MAP_PRIVATE	(1UL << 4)	/* KVM_MAP_GPA_RANGE_ENCRYPTED, uapi/linux/kvm_para.h */
+#define GM_MAP_SHARED 0UL	  /* KVM_MAP_GPA_RANGE_DECRYPTED */
+#define GM_MAP_PRIVATE (1UL << 4) /* KVM_MAP_GPA_RANGE_ENCRYPTED, uapi/linux/kvm_para.h */
 /* Default on_convert: does what the guest asks; 0, or -errno. */
-int64_t gm_vm_convert_on_request(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa,
-				 uint64_t npages, uint64_t attrs);
+int64_t gm_vm_convert_on_request(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
+				 uint64_t attrs);
 
 /* --- running --- */
 

@@ -2,8 +2,8 @@
 /* One page is converted and no other changes, at every 4 KiB offset: conv.any_offset. */
 #include "conv/conv.h"
 
-#define OFFSET_CASE(fn, id, what, about, ...)						\
-	GM_VARIANT(fn, id, .name = "conv.any_offset." what, .clause = "conv.any_offset",	\
+#define OFFSET_CASE(fn, id, what, about, ...)                                                      \
+	GM_VARIANT(fn, id, .name = "conv.any_offset." what, .clause = "conv.any_offset",           \
 		   .text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
 
 enum how { FROM_PRIVATE = 1, ON_THP = 2, BY_HOST = 4, SAME_2M = 8 };
@@ -67,8 +67,8 @@ static void start_from(struct world *w, bool private)
 
 static void each_page(const struct gm_case *self)
 {
-	struct world *w = WORLD_NEW(.size = 3 * GM_2M,
-				    .mem = self->val & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
+	struct world *w =
+		WORLD_NEW(.size = 3 * GM_2M, .mem = self->val & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
 	struct script s;
 
 	start_from(w, self->val & FROM_PRIVATE);
@@ -83,8 +83,8 @@ OFFSET_CASE(each_page, to_private, "each_page.to_private",
 OFFSET_CASE(each_page, to_shared, "each_page.to_shared",
 	    "every page of a private 2 MiB alone to shared and back", .val = FROM_PRIVATE,
 	    .flags = GM_FULL_ONLY)
-OFFSET_CASE(each_page, by_host, "each_page.by_host",
-	    "the same by the VMM's own ioctl", .val = BY_HOST)
+OFFSET_CASE(each_page, by_host, "each_page.by_host", "the same by the VMM's own ioctl",
+	    .val = BY_HOST)
 OFFSET_CASE(each_page, on_thp, "each_page.thp",
 	    "the same with the shared half on transparent huge pages", .val = ON_THP)
 OFFSET_CASE(each_page, from_thp, "each_page.thp_to_shared",
@@ -93,8 +93,8 @@ OFFSET_CASE(each_page, from_thp, "each_page.thp_to_shared",
 
 static void mixtures(const struct gm_case *self)
 {
-	struct world *w = WORLD_NEW(.size = 3 * GM_2M,
-				    .mem = self->val & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
+	struct world *w =
+		WORLD_NEW(.size = 3 * GM_2M, .mem = self->val & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
 	struct script s;
 
 	start_from(w, false);
@@ -146,10 +146,10 @@ OFFSET_CASE(together, separate_2, "vcpus_2.separate",
 	    "two vCPUs, each every page of a 2 MiB of its own", .val = 2, .flags = GM_FULL_ONLY)
 OFFSET_CASE(together, separate_4, "vcpus_4.separate",
 	    "four vCPUs, each every page of a 2 MiB of its own", .val = 4)
-OFFSET_CASE(together, same_2, "vcpus_2.same",
-	    "two vCPUs, every other page of one 2 MiB each", .val = 2 | SAME_2M)
-OFFSET_CASE(together, same_4, "vcpus_4.same",
-	    "four vCPUs, every fourth page of one 2 MiB each", .val = 4 | SAME_2M)
+OFFSET_CASE(together, same_2, "vcpus_2.same", "two vCPUs, every other page of one 2 MiB each",
+	    .val = 2 | SAME_2M)
+OFFSET_CASE(together, same_4, "vcpus_4.same", "four vCPUs, every fourth page of one 2 MiB each",
+	    .val = 4 | SAME_2M)
 
 /* Three pages on either side of each border of `size`, alone and as a pair over the border. */
 static void borders(const struct gm_case *self)
@@ -217,6 +217,7 @@ static void edge(const struct gm_case *self)
 	world_check_halves(w, 0, "at the end");
 	world_free(w);
 }
-OFFSET_CASE(edge, edge_below_4g, "edge.below_4g", "the last pages below 4 GiB, one by one", .val = 0)
+OFFSET_CASE(edge, edge_below_4g, "edge.below_4g", "the last pages below 4 GiB, one by one",
+	    .val = 0)
 OFFSET_CASE(edge, edge_last_gfn, "edge.last_gfn",
 	    "the last pages that the guest can address, one by one", .val = 1)

@@ -7,17 +7,19 @@
 #include "access/matrix.h"
 #include "gm.h"
 
-#define PAGES		64UL
-#define LEN		(PAGES * GM_PAGE_SIZE)
-#define THREADS		4
-#define ROUNDS		60
-#define PROBES		40	/* at least, by each thread in each round's time: a bound, not a wait */
-#define REQUEST		4UL	/* pages */
+#define PAGES 64UL
+#define LEN (PAGES * GM_PAGE_SIZE)
+#define THREADS 4
+#define ROUNDS 60
+#define PROBES 40   /* at least, by each thread in each round's time: a bound, not a wait */
+#define REQUEST 4UL /* pages */
 
 /* Each thread has its own; the four take different ways into the kernel. */
 static const char *const names[THREADS][2] = {
-	{ "cpu_load", "read" }, { "write", "vmsplice" },
-	{ "process_vm_readv", "process_vm_writev" }, { "proc_mem_read", "uring_write_fixed" },
+	{ "cpu_load", "read" },
+	{ "write", "vmsplice" },
+	{ "process_vm_readv", "process_vm_writev" },
+	{ "proc_mem_read", "uring_write_fixed" },
 };
 
 struct pressure {
@@ -32,7 +34,8 @@ struct pressure {
 /* A probe in the first half of the file, which the guest writes and nobody punches. */
 static void prober(unsigned int i, struct pressure *pr)
 {
-	struct gm_access a = { .len = REQUEST * GM_PAGE_SIZE, .fd = -1,
+	struct gm_access a = { .len = REQUEST * GM_PAGE_SIZE,
+			       .fd = -1,
 			       .buf = gm_matrix_buf(REQUEST * GM_PAGE_SIZE) };
 	struct gm_rng rng;
 	int n = 0;

@@ -12,17 +12,22 @@ GM_MOCK_CASE(alone, .name = "iommu.lifetime.access_alone", .clause = "iommu.life
 
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, PG, 6 * PG, IOVA, GM_RW);
 	user = gm_access_new(fx.iommu, fx.ioas, true);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "nobody asked, and pages are pinned");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0),
+		  "nobody asked, and pages are pinned");
 	a = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + PG, 3 * PG, fx.hva + 2 * PG, true));
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 2 * PG, 0), "a page below is pinned");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 3 * PG, 1), "not one pin each");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 5 * PG, 3 * PG, 0), "a page above is pinned");
-	b = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + 2 * PG, 4 * PG, fx.hva + 3 * PG, false));
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 5 * PG, 1), "two users of a page, one pin");
+	b = GM_EXPECT_OK(
+		__gm_access_pin(fx.iommu, user, IOVA + 2 * PG, 4 * PG, fx.hva + 3 * PG, false));
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 5 * PG, 1),
+		  "two users of a page, one pin");
 	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin, pages");
 	GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, a));
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, PG, 0), "the first user's own page stays pinned");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 3 * PG, 4 * PG, 1), "the second user lost pages");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, PG, 0),
+		  "the first user's own page stays pinned");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 3 * PG, 4 * PG, 1),
+		  "the second user lost pages");
 	GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, b));
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "pins stay");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
@@ -30,25 +35,30 @@ GM_MOCK_CASE(alone, .name = "iommu.lifetime.access_alone", .clause = "iommu.life
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(with_device, .name = "iommu.lifetime.access_device", .clause = "iommu.lifetime",
-	     .text = "device first, user first, and each leaving first: the pages stay as long as one does")
+GM_MOCK_CASE(
+	with_device, .name = "iommu.lifetime.access_device", .clause = "iommu.lifetime",
+	.text = "device first, user first, and each leaving first: the pages stay as long as one does")
 {
 	struct fx fx = fx_new(self, 8 * PG, 0);
 	int user = gm_access_new(fx.iommu, fx.ioas, true), item;
 
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 8 * PG, IOVA, GM_RW);
-	item = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + 2 * PG, 3 * PG, fx.hva + 2 * PG, true));
+	item = GM_EXPECT_OK(
+		__gm_access_pin(fx.iommu, user, IOVA + 2 * PG, 3 * PG, fx.hva + 2 * PG, true));
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1), "device and user are not one pin");
 	gm_iodev_free(fx.dev);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 2 * PG, 0), "the device took not all of its pins along");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 2 * PG, 0),
+		  "the device took not all of its pins along");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 3 * PG, 1), "the user lost its pins");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 5 * PG, 3 * PG, 0), "pins of nobody, above");
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin of the user, pages");
 	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
 	fx_maps(&fx, 0, 8 * PG, IOVA);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1), "the device came back: not one pin");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1),
+		  "the device came back: not one pin");
 	GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, item));
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1), "the user took pins of the device along");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1),
+		  "the user took pins of the device along");
 	gm_dma_expect_maps(fx.dev, IOVA, fx.hva, 8 * PG, "the device, the user gone");
 	close(user);
 	gm_unmap(fx.iommu, fx.ioas, IOVA, 8 * PG);
@@ -57,8 +67,9 @@ GM_MOCK_CASE(with_device, .name = "iommu.lifetime.access_device", .clause = "iom
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(revoked, .name = "iommu.lifetime.access_revoked", .clause = "iommu.lifetime",
-	     .text = "an unmap reaches the user: it lets go, and no pin is left; the neighbour is untouched")
+GM_MOCK_CASE(
+	revoked, .name = "iommu.lifetime.access_revoked", .clause = "iommu.lifetime",
+	.text = "an unmap reaches the user: it lets go, and no pin is left; the neighbour is untouched")
 {
 	struct fx fx = fx_new_unattached(self, 8 * PG, 0);
 	int user = gm_access_new(fx.iommu, fx.ioas, true), other;
@@ -66,25 +77,39 @@ GM_MOCK_CASE(revoked, .name = "iommu.lifetime.access_revoked", .clause = "iommu.
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 4 * PG, 4 * PG, IOVA + 4 * PG, GM_RW);
 	GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + PG, 2 * PG, fx.hva + PG, true));
-	other = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + 6 * PG, 2 * PG, fx.hva + 6 * PG, true));
+	other = GM_EXPECT_OK(
+		__gm_access_pin(fx.iommu, user, IOVA + 6 * PG, 2 * PG, fx.hva + 6 * PG, true));
 	gm_unmap(fx.iommu, fx.ioas, IOVA, 4 * PG);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 0), "the user holds pages of the map that is gone");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 6 * PG, 2 * PG, 1), "the neighbour's pins are gone");
-	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(fx.iommu, user, IOVA + PG, PG, NULL, true), "what was unmapped");
-	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(fx.iommu, user, IOVA + 3 * PG, 2 * PG, NULL, true), "across");
-	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(fx.iommu, user, IOVA + 7 * PG, 2 * PG, NULL, true), "past it");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 0),
+		  "the user holds pages of the map that is gone");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 6 * PG, 2 * PG, 1),
+		  "the neighbour's pins are gone");
+	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(fx.iommu, user, IOVA + PG, PG, NULL, true),
+			"what was unmapped");
+	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(fx.iommu, user, IOVA + 3 * PG, 2 * PG, NULL, true),
+			"across");
+	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(fx.iommu, user, IOVA + 7 * PG, 2 * PG, NULL, true),
+			"past it");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 6 * PG, 0), "a refused pin left pins");
 	GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, other));
 	close(user);
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(rw, .name = "iommu.map_file_memfd.access_rw", .clause = "iommu.map_file_memfd", .huge_2m = 2,
-	     .text = "a user reads and writes bytes across pages and huge pages, with no device attached")
+GM_MOCK_CASE(
+	rw, .name = "iommu.map_file_memfd.access_rw", .clause = "iommu.map_file_memfd",
+	.huge_2m = 2,
+	.text = "a user reads and writes bytes across pages and huge pages, with no device attached")
 {
-	static const struct { uint64_t at; uint32_t len; } io[] = {
-		{ 0x7ff, 3 }, { GM_2M - 0x2800, 0x5000 }, { GM_2M - 1 - 0x1000, 1 },
-		{ 2 * GM_2M - 0x2000, 0x1000 }, { 0xfff, 2 },
+	static const struct {
+		uint64_t at;
+		uint32_t len;
+	} io[] = {
+		{ 0x7ff, 3 },
+		{ GM_2M - 0x2800, 0x5000 },
+		{ GM_2M - 1 - 0x1000, 1 },
+		{ 2 * GM_2M - 0x2000, 0x1000 },
+		{ 0xfff, 2 },
 	};
 	struct fx fx = fx_new_unattached(self, 2 * GM_2M, GM_2M);
 	int user = gm_access_new(fx.iommu, fx.ioas, false);
@@ -96,15 +121,18 @@ GM_MOCK_CASE(rw, .name = "iommu.map_file_memfd.access_rw", .clause = "iommu.map_
 		for (unsigned int b = 0; b < io[i].len; b++)
 			data[b] = b * 13 + i + 1;
 		memset(got, 0, sizeof(got));
-		GM_EXPECT_OK(__gm_access_rw(fx.iommu, user, IOVA + io[i].at, got, io[i].len, false));
-		GM_EXPECT(!memcmp(got, fx.hva + PG + io[i].at, io[i].len), "read of %u bytes at %#lx",
-			  io[i].len, io[i].at);
-		GM_EXPECT_OK(__gm_access_rw(fx.iommu, user, IOVA + io[i].at, data, io[i].len, true));
+		GM_EXPECT_OK(
+			__gm_access_rw(fx.iommu, user, IOVA + io[i].at, got, io[i].len, false));
+		GM_EXPECT(!memcmp(got, fx.hva + PG + io[i].at, io[i].len),
+			  "read of %u bytes at %#lx", io[i].len, io[i].at);
+		GM_EXPECT_OK(
+			__gm_access_rw(fx.iommu, user, IOVA + io[i].at, data, io[i].len, true));
 		memcpy(model + PG + io[i].at, data, io[i].len);
-		GM_EXPECT(!memcmp(model, fx.hva, fx.size), "write of %u bytes at %#lx: the memory differs",
-			  io[i].len, io[i].at);
+		GM_EXPECT(!memcmp(model, fx.hva, fx.size),
+			  "write of %u bytes at %#lx: the memory differs", io[i].len, io[i].at);
 	}
-	GM_EXPECT_ERRNO(ENOENT, __gm_access_rw(fx.iommu, user, IOVA + fx.size - PG - 1, data, 2, true),
+	GM_EXPECT_ERRNO(ENOENT,
+			__gm_access_rw(fx.iommu, user, IOVA + fx.size - PG - 1, data, 2, true),
 			"past the end of the map");
 	GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(fx.iommu, user, IOVA, data, 0, true), "no bytes");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, pages");
@@ -133,24 +161,32 @@ static void carry(const struct gm_case *self, uint64_t huge)
 		for (unsigned int i = 0; i < n; i++) {
 			/* The ends as often as the middle. */
 			uint64_t len = 1 + gm_rng_below(&rng, 7), edge = gm_rng_below(&rng, 4);
-			uint64_t first = edge == 0 ? 0 : edge == 1 ? 40 - len : gm_rng_below(&rng, 40 - len);
+			uint64_t first = edge == 0   ? 0
+					 : edge == 1 ? 40 - len
+						     : gm_rng_below(&rng, 40 - len);
 
-			item[i] = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + first * PG, len * PG,
-							       fx.hva + (3 + first) * PG, true));
+			item[i] = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + first * PG,
+							       len * PG, fx.hva + (3 + first) * PG,
+							       true));
 			held |= ((1UL << len) - 1) << first;
 		}
 		part = __builtin_popcountll(held);
 		gm_iodev_free(fx.dev);
-		GM_EXPECT_EQ(gm_vm_pinned(), part, "round %d, users hold %#lx: VmPin, pages", round, held);
+		GM_EXPECT_EQ(gm_vm_pinned(), part, "round %d, users hold %#lx: VmPin, pages", round,
+			     held);
 		for (uint64_t p = 0; p < 40 && !huge; p++)
-			GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + (3 + p) * PG, PG, held >> p & 1),
-				  "round %d, users hold %#lx: page %lu is not as pinned as that", round, held, p);
+			GM_EXPECT(
+				!__gm_mock_refs(fx.iommu, fx.hva + (3 + p) * PG, PG, held >> p & 1),
+				"round %d, users hold %#lx: page %lu is not as pinned as that",
+				round, held, p);
 		fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-		GM_EXPECT_EQ(gm_vm_pinned(), 40, "round %d: VmPin with the device back, pages", round);
+		GM_EXPECT_EQ(gm_vm_pinned(), 40, "round %d: VmPin with the device back, pages",
+			     round);
 		fx_maps(&fx, 3 * PG, 40 * PG, IOVA);
 		for (unsigned int i = 0; i < n; i++)
 			GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, item[i]));
-		GM_EXPECT_EQ(gm_vm_pinned(), 40, "round %d: VmPin of the device alone, pages", round);
+		GM_EXPECT_EQ(gm_vm_pinned(), 40, "round %d: VmPin of the device alone, pages",
+			     round);
 		if (gm_failures())
 			break;
 	}
@@ -158,14 +194,15 @@ static void carry(const struct gm_case *self, uint64_t huge)
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(carry_4k, .name = "iommu.lifetime.access_carry", .clause = "iommu.lifetime",
-	     .text = "users hold any part of a map when its device goes: they keep that part, no more")
+GM_MOCK_CASE(
+	carry_4k, .name = "iommu.lifetime.access_carry", .clause = "iommu.lifetime",
+	.text = "users hold any part of a map when its device goes: they keep that part, no more")
 {
 	carry(self, 0);
 }
 
-GM_MOCK_CASE(carry_2m, .name = "iommu.lifetime.access_carry_2m", .clause = "iommu.lifetime", .huge_2m = 1,
-	     .text = "the same inside one 2 MiB page")
+GM_MOCK_CASE(carry_2m, .name = "iommu.lifetime.access_carry_2m", .clause = "iommu.lifetime",
+	     .huge_2m = 1, .text = "the same inside one 2 MiB page")
 {
 	carry(self, GM_2M);
 }

@@ -37,10 +37,15 @@ GM_CASE(exact, .name = "iommu.lifetime.memlock", .clause = "iommu.lifetime", .fl
 
 	set_limit(8);
 	become(USER_A);
-#define MAP(off, n, iova) ({ at = iova; __gm_map_file(fx.iommu, fx.ioas, fx.fd, (off) * PG, (n) * PG, &at, GM_RW); })
+#define MAP(off, n, iova)                                                                          \
+	({                                                                                         \
+		at = iova;                                                                         \
+		__gm_map_file(fx.iommu, fx.ioas, fx.fd, (off)*PG, (n)*PG, &at, GM_RW);             \
+	})
 	GM_EXPECT_ERRNO(ENOMEM, MAP(0, 9, IOVA), "9 pages at once");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "the refused map left pins");
-	GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA, fx.hva, PG), "the refused map is in the table");
+	GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA, fx.hva, PG),
+		  "the refused map is in the table");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refused map, pages");
 	gm_control(!MAP(0, 8, IOVA), "8 pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 8, "VmPin, pages");
@@ -54,7 +59,8 @@ GM_CASE(exact, .name = "iommu.lifetime.memlock", .clause = "iommu.lifetime", .fl
 	GM_EXPECT_EQ(gm_vm_locked(), 0, "VmLck: the user is charged, not the process, pages");
 	/* A copy shares the pins; and it keeps its part of them. */
 	at = IOVA + 0x20000;
-	GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA + PG, 2 * PG, &at, GM_RW), "a copy");
+	GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA + PG, 2 * PG, &at, GM_RW),
+		     "a copy");
 	gm_unmap(fx.iommu, fx.ioas, IOVA, 5 * PG);
 	GM_EXPECT_ERRNO(ENOMEM, MAP(1, 4, IOVA), "4 where 3 are free");
 	GM_EXPECT_OK(MAP(1, 3, IOVA), "3 where 3 are free");
@@ -94,7 +100,9 @@ static int child_map(struct fx *fx, uid_t uid, uint64_t npages, uint64_t iova)
 	if (!pid) {
 		if (setresuid(uid, uid, uid))
 			_exit(200);
-		_exit(__gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, npages * PG, &iova, GM_RW) ? errno : 0);
+		_exit(__gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, npages * PG, &iova, GM_RW)
+			      ? errno
+			      : 0);
 	}
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	GM_SETUP(WIFEXITED(status) && WEXITSTATUS(status) != 200, "child: status %#x", status);
@@ -109,14 +117,17 @@ GM_CASE(users, .name = "iommu.lifetime.memlock_users", .clause = "iommu.lifetime
 
 	set_limit(6);
 	gm_control(!child_map(&fx, USER_A, 5, IOVA), "user A, 5 of 6 pages");
-	GM_EXPECT_EQ(child_map(&fx, USER_A, 2, IOVA + 0x10000), ENOMEM, "user A, another process, 2 more: errno");
-	GM_EXPECT_EQ(child_map(&fx, USER_B, 7, IOVA + 0x10000), ENOMEM, "user B, 7 of 6 pages: errno");
+	GM_EXPECT_EQ(child_map(&fx, USER_A, 2, IOVA + 0x10000), ENOMEM,
+		     "user A, another process, 2 more: errno");
+	GM_EXPECT_EQ(child_map(&fx, USER_B, 7, IOVA + 0x10000), ENOMEM,
+		     "user B, 7 of 6 pages: errno");
 	GM_EXPECT_EQ(child_map(&fx, USER_B, 6, IOVA + 0x10000), 0, "user B, 6 of 6 pages: errno");
 	GM_EXPECT_EQ(child_map(&fx, USER_A, 1, IOVA + 0x20000), 0, "user A, the 6th: errno");
 	GM_EXPECT_EQ(child_map(&fx, USER_A, 1, IOVA + 0x30000), ENOMEM, "user A, the 7th: errno");
 	/* Somebody else unmaps: it is user A who gets the pages back. */
 	gm_unmap(fx.iommu, fx.ioas, IOVA, 5 * PG);
-	GM_EXPECT_EQ(child_map(&fx, USER_B, 1, IOVA), ENOMEM, "user B, whose pages those were not: errno");
+	GM_EXPECT_EQ(child_map(&fx, USER_B, 1, IOVA), ENOMEM,
+		     "user B, whose pages those were not: errno");
 	GM_EXPECT_EQ(child_map(&fx, USER_A, 6, IOVA), ENOMEM, "user A, 6 where 5 are free: errno");
 	GM_EXPECT_EQ(child_map(&fx, USER_A, 5, IOVA), 0, "user A, 5 where 5 are free: errno");
 	fx_free(&fx);
@@ -125,7 +136,10 @@ GM_CASE(users, .name = "iommu.lifetime.memlock_users", .clause = "iommu.lifetime
 static int rlimit_mode(struct gm_iommu *iommu, int op, uint64_t *val)
 {
 	struct iommu_option arg = {
-		.size = sizeof(arg), .option_id = IOMMU_OPTION_RLIMIT_MODE, .op = op, .val64 = *val,
+		.size = sizeof(arg),
+		.option_id = IOMMU_OPTION_RLIMIT_MODE,
+		.op = op,
+		.val64 = *val,
 	};
 	int ret = ioctl(iommu->fd, IOMMU_OPTION, &arg);
 
@@ -168,7 +182,8 @@ GM_CASE(process, .name = "iommu.lifetime.memlock_process", .clause = "iommu.life
 }
 
 GM_CASE(mode_denied, .name = "iommu.lifetime.memlock_mode_denied", .clause = "iommu.lifetime",
-	.flags = GM_REFUSAL, CHARGED, .text = "the mode is not for processes without CAP_SYS_RESOURCE: EPERM")
+	.flags = GM_REFUSAL, CHARGED,
+	.text = "the mode is not for processes without CAP_SYS_RESOURCE: EPERM")
 {
 	struct gm_iommu *iommu = gm_iommu_new(GM_IOMMU_MOCK);
 	uint64_t val = 1;
@@ -210,12 +225,15 @@ GM_CASE(change_process, .name = "iommu.lifetime.change_process", .clause = "iomm
 	if (!pid)
 		_exit(ioctl(fx.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg) ? 100 : gm_vm_pinned());
 	GM_SETUP_OK(waitpid(pid, &status, 0));
-	GM_EXPECT_EQ(WEXITSTATUS(status), 5, "VmPin of the child that took over, pages (100: refused)");
+	GM_EXPECT_EQ(WEXITSTATUS(status), 5,
+		     "VmPin of the child that took over, pages (100: refused)");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin of the one before, pages");
-	gm_dma_prove_same_page(fx.dev, IOVA + 4 * PG, fx.hva + 4 * PG, "taken over, the owner gone");
+	gm_dma_prove_same_page(fx.dev, IOVA + 4 * PG, fx.hva + 4 * PG,
+			       "taken over, the owner gone");
 	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg), "back");
 	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin, pages");
 	GM_EXPECT_OK(__gm_map_hva(fx.iommu, fx.ioas, fx.hva, PG, &at, GM_RW));
-	GM_EXPECT_ERRNO(EINVAL, ioctl(fx.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg), "with a map by HVA");
+	GM_EXPECT_ERRNO(EINVAL, ioctl(fx.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg),
+			"with a map by HVA");
 	fx_free(&fx);
 }

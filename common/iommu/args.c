@@ -15,16 +15,19 @@ static void refused(struct fx *fx, int err, int fd, uint64_t start, uint64_t len
 {
 	uint64_t at = iova, good = IOVA;
 
-	GM_EXPECT_ERRNO(err, __gm_map_file(fx->iommu, fx->ioas, fd, start, len, &at, prot), "%s", what);
+	GM_EXPECT_ERRNO(err, __gm_map_file(fx->iommu, fx->ioas, fd, start, len, &at, prot), "%s",
+			what);
 	gm_control(!__gm_map_file(fx->iommu, fx->ioas, fx->fd, PG, PG, &good, GM_RW),
 		   "%s: IOVA %#lx is free for a good map", what, IOVA);
 	gm_unmap(fx->iommu, fx->ioas, IOVA, PG);
-	GM_EXPECT(!__gm_mock_refs(fx->iommu, fx->hva, fx->size, 0), "%s: a page stays pinned", what);
+	GM_EXPECT(!__gm_mock_refs(fx->iommu, fx->hva, fx->size, 0), "%s: a page stays pinned",
+		  what);
 }
 
-GM_MOCK_CASE(lengths, .name = "iommu.map_file_args.lengths", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "length 0, wrapping ranges, ranges past the end of the file, a domain attached")
+GM_MOCK_CASE(
+	lengths, .name = "iommu.map_file_args.lengths", .clause = "iommu.map_file_args",
+	.flags = GM_REFUSAL,
+	.text = "length 0, wrapping ranges, ranges past the end of the file, a domain attached")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 
@@ -35,7 +38,8 @@ GM_MOCK_CASE(lengths, .name = "iommu.map_file_args.lengths", .clause = "iommu.ma
 	refused(&fx, EINVAL, fx.fd, 64 * GM_1G, PG, IOVA, GM_RW, "far past the end");
 	refused(&fx, EOVERFLOW, fx.fd, ~0UL - PG + 1, 2 * PG, IOVA, GM_RW, "offset + length wraps");
 	refused(&fx, EOVERFLOW, fx.fd, 0, ~0UL, IOVA, GM_RW, "length of all ones");
-	refused(&fx, EINVAL, fx.fd, 1UL << 63, PG, IOVA, GM_RW, "an offset that is negative as loff_t");
+	refused(&fx, EINVAL, fx.fd, 1UL << 63, PG, IOVA, GM_RW,
+		"an offset that is negative as loff_t");
 	fx_free(&fx);
 }
 
@@ -47,13 +51,19 @@ GM_MOCK_CASE(lengths_2m, .name = "iommu.map_file_args.lengths_2m", .clause = "io
 	uint64_t at = IOVA;
 	struct stat st;
 
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, GM_2M + PG, &at, GM_RW), "a page more");
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M, PG, &at, GM_RW), "the page past it");
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M - PG, 2 * PG, &at, GM_RW), "across");
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 2 * GM_2M, PG, &at, GM_RW), "far past it");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, GM_2M + PG, &at, GM_RW),
+			"a page more");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M, PG, &at, GM_RW),
+			"the page past it");
+	GM_EXPECT_ERRNO(EINVAL,
+			__gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M - PG, 2 * PG, &at, GM_RW),
+			"across");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 2 * GM_2M, PG, &at, GM_RW),
+			"far past it");
 	GM_SETUP_OK(fstat(fx.fd, &st));
 	GM_EXPECT_EQ(st.st_blocks * 512, GM_2M, "bytes the file holds");
-	gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M - PG, PG, &at, GM_RW), "the last page");
+	gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M - PG, PG, &at, GM_RW),
+		   "the last page");
 	fx_free(&fx);
 }
 
@@ -80,12 +90,14 @@ GM_MOCK_CASE(flags, .name = "iommu.map_file_args.flags", .clause = "iommu.map_fi
 	refused(&fx, EINVAL, fx.fd, 0, PG, IOVA, 0, "no permission");
 	for (int bit = 0; bit < 32; bit++)
 		if (!(known & (1U << bit)))
-			refused(&fx, EOPNOTSUPP, fx.fd, 0, PG, IOVA, GM_RW | 1U << bit, "an unknown flag");
+			refused(&fx, EOPNOTSUPP, fx.fd, 0, PG, IOVA, GM_RW | 1U << bit,
+				"an unknown flag");
 	fx_free(&fx);
 }
 
 GM_MOCK_CASE(fds, .name = "iommu.map_file_args.fds", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL, .text = "fds that are no memory: bad, eventfd, directory, regular file, itself")
+	     .flags = GM_REFUSAL,
+	     .text = "fds that are no memory: bad, eventfd, directory, regular file, itself")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	int event = GM_SETUP_OK(eventfd(0, EFD_CLOEXEC));
@@ -109,11 +121,16 @@ GM_MOCK_CASE(fds, .name = "iommu.map_file_args.fds", .clause = "iommu.map_file_a
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(iova, .name = "iommu.map_file_args.iova", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "an IOVA in use, by a page at each side; reserved, outside the aperture, wrapping")
+GM_MOCK_CASE(
+	iova, .name = "iommu.map_file_args.iova", .clause = "iommu.map_file_args",
+	.flags = GM_REFUSAL,
+	.text = "an IOVA in use, by a page at each side; reserved, outside the aperture, wrapping")
 {
-	static const struct { uint64_t at, len; int err; const char *what; } bad[] = {
+	static const struct {
+		uint64_t at, len;
+		int err;
+		const char *what;
+	} bad[] = {
 		{ IOVA + 4 * PG, 4 * PG, EEXIST, "exactly in use" },
 		{ IOVA + 3 * PG, 2 * PG, EEXIST, "the last page in use" },
 		{ IOVA + 7 * PG, 2 * PG, EEXIST, "the first page in use" },
@@ -134,13 +151,17 @@ GM_MOCK_CASE(iova, .name = "iommu.map_file_args.iova", .clause = "iommu.map_file
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA + 4 * PG, GM_RW);
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		at = bad[i].at;
-		GM_EXPECT_ERRNO(bad[i].err, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, bad[i].len, &at,
-							  GM_RW), "%s", bad[i].what);
+		GM_EXPECT_ERRNO(bad[i].err,
+				__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, bad[i].len, &at, GM_RW),
+				"%s", bad[i].what);
 	}
 	/* The pages next to all of them are free. */
 	for (unsigned int i = 0; i < 4; i++) {
 		static const uint64_t good[] = {
-			IOVA + 3 * PG, IOVA + 8 * PG, 0x3000000 - PG, 0x3000000 + 4 * PG,
+			IOVA + 3 * PG,
+			IOVA + 8 * PG,
+			0x3000000 - PG,
+			0x3000000 + 4 * PG,
 		};
 
 		at = good[i];
@@ -148,24 +169,30 @@ GM_MOCK_CASE(iova, .name = "iommu.map_file_args.iova", .clause = "iommu.map_file
 			   "IOVA %#lx, beside one in use or reserved, is free", good[i]);
 	}
 	at = 1UL << 24;
-	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW), "first of the aperture");
+	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW),
+		     "first of the aperture");
 	at = (1UL << 31) - PG;
-	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW), "last of the aperture");
+	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW),
+		     "last of the aperture");
 	GM_EXPECT(!__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + 4 * PG, fx.hva, 4 * PG),
 		  "the map that was there first is damaged");
 	fx_free(&fx);
 }
 
 GM_MOCK_CASE(objects, .name = "iommu.map_file_args.objects", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL, .text = "no such IOAS, an object of another kind, an IOAS in use destroyed")
+	     .flags = GM_REFUSAL,
+	     .text = "no such IOAS, an object of another kind, an IOAS in use destroyed")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	uint64_t at = IOVA;
 
-	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, 4711, fx.fd, 0, PG, &at, GM_RW), "no such IOAS");
+	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, 4711, fx.fd, 0, PG, &at, GM_RW),
+			"no such IOAS");
 	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, 0, fx.fd, 0, PG, &at, GM_RW), "IOAS 0");
-	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, fx.dev->hwpt, fx.fd, 0, PG, &at, GM_RW), "a HWPT");
-	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, fx.dev->idev, fx.fd, 0, PG, &at, GM_RW), "a device");
+	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, fx.dev->hwpt, fx.fd, 0, PG, &at, GM_RW),
+			"a HWPT");
+	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, fx.dev->idev, fx.fd, 0, PG, &at, GM_RW),
+			"a device");
 	GM_EXPECT_ERRNO(EBUSY, __gm_iommu_destroy(fx.iommu, fx.ioas), "a device is attached");
 	GM_EXPECT_ERRNO(ENOENT, __gm_iommu_destroy(fx.iommu, 4711), "no such object");
 	gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW), "the IOAS itself");
@@ -173,7 +200,8 @@ GM_MOCK_CASE(objects, .name = "iommu.map_file_args.objects", .clause = "iommu.ma
 	fx.dev = NULL;
 	/* Maps do not keep an address space: it unmaps what it has. */
 	GM_EXPECT_OK(__gm_iommu_destroy(fx.iommu, fx.ioas), "nobody is attached any more");
-	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW), "destroyed");
+	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW),
+			"destroyed");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "a page stays pinned");
 	fx_free(&fx);
 }
@@ -183,21 +211,27 @@ GM_MOCK_CASE(objects, .name = "iommu.map_file_args.objects", .clause = "iommu.ma
  * needs the file comes late, when the device is attached: then the attach fails.
  */
 GM_MOCK_CASE(late, .name = "iommu.map_file_args.late", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL, .text = "a range past the end, mapped with nothing attached: the attach is EINVAL")
+	     .flags = GM_REFUSAL,
+	     .text = "a range past the end, mapped with nothing attached: the attach is EINVAL")
 {
 	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
 	struct gm_iodev *dev;
 	uint64_t at = IOVA, unmap = 5 * PG;
 
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 0, &at, GM_RW), "length 0");
-	GM_EXPECT_ERRNO(EOVERFLOW, __gm_map_file(fx.iommu, fx.ioas, fx.fd, ~0UL - PG + 1, 2 * PG, &at,
-						 GM_RW), "wrap");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 0, &at, GM_RW),
+			"length 0");
+	GM_EXPECT_ERRNO(EOVERFLOW,
+			__gm_map_file(fx.iommu, fx.ioas, fx.fd, ~0UL - PG + 1, 2 * PG, &at, GM_RW),
+			"wrap");
 	/* A good map below it has to be taken back when the bad one fails. */
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA - 16 * PG, GM_RW);
-	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 5 * PG, &at, GM_RW), "nobody looks yet");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "nothing is attached, and a page is pinned");
+	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 5 * PG, &at, GM_RW),
+		     "nobody looks yet");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0),
+		  "nothing is attached, and a page is pinned");
 	dev = __gm_iodev_new(fx.iommu, fx.ioas);
-	GM_EXPECT(!dev && errno == EINVAL, "attach over the bad range: expected EINVAL, observed %s",
+	GM_EXPECT(!dev && errno == EINVAL,
+		  "attach over the bad range: expected EINVAL, observed %s",
 		  dev ? "success" : gm_errno_name(errno));
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "the failed attach left pins");
 	GM_EXPECT_OK(__gm_unmap(fx.iommu, fx.ioas, IOVA, &unmap));
@@ -211,9 +245,14 @@ GM_MOCK_CASE(late, .name = "iommu.map_file_args.late", .clause = "iommu.map_file
 }
 
 GM_MOCK_CASE(unmap, .name = "iommu.map_file_args.unmap", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL, .text = "unmap of parts, of nothing, of wrapping ranges; of several at once")
+	     .flags = GM_REFUSAL,
+	     .text = "unmap of parts, of nothing, of wrapping ranges; of several at once")
 {
-	static const struct { uint64_t at, len; int err; const char *what; } bad[] = {
+	static const struct {
+		uint64_t at, len;
+		int err;
+		const char *what;
+	} bad[] = {
 		{ IOVA, PG, ENOENT, "the first page of an area" },
 		{ IOVA + 3 * PG, PG, ENOENT, "the last page of an area" },
 		{ IOVA + PG, 2 * PG, ENOENT, "the middle of an area" },
@@ -230,7 +269,8 @@ GM_MOCK_CASE(unmap, .name = "iommu.map_file_args.unmap", .clause = "iommu.map_fi
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		len = bad[i].len;
-		GM_EXPECT_ERRNO(bad[i].err, __gm_unmap(fx.iommu, fx.ioas, bad[i].at, &len), "%s", bad[i].what);
+		GM_EXPECT_ERRNO(bad[i].err, __gm_unmap(fx.iommu, fx.ioas, bad[i].at, &len), "%s",
+				bad[i].what);
 		fx_maps(&fx, 0, 4 * PG, IOVA);
 	}
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 1), "refused unmaps changed the pins");
@@ -241,7 +281,8 @@ GM_MOCK_CASE(unmap, .name = "iommu.map_file_args.unmap", .clause = "iommu.map_fi
 	gm_control(!__gm_unmap(fx.iommu, fx.ioas, IOVA - PG, &len), "a range around two areas");
 	GM_EXPECT_EQ(len, 6 * PG, "bytes of the two areas");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 6 * PG, 0), "pins left");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 6 * PG, 2 * PG, 1), "the third area is not held");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 6 * PG, 2 * PG, 1),
+		  "the third area is not held");
 	fx_maps(&fx, 6 * PG, 2 * PG, IOVA + 20 * PG);
 	len = ~0UL;
 	GM_EXPECT_OK(__gm_unmap(fx.iommu, fx.ioas, 0, &len), "everything");

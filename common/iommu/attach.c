@@ -4,8 +4,9 @@
 
 #define PG GM_PAGE_SIZE
 
-GM_IOMMU_CASES_SLOW(attach_after, "iommu.map_file_memfd.attach_after", .clause = "iommu.map_file_memfd",
-	       .text = "maps first, then the device: it finds every one of them, and pins them only then")
+GM_IOMMU_CASES_SLOW(
+	attach_after, "iommu.map_file_memfd.attach_after", .clause = "iommu.map_file_memfd",
+	.text = "maps first, then the device: it finds every one of them, and pins them only then")
 {
 	struct fx fx = fx_new_unattached(self, 8 * PG, 0);
 
@@ -25,8 +26,9 @@ GM_IOMMU_CASES_SLOW(attach_after, "iommu.map_file_memfd.attach_after", .clause =
 }
 
 /* Another memory at the same IOVA, in another address space. */
-GM_IOMMU_CASES(replace, "iommu.lifetime.replace", .clause = "iommu.lifetime",
-	       .text = "a device moved to another address space sees that one's memory, and back again")
+GM_IOMMU_CASES(
+	replace, "iommu.lifetime.replace", .clause = "iommu.lifetime",
+	.text = "a device moved to another address space sees that one's memory, and back again")
 {
 	struct fx fx = fx_new(self, 8 * PG, 0);
 	uint32_t other = gm_ioas_new(fx.iommu);
@@ -46,20 +48,23 @@ GM_IOMMU_CASES(replace, "iommu.lifetime.replace", .clause = "iommu.lifetime",
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(two_devices, .name = "iommu.lifetime.two_devices", .clause = "iommu.lifetime",
-	     .text = "two devices on one address space share a page table; it lives as long as the last")
+GM_MOCK_CASE(
+	two_devices, .name = "iommu.lifetime.two_devices", .clause = "iommu.lifetime",
+	.text = "two devices on one address space share a page table; it lives as long as the last")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	struct gm_iodev *second = gm_iodev_new(fx.iommu, fx.ioas);
 
 	GM_EXPECT_EQ(second->hwpt, fx.dev->hwpt, "the page table of the second device");
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1), "two devices, one table: not one pin");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1),
+		  "two devices, one table: not one pin");
 	gm_iodev_free(fx.dev);
 	fx.dev = second;
 	fx_maps(&fx, 0, 4 * PG, IOVA);
 	gm_dma_prove_same_page(fx.dev, IOVA, fx.hva, "the second device");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1), "the first device took the pins along");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1),
+		  "the first device took the pins along");
 	gm_iodev_free(fx.dev);
 	fx.dev = NULL;
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "no device, and pins");
@@ -81,19 +86,21 @@ static void two_tables(const struct gm_case *self, bool first_goes)
 	gm_iodev_replace(dev[0], hwpt[0], fx.ioas);
 	dev[1] = gm_iodev_new(fx.iommu, hwpt[1]);
 	dev[1]->ioas = fx.ioas;
-	GM_EXPECT(dev[0]->hwpt == hwpt[0] && dev[1]->hwpt == hwpt[1], "the devices use tables %u and %u",
-		  dev[0]->hwpt, dev[1]->hwpt);
+	GM_EXPECT(dev[0]->hwpt == hwpt[0] && dev[1]->hwpt == hwpt[1],
+		  "the devices use tables %u and %u", dev[0]->hwpt, dev[1]->hwpt);
 
 	/* After the attach, too; both tables have both maps, and one pin stands for both. */
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 5 * PG, 2 * PG, IOVA + 16 * PG, GM_RW);
 	for (int i = 0; i < 2; i++) {
 		GM_EXPECT(!__gm_mock_maps(fx.iommu, hwpt[i], IOVA, fx.hva + PG, 3 * PG),
 			  "table %d does not hold the older map", i);
-		GM_EXPECT(!__gm_mock_maps(fx.iommu, hwpt[i], IOVA + 16 * PG, fx.hva + 5 * PG, 2 * PG),
-			  "table %d does not hold the newer map", i);
+		GM_EXPECT(
+			!__gm_mock_maps(fx.iommu, hwpt[i], IOVA + 16 * PG, fx.hva + 5 * PG, 2 * PG),
+			"table %d does not hold the newer map", i);
 	}
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + PG, 3 * PG, 1), "not one pin a page (older)");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 5 * PG, 2 * PG, 1), "not one pin a page (newer)");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 5 * PG, 2 * PG, 1),
+		  "not one pin a page (newer)");
 	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin, pages");
 
 	/* One table goes: the other keeps the pages. Which one stores them must not matter. */
@@ -104,11 +111,13 @@ static void two_tables(const struct gm_case *self, bool first_goes)
 	fx.dev = dev[keep];
 	fx_maps(&fx, PG, 3 * PG, IOVA);
 	fx_maps(&fx, 5 * PG, 2 * PG, IOVA + 16 * PG);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + PG, 3 * PG, 1), "pins went with the other table");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + PG, 3 * PG, 1),
+		  "pins went with the other table");
 	gm_dma_prove_same_page(fx.dev, IOVA + 2 * PG, fx.hva + 3 * PG, "the table that stays");
 	gm_unmap(fx.iommu, fx.ioas, IOVA, 3 * PG);
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 0), "unmapped, and pins stay");
-	GM_EXPECT(__gm_mock_maps(fx.iommu, hwpt[keep], IOVA, fx.hva + PG, PG), "unmapped, and still in the table");
+	GM_EXPECT(__gm_mock_maps(fx.iommu, hwpt[keep], IOVA, fx.hva + PG, PG),
+		  "unmapped, and still in the table");
 	fx_free(&fx);
 }
 
@@ -134,11 +143,13 @@ GM_MOCK_CASE(unmap_both, .name = "iommu.lifetime.unmap_both", .clause = "iommu.l
 
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
 	for (int i = 0; i < 3; i++)
-		GM_EXPECT(!__gm_mock_maps(fx.iommu, hwpt[i], IOVA, fx.hva, 4 * PG), "table %d: not mapped", i);
+		GM_EXPECT(!__gm_mock_maps(fx.iommu, hwpt[i], IOVA, fx.hva, 4 * PG),
+			  "table %d: not mapped", i);
 	gm_unmap(fx.iommu, fx.ioas, IOVA, 4 * PG);
 	for (int i = 0; i < 3; i++)
 		for (int p = 0; p < 4; p++)
-			GM_EXPECT(__gm_mock_maps(fx.iommu, hwpt[i], IOVA + p * PG, fx.hva + p * PG, PG),
+			GM_EXPECT(__gm_mock_maps(fx.iommu, hwpt[i], IOVA + p * PG, fx.hva + p * PG,
+						 PG),
 				  "table %d: page %d is still mapped", i, p);
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "pins stay");
 	/* Nothing in the way of the next map in any of them. */
@@ -149,8 +160,9 @@ GM_MOCK_CASE(unmap_both, .name = "iommu.lifetime.unmap_both", .clause = "iommu.l
 	fx_free(&fx);
 }
 
-GM_IOMMU_CASES_SLOW(copied, "iommu.map_file_memfd.copy", .clause = "iommu.map_file_memfd",
-	       .text = "IOAS_COPY of a part, at another offset in the page array; the original goes first")
+GM_IOMMU_CASES_SLOW(
+	copied, "iommu.map_file_memfd.copy", .clause = "iommu.map_file_memfd",
+	.text = "IOAS_COPY of a part, at another offset in the page array; the original goes first")
 {
 	struct fx fx = fx_new(self, 8 * PG, 0);
 	uint32_t other = gm_ioas_new(fx.iommu);
@@ -172,9 +184,10 @@ GM_IOMMU_CASES_SLOW(copied, "iommu.map_file_memfd.copy", .clause = "iommu.map_fi
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(copy_more, .name = "iommu.map_file_args.copy", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "copies over two areas that touch; over a gap, of nothing, wrapping: named errno")
+GM_MOCK_CASE(
+	copy_more, .name = "iommu.map_file_args.copy", .clause = "iommu.map_file_args",
+	.flags = GM_REFUSAL,
+	.text = "copies over two areas that touch; over a gap, of nothing, wrapping: named errno")
 {
 	struct fx fx = fx_new(self, 8 * PG, 0);
 	uint64_t at = IOVA + 0x10000;
@@ -182,8 +195,11 @@ GM_MOCK_CASE(copy_more, .name = "iommu.map_file_args.copy", .clause = "iommu.map
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 4 * PG, 2 * PG, IOVA, GM_RW);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 3 * PG, IOVA + 2 * PG, GM_RW);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 7 * PG, PG, IOVA + 6 * PG, GM_RW);
-#define COPY(src, len, dst) ({ at = dst; \
-	__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, src, len, &at, GM_RW); })
+#define COPY(src, len, dst)                                                                        \
+	({                                                                                         \
+		at = dst;                                                                          \
+		__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, src, len, &at, GM_RW);                  \
+	})
 	GM_EXPECT_ERRNO(ENOENT, COPY(IOVA, 7 * PG, IOVA + 0x10000), "over a gap");
 	GM_EXPECT_ERRNO(ENOENT, COPY(IOVA - PG, 2 * PG, IOVA + 0x10000), "from below the first");
 	GM_EXPECT_ERRNO(ENOENT, COPY(IOVA + 6 * PG, 2 * PG, IOVA + 0x10000), "past the last");
@@ -192,7 +208,8 @@ GM_MOCK_CASE(copy_more, .name = "iommu.map_file_args.copy", .clause = "iommu.map
 	GM_EXPECT_ERRNO(EOVERFLOW, COPY(~0UL - PG + 1, 2 * PG, IOVA + 0x10000), "wrapping source");
 	GM_EXPECT_ERRNO(EEXIST, COPY(IOVA, 2 * PG, IOVA + PG), "onto itself");
 	GM_EXPECT_ERRNO(EINVAL, COPY(IOVA, 1024, IOVA + 0x10000), "length below the page size");
-	GM_EXPECT_ERRNO(EINVAL, COPY(IOVA + 1024, PG, IOVA + 0x10000), "source below the page size");
+	GM_EXPECT_ERRNO(EINVAL, COPY(IOVA + 1024, PG, IOVA + 0x10000),
+			"source below the page size");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 3 * PG, 1), "refused copies changed the pins");
 	gm_control(!COPY(IOVA + PG, 3 * PG, IOVA + 0x10000), "a copy over two areas that touch");
 	GM_EXPECT(!__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + 0x10000, fx.hva + 5 * PG, PG),
@@ -205,7 +222,9 @@ GM_MOCK_CASE(copy_more, .name = "iommu.map_file_args.copy", .clause = "iommu.map
 	gm_unmap(fx.iommu, fx.ioas, IOVA, 7 * PG - PG - PG);
 	fx_maps(&fx, 0, 2 * PG, IOVA + 0x11000);
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 2 * PG, 1), "the copy does not hold its pages");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 5 * PG, 0), "pages of nobody are pinned");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 7 * PG, PG, 1), "the area not touched lost its pin");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 5 * PG, 0),
+		  "pages of nobody are pinned");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 7 * PG, PG, 1),
+		  "the area not touched lost its pin");
 	fx_free(&fx);
 }

@@ -43,8 +43,9 @@ GM_MOCK_CASE(large, .name = "iommu.map_file_memfd.scattered", .clause = "iommu.m
  * iommufd told to work with a few entries at a time, on folios of every kind: small ones apart, a
  * 2 MiB one entered in its middle and left in its middle.
  */
-GM_MOCK_CASE(small, .name = "iommu.map_file_memfd.small_batch", .clause = "iommu.map_file_memfd",
-	     .text = "batches of 2 to 40 entries over 4 KiB and 2 MiB folios: map, attach, copy, users, unmap")
+GM_MOCK_CASE(
+	small, .name = "iommu.map_file_memfd.small_batch", .clause = "iommu.map_file_memfd",
+	.text = "batches of 2 to 40 entries over 4 KiB and 2 MiB folios: map, attach, copy, users, unmap")
 {
 	/* Two entries of 12 bytes at least: real ones have 21 and more (BATCH_BACKUP_SIZE). */
 	static const uint32_t limit[] = { 24, 30, 36, 60, 100, 480 };
@@ -64,22 +65,26 @@ GM_MOCK_CASE(small, .name = "iommu.map_file_memfd.small_batch", .clause = "iommu
 			gm_note("limit %u, from page %lu", limit[i], off / PG);
 		GM_EXPECT_EQ(gm_vm_pinned(), n, "limit %u: VmPin, pages", limit[i]);
 		at = IOVA + 0x1000000;
-		GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA + 9 * PG, 530 * PG, &at, GM_RW));
+		GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA + 9 * PG, 530 * PG,
+					    &at, GM_RW));
 		fx_maps(&fx, off + 9 * PG, 530 * PG, at);
 		user = gm_access_new(fx.iommu, fx.ioas, true);
 		item = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + 2 * PG, 525 * PG,
 						    fx.hva + off + 2 * PG, true));
 		gm_iodev_free(fx.dev);
-		GM_EXPECT_EQ(gm_vm_pinned(), 525, "limit %u: VmPin of the user alone, pages", limit[i]);
+		GM_EXPECT_EQ(gm_vm_pinned(), 525, "limit %u: VmPin of the user alone, pages",
+			     limit[i]);
 		fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
 		fx_maps(&fx, off, n * PG, IOVA);
 		GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, item));
 		close(user);
 		/* Bytes across batches, from inside a page into inside a page, through the table. */
 		GM_EXPECT_OK(__gm_dma_read(fx.dev, IOVA + 0x123, buf, n * PG - 0x246));
-		GM_EXPECT(!memcmp(buf, fx.hva + off + 0x123, n * PG - 0x246), "limit %u: bytes read differ", limit[i]);
+		GM_EXPECT(!memcmp(buf, fx.hva + off + 0x123, n * PG - 0x246),
+			  "limit %u: bytes read differ", limit[i]);
 		gm_unmap(fx.iommu, fx.ioas, IOVA, n * PG);
-		GM_EXPECT_EQ(gm_vm_pinned(), 530, "limit %u: VmPin of the copy alone, pages", limit[i]);
+		GM_EXPECT_EQ(gm_vm_pinned(), 530, "limit %u: VmPin of the copy alone, pages",
+			     limit[i]);
 		gm_unmap(fx.iommu, fx.ioas, at, 530 * PG);
 		GM_EXPECT_EQ(gm_vm_pinned(), 0, "limit %u: VmPin at the end, pages", limit[i]);
 		gm_iodev_free(fx.dev);
@@ -92,8 +97,9 @@ GM_MOCK_CASE(small, .name = "iommu.map_file_memfd.small_batch", .clause = "iommu
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(subpage, .name = "iommu.map_file_memfd.subpage", .clause = "iommu.map_file_memfd",
-	     .text = "an IOMMU with entries of 2 KiB: half pages at either end, the page's other half not reached")
+GM_MOCK_CASE(
+	subpage, .name = "iommu.map_file_memfd.subpage", .clause = "iommu.map_file_memfd",
+	.text = "an IOMMU with entries of 2 KiB: half pages at either end, the page's other half not reached")
 {
 	struct fx fx = fx_new(self, 8 * PG, 0);
 
@@ -103,10 +109,11 @@ GM_MOCK_CASE(subpage, .name = "iommu.map_file_memfd.subpage", .clause = "iommu.m
 		gm_map_file(fx.iommu, fx.ioas, fx.fd, off, len, IOVA + off % PG, GM_RW);
 		fx_maps(&fx, off, len, IOVA + off % PG);
 		gm_dma_expect_same(fx.dev, IOVA + off % PG, fx.hva + off, len, "half pages");
-		GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + off % PG + len, fx.hva + off + len, 2048),
+		GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + off % PG + len,
+					 fx.hva + off + len, 2048),
 			  "[%#lx, +%#lx): the half page above is mapped too", off, len);
-		GM_EXPECT_EQ(gm_vm_pinned(), (off + len + PG - 1) / PG - off / PG, "[%#lx, +%#lx): VmPin, pages",
-			     off, len);
+		GM_EXPECT_EQ(gm_vm_pinned(), (off + len + PG - 1) / PG - off / PG,
+			     "[%#lx, +%#lx): VmPin, pages", off, len);
 		gm_unmap(fx.iommu, fx.ioas, IOVA + off % PG, len);
 		/* An IOVA with another offset in its page than the file has is as good. */
 		gm_map_file(fx.iommu, fx.ioas, fx.fd, off, len, IOVA + 2048 - off % PG, GM_RW);

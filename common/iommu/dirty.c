@@ -7,19 +7,25 @@
 static int track(struct fx *fx, uint32_t hwpt, bool on)
 {
 	struct iommu_hwpt_set_dirty_tracking arg = {
-		.size = sizeof(arg), .hwpt_id = hwpt,
+		.size = sizeof(arg),
+		.hwpt_id = hwpt,
 		.flags = on ? IOMMU_HWPT_DIRTY_TRACKING_ENABLE : 0,
 	};
 
 	return ioctl(fx->iommu->fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &arg);
 }
 
-static int get(struct fx *fx, uint32_t hwpt, uint64_t iova, uint64_t len, uint64_t pgsize, void *bitmap,
-	       uint32_t flags)
+static int get(struct fx *fx, uint32_t hwpt, uint64_t iova, uint64_t len, uint64_t pgsize,
+	       void *bitmap, uint32_t flags)
 {
 	struct iommu_hwpt_get_dirty_bitmap arg = {
-		.size = sizeof(arg), .hwpt_id = hwpt, .flags = flags, .iova = iova, .length = len,
-		.page_size = pgsize, .data = (uintptr_t)bitmap,
+		.size = sizeof(arg),
+		.hwpt_id = hwpt,
+		.flags = flags,
+		.iova = iova,
+		.length = len,
+		.page_size = pgsize,
+		.data = (uintptr_t)bitmap,
 	};
 
 	return ioctl(fx->iommu->fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &arg);
@@ -27,8 +33,8 @@ static int get(struct fx *fx, uint32_t hwpt, uint64_t iova, uint64_t len, uint64
 
 uint32_t fx_dirty_hwpt(struct fx *fx, bool huge)
 {
-	uint32_t hwpt = huge ? gm_mock_huge_hwpt(fx->dev, fx->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING) :
-			gm_hwpt_new(fx->dev, fx->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
+	uint32_t hwpt = huge ? gm_mock_huge_hwpt(fx->dev, fx->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
+			     : gm_hwpt_new(fx->dev, fx->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
 
 	gm_iodev_replace(fx->dev, hwpt, fx->ioas);
 	GM_SETUP_OK(track(fx, hwpt, true));
@@ -47,7 +53,8 @@ uint64_t fx_iopte_size(struct fx *fx, uint64_t iova, uint64_t start, uint64_t le
 	GM_SETUP_OK(__gm_mock_dirty(fx->iommu, fx->dev->hwpt, start, len, PG, map));
 	memset(map, 0, words * 8);
 	GM_SETUP_OK(get(fx, fx->dev->hwpt, start, len, PG, map, 0));
-	GM_EXPECT_AT(GM_PAGE(.iova = iova), map[bit / 64] >> bit % 64 & 1, "the page written is not dirty");
+	GM_EXPECT_AT(GM_PAGE(.iova = iova), map[bit / 64] >> bit % 64 & 1,
+		     "the page written is not dirty");
 	for (uint64_t i = 0; i < words; i++)
 		n += __builtin_popcountll(map[i]);
 	free(map);
@@ -71,9 +78,11 @@ GM_MOCK_CASE(exact, .name = "iommu.dirty.exact", .clause = "iommu.dirty",
 		wrote[0] = gm_rng_next(&rng) & gm_rng_next(&rng);
 		wrote[1] = round & 1 ? 0 : 1UL << 63 | 1;
 		GM_EXPECT_EQ(__gm_mock_dirty(fx.iommu, hwpt, IOVA, 128 * PG, PG, wrote),
-			     __builtin_popcountll(wrote[0]) + __builtin_popcountll(wrote[1]), "pages written");
+			     __builtin_popcountll(wrote[0]) + __builtin_popcountll(wrote[1]),
+			     "pages written");
 		memset(got, 0, sizeof(got));
-		GM_EXPECT_OK(get(&fx, hwpt, IOVA, 128 * PG, PG, got, IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
+		GM_EXPECT_OK(get(&fx, hwpt, IOVA, 128 * PG, PG, got,
+				 IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
 		GM_EXPECT_EQ(got[0], wrote[0], "round %d: the bitmap, looked at only", round);
 		memset(got, 0, sizeof(got));
 		GM_EXPECT_OK(get(&fx, hwpt, IOVA, 64 * PG, PG, got, 0));
@@ -82,14 +91,15 @@ GM_MOCK_CASE(exact, .name = "iommu.dirty.exact", .clause = "iommu.dirty",
 		memset(got, 0, sizeof(got));
 		GM_EXPECT_OK(get(&fx, hwpt, IOVA, 128 * PG, PG, got, 0));
 		GM_EXPECT_EQ(got[0], 0, "round %d: pages that were cleared", round);
-		GM_EXPECT((got[1] & wrote[1]) == wrote[1], "round %d: the second map: %#lx, wrote %#lx", round,
-			  got[1], wrote[1]);
+		GM_EXPECT((got[1] & wrote[1]) == wrote[1],
+			  "round %d: the second map: %#lx, wrote %#lx", round, got[1], wrote[1]);
 	}
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(off, .name = "iommu.dirty.off", .clause = "iommu.dirty", .flags = GM_REFUSAL,
-	     .text = "tracking off counts nothing, on again starts clean; bad ranges and tables are refused")
+GM_MOCK_CASE(
+	off, .name = "iommu.dirty.off", .clause = "iommu.dirty", .flags = GM_REFUSAL,
+	.text = "tracking off counts nothing, on again starts clean; bad ranges and tables are refused")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	uint32_t plain = fx.dev->hwpt, hwpt;
@@ -97,24 +107,28 @@ GM_MOCK_CASE(off, .name = "iommu.dirty.off", .clause = "iommu.dirty", .flags = G
 	struct gm_iodev *dev;
 
 	GM_EXPECT_ERRNO(EOPNOTSUPP, track(&fx, plain, true), "a table without tracking");
-	GM_EXPECT_ERRNO(EOPNOTSUPP, get(&fx, plain, IOVA, 4 * PG, PG, &got, 0), "a table without tracking");
+	GM_EXPECT_ERRNO(EOPNOTSUPP, get(&fx, plain, IOVA, 4 * PG, PG, &got, 0),
+			"a table without tracking");
 	hwpt = fx_dirty_hwpt(&fx, false);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
 	GM_SETUP_OK(__gm_mock_dirty(fx.iommu, hwpt, IOVA, 4 * PG, PG, &bit));
 	GM_EXPECT_OK(track(&fx, hwpt, false));
-	GM_EXPECT_ERRNO(EINVAL, __gm_mock_dirty(fx.iommu, hwpt, IOVA, 4 * PG, PG, &bit), "while it is off");
+	GM_EXPECT_ERRNO(EINVAL, __gm_mock_dirty(fx.iommu, hwpt, IOVA, 4 * PG, PG, &bit),
+			"while it is off");
 	GM_EXPECT_OK(track(&fx, hwpt, true));
 	GM_EXPECT_OK(get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 0));
 	GM_EXPECT_EQ(got, 0, "the bitmap of a fresh start");
 	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, 0, PG, &got, 0), "no length");
 	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, 4 * PG, 0, &got, 0), "no page size");
 	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA + 1024, PG, PG, &got, 0), "an unaligned IOVA");
-	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, PG + 2048, PG, &got, 0), "length not of whole pages");
+	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, PG + 2048, PG, &got, 0),
+			"length not of whole pages");
 	GM_EXPECT_ERRNO(EOVERFLOW, get(&fx, hwpt, ~0UL - PG + 1, 2 * PG, PG, &got, 0), "wrapping");
 	GM_EXPECT_ERRNO(EOPNOTSUPP, get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 2), "an unknown flag");
 	gm_control(!get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 0), "the good call");
 	dev = gm_mock_nodirty_dev(fx.iommu, fx.ioas);
-	GM_EXPECT_ERRNO(EINVAL, __gm_iodev_replace(dev, hwpt, fx.ioas), "a device that cannot track");
+	GM_EXPECT_ERRNO(EINVAL, __gm_iodev_replace(dev, hwpt, fx.ioas),
+			"a device that cannot track");
 	gm_iodev_free(dev);
 	fx_free(&fx);
 }

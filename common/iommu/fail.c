@@ -6,7 +6,7 @@
 #define PG GM_PAGE_SIZE
 
 static struct gm_journal journal;
-static int nth_fd;	/* of this thread's fail-nth, open all the time: opening can fail, too */
+static int nth_fd; /* of this thread's fail-nth, open all the time: opening can fail, too */
 
 static void restore(void *arg __attribute__((unused)))
 {
@@ -26,7 +26,8 @@ static void hush(void)
 	for (int i = 0; i < 3; i++) {
 		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", attr[i]);
 		if (!access(path, W_OK))
-			GM_SETUP(!gm_journal_set(&journal, path, "0"), "%s cannot be written", path);
+			GM_SETUP(!gm_journal_set(&journal, path, "0"), "%s cannot be written",
+				 path);
 	}
 }
 
@@ -55,8 +56,8 @@ static bool was_reached(void)
  * Does `op` with the first, second, ... step failing until none is left to fail; after each
  * failure `undone` looks at what there is. The bound is far above what an operation needs.
  */
-static void sweep(struct fx *fx, int (*op)(struct fx *fx), void (*undone)(struct fx *fx, unsigned int n),
-		  void (*undo)(struct fx *fx))
+static void sweep(struct fx *fx, int (*op)(struct fx *fx),
+		  void (*undone)(struct fx *fx, unsigned int n), void (*undo)(struct fx *fx))
 {
 	unsigned int failed = 0, n;
 
@@ -66,7 +67,8 @@ static void sweep(struct fx *fx, int (*op)(struct fx *fx), void (*undone)(struct
 		fail_nth(n);
 		ret = op(fx);
 		if (!was_reached()) {
-			GM_EXPECT(!ret, "step %u does not exist, and the call fails: %s", n, gm_errno_name(errno));
+			GM_EXPECT(!ret, "step %u does not exist, and the call fails: %s", n,
+				  gm_errno_name(errno));
 			break;
 		}
 		if (ret) {
@@ -85,12 +87,14 @@ static void sweep(struct fx *fx, int (*op)(struct fx *fx), void (*undone)(struct
 
 static void nothing_pinned(struct fx *fx, unsigned int n)
 {
-	GM_EXPECT(!__gm_mock_refs(fx->iommu, fx->hva, fx->size, 0), "step %u failed: pages stay pinned", n);
+	GM_EXPECT(!__gm_mock_refs(fx->iommu, fx->hva, fx->size, 0),
+		  "step %u failed: pages stay pinned", n);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "step %u failed: VmPin, pages", n);
 	if (fx->dev)
 		GM_EXPECT(__gm_mock_maps(fx->iommu, fx->dev->hwpt, IOVA, fx->hva, PG) &&
-			  __gm_mock_maps(fx->iommu, fx->dev->hwpt, IOVA + fx->size - PG,
-					 fx->hva + fx->size - PG, PG), "step %u failed: pages stay mapped", n);
+				  __gm_mock_maps(fx->iommu, fx->dev->hwpt, IOVA + fx->size - PG,
+						 fx->hva + fx->size - PG, PG),
+			  "step %u failed: pages stay mapped", n);
 }
 
 static int do_map(struct fx *fx)
@@ -105,8 +109,9 @@ static void undo_map(struct fx *fx)
 	gm_unmap(fx->iommu, fx->ioas, IOVA, fx->size);
 }
 
-#define FAILS .needs = GM_IOMMU_NEEDS_MOCK | 1ULL << GM_NEED_FAIL_NTH | 1ULL << GM_NEED_DEBUGFS,	\
-	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_IOMMU | GM_TOKEN_MODULE, .profile = "IO",		\
+#define FAILS                                                                                      \
+	.needs = GM_IOMMU_NEEDS_MOCK | 1ULL << GM_NEED_FAIL_NTH | 1ULL << GM_NEED_DEBUGFS,         \
+	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_IOMMU | GM_TOKEN_MODULE, .profile = "IO",          \
 	.clause = "iommu.lifetime", .timeout = 120
 
 GM_CASE(map, .name = "iommu.lifetime.fail_map", FAILS,
@@ -164,9 +169,7 @@ static int do_pin(struct fx *fx)
 	return item < 0 ? -1 : 0;
 }
 
-static void undo_nothing(struct fx *fx)
-{
-}
+static void undo_nothing(struct fx *fx) {}
 
 GM_CASE(pin, .name = "iommu.lifetime.fail_pin", FAILS,
 	.text = "an in-kernel user pins across three maps, each step failing once: no pin is left")
@@ -185,7 +188,8 @@ GM_CASE(pin, .name = "iommu.lifetime.fail_pin", FAILS,
 
 static void as_before(struct fx *fx, unsigned int n)
 {
-	GM_EXPECT(!__gm_mock_refs(fx->iommu, fx->hva, fx->size, 1), "step %u failed: not one pin a page", n);
+	GM_EXPECT(!__gm_mock_refs(fx->iommu, fx->hva, fx->size, 1),
+		  "step %u failed: not one pin a page", n);
 	GM_EXPECT_EQ(gm_vm_pinned(), fx->size / PG, "step %u failed: VmPin, pages", n);
 	fx_maps(fx, 0, fx->size, IOVA);
 }

@@ -49,7 +49,8 @@ void fx_free(struct fx *fx)
 	gm_iommu_free(fx->iommu);
 	if (fx->hva)
 		munmap(fx->hva, fx->size);
-	GM_EXPECT(gm_memfd_unpinned(fx->fd), "iommufd is closed, and a page of the file is still pinned");
+	GM_EXPECT(gm_memfd_unpinned(fx->fd),
+		  "iommufd is closed, and a page of the file is still pinned");
 	close(fx->fd);
 }
 
@@ -64,14 +65,16 @@ bool fx_maps(struct fx *fx, uint64_t off, uint64_t len, uint64_t iova)
 	int ret = __gm_mock_maps(fx->iommu, fx->dev->hwpt, iova, fx->hva + off, len);
 
 	return GM_EXPECT_AT(GM_PAGE(.off = off, .iova = iova, .hva = (uintptr_t)fx->hva + off),
-			    !ret, "[%#lx, +%#lx) of the file at iova %#lx: not the host's pages: %s",
-			    off, len, iova, gm_errno_name(errno));
+			    !ret,
+			    "[%#lx, +%#lx) of the file at iova %#lx: not the host's pages: %s", off,
+			    len, iova, gm_errno_name(errno));
 }
 
 void fx_collapse(uint8_t *hva, uint64_t off)
 {
 	if (!madvise(hva + off, GM_2M, MADV_COLLAPSE))
 		return;
-	gm_skip("no huge folios in shmem", "CONFIG_TRANSPARENT_HUGEPAGE, and memory that is not fragmented (MADV_COLLAPSE: %s)",
+	gm_skip("no huge folios in shmem",
+		"CONFIG_TRANSPARENT_HUGEPAGE, and memory that is not fragmented (MADV_COLLAPSE: %s)",
 		gm_errno_name(errno));
 }

@@ -14,10 +14,12 @@
  * case has its verdict already, and a control that misses must not make an ERROR of it.
  */
 #undef gm_control
-#define gm_control(held, ...) ({						\
-	if (gm_failures())							\
-		gm_end();							\
-	__gm_control(held, __FILE__, __LINE__, __VA_ARGS__); })
+#define gm_control(held, ...)                                                                      \
+	({                                                                                         \
+		if (gm_failures())                                                                 \
+			gm_end();                                                                  \
+		__gm_control(held, __FILE__, __LINE__, __VA_ARGS__);                               \
+	})
 
 /* In reach of every device: above the mock's aperture start (16 MiB), below 28 bits. */
 #define IOVA 0x2000000UL
@@ -25,8 +27,8 @@
 struct fx {
 	struct gm_iommu *iommu;
 	uint32_t ioas;
-	struct gm_iodev *dev;	/* attached; NULL when the case wants to do that itself */
-	int fd;			/* a memfd of `size` bytes, filled with the words of its pages */
+	struct gm_iodev *dev; /* attached; NULL when the case wants to do that itself */
+	int fd;		      /* a memfd of `size` bytes, filled with the words of its pages */
 	uint8_t *hva;
 	uint64_t size;
 };

@@ -30,7 +30,8 @@ static struct flavours flavours(void)
 	struct flavours f = { .vm = GM_VM_NEW(.kind = GM_VM_DEFAULT) };
 
 	if (gm_platform_has(GM_NEED_MAP_GMEM))
-		gm_skip("iommufd maps guest_memfd here", "nothing to mend: iommu.map_gmem is the clause");
+		gm_skip("iommufd maps guest_memfd here",
+			"nothing to mend: iommu.map_gmem is the clause");
 	add(&f, "shared", SHARED);
 	add(&f, "private with mmap", GUEST_MEMFD_FLAG_MMAP);
 	add(&f, "private", 0);
@@ -47,18 +48,19 @@ static void flavours_free(struct flavours *f)
 
 #define GMEM_NEEDS_MOCK (GM_IOMMU_NEEDS_MOCK | 1ULL << GM_NEED_KVM | 1ULL << GM_NEED_GMEM_DEFAULT)
 #define GMEM_NEEDS_DMA (GM_IOMMU_NEEDS_DMA | 1ULL << GM_NEED_KVM | 1ULL << GM_NEED_GMEM_DEFAULT)
-#define BOTH(fn, n, more, ...)								\
-	static void fn(const struct gm_case *self);					\
-	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .needs = GMEM_NEEDS_MOCK | (more),	\
-		   .val = GM_IOMMU_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK),			\
-		   .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)				\
-	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .needs = GMEM_NEEDS_DMA | (more),	\
-		   .val = GM_IOMMU_VFIO, .caps = GM_CAPS(CAP_IPC_LOCK),			\
-		   .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)				\
+#define BOTH(fn, n, more, ...)                                                                     \
+	static void fn(const struct gm_case *self);                                                \
+	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .needs = GMEM_NEEDS_MOCK | (more),            \
+		   .val = GM_IOMMU_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,  \
+		   __VA_ARGS__)                                                                    \
+	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .needs = GMEM_NEEDS_DMA | (more),               \
+		   .val = GM_IOMMU_VFIO, .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,  \
+		   __VA_ARGS__)                                                                    \
 	static void fn(const struct gm_case *self __attribute__((unused)))
 
-BOTH(attached, "iommu.map_gmem_absent.attached", 0, .clause = "iommu.map_gmem_absent", .profile = "P1",
-	.flags = GM_REFUSAL, .text = "MAP_FILE of a guest_memfd with a device attached: EINVAL, the IOVA stays free")
+BOTH(attached, "iommu.map_gmem_absent.attached", 0, .clause = "iommu.map_gmem_absent",
+     .profile = "P1", .flags = GM_REFUSAL,
+     .text = "MAP_FILE of a guest_memfd with a device attached: EINVAL, the IOVA stays free")
 {
 	struct flavours f = flavours();
 	struct fx fx = fx_new(self, 4 * PG, 0);
@@ -69,11 +71,14 @@ BOTH(attached, "iommu.map_gmem_absent.attached", 0, .clause = "iommu.map_gmem_ab
 
 		for (unsigned int p = 0; p < 3; p++) {
 			at = IOVA;
-			GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, f.fd[i], PG, PG, &at, prot[p]),
-					"%s", f.name[i]);
+			GM_EXPECT_ERRNO(
+				EINVAL,
+				__gm_map_file(fx.iommu, fx.ioas, f.fd[i], PG, PG, &at, prot[p]),
+				"%s", f.name[i]);
 		}
 		at = GM_ANY_IOVA;
-		GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, f.fd[i], 0, 4 * PG, &at, GM_RW),
+		GM_EXPECT_ERRNO(EINVAL,
+				__gm_map_file(fx.iommu, fx.ioas, f.fd[i], 0, 4 * PG, &at, GM_RW),
 				"%s, any IOVA", f.name[i]);
 		GM_EXPECT_EQ(gm_vm_pinned(), 0, "%s: VmPin, pages", f.name[i]);
 		at = IOVA;
@@ -85,9 +90,9 @@ BOTH(attached, "iommu.map_gmem_absent.attached", 0, .clause = "iommu.map_gmem_ab
 	fx_free(&fx);
 }
 
-BOTH(unattached, "iommu.map_gmem_absent.unattached", 0, .clause = "iommu.map_gmem_absent", .profile = "P1",
-	.flags = GM_REFUSAL,
-	.text = "with nothing attached MAP_FILE does not look; then the attach is EINVAL, until it is unmapped")
+BOTH(unattached, "iommu.map_gmem_absent.unattached", 0, .clause = "iommu.map_gmem_absent",
+     .profile = "P1", .flags = GM_REFUSAL,
+     .text = "with nothing attached MAP_FILE does not look; then the attach is EINVAL, until it is unmapped")
 {
 	struct flavours f = flavours();
 	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
@@ -98,15 +103,18 @@ BOTH(unattached, "iommu.map_gmem_absent.unattached", 0, .clause = "iommu.map_gme
 		struct gm_iodev *dev;
 
 		at = IOVA + 0x10000;
-		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, f.fd[i], PG, 2 * PG, &at, GM_RW), "%s", f.name[i]);
+		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, f.fd[i], PG, 2 * PG, &at, GM_RW),
+			     "%s", f.name[i]);
 		dev = __gm_iodev_new(fx.iommu, fx.ioas);
-		GM_EXPECT(!dev && errno == EINVAL, "%s: attach: expected EINVAL, observed %s", f.name[i],
-			  dev ? "success" : gm_errno_name(errno));
-		GM_EXPECT_EQ(gm_vm_pinned(), 0, "%s: VmPin after the failed attach, pages", f.name[i]);
+		GM_EXPECT(!dev && errno == EINVAL, "%s: attach: expected EINVAL, observed %s",
+			  f.name[i], dev ? "success" : gm_errno_name(errno));
+		GM_EXPECT_EQ(gm_vm_pinned(), 0, "%s: VmPin after the failed attach, pages",
+			     f.name[i]);
 		len = 2 * PG;
 		GM_EXPECT_OK(__gm_unmap(fx.iommu, fx.ioas, IOVA + 0x10000, &len), "%s", f.name[i]);
 		dev = dev ?: __gm_iodev_new(fx.iommu, fx.ioas);
-		gm_control(dev, "%s: without it the device attaches: %s", f.name[i], gm_errno_name(errno));
+		gm_control(dev, "%s: without it the device attaches: %s", f.name[i],
+			   gm_errno_name(errno));
 		gm_dma_prove_same_page(dev, IOVA + 3 * PG, fx.hva + 3 * PG, "the memfd beside it");
 		gm_iodev_free(dev);
 	}
@@ -114,8 +122,9 @@ BOTH(unattached, "iommu.map_gmem_absent.unattached", 0, .clause = "iommu.map_gme
 	fx_free(&fx);
 }
 
-GM_CASE(user, .name = "iommu.map_gmem_absent.access", .clause = "iommu.map_gmem_absent", .profile = "P1",
-	.flags = GM_REFUSAL, .needs = GMEM_NEEDS_MOCK, .val = GM_IOMMU_MOCK, .tokens = GM_TOKEN_IOMMU,
+GM_CASE(user, .name = "iommu.map_gmem_absent.access", .clause = "iommu.map_gmem_absent",
+	.profile = "P1", .flags = GM_REFUSAL, .needs = GMEM_NEEDS_MOCK, .val = GM_IOMMU_MOCK,
+	.tokens = GM_TOKEN_IOMMU,
 	.text = "an in-kernel user (mdev) of a map of guest_memfd: pin, read and write are EINVAL")
 {
 	struct flavours f = flavours();
@@ -126,32 +135,41 @@ GM_CASE(user, .name = "iommu.map_gmem_absent.access", .clause = "iommu.map_gmem_
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
 	for (unsigned int i = 0; i < f.n; i++) {
 		at = IOVA + 4 * PG;
-		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, f.fd[i], 0, 4 * PG, &at, GM_RW), "%s", f.name[i]);
-		GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(fx.iommu, user, at, PG, NULL, true), "%s", f.name[i]);
-		GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(fx.iommu, user, at - PG, 2 * PG, NULL, false),
+		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, f.fd[i], 0, 4 * PG, &at, GM_RW), "%s",
+			     f.name[i]);
+		GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(fx.iommu, user, at, PG, NULL, true), "%s",
+				f.name[i]);
+		GM_EXPECT_ERRNO(EINVAL,
+				__gm_access_pin(fx.iommu, user, at - PG, 2 * PG, NULL, false),
 				"%s, from a memfd into it", f.name[i]);
-		GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 0), "%s: the refused pin left pins", f.name[i]);
-		GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(fx.iommu, user, at, &word, 8, false), "%s", f.name[i]);
-		GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(fx.iommu, user, at, &word, 8, true), "%s", f.name[i]);
+		GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 0),
+			  "%s: the refused pin left pins", f.name[i]);
+		GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(fx.iommu, user, at, &word, 8, false), "%s",
+				f.name[i]);
+		GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(fx.iommu, user, at, &word, 8, true), "%s",
+				f.name[i]);
 		GM_EXPECT_EQ(word, 0x1122334455667788, "%s: the buffer", f.name[i]);
 		gm_unmap(fx.iommu, fx.ioas, at, 4 * PG);
 	}
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, pages");
-	gm_control(__gm_access_pin(fx.iommu, user, IOVA, PG, fx.hva, true) >= 0, "pinning the memfd beside it");
+	gm_control(__gm_access_pin(fx.iommu, user, IOVA, PG, fx.hva, true) >= 0,
+		   "pinning the memfd beside it");
 	close(user);
 	flavours_free(&f);
 	fx_free(&fx);
 }
 
-GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .clause = "iommu.map_gmem_absent", .profile = "P1",
-	.flags = GM_REFUSAL, .needs = GMEM_NEEDS_MOCK | 1ULL << GM_NEED_UDMABUF, .val = GM_IOMMU_MOCK,
-	.tokens = GM_TOKEN_IOMMU,
+GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .clause = "iommu.map_gmem_absent",
+	.profile = "P1", .flags = GM_REFUSAL, .needs = GMEM_NEEDS_MOCK | 1ULL << GM_NEED_UDMABUF,
+	.val = GM_IOMMU_MOCK, .tokens = GM_TOKEN_IOMMU,
 	.text = "no way round by dma-buf: udmabuf of guest_memfd is EBADFD, iommufd takes no udmabuf")
 {
 	struct flavours f = flavours();
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	int dev = GM_SETUP_OK(open("/dev/udmabuf", O_RDWR | O_CLOEXEC)), buf;
-	struct udmabuf_create arg = { .flags = UDMABUF_FLAGS_CLOEXEC, .offset = PG, .size = 2 * PG };
+	struct udmabuf_create arg = { .flags = UDMABUF_FLAGS_CLOEXEC,
+				      .offset = PG,
+				      .size = 2 * PG };
 	uint64_t at = IOVA;
 
 	for (unsigned int i = 0; i < f.n; i++) {
@@ -162,16 +180,19 @@ GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .clause = "iommu.map_g
 	arg.memfd = fx.fd;
 	buf = ioctl(dev, UDMABUF_CREATE, &arg);
 	gm_control(buf >= 0, "udmabuf of a memfd: %s", gm_errno_name(errno));
-	GM_EXPECT_ERRNO(EOPNOTSUPP, __gm_map_file(fx.iommu, fx.ioas, buf, 0, PG, &at, GM_RW), "udmabuf");
-	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW), "the memfd at that IOVA");
+	GM_EXPECT_ERRNO(EOPNOTSUPP, __gm_map_file(fx.iommu, fx.ioas, buf, 0, PG, &at, GM_RW),
+			"udmabuf");
+	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW),
+		     "the memfd at that IOVA");
 	close(buf);
 	close(dev);
 	flavours_free(&f);
 	fx_free(&fx);
 }
 
-BOTH(hva_shared, "iommu.gmem_hva.shared", 1ULL << GM_NEED_INIT_SHARED, .clause = "iommu.gmem_hva", .profile = "P1",
-	.text = "a map by HVA of shared guest_memfd: guest, host and device are on one page; pinned while mapped")
+BOTH(hva_shared, "iommu.gmem_hva.shared", 1ULL << GM_NEED_INIT_SHARED, .clause = "iommu.gmem_hva",
+     .profile = "P1",
+     .text = "a map by HVA of shared guest_memfd: guest, host and device are on one page; pinned while mapped")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
 	int gmem = gm_gmem_new(vm, GM_2M, SHARED);
@@ -192,7 +213,8 @@ BOTH(hva_shared, "iommu.gmem_hva.shared", 1ULL << GM_NEED_INIT_SHARED, .clause =
 	gm_prove_same_page(vm, 0, GM_BASE + 4 * PG, hva + 4 * PG);
 	word = gm_word(GM_BASE / PG + 3, GM_HALF_SHARED, 1, 5) ^ 0xff;
 	__gm_dma_write(dev, IOVA + 5 * 8, &word, 8);
-	GM_EXPECT_EQ(*(volatile uint64_t *)(hva + 3 * PG + 40), word, "the host's view of what the device wrote");
+	GM_EXPECT_EQ(*(volatile uint64_t *)(hva + 3 * PG + 40), word,
+		     "the host's view of what the device wrote");
 	word ^= 0xff;
 	__gm_dma_write(dev, IOVA + 5 * 8, &word, 8);
 	gm_guest_check(vm, 0, GM_BASE, 16, GM_HALF_SHARED, 1, "after the DMA");
@@ -209,11 +231,13 @@ BOTH(hva_shared, "iommu.gmem_hva.shared", 1ULL << GM_NEED_INIT_SHARED, .clause =
 	close(gmem);
 }
 
-BOTH(hva_private, "iommu.gmem_hva.private", 1ULL << GM_NEED_INIT_SHARED, .clause = "iommu.gmem_hva", .profile = "P1p",
-	.flags = GM_REFUSAL, .text = "a map by HVA of private guest_memfd is EFAULT, attached or not, and pins nothing")
+BOTH(hva_private, "iommu.gmem_hva.private", 1ULL << GM_NEED_INIT_SHARED, .clause = "iommu.gmem_hva",
+     .profile = "P1p", .flags = GM_REFUSAL,
+     .text = "a map by HVA of private guest_memfd is EFAULT, attached or not, and pins nothing")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
-	int priv = gm_gmem_new(vm, 4 * PG, GUEST_MEMFD_FLAG_MMAP), shared = gm_gmem_new(vm, 4 * PG, SHARED);
+	int priv = gm_gmem_new(vm, 4 * PG, GUEST_MEMFD_FLAG_MMAP),
+	    shared = gm_gmem_new(vm, 4 * PG, SHARED);
 	struct gm_iommu *iommu = gm_iommu_new(self->val);
 	uint32_t ioas = gm_ioas_new(iommu);
 	struct gm_iodev *dev;
@@ -222,22 +246,31 @@ BOTH(hva_private, "iommu.gmem_hva.private", 1ULL << GM_NEED_INIT_SHARED, .clause
 
 	/* Shared pages on either side of the private ones: one range over all of them. */
 	hva = mmap(NULL, 12 * PG, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	GM_SETUP(mmap(hva, 4 * PG, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, shared, 0) == hva, "mmap");
-	GM_SETUP(mmap(hva + 4 * PG, 4 * PG, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, priv, 0) ==
-		 hva + 4 * PG, "mmap of private guest_memfd: %s", gm_errno_name(errno));
+	GM_SETUP(mmap(hva, 4 * PG, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, shared, 0) ==
+			 hva,
+		 "mmap");
+	GM_SETUP(mmap(hva + 4 * PG, 4 * PG, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, priv,
+		      0) == hva + 4 * PG,
+		 "mmap of private guest_memfd: %s", gm_errno_name(errno));
 	gm_gmem_allocate(priv, 0, 4 * PG);
-	GM_EXPECT_OK(__gm_map_hva(iommu, ioas, hva + 4 * PG, PG, &at, GM_RO), "nothing attached: nobody looks");
+	GM_EXPECT_OK(__gm_map_hva(iommu, ioas, hva + 4 * PG, PG, &at, GM_RO),
+		     "nothing attached: nobody looks");
 	dev = __gm_iodev_new(iommu, ioas);
 	GM_EXPECT(!dev && errno == EFAULT, "attach: expected EFAULT, observed %s",
 		  dev ? "success" : gm_errno_name(errno));
 	gm_unmap(iommu, ioas, IOVA, PG);
 	dev = dev ?: gm_iodev_new(iommu, ioas);
-	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(iommu, ioas, hva + 4 * PG, PG, &at, GM_RO), "read-only");
-	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(iommu, ioas, hva + 4 * PG, 4 * PG, &at, GM_RW), "writable");
-	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(iommu, ioas, hva + 3 * PG, 2 * PG, &at, GM_RW), "shared, then private");
-	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(iommu, ioas, hva, 8 * PG, &at, GM_RW), "all shared, then private");
+	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(iommu, ioas, hva + 4 * PG, PG, &at, GM_RO),
+			"read-only");
+	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(iommu, ioas, hva + 4 * PG, 4 * PG, &at, GM_RW),
+			"writable");
+	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(iommu, ioas, hva + 3 * PG, 2 * PG, &at, GM_RW),
+			"shared, then private");
+	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(iommu, ioas, hva, 8 * PG, &at, GM_RW),
+			"all shared, then private");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refusals, pages");
-	gm_control(!__gm_map_hva(iommu, ioas, hva, 4 * PG, &at, GM_RW), "the shared pages at that IOVA");
+	gm_control(!__gm_map_hva(iommu, ioas, hva, 4 * PG, &at, GM_RW),
+		   "the shared pages at that IOVA");
 	gm_dma_prove_same_page(dev, IOVA + 3 * PG, hva + 3 * PG, "the last shared page");
 	gm_iodev_free(dev);
 	gm_iommu_free(iommu);

@@ -5,7 +5,8 @@
 #define PG GM_PAGE_SIZE
 
 GM_MOCK_CASE(size_1g, .name = "iommu.huge_iopte.1g", .clause = "iommu.huge_iopte", .huge_1g = 1,
-	     .timeout = 120, .text = "a 1 GiB page at a 1 GiB IOVA is one entry, wherever one looks")
+	     .timeout = 120,
+	     .text = "a 1 GiB page at a 1 GiB IOVA is one entry, wherever one looks")
 {
 	struct fx fx = fx_new(self, GM_1G, GM_1G);
 	static const uint64_t at[] = { 0, 0x12345000, GM_1G - PG };
@@ -26,8 +27,9 @@ GM_MOCK_CASE(size_1g, .name = "iommu.huge_iopte.1g", .clause = "iommu.huge_iopte
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(size_2m, .name = "iommu.huge_iopte.2m", .clause = "iommu.huge_iopte", .huge_2m = 4,
-	     .text = "2 MiB pages at 2 MiB IOVAs are entries of 2 MiB or more; misaligned ones are smaller, and right")
+GM_MOCK_CASE(
+	size_2m, .name = "iommu.huge_iopte.2m", .clause = "iommu.huge_iopte", .huge_2m = 4,
+	.text = "2 MiB pages at 2 MiB IOVAs are entries of 2 MiB or more; misaligned ones are smaller, and right")
 {
 	struct fx fx = fx_new(self, 4 * GM_2M, GM_2M);
 	uint64_t size;
@@ -35,14 +37,16 @@ GM_MOCK_CASE(size_2m, .name = "iommu.huge_iopte.2m", .clause = "iommu.huge_iopte
 	fx_dirty_hwpt(&fx, false);
 	/* Backwards, so that no two are neighbours in the file and in IOVA. */
 	for (int i = 0; i < 4; i++)
-		gm_map_file(fx.iommu, fx.ioas, fx.fd, (3 - i) * GM_2M, GM_2M, IOVA + i * GM_2M, GM_RW);
+		gm_map_file(fx.iommu, fx.ioas, fx.fd, (3 - i) * GM_2M, GM_2M, IOVA + i * GM_2M,
+			    GM_RW);
 	for (int i = 0; i < 4; i++) {
 		size = fx_iopte_size(&fx, IOVA + i * GM_2M + 0x7000, IOVA, 4 * GM_2M);
 		GM_EXPECT_EQ(size, GM_2M, "bytes of the entry of map %d", i);
 	}
 	gm_unmap(fx.iommu, fx.ioas, IOVA + GM_2M, GM_2M);
 	GM_EXPECT_EQ(fx_iopte_size(&fx, IOVA, IOVA, GM_2M), GM_2M, "below the unmap");
-	GM_EXPECT_EQ(fx_iopte_size(&fx, IOVA + 2 * GM_2M, IOVA + 2 * GM_2M, GM_2M), GM_2M, "above the unmap");
+	GM_EXPECT_EQ(fx_iopte_size(&fx, IOVA + 2 * GM_2M, IOVA + 2 * GM_2M, GM_2M), GM_2M,
+		     "above the unmap");
 	fx_maps(&fx, 3 * GM_2M, GM_2M, IOVA);
 	fx_maps(&fx, 0, 2 * GM_2M - GM_2M, IOVA + 3 * GM_2M);
 	/* 64 KiB off: no entry can be larger than that. */
@@ -60,20 +64,26 @@ GM_MOCK_CASE(part, .name = "iommu.huge_iopte.part", .clause = "iommu.huge_iopte"
 
 	fx_dirty_hwpt(&fx, false);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0x80000, 0x80000, IOVA + 0x80000, GM_RW);
-	GM_EXPECT_EQ(fx_iopte_size(&fx, IOVA + 0x99000, IOVA + 0x80000, 0x80000), 0x80000, "bytes of the entry");
-	GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA, fx.hva, PG), "the head of the page is mapped");
+	GM_EXPECT_EQ(fx_iopte_size(&fx, IOVA + 0x99000, IOVA + 0x80000, 0x80000), 0x80000,
+		     "bytes of the entry");
+	GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA, fx.hva, PG),
+		  "the head of the page is mapped");
 	GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + 0x100000, fx.hva + 0x100000, PG),
 		  "the tail of the page is mapped");
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(off, .name = "iommu.huge_iopte.off", .clause = "iommu.huge_iopte", .huge_2m = 1,
-	     .text = "IOMMU_OPTION_HUGE_PAGES off: entries of 4 KiB, the same memory; not while maps are there")
+GM_MOCK_CASE(
+	off, .name = "iommu.huge_iopte.off", .clause = "iommu.huge_iopte", .huge_2m = 1,
+	.text = "IOMMU_OPTION_HUGE_PAGES off: entries of 4 KiB, the same memory; not while maps are there")
 {
 	struct fx fx = fx_new_unattached(self, GM_2M, GM_2M);
 	struct iommu_option arg = {
-		.size = sizeof(arg), .option_id = IOMMU_OPTION_HUGE_PAGES, .op = IOMMU_OPTION_OP_SET,
-		.object_id = fx.ioas, .val64 = 0,
+		.size = sizeof(arg),
+		.option_id = IOMMU_OPTION_HUGE_PAGES,
+		.op = IOMMU_OPTION_OP_SET,
+		.object_id = fx.ioas,
+		.val64 = 0,
 	};
 
 	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &arg));
@@ -92,13 +102,15 @@ GM_MOCK_CASE(off, .name = "iommu.huge_iopte.off", .clause = "iommu.huge_iopte", 
 	arg.val64 = 1;
 	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &arg));
 	arg.val64 = 0;
-	GM_EXPECT_ERRNO(EINVAL, ioctl(fx.iommu->fd, IOMMU_OPTION, &arg), "off, with maps in the table");
+	GM_EXPECT_ERRNO(EINVAL, ioctl(fx.iommu->fd, IOMMU_OPTION, &arg),
+			"off, with maps in the table");
 	gm_unmap(fx.iommu, fx.ioas, IOVA, GM_2M);
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(mixed, .name = "iommu.huge_iopte.thp", .clause = "iommu.huge_iopte",
-	     .text = "a 2 MiB shmem folio between small ones: one entry for it, as the table allows (1 MiB)")
+GM_MOCK_CASE(
+	mixed, .name = "iommu.huge_iopte.thp", .clause = "iommu.huge_iopte",
+	.text = "a 2 MiB shmem folio between small ones: one entry for it, as the table allows (1 MiB)")
 {
 	struct fx fx = fx_new(self, 3 * GM_2M, 0);
 

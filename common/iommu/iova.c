@@ -7,7 +7,9 @@
 static int ranges(struct fx *fx, struct iommu_iova_range *range, uint32_t *num, uint64_t *align)
 {
 	struct iommu_ioas_iova_ranges arg = {
-		.size = sizeof(arg), .ioas_id = fx->ioas, .num_iovas = *num,
+		.size = sizeof(arg),
+		.ioas_id = fx->ioas,
+		.num_iovas = *num,
 		.allowed_iovas = (uintptr_t)range,
 	};
 	int ret = ioctl(fx->iommu->fd, IOMMU_IOAS_IOVA_RANGES, &arg);
@@ -20,15 +22,18 @@ static int ranges(struct fx *fx, struct iommu_iova_range *range, uint32_t *num, 
 static int allow(struct fx *fx, const struct iommu_iova_range *range, uint32_t num)
 {
 	struct iommu_ioas_allow_iovas arg = {
-		.size = sizeof(arg), .ioas_id = fx->ioas, .num_iovas = num,
+		.size = sizeof(arg),
+		.ioas_id = fx->ioas,
+		.num_iovas = num,
 		.allowed_iovas = (uintptr_t)range,
 	};
 
 	return ioctl(fx->iommu->fd, IOMMU_IOAS_ALLOW_IOVAS, &arg);
 }
 
-GM_IOMMU_CASES(alloc, "iommu.map_file_args.alloc", .clause = "iommu.map_file_args",
-	       .text = "allocated IOVAs overlap nothing, lie in the ranges offered, and are used again")
+GM_IOMMU_CASES(
+	alloc, "iommu.map_file_args.alloc", .clause = "iommu.map_file_args",
+	.text = "allocated IOVAs overlap nothing, lie in the ranges offered, and are used again")
 {
 	struct fx fx = fx_new(self, 16 * PG, 0);
 	uint64_t iova[64], align;
@@ -46,22 +51,26 @@ GM_IOMMU_CASES(alloc, "iommu.map_file_args.alloc", .clause = "iommu.map_file_arg
 				      GM_ANY_IOVA, GM_RW);
 		for (uint32_t r = 0; r < num; r++)
 			inside |= iova[i] >= range[r].start && iova[i] + len - 1 <= range[r].last;
-		GM_EXPECT(inside && iova[i], "IOVA %#lx was allocated, which no range offers", iova[i]);
+		GM_EXPECT(inside && iova[i], "IOVA %#lx was allocated, which no range offers",
+			  iova[i]);
 		for (int j = 0; j < i; j++)
 			GM_EXPECT(iova[i] + len <= iova[j] || iova[j] + (1 + j % 5) * PG <= iova[i],
-				  "IOVA %#lx of map %d overlaps map %d at %#lx", iova[i], i, j, iova[j]);
+				  "IOVA %#lx of map %d overlaps map %d at %#lx", iova[i], i, j,
+				  iova[j]);
 		GM_EXPECT(!(iova[i] % PG), "a page-aligned offset got IOVA %#lx", iova[i]);
 	}
 	for (int i = 0; i < 64; i += 2)
 		gm_unmap(fx.iommu, fx.ioas, iova[i], (1 + i % 5) * PG);
 	for (int i = 0; i < 64; i += 2)
-		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, (1 + i % 5) * PG, &iova[i], GM_RW),
+		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, (1 + i % 5) * PG, &iova[i],
+					   GM_RW),
 			     "the IOVA of map %d, freed, fixed", i);
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(alloc_align, .name = "iommu.map_file_args.alloc_align", .clause = "iommu.map_file_args",
-	     .huge_2m = 2, .text = "an allocated IOVA keeps the offset's alignment, up to 2 MiB")
+GM_MOCK_CASE(alloc_align, .name = "iommu.map_file_args.alloc_align",
+	     .clause = "iommu.map_file_args", .huge_2m = 2,
+	     .text = "an allocated IOVA keeps the offset's alignment, up to 2 MiB")
 {
 	struct fx fx = fx_new(self, 2 * GM_2M, GM_2M);
 	uint64_t iova;
@@ -78,13 +87,16 @@ GM_MOCK_CASE(alloc_align, .name = "iommu.map_file_args.alloc_align", .clause = "
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(allowed, .name = "iommu.map_file_args.allowed", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "allocation stays in the allowed ranges and ends with ENOSPC; bad ranges are refused")
+GM_MOCK_CASE(
+	allowed, .name = "iommu.map_file_args.allowed", .clause = "iommu.map_file_args",
+	.flags = GM_REFUSAL,
+	.text = "allocation stays in the allowed ranges and ends with ENOSPC; bad ranges are refused")
 {
-	static const struct iommu_iova_range good[] = { { 0x3000000, 0x3001fff }, { 0x5000000, 0x5000fff } };
+	static const struct iommu_iova_range good[] = { { 0x3000000, 0x3001fff },
+							{ 0x5000000, 0x5000fff } };
 	static const struct iommu_iova_range bad[] = { { 0x3001000, 0x3000fff } };
-	static const struct iommu_iova_range twice[] = { { 0x3000000, 0x3001fff }, { 0x3001000, 0x3002fff } };
+	static const struct iommu_iova_range twice[] = { { 0x3000000, 0x3001fff },
+							 { 0x3001000, 0x3002fff } };
 	static const struct iommu_iova_range reserved[] = { { 0x1000, 0x1fff } };
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	uint64_t at, seen = 0;
@@ -96,14 +108,17 @@ GM_MOCK_CASE(allowed, .name = "iommu.map_file_args.allowed", .clause = "iommu.ma
 	GM_EXPECT_OK(allow(&fx, good, 2));
 	for (int i = 0; i < 3; i++) {
 		at = GM_ANY_IOVA;
-		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, i * PG, PG, &at, GM_RW), "page %d of 3", i);
+		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, i * PG, PG, &at, GM_RW),
+			     "page %d of 3", i);
 		seen |= at == 0x3000000 ? 1 : at == 0x3001000 ? 2 : at == 0x5000000 ? 4 : 8;
 		fx_maps(&fx, i * PG, PG, at);
 	}
 	GM_EXPECT_EQ(seen, 7, "which of the three allowed pages were allocated (8: another one)");
 	at = GM_ANY_IOVA;
-	GM_EXPECT_ERRNO(ENOSPC, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 3 * PG, PG, &at, GM_RW), "all taken");
-	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(fx.iommu, fx.ioas, 0x3001000, PG), "reserve an allowed one");
+	GM_EXPECT_ERRNO(ENOSPC, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 3 * PG, PG, &at, GM_RW),
+			"all taken");
+	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(fx.iommu, fx.ioas, 0x3001000, PG),
+			"reserve an allowed one");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 3 * PG, PG, 0), "the refused map left a pin");
 	GM_EXPECT_OK(allow(&fx, NULL, 0), "any again");
 	gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, 3 * PG, PG, &at, GM_RW), "any IOVA");
@@ -111,8 +126,9 @@ GM_MOCK_CASE(allowed, .name = "iommu.map_file_args.allowed", .clause = "iommu.ma
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(reported, .name = "iommu.map_file_args.ranges", .clause = "iommu.map_file_args",
-	     .text = "ranges are reported with the aperture and reserved ones left out; EMSGSIZE counts")
+GM_MOCK_CASE(
+	reported, .name = "iommu.map_file_args.ranges", .clause = "iommu.map_file_args",
+	.text = "ranges are reported with the aperture and reserved ones left out; EMSGSIZE counts")
 {
 	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
 	struct iommu_iova_range range[4] = { { 0 } };
@@ -128,7 +144,8 @@ GM_MOCK_CASE(reported, .name = "iommu.map_file_args.ranges", .clause = "iommu.ma
 	num = 4;
 	GM_EXPECT_OK(ranges(&fx, range, &num, &align));
 	GM_EXPECT(num == 2 && range[0].start == 1 << 24 && range[0].last == 0x2ffffff &&
-		  range[1].start == 0x3001000 && range[1].last == 0x7fffffff && align == 2048,
+			  range[1].start == 0x3001000 && range[1].last == 0x7fffffff &&
+			  align == 2048,
 		  "attached: %u ranges, [%#llx, %#llx], [%#llx, %#llx], alignment %lu", num,
 		  range[0].start, range[0].last, range[1].start, range[1].last, align);
 	num = 1;
@@ -145,13 +162,16 @@ GM_MOCK_CASE(reported, .name = "iommu.map_file_args.ranges", .clause = "iommu.ma
 }
 
 /* A map that is in the way of a device: it cannot come. */
-GM_MOCK_CASE(outside, .name = "iommu.map_file_args.outside", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "maps outside the aperture or below its page size, then the device: EADDRINUSE")
+GM_MOCK_CASE(
+	outside, .name = "iommu.map_file_args.outside", .clause = "iommu.map_file_args",
+	.flags = GM_REFUSAL,
+	.text = "maps outside the aperture or below its page size, then the device: EADDRINUSE")
 {
-	static const struct { uint64_t iova, off, len; } bad[] = {
-		{ PG, 0, PG }, { 1UL << 31, 0, PG }, { (1UL << 24) - PG, 0, 2 * PG },
-		{ IOVA + 1024, 0, PG }, { IOVA, 1024, PG }, { IOVA, 0, 1024 },
+	static const struct {
+		uint64_t iova, off, len;
+	} bad[] = {
+		{ PG, 0, PG },		{ 1UL << 31, 0, PG }, { (1UL << 24) - PG, 0, 2 * PG },
+		{ IOVA + 1024, 0, PG }, { IOVA, 1024, PG },   { IOVA, 0, 1024 },
 	};
 	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
 
@@ -160,9 +180,11 @@ GM_MOCK_CASE(outside, .name = "iommu.map_file_args.outside", .clause = "iommu.ma
 
 		gm_map_file(fx.iommu, fx.ioas, fx.fd, bad[i].off, bad[i].len, bad[i].iova, GM_RW);
 		dev = __gm_iodev_new(fx.iommu, fx.ioas);
-		GM_EXPECT(!dev && errno == EADDRINUSE,
-			  "map of %#lx bytes at offset %#lx, IOVA %#lx: expected EADDRINUSE, observed %s",
-			  bad[i].len, bad[i].off, bad[i].iova, dev ? "success" : gm_errno_name(errno));
+		GM_EXPECT(
+			!dev && errno == EADDRINUSE,
+			"map of %#lx bytes at offset %#lx, IOVA %#lx: expected EADDRINUSE, observed %s",
+			bad[i].len, bad[i].off, bad[i].iova,
+			dev ? "success" : gm_errno_name(errno));
 		if (dev)
 			gm_iodev_free(dev);
 		gm_unmap(fx.iommu, fx.ioas, bad[i].iova, bad[i].len);

@@ -23,8 +23,8 @@ static bool device_writes(struct gm_iodev *dev, uint64_t iova)
 	__gm_dma_write(dev, iova + 64, w, sizeof(w));
 	__gm_dma_read(dev, iova + 64, got, sizeof(got));
 	return GM_EXPECT_AT(GM_PAGE(.iova = iova), got[0] == w[0] && got[1] == w[1],
-			    "the device does not read back what it wrote: %#lx, expected %#lx", got[0],
-			    w[0]);
+			    "the device does not read back what it wrote: %#lx, expected %#lx",
+			    got[0], w[0]);
 }
 
 GM_IOMMU_CASES(close_fd, "iommu.lifetime.close", .clause = "iommu.lifetime",
@@ -45,8 +45,9 @@ GM_IOMMU_CASES(close_fd, "iommu.lifetime.close", .clause = "iommu.lifetime",
 	gm_iommu_free(fx.iommu);
 }
 
-GM_IOMMU_CASES(punch, "iommu.lifetime.punch", .clause = "iommu.lifetime",
-	       .text = "a hole is punched under the map: the device keeps the old page, the file gets a new one")
+GM_IOMMU_CASES(
+	punch, "iommu.lifetime.punch", .clause = "iommu.lifetime",
+	.text = "a hole is punched under the map: the device keeps the old page, the file gets a new one")
 {
 	struct fx fx = fx_new(self, 6 * PG, 0);
 
@@ -66,8 +67,9 @@ GM_IOMMU_CASES(punch, "iommu.lifetime.punch", .clause = "iommu.lifetime",
 	fx_free(&fx);
 }
 
-GM_IOMMU_CASES_SLOW(truncated, "iommu.lifetime.truncate", .clause = "iommu.lifetime",
-	       .text = "the file is truncated under the map, and grows again: the device keeps the old page")
+GM_IOMMU_CASES_SLOW(
+	truncated, "iommu.lifetime.truncate", .clause = "iommu.lifetime",
+	.text = "the file is truncated under the map, and grows again: the device keeps the old page")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 
@@ -82,8 +84,9 @@ GM_IOMMU_CASES_SLOW(truncated, "iommu.lifetime.truncate", .clause = "iommu.lifet
 }
 
 /* What was mapped goes back to the allocator and comes out as somebody else's page. */
-GM_IOMMU_CASES(after_unmap, "iommu.lifetime.after_unmap", .clause = "iommu.lifetime",
-	       .text = "after an unmap the device reaches nothing, though it used the IOVA just before")
+GM_IOMMU_CASES(
+	after_unmap, "iommu.lifetime.after_unmap", .clause = "iommu.lifetime",
+	.text = "after an unmap the device reaches nothing, though it used the IOVA just before")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 
@@ -116,13 +119,14 @@ static void no_vma_run(const struct gm_case *self, uint64_t huge)
 	GM_EXPECT_OK(gm_map_file(fx.iommu, fx.ioas, fx.fd, huge ? 0 : PG, len, IOVA, GM_RW));
 	__gm_dma_write(fx.dev, IOVA + (huge ? off : off - PG), data, sizeof(data));
 	GM_SETUP_OK(pread(fx.fd, got, sizeof(got), off));
-	GM_EXPECT(!memcmp(got, data, sizeof(got)), "the file does not hold what the device wrote at %#lx",
-		  off);
+	GM_EXPECT(!memcmp(got, data, sizeof(got)),
+		  "the file does not hold what the device wrote at %#lx", off);
 	if (!huge) {
 		data[3] ^= 0xff;
 		GM_SETUP_OK(pwrite(fx.fd, data, sizeof(data), off));
 		__gm_dma_read(fx.dev, IOVA + off - PG, got, sizeof(got));
-		GM_EXPECT(!memcmp(got, data, sizeof(got)), "the device does not read what the file holds");
+		GM_EXPECT(!memcmp(got, data, sizeof(got)),
+			  "the device does not read what the file holds");
 	}
 	fx_free(&fx);
 }
@@ -133,22 +137,24 @@ GM_IOMMU_CASES(no_vma, "iommu.no_vma.shmem", .clause = "iommu.no_vma",
 	no_vma_run(self, 0);
 }
 
-GM_IOMMU_CASES(no_vma_2m, "iommu.no_vma.hugetlb_2m", .clause = "iommu.no_vma", .huge_2m = 1,
-	       .text = "a hugetlb memfd that nothing ever mapped: what the device writes, read() reads")
+GM_IOMMU_CASES(
+	no_vma_2m, "iommu.no_vma.hugetlb_2m", .clause = "iommu.no_vma", .huge_2m = 1,
+	.text = "a hugetlb memfd that nothing ever mapped: what the device writes, read() reads")
 {
 	no_vma_run(self, GM_2M);
 }
 
 /* The map refers to the file, not to the mapping that was there when it was made. */
-GM_IOMMU_CASES_SLOW(remap_vma, "iommu.no_vma.mapping_moved", .clause = "iommu.no_vma",
-	       .text = "the host's mapping goes and another memory comes to its address: the map is still the file's")
+GM_IOMMU_CASES_SLOW(
+	remap_vma, "iommu.no_vma.mapping_moved", .clause = "iommu.no_vma",
+	.text = "the host's mapping goes and another memory comes to its address: the map is still the file's")
 {
 	struct fx fx = fx_new(self, 2 * PG, 0);
 	uint8_t *other;
 
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * PG, IOVA, GM_RW);
-	other = mmap(fx.hva, fx.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-		     -1, 0);
+	other = mmap(fx.hva, fx.size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	GM_SETUP(other == fx.hva, "mmap: %s", gm_errno_name(errno));
 	memset(other, 0xee, fx.size);
 	gm_dma_expect_blocked(fx.dev, IOVA, other, "what lies at the old address");
@@ -168,11 +174,13 @@ GM_MOCK_CASE(refs, .name = "iommu.lifetime.refs", .clause = "iommu.lifetime",
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 4 * PG, 4 * PG, 0), "a page above is pinned");
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin, pages");
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 2 * PG, 4 * PG, IOVA + 0x10000, GM_RO);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 2 * PG, 2), "two maps are not two pins");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 2 * PG, 2),
+		  "two maps are not two pins");
 	GM_EXPECT_EQ(gm_vm_pinned(), 7, "VmPin of two maps, pages");
 	gm_unmap(fx.iommu, fx.ioas, IOVA, 3 * PG);
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + PG, PG, 0), "a pin stays");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 4 * PG, 1), "the other map lost its pins");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 4 * PG, 1),
+		  "the other map lost its pins");
 	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin of the other map, pages");
 	fx_maps(&fx, 2 * PG, 4 * PG, IOVA + 0x10000);
 	gm_unmap(fx.iommu, fx.ioas, IOVA + 0x10000, 4 * PG);
@@ -181,12 +189,14 @@ GM_MOCK_CASE(refs, .name = "iommu.lifetime.refs", .clause = "iommu.lifetime",
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(huge_refs, .name = "iommu.lifetime.huge_refs", .clause = "iommu.lifetime", .huge_2m = 2,
+GM_MOCK_CASE(huge_refs, .name = "iommu.lifetime.huge_refs", .clause = "iommu.lifetime",
+	     .huge_2m = 2,
 	     .text = "parts of 2 MiB pages: VmPin counts 4 KiB, and the pages go back to the pool")
 {
 	struct fx fx = fx_new(self, 2 * GM_2M, GM_2M);
 	char pool[64] = "", before[64] = "";
-	int fd = open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", O_RDONLY | O_CLOEXEC);
+	int fd = open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages",
+		      O_RDONLY | O_CLOEXEC);
 
 	GM_SETUP(fd >= 0 && pread(fd, before, 63, 0) > 0, "free_hugepages");
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0x1000, 3 * PG, IOVA, GM_RW);
@@ -225,7 +235,8 @@ GM_MOCK_CASE(iommufd_close, .name = "iommu.lifetime.iommufd_close", .clause = "i
 	GM_EXPECT(__gm_access_pin(fx.iommu, user, IOVA, 2 * PG, fx.hva + PG, true) >= 0, "pin: %s",
 		  gm_errno_name(errno));
 	close(user);
-	GM_EXPECT(!__gm_mock_refs(other, fx.hva, fx.size, 1), "copy and map together are not one pin");
+	GM_EXPECT(!__gm_mock_refs(other, fx.hva, fx.size, 1),
+		  "copy and map together are not one pin");
 	close(fx.iommu->fd);
 	free(fx.iommu);
 	free(fx.dev);
@@ -236,15 +247,17 @@ GM_MOCK_CASE(iommufd_close, .name = "iommu.lifetime.iommufd_close", .clause = "i
 	fx_free(&fx);
 }
 
-GM_IOMMU_CASES(sealed, "iommu.lifetime.seal", .clause = "iommu.lifetime",
-	       .text = "a mapped page is in use: sealing against writes is EBUSY until it is unmapped")
+GM_IOMMU_CASES(
+	sealed, "iommu.lifetime.seal", .clause = "iommu.lifetime",
+	.text = "a mapped page is in use: sealing against writes is EBUSY until it is unmapped")
 {
 	struct fx fx = fx_new(self, 2 * PG, 0);
 
 	munmap(fx.hva, fx.size);
 	fx.hva = NULL;
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, PG, PG, IOVA, GM_RW);
-	GM_EXPECT(!gm_memfd_unpinned(fx.fd), "the device can write the file, and it was sealed against writes");
+	GM_EXPECT(!gm_memfd_unpinned(fx.fd),
+		  "the device can write the file, and it was sealed against writes");
 	gm_unmap(fx.iommu, fx.ioas, IOVA, PG);
 	GM_EXPECT(gm_memfd_unpinned(fx.fd), "nothing is mapped, and sealing is still EBUSY");
 	fx_free(&fx);

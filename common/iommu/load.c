@@ -7,14 +7,14 @@
 
 #define PG GM_PAGE_SIZE
 #define P0_NEEDS (1ULL << GM_NEED_SW_PROTECTED)
-#define BOTH(fn, n, ...)								\
-	static void fn(const struct gm_case *self);					\
-	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .profile = "P0", .val = GM_IOMMU_MOCK,	\
-		   .needs = GM_IOMMU_NEEDS_MOCK | P0_NEEDS,				\
-		   .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)	\
-	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .profile = "P0", .val = GM_IOMMU_VFIO,	\
-		   .needs = GM_IOMMU_NEEDS_DMA | P0_NEEDS,				\
-		   .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)	\
+#define BOTH(fn, n, ...)                                                                           \
+	static void fn(const struct gm_case *self);                                                \
+	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .profile = "P0", .val = GM_IOMMU_MOCK,        \
+		   .needs = GM_IOMMU_NEEDS_MOCK | P0_NEEDS, .caps = GM_CAPS(CAP_IPC_LOCK),         \
+		   .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)                                          \
+	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .profile = "P0", .val = GM_IOMMU_VFIO,          \
+		   .needs = GM_IOMMU_NEEDS_DMA | P0_NEEDS, .caps = GM_CAPS(CAP_IPC_LOCK),          \
+		   .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)                                          \
 	static void fn(const struct gm_case *self __attribute__((unused)))
 
 #define DEV_PAGES 16UL
@@ -24,9 +24,9 @@ struct load {
 	struct gm_mem *mem;
 	struct gm_iodev *dev;
 	int gmem;
-	uint64_t dma_off;		/* of the pages that the device has, in the memory */
-	unsigned int rounds;		/* of the device */
-	unsigned int gen[DEV_PAGES];	/* what the device wrote last, by page */
+	uint64_t dma_off;	     /* of the pages that the device has, in the memory */
+	unsigned int rounds;	     /* of the device */
+	unsigned int gen[DEV_PAGES]; /* what the device wrote last, by page */
 	uint64_t convert_off, convert_pages;
 	unsigned int converted;
 	atomic_bool over;
@@ -88,15 +88,18 @@ static void check_device_pages(struct load *l, const char *when)
 		uint64_t off = l->dma_off + p * PG;
 		unsigned int gen = l->gen[p] ?: 1;
 
-		gm_host_check(l->mem->hva + off, (GM_BASE + off) / PG, 1, GM_HALF_SHARED, gen, when);
+		gm_host_check(l->mem->hva + off, (GM_BASE + off) / PG, 1, GM_HALF_SHARED, gen,
+			      when);
 		gm_guest_check(l->vm, 0, GM_BASE + off, 1, GM_HALF_SHARED, gen, when);
 	}
 }
 
 BOTH(beside, "iommu.lifetime.load", .clause = "iommu.lifetime", .timeout = 120,
-	.text = "a device writes, a guest converts and the host punches beside it: every byte as it should be")
+     .text = "a device writes, a guest converts and the host punches beside it: every byte as it should be")
 {
-	struct load l = { .convert_off = 64 * PG, .convert_pages = 448, .dma_off = 40 * PG,
+	struct load l = { .convert_off = 64 * PG,
+			  .convert_pages = 448,
+			  .dma_off = 40 * PG,
 			  .rounds = self->val == GM_IOMMU_MOCK ? 400 : 3 };
 	struct gm_iommu *iommu = gm_iommu_new(self->val);
 	uint32_t ioas = gm_ioas_new(iommu);
@@ -115,12 +118,15 @@ BOTH(beside, "iommu.lifetime.load", .clause = "iommu.lifetime", .timeout = 120,
 	gm_note("%u conversions to private and back", l.converted);
 	check_device_pages(&l, "at the end");
 	gm_guest_check(l.vm, 0, GM_BASE, 40, GM_HALF_SHARED, 1, "below the device's pages");
-	gm_guest_check(l.vm, 0, GM_BASE + 56 * PG, 456, GM_HALF_SHARED, 1, "above the device's pages");
+	gm_guest_check(l.vm, 0, GM_BASE + 56 * PG, 456, GM_HALF_SHARED, 1,
+		       "above the device's pages");
 	/* A page that the device has may become private: the device keeps the shared half. */
 	gm_guest_convert(l.vm, 0, GM_BASE + l.dma_off, 1, true);
 	gm_guest_fill(l.vm, 0, GM_BASE + l.dma_off, 1, GM_HALF_PRIVATE, 7);
-	gm_dma_prove_same_page(l.dev, IOVA, l.mem->hva + l.dma_off, "the shared half of a private page");
-	gm_guest_check(l.vm, 0, GM_BASE + l.dma_off, 1, GM_HALF_PRIVATE, 7, "the private half, after DMA");
+	gm_dma_prove_same_page(l.dev, IOVA, l.mem->hva + l.dma_off,
+			       "the shared half of a private page");
+	gm_guest_check(l.vm, 0, GM_BASE + l.dma_off, 1, GM_HALF_PRIVATE, 7,
+		       "the private half, after DMA");
 	GM_EXPECT_EQ(gm_vm_pinned(), DEV_PAGES, "VmPin, pages");
 	gm_iodev_free(l.dev);
 	gm_iommu_free(iommu);
@@ -134,8 +140,9 @@ BOTH(beside, "iommu.lifetime.load", .clause = "iommu.lifetime", .timeout = 120,
  * as one entry). What happens in the first must show there only, in either table.
  */
 static void huge(const struct gm_case *self);
-#define HUGE_DMA .profile = "P0", .clause = "huge.dma", .huge_1g = 2, .timeout = 180,		\
-	.caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,				\
+#define HUGE_DMA                                                                                   \
+	.profile = "P0", .clause = "huge.dma", .huge_1g = 2, .timeout = 180,                       \
+	.caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,                                   \
 	.text = "conversions in one GiB while another is DMA-mapped and written: its 1 GiB mapping and data stay"
 #define HUGE_NEEDS (P0_NEEDS | 1ULL << GM_NEED_PAGE_STATS | 1ULL << GM_NEED_TDP)
 GM_VARIANT(huge, huge_mock, .name = "huge.dma.next_door.mock", .val = GM_IOMMU_MOCK,
@@ -145,7 +152,8 @@ GM_VARIANT(huge, huge_dma, .name = "huge.dma.next_door.dma", .val = GM_IOMMU_VFI
 
 static void huge(const struct gm_case *self)
 {
-	struct load l = { .convert_off = 100 * GM_2M - 16 * PG, .convert_pages = 32,
+	struct load l = { .convert_off = 100 * GM_2M - 16 * PG,
+			  .convert_pages = 32,
 			  .dma_off = GM_1G + 300 * GM_2M - 8 * PG,
 			  .rounds = self->val == GM_IOMMU_MOCK ? 64 : 2 };
 	struct gm_iommu *iommu = gm_iommu_new(self->val);
@@ -165,18 +173,22 @@ static void huge(const struct gm_case *self)
 	gm_guest_fill(l.vm, 0, GM_BASE + l.convert_off, l.convert_pages, GM_HALF_SHARED, 1);
 	gm_guest_fill(l.vm, 0, GM_BASE + l.dma_off, DEV_PAGES, GM_HALF_SHARED, 1);
 	gm_ledger_read(l.vm, &touched);
-	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2, "1 GiB pages, both touched");
+	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2,
+		     "1 GiB pages, both touched");
 
 	/* One conversion, one GiB: the one that the device has is not even refaulted. */
 	gm_guest_convert(l.vm, 0, GM_BASE + l.convert_off, 1, true);
 	gm_ledger_read(l.vm, &touched);
-	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 1, "1 GiB pages, one page converted");
+	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 1,
+		     "1 GiB pages, one page converted");
 	gm_guest_touch(l.vm, 0, GM_BASE + GM_1G, GM_1G, GM_2M);
-	gm_ledger_expect(l.vm, &touched, &(struct gm_ledger){ .fixed = 0 }, "the GiB next door touched");
+	gm_ledger_expect(l.vm, &touched, &(struct gm_ledger){ .fixed = 0 },
+			 "the GiB next door touched");
 	gm_guest_convert(l.vm, 0, GM_BASE + l.convert_off, 1, false);
 	gm_guest_touch(l.vm, 0, GM_BASE + l.convert_off, PG, PG);
 	gm_ledger_read(l.vm, &touched);
-	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2, "1 GiB pages after converting back");
+	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2,
+		     "1 GiB pages after converting back");
 
 	gm_parallel(2, thread, &l);
 
@@ -184,8 +196,10 @@ static void huge(const struct gm_case *self)
 	check_device_pages(&l, "at the end");
 	gm_guest_touch(l.vm, 0, GM_BASE, 2 * GM_1G, GM_2M);
 	gm_ledger_read(l.vm, &touched);
-	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2, "1 GiB pages at the end");
-	GM_EXPECT_EQ(gm_vm_pinned(), DEV_PAGES + (self->val == GM_IOMMU_MOCK ? GM_1G / PG : 0), "VmPin, pages");
+	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2,
+		     "1 GiB pages at the end");
+	GM_EXPECT_EQ(gm_vm_pinned(), DEV_PAGES + (self->val == GM_IOMMU_MOCK ? GM_1G / PG : 0),
+		     "VmPin, pages");
 	gm_dma_prove_same_page(l.dev, IOVA, l.mem->hva + l.dma_off, "at the end");
 	gm_iodev_free(l.dev);
 	gm_iommu_free(iommu);

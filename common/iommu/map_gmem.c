@@ -5,21 +5,21 @@
 #define PG GM_PAGE_SIZE
 #define SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
 #define GMEM (1ULL << GM_NEED_KVM | 1ULL << GM_NEED_MAP_GMEM)
-#define BOTH(fn, n, ...)								\
-	static void fn(const struct gm_case *self);					\
-	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .needs = GM_IOMMU_NEEDS_MOCK | GMEM,	\
-		   .val = GM_IOMMU_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK), .profile = "P6",	\
-		   .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)				\
-	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .needs = GM_IOMMU_NEEDS_DMA | GMEM,	\
-		   .val = GM_IOMMU_VFIO, .caps = GM_CAPS(CAP_IPC_LOCK), .profile = "P6",	\
-		   .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)				\
+#define BOTH(fn, n, ...)                                                                           \
+	static void fn(const struct gm_case *self);                                                \
+	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .needs = GM_IOMMU_NEEDS_MOCK | GMEM,          \
+		   .val = GM_IOMMU_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK), .profile = "P6",           \
+		   .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)                                          \
+	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .needs = GM_IOMMU_NEEDS_DMA | GMEM,             \
+		   .val = GM_IOMMU_VFIO, .caps = GM_CAPS(CAP_IPC_LOCK), .profile = "P6",           \
+		   .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)                                          \
 	static void fn(const struct gm_case *self __attribute__((unused)))
 
 /* A VM with 64 pages of shared guest_memfd at GM_BASE, and a device with an empty space. */
 struct gfx {
 	struct gm_vm *vm;
 	int gmem;
-	uint8_t *hva;	/* NULL without GUEST_MEMFD_FLAG_MMAP */
+	uint8_t *hva; /* NULL without GUEST_MEMFD_FLAG_MMAP */
 	struct gm_iommu *iommu;
 	uint32_t ioas;
 	struct gm_iodev *dev;
@@ -62,13 +62,13 @@ static void device_to_guest(struct gfx *g, uint64_t iova, uint64_t off)
 	__gm_dma_write(g->dev, iova + 72, &word, 8);
 	gm_run(g->vm, 0, &op, 1);
 	page.iova = iova;
-	GM_EXPECT_AT(&page, op.val == word, "the device wrote %s, the guest reads %s", gm_word_str(word),
-		     gm_word_str(op.val));
+	GM_EXPECT_AT(&page, op.val == word, "the device wrote %s, the guest reads %s",
+		     gm_word_str(word), gm_word_str(op.val));
 	__gm_dma_write(g->dev, iova + 72, &back, 8);
 }
 
 BOTH(shared, "iommu.map_gmem.shared", .clause = "iommu.map_gmem",
-	.text = "shared pages by fd and offset: guest, host and device are on the same pages, no others")
+     .text = "shared pages by fd and offset: guest, host and device are on the same pages, no others")
 {
 	struct gfx g = gfx_new(self);
 
@@ -86,7 +86,7 @@ BOTH(shared, "iommu.map_gmem.shared", .clause = "iommu.map_gmem",
 }
 
 BOTH(fresh, "iommu.map_gmem.fresh", .clause = "iommu.map_gmem",
-	.text = "pages that nobody touched yet, no mapping anywhere: zero, and the guest's own when it comes")
+     .text = "pages that nobody touched yet, no mapping anywhere: zero, and the guest's own when it comes")
 {
 	struct gfx g = gfx_new(self);
 	int gmem = gm_gmem_new(g.vm, 8 * PG, SHARED);
@@ -115,7 +115,7 @@ static bool refused(int err)
 }
 
 BOTH(private, "iommu.map_gmem.private", .clause = "iommu.map_gmem", .flags = GM_REFUSAL,
-	.text = "private pages never: refused attached; unattached the map or the attach is, and nothing is left")
+     .text = "private pages never: refused attached; unattached the map or the attach is, and nothing is left")
 {
 	static const uint64_t flags[] = { GUEST_MEMFD_FLAG_MMAP, 0 };
 	struct gfx g = gfx_new(self);
@@ -139,7 +139,8 @@ BOTH(private, "iommu.map_gmem.private", .clause = "iommu.map_gmem", .flags = GM_
 		if (!ret)
 			GM_EXPECT_OK(__gm_unmap(g.iommu, g.ioas, IOVA, &len));
 		g.dev = dev ?: gm_iodev_new(g.iommu, g.ioas);
-		gm_control(!__gm_map_file(g.iommu, g.ioas, g.gmem, PG, 2 * PG, &at, GM_RO), "shared pages there");
+		gm_control(!__gm_map_file(g.iommu, g.ioas, g.gmem, PG, 2 * PG, &at, GM_RO),
+			   "shared pages there");
 		gm_unmap(g.iommu, g.ioas, IOVA, 2 * PG);
 		close(gmem);
 	}
@@ -147,16 +148,20 @@ BOTH(private, "iommu.map_gmem.private", .clause = "iommu.map_gmem", .flags = GM_
 }
 
 BOTH(bounds, "iommu.map_gmem.bounds", .clause = "iommu.map_gmem", .flags = GM_REFUSAL,
-	.text = "past the end of the file: EINVAL; the last page is fine")
+     .text = "past the end of the file: EINVAL; the last page is fine")
 {
 	struct gfx g = gfx_new(self);
 	uint64_t at = IOVA;
 
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(g.iommu, g.ioas, g.gmem, 64 * PG, PG, &at, GM_RW), "past it");
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(g.iommu, g.ioas, g.gmem, 63 * PG, 2 * PG, &at, GM_RW), "across");
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(g.iommu, g.ioas, g.gmem, 1UL << 63, PG, &at, GM_RW), "negative");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(g.iommu, g.ioas, g.gmem, 64 * PG, PG, &at, GM_RW),
+			"past it");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(g.iommu, g.ioas, g.gmem, 63 * PG, 2 * PG, &at, GM_RW),
+			"across");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(g.iommu, g.ioas, g.gmem, 1UL << 63, PG, &at, GM_RW),
+			"negative");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, pages");
-	gm_control(!__gm_map_file(g.iommu, g.ioas, g.gmem, 63 * PG, PG, &at, GM_RW), "the last page");
+	gm_control(!__gm_map_file(g.iommu, g.ioas, g.gmem, 63 * PG, PG, &at, GM_RW),
+		   "the last page");
 	gm_dma_prove_same_page(g.dev, IOVA, g.hva + 63 * PG, "the last page");
 	gfx_free(&g);
 }
@@ -166,18 +171,23 @@ BOTH(bounds, "iommu.map_gmem.bounds", .clause = "iommu.map_gmem", .flags = GM_RE
  * it is made, and then the device has lost the page before the file did.
  */
 BOTH(hole, "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
-	.text = "a hole under a map: refused with EAGAIN and no effect, or the device loses the page; free again after")
+     .text = "a hole under a map: refused with EAGAIN and no effect, or the device loses the page; free again after")
 {
-	static const struct { uint64_t off, len; } at[] = {
-		{ 5 * PG, PG }, { 8 * PG, PG }, { 4 * PG, 2 * PG }, { 8 * PG, 3 * PG }, { 0, 64 * PG },
+	static const struct {
+		uint64_t off, len;
+	} at[] = {
+		{ 5 * PG, PG },	    { 8 * PG, PG }, { 4 * PG, 2 * PG },
+		{ 8 * PG, 3 * PG }, { 0, 64 * PG },
 	};
 	struct gfx g = gfx_new(self);
 
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, 4 * PG, IOVA, GM_RW);
 	for (unsigned int i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		if (__gm_gmem_punch(g.gmem, at[i].off, at[i].len)) {
-			GM_EXPECT_EQ(errno, EAGAIN, "errno of a hole [%#lx, +%#lx) under a map", at[i].off, at[i].len);
-			gm_guest_check(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1, "after the refused hole");
+			GM_EXPECT_EQ(errno, EAGAIN, "errno of a hole [%#lx, +%#lx) under a map",
+				     at[i].off, at[i].len);
+			gm_guest_check(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1,
+				       "after the refused hole");
 			continue;
 		}
 		gm_guest_check_zero(g.vm, 0, GM_BASE + at[i].off, at[i].len / PG, "in the hole");
@@ -191,7 +201,8 @@ BOTH(hole, "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
 	gm_gmem_punch(g.gmem, 4 * PG, PG);
 	gm_gmem_punch(g.gmem, 9 * PG, PG);
 	gm_guest_check_zero(g.vm, 0, GM_BASE + 9 * PG, 1, "the hole above the map");
-	gm_guest_check(g.vm, 0, GM_BASE + 5 * PG, 4, GM_HALF_SHARED, 1, "the map between the holes");
+	gm_guest_check(g.vm, 0, GM_BASE + 5 * PG, 4, GM_HALF_SHARED, 1,
+		       "the map between the holes");
 	gm_unmap(g.iommu, g.ioas, IOVA, 4 * PG);
 	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "when nothing is mapped any more");
 	gm_guest_check_zero(g.vm, 0, GM_BASE + 5 * PG, 4, "the hole at last");
@@ -199,7 +210,7 @@ BOTH(hole, "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
 }
 
 BOTH(copy, "iommu.convert_pinned.copy", .clause = "iommu.convert_pinned",
-	.text = "the map is gone and a copy of it is left: the page is still held")
+     .text = "the map is gone and a copy of it is left: the page is still held")
 {
 	struct gfx g = gfx_new(self);
 	uint64_t at = IOVA + 16 * PG;
@@ -219,7 +230,7 @@ BOTH(copy, "iommu.convert_pinned.copy", .clause = "iommu.convert_pinned",
 }
 
 BOTH(outlive, "iommu.map_gmem.outlive", .clause = "iommu.map_gmem",
-	.text = "the VM and the fd go, the map stays: the device still has the pages, and they return with it")
+     .text = "the VM and the fd go, the map stays: the device still has the pages, and they return with it")
 {
 	struct gfx g = gfx_new(self);
 	uint64_t w[1], want = gm_word(GM_BASE / PG + 6, GM_HALF_SHARED, 1, 511);
@@ -229,7 +240,8 @@ BOTH(outlive, "iommu.map_gmem.outlive", .clause = "iommu.map_gmem",
 	gm_vm_free(g.vm);
 	close(g.gmem);
 	__gm_dma_read(g.dev, IOVA + 2 * PG - 8, w, 8);
-	GM_EXPECT(w[0] == want, "the device reads %s, expected %s", gm_word_str(w[0]), gm_word_str(want));
+	GM_EXPECT(w[0] == want, "the device reads %s, expected %s", gm_word_str(w[0]),
+		  gm_word_str(want));
 	gm_unmap(g.iommu, g.ioas, IOVA, 2 * PG);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 	gm_iodev_free(g.dev);

@@ -50,7 +50,8 @@ GM_IOMMU_CASES(readonly_2m, "iommu.map_file_perms.readonly_2m", .clause = "iommu
 }
 
 GM_MOCK_CASE(writeonly, .name = "iommu.map_file_perms.writeonly", .clause = "iommu.map_file_perms",
-	     .flags = GM_REFUSAL, .text = "a write-only map is written and not read; wrong accesses are EPERM")
+	     .flags = GM_REFUSAL,
+	     .text = "a write-only map is written and not read; wrong accesses are EPERM")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	uint64_t word = 1;
@@ -59,7 +60,8 @@ GM_MOCK_CASE(writeonly, .name = "iommu.map_file_perms.writeonly", .clause = "iom
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, PG, PG, IOVA + PG, GM_RO);
 	GM_EXPECT_ERRNO(EPERM, __gm_dma_read(fx.dev, IOVA, &word, 8), "write-only");
 	GM_EXPECT_ERRNO(EPERM, __gm_dma_write(fx.dev, IOVA + PG, &word, 8), "read-only");
-	GM_EXPECT_ERRNO(EPERM, __gm_dma_write(fx.dev, IOVA + PG - 4, &word, 8), "into a read-only page");
+	GM_EXPECT_ERRNO(EPERM, __gm_dma_write(fx.dev, IOVA + PG - 4, &word, 8),
+			"into a read-only page");
 	gm_host_fill(fx.hva, 0, 1, GM_HALF_HOST, 1);
 	try_write(&fx, IOVA, 0, true, "write-only");
 	gm_dma_expect_same(fx.dev, IOVA + PG, fx.hva + PG, PG, "read-only");
@@ -68,7 +70,8 @@ GM_MOCK_CASE(writeonly, .name = "iommu.map_file_perms.writeonly", .clause = "iom
 }
 
 GM_MOCK_CASE(copy, .name = "iommu.map_file_perms.copy", .clause = "iommu.map_file_perms",
-	     .flags = GM_REFUSAL, .text = "IOAS_COPY makes no writable map of a read-only one; the reverse it does")
+	     .flags = GM_REFUSAL,
+	     .text = "IOAS_COPY makes no writable map of a read-only one; the reverse it does")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	uint64_t at = IOVA + 16 * PG, word = 1;
@@ -92,7 +95,8 @@ GM_MOCK_CASE(copy, .name = "iommu.map_file_perms.copy", .clause = "iommu.map_fil
 
 /* Real page tables hold the permission too, not only the areas that in-kernel users see. */
 GM_MOCK_CASE(access_pin, .name = "iommu.map_file_perms.access", .clause = "iommu.map_file_perms",
-	     .flags = GM_REFUSAL, .text = "an in-kernel user may pin a read-only map for reading only")
+	     .flags = GM_REFUSAL,
+	     .text = "an in-kernel user may pin a read-only map for reading only")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	int user = gm_access_new(fx.iommu, fx.ioas, true), item;
@@ -100,7 +104,8 @@ GM_MOCK_CASE(access_pin, .name = "iommu.map_file_perms.access", .clause = "iommu
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * PG, IOVA, GM_RO);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 2 * PG, 2 * PG, IOVA + 2 * PG, GM_RW);
 	GM_EXPECT_ERRNO(EPERM, __gm_access_pin(fx.iommu, user, IOVA, PG, fx.hva, true));
-	GM_EXPECT_ERRNO(EPERM, __gm_access_pin(fx.iommu, user, IOVA + PG, 2 * PG, fx.hva + PG, true),
+	GM_EXPECT_ERRNO(EPERM,
+			__gm_access_pin(fx.iommu, user, IOVA + PG, 2 * PG, fx.hva + PG, true),
 			"from a read-only into a writable map");
 	item = __gm_access_pin(fx.iommu, user, IOVA, 4 * PG, fx.hva, false);
 	gm_control(item >= 0, "pinning all of it for reading");

@@ -8,14 +8,12 @@
 struct call {
 	const char *name;
 	unsigned long nr;
-	uint32_t size, min;	/* of the struct of 7.3; the shortest that is accepted */
+	uint32_t size, min; /* of the struct of 7.3; the shortest that is accepted */
 	void (*fill)(struct fx *fx, void *arg);
 	void (*undo)(struct fx *fx, void *arg);
 };
 
-static void fill_alloc(struct fx *fx, void *arg)
-{
-}
+static void fill_alloc(struct fx *fx, void *arg) {}
 
 static void undo_alloc(struct fx *fx, void *arg)
 {
@@ -119,8 +117,10 @@ static void fill_destroy(struct fx *fx, void *arg)
 }
 
 #define END(type, field) (offsetof(struct type, field) + sizeof(((struct type *)0)->field))
-#define CALL(nr, type, last, fill, undo) \
-	{ #nr, nr, sizeof(struct type), END(type, last), fill, undo }
+#define CALL(nr, type, last, fill, undo)                                                           \
+	{                                                                                          \
+#nr, nr, sizeof(struct type), END(type, last), fill, undo                          \
+	}
 
 /* The last field that each must have: drivers/iommu/iommufd/main.c, iommufd_ioctl_ops[]. */
 static const struct call calls[] = {
@@ -144,25 +144,30 @@ static void sizes(const struct gm_case *self)
 	uint32_t *size = (uint32_t *)buf;
 
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, IOVA + GM_2M, GM_RW);
-#define TRY(bytes, tail) ({								\
-	memset(buf, 0, sizeof(buf));							\
-	c->fill(&fx, buf);								\
-	*size = bytes;									\
-	if (tail)									\
-		((uint8_t *)buf)[*size - 1] = tail;					\
-	ioctl(fx.iommu->fd, c->nr, buf); })
-#define GOOD(bytes, what) ({								\
-	int __r = TRY(bytes, 0);							\
-	gm_control(!__r, "%s: " what ": %s", c->name, gm_errno_name(errno));		\
-	if (!__r && c->undo)								\
-		c->undo(&fx, buf); })
+#define TRY(bytes, tail)                                                                           \
+	({                                                                                         \
+		memset(buf, 0, sizeof(buf));                                                       \
+		c->fill(&fx, buf);                                                                 \
+		*size = bytes;                                                                     \
+		if (tail)                                                                          \
+			((uint8_t *)buf)[*size - 1] = tail;                                        \
+		ioctl(fx.iommu->fd, c->nr, buf);                                                   \
+	})
+#define GOOD(bytes, what)                                                                          \
+	({                                                                                         \
+		int __r = TRY(bytes, 0);                                                           \
+		gm_control(!__r, "%s: " what ": %s", c->name, gm_errno_name(errno));               \
+		if (!__r && c->undo)                                                               \
+			c->undo(&fx, buf);                                                         \
+	})
 
 	GOOD(c->size, "a struct of the right size");
 	GM_EXPECT_ERRNO(EINVAL, TRY(c->min - 1, 0), "%s: one byte too short", c->name);
 	GM_EXPECT_ERRNO(EINVAL, TRY(4, 0), "%s: nothing but the size", c->name);
 	GM_EXPECT_ERRNO(EINVAL, TRY(0, 0), "%s: size 0", c->name);
 	GM_EXPECT_ERRNO(E2BIG, TRY(c->size + 1, 1), "%s: one byte too long, not zero", c->name);
-	GM_EXPECT_ERRNO(E2BIG, TRY(c->size + 64, 0x80), "%s: 64 bytes too long, the last not zero", c->name);
+	GM_EXPECT_ERRNO(E2BIG, TRY(c->size + 64, 0x80), "%s: 64 bytes too long, the last not zero",
+			c->name);
 	GOOD(c->size + 1, "one byte too long, zero");
 	GOOD(c->size + 64, "64 bytes too long, all zero");
 	if (c->min < c->size)
@@ -182,10 +187,15 @@ static void generate(void)
 			if (*p >= 'A' && *p <= 'Z')
 				*p += 'a' - 'A';
 		cases[i] = (struct gm_case){
-			.name = names[i], .clause = "iommu.map_file_args", .profile = "IO",
+			.name = names[i],
+			.clause = "iommu.map_file_args",
+			.profile = "IO",
 			.text = "a struct too short, too long, and too long with zeros",
-			.needs = GM_IOMMU_NEEDS_MOCK, .tokens = GM_TOKEN_IOMMU,
-			.flags = GM_REFUSAL, .run = sizes, .arg = &calls[i],
+			.needs = GM_IOMMU_NEEDS_MOCK,
+			.tokens = GM_TOKEN_IOMMU,
+			.flags = GM_REFUSAL,
+			.run = sizes,
+			.arg = &calls[i],
 		};
 		gm_case_add(&cases[i]);
 	}

@@ -94,8 +94,7 @@ int gm_acc_dio_file(size_t len, const void *src)
 	int fd;
 
 	if (!dir)
-		gm_skip(gm_need_reason(GM_NEED_DISK_DIO), "%s",
-			gm_need_remedy(GM_NEED_DISK_DIO));
+		gm_skip(gm_need_reason(GM_NEED_DISK_DIO), "%s", gm_need_remedy(GM_NEED_DISK_DIO));
 	fd = open(dir, O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
 	if (fd < 0 && errno == EACCES)
 		gm_skip("no folder for direct I/O that this user may write", "chmod 1777 %s", dir);
@@ -107,7 +106,8 @@ int gm_acc_dio_file(size_t len, const void *src)
 	return fd;
 }
 
-long gm_acc_to_file(const struct gm_access *a, int fd, long (*io)(const struct gm_access *a, int fd))
+long gm_acc_to_file(const struct gm_access *a, int fd,
+		    long (*io)(const struct gm_access *a, int fd))
 {
 	long r = io(a, fd);
 	int err = errno;

@@ -37,14 +37,14 @@ void gm_matrix_search(const uint8_t *buf, size_t len, const char *what)
 	for (size_t i = 0; i < len / 8; i++) {
 		if (!gm_word_ok(w[i]) || gm_word_half(w[i]) != GM_HALF_SECRET)
 			continue;
-		GM_FAIL("%s: a private word of the guest arrived at byte %zu of the buffer: %s", what,
-			i * 8, gm_word_str(w[i]));
+		GM_FAIL("%s: a private word of the guest arrived at byte %zu of the buffer: %s",
+			what, i * 8, gm_word_str(w[i]));
 		return;
 	}
 }
 
-bool gm_matrix_judge(const struct gm_access *a, const struct gm_outcome *o,
-		     const struct gm_want *w, const struct gm_page *page, const char *when)
+bool gm_matrix_judge(const struct gm_access *a, const struct gm_outcome *o, const struct gm_want *w,
+		     const struct gm_page *page, const char *when)
 {
 	bool moves = a->probe->flags & (GM_ACC_READ | GM_ACC_WRITE | GM_ACC_COUNT);
 	bool ok;
@@ -83,8 +83,8 @@ static const char *content(const struct gm_probe *p, const uint8_t *hva, const u
 			return "the data that arrived is not the memory's";
 		if (!(p->flags & GM_ACC_WRITE))
 			continue;
-		if (p->flags & GM_ACC_OPAQUE ? mem[i] == word(GM_HALF_SHARED, i) :
-					       mem[i] != word(GM_HALF_HOST, i))
+		if (p->flags & GM_ACC_OPAQUE ? mem[i] == word(GM_HALF_SHARED, i)
+					     : mem[i] != word(GM_HALF_HOST, i))
 			return "the memory does not hold what was written";
 	}
 	return NULL;
@@ -94,8 +94,9 @@ static const char *content(const struct gm_probe *p, const uint8_t *hva, const u
 static void control(const struct gm_probe *p, const char *name, uint8_t *hva, int fd,
 		    enum gm_class class)
 {
-	struct gm_access a = { .probe = p, .hva = hva, .len = CTL_LEN, .fd = fd,
-			       .buf = gm_matrix_buf(CTL_LEN) };
+	struct gm_access a = {
+		.probe = p, .hva = hva, .len = CTL_LEN, .fd = fd, .buf = gm_matrix_buf(CTL_LEN)
+	};
 	struct gm_want w = gm_access_want(p, class);
 	const char *wrong = NULL;
 	struct gm_outcome o;

@@ -37,12 +37,19 @@ static long atomic(const struct gm_access *a)
 	return a->len;
 }
 
-const struct gm_probe gm_probes_cpu[] = {
-	{ .name = "cpu_load", .text = "user space loads every word of the range",
-	  .path = GM_PATH_CPU, .flags = GM_ACC_READ, .run = load },
-	{ .name = "cpu_store", .text = "user space stores to every word of the range",
-	  .path = GM_PATH_CPU, .flags = GM_ACC_WRITE, .run = store },
-	{ .name = "cpu_atomic", .text = "an atomic read-modify-write on each page",
-	  .path = GM_PATH_CPU, .flags = GM_ACC_WRITE | GM_ACC_WORD, .run = atomic },
-	{ 0 }
-};
+const struct gm_probe gm_probes_cpu[] = { { .name = "cpu_load",
+					    .text = "user space loads every word of the range",
+					    .path = GM_PATH_CPU,
+					    .flags = GM_ACC_READ,
+					    .run = load },
+					  { .name = "cpu_store",
+					    .text = "user space stores to every word of the range",
+					    .path = GM_PATH_CPU,
+					    .flags = GM_ACC_WRITE,
+					    .run = store },
+					  { .name = "cpu_atomic",
+					    .text = "an atomic read-modify-write on each page",
+					    .path = GM_PATH_CPU,
+					    .flags = GM_ACC_WRITE | GM_ACC_WORD,
+					    .run = atomic },
+					  { 0 } };

@@ -76,8 +76,10 @@ static long io_pwritev(const struct gm_access *a, int fd)
 
 static long aio(const struct gm_access *a, int fd, int opcode)
 {
-	struct iocb cb = { .aio_lio_opcode = opcode, .aio_fildes = fd,
-			   .aio_buf = (uintptr_t)a->hva, .aio_nbytes = a->len };
+	struct iocb cb = { .aio_lio_opcode = opcode,
+			   .aio_fildes = fd,
+			   .aio_buf = (uintptr_t)a->hva,
+			   .aio_nbytes = a->len };
 	struct iocb *list[1] = { &cb };
 	struct io_event ev = { 0 };
 	aio_context_t ctx = 0;
@@ -109,25 +111,55 @@ static long io_aio_read(const struct gm_access *a, int fd)
 	return aio(a, fd, IOCB_CMD_PREAD);
 }
 
-static long p_write(const struct gm_access *a) { return to_disk(a, io_pwrite); }
-static long p_writev(const struct gm_access *a) { return to_disk(a, io_pwritev); }
-static long p_read(const struct gm_access *a) { return from_disk(a, io_pread); }
-static long p_aio_write(const struct gm_access *a) { return to_disk(a, io_aio_write); }
-static long p_aio_read(const struct gm_access *a) { return from_disk(a, io_aio_read); }
+static long p_write(const struct gm_access *a)
+{
+	return to_disk(a, io_pwrite);
+}
+static long p_writev(const struct gm_access *a)
+{
+	return to_disk(a, io_pwritev);
+}
+static long p_read(const struct gm_access *a)
+{
+	return from_disk(a, io_pread);
+}
+static long p_aio_write(const struct gm_access *a)
+{
+	return to_disk(a, io_aio_write);
+}
+static long p_aio_read(const struct gm_access *a)
+{
+	return from_disk(a, io_aio_read);
+}
 
 /* An unaligned hva is no business of this; mixed requests end as the file system likes. */
 #define DISK .needs = GM_NEEDS(DISK_DIO), .path = GM_PATH_PIN, .mix = GM_MIX_EITHER
 
 const struct gm_probe gm_probes_disk[] = {
-	{ .name = "o_direct_write", .text = "O_DIRECT write from the range to a disk", DISK,
-	  .flags = GM_ACC_READ | GM_ACC_SLOW, .run = p_write },
-	{ .name = "o_direct_writev", .text = "O_DIRECT writev: an ordinary page, then the range",
-	  DISK, .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_NO_MIX, .run = p_writev },
-	{ .name = "o_direct_read", .text = "O_DIRECT read of a disk into the range", DISK,
-	  .flags = GM_ACC_WRITE | GM_ACC_SLOW, .run = p_read },
-	{ .name = "aio_write", .text = "AIO write from the range with O_DIRECT", DISK,
-	  .flags = GM_ACC_READ | GM_ACC_SLOW, .run = p_aio_write },
-	{ .name = "aio_read", .text = "AIO read into the range with O_DIRECT", DISK,
-	  .flags = GM_ACC_WRITE | GM_ACC_SLOW, .run = p_aio_read },
+	{ .name = "o_direct_write",
+	  .text = "O_DIRECT write from the range to a disk",
+	  DISK,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW,
+	  .run = p_write },
+	{ .name = "o_direct_writev",
+	  .text = "O_DIRECT writev: an ordinary page, then the range",
+	  DISK,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_NO_MIX,
+	  .run = p_writev },
+	{ .name = "o_direct_read",
+	  .text = "O_DIRECT read of a disk into the range",
+	  DISK,
+	  .flags = GM_ACC_WRITE | GM_ACC_SLOW,
+	  .run = p_read },
+	{ .name = "aio_write",
+	  .text = "AIO write from the range with O_DIRECT",
+	  DISK,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW,
+	  .run = p_aio_write },
+	{ .name = "aio_read",
+	  .text = "AIO read into the range with O_DIRECT",
+	  DISK,
+	  .flags = GM_ACC_WRITE | GM_ACC_SLOW,
+	  .run = p_aio_read },
 	{ 0 }
 };

@@ -9,11 +9,11 @@
 
 #include "access.h"
 
-#define FAULT	"virt/kvm/guest_memfd.c:kvm_gmem_fault_user_mapping() gives VM_FAULT_SIGBUS"
-#define GUP	"mm/gup.c:faultin_page() makes -EFAULT of VM_FAULT_SIGBUS (vm_fault_to_errno())"
-#define SECRET	"mm/gup.c:check_vma_flags(), gup_fast_folio_allowed() refuse secretmem"
-#define NOGUP	"series v12: mm/gup.c refuses folios without direct map"
-#define ANY	"mm/memory.c:do_shared_fault(), do_read_fault() map the page"
+#define FAULT "virt/kvm/guest_memfd.c:kvm_gmem_fault_user_mapping() gives VM_FAULT_SIGBUS"
+#define GUP "mm/gup.c:faultin_page() makes -EFAULT of VM_FAULT_SIGBUS (vm_fault_to_errno())"
+#define SECRET "mm/gup.c:check_vma_flags(), gup_fast_folio_allowed() refuse secretmem"
+#define NOGUP "series v12: mm/gup.c refuses folios without direct map"
+#define ANY "mm/memory.c:do_shared_fault(), do_read_fault() map the page"
 
 static const struct gm_want by_path[GM_PATH_NR][GM_CLASS_NR] = {
 	[GM_PATH_CPU] = {
@@ -97,8 +97,8 @@ struct gm_want gm_access_want(const struct gm_probe *p, enum gm_class class)
 	/* What holds of guest_memfd in general holds of a page that GUP refuses, and of no VMA. */
 	if (w.kind == GM_WANT_DEFAULT && class == GM_CLASS_SHARED_NOGUP && p->path == GM_PATH_MM)
 		w = p->want[GM_CLASS_SHARED];
-	if (w.kind == GM_WANT_DEFAULT && p->path == GM_PATH_FD &&
-	    class != GM_CLASS_ORDINARY && class != GM_CLASS_SECRETMEM)
+	if (w.kind == GM_WANT_DEFAULT && p->path == GM_PATH_FD && class != GM_CLASS_ORDINARY &&
+	    class != GM_CLASS_SECRETMEM)
 		w = p->want[GM_CLASS_PRIVATE];
 	if (w.kind == GM_WANT_DEFAULT)
 		w = by_path[p->path][class];

@@ -116,8 +116,9 @@ static void give(int s, int fd)
 {
 	char byte = 0, room[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec v = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = room,
-			    .msg_controllen = sizeof(room) };
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)
+	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
 	c->cmsg_level = SOL_SOCKET;
@@ -131,8 +132,9 @@ static int take(int s)
 {
 	char byte, room[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec v = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = room,
-			    .msg_controllen = sizeof(room) };
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)
+	};
 	int fd = -1;
 
 	if (recvmsg(s, &m, MSG_CMSG_CLOEXEC) == 1 && CMSG_FIRSTHDR(&m))
@@ -167,8 +169,9 @@ static long p_scm(const struct gm_access *a)
 /* A memfd is to be sealed against shrinking: the control gets one that is. */
 static long p_udmabuf(const struct gm_access *a)
 {
-	struct udmabuf_create c = { .memfd = a->fd, .offset = a->off, .size = a->len,
-				    .flags = UDMABUF_FLAGS_CLOEXEC };
+	struct udmabuf_create c = {
+		.memfd = a->fd, .offset = a->off, .size = a->len, .flags = UDMABUF_FLAGS_CLOEXEC
+	};
 	int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), own = -1, buf, err;
 	long r = -1;
 
@@ -177,7 +180,8 @@ static long p_udmabuf(const struct gm_access *a)
 		own = GM_SETUP_OK(memfd_create("gm-sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
 		GM_SETUP_OK(ftruncate(own, a->len));
 		GM_SETUP(pread(a->fd, a->buf, a->len, a->off) == (ssize_t)a->len &&
-			 pwrite(own, a->buf, a->len, 0) == (ssize_t)a->len, "copy of a memfd");
+				 pwrite(own, a->buf, a->len, 0) == (ssize_t)a->len,
+			 "copy of a memfd");
 		memset(a->buf, 0xa5, a->len);
 		GM_SETUP_OK(fcntl(own, F_ADD_SEALS, F_SEAL_SHRINK));
 		c.memfd = own;
@@ -208,39 +212,84 @@ static long p_udmabuf(const struct gm_access *a)
 #define NO_PREAD GM_ERR(ESPIPE, "fs/read_write.c: the file has no FMODE_PREAD, no FMODE_PWRITE")
 #define NO_SPLICE GM_ERR(EINVAL, "fs/splice.c:do_splice(): the file has no FMODE_PREAD")
 /* Where a mapping can be had the other probes are what it is tried with. */
-#define ONLY_WITHOUT(w)								\
-	{ [GM_CLASS_NO_VMA] = w, [GM_CLASS_PRIVATE] = GM_ABSENT,		\
-	  [GM_CLASS_SHARED] = GM_ABSENT, [GM_CLASS_SHARED_NOGUP] = GM_ABSENT }
+#define ONLY_WITHOUT(w)                                                                            \
+	{                                                                                          \
+		[GM_CLASS_NO_VMA] = w, [GM_CLASS_PRIVATE] = GM_ABSENT,                             \
+		[GM_CLASS_SHARED] = GM_ABSENT, [GM_CLASS_SHARED_NOGUP] = GM_ABSENT                 \
+	}
 #define NO_MMAP GM_ERR(ENODEV, "virt/kvm/guest_memfd.c:kvm_gmem_mmap()")
 
 const struct gm_probe gm_probes_fd[] = {
-	{ .name = "fd_read", .text = "pread() of the file", FD, .flags = F, .run = p_read,
+	{ .name = "fd_read",
+	  .text = "pread() of the file",
+	  FD,
+	  .flags = F,
+	  .run = p_read,
 	  .want = { [GM_CLASS_PRIVATE] = NO_PREAD, [GM_CLASS_SECRETMEM] = GM_ABSENT } },
-	{ .name = "fd_write", .text = "pwrite() to the file", FD,
-	  .flags = (F & ~GM_ACC_READ) | GM_ACC_WRITE, .run = p_write,
+	{ .name = "fd_write",
+	  .text = "pwrite() to the file",
+	  FD,
+	  .flags = (F & ~GM_ACC_READ) | GM_ACC_WRITE,
+	  .run = p_write,
 	  .want = { [GM_CLASS_PRIVATE] = NO_PREAD } },
-	{ .name = "fd_sendfile", .text = "sendfile() from the file", FD, .flags = F,
-	  .run = p_sendfile, .want = { [GM_CLASS_PRIVATE] = NO_PREAD } },
-	{ .name = "fd_splice", .text = "splice() from the file", FD, .flags = F, .run = p_splice,
+	{ .name = "fd_sendfile",
+	  .text = "sendfile() from the file",
+	  FD,
+	  .flags = F,
+	  .run = p_sendfile,
+	  .want = { [GM_CLASS_PRIVATE] = NO_PREAD } },
+	{ .name = "fd_splice",
+	  .text = "splice() from the file",
+	  FD,
+	  .flags = F,
+	  .run = p_splice,
 	  .want = { [GM_CLASS_PRIVATE] = NO_SPLICE } },
-	{ .name = "fd_copy_range", .text = "copy_file_range() from the file", FD, .flags = F,
+	{ .name = "fd_copy_range",
+	  .text = "copy_file_range() from the file",
+	  FD,
+	  .flags = F,
 	  .run = p_copy,
+	  .want = { [GM_CLASS_PRIVATE] = GM_ERR(
+			    EXDEV,
+			    "fs/read_write.c:generic_copy_file_checks(): other superblock") } },
+	{ .name = "fd_udmabuf",
+	  .text = "a udmabuf of the file, mapped",
+	  FD,
+	  .needs = GM_NEEDS(UDMABUF),
+	  .flags = F | GM_ACC_SLOW | GM_ACC_ROOT,
+	  .run = p_udmabuf,
 	  .want = { [GM_CLASS_PRIVATE] =
-		    GM_ERR(EXDEV, "fs/read_write.c:generic_copy_file_checks(): other superblock") } },
-	{ .name = "fd_udmabuf", .text = "a udmabuf of the file, mapped", FD,
-	  .needs = GM_NEEDS(UDMABUF), .flags = F | GM_ACC_SLOW | GM_ACC_ROOT, .run = p_udmabuf,
-	  .want = { [GM_CLASS_PRIVATE] =
-		    GM_ERR(EBADFD, "drivers/dma-buf/udmabuf.c:check_memfd_seals()") } },
-	{ .name = "fd_mmap", .text = "mmap() of the file", FD, .flags = F, .run = p_mmap,
+			    GM_ERR(EBADFD, "drivers/dma-buf/udmabuf.c:check_memfd_seals()") } },
+	{ .name = "fd_mmap",
+	  .text = "mmap() of the file",
+	  FD,
+	  .flags = F,
+	  .run = p_mmap,
 	  .want = ONLY_WITHOUT(NO_MMAP) },
-	{ .name = "fd_mmap_ro", .text = "read-only mmap() of the file", FD, .flags = F,
-	  .run = p_mmap_ro, .want = ONLY_WITHOUT(NO_MMAP) },
-	{ .name = "fd_mmap_private", .text = "MAP_PRIVATE mmap() of the file", FD, .flags = F,
-	  .run = p_mmap_private, .want = ONLY_WITHOUT(NO_MMAP) },
-	{ .name = "fd_reopen", .text = "reopened through /proc/self/fd, then mapped", FD,
-	  .flags = F | GM_ACC_ROOT, .run = p_reopen,
-	  .want = ONLY_WITHOUT(GM_ERR(ENXIO, "fs/inode.c:no_open(): the inode has no file operations")) },
-	{ .name = "fd_scm_rights", .text = "sent to another process, which maps it", FD,
-	  .flags = F | GM_ACC_SLOW, .run = p_scm, .want = ONLY_WITHOUT(NO_MMAP) },
+	{ .name = "fd_mmap_ro",
+	  .text = "read-only mmap() of the file",
+	  FD,
+	  .flags = F,
+	  .run = p_mmap_ro,
+	  .want = ONLY_WITHOUT(NO_MMAP) },
+	{ .name = "fd_mmap_private",
+	  .text = "MAP_PRIVATE mmap() of the file",
+	  FD,
+	  .flags = F,
+	  .run = p_mmap_private,
+	  .want = ONLY_WITHOUT(NO_MMAP) },
+	{ .name = "fd_reopen",
+	  .text = "reopened through /proc/self/fd, then mapped",
+	  FD,
+	  .flags = F | GM_ACC_ROOT,
+	  .run = p_reopen,
+	  .want = ONLY_WITHOUT(
+		  GM_ERR(ENXIO, "fs/inode.c:no_open(): the inode has no file operations")) },
+	{ .name = "fd_scm_rights",
+	  .text = "sent to another process, which maps it",
+	  FD,
+	  .flags = F | GM_ACC_SLOW,
+	  .run = p_scm,
+	  .want = ONLY_WITHOUT(NO_MMAP) },
 	{ 0 }
 };

@@ -22,17 +22,17 @@ struct longterm {
 	__u32 flags;
 };
 
-#define TEST_GET_FAST	_IOWR('g', 1, struct flavour)
-#define TEST_PIN_FAST	_IOWR('g', 2, struct flavour)
-#define TEST_LONGTERM	_IOWR('g', 3, struct flavour)
-#define TEST_GET	_IOWR('g', 4, struct flavour)
-#define TEST_PIN	_IOWR('g', 5, struct flavour)
-#define HOLD_START	_IOW('g', 7, struct longterm)
-#define HOLD_STOP	_IO('g', 8)
-#define HOLD_READ	_IOW('g', 9, __u64)
-#define FOLL_WRITE	1		/* include/linux/mm_types.h */
-#define HOLD_WRITE	1
-#define HOLD_FAST	2
+#define TEST_GET_FAST _IOWR('g', 1, struct flavour)
+#define TEST_PIN_FAST _IOWR('g', 2, struct flavour)
+#define TEST_LONGTERM _IOWR('g', 3, struct flavour)
+#define TEST_GET _IOWR('g', 4, struct flavour)
+#define TEST_PIN _IOWR('g', 5, struct flavour)
+#define HOLD_START _IOW('g', 7, struct longterm)
+#define HOLD_STOP _IO('g', 8)
+#define HOLD_READ _IOW('g', 9, __u64)
+#define FOLL_WRITE 1 /* include/linux/mm_types.h */
+#define HOLD_WRITE 1
+#define HOLD_FAST 2
 
 /* The probe's val: which flavour, and whether for writing. */
 enum { GET_FAST, GET, PIN_FAST, PIN, LONG_SLOW, WRITE = 16 };
@@ -47,7 +47,8 @@ static long flavour(const struct gm_access *a, int fd, unsigned int per_call)
 {
 	static const unsigned long cmd[] = { TEST_GET_FAST, TEST_GET, TEST_PIN_FAST, TEST_PIN,
 					     TEST_LONGTERM };
-	struct flavour f = { .addr = (uintptr_t)a->hva, .size = a->len,
+	struct flavour f = { .addr = (uintptr_t)a->hva,
+			     .size = a->len,
 			     .nr_pages_per_call = per_call,
 			     .gup_flags = a->probe->val & WRITE ? FOLL_WRITE : 0 };
 
@@ -92,15 +93,20 @@ static long p_hold(const struct gm_access *a)
 
 /* The file says how far it came and not why not. */
 #define NONE "mm/gup_test.c:__gup_test_ioctl() stops at the page that fails"
-#define COUNTS(n, t, p, v)						\
-	{ .name = n, .text = t, .path = p, .needs = GM_NEEDS(GUP_TEST),	\
-	  .flags = GM_ACC_COUNT | GM_ACC_ROOT, .run = p_flavour, .val = v,	\
-	  .want = { [GM_CLASS_PRIVATE] = GM_NOTHING(NONE),		\
-		    [GM_CLASS_SECRETMEM] = GM_NOTHING(NONE),		\
-		    [GM_CLASS_SHARED_NOGUP] = GM_NOTHING(NONE) } }
-#define HOLDS(n, t, v)							\
-	{ .name = n, .text = t, .path = GM_PATH_LONGTERM, .needs = GM_NEEDS(GUP_TEST), \
-	  .flags = GM_ACC_READ | GM_ACC_ROOT, .run = p_hold, .val = v, .mix = GM_MIX_WHOLE }
+#define COUNTS(n, t, p, v)                                                                         \
+	{                                                                                          \
+		.name = n, .text = t, .path = p, .needs = GM_NEEDS(GUP_TEST),                      \
+		.flags = GM_ACC_COUNT | GM_ACC_ROOT, .run = p_flavour, .val = v, .want = {         \
+			[GM_CLASS_PRIVATE] = GM_NOTHING(NONE),                                     \
+			[GM_CLASS_SECRETMEM] = GM_NOTHING(NONE),                                   \
+			[GM_CLASS_SHARED_NOGUP] = GM_NOTHING(NONE)                                 \
+		}                                                                                  \
+	}
+#define HOLDS(n, t, v)                                                                             \
+	{                                                                                          \
+		.name = n, .text = t, .path = GM_PATH_LONGTERM, .needs = GM_NEEDS(GUP_TEST),       \
+		.flags = GM_ACC_READ | GM_ACC_ROOT, .run = p_hold, .val = v, .mix = GM_MIX_WHOLE   \
+	}
 
 const struct gm_probe gm_probes_gup[] = {
 	COUNTS("gup_get_fast", "get_user_pages_fast()", GM_PATH_GUP, GET_FAST),
@@ -117,7 +123,8 @@ const struct gm_probe gm_probes_gup[] = {
 	HOLDS("gup_hold", "a long-term pin, held and read through", 0),
 	HOLDS("gup_hold_write", "a long-term pin for writing, held and read through", HOLD_WRITE),
 	HOLDS("gup_hold_fast", "a long-term pin by GUP-fast, held and read through", HOLD_FAST),
-	HOLDS("gup_hold_fast_write", "a long-term pin for writing by GUP-fast, held and read through",
+	HOLDS("gup_hold_fast_write",
+	      "a long-term pin for writing by GUP-fast, held and read through",
 	      HOLD_FAST | HOLD_WRITE),
 	{ 0 }
 };

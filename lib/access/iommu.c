@@ -22,8 +22,8 @@ static long p_iommu(const struct gm_access *a)
 	if (r)
 		err = errno;
 	if (!r) {
-		r = read ? __gm_dma_read(dev, iova, a->buf, a->len) :
-			   __gm_dma_write(dev, iova, a->buf, a->len);
+		r = read ? __gm_dma_read(dev, iova, a->buf, a->len)
+			 : __gm_dma_write(dev, iova, a->buf, a->len);
 		if (r)
 			err = errno;
 		gm_unmap(iommu, ioas, iova, a->len);
@@ -37,17 +37,29 @@ static long p_iommu(const struct gm_access *a)
 #define IOMMU .path = GM_PATH_LONGTERM, .run = p_iommu, .mix = GM_MIX_WHOLE
 
 const struct gm_probe gm_probes_iommu[] = {
-	{ .name = "iommufd_read", .text = "IOMMU_IOAS_MAP of the address, the mock device reads",
-	  IOMMU, .needs = GM_NEEDS(IOMMUFD, IOMMUFD_TEST), .val = MOCK_READ,
+	{ .name = "iommufd_read",
+	  .text = "IOMMU_IOAS_MAP of the address, the mock device reads",
+	  IOMMU,
+	  .needs = GM_NEEDS(IOMMUFD, IOMMUFD_TEST),
+	  .val = MOCK_READ,
 	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_ROOT },
-	{ .name = "iommufd_write", .text = "IOMMU_IOAS_MAP of the address, the mock device writes",
-	  IOMMU, .needs = GM_NEEDS(IOMMUFD, IOMMUFD_TEST), .val = MOCK_WRITE,
+	{ .name = "iommufd_write",
+	  .text = "IOMMU_IOAS_MAP of the address, the mock device writes",
+	  IOMMU,
+	  .needs = GM_NEEDS(IOMMUFD, IOMMUFD_TEST),
+	  .val = MOCK_WRITE,
 	  .flags = GM_ACC_WRITE | GM_ACC_SLOW | GM_ACC_ROOT },
-	{ .name = "vfio_read", .text = "IOMMU_IOAS_MAP of the address, a PCI device reads by DMA",
-	  IOMMU, .needs = GM_NEEDS(IOMMUFD, VFIO_EDU), .val = DMA_READ,
+	{ .name = "vfio_read",
+	  .text = "IOMMU_IOAS_MAP of the address, a PCI device reads by DMA",
+	  IOMMU,
+	  .needs = GM_NEEDS(IOMMUFD, VFIO_EDU),
+	  .val = DMA_READ,
 	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_FULL },
-	{ .name = "vfio_write", .text = "IOMMU_IOAS_MAP of the address, a PCI device writes by DMA",
-	  IOMMU, .needs = GM_NEEDS(IOMMUFD, VFIO_EDU), .val = DMA_WRITE,
+	{ .name = "vfio_write",
+	  .text = "IOMMU_IOAS_MAP of the address, a PCI device writes by DMA",
+	  IOMMU,
+	  .needs = GM_NEEDS(IOMMUFD, VFIO_EDU),
+	  .val = DMA_WRITE,
 	  .flags = GM_ACC_WRITE | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_FULL },
 	{ 0 }
 };

@@ -18,7 +18,8 @@ static long p_slot(const struct gm_access *a)
 	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
 	while (n < a->len && !err) {
 		struct gm_op op = { .code = a->probe->val == STORE ? GM_OP_WRITE : GM_OP_READ,
-				    .addr = GM_BASE + n, .val = word[n / 8] };
+				    .addr = GM_BASE + n,
+				    .val = word[n / 8] };
 		struct gm_exit ex;
 
 		if (__gm_run(vm, 0, &op, 1, &ex, NULL)) {
@@ -41,9 +42,15 @@ static long p_slot(const struct gm_access *a)
 
 /* An ordinary user may open /dev/kvm or not: that is no question of these. */
 const struct gm_probe gm_probes_kvm[] = {
-	{ .name = "kvm_slot_load", .text = "the guest of another VM loads from it", SLOT,
-	  .flags = GM_ACC_READ | GM_ACC_WORD | GM_ACC_SLOW | GM_ACC_ROOT, .val = LOAD },
-	{ .name = "kvm_slot_store", .text = "the guest of another VM stores to it", SLOT,
-	  .flags = GM_ACC_WRITE | GM_ACC_WORD | GM_ACC_SLOW | GM_ACC_ROOT, .val = STORE },
+	{ .name = "kvm_slot_load",
+	  .text = "the guest of another VM loads from it",
+	  SLOT,
+	  .flags = GM_ACC_READ | GM_ACC_WORD | GM_ACC_SLOW | GM_ACC_ROOT,
+	  .val = LOAD },
+	{ .name = "kvm_slot_store",
+	  .text = "the guest of another VM stores to it",
+	  SLOT,
+	  .flags = GM_ACC_WRITE | GM_ACC_WORD | GM_ACC_SLOW | GM_ACC_ROOT,
+	  .val = STORE },
 	{ 0 }
 };

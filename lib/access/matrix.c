@@ -38,8 +38,10 @@ static void cell(const struct gm_outcome *o)
 	if (said)
 		return;
 	said = true;
-	gm_note("cell: %s", o->sig ? o->sig == SIGBUS ? "SIGBUS" : "SIGSEGV" :
-		o->ret < 0 ? gm_errno_name(o->err) : o->ret ? "reached" : "ok");
+	gm_note("cell: %s", o->sig	 ? o->sig == SIGBUS ? "SIGBUS" : "SIGSEGV"
+			    : o->ret < 0 ? gm_errno_name(o->err)
+			    : o->ret	 ? "reached"
+					 : "ok");
 }
 
 static void prepare(struct gm_access *a, unsigned int page)
@@ -83,8 +85,11 @@ static void check_written(struct gm_stage *s, const struct gm_access *a, unsigne
 	unsigned int nr = a->len / GM_PAGE_SIZE;
 
 	for (unsigned int i = 0; i < nr; i++) {
-		struct gm_op op = { .code = GM_OP_CHECK, .half = GM_HALF_HOST, .gen = GEN_WRITTEN,
-				    .addr = GM_BASE + (page + i) * GM_PAGE_SIZE, .nr = 1,
+		struct gm_op op = { .code = GM_OP_CHECK,
+				    .half = GM_HALF_HOST,
+				    .gen = GEN_WRITTEN,
+				    .addr = GM_BASE + (page + i) * GM_PAGE_SIZE,
+				    .nr = 1,
 				    .stride = a->probe->flags & GM_ACC_WORD ? 512 : 1 };
 		struct gm_page where = gm_stage_page(s, page + i);
 
@@ -96,10 +101,11 @@ static void check_written(struct gm_stage *s, const struct gm_access *a, unsigne
 				     "%s, %s: the guest sees nothing of what was written",
 				     a->probe->name, when);
 		else
-			GM_EXPECT_AT(&where, !op.bad,
-				     "%s, %s: the guest does not see what was written: expected %s, observed %s",
-				     a->probe->name, when, gm_word_str(op.expected),
-				     gm_word_str(op.observed));
+			GM_EXPECT_AT(
+				&where, !op.bad,
+				"%s, %s: the guest does not see what was written: expected %s, observed %s",
+				a->probe->name, when, gm_word_str(op.expected),
+				gm_word_str(op.observed));
 	}
 	gm_stage_refill(s, page, nr);
 }
@@ -108,7 +114,9 @@ static void check_written(struct gm_stage *s, const struct gm_access *a, unsigne
 static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int page,
 		    unsigned int nr, const char *when)
 {
-	struct gm_access a = { .probe = p, .len = nr * GM_PAGE_SIZE, .fd = s->split ? s->fd : s->gmem,
+	struct gm_access a = { .probe = p,
+			       .len = nr * GM_PAGE_SIZE,
+			       .fd = s->split ? s->fd : s->gmem,
 			       .off = page * GM_PAGE_SIZE };
 	struct gm_want w = gm_access_want(p, s->class);
 	struct gm_page where = gm_stage_page(s, page);
@@ -157,8 +165,9 @@ static uint64_t mix_word(size_t i)
 /* [ordinary | pages of the file | ordinary]: what comes after the border must not be reached. */
 static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int page)
 {
-	struct gm_access a = { .probe = p, .len = MAX_LEN, .fd = -1, .mixed = true,
-			       .buf = gm_matrix_buf(MAX_LEN) };
+	struct gm_access a = {
+		.probe = p, .len = MAX_LEN, .fd = -1, .mixed = true, .buf = gm_matrix_buf(MAX_LEN)
+	};
 	struct gm_want w = gm_access_want(p, s->class);
 	const size_t pre = MIX_PRE * GM_PAGE_SIZE, mid = MIX_MID * GM_PAGE_SIZE;
 	const size_t tail = (MIX_PRE + MIX_MID) * 512;
@@ -171,8 +180,8 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 	a.hva = mmap(NULL, a.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	GM_SETUP(a.hva != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	GM_SETUP(mmap(a.hva + pre, mid, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, s->gmem,
-		      page * GM_PAGE_SIZE) != MAP_FAILED, "mmap of guest_memfd: %s",
-		 gm_errno_name(errno));
+		      page * GM_PAGE_SIZE) != MAP_FAILED,
+		 "mmap of guest_memfd: %s", gm_errno_name(errno));
 	mem = (uint64_t *)a.hva;
 	for (size_t i = 0; i < a.len / 8; i++)
 		if (i < MIX_PRE * 512 || i >= tail)
@@ -181,23 +190,25 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 	o = gm_access_run(&a);
 
 	if (reaches(&w) || p->mix == GM_MIX_OK) {
-		ok = !o.sig && (p->flags & (GM_ACC_READ | GM_ACC_WRITE | GM_ACC_COUNT) ?
-			     o.ret == MAX_LEN :
-									 o.ret >= 0);
+		ok = !o.sig &&
+		     (p->flags & (GM_ACC_READ | GM_ACC_WRITE | GM_ACC_COUNT) ? o.ret == MAX_LEN
+									     : o.ret >= 0);
 	} else if (w.kind == GM_WANT_SIGNAL) {
 		ok = o.sig == w.val && o.code == w.code && o.addr == (uintptr_t)a.hva + pre;
 	} else {
 		bool is_short = !o.sig && o.ret == (long)pre;
-		bool is_whole = !o.sig && (w.kind == GM_WANT_NOTHING ? !o.ret :
-					   o.ret < 0 && o.err == err);
+		bool is_whole =
+			!o.sig && (w.kind == GM_WANT_NOTHING ? !o.ret : o.ret < 0 && o.err == err);
 
 		ok = (p->mix != GM_MIX_WHOLE && is_short) || (p->mix != GM_MIX_SHORT && is_whole);
 	}
-	GM_EXPECT_AT(&where, ok,
-		     "%s, ordinary memory up to byte %zu, then the guest's: expected %s%s, observed %s",
-		     p->name, pre, reaches(&w) || w.kind == GM_WANT_SIGNAL || p->mix ? gm_want_str(&w) :
-		     "a short count to the border", p->mix == GM_MIX_EITHER ? " or a short count" : "",
-		     gm_outcome_str(&o));
+	GM_EXPECT_AT(
+		&where, ok,
+		"%s, ordinary memory up to byte %zu, then the guest's: expected %s%s, observed %s",
+		p->name, pre,
+		reaches(&w) || w.kind == GM_WANT_SIGNAL || p->mix ? gm_want_str(&w)
+								  : "a short count to the border",
+		p->mix == GM_MIX_EITHER ? " or a short count" : "", gm_outcome_str(&o));
 	if (gm_stage_half(s) == GM_HALF_SECRET)
 		gm_matrix_search(a.buf, a.len, p->name);
 	if (reaches(&w) && ok && !(p->flags & GM_ACC_DROPS)) {

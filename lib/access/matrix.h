@@ -14,12 +14,12 @@
 struct gm_stage;
 
 struct gm_state {
-	const char *name;	/* the end of the case's name: stable for ever */
-	const char *text;	/* "guest_memfd, private by file" */
-	const char *profile;	/* of CONTRACT.md */
+	const char *name;    /* the end of the case's name: stable for ever */
+	const char *text;    /* "guest_memfd, private by file" */
+	const char *profile; /* of CONTRACT.md */
 	gm_needs needs;
 	enum gm_class class;
-	bool full;		/* left out of the quick profile */
+	bool full; /* left out of the quick profile */
 	/*
 	 * Makes the VM with vCPU 0, GM_STAGE_PAGES of guest memory at GM_BASE, and the mapping that
 	 * the probes are tried on. gm_stage_close() frees the VM, the file and the mapping.
@@ -27,24 +27,24 @@ struct gm_state {
 	void (*open)(struct gm_stage *s);
 };
 
-#define GM_STAGE_PAGES	1024UL	/* 4 MiB: borders of 2 MiB inside */
+#define GM_STAGE_PAGES 1024UL /* 4 MiB: borders of 2 MiB inside */
 
 /* What open() leaves. */
 struct gm_stage {
 	const struct gm_state *state;
-	enum gm_class class;	/* of the state, or of what the kernel makes of it (P5) */
+	enum gm_class class; /* of the state, or of what the kernel makes of it (P5) */
 	struct gm_vm *vm;
-	int gmem;		/* the file whose pages the guest has at GM_BASE */
-	uint8_t *hva;		/* its mapping; NULL: it has none */
+	int gmem;     /* the file whose pages the guest has at GM_BASE */
+	uint8_t *hva; /* its mapping; NULL: it has none */
 	/*
 	 * The guest's content is not what hva shows: the mapping is of another memory (the shared
 	 * half), which must be reached, and the guest's must not.
 	 */
 	bool split;
-	int fd;			/* ... and the file behind hva then */
-	bool mute;		/* the guest cannot touch its private memory here: it wrote nothing */
-	void (*close)(struct gm_stage *s);	/* frees what else open() made; NULL: nothing */
-	void *own;		/* open()'s, for close() */
+	int fd;	   /* ... and the file behind hva then */
+	bool mute; /* the guest cannot touch its private memory here: it wrote nothing */
+	void (*close)(struct gm_stage *s); /* frees what else open() made; NULL: nothing */
+	void *own;			   /* open()'s, for close() */
 };
 
 /* Adds "gup.<probe>.<state>" for each probe that the state has a question for. */
@@ -65,7 +65,7 @@ void gm_matrix_search(const uint8_t *buf, size_t len, const char *what);
 /* Memory that children share, len bytes. */
 uint8_t *gm_matrix_buf(size_t len);
 /* Does the outcome match? A miss names both. `page` may be NULL. */
-bool gm_matrix_judge(const struct gm_access *a, const struct gm_outcome *o,
-		     const struct gm_want *w, const struct gm_page *page, const char *when);
+bool gm_matrix_judge(const struct gm_access *a, const struct gm_outcome *o, const struct gm_want *w,
+		     const struct gm_page *page, const char *when);
 
 #endif

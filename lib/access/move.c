@@ -83,8 +83,8 @@ static long p_uffd_register(const struct gm_access *a)
 /* The range is where a missing page is filled from. */
 static long p_uffd_copy(const struct gm_access *a)
 {
-	uint8_t *dst = mmap(NULL, a->len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			    0);
+	uint8_t *dst =
+		mmap(NULL, a->len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct uffdio_copy c = { .dst = (uintptr_t)dst, .src = (uintptr_t)a->hva, .len = a->len };
 	int fd = uffd_open(), err;
 	long r;
@@ -108,23 +108,45 @@ static long p_uffd_copy(const struct gm_access *a)
 #define NO_UFFD "mm/userfaultfd.c:vma_can_userfault()"
 
 const struct gm_probe gm_probes_move[] = {
-	{ .name = "move_pages_query", .text = "move_pages() asks for nodes", .path = GM_PATH_MM,
-	  .needs = GM_NEEDS(NUMA), .flags = GM_ACC_COUNT | GM_ACC_NO_MIX, .run = p_move_pages,
+	{ .name = "move_pages_query",
+	  .text = "move_pages() asks for nodes",
+	  .path = GM_PATH_MM,
+	  .needs = GM_NEEDS(NUMA),
+	  .flags = GM_ACC_COUNT | GM_ACC_NO_MIX,
+	  .run = p_move_pages,
 	  .want = { [GM_CLASS_PRIVATE] = GM_NOTHING(LOAD), [GM_CLASS_SECRETMEM] = GM_ABSENT } },
-	{ .name = "move_pages", .text = "move_pages() with MPOL_MF_MOVE", .path = GM_PATH_MM,
-	  .needs = GM_NEEDS(NUMA), .flags = GM_ACC_COUNT | GM_ACC_NO_MIX, .run = p_move_pages,
+	{ .name = "move_pages",
+	  .text = "move_pages() with MPOL_MF_MOVE",
+	  .path = GM_PATH_MM,
+	  .needs = GM_NEEDS(NUMA),
+	  .flags = GM_ACC_COUNT | GM_ACC_NO_MIX,
+	  .run = p_move_pages,
 	  .val = MPOL_MF_MOVE,
 	  .want = { [GM_CLASS_PRIVATE] = GM_NOTHING(LOAD), [GM_CLASS_SECRETMEM] = GM_ABSENT } },
-	{ .name = "mbind_move", .text = "mbind() with MPOL_MF_MOVE", .path = GM_PATH_MM,
-	  .needs = GM_NEEDS(NUMA), .flags = GM_ACC_NO_MIX | GM_ACC_REMAPS, .run = p_mbind },
-	{ .name = "migrate_pages", .text = "migrate_pages() of the process", .path = GM_PATH_MM,
-	  .needs = GM_NEEDS(NUMA), .flags = GM_ACC_NO_MIX | GM_ACC_SLOW, .run = p_migrate },
-	{ .name = "uffd_register", .text = "userfaultfd registers the range", .path = GM_PATH_MM,
-	  .mix = GM_MIX_WHOLE, .run = p_uffd_register,
+	{ .name = "mbind_move",
+	  .text = "mbind() with MPOL_MF_MOVE",
+	  .path = GM_PATH_MM,
+	  .needs = GM_NEEDS(NUMA),
+	  .flags = GM_ACC_NO_MIX | GM_ACC_REMAPS,
+	  .run = p_mbind },
+	{ .name = "migrate_pages",
+	  .text = "migrate_pages() of the process",
+	  .path = GM_PATH_MM,
+	  .needs = GM_NEEDS(NUMA),
+	  .flags = GM_ACC_NO_MIX | GM_ACC_SLOW,
+	  .run = p_migrate },
+	{ .name = "uffd_register",
+	  .text = "userfaultfd registers the range",
+	  .path = GM_PATH_MM,
+	  .mix = GM_MIX_WHOLE,
+	  .run = p_uffd_register,
 	  .want = { [GM_CLASS_PRIVATE] = GM_ERR(EINVAL, NO_UFFD),
 		    [GM_CLASS_SHARED] = GM_ERR(EINVAL, NO_UFFD),
 		    [GM_CLASS_SECRETMEM] = GM_ERR(EINVAL, NO_UFFD) } },
-	{ .name = "uffd_copy", .text = "UFFDIO_COPY from the range", .path = GM_PATH_UACCESS,
-	  .flags = GM_ACC_READ, .run = p_uffd_copy },
+	{ .name = "uffd_copy",
+	  .text = "UFFDIO_COPY from the range",
+	  .path = GM_PATH_UACCESS,
+	  .flags = GM_ACC_READ,
+	  .run = p_uffd_copy },
 	{ 0 }
 };

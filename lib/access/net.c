@@ -24,7 +24,8 @@
 
 static void connection(int s[2])
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(addr);
 	int l = GM_SETUP_OK(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 
@@ -75,7 +76,8 @@ static void loopback_up(void)
 
 static long p_packet(const struct gm_access *a)
 {
-	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_802_EX1),
+	struct sockaddr_ll to = { .sll_family = AF_PACKET,
+				  .sll_protocol = htons(ETH_P_802_EX1),
 				  .sll_halen = 6 };
 	int tx, rx, err;
 	long r;
@@ -107,7 +109,8 @@ static long p_umem(const struct gm_access *a)
 	long r;
 
 	if (s < 0)
-		gm_acc_absent("no AF_XDP", "build the kernel with CONFIG_XDP_SOCKETS=y, run as root");
+		gm_acc_absent("no AF_XDP",
+			      "build the kernel with CONFIG_XDP_SOCKETS=y, run as root");
 	GM_SETUP(s >= 0, "AF_XDP: %s", gm_errno_name(errno));
 	r = setsockopt(s, SOL_XDP, XDP_UMEM_REG, &reg, sizeof(reg));
 	err = errno;
@@ -117,15 +120,27 @@ static long p_umem(const struct gm_access *a)
 }
 
 const struct gm_probe gm_probes_net[] = {
-	{ .name = "msg_zerocopy", .text = "send() with MSG_ZEROCOPY over TCP",
-	  .path = GM_PATH_GUP, .flags = GM_ACC_READ | GM_ACC_SLOW, .mix = GM_MIX_EITHER,
+	{ .name = "msg_zerocopy",
+	  .text = "send() with MSG_ZEROCOPY over TCP",
+	  .path = GM_PATH_GUP,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW,
+	  .mix = GM_MIX_EITHER,
 	  .run = p_zerocopy },
-	{ .name = "packet_send", .text = "a frame on loopback from the range",
-	  .path = GM_PATH_UACCESS, .needs = GM_NEEDS(PACKET), .mix = GM_MIX_WHOLE,
-	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_ROOT, .run = p_packet },
+	{ .name = "packet_send",
+	  .text = "a frame on loopback from the range",
+	  .path = GM_PATH_UACCESS,
+	  .needs = GM_NEEDS(PACKET),
+	  .mix = GM_MIX_WHOLE,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_ROOT,
+	  .run = p_packet },
 	/* net/xdp/xdp_umem.c:xdp_umem_pin_pages(): fewer pages than asked for is -ENOMEM. */
-	{ .name = "xdp_umem", .text = "the range as the UMEM of an AF_XDP socket",
-	  .path = GM_PATH_LONGTERM, .needs = GM_NEEDS(XDP), .mix = GM_MIX_WHOLE, .mix_err = ENOMEM,
-	  .flags = GM_ACC_ROOT | GM_ACC_SLOW, .run = p_umem },
+	{ .name = "xdp_umem",
+	  .text = "the range as the UMEM of an AF_XDP socket",
+	  .path = GM_PATH_LONGTERM,
+	  .needs = GM_NEEDS(XDP),
+	  .mix = GM_MIX_WHOLE,
+	  .mix_err = ENOMEM,
+	  .flags = GM_ACC_ROOT | GM_ACC_SLOW,
+	  .run = p_umem },
 	{ 0 }
 };

@@ -50,8 +50,8 @@ static long mem_io(const struct gm_access *a, pid_t pid, int flags)
 	fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	r = flags == O_RDONLY ? pread(fd, a->buf, a->len, (uintptr_t)a->hva) :
-				pwrite(fd, a->buf, a->len, (uintptr_t)a->hva);
+	r = flags == O_RDONLY ? pread(fd, a->buf, a->len, (uintptr_t)a->hva)
+			      : pwrite(fd, a->buf, a->len, (uintptr_t)a->hva);
 	err = errno;
 	close(fd);
 	errno = err;
@@ -159,20 +159,43 @@ static long as_caller(const struct gm_access *a, long (*fn)(const struct gm_acce
 	return gm_access_as(a->probe->val, a, fn);
 }
 
-static long p_vm_read(const struct gm_access *a) { return as_caller(a, vm_read); }
-static long p_vm_write(const struct gm_access *a) { return as_caller(a, vm_write); }
-static long p_vm_read_vec(const struct gm_access *a) { return as_caller(a, vm_read_vec); }
-static long p_mem_read(const struct gm_access *a) { return as_caller(a, mem_read); }
-static long p_mem_write(const struct gm_access *a) { return as_caller(a, mem_write); }
-static long p_peek(const struct gm_access *a) { return as_caller(a, peek); }
-static long p_poke(const struct gm_access *a) { return as_caller(a, poke); }
+static long p_vm_read(const struct gm_access *a)
+{
+	return as_caller(a, vm_read);
+}
+static long p_vm_write(const struct gm_access *a)
+{
+	return as_caller(a, vm_write);
+}
+static long p_vm_read_vec(const struct gm_access *a)
+{
+	return as_caller(a, vm_read_vec);
+}
+static long p_mem_read(const struct gm_access *a)
+{
+	return as_caller(a, mem_read);
+}
+static long p_mem_write(const struct gm_access *a)
+{
+	return as_caller(a, mem_write);
+}
+static long p_peek(const struct gm_access *a)
+{
+	return as_caller(a, peek);
+}
+static long p_poke(const struct gm_access *a)
+{
+	return as_caller(a, poke);
+}
 
 #define R GM_ACC_READ
 #define W GM_ACC_WRITE
-#define ALL(e, s) {							\
-	[GM_CLASS_ORDINARY] = GM_ERR(e, s), [GM_CLASS_SECRETMEM] = GM_ERR(e, s),	\
-	[GM_CLASS_SHARED] = GM_ERR(e, s), [GM_CLASS_SHARED_NOGUP] = GM_ERR(e, s),	\
-	[GM_CLASS_PRIVATE] = GM_ERR(e, s) }
+#define ALL(e, s)                                                                                  \
+	{                                                                                          \
+		[GM_CLASS_ORDINARY] = GM_ERR(e, s), [GM_CLASS_SECRETMEM] = GM_ERR(e, s),           \
+		[GM_CLASS_SHARED] = GM_ERR(e, s), [GM_CLASS_SHARED_NOGUP] = GM_ERR(e, s),          \
+		[GM_CLASS_PRIVATE] = GM_ERR(e, s)                                                  \
+	}
 #define VM_DENIED ALL(EPERM, "mm/process_vm_access.c:process_vm_rw_core(): mm_access(), EPERM")
 #define MEM_DENIED ALL(EACCES, "fs/proc/base.c: mem is 0600 and another user's")
 #define TRACE_DENIED ALL(EPERM, "kernel/ptrace.c:__ptrace_may_access()")
@@ -180,64 +203,138 @@ static long p_poke(const struct gm_access *a) { return as_caller(a, poke); }
 #define NO_COW "mm/gup.c:check_vma_flags(): no FOLL_FORCE write to a shared mapping"
 
 const struct gm_probe gm_probes_remote[] = {
-	{ .name = "process_vm_readv", .text = "process_vm_readv() of the process itself",
-	  .path = GM_PATH_REMOTE, .flags = R, .run = p_vm_read, .val = GM_SELF },
-	{ .name = "process_vm_readv_vec", .text = "process_vm_readv(), one vector element a page",
-	  .path = GM_PATH_REMOTE, .flags = R, .run = p_vm_read_vec, .val = GM_SELF },
-	{ .name = "process_vm_readv_child", .text = "process_vm_readv() from a child",
-	  .path = GM_PATH_REMOTE, .flags = R | GM_ACC_SLOW, .run = p_vm_read, .val = GM_CHILD },
+	{ .name = "process_vm_readv",
+	  .text = "process_vm_readv() of the process itself",
+	  .path = GM_PATH_REMOTE,
+	  .flags = R,
+	  .run = p_vm_read,
+	  .val = GM_SELF },
+	{ .name = "process_vm_readv_vec",
+	  .text = "process_vm_readv(), one vector element a page",
+	  .path = GM_PATH_REMOTE,
+	  .flags = R,
+	  .run = p_vm_read_vec,
+	  .val = GM_SELF },
+	{ .name = "process_vm_readv_child",
+	  .text = "process_vm_readv() from a child",
+	  .path = GM_PATH_REMOTE,
+	  .flags = R | GM_ACC_SLOW,
+	  .run = p_vm_read,
+	  .val = GM_CHILD },
 	{ .name = "process_vm_readv_other",
 	  .text = "process_vm_readv() from an unrelated process with CAP_SYS_PTRACE",
-	  .path = GM_PATH_REMOTE, .flags = R | GM_ACC_SLOW | GM_ACC_ROOT, .run = p_vm_read,
+	  .path = GM_PATH_REMOTE,
+	  .flags = R | GM_ACC_SLOW | GM_ACC_ROOT,
+	  .run = p_vm_read,
 	  .val = GM_OTHER },
 	{ .name = "process_vm_readv_nocap",
 	  .text = "process_vm_readv() from an unrelated process without a capability",
-	  .path = GM_PATH_REMOTE, .flags = R | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_DENIED,
-	  .run = p_vm_read, .val = GM_NOCAP, .mix = GM_MIX_WHOLE, .want = VM_DENIED,
+	  .path = GM_PATH_REMOTE,
+	  .flags = R | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_DENIED,
+	  .run = p_vm_read,
+	  .val = GM_NOCAP,
+	  .mix = GM_MIX_WHOLE,
+	  .want = VM_DENIED,
 	  .control = "process_vm_readv_other" },
-	{ .name = "process_vm_writev", .text = "process_vm_writev() of the process itself",
-	  .path = GM_PATH_REMOTE, .flags = W, .run = p_vm_write, .val = GM_SELF },
-	{ .name = "process_vm_writev_child", .text = "process_vm_writev() from a child",
-	  .path = GM_PATH_REMOTE, .flags = W | GM_ACC_SLOW, .run = p_vm_write, .val = GM_CHILD },
+	{ .name = "process_vm_writev",
+	  .text = "process_vm_writev() of the process itself",
+	  .path = GM_PATH_REMOTE,
+	  .flags = W,
+	  .run = p_vm_write,
+	  .val = GM_SELF },
+	{ .name = "process_vm_writev_child",
+	  .text = "process_vm_writev() from a child",
+	  .path = GM_PATH_REMOTE,
+	  .flags = W | GM_ACC_SLOW,
+	  .run = p_vm_write,
+	  .val = GM_CHILD },
 	{ .name = "process_vm_writev_other",
 	  .text = "process_vm_writev() from an unrelated process with CAP_SYS_PTRACE",
-	  .path = GM_PATH_REMOTE, .flags = W | GM_ACC_SLOW | GM_ACC_ROOT, .run = p_vm_write,
+	  .path = GM_PATH_REMOTE,
+	  .flags = W | GM_ACC_SLOW | GM_ACC_ROOT,
+	  .run = p_vm_write,
 	  .val = GM_OTHER },
 	{ .name = "process_vm_writev_nocap",
 	  .text = "process_vm_writev() from an unrelated process without a capability",
-	  .path = GM_PATH_REMOTE, .flags = W | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_DENIED,
-	  .run = p_vm_write, .val = GM_NOCAP, .mix = GM_MIX_WHOLE, .want = VM_DENIED,
+	  .path = GM_PATH_REMOTE,
+	  .flags = W | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_DENIED,
+	  .run = p_vm_write,
+	  .val = GM_NOCAP,
+	  .mix = GM_MIX_WHOLE,
+	  .want = VM_DENIED,
 	  .control = "process_vm_writev_other" },
-	{ .name = "proc_mem_read", .text = "read of /proc/self/mem",
-	  .path = GM_PATH_PROCMEM, .flags = R, .run = p_mem_read, .val = GM_SELF },
-	{ .name = "proc_mem_read_force", .text = "read of /proc/self/mem where the mapping is PROT_NONE",
-	  .path = GM_PATH_PROCMEM, .flags = R, .run = mem_read_force },
-	{ .name = "proc_mem_read_child", .text = "read of /proc/pid/mem by a child",
-	  .path = GM_PATH_PROCMEM, .flags = R | GM_ACC_SLOW, .run = p_mem_read, .val = GM_CHILD },
-	{ .name = "proc_mem_read_nocap", .text = "read of /proc/pid/mem by an unrelated process without a capability",
-	  .path = GM_PATH_PROCMEM, .flags = R | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_DENIED,
-	  .run = p_mem_read, .val = GM_NOCAP, .mix = GM_MIX_WHOLE, .want = MEM_DENIED,
-	  .control = "proc_mem_read_child" },
-	{ .name = "proc_mem_write", .text = "write to /proc/self/mem",
-	  .path = GM_PATH_PROCMEM, .flags = W, .run = p_mem_write, .val = GM_SELF },
-	{ .name = "proc_mem_write_force", .text = "write to /proc/self/mem where the mapping is read-only",
-	  .path = GM_PATH_PROCMEM, .flags = W | GM_ACC_SHMEM | GM_ACC_DENIED, .run = mem_write_force,
-	  .mix = GM_MIX_EITHER, .want = ALL(EIO, NO_COW), .control = "proc_mem_write" },
-	{ .name = "proc_mem_write_child", .text = "write to /proc/pid/mem by a child",
-	  .path = GM_PATH_PROCMEM, .flags = W | GM_ACC_SLOW, .run = p_mem_write, .val = GM_CHILD },
-	{ .name = "ptrace_peek", .text = "PTRACE_PEEKDATA by a child",
-	  .path = GM_PATH_PROCMEM, .flags = R | GM_ACC_WORD | GM_ACC_SLOW, .run = p_peek,
-	  .val = GM_CHILD },
-	{ .name = "ptrace_peek_other", .text = "PTRACE_PEEKDATA by an unrelated process with CAP_SYS_PTRACE",
-	  .path = GM_PATH_PROCMEM, .flags = R | GM_ACC_WORD | GM_ACC_SLOW | GM_ACC_ROOT,
-	  .run = p_peek, .val = GM_OTHER },
-	{ .name = "ptrace_peek_nocap", .text = "PTRACE_SEIZE by an unrelated process without a capability",
+	{ .name = "proc_mem_read",
+	  .text = "read of /proc/self/mem",
 	  .path = GM_PATH_PROCMEM,
-	  .flags = R | GM_ACC_WORD | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_DENIED, .run = p_peek,
-	  .val = GM_NOCAP, .mix = GM_MIX_WHOLE, .want = TRACE_DENIED,
+	  .flags = R,
+	  .run = p_mem_read,
+	  .val = GM_SELF },
+	{ .name = "proc_mem_read_force",
+	  .text = "read of /proc/self/mem where the mapping is PROT_NONE",
+	  .path = GM_PATH_PROCMEM,
+	  .flags = R,
+	  .run = mem_read_force },
+	{ .name = "proc_mem_read_child",
+	  .text = "read of /proc/pid/mem by a child",
+	  .path = GM_PATH_PROCMEM,
+	  .flags = R | GM_ACC_SLOW,
+	  .run = p_mem_read,
+	  .val = GM_CHILD },
+	{ .name = "proc_mem_read_nocap",
+	  .text = "read of /proc/pid/mem by an unrelated process without a capability",
+	  .path = GM_PATH_PROCMEM,
+	  .flags = R | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_DENIED,
+	  .run = p_mem_read,
+	  .val = GM_NOCAP,
+	  .mix = GM_MIX_WHOLE,
+	  .want = MEM_DENIED,
+	  .control = "proc_mem_read_child" },
+	{ .name = "proc_mem_write",
+	  .text = "write to /proc/self/mem",
+	  .path = GM_PATH_PROCMEM,
+	  .flags = W,
+	  .run = p_mem_write,
+	  .val = GM_SELF },
+	{ .name = "proc_mem_write_force",
+	  .text = "write to /proc/self/mem where the mapping is read-only",
+	  .path = GM_PATH_PROCMEM,
+	  .flags = W | GM_ACC_SHMEM | GM_ACC_DENIED,
+	  .run = mem_write_force,
+	  .mix = GM_MIX_EITHER,
+	  .want = ALL(EIO, NO_COW),
+	  .control = "proc_mem_write" },
+	{ .name = "proc_mem_write_child",
+	  .text = "write to /proc/pid/mem by a child",
+	  .path = GM_PATH_PROCMEM,
+	  .flags = W | GM_ACC_SLOW,
+	  .run = p_mem_write,
+	  .val = GM_CHILD },
+	{ .name = "ptrace_peek",
+	  .text = "PTRACE_PEEKDATA by a child",
+	  .path = GM_PATH_PROCMEM,
+	  .flags = R | GM_ACC_WORD | GM_ACC_SLOW,
+	  .run = p_peek,
+	  .val = GM_CHILD },
+	{ .name = "ptrace_peek_other",
+	  .text = "PTRACE_PEEKDATA by an unrelated process with CAP_SYS_PTRACE",
+	  .path = GM_PATH_PROCMEM,
+	  .flags = R | GM_ACC_WORD | GM_ACC_SLOW | GM_ACC_ROOT,
+	  .run = p_peek,
+	  .val = GM_OTHER },
+	{ .name = "ptrace_peek_nocap",
+	  .text = "PTRACE_SEIZE by an unrelated process without a capability",
+	  .path = GM_PATH_PROCMEM,
+	  .flags = R | GM_ACC_WORD | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_DENIED,
+	  .run = p_peek,
+	  .val = GM_NOCAP,
+	  .mix = GM_MIX_WHOLE,
+	  .want = TRACE_DENIED,
 	  .control = "ptrace_peek_other" },
-	{ .name = "ptrace_poke", .text = "PTRACE_POKEDATA by a child",
-	  .path = GM_PATH_PROCMEM, .flags = W | GM_ACC_WORD | GM_ACC_SLOW, .run = p_poke,
+	{ .name = "ptrace_poke",
+	  .text = "PTRACE_POKEDATA by a child",
+	  .path = GM_PATH_PROCMEM,
+	  .flags = W | GM_ACC_WORD | GM_ACC_SLOW,
+	  .run = p_poke,
 	  .val = GM_CHILD },
 	{ 0 }
 };

@@ -7,25 +7,28 @@
 #include "check.h"
 #include "stage.h"
 
-const struct gm_window gm_windows[] = {
-	{ "touched by the guest", 16, 4, GM_TOUCHED, true },
-	{ "never touched", 0, 4, GM_UNTOUCHED, true },
-	{ "allocated, never touched", 96, 4, GM_ALLOCATED, false },
-	{ "punched", 64, 4, GM_PUNCHED, false },
-	{ "punched and touched again", 80, 4, GM_AGAIN, true },
-	{ "around 2 MiB", 510, 4, GM_TOUCHED, false },
-	{ "the file's last", 1020, 4, GM_TOUCHED, false },
-	{ 0 }
-};
+const struct gm_window gm_windows[] = { { "touched by the guest", 16, 4, GM_TOUCHED, true },
+					{ "never touched", 0, 4, GM_UNTOUCHED, true },
+					{ "allocated, never touched", 96, 4, GM_ALLOCATED, false },
+					{ "punched", 64, 4, GM_PUNCHED, false },
+					{ "punched and touched again", 80, 4, GM_AGAIN, true },
+					{ "around 2 MiB", 510, 4, GM_TOUCHED, false },
+					{ "the file's last", 1020, 4, GM_TOUCHED, false },
+					{ 0 } };
 
 /* What the guest writes: the windows and their neighbours, which nobody asks for. */
-static const struct { unsigned int first, nr; } filled[] = {
-	{ 12, 12 }, { 60, 28 }, { 506, 12 }, { 1016, 8 },
+static const struct {
+	unsigned int first, nr;
+} filled[] = {
+	{ 12, 12 },
+	{ 60, 28 },
+	{ 506, 12 },
+	{ 1016, 8 },
 };
 
 static struct {
 	enum gm_half half;
-	uint8_t gen[GM_STAGE_PAGES];	/* 0: zero */
+	uint8_t gen[GM_STAGE_PAGES]; /* 0: zero */
 } model;
 
 uint64_t gm_stage_word(unsigned int page, unsigned int w)
@@ -62,19 +65,22 @@ static void for_runs(struct gm_stage *s, unsigned int from, unsigned int to, uin
 		while (i < to && model.gen[i] == model.gen[first])
 			i++;
 		if (model.gen[first])
-			op[n++] = (struct gm_op){ .code = code, .half = model.half,
-				.gen = model.gen[first], .nr = i - first,
-				.addr = GM_BASE + first * GM_PAGE_SIZE };
+			op[n++] = (struct gm_op){ .code = code,
+						  .half = model.half,
+						  .gen = model.gen[first],
+						  .nr = i - first,
+						  .addr = GM_BASE + first * GM_PAGE_SIZE };
 		if (!n || s->mute || (n < GM_MBOX_OPS && i < to))
 			continue;
 		gm_run(s->vm, 0, op, n);
 		for (unsigned int k = 0; k < n && code == GM_OP_CHECK; k++) {
 			struct gm_page page = gm_vm_page(s->vm, op[k].bad_addr & ~0xfffUL);
 
-			GM_EXPECT_AT(&page, !op[k].bad,
-				     "%s the guest's data is harmed: %lu words, the first at %#lx: expected %s, observed %s",
-				     when, op[k].bad, op[k].bad_addr, gm_word_str(op[k].expected),
-				     gm_word_str(op[k].observed));
+			GM_EXPECT_AT(
+				&page, !op[k].bad,
+				"%s the guest's data is harmed: %lu words, the first at %#lx: expected %s, observed %s",
+				when, op[k].bad, op[k].bad_addr, gm_word_str(op[k].expected),
+				gm_word_str(op[k].observed));
 		}
 		n = 0;
 	}
@@ -127,7 +133,8 @@ void gm_stage_check_unmapped(struct gm_stage *s)
 
 		/* Bit 63: present, 62: swapped (Documentation/admin-guide/mm/pagemap.rst). */
 		if (!GM_EXPECT_AT(&page, !(e[i] >> 62),
-				  "a private page is in the host's page tables: pagemap %#lx", e[i]))
+				  "a private page is in the host's page tables: pagemap %#lx",
+				  e[i]))
 			break;
 	}
 }

@@ -8,12 +8,12 @@
 /* A history that a page can have before the probe comes. */
 struct gm_window {
 	const char *name;
-	unsigned int first, nr;		/* pages of the file */
+	unsigned int first, nr; /* pages of the file */
 	enum { GM_UNTOUCHED, GM_TOUCHED, GM_ALLOCATED, GM_PUNCHED, GM_AGAIN } how;
-	bool slow_too;			/* worth a process or a VM */
+	bool slow_too; /* worth a process or a VM */
 };
 
-extern const struct gm_window gm_windows[];	/* ended by a nameless one */
+extern const struct gm_window gm_windows[]; /* ended by a nameless one */
 
 /* Opens the state and lets the guest live in it; leaves the model of what it wrote. */
 void gm_stage_open(struct gm_stage *s, const struct gm_state *state);

@@ -32,7 +32,8 @@ static long done(long r, int fd)
 static long from_range(const struct gm_access *a,
 		       ssize_t (*io)(int fd, const struct iovec *v, int n))
 {
-	struct iovec v[2] = { { a->hva, a->len / 2 }, { a->hva + a->len / 2, a->len - a->len / 2 } };
+	struct iovec v[2] = { { a->hva, a->len / 2 },
+			      { a->hva + a->len / 2, a->len - a->len / 2 } };
 	int fd = gm_acc_file(a->len, NULL);
 	long r = io(fd, v, 2);
 	int err = errno;
@@ -53,8 +54,14 @@ static ssize_t io_writev(int fd, const struct iovec *v, int n)
 	return pwritev(fd, v, n, 0);
 }
 
-static long p_write(const struct gm_access *a) { return from_range(a, io_write); }
-static long p_writev(const struct gm_access *a) { return from_range(a, io_writev); }
+static long p_write(const struct gm_access *a)
+{
+	return from_range(a, io_write);
+}
+static long p_writev(const struct gm_access *a)
+{
+	return from_range(a, io_writev);
+}
 
 static long p_read(const struct gm_access *a)
 {
@@ -65,7 +72,8 @@ static long p_read(const struct gm_access *a)
 
 static long p_readv(const struct gm_access *a)
 {
-	struct iovec v[2] = { { a->hva, a->len / 2 }, { a->hva + a->len / 2, a->len - a->len / 2 } };
+	struct iovec v[2] = { { a->hva, a->len / 2 },
+			      { a->hva + a->len / 2, a->len - a->len / 2 } };
 	int fd = gm_acc_file(a->len, a->buf);
 
 	return done(preadv2(fd, v, 2, 0, 0), fd);
@@ -143,15 +151,18 @@ static long each_page(const struct gm_access *a, long (*fn)(const struct gm_acce
 static long futex_one(const struct gm_access *a, size_t i)
 {
 	struct timespec now = { 0 };
-	long r = syscall(SYS_futex, a->hva + i, FUTEX_WAIT | a->probe->val, 0x7fffff11, &now,
-			 NULL, 0);
+	long r = syscall(SYS_futex, a->hva + i, FUTEX_WAIT | a->probe->val, 0x7fffff11, &now, NULL,
+			 0);
 
 	if (r < 0 && (errno == EAGAIN || errno == ETIMEDOUT))
 		return 0;
 	return r < 0 ? -1 : 0;
 }
 
-static long p_futex(const struct gm_access *a) { return each_page(a, futex_one); }
+static long p_futex(const struct gm_access *a)
+{
+	return each_page(a, futex_one);
+}
 
 /* The kernel adds to the word: FUTEX_WAKE_OP with an operation that sets it to 1. */
 static long futex_op_one(const struct gm_access *a, size_t i)
@@ -162,7 +173,10 @@ static long futex_op_one(const struct gm_access *a, size_t i)
 		       FUTEX_OP(FUTEX_OP_SET, 0x123, FUTEX_OP_CMP_EQ, 0));
 }
 
-static long p_futex_op(const struct gm_access *a) { return each_page(a, futex_op_one); }
+static long p_futex_op(const struct gm_access *a)
+{
+	return each_page(a, futex_op_one);
+}
 
 static long ioctl_one(const struct gm_access *a, size_t i)
 {
@@ -176,14 +190,20 @@ static long ioctl_one(const struct gm_access *a, size_t i)
 	return done(r, p[0]);
 }
 
-static long p_ioctl(const struct gm_access *a) { return each_page(a, ioctl_one); }
+static long p_ioctl(const struct gm_access *a)
+{
+	return each_page(a, ioctl_one);
+}
 
 static long clock_one(const struct gm_access *a, size_t i)
 {
 	return syscall(SYS_clock_gettime, CLOCK_MONOTONIC, a->hva + i);
 }
 
-static long p_clock(const struct gm_access *a) { return each_page(a, clock_one); }
+static long p_clock(const struct gm_access *a)
+{
+	return each_page(a, clock_one);
+}
 
 /* A path: strncpy_from_user(). Any answer about the name means that it was read. */
 static long path_one(const struct gm_access *a, size_t i)
@@ -214,42 +234,90 @@ static long arg_one(const struct gm_access *a, size_t i)
 	return r;
 }
 
-static long p_arg(const struct gm_access *a) { return each_page(a, arg_one); }
+static long p_arg(const struct gm_access *a)
+{
+	return each_page(a, arg_one);
+}
 
 #define R GM_ACC_READ
 #define W GM_ACC_WRITE
 #define OP (GM_ACC_WRITE | GM_ACC_OPAQUE | GM_ACC_WORD)
 
 const struct gm_probe gm_probes_uaccess[] = {
-	{ .name = "write", .text = "write() from the range into a file",
-	  .path = GM_PATH_UACCESS, .flags = R, .run = p_write },
-	{ .name = "writev", .text = "writev() from the range into a file",
-	  .path = GM_PATH_UACCESS, .flags = R, .run = p_writev },
-	{ .name = "read", .text = "read() of a file into the range",
-	  .path = GM_PATH_UACCESS, .flags = W, .run = p_read },
-	{ .name = "readv", .text = "preadv2() of a file into the range",
-	  .path = GM_PATH_UACCESS, .flags = W, .run = p_readv },
-	{ .name = "pipe_write", .text = "write() from the range into a pipe",
-	  .path = GM_PATH_UACCESS, .flags = R, .run = p_pipe_write },
-	{ .name = "sendmsg", .text = "sendmsg() from the range on a UNIX socket",
-	  .path = GM_PATH_UACCESS, .flags = R, .mix = GM_MIX_WHOLE, .run = p_sendmsg },
-	{ .name = "recvmsg", .text = "recvmsg() into the range on a UNIX socket",
-	  .path = GM_PATH_UACCESS, .flags = W, .mix = GM_MIX_EITHER, .run = p_recvmsg },
-	{ .name = "getrandom", .text = "getrandom() into the range",
-	  .path = GM_PATH_UACCESS, .flags = W | GM_ACC_OPAQUE, .run = p_getrandom },
-	{ .name = "futex_wait", .text = "FUTEX_WAIT on a private futex in each page",
-	  .path = GM_PATH_UACCESS, .run = p_futex, .val = FUTEX_PRIVATE_FLAG },
-	{ .name = "futex_wait_shared", .text = "FUTEX_WAIT on a shared futex: its key is a page",
-	  .path = GM_PATH_GUP, .run = p_futex, .val = 0 },
-	{ .name = "futex_wake_op", .text = "FUTEX_WAKE_OP writes to a word of each page",
-	  .path = GM_PATH_UACCESS, .flags = OP, .run = p_futex_op },
-	{ .name = "ioctl_arg", .text = "an ioctl stores its answer in each page",
-	  .path = GM_PATH_UACCESS, .flags = OP, .run = p_ioctl },
-	{ .name = "clock_gettime", .text = "clock_gettime() stores the time in each page",
-	  .path = GM_PATH_UACCESS, .flags = OP, .run = p_clock },
-	{ .name = "path_string", .text = "a path name in each page",
-	  .path = GM_PATH_UACCESS, .run = p_path },
-	{ .name = "syscall_arg", .text = "an argument structure in each page",
-	  .path = GM_PATH_UACCESS, .run = p_arg },
+	{ .name = "write",
+	  .text = "write() from the range into a file",
+	  .path = GM_PATH_UACCESS,
+	  .flags = R,
+	  .run = p_write },
+	{ .name = "writev",
+	  .text = "writev() from the range into a file",
+	  .path = GM_PATH_UACCESS,
+	  .flags = R,
+	  .run = p_writev },
+	{ .name = "read",
+	  .text = "read() of a file into the range",
+	  .path = GM_PATH_UACCESS,
+	  .flags = W,
+	  .run = p_read },
+	{ .name = "readv",
+	  .text = "preadv2() of a file into the range",
+	  .path = GM_PATH_UACCESS,
+	  .flags = W,
+	  .run = p_readv },
+	{ .name = "pipe_write",
+	  .text = "write() from the range into a pipe",
+	  .path = GM_PATH_UACCESS,
+	  .flags = R,
+	  .run = p_pipe_write },
+	{ .name = "sendmsg",
+	  .text = "sendmsg() from the range on a UNIX socket",
+	  .path = GM_PATH_UACCESS,
+	  .flags = R,
+	  .mix = GM_MIX_WHOLE,
+	  .run = p_sendmsg },
+	{ .name = "recvmsg",
+	  .text = "recvmsg() into the range on a UNIX socket",
+	  .path = GM_PATH_UACCESS,
+	  .flags = W,
+	  .mix = GM_MIX_EITHER,
+	  .run = p_recvmsg },
+	{ .name = "getrandom",
+	  .text = "getrandom() into the range",
+	  .path = GM_PATH_UACCESS,
+	  .flags = W | GM_ACC_OPAQUE,
+	  .run = p_getrandom },
+	{ .name = "futex_wait",
+	  .text = "FUTEX_WAIT on a private futex in each page",
+	  .path = GM_PATH_UACCESS,
+	  .run = p_futex,
+	  .val = FUTEX_PRIVATE_FLAG },
+	{ .name = "futex_wait_shared",
+	  .text = "FUTEX_WAIT on a shared futex: its key is a page",
+	  .path = GM_PATH_GUP,
+	  .run = p_futex,
+	  .val = 0 },
+	{ .name = "futex_wake_op",
+	  .text = "FUTEX_WAKE_OP writes to a word of each page",
+	  .path = GM_PATH_UACCESS,
+	  .flags = OP,
+	  .run = p_futex_op },
+	{ .name = "ioctl_arg",
+	  .text = "an ioctl stores its answer in each page",
+	  .path = GM_PATH_UACCESS,
+	  .flags = OP,
+	  .run = p_ioctl },
+	{ .name = "clock_gettime",
+	  .text = "clock_gettime() stores the time in each page",
+	  .path = GM_PATH_UACCESS,
+	  .flags = OP,
+	  .run = p_clock },
+	{ .name = "path_string",
+	  .text = "a path name in each page",
+	  .path = GM_PATH_UACCESS,
+	  .run = p_path },
+	{ .name = "syscall_arg",
+	  .text = "an argument structure in each page",
+	  .path = GM_PATH_UACCESS,
+	  .run = p_arg },
 	{ 0 }
 };

@@ -22,7 +22,8 @@ static void ring_init(struct io_uring *ring, unsigned int flags)
 
 	errno = -r;
 	if (r)
-		gm_acc_absent("no io_uring", "sysctl kernel.io_uring_disabled=0, kernel with CONFIG_IO_URING=y");
+		gm_acc_absent("no io_uring",
+			      "sysctl kernel.io_uring_disabled=0, kernel with CONFIG_IO_URING=y");
 	GM_SETUP(!r, "io_uring_queue_init: %s", gm_errno_name(-r));
 }
 
@@ -117,7 +118,8 @@ static long p_register(const struct gm_access *a)
 static long p_buf_ring(const struct gm_access *a)
 {
 	struct io_uring_buf_reg reg = { .ring_addr = (uintptr_t)a->hva,
-					.ring_entries = a->len / 16, .bgid = 1 };
+					.ring_entries = a->len / 16,
+					.bgid = 1 };
 	struct io_uring ring;
 	long r;
 	int err;
@@ -133,7 +135,8 @@ static long p_buf_ring(const struct gm_access *a)
 /* Two ends of a TCP connection over loopback. */
 static void connection(int s[2])
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(addr);
 	int l = GM_SETUP_OK(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 
@@ -181,29 +184,65 @@ static long p_send_zc(const struct gm_access *a)
 }
 
 const struct gm_probe gm_probes_uring[] = {
-	{ .name = "uring_write", .text = "io_uring write from the range",
-	  .path = GM_PATH_UACCESS, .flags = GM_ACC_READ, .run = p_rw, .val = PLAIN },
-	{ .name = "uring_read", .text = "io_uring read into the range",
-	  .path = GM_PATH_UACCESS, .flags = GM_ACC_WRITE, .run = p_rw, .val = PLAIN | READ },
-	{ .name = "uring_write_worker", .text = "io_uring write by a worker thread",
-	  .path = GM_PATH_UACCESS, .flags = GM_ACC_READ | GM_ACC_SLOW, .run = p_rw, .val = ASYNC },
-	{ .name = "uring_write_poller", .text = "io_uring write by the kernel's polling thread",
-	  .path = GM_PATH_UACCESS, .flags = GM_ACC_READ | GM_ACC_SLOW, .run = p_rw, .val = POLLER },
-	{ .name = "uring_read_poller", .text = "io_uring read by the kernel's polling thread",
-	  .path = GM_PATH_UACCESS, .flags = GM_ACC_WRITE | GM_ACC_SLOW, .run = p_rw,
+	{ .name = "uring_write",
+	  .text = "io_uring write from the range",
+	  .path = GM_PATH_UACCESS,
+	  .flags = GM_ACC_READ,
+	  .run = p_rw,
+	  .val = PLAIN },
+	{ .name = "uring_read",
+	  .text = "io_uring read into the range",
+	  .path = GM_PATH_UACCESS,
+	  .flags = GM_ACC_WRITE,
+	  .run = p_rw,
+	  .val = PLAIN | READ },
+	{ .name = "uring_write_worker",
+	  .text = "io_uring write by a worker thread",
+	  .path = GM_PATH_UACCESS,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW,
+	  .run = p_rw,
+	  .val = ASYNC },
+	{ .name = "uring_write_poller",
+	  .text = "io_uring write by the kernel's polling thread",
+	  .path = GM_PATH_UACCESS,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW,
+	  .run = p_rw,
+	  .val = POLLER },
+	{ .name = "uring_read_poller",
+	  .text = "io_uring read by the kernel's polling thread",
+	  .path = GM_PATH_UACCESS,
+	  .flags = GM_ACC_WRITE | GM_ACC_SLOW,
+	  .run = p_rw,
 	  .val = POLLER | READ },
-	{ .name = "uring_register", .text = "the range registered as a buffer of io_uring",
-	  .path = GM_PATH_LONGTERM, .run = p_register, .mix = GM_MIX_WHOLE },
-	{ .name = "uring_write_fixed", .text = "io_uring write from a registered buffer",
-	  .path = GM_PATH_LONGTERM, .flags = GM_ACC_READ, .run = p_rw, .val = FIXED,
+	{ .name = "uring_register",
+	  .text = "the range registered as a buffer of io_uring",
+	  .path = GM_PATH_LONGTERM,
+	  .run = p_register,
 	  .mix = GM_MIX_WHOLE },
-	{ .name = "uring_read_fixed", .text = "io_uring read into a registered buffer",
-	  .path = GM_PATH_LONGTERM, .flags = GM_ACC_WRITE, .run = p_rw, .val = FIXED | READ,
+	{ .name = "uring_write_fixed",
+	  .text = "io_uring write from a registered buffer",
+	  .path = GM_PATH_LONGTERM,
+	  .flags = GM_ACC_READ,
+	  .run = p_rw,
+	  .val = FIXED,
 	  .mix = GM_MIX_WHOLE },
-	{ .name = "uring_buf_ring", .text = "the range as the memory of a provided-buffer ring",
-	  .path = GM_PATH_LONGTERM, .run = p_buf_ring, .mix = GM_MIX_WHOLE },
-	{ .name = "uring_send_zc", .text = "io_uring zero-copy send over TCP",
-	  .path = GM_PATH_GUP, .flags = GM_ACC_READ | GM_ACC_SLOW, .run = p_send_zc,
+	{ .name = "uring_read_fixed",
+	  .text = "io_uring read into a registered buffer",
+	  .path = GM_PATH_LONGTERM,
+	  .flags = GM_ACC_WRITE,
+	  .run = p_rw,
+	  .val = FIXED | READ,
+	  .mix = GM_MIX_WHOLE },
+	{ .name = "uring_buf_ring",
+	  .text = "the range as the memory of a provided-buffer ring",
+	  .path = GM_PATH_LONGTERM,
+	  .run = p_buf_ring,
+	  .mix = GM_MIX_WHOLE },
+	{ .name = "uring_send_zc",
+	  .text = "io_uring zero-copy send over TCP",
+	  .path = GM_PATH_GUP,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW,
+	  .run = p_send_zc,
 	  .mix = GM_MIX_EITHER },
 	{ 0 }
 };

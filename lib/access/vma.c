@@ -102,10 +102,18 @@ static long p_fork(const struct gm_access *a)
 /* Finds the range's segment in an ELF core file and copies it to buf; bytes that it holds. */
 static long from_core(const struct gm_access *a, const char *path)
 {
-	struct { unsigned char ident[16]; uint16_t type, machine; uint32_t version;
-		 uint64_t entry, phoff, shoff; uint32_t flags;
-		 uint16_t ehsize, phentsize, phnum; } __attribute__((packed)) eh;
-	struct { uint32_t type, flags; uint64_t offset, vaddr, paddr, filesz, memsz, align; } ph;
+	struct {
+		unsigned char ident[16];
+		uint16_t type, machine;
+		uint32_t version;
+		uint64_t entry, phoff, shoff;
+		uint32_t flags;
+		uint16_t ehsize, phentsize, phnum;
+	} __attribute__((packed)) eh;
+	struct {
+		uint32_t type, flags;
+		uint64_t offset, vaddr, paddr, filesz, memsz, align;
+	} ph;
 	int fd = GM_SETUP_OK(open(path, O_RDONLY | O_CLOEXEC));
 	uint64_t want = (uintptr_t)a->hva;
 	long r = 0;
@@ -150,7 +158,8 @@ static long p_core(const struct gm_access *a)
 
 		signal(SIGABRT, SIG_DFL);
 		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-		if (fd < 0 || write(fd, "0xff", 4) != 4 || chdir(dir) || setrlimit(RLIMIT_CORE, &all))
+		if (fd < 0 || write(fd, "0xff", 4) != 4 || chdir(dir) ||
+		    setrlimit(RLIMIT_CORE, &all))
 			_exit(1);
 		abort();
 	}
@@ -162,7 +171,8 @@ static long p_core(const struct gm_access *a)
 		snprintf(core, sizeof(core), "%s/%.40s", dir, name);
 	if (!WIFSIGNALED(status) || !WCOREDUMP(status) || access(core, F_OK)) {
 		rmdir(dir);
-		gm_skip("no core dump was written", "kernel with CONFIG_COREDUMP=y, CONFIG_ELF_CORE=y");
+		gm_skip("no core dump was written",
+			"kernel with CONFIG_COREDUMP=y, CONFIG_ELF_CORE=y");
 	}
 	r = from_core(a, core);
 	unlink(core);
@@ -174,21 +184,35 @@ static long p_core(const struct gm_access *a)
 #define R GM_ACC_READ
 
 const struct gm_probe gm_probes_vma[] = {
-	{ .name = "mremap_move", .text = "mremap() to another address, then read",
-	  .path = GM_PATH_UACCESS, .flags = R | GM_ACC_REMAPS | GM_ACC_NO_MIX,
+	{ .name = "mremap_move",
+	  .text = "mremap() to another address, then read",
+	  .path = GM_PATH_UACCESS,
+	  .flags = R | GM_ACC_REMAPS | GM_ACC_NO_MIX,
 	  .run = p_mremap_move },
-	{ .name = "mremap_double", .text = "mremap() with an old size of 0, then read",
-	  .path = GM_PATH_UACCESS, .flags = R | GM_ACC_SHMEM | GM_ACC_REMAPS | GM_ACC_NO_MIX,
-	  .run = p_mremap_double, .want = { [GM_CLASS_SECRETMEM] = GM_ABSENT } },
-	{ .name = "remap_file_pages", .text = "remap_file_pages(), then read",
-	  .path = GM_PATH_UACCESS, .flags = R | GM_ACC_SHMEM | GM_ACC_REMAPS | GM_ACC_NO_MIX,
-	  .run = p_remap_file_pages, .want = { [GM_CLASS_SECRETMEM] = GM_ABSENT } },
-	{ .name = "fork_load", .text = "a child loads from the mapping it inherited",
-	  .path = GM_PATH_UACCESS, .flags = R | GM_ACC_SLOW | GM_ACC_NO_MIX, .run = p_fork },
-	{ .name = "core_dump", .text = "a core dump with every kind of mapping in it",
-	  .path = GM_PATH_GUP, .flags = R | GM_ACC_SLOW | GM_ACC_NO_MIX | GM_ACC_FILLED,
+	{ .name = "mremap_double",
+	  .text = "mremap() with an old size of 0, then read",
+	  .path = GM_PATH_UACCESS,
+	  .flags = R | GM_ACC_SHMEM | GM_ACC_REMAPS | GM_ACC_NO_MIX,
+	  .run = p_mremap_double,
+	  .want = { [GM_CLASS_SECRETMEM] = GM_ABSENT } },
+	{ .name = "remap_file_pages",
+	  .text = "remap_file_pages(), then read",
+	  .path = GM_PATH_UACCESS,
+	  .flags = R | GM_ACC_SHMEM | GM_ACC_REMAPS | GM_ACC_NO_MIX,
+	  .run = p_remap_file_pages,
+	  .want = { [GM_CLASS_SECRETMEM] = GM_ABSENT } },
+	{ .name = "fork_load",
+	  .text = "a child loads from the mapping it inherited",
+	  .path = GM_PATH_UACCESS,
+	  .flags = R | GM_ACC_SLOW | GM_ACC_NO_MIX,
+	  .run = p_fork },
+	{ .name = "core_dump",
+	  .text = "a core dump with every kind of mapping in it",
+	  .path = GM_PATH_GUP,
+	  .flags = R | GM_ACC_SLOW | GM_ACC_NO_MIX | GM_ACC_FILLED,
 	  .run = p_core,
-	  .want = { [GM_CLASS_PRIVATE] = NO_DUMP, [GM_CLASS_SHARED_NOGUP] = NO_DUMP,
+	  .want = { [GM_CLASS_PRIVATE] = NO_DUMP,
+		    [GM_CLASS_SHARED_NOGUP] = NO_DUMP,
 		    [GM_CLASS_SECRETMEM] = GM_ABSENT } },
 	{ 0 }
 };

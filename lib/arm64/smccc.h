@@ -8,11 +8,11 @@
  * the vendor hypervisor service, a number that KVM itself does not answer
  * (include/linux/arm-smccc.h), forwarded to user space by the SMCCC filter.
  */
-#define GM_SMCCC_MAP_GPA	0xC6000070UL
+#define GM_SMCCC_MAP_GPA 0xC6000070UL
 
 /* pKVM's calls of a protected guest: include/linux/arm-smccc.h, ARM_SMCCC_VENDOR_HYP_KVM_*. */
-#define GM_SMCCC_HYP_MEMINFO	0xC6000002UL
-#define GM_SMCCC_MEM_SHARE	0xC6000003UL
-#define GM_SMCCC_MEM_UNSHARE	0xC6000004UL
+#define GM_SMCCC_HYP_MEMINFO 0xC6000002UL
+#define GM_SMCCC_MEM_SHARE 0xC6000003UL
+#define GM_SMCCC_MEM_UNSHARE 0xC6000004UL
 
 #endif

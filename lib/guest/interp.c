@@ -107,11 +107,11 @@ void gm_guest_op(struct gm_op *op)
 		break;
 	case GM_OP_EXEC:
 		gm_arch_guest_sync_code(op->addr, PAGE);
-		op->ret = ((uint64_t (*)(uint64_t))op->addr)(op->val);
+		op->ret = ((uint64_t(*)(uint64_t))op->addr)(op->val);
 		break;
 	case GM_OP_CALL:
-		op->ret = ((uint64_t (*)(uint64_t, uint64_t, uint64_t))op->addr)(op->val, op->nr,
-										  op->stride);
+		op->ret = ((uint64_t(*)(uint64_t, uint64_t, uint64_t))op->addr)(op->val, op->nr,
+										op->stride);
 		break;
 	case GM_OP_FLUSH_TLB:
 		gm_arch_guest_flush(op->addr);
@@ -124,9 +124,7 @@ void gm_guest_op(struct gm_op *op)
 	}
 }
 
-__attribute__((weak)) void gm_arch_guest_show_mbox(uint64_t id)
-{
-}
+__attribute__((weak)) void gm_arch_guest_show_mbox(uint64_t id) {}
 
 void gm_guest_main(uint64_t id, uint64_t hidden)
 {

@@ -77,8 +77,8 @@ bool gm_dma_prove_same_page(struct gm_iodev *dev, uint64_t iova, void *hva, cons
 	nonce = fresh();
 	__gm_dma_write(dev, iova + last, &nonce, sizeof(nonce));
 	ok &= GM_EXPECT_AT(GM_PAGE(.iova = iova, .hva = (uintptr_t)hva), *w == nonce,
-			   "%s: not the same page: the device wrote %#lx, the host reads %#lx", when,
-			   nonce, *w);
+			   "%s: not the same page: the device wrote %#lx, the host reads %#lx",
+			   when, nonce, *w);
 	*w = old;
 	return ok;
 }
@@ -95,10 +95,11 @@ bool gm_dma_expect_maps(struct gm_iodev *dev, uint64_t iova, void *hva, uint64_t
 	if (n == 3)
 		at[2] = 1 + gm_rng_below(&rng, pages - 2);
 	if (dev->iommu->ops->tells)
-		ok = GM_EXPECT_AT(GM_PAGE(.iova = iova, .hva = (uintptr_t)hva),
-				  !__gm_mock_maps(dev->iommu, dev->hwpt, iova, hva, len),
-				  "%s: the page table does not hold the host's pages for [%#lx, +%#lx): %s",
-				  when, iova, len, gm_errno_name(errno));
+		ok = GM_EXPECT_AT(
+			GM_PAGE(.iova = iova, .hva = (uintptr_t)hva),
+			!__gm_mock_maps(dev->iommu, dev->hwpt, iova, hva, len),
+			"%s: the page table does not hold the host's pages for [%#lx, +%#lx): %s",
+			when, iova, len, gm_errno_name(errno));
 	for (unsigned int i = 0; i < n && ok; i++)
 		ok = gm_dma_prove_same_page(dev, iova + at[i] * GM_PAGE_SIZE,
 					    (uint8_t *)hva + at[i] * GM_PAGE_SIZE, when);

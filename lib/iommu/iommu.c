@@ -68,8 +68,8 @@ uint64_t gm_map_file(struct gm_iommu *iommu, uint32_t ioas, int fd, uint64_t sta
 		     uint64_t iova, uint32_t prot)
 {
 	GM_ASSERT(!__gm_map_file(iommu, ioas, fd, start, len, &iova, prot),
-		 "IOMMU_IOAS_MAP_FILE of [%#lx, +%#lx) at iova %#lx: %s", start, len, iova,
-		 gm_errno_name(errno));
+		  "IOMMU_IOAS_MAP_FILE of [%#lx, +%#lx) at iova %#lx: %s", start, len, iova,
+		  gm_errno_name(errno));
 	return iova;
 }
 
@@ -113,7 +113,10 @@ int __gm_ioas_copy(struct gm_iommu *iommu, uint32_t dst, uint32_t src, uint64_t 
 int __gm_unmap(struct gm_iommu *iommu, uint32_t ioas, uint64_t iova, uint64_t *len)
 {
 	struct iommu_ioas_unmap arg = {
-		.size = sizeof(arg), .ioas_id = ioas, .iova = iova, .length = *len,
+		.size = sizeof(arg),
+		.ioas_id = ioas,
+		.iova = iova,
+		.length = *len,
 	};
 	int ret = ioctl(iommu->fd, IOMMU_IOAS_UNMAP, &arg);
 
@@ -127,7 +130,7 @@ void gm_unmap(struct gm_iommu *iommu, uint32_t ioas, uint64_t iova, uint64_t len
 	uint64_t done = len;
 
 	GM_ASSERT(!__gm_unmap(iommu, ioas, iova, &done), "IOMMU_IOAS_UNMAP of [%#lx, +%#lx): %s",
-		 iova, len, gm_errno_name(errno));
+		  iova, len, gm_errno_name(errno));
 	GM_EXPECT_EQ(done, len, "bytes unmapped at iova %#lx", iova);
 }
 
@@ -176,13 +179,16 @@ int __gm_iodev_replace(struct gm_iodev *dev, uint32_t pt, uint32_t ioas)
 void gm_iodev_replace(struct gm_iodev *dev, uint32_t pt, uint32_t ioas)
 {
 	GM_ASSERT(!__gm_iodev_replace(dev, pt, ioas), "moving the device to object %u: %s", pt,
-		 gm_errno_name(errno));
+		  gm_errno_name(errno));
 }
 
 uint32_t gm_hwpt_new(struct gm_iodev *dev, uint32_t ioas, uint32_t flags)
 {
 	struct iommu_hwpt_alloc arg = {
-		.size = sizeof(arg), .flags = flags, .dev_id = dev->idev, .pt_id = ioas,
+		.size = sizeof(arg),
+		.flags = flags,
+		.dev_id = dev->idev,
+		.pt_id = ioas,
 	};
 
 	GM_SETUP_OK(ioctl(dev->iommu->fd, IOMMU_HWPT_ALLOC, &arg));

@@ -16,7 +16,9 @@
 static int new_access(struct gm_iommu *iommu, uint32_t ioas, uint32_t flags)
 {
 	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_CREATE_ACCESS, .id = ioas,
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_CREATE_ACCESS,
+		.id = ioas,
 		.create_access = { .flags = flags },
 	};
 
@@ -26,7 +28,9 @@ static int new_access(struct gm_iommu *iommu, uint32_t ioas, uint32_t flags)
 static int attach_flags(struct gm_iodev *dev, uint32_t pt, uint32_t flags)
 {
 	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_MOCK_DOMAIN, .id = pt,
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MOCK_DOMAIN,
+		.id = pt,
 	};
 
 	if (flags) {
@@ -69,7 +73,9 @@ static void mock_detach(struct gm_iodev *dev)
 static int mock_replace(struct gm_iodev *dev, uint32_t pt, uint32_t ioas)
 {
 	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE, .id = dev->priv_id,
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE,
+		.id = dev->priv_id,
 		.mock_domain_replace = { .pt_id = pt },
 	};
 
@@ -126,7 +132,9 @@ int __gm_mock_maps(struct gm_iommu *iommu, uint32_t hwpt, uint64_t iova, const v
 		   uint64_t len)
 {
 	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_MD_CHECK_MAP, .id = hwpt,
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MD_CHECK_MAP,
+		.id = hwpt,
 		.check_map = { .iova = iova, .length = len, .uptr = (uintptr_t)hva },
 	};
 
@@ -136,7 +144,8 @@ int __gm_mock_maps(struct gm_iommu *iommu, uint32_t hwpt, uint64_t iova, const v
 int __gm_mock_refs(struct gm_iommu *iommu, const void *hva, uint64_t len, unsigned int pins)
 {
 	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_MD_CHECK_REFS,
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MD_CHECK_REFS,
 		.check_refs = { .length = len, .uptr = (uintptr_t)hva, .refs = pins },
 	};
 
@@ -146,7 +155,9 @@ int __gm_mock_refs(struct gm_iommu *iommu, const void *hva, uint64_t len, unsign
 int __gm_mock_reserve(struct gm_iommu *iommu, uint32_t ioas, uint64_t start, uint64_t len)
 {
 	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_ADD_RESERVED, .id = ioas,
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_ADD_RESERVED,
+		.id = ioas,
 		.add_reserved = { .start = start, .length = len },
 	};
 
@@ -156,7 +167,8 @@ int __gm_mock_reserve(struct gm_iommu *iommu, uint32_t ioas, uint64_t start, uin
 static int set_limit(struct gm_iommu *iommu, uint32_t bytes)
 {
 	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT,
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT,
 		.memory_limit = { .limit = bytes },
 	};
 
@@ -186,8 +198,12 @@ int __gm_mock_dirty(struct gm_iommu *iommu, uint32_t hwpt, uint64_t iova, uint64
 		    uint64_t pgsize, const void *bitmap)
 {
 	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_DIRTY, .id = hwpt,
-		.dirty = { .iova = iova, .length = len, .page_size = pgsize,
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_DIRTY,
+		.id = hwpt,
+		.dirty = { .iova = iova,
+			   .length = len,
+			   .page_size = pgsize,
 			   .uptr = (uintptr_t)bitmap },
 	};
 
@@ -198,8 +214,12 @@ uint32_t gm_mock_huge_hwpt(struct gm_iodev *dev, uint32_t ioas, uint32_t flags)
 {
 	struct iommu_hwpt_selftest data = { .pagetable_type = MOCK_IOMMUPT_HUGE };
 	struct iommu_hwpt_alloc arg = {
-		.size = sizeof(arg), .flags = flags, .dev_id = dev->idev, .pt_id = ioas,
-		.data_type = IOMMU_HWPT_DATA_SELFTEST, .data_len = sizeof(data),
+		.size = sizeof(arg),
+		.flags = flags,
+		.dev_id = dev->idev,
+		.pt_id = ioas,
+		.data_type = IOMMU_HWPT_DATA_SELFTEST,
+		.data_len = sizeof(data),
 		.data_uptr = (uintptr_t)&data,
 	};
 
@@ -220,7 +240,9 @@ int gm_access_new(struct gm_iommu *iommu, uint32_t ioas, bool pin)
 int __gm_access_replace(struct gm_iommu *iommu, int access, uint32_t ioas)
 {
 	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_ACCESS_REPLACE_IOAS, .id = access,
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_ACCESS_REPLACE_IOAS,
+		.id = access,
 		.access_replace_ioas = { .ioas_id = ioas },
 	};
 
@@ -244,7 +266,9 @@ int __gm_access_pin(struct gm_iommu *iommu, int access, uint64_t iova, uint64_t 
 int __gm_access_unpin(struct gm_iommu *iommu, int access, uint32_t item)
 {
 	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_DESTROY_ACCESS_PAGES, .id = access,
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_DESTROY_ACCESS_PAGES,
+		.id = access,
 		.destroy_access_pages = { .access_pages_id = item },
 	};
 

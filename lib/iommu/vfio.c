@@ -16,21 +16,21 @@
 #include "iommu.h"
 #include "platform.h"
 
-#define GM_EDU_SCRATCH	0x0ffff000UL	/* the last page below 256 MiB */
-#define GM_EDU_CHUNK	2048UL
+#define GM_EDU_SCRATCH 0x0ffff000UL /* the last page below 256 MiB */
+#define GM_EDU_CHUNK 2048UL
 
 /* Registers in BAR 0, docs/specs/edu.rst. */
-#define EDU_ID		0x00		/* 0xRRrr00ed */
-#define EDU_DMA_SRC	0x80
-#define EDU_DMA_DST	0x88
-#define EDU_DMA_CNT	0x90
-#define EDU_DMA_CMD	0x98
-#define EDU_RUN		1UL
-#define EDU_TO_RAM	2UL
-#define EDU_BUF		0x40000UL
+#define EDU_ID 0x00 /* 0xRRrr00ed */
+#define EDU_DMA_SRC 0x80
+#define EDU_DMA_DST 0x88
+#define EDU_DMA_CNT 0x90
+#define EDU_DMA_CMD 0x98
+#define EDU_RUN 1UL
+#define EDU_TO_RAM 2UL
+#define EDU_BUF 0x40000UL
 
-static struct gm_iodev *open_dev;	/* edu is one */
-static bool bound;			/* by us */
+static struct gm_iodev *open_dev; /* edu is one */
+static bool bound;		  /* by us */
 
 static int write_text(const char *path, const char *text)
 {
@@ -115,7 +115,8 @@ static volatile uint64_t *reg64(struct gm_iodev *dev, unsigned int off)
 
 static void map_registers(struct gm_iodev *dev)
 {
-	struct vfio_region_info info = { .argsz = sizeof(info), .index = VFIO_PCI_CONFIG_REGION_INDEX };
+	struct vfio_region_info info = { .argsz = sizeof(info),
+					 .index = VFIO_PCI_CONFIG_REGION_INDEX };
 	uint16_t command;
 
 	GM_SETUP_OK(ioctl(dev->fd, VFIO_DEVICE_GET_REGION_INFO, &info));
@@ -123,7 +124,8 @@ static void map_registers(struct gm_iodev *dev)
 	command |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
 	GM_SETUP_OK(pwrite(dev->fd, &command, 2, info.offset + PCI_COMMAND));
 
-	info = (struct vfio_region_info){ .argsz = sizeof(info), .index = VFIO_PCI_BAR0_REGION_INDEX };
+	info = (struct vfio_region_info){ .argsz = sizeof(info),
+					  .index = VFIO_PCI_BAR0_REGION_INDEX };
 	GM_SETUP_OK(ioctl(dev->fd, VFIO_DEVICE_GET_REGION_INFO, &info));
 	dev->bar_size = info.size;
 	dev->bar = mmap(NULL, info.size, PROT_READ | PROT_WRITE, MAP_SHARED, dev->fd, info.offset);
@@ -207,8 +209,8 @@ static void through_scratch(struct gm_iodev *dev, void *scratch, uint64_t len, b
 
 static void *scratch_page(void)
 {
-	void *p = mmap(NULL, GM_PAGE_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *p =
+		mmap(NULL, GM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	GM_SETUP(p != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	return p;

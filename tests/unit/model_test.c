@@ -4,8 +4,8 @@
 
 #include "../../lib/model.c"
 
-#define FIRST	0x100000UL
-#define NPAGES	(3 * 512UL * 512)
+#define FIRST 0x100000UL
+#define NPAGES (3 * 512UL * 512)
 
 static int make(void **state)
 {
@@ -113,13 +113,33 @@ static void suspects_are_where_defects_show(void **state)
 	uint64_t s[GM_MODEL_SUSPECTS], at = FIRST + 512 * 512 + 700, n = 1000;
 	size_t nr = gm_model_suspects(*state, at, n, s);
 	const uint64_t wanted[] = {
-		at - 1, at, at + 1, at + n - 2, at + n - 1, at + n, at + n / 2,
-		at - 512, at + 512, at - 512 * 512, at + 512 * 512, at + n + 512, at + n + 512 * 512,
+		at - 1,
+		at,
+		at + 1,
+		at + n - 2,
+		at + n - 1,
+		at + n,
+		at + n / 2,
+		at - 512,
+		at + 512,
+		at - 512 * 512,
+		at + 512 * 512,
+		at + n + 512,
+		at + n + 512 * 512,
 		/* borders of 2 MiB: the range touches those at 512 to 2048 */
-		at - 700 + 511, at - 700 + 512, at - 700 + 1023, at - 700 + 1024, at - 700 + 1535,
-		at - 700 + 1536, at - 700 + 2047, at - 700 + 2048,
+		at - 700 + 511,
+		at - 700 + 512,
+		at - 700 + 1023,
+		at - 700 + 1024,
+		at - 700 + 1535,
+		at - 700 + 1536,
+		at - 700 + 2047,
+		at - 700 + 2048,
 		/* borders of 1 GiB */
-		at - 701, at - 700, at - 700 + 512 * 512 - 1, at - 700 + 512 * 512,
+		at - 701,
+		at - 700,
+		at - 700 + 512 * 512 - 1,
+		at - 700 + 512 * 512,
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)

@@ -5,8 +5,8 @@
 #include "bare.h"
 
 /* Below 4 GiB, for 32-bit code; above the framework's memory, below the APICs. */
-#define CODE	0xc0000000UL
-#define PORT	0x99
+#define CODE 0xc0000000UL
+#define PORT 0x99
 
 /* Lets user code of the guest use the page at gva: the bit is needed at each level. */
 static void allow_user(struct kvm_vm *kvm, uint64_t gva)
@@ -40,8 +40,8 @@ static void set_mode(struct kvm_vcpu *vcpu, enum bare_mode mode)
 	vcpu_sregs_set(vcpu, &sregs);
 }
 
-struct bare bare_hypercall(enum bare_mode mode, uint64_t nr, uint64_t a0, uint64_t a1,
-			   uint64_t a2, uint64_t answer)
+struct bare bare_hypercall(enum bare_mode mode, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2,
+			   uint64_t answer)
 {
 	/* vmmcall or vmcall; out %al, $PORT; hlt */
 	uint8_t code[] = { 0x0f, 0x01, host_cpu_is_amd_compatible ? 0xd9 : 0xc1, 0xe6, PORT, 0xf4 };
@@ -59,7 +59,7 @@ struct bare bare_hypercall(enum bare_mode mode, uint64_t nr, uint64_t a0, uint64
 	set_mode(vcpu, mode);
 	vcpu_regs_get(vcpu, &regs);
 	regs.rip = CODE;
-	regs.rflags = 0x3002;	/* IOPL 3: user code may do the output that ends it */
+	regs.rflags = 0x3002; /* IOPL 3: user code may do the output that ends it */
 	regs.rax = nr;
 	regs.rbx = a0;
 	regs.rcx = a1;

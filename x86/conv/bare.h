@@ -8,16 +8,16 @@
 enum bare_mode { BARE_KERNEL, BARE_USER, BARE_COMPAT };
 
 struct bare {
-	bool exited;		/* the request came to the VMM, which answered `answer` */
-	uint64_t nr, args[3], flags;	/* ... as it came */
-	uint64_t rax;		/* what the guest found */
+	bool exited;		     /* the request came to the VMM, which answered `answer` */
+	uint64_t nr, args[3], flags; /* ... as it came */
+	uint64_t rax;		     /* what the guest found */
 };
 
 /*
  * Runs hypercall nr(a0, a1, a2) in the mode on vCPU 0 of a VM made for it; answer is what the
  * VMM gives back. Registers arrive as given, all 64 bits, in 32-bit mode too.
  */
-struct bare bare_hypercall(enum bare_mode mode, uint64_t nr, uint64_t a0, uint64_t a1,
-			   uint64_t a2, uint64_t answer);
+struct bare bare_hypercall(enum bare_mode mode, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2,
+			   uint64_t answer);
 
 #endif

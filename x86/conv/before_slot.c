@@ -2,9 +2,9 @@
 /* Attributes belong to guest addresses, not to slots: conv.before_slot. */
 #include "conv.h"
 
-#define SLOT_CASE(fn, what, about, ...)							\
-	GM_CASE(fn, .name = "conv.before_slot." what, .clause = "conv.before_slot",	\
-		.text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+#define SLOT_CASE(fn, what, about, ...)                                                            \
+	GM_CASE(fn, .name = "conv.before_slot." what, .clause = "conv.before_slot", .text = about, \
+		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
 
 /* Stripes of every length that matters, over [first, first + n). */
 static void stripes(struct world *w, uint64_t first, uint64_t n)
@@ -87,7 +87,8 @@ SLOT_CASE(single, "preset_single", "one private page anywhere in 2 MiB before th
 	world_free(w);
 }
 
-SLOT_CASE(kept, "kept_over_delete", "delete and re-create the slot: attributes and both halves hold")
+SLOT_CASE(kept, "kept_over_delete",
+	  "delete and re-create the slot: attributes and both halves hold")
 {
 	struct world *w = WORLD_NEW(.size = 4 * GM_2M, .mem = GM_MEM_THP);
 
@@ -115,7 +116,9 @@ SLOT_CASE(kept, "kept_over_delete", "delete and re-create the slot: attributes a
  */
 SLOT_CASE(moved, "other_gpa", "the slot comes back elsewhere: attributes stay at their addresses")
 {
-	static const struct { uint64_t gfn, gmem; } to[] = {
+	static const struct {
+		uint64_t gfn, gmem;
+	} to[] = {
 		{ 0, 0 }, { 1, 0 }, { 511, 3 }, { 512, 512 }, { 513, 77 },
 	};
 	struct world *w = WORLD_NEW(.size = 4 * GM_2M, .no_slot = true, .mem = GM_MEM_THP);
@@ -127,8 +130,8 @@ SLOT_CASE(moved, "other_gpa", "the slot comes back elsewhere: attributes stay at
 		uint64_t at = first + to[i].gfn;
 		struct script s;
 
-		gm_slot_set(w->vm, GM_SLOT, 0, GPA(at), GPA(part), hva + GPA(to[i].gmem),
-			    w->gmem, GPA(to[i].gmem));
+		gm_slot_set(w->vm, GM_SLOT, 0, GPA(at), GPA(part), hva + GPA(to[i].gmem), w->gmem,
+			    GPA(to[i].gmem));
 		script_init(&s, w, 0);
 		script_fill(&s, at, part, 8);
 		script_check(&s, at, part, 8);
@@ -139,12 +142,13 @@ SLOT_CASE(moved, "other_gpa", "the slot comes back elsewhere: attributes stay at
 			uint64_t got = *(volatile uint64_t *)(hva + GPA(to[i].gmem + p));
 			bool mine = got == gm_word(at + p, c.half, c.gen, 0);
 
-			GM_EXPECT_AT(GM_PAGE(.gpa = GPA(at + p)),
-				     mine == !gm_model_private(w->model, at + p) &&
-				     !(gm_word_ok(got) && gm_word_half(got) == GM_HALF_PRIVATE),
-				     "slot %zu: %s page, the host read %s", i,
-				     gm_model_private(w->model, at + p) ? "private" : "shared",
-				     gm_word_str(got));
+			GM_EXPECT_AT(
+				GM_PAGE(.gpa = GPA(at + p)),
+				mine == !gm_model_private(w->model, at + p) &&
+					!(gm_word_ok(got) && gm_word_half(got) == GM_HALF_PRIVATE),
+				"slot %zu: %s page, the host read %s", i,
+				gm_model_private(w->model, at + p) ? "private" : "shared",
+				gm_word_str(got));
 		}
 		gm_slot_delete(w->vm, GM_SLOT);
 	}
@@ -162,8 +166,8 @@ SLOT_CASE(plain_move, "plain_slot_moved",
 	gm_convert(vm, GM_BASE + 2 * GM_2M + 20 * GM_PAGE_SIZE, GM_PAGE_SIZE, true);
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, mem->hva, -1, 0);
 	gm_guest_fill(vm, 0, GM_BASE + 10 * GM_PAGE_SIZE, 502, GM_HALF_SHARED, 1);
-	gm_guest_expect_fault(vm, 0, GM_BASE + 9 * GM_PAGE_SIZE, true,
-			      KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE, "before the move");
+	gm_guest_expect_fault(vm, 0, GM_BASE + 9 * GM_PAGE_SIZE, true, KVM_MEMORY_EXIT_FLAG_PRIVATE,
+			      GM_PAGE_SIZE, "before the move");
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE + 2 * GM_2M, GM_2M, mem->hva, -1, 0);
 	gm_guest_fill(vm, 0, GM_BASE + 2 * GM_2M, 20, GM_HALF_SHARED, 2);
 	gm_guest_fill(vm, 0, GM_BASE + 2 * GM_2M + 21 * GM_PAGE_SIZE, 491, GM_HALF_SHARED, 2);

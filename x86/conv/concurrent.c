@@ -9,8 +9,8 @@
  * a reader that notes what was confirmed before its read and announced after it knows the
  * generations that explain the read; any other word has no order that explains it.
  */
-#define NPAGES	64U
-#define JOURNAL	64U
+#define NPAGES 64U
+#define JOURNAL 64U
 
 struct shared_page {
 	volatile uint64_t announced, confirmed;
@@ -19,8 +19,8 @@ struct shared_page {
 
 struct arena {
 	struct shared_page page[NPAGES];
-	volatile uint64_t base;		/* gpa of page 0 */
-	volatile uint64_t stride;	/* bytes from page to page */
+	volatile uint64_t base;	  /* gpa of page 0 */
+	volatile uint64_t stride; /* bytes from page to page */
 	volatile uint64_t stop;
 	struct {
 		volatile uint64_t reads, bad, page, from, to, observed, refused;
@@ -81,14 +81,17 @@ static uint64_t guest_part(uint64_t v, uint64_t arg, uint64_t seed)
 		struct shared_page *page = &arena.page[p];
 
 		if (xorshift(&rng) & 1) {
-			uint64_t word = gm_word(addr / 4096, private[p] ? GM_HALF_PRIVATE : GM_HALF_SHARED,
-						++gen, v);
+			uint64_t word =
+				gm_word(addr / 4096, private[p] ? GM_HALF_PRIVATE : GM_HALF_SHARED,
+					++gen, v);
 
 			announce(page, word);
 			*(volatile uint64_t *)addr = word;
 			half[p][private[p]] = word;
 		} else {
-			struct gm_op op = { .code = GM_OP_MAP_GPA, .addr = addr, .nr = 1,
+			struct gm_op op = { .code = GM_OP_MAP_GPA,
+					    .addr = addr,
+					    .nr = 1,
 					    .val = private[p] ? GM_MAP_SHARED : GM_MAP_PRIVATE };
 
 			announce(page, half[p][!private[p]]);
@@ -117,11 +120,11 @@ static uint64_t guest_reader(uint64_t v, uint64_t unused, uint64_t seed)
 
 struct party {
 	struct world *w;
-	struct arena *a;	/* the host's view */
-	unsigned int owners;	/* vCPUs that own pages */
-	unsigned int readers;	/* vCPUs that only read */
-	bool host_owner;	/* the host owns pages too: converts, writes, punches */
-	bool prefaulter;	/* a thread prefaults all of it without end */
+	struct arena *a;      /* the host's view */
+	unsigned int owners;  /* vCPUs that own pages */
+	unsigned int readers; /* vCPUs that only read */
+	bool host_owner;      /* the host owns pages too: converts, writes, punches */
+	bool prefaulter;      /* a thread prefaults all of it without end */
 	unsigned int rounds;
 	atomic_uint running;
 	atomic_uint races;
@@ -141,12 +144,12 @@ static void host_part(struct party *t)
 		struct shared_page *page = &t->a->page[p];
 
 		switch (gm_rng_below(&rng, 3)) {
-		case 0:	/* convert */
+		case 0: /* convert */
 			announce(page, half[p][!private[p]]);
 			gm_convert(t->w->vm, gpa, GM_PAGE_SIZE, !private[p]);
 			private[p] = !private[p];
 			break;
-		case 1:	/* write the shared half */
+		case 1: /* write the shared half */
 			half[p][0] = gm_word(GFN(gpa), GM_HALF_HOST, ++gen, 0);
 			announce(page, half[p][private[p]]);
 			*(volatile uint64_t *)gm_hva(t->w->vm, gpa) = half[p][0];
@@ -177,7 +180,9 @@ static void prefault_part(struct party *t)
 
 static void guest(struct party *t, unsigned int v, uint64_t (*fn)(uint64_t, uint64_t, uint64_t))
 {
-	struct gm_op op = { .code = GM_OP_CALL, .addr = (uintptr_t)fn, .val = v,
+	struct gm_op op = { .code = GM_OP_CALL,
+			    .addr = (uintptr_t)fn,
+			    .val = v,
 			    .nr = (uint64_t)(t->owners + t->host_owner) << 32 | t->rounds,
 			    .stride = gm_seed() | 1 };
 
@@ -208,7 +213,9 @@ enum { READERS = 1, HOST = 2, PREFAULTS = 4, ON_THP = 8, APART = 16 };
 static void hold(const struct gm_case *self, unsigned int owners, unsigned int flags)
 {
 	struct party t = {
-		.owners = owners, .readers = !!(flags & READERS), .host_owner = flags & HOST,
+		.owners = owners,
+		.readers = !!(flags & READERS),
+		.host_owner = flags & HOST,
 		.prefaulter = flags & PREFAULTS,
 		.rounds = self->flags & GM_FULL_ONLY ? 4000 : 250,
 	};
@@ -229,11 +236,13 @@ static void hold(const struct gm_case *self, unsigned int owners, unsigned int f
 	for (unsigned int v = 0; v < t.owners + t.readers; v++) {
 		struct gm_page page = gm_vm_page(t.w->vm, t.a->base + t.a->v[v].page * t.a->stride);
 
-		GM_EXPECT_AT(&page, !t.a->v[v].bad,
-			     "vCPU %u: %lu reads of %lu have no order that explains them; the first: expected between %s and %s, observed %s",
-			     v, t.a->v[v].bad, t.a->v[v].reads, gm_word_str(t.a->v[v].from),
-			     gm_word_str(t.a->v[v].to), gm_word_str(t.a->v[v].observed));
-		GM_EXPECT(!t.a->v[v].refused, "vCPU %u: %lu conversions were refused, expected none", v,
+		GM_EXPECT_AT(
+			&page, !t.a->v[v].bad,
+			"vCPU %u: %lu reads of %lu have no order that explains them; the first: expected between %s and %s, observed %s",
+			v, t.a->v[v].bad, t.a->v[v].reads, gm_word_str(t.a->v[v].from),
+			gm_word_str(t.a->v[v].to), gm_word_str(t.a->v[v].observed));
+		GM_EXPECT(!t.a->v[v].refused,
+			  "vCPU %u: %lu conversions were refused, expected none", v,
 			  t.a->v[v].refused);
 		GM_EXPECT(t.a->v[v].reads, "vCPU %u made no read that could be judged", v);
 	}
@@ -246,19 +255,19 @@ static void party(const struct gm_case *self)
 	hold(self, self->val >> 8, self->val & 255);
 }
 
-#define PARTY(id, what, about, owners, how, ...)					\
-	GM_VARIANT(party, id, .name = "conv.concurrent." what, .clause = "conv.concurrent",	\
-		   .text = about, .profile = "P0",					\
-		   .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT, TDP),		\
+#define PARTY(id, what, about, owners, how, ...)                                                   \
+	GM_VARIANT(party, id, .name = "conv.concurrent." what, .clause = "conv.concurrent",        \
+		   .text = about, .profile = "P0",                                                 \
+		   .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT, TDP),                           \
 		   .val = (owners) << 8 | (how), __VA_ARGS__)
 
 PARTY(party_2, "vcpus_2", "two vCPUs convert and write every other page, and read all", 2, 0)
 PARTY(party_2r, "vcpus_2_reader", "... with a third that only reads", 2, READERS | ON_THP)
 PARTY(party_4, "vcpus_4", "four vCPUs convert, write and read pages three apart", 4, APART | ON_THP)
 PARTY(party_host, "host", "a vCPU and the host, which converts, writes and punches its pages", 1,
-	  HOST | READERS)
+      HOST | READERS)
 PARTY(party_pre, "prefault", "two vCPUs, while another thread prefaults all of it", 2, PREFAULTS)
 PARTY(party_all, "all", "two vCPUs, a reader, the host and a prefaulting thread", 2,
-	  READERS | HOST | PREFAULTS | ON_THP)
+      READERS | HOST | PREFAULTS | ON_THP)
 PARTY(party_long, "all_long", "the same for sixteen times as long", 2,
-	  READERS | HOST | PREFAULTS | ON_THP, .flags = GM_FULL_ONLY, .timeout = 300)
+      READERS | HOST | PREFAULTS | ON_THP, .flags = GM_FULL_ONLY, .timeout = 300)

@@ -12,18 +12,18 @@
 #include "model.h"
 
 #define GFN(gpa) ((gpa) / GM_PAGE_SIZE)
-#define GPA(gfn) ((gfn) * GM_PAGE_SIZE)
+#define GPA(gfn) ((gfn)*GM_PAGE_SIZE)
 #define PAGES(bytes) ((bytes) / GM_PAGE_SIZE)
 
 struct world_args {
-	uint64_t gpa, size;		/* bytes; gpa 0: GM_BASE */
+	uint64_t gpa, size; /* bytes; gpa 0: GM_BASE */
 	enum gm_mem_kind mem;
-	unsigned int vcpus;		/* 0: one */
-	uint64_t guest_page;		/* size of the guest's own mappings; 0: 2 MiB */
-	bool no_slot;			/* the case makes the slots itself */
-	bool no_gmem;			/* a slot without a private half */
-	bool no_map;			/* the case maps the guest's pages itself */
-	uint64_t extra_pages;		/* for guest page tables, beyond what `size` takes */
+	unsigned int vcpus;   /* 0: one */
+	uint64_t guest_page;  /* size of the guest's own mappings; 0: 2 MiB */
+	bool no_slot;	      /* the case makes the slots itself */
+	bool no_gmem;	      /* a slot without a private half */
+	bool no_map;	      /* the case maps the guest's pages itself */
+	uint64_t extra_pages; /* for guest page tables, beyond what `size` takes */
 	int64_t (*on_convert)(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
 			      uint64_t attrs);
 };
@@ -33,9 +33,9 @@ struct world {
 	struct gm_mem *mem;
 	int gmem;
 	struct gm_model *model;
-	uint64_t gpa, size;		/* bytes */
-	atomic_uint gen;		/* the last generation that was given out */
-	struct gm_rng rng;		/* of the case's seed */
+	uint64_t gpa, size; /* bytes */
+	atomic_uint gen;    /* the last generation that was given out */
+	struct gm_rng rng;  /* of the case's seed */
 };
 
 struct world *world_new(const struct world_args *args);
@@ -67,12 +67,12 @@ struct script_note {
 	uint64_t gfn, n;
 	bool to_private;
 	unsigned int step;
-	const char *when;		/* or NULL */
+	const char *when; /* or NULL */
 };
 
 struct script {
 	struct world *w;
-	unsigned int v;			/* the vCPU */
+	unsigned int v; /* the vCPU */
 	/*
 	 * Whose pages these are: [lo, hi), and of these the blocks of `block` pages whose number
 	 * is `turn` modulo `share`. Suspects of others are left to their own script.
@@ -81,7 +81,7 @@ struct script {
 	unsigned int share, turn;
 	unsigned int nr;
 	struct gm_op op[GM_MBOX_OPS];
-	struct script_note now, note[GM_MBOX_OPS];	/* the last conversion before each */
+	struct script_note now, note[GM_MBOX_OPS]; /* the last conversion before each */
 };
 
 void script_init(struct script *s, struct world *w, unsigned int v);

@@ -4,8 +4,8 @@
 
 #include "conv.h"
 
-#define CROSS_CASE(fn, id, what, about, ...)						\
-	GM_VARIANT(fn, id, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu",	\
+#define CROSS_CASE(fn, id, what, about, ...)                                                       \
+	GM_VARIANT(fn, id, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu",           \
 		   .text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
 
 /*
@@ -15,9 +15,9 @@
  */
 struct board {
 	volatile uint64_t epoch, stop;
-	volatile uint64_t expect;	/* the word of the even epoch; constant meanwhile */
+	volatile uint64_t expect; /* the word of the even epoch; constant meanwhile */
 	struct {
-		volatile uint64_t ack;	/* the last even epoch that it looked at */
+		volatile uint64_t ack; /* the last even epoch that it looked at */
 		volatile uint64_t looks, bad, bad_epoch, expected, observed;
 	} v[GM_MAX_VCPUS] __attribute__((aligned(64)));
 };
@@ -35,7 +35,7 @@ static void report(unsigned int v, uint64_t epoch, uint64_t expected, uint64_t o
 
 static uint64_t look(uint64_t addr, bool exec)
 {
-	return exec ? ((uint64_t (*)(void))addr)() : *(volatile uint64_t *)addr;
+	return exec ? ((uint64_t(*)(void))addr)() : *(volatile uint64_t *)addr;
 }
 
 /* Looks and looks, with no exit but for faults, until told to stop. */
@@ -82,9 +82,9 @@ static uint64_t guest_write(uint64_t v, uint64_t addr, uint64_t unused)
 
 struct cross {
 	struct world *w;
-	struct board *b;	/* the host's view of it */
-	unsigned int watchers;	/* vCPUs 1... */
-	uint64_t gpa;		/* of the page */
+	struct board *b;       /* the host's view of it */
+	unsigned int watchers; /* vCPUs 1... */
+	uint64_t gpa;	       /* of the page */
 	uint64_t (*fn)(uint64_t, uint64_t, uint64_t);
 };
 
@@ -141,10 +141,11 @@ static void cross_run(struct cross *x, void (*drive)(struct cross *))
 
 	gm_parallel(x->watchers + 1, member, &d);
 	for (unsigned int v = 1; v <= x->watchers; v++)
-		GM_EXPECT_AT(&page, !x->b->v[v].bad,
-			     "vCPU %u saw %lu times of %lu what was over, first in epoch %lu: expected %s, observed %s",
-			     v, x->b->v[v].bad, x->b->v[v].looks, x->b->v[v].bad_epoch,
-			     gm_word_str(x->b->v[v].expected), gm_word_str(x->b->v[v].observed));
+		GM_EXPECT_AT(
+			&page, !x->b->v[v].bad,
+			"vCPU %u saw %lu times of %lu what was over, first in epoch %lu: expected %s, observed %s",
+			v, x->b->v[v].bad, x->b->v[v].looks, x->b->v[v].bad_epoch,
+			gm_word_str(x->b->v[v].expected), gm_word_str(x->b->v[v].observed));
 }
 
 static struct cross *cross_new(unsigned int watchers, enum gm_mem_kind mem, uint64_t at,
@@ -184,8 +185,8 @@ static void flip(struct cross *x, bool to_private, unsigned int turn)
 		gm_convert(x->w->vm, x->gpa & -GM_PAGE_SIZE, GM_PAGE_SIZE, to_private);
 }
 
-#define IN_SHARED(x)	gm_word(GFN((x)->gpa), GM_HALF_SHARED, 1, 0)
-#define IN_PRIVATE(x)	gm_word(GFN((x)->gpa), GM_HALF_PRIVATE, 1, 0)
+#define IN_SHARED(x) gm_word(GFN((x)->gpa), GM_HALF_SHARED, 1, 0)
+#define IN_PRIVATE(x) gm_word(GFN((x)->gpa), GM_HALF_PRIVATE, 1, 0)
 
 static void drive_flips(struct cross *x)
 {
@@ -200,8 +201,8 @@ static void drive_flips(struct cross *x)
 
 static void flips(const struct gm_case *self)
 {
-	struct cross *x = cross_new(self->val & 7, self->val & 8 ? GM_MEM_THP : GM_MEM_ANON, 77,
-				    guest_watch);
+	struct cross *x =
+		cross_new(self->val & 7, self->val & 8 ? GM_MEM_THP : GM_MEM_ANON, 77, guest_watch);
 
 	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, true);
 	put(x->w->vm, x->gpa, IN_PRIVATE(x));
@@ -222,8 +223,8 @@ static void drive_beside(struct cross *x)
 	uint64_t gpa = x->gpa;
 
 	for (unsigned int turn = 0; turn < 60; turn++) {
-		gm_convert(x->w->vm, gpa + (turn & 2 ? -GM_PAGE_SIZE : GM_PAGE_SIZE),
-			   GM_PAGE_SIZE, !(turn & 1));
+		gm_convert(x->w->vm, gpa + (turn & 2 ? -GM_PAGE_SIZE : GM_PAGE_SIZE), GM_PAGE_SIZE,
+			   !(turn & 1));
 		if (turn % 4 == 3)
 			wait_all(x);
 	}
@@ -286,9 +287,10 @@ static void drive_writer(struct cross *x)
 			wait_all(x);
 		}
 		then = *word;
-		if (!GM_EXPECT_AT(&page, then == stood,
-				  "turn %u: the page is private and its shared half went from %lu to %lu",
-				  turn, stood, then))
+		if (!GM_EXPECT_AT(
+			    &page, then == stood,
+			    "turn %u: the page is private and its shared half went from %lu to %lu",
+			    turn, stood, then))
 			return;
 		gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, false);
 		/* And the other way round: it arrives there again. */
@@ -332,9 +334,9 @@ static void punch(const struct gm_case *self)
 	cross_run(x, drive_punch);
 	cross_free(x);
 }
-CROSS_CASE(punch, punch_1, "punch", "a vCPU that reads a private page that is punched out", .val = 1)
-CROSS_CASE(punch, punch_3, "punch_3", "three vCPUs, likewise", .val = 3,
-	   .flags = GM_FULL_ONLY)
+CROSS_CASE(punch, punch_1, "punch", "a vCPU that reads a private page that is punched out",
+	   .val = 1)
+CROSS_CASE(punch, punch_3, "punch_3", "three vCPUs, likewise", .val = 3, .flags = GM_FULL_ONLY)
 
 /* All is mapped again right after each conversion, by another vCPU. */
 static void drive_prefault(struct cross *x)
@@ -365,6 +367,7 @@ static void prefaulted(const struct gm_case *self)
 	cross_run(x, drive_prefault);
 	cross_free(x);
 }
-GM_VARIANT(prefaulted, prefaulted_1, .name = "conv.cross_vcpu.prefault", .clause = "conv.cross_vcpu",
+GM_VARIANT(prefaulted, prefaulted_1, .name = "conv.cross_vcpu.prefault",
+	   .clause = "conv.cross_vcpu",
 	   .text = "a vCPU reads while another prefaults what was converted", .profile = "P0",
 	   .needs = GM_NEEDS(SW_PROTECTED, PREFAULT, TDP))

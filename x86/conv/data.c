@@ -4,11 +4,12 @@
 
 #include "conv.h"
 
-#define DATA_CASE(fn, what, about, ...)							\
-	GM_CASE(fn, .name = "conv.data." what, .clause = "conv.data", .text = about,	\
+#define DATA_CASE(fn, what, about, ...)                                                            \
+	GM_CASE(fn, .name = "conv.data." what, .clause = "conv.data", .text = about,               \
 		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
 
-DATA_CASE(kept, "both_halves_kept", "six turns of every page: each half holds what was last written to it")
+DATA_CASE(kept, "both_halves_kept",
+	  "six turns of every page: each half holds what was last written to it")
 {
 	struct world *w = WORLD_NEW(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -27,7 +28,8 @@ DATA_CASE(kept, "both_halves_kept", "six turns of every page: each half holds wh
 	world_free(w);
 }
 
-DATA_CASE(zeroed, "fresh_private_is_zero", "private pages never used before are zero, whatever memory they had")
+DATA_CASE(zeroed, "fresh_private_is_zero",
+	  "private pages never used before are zero, whatever memory they had")
 {
 	struct world *w;
 	struct gm_mem *dirty = gm_mem_new(GM_MEM_ANON, 8 * GM_2M);
@@ -49,7 +51,9 @@ DATA_CASE(hole, "hole", "a hole takes the private half alone, whichever state th
 {
 	struct world *w = WORLD_NEW(.size = 2 * GM_2M);
 	uint64_t first = GFN(w->gpa);
-	static const struct { uint64_t at, n; } hole[] = {
+	static const struct {
+		uint64_t at, n;
+	} hole[] = {
 		{ 0, 1 }, { 3, 1 }, { 100, 57 }, { 510, 4 }, { 700, 1 }, { 1023, 1 },
 	};
 	struct script s;
@@ -70,7 +74,8 @@ DATA_CASE(hole, "hole", "a hole takes the private half alone, whichever state th
 	world_free(w);
 }
 
-DATA_CASE(host, "host_writes", "the host writes shared halves: seen when shared, never in the private half")
+DATA_CASE(host, "host_writes",
+	  "the host writes shared halves: seen when shared, never in the private half")
 {
 	struct world *w = WORLD_NEW(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -92,7 +97,8 @@ DATA_CASE(host, "host_writes", "the host writes shared halves: seen when shared,
 	world_free(w);
 }
 
-DATA_CASE(dropped, "shared_half_dropped", "the host gives the shared half back to the kernel: the private half stays")
+DATA_CASE(dropped, "shared_half_dropped",
+	  "the host gives the shared half back to the kernel: the private half stays")
 {
 	struct world *w = WORLD_NEW(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -113,7 +119,8 @@ DATA_CASE(dropped, "shared_half_dropped", "the host gives the shared half back t
 	world_free(w);
 }
 
-DATA_CASE(search, "secret_not_found", "no word of the private half is anywhere in what the host mapped")
+DATA_CASE(search, "secret_not_found",
+	  "no word of the private half is anywhere in what the host mapped")
 {
 	struct world *w = WORLD_NEW(.size = 2 * GM_2M, .vcpus = 2);
 	uint64_t first = GFN(w->gpa);
@@ -124,7 +131,8 @@ DATA_CASE(search, "secret_not_found", "no word of the private half is anywhere i
 	script_flush(&s);
 	for (int turn = 0; turn < 3; turn++) {
 		world_convert(w, first + 13 * turn, 700, true);
-		gm_guest_fill(w->vm, turn & 1, GPA(first + 13 * turn), 700, GM_HALF_SECRET, turn + 1);
+		gm_guest_fill(w->vm, turn & 1, GPA(first + 13 * turn), 700, GM_HALF_SECRET,
+			      turn + 1);
 		expect_absent(w->mem->hva, w->size, GM_HALF_SECRET, "while private");
 		world_convert(w, first + 13 * turn + 100, 400, false);
 		world_check_guest(w, 0, first + 13 * turn + 100, 400, 1, "converted back");
@@ -156,8 +164,9 @@ static void string_io(struct gm_vm *vm, uint64_t (*fn)(uint64_t, uint64_t, uint6
 {
 	struct kvm_run *run = vm->vcpu[0]->run;
 
-	vm->mbox[0].op[0] = (struct gm_op){ .code = GM_OP_CALL, .addr = (uintptr_t)fn, .val = gpa,
-					    .nr = GM_PAGE_SIZE };
+	vm->mbox[0].op[0] = (struct gm_op){
+		.code = GM_OP_CALL, .addr = (uintptr_t)fn, .val = gpa, .nr = GM_PAGE_SIZE
+	};
 	vm->mbox[0].done = 0;
 	vm->mbox[0].nr = 1;
 	*nseen = 0;
@@ -182,7 +191,8 @@ static void string_io(struct gm_vm *vm, uint64_t (*fn)(uint64_t, uint64_t, uint6
 	}
 }
 
-DATA_CASE(strings, "string_io", "KVM itself reads and writes a private page for string I/O: the shared half, if any")
+DATA_CASE(strings, "string_io",
+	  "KVM itself reads and writes a private page for string I/O: the shared half, if any")
 {
 	struct world *w = WORLD_NEW(.size = GM_2M);
 	uint64_t first = GFN(w->gpa), page = first + 9, n;
@@ -197,7 +207,8 @@ DATA_CASE(strings, "string_io", "KVM itself reads and writes a private page for 
 	string_io(w->vm, guest_outs, GPA(page), seen, &n);
 	expect_absent(seen, GM_PAGE_SIZE, GM_HALF_PRIVATE, "what the guest's OUTS gave the host");
 	if (n == GM_PAGE_SIZE)
-		gm_host_check(seen, page, 1, GM_HALF_SHARED, gm_model_half(w->model, page, false).gen,
+		gm_host_check(seen, page, 1, GM_HALF_SHARED,
+			      gm_model_half(w->model, page, false).gen,
 			      "what the guest's OUTS gave the host");
 	else
 		GM_EXPECT_EQ(n, 0, "bytes that OUTS gave the host before it ended");
@@ -211,7 +222,8 @@ DATA_CASE(strings, "string_io", "KVM itself reads and writes a private page for 
 	world_free(w);
 }
 
-DATA_CASE(pv_clock, "pv_clock", "KVM writes its clock page: into the shared half, never the private one")
+DATA_CASE(pv_clock, "pv_clock",
+	  "KVM writes its clock page: into the shared half, never the private one")
 {
 	struct world *w = WORLD_NEW(.size = GM_2M);
 	uint64_t first = GFN(w->gpa), page = first + 4, changed = 0;
@@ -228,7 +240,7 @@ DATA_CASE(pv_clock, "pv_clock", "KVM writes its clock page: into the shared half
 	vcpu_set_msr(w->vm->vcpu[0], MSR_KVM_SYSTEM_TIME_NEW, (GPA(page) + 64) | 1);
 	world_check_guest(w, 0, first, 8, 1, "with the clock page on a private page");
 	for (unsigned int i = 0; i < 512; i++) {
-		bool clock = i >= 8 && i < 12;	/* struct pvclock_vcpu_time_info: 32 bytes */
+		bool clock = i >= 8 && i < 12; /* struct pvclock_vcpu_time_info: 32 bytes */
 
 		if (word[i] == gm_word(page, GM_HALF_SHARED, gen, i))
 			continue;
@@ -243,7 +255,8 @@ DATA_CASE(pv_clock, "pv_clock", "KVM writes its clock page: into the shared half
 	world_free(w);
 }
 
-DATA_CASE(straddle, "straddle", "eight bytes over the border of a private and a shared page: four of each half")
+DATA_CASE(straddle, "straddle",
+	  "eight bytes over the border of a private and a shared page: four of each half")
 {
 	struct world *w = WORLD_NEW(.size = GM_2M);
 	uint64_t first = GFN(w->gpa), a = w->gpa + GPA(8), b = w->gpa + GPA(9);
@@ -251,9 +264,11 @@ DATA_CASE(straddle, "straddle", "eight bytes over the border of a private and a 
 	uint32_t tail[2] = { 0x11111111, 0x22222222 }, head[2] = { 0x33333333, 0x44444444 };
 
 	world_convert(w, first + 8, 2, true);
-	for (int private = 1; private >= 0; private--) {
+	for (int private = 1; private >= 0; private --) {
 		struct gm_op op[] = {
-			{ .code = GM_OP_WRITE, .addr = b - 8, .val = (uint64_t)tail[private] << 32 },
+			{ .code = GM_OP_WRITE,
+			  .addr = b - 8,
+			  .val = (uint64_t)tail[private] << 32 },
 			{ .code = GM_OP_WRITE, .addr = b, .val = head[private] },
 		};
 
@@ -321,7 +336,8 @@ DATA_CASE(freed, "private_freed", "private pages are the kernel's again once VM 
 	/* The counter is kept per CPU and lags by some pages: a quarter is far beyond that. */
 	GM_SETUP(during > before + size / 2, "private pages are not counted: %lu bytes, then %lu",
 		 before, during);
-	GM_EXPECT(after < before + size / 4,
-		  "%lu bytes unevictable before, %lu with %lu private, %lu after: expected about as before",
-		  before, during, size, after);
+	GM_EXPECT(
+		after < before + size / 4,
+		"%lu bytes unevictable before, %lu with %lu private, %lu after: expected about as before",
+		before, during, size, after);
 }

@@ -2,9 +2,9 @@
 /* A private access that cannot be served says exactly where it was: conv.fault_exit. */
 #include "conv.h"
 
-#define FAULT_CASE(fn, what, about, ...)						\
-	GM_CASE(fn, .name = "conv.fault_exit." what, .clause = "conv.fault_exit",	\
-		.text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+#define FAULT_CASE(fn, what, about, ...)                                                           \
+	GM_CASE(fn, .name = "conv.fault_exit." what, .clause = "conv.fault_exit", .text = about,   \
+		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
 
 #define PRIVATE KVM_MEMORY_EXIT_FLAG_PRIVATE
 
@@ -15,7 +15,10 @@ static const char *const access_name[] = { "read", "write", "locked add", "fetch
 static struct gm_op access_op(enum access how, uint64_t gpa)
 {
 	static const uint32_t code[] = {
-		[READ] = GM_OP_READ, [WRITE] = GM_OP_WRITE, [ATOMIC] = GM_OP_ADD, [FETCH] = GM_OP_EXEC,
+		[READ] = GM_OP_READ,
+		[WRITE] = GM_OP_WRITE,
+		[ATOMIC] = GM_OP_ADD,
+		[FETCH] = GM_OP_EXEC,
 	};
 
 	return (struct gm_op){ .code = code[how], .addr = gpa, .val = 1 };
@@ -32,15 +35,19 @@ static void expect_exit(struct gm_vm *vm, uint64_t gpa, const char *when)
 
 		memset(&vm->vcpu[0]->run->memory_fault, 0xee,
 		       sizeof(vm->vcpu[0]->run->memory_fault));
-		if (!GM_EXPECT_AT(&page, !__gm_run(vm, 0, &op, 1, &ex, NULL),
-				  "%s: the guest's %s at %#lx went through, expected KVM_EXIT_MEMORY_FAULT",
-				  when, access_name[how], gpa))
+		if (!GM_EXPECT_AT(
+			    &page, !__gm_run(vm, 0, &op, 1, &ex, NULL),
+			    "%s: the guest's %s at %#lx went through, expected KVM_EXIT_MEMORY_FAULT",
+			    when, access_name[how], gpa))
 			continue;
-		GM_EXPECT_AT(&page, ex.ret == -1 && ex.err == EFAULT &&
-			     ex.reason == KVM_EXIT_MEMORY_FAULT && ex.fault.flags == PRIVATE &&
-			     ex.fault.gpa == (gpa & -GM_PAGE_SIZE) && ex.fault.size == GM_PAGE_SIZE,
-			     "%s, %s at %#lx: expected exit 39, KVM_RUN -1 EFAULT, gpa %#lx, size 0x1000, flags 0x8, observed %s",
-			     when, access_name[how], gpa, gpa & -GM_PAGE_SIZE, gm_exit_str(&ex));
+		GM_EXPECT_AT(
+			&page,
+			ex.ret == -1 && ex.err == EFAULT && ex.reason == KVM_EXIT_MEMORY_FAULT &&
+				ex.fault.flags == PRIVATE &&
+				ex.fault.gpa == (gpa & -GM_PAGE_SIZE) &&
+				ex.fault.size == GM_PAGE_SIZE,
+			"%s, %s at %#lx: expected exit 39, KVM_RUN -1 EFAULT, gpa %#lx, size 0x1000, flags 0x8, observed %s",
+			when, access_name[how], gpa, gpa & -GM_PAGE_SIZE, gm_exit_str(&ex));
 	}
 }
 
@@ -74,7 +81,8 @@ FAULT_CASE(no_gmem, "slot_without_gmem", "private access where the slot has no g
 	world_free(w);
 }
 
-FAULT_CASE(one_page, "one_page", "one private page in a slot without guest_memfd, its neighbours shared")
+FAULT_CASE(one_page, "one_page",
+	   "one private page in a slot without guest_memfd, its neighbours shared")
 {
 	struct world *w = WORLD_NEW(.size = GM_2M, .no_gmem = true, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa);
@@ -95,25 +103,28 @@ FAULT_CASE(one_page, "one_page", "one private page in a slot without guest_memfd
 	world_free(w);
 }
 
-FAULT_CASE(second, "second_page", "eight bytes over a border: the exit names the page that is private")
+FAULT_CASE(second, "second_page",
+	   "eight bytes over a border: the exit names the page that is private")
 {
 	struct world *w = WORLD_NEW(.size = GM_2M, .no_gmem = true);
 
 	for (int which = 0; which < 2; which++) {
-		uint64_t border = w->gpa + GPA(100), private = which ? border : border - GM_PAGE_SIZE;
+		uint64_t border = w->gpa + GPA(100),
+			 private = which ? border : border - GM_PAGE_SIZE;
 
 		gm_convert(w->vm, private, GM_PAGE_SIZE, true);
 		for (enum access how = READ; how <= WRITE; how++) {
 			struct gm_op op = access_op(how, border - 4);
 			struct gm_exit ex;
 
-			GM_EXPECT(!__gm_run(w->vm, 0, &op, 1, &ex, NULL) && ex.ret == -1 &&
-				  ex.err == EFAULT && ex.reason == KVM_EXIT_MEMORY_FAULT &&
-				  ex.fault.flags == PRIVATE && ex.fault.gpa == private &&
-				  ex.fault.size == GM_PAGE_SIZE,
-				  "%s over the border, the %s page private: expected exit 39, gpa %#lx, flags 0x8, observed %s",
-				  access_name[how], which ? "second" : "first", private,
-				  gm_exit_str(&ex));
+			GM_EXPECT(
+				!__gm_run(w->vm, 0, &op, 1, &ex, NULL) && ex.ret == -1 &&
+					ex.err == EFAULT && ex.reason == KVM_EXIT_MEMORY_FAULT &&
+					ex.fault.flags == PRIVATE && ex.fault.gpa == private &&
+					ex.fault.size == GM_PAGE_SIZE,
+				"%s over the border, the %s page private: expected exit 39, gpa %#lx, flags 0x8, observed %s",
+				access_name[how], which ? "second" : "first", private,
+				gm_exit_str(&ex));
 		}
 		gm_convert(w->vm, private, GM_PAGE_SIZE, false);
 	}
@@ -135,14 +146,15 @@ FAULT_CASE(no_slot, "no_slot", "private access where there is no slot; shared th
 		gm_convert(vm, gpa[i], GM_2M, false);
 		op.addr = gpa[i] + 8;
 		GM_EXPECT(!__gm_run(vm, 0, &op, 1, &ex, NULL) && !ex.ret &&
-			  ex.reason == KVM_EXIT_MMIO,
+				  ex.reason == KVM_EXIT_MMIO,
 			  "shared, no slot at %#lx: expected KVM_EXIT_MMIO, observed %s", gpa[i],
 			  gm_exit_str(&ex));
 	}
 	gm_vm_free(vm);
 }
 
-FAULT_CASE(deleted, "slot_deleted", "private access after the slot went away, and after it came back")
+FAULT_CASE(deleted, "slot_deleted",
+	   "private access after the slot went away, and after it came back")
 {
 	struct world *w = WORLD_NEW(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -207,8 +219,8 @@ FAULT_CASE(write_kept, "retry_after_exit",
 	box->nr = 1;
 	errno = 0;
 	GM_EXPECT(__vcpu_run(w->vm->vcpu[0]) == -1 && errno == EFAULT &&
-		  run->exit_reason == KVM_EXIT_MEMORY_FAULT, "exit %u, %s", run->exit_reason,
-		  gm_errno_name(errno));
+			  run->exit_reason == KVM_EXIT_MEMORY_FAULT,
+		  "exit %u, %s", run->exit_reason, gm_errno_name(errno));
 	GM_EXPECT_EQ(box->done, 0, "operations done at the exit");
 	GM_EXPECT_EQ(*word, 100, "the shared half at the exit");
 	gm_convert(w->vm, run->memory_fault.gpa, run->memory_fault.size, false);

@@ -2,8 +2,8 @@
 /* What the guest asks arrives verbatim, and its answer too: conv.hypercall_args. */
 #include "conv.h"
 
-#define ARGS_CASE(fn, what, about, ...)							\
-	GM_CASE(fn, .name = "conv.hypercall_args." what, .clause = "conv.hypercall_args",	\
+#define ARGS_CASE(fn, what, about, ...)                                                            \
+	GM_CASE(fn, .name = "conv.hypercall_args." what, .clause = "conv.hypercall_args",          \
 		.text = about, .profile = "P0", __VA_ARGS__)
 
 /* Enters the vCPU and demands that it comes back with the request, or with the yield (false). */
@@ -34,8 +34,10 @@ static void ask(struct gm_vm *vm, uint64_t gpa, uint64_t npages, uint64_t attrs,
 	run->hypercall.ret = 0x1122334455667788;
 	memset(run->hypercall.args, 0xee, sizeof(run->hypercall.args));
 	run->hypercall.flags = ~0ULL;
-	if (!GM_EXPECT(enter(vm), "gpa %#lx, %lu pages, attributes %#lx: expected KVM_EXIT_HYPERCALL, observed none; the guest got %ld",
-		       gpa, npages, attrs, vm->mbox[0].op[0].ret))
+	if (!GM_EXPECT(
+		    enter(vm),
+		    "gpa %#lx, %lu pages, attributes %#lx: expected KVM_EXIT_HYPERCALL, observed none; the guest got %ld",
+		    gpa, npages, attrs, vm->mbox[0].op[0].ret))
 		return;
 	GM_EXPECT_EQ(run->hypercall.nr, KVM_HC_MAP_GPA_RANGE, "the hypercall's number");
 	GM_EXPECT_EQ(run->hypercall.args[0], gpa, "args[0] of gpa %#lx", gpa);
@@ -52,14 +54,39 @@ ARGS_CASE(gpa_npages, "gpa_npages", "any gpa with any number of pages, far beyon
 	  .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT))
 {
 	static const uint64_t n[] = {
-		1, 2, 511, 512, 513, 1023, 4096, 262143, 262144, 262145, 1UL << 31, (1UL << 32) - 1,
-		1UL << 32, (1UL << 32) + 1, 1UL << 40, 1UL << 51, (1UL << 52) - 1,
+		1,
+		2,
+		511,
+		512,
+		513,
+		1023,
+		4096,
+		262143,
+		262144,
+		262145,
+		1UL << 31,
+		(1UL << 32) - 1,
+		1UL << 32,
+		(1UL << 32) + 1,
+		1UL << 40,
+		1UL << 51,
+		(1UL << 52) - 1,
 	};
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
 	uint64_t gpa[] = {
-		0, GM_PAGE_SIZE, GM_2M - GM_PAGE_SIZE, GM_2M, GM_1G + GM_PAGE_SIZE, 0xfffff000,
-		GM_BASE, GM_BASE + GM_1G - GM_PAGE_SIZE, GPA(vm->kvm->max_gfn),
-		GPA(vm->kvm->max_gfn + 1), 1UL << 51, 0x7ffffffffffff000, -GM_PAGE_SIZE,
+		0,
+		GM_PAGE_SIZE,
+		GM_2M - GM_PAGE_SIZE,
+		GM_2M,
+		GM_1G + GM_PAGE_SIZE,
+		0xfffff000,
+		GM_BASE,
+		GM_BASE + GM_1G - GM_PAGE_SIZE,
+		GPA(vm->kvm->max_gfn),
+		GPA(vm->kvm->max_gfn + 1),
+		1UL << 51,
+		0x7ffffffffffff000,
+		-GM_PAGE_SIZE,
 	};
 
 	for (size_t i = 0; i < sizeof(gpa) / sizeof(gpa[0]); i++)

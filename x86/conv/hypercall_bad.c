@@ -5,9 +5,9 @@
 #include "bare.h"
 #include "conv.h"
 
-#define BAD_CASE(fn, what, about, ...)							\
-	GM_CASE(fn, .name = "conv.hypercall_bad." what, .clause = "conv.hypercall_bad",	\
-		.text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT), \
+#define BAD_CASE(fn, what, about, ...)                                                             \
+	GM_CASE(fn, .name = "conv.hypercall_bad." what, .clause = "conv.hypercall_bad",            \
+		.text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT),   \
 		.flags = GM_REFUSAL, __VA_ARGS__)
 
 /* Numbers of errors that KVM gives to guests are its own: KVM_ENOSYS of uapi/linux/kvm_para.h. */
@@ -82,7 +82,8 @@ BAD_CASE(no_pages, "no_pages", "0 pages: -EINVAL, no exit")
 	gm_vm_free(vm);
 }
 
-BAD_CASE(wrap, "wrap", "gfn + npages beyond 2^64: -EINVAL, no exit; the last that fits is passed on")
+BAD_CASE(wrap, "wrap",
+	 "gfn + npages beyond 2^64: -EINVAL, no exit; the last that fits is passed on")
 {
 	struct gm_vm *vm = new_vm(false);
 	static const uint64_t gfn[] = { 1, 2, 0x100000, 1UL << 40, (1UL << 52) - 1 };
@@ -115,14 +116,27 @@ BAD_CASE(not_enabled, "not_enabled", "the VMM did not enable the exit: -ENOSYS, 
 BAD_CASE(unknown, "unknown", "hypercalls that KVM does not know: -ENOSYS, no exit")
 {
 	/* The last two: the known number with a bit above the 32nd. */
-	static const uint64_t nr[] = { 0, 2, 3, 4, 6, 7, 8, 13, 14, 100, 0x7fffffff, ~0UL,
+	static const uint64_t nr[] = { 0,
+				       2,
+				       3,
+				       4,
+				       6,
+				       7,
+				       8,
+				       13,
+				       14,
+				       100,
+				       0x7fffffff,
+				       ~0UL,
 				       1UL << 32 | KVM_HC_MAP_GPA_RANGE,
 				       1UL << 63 | KVM_HC_MAP_GPA_RANGE };
 	struct gm_vm *vm = new_vm(false);
 
 	control(vm, GM_BASE, 1);
 	for (size_t i = 0; i < sizeof(nr) / sizeof(nr[0]); i++) {
-		struct gm_op op = { .code = GM_OP_HYPERCALL, .val = nr[i], .addr = GM_BASE, .nr = 1 };
+		struct gm_op op = {
+			.code = GM_OP_HYPERCALL, .val = nr[i], .addr = GM_BASE, .nr = 1
+		};
 		unsigned int before = heard;
 
 		gm_run(vm, 0, &op, 1);
@@ -136,16 +150,22 @@ BAD_CASE(unknown, "unknown", "hypercalls that KVM does not know: -ENOSYS, no exi
 
 BAD_CASE(user, "cpl_3", "user code of the guest: -EPERM, no exit; its kernel may")
 {
-	static const struct { uint64_t gpa, npages; } what[] = {
-		{ GM_BASE, 1 }, { GM_BASE + 1, 1 }, { 0, 0 },
+	static const struct {
+		uint64_t gpa, npages;
+	} what[] = {
+		{ GM_BASE, 1 },
+		{ GM_BASE + 1, 1 },
+		{ 0, 0 },
 	};
 	struct bare b = bare_hypercall(BARE_KERNEL, KVM_HC_MAP_GPA_RANGE, GM_BASE, 1, 16, 5);
 
 	gm_control(b.exited && b.rax == 5, "from the guest's kernel: exit %d, RAX %#lx", b.exited,
 		   b.rax);
 	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
-		b = bare_hypercall(BARE_USER, KVM_HC_MAP_GPA_RANGE, what[i].gpa, what[i].npages, 16, 5);
-		GM_EXPECT(!b.exited, "from user code, gpa %#lx: the VMM was asked, expected no exit",
+		b = bare_hypercall(BARE_USER, KVM_HC_MAP_GPA_RANGE, what[i].gpa, what[i].npages, 16,
+				   5);
+		GM_EXPECT(!b.exited,
+			  "from user code, gpa %#lx: the VMM was asked, expected no exit",
 			  what[i].gpa);
 		GM_EXPECT_EQ(b.rax, -KVM_EPERM, "from user code, gpa %#lx: RAX", what[i].gpa);
 	}
@@ -162,10 +182,13 @@ BAD_CASE(enable, "enable_args", "the capability takes the hypercalls it lists an
 	for (int bit = 0; bit < 64; bit++) {
 		if (known >> (bit & 31) & 1 && bit < 32)
 			continue;
-		GM_EXPECT_ERRNO(EINVAL, __vm_enable_cap(vm->kvm, KVM_CAP_EXIT_HYPERCALL, 1UL << bit),
+		GM_EXPECT_ERRNO(EINVAL,
+				__vm_enable_cap(vm->kvm, KVM_CAP_EXIT_HYPERCALL, 1UL << bit),
 				"bit %d", bit);
-		GM_EXPECT_ERRNO(EINVAL, __vm_enable_cap(vm->kvm, KVM_CAP_EXIT_HYPERCALL,
-							1UL << bit | known), "bit %d", bit);
+		GM_EXPECT_ERRNO(
+			EINVAL,
+			__vm_enable_cap(vm->kvm, KVM_CAP_EXIT_HYPERCALL, 1UL << bit | known),
+			"bit %d", bit);
 	}
 	expect_refused(vm, GM_BASE, 1, -KVM_ENOSYS);
 	gm_control(!__vm_enable_cap(vm->kvm, KVM_CAP_EXIT_HYPERCALL, known), "what it lists");
@@ -178,8 +201,8 @@ GM_CASE(compat, .name = "conv.hypercall_args.compat", .clause = "conv.hypercall_
 	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT))
 {
 	uint64_t high = 0xabcd1234UL << 32;
-	struct bare b = bare_hypercall(BARE_COMPAT, high | KVM_HC_MAP_GPA_RANGE,
-				       high | 0xd0001000, high | 513, high | 16, -EINVAL);
+	struct bare b = bare_hypercall(BARE_COMPAT, high | KVM_HC_MAP_GPA_RANGE, high | 0xd0001000,
+				       high | 513, high | 16, -EINVAL);
 
 	GM_ASSERT(b.exited, "expected KVM_EXIT_HYPERCALL, observed none, RAX %#lx", b.rax);
 	GM_EXPECT_EQ(b.nr, KVM_HC_MAP_GPA_RANGE, "the hypercall's number");

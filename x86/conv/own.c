@@ -4,12 +4,12 @@
 
 #include "conv.h"
 
-#define OWN_CASE(fn, what, about, ...)							\
-	GM_CASE(fn, .name = "conv.own_stack." what, .clause = "conv.own_stack", .text = about,	\
+#define OWN_CASE(fn, what, about, ...)                                                             \
+	GM_CASE(fn, .name = "conv.own_stack." what, .clause = "conv.own_stack", .text = about,     \
 		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT), __VA_ARGS__)
 
-#define FROM_SHARED	0x1111aaaaUL
-#define FROM_PRIVATE	0x2222bbbbUL
+#define FROM_SHARED 0x1111aaaaUL
+#define FROM_PRIVATE 0x2222bbbbUL
 
 /*
  * Pushes `pushed` on a stack at sp, converts `gpa`, forgets the translation of sp and pops.
@@ -31,8 +31,8 @@ static uint64_t push_convert_pop(uint64_t sp, uint64_t gpa, uint64_t attrs, uint
 		     "pop %[popped]\n\t"
 		     "mov %%r12, %%rsp\n\t"
 		     : [popped] "=&r"(popped), "+&a"(ret)
-		     : "b"(gpa), "c"(1UL), "d"(attrs),
-		       [sp] "r"(sp), [pushed] "r"(pushed), [amd] "r"((uint64_t)host_cpu_is_amd_compatible)
+		     : "b"(gpa), "c"(1UL), "d"(attrs), [sp] "r"(sp), [pushed] "r"(pushed),
+		       [amd] "r"((uint64_t)host_cpu_is_amd_compatible)
 		     : "r12", "memory", "cc");
 	return ret ? ~0UL : popped;
 }
@@ -45,7 +45,9 @@ static uint64_t guest_stack(uint64_t sp, uint64_t attrs, uint64_t pushed)
 static uint64_t call(struct gm_vm *vm, uint64_t (*fn)(uint64_t, uint64_t, uint64_t), uint64_t a,
 		     uint64_t b, uint32_t c)
 {
-	struct gm_op op = { .code = GM_OP_CALL, .addr = (uintptr_t)fn, .val = a, .nr = b, .stride = c };
+	struct gm_op op = {
+		.code = GM_OP_CALL, .addr = (uintptr_t)fn, .val = a, .nr = b, .stride = c
+	};
 
 	gm_run(vm, 0, &op, 1);
 	return op.ret;
@@ -58,7 +60,8 @@ static void put(struct gm_vm *vm, uint64_t gpa, uint64_t val)
 	gm_run(vm, 0, &op, 1);
 }
 
-OWN_CASE(stack, "stack", "the page under its stack: what it pushed stays behind, what it pops is the other half's")
+OWN_CASE(stack, "stack",
+	 "the page under its stack: what it pushed stays behind, what it pops is the other half's")
 {
 	struct world *w = WORLD_NEW(.size = GM_2M);
 
@@ -69,12 +72,16 @@ OWN_CASE(stack, "stack", "the page under its stack: what it pushed stays behind,
 		put(w->vm, sp - 8, FROM_PRIVATE);
 		gm_convert(w->vm, page, GM_PAGE_SIZE, false);
 		for (int turn = 0; turn < 4; turn++) {
-			GM_EXPECT_EQ(call(w->vm, guest_stack, sp, GM_MAP_PRIVATE, FROM_SHARED + turn),
-				     FROM_PRIVATE + turn, "popped after converting to private, turn %d", turn);
-			GM_EXPECT_EQ(call(w->vm, guest_stack, sp, GM_MAP_SHARED, FROM_PRIVATE + turn + 1),
-				     FROM_SHARED + turn, "popped after converting to shared, turn %d", turn);
-			GM_EXPECT_EQ(*(volatile uint64_t *)gm_hva(w->vm, sp - 8), FROM_SHARED + turn,
-				     "the shared half of the stack");
+			GM_EXPECT_EQ(
+				call(w->vm, guest_stack, sp, GM_MAP_PRIVATE, FROM_SHARED + turn),
+				FROM_PRIVATE + turn, "popped after converting to private, turn %d",
+				turn);
+			GM_EXPECT_EQ(call(w->vm, guest_stack, sp, GM_MAP_SHARED,
+					  FROM_PRIVATE + turn + 1),
+				     FROM_SHARED + turn,
+				     "popped after converting to shared, turn %d", turn);
+			GM_EXPECT_EQ(*(volatile uint64_t *)gm_hva(w->vm, sp - 8),
+				     FROM_SHARED + turn, "the shared half of the stack");
 		}
 	}
 	world_free(w);
@@ -83,24 +90,24 @@ OWN_CASE(stack, "stack", "the page under its stack: what it pushed stays behind,
 /* gpa of its own page, attributes: converts itself and gives the constant that comes next. */
 extern const uint8_t conv_own_code[], conv_own_call[], conv_own_imm[], conv_own_end[];
 asm(".pushsection .rodata\n"
-	"conv_own_code:\n\t"
-	"push %rbx\n\t"
-	"mov %rdi, %rbx\n\t"
-	"mov %rsi, %rdx\n\t"
-	"mov $1, %ecx\n\t"
-	"mov $12, %eax\n"		/* KVM_HC_MAP_GPA_RANGE */
-	"conv_own_call:\n\t"
-	"vmcall\n\t"
-	"mov $0x77777777, %eax\n"
-	"conv_own_imm:\n\t"
-	"pop %rbx\n\t"
-	"ret\n"
-	"conv_own_end:\n"
-	".popsection");
+    "conv_own_code:\n\t"
+    "push %rbx\n\t"
+    "mov %rdi, %rbx\n\t"
+    "mov %rsi, %rdx\n\t"
+    "mov $1, %ecx\n\t"
+    "mov $12, %eax\n" /* KVM_HC_MAP_GPA_RANGE */
+    "conv_own_call:\n\t"
+    "vmcall\n\t"
+    "mov $0x77777777, %eax\n"
+    "conv_own_imm:\n\t"
+    "pop %rbx\n\t"
+    "ret\n"
+    "conv_own_end:\n"
+    ".popsection");
 
 static uint64_t guest_code(uint64_t code, uint64_t attrs, uint64_t unused)
 {
-	return ((uint64_t (*)(uint64_t, uint64_t))code)(code & ~4095UL, attrs);
+	return ((uint64_t(*)(uint64_t, uint64_t))code)(code & ~4095UL, attrs);
 }
 
 static void make_code(uint8_t *to, uint32_t constant)
@@ -136,9 +143,10 @@ OWN_CASE(code, "next_instruction", "the page of its code: the next instruction i
 		gm_convert(w->vm, page, GM_PAGE_SIZE, false);
 		guest_put_code(w->vm, code, FROM_SHARED);
 		for (int turn = 0; turn < 4; turn++) {
-			GM_EXPECT_EQ(call(w->vm, guest_code, code, GM_MAP_PRIVATE, 0), FROM_PRIVATE,
-				     "page %lu to private, turn %d: the next instruction's constant",
-				     at, turn);
+			GM_EXPECT_EQ(
+				call(w->vm, guest_code, code, GM_MAP_PRIVATE, 0), FROM_PRIVATE,
+				"page %lu to private, turn %d: the next instruction's constant", at,
+				turn);
 			GM_EXPECT_EQ(call(w->vm, guest_code, code, GM_MAP_SHARED, 0), FROM_SHARED,
 				     "page %lu to shared, turn %d: the next instruction's constant",
 				     at, turn);
@@ -148,7 +156,7 @@ OWN_CASE(code, "next_instruction", "the page of its code: the next instruction i
 }
 
 /* Where the window is: 1 GiB above everything else, its last page table inside the world. */
-#define WINDOW	(GM_BASE + 64 * GM_1G)
+#define WINDOW (GM_BASE + 64 * GM_1G)
 
 static uint64_t *entry(struct kvm_vm *kvm, uint64_t gva, int wanted)
 {
@@ -174,7 +182,8 @@ OWN_CASE(table, "page_table", "the page table under its stack: the stack is anot
 	virt_pg_map(w->vm->kvm, WINDOW, a);
 	pte = *entry(w->vm->kvm, WINDOW, 1) & ~0xffffffffff000UL;
 	/* The same entries, but the last table is the world's: page a when shared, b when private. */
-	*entry(w->vm->kvm, WINDOW, 2) = (*entry(w->vm->kvm, WINDOW, 2) & ~0xffffffffff000UL) | table;
+	*entry(w->vm->kvm, WINDOW, 2) =
+		(*entry(w->vm->kvm, WINDOW, 2) & ~0xffffffffff000UL) | table;
 	put(w->vm, table, pte | a);
 	gm_convert(w->vm, table, GM_PAGE_SIZE, true);
 	put(w->vm, table, pte | b);
@@ -182,9 +191,11 @@ OWN_CASE(table, "page_table", "the page table under its stack: the stack is anot
 	put(w->vm, b + 2040, FROM_PRIVATE);
 	for (int turn = 0; turn < 8; turn++) {
 		GM_EXPECT_EQ(call(w->vm, guest_table, table, GM_MAP_PRIVATE, FROM_SHARED + turn),
-			     FROM_PRIVATE + turn, "popped after the table became private, turn %d", turn);
-		GM_EXPECT_EQ(call(w->vm, guest_table, table, GM_MAP_SHARED, FROM_PRIVATE + turn + 1),
-			     FROM_SHARED + turn, "popped after the table became shared, turn %d", turn);
+			     FROM_PRIVATE + turn, "popped after the table became private, turn %d",
+			     turn);
+		GM_EXPECT_EQ(
+			call(w->vm, guest_table, table, GM_MAP_SHARED, FROM_PRIVATE + turn + 1),
+			FROM_SHARED + turn, "popped after the table became shared, turn %d", turn);
 	}
 	GM_EXPECT_EQ(*(volatile uint64_t *)gm_hva(w->vm, a + 2040), FROM_SHARED + 7, "page a");
 	GM_EXPECT_EQ(*(volatile uint64_t *)gm_hva(w->vm, b + 2040), FROM_PRIVATE + 8, "page b");

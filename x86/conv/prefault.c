@@ -2,9 +2,9 @@
 /* KVM_PRE_FAULT_MEMORY maps what was asked, from the half that the attribute says: conv.prefault. */
 #include "conv.h"
 
-#define PREFAULT_CASE(fn, what, about, ...)						\
-	GM_CASE(fn, .name = "conv.prefault." what, .clause = "conv.prefault", .text = about,	\
-		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, PREFAULT, PAGE_STATS, TDP), \
+#define PREFAULT_CASE(fn, what, about, ...)                                                        \
+	GM_CASE(fn, .name = "conv.prefault." what, .clause = "conv.prefault", .text = about,       \
+		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, PREFAULT, PAGE_STATS, TDP),       \
 		__VA_ARGS__)
 
 /* Prefaults and demands that `left` bytes remain and the 4 KiB mappings grew by `pages`. */
@@ -18,7 +18,8 @@ static void expect_mapped(struct world *w, uint64_t gfn, uint64_t n, uint64_t le
 		  gm_errno_name(errno));
 	GM_EXPECT_EQ(size, left, "%s: bytes left of %lu pages from gfn %#lx", when, n, gfn);
 	GM_EXPECT_EQ(gpa, GPA(gfn + n) - left, "%s: where it goes on", when);
-	GM_EXPECT_EQ(vm_stat(w->vm, "pages_4k") - before, pages, "%s: mappings of 4 KiB made", when);
+	GM_EXPECT_EQ(vm_stat(w->vm, "pages_4k") - before, pages, "%s: mappings of 4 KiB made",
+		     when);
 }
 
 /* Reads the word of each page and gives how many faults that took. */
@@ -42,14 +43,16 @@ static void warm_up(struct world *w)
 
 PREFAULT_CASE(exact, "exact", "as many pages as asked, no neighbour, and none twice")
 {
-	static const struct { uint64_t at, n; } range[] = {
+	static const struct {
+		uint64_t at, n;
+	} range[] = {
 		{ 0, 1 }, { 2, 1 }, { 5, 3 }, { 511, 2 }, { 600, 300 }, { 100, 56 }, { 1022, 2 },
 	};
 	struct world *w = WORLD_NEW(.size = 3 * GM_2M);
 	uint64_t first = GFN(w->gpa);
 
 	warm_up(w);
-	for (int private = 0; private <= 1; private++) {
+	for (int private = 0; private <= 1; private ++) {
 		world_convert(w, first, PAGES(w->size), !private);
 		world_convert(w, first, PAGES(w->size), private);
 		for (size_t i = 0; i < sizeof(range) / sizeof(range[0]); i++) {
@@ -69,7 +72,8 @@ PREFAULT_CASE(exact, "exact", "as many pages as asked, no neighbour, and none tw
 	world_free(w);
 }
 
-PREFAULT_CASE(follows, "follows_attributes", "page by page the half that the attribute says, data kept")
+PREFAULT_CASE(follows, "follows_attributes",
+	      "page by page the half that the attribute says, data kept")
 {
 	struct world *w = WORLD_NEW(.size = 2 * GM_2M, .mem = GM_MEM_ANON);
 	uint64_t first = GFN(w->gpa), n = PAGES(w->size);
@@ -92,7 +96,8 @@ PREFAULT_CASE(follows, "follows_attributes", "page by page the half that the att
 	world_free(w);
 }
 
-PREFAULT_CASE(unmapped, "unmapped_by_conversion", "what was prefaulted goes when it is converted, no more")
+PREFAULT_CASE(unmapped, "unmapped_by_conversion",
+	      "what was prefaulted goes when it is converted, no more")
 {
 	struct world *w = WORLD_NEW(.size = GM_2M);
 	uint64_t first = GFN(w->gpa), all;
@@ -116,7 +121,8 @@ PREFAULT_CASE(partial, "partial", "it stops where it cannot go on, and says wher
 
 	/* [0, 128) whole; [128, 256) without guest_memfd; nothing from 256. */
 	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, GPA(128), w->mem->hva, w->gmem, 0);
-	gm_slot_set(w->vm, GM_SLOT + 1, 0, w->gpa + GPA(128), GPA(128), w->mem->hva + GPA(128), -1, 0);
+	gm_slot_set(w->vm, GM_SLOT + 1, 0, w->gpa + GPA(128), GPA(128), w->mem->hva + GPA(128), -1,
+		    0);
 	gm_guest_touch(w->vm, 0, w->gpa, 8, 8);
 	gm_guest_touch(w->vm, 0, w->gpa, 8, 8);
 	world_convert(w, first + 200, 1, true);
@@ -138,17 +144,20 @@ PREFAULT_CASE(partial, "partial", "it stops where it cannot go on, and says wher
 	world_free(w);
 }
 
-PREFAULT_CASE(refused, "bad_args", "flags, unaligned or no size, unaligned gpa, wrap: EINVAL, nothing mapped",
+PREFAULT_CASE(refused, "bad_args",
+	      "flags, unaligned or no size, unaligned gpa, wrap: EINVAL, nothing mapped",
 	      .flags = GM_REFUSAL)
 {
 	struct world *w = WORLD_NEW(.size = GM_2M);
 	uint64_t gpa, size, mapped;
 
-#define REFUSED(g, s, f, ...) do {							\
-		gpa = (g);								\
-		size = (s);								\
-		GM_EXPECT_ERRNO(EINVAL, prefault(w->vm, 0, &gpa, &size, f), __VA_ARGS__);	\
-		GM_EXPECT(gpa == (g) && size == (s), "what is left: %#lx bytes at %#lx", size, gpa); \
+#define REFUSED(g, s, f, ...)                                                                      \
+	do {                                                                                       \
+		gpa = (g);                                                                         \
+		size = (s);                                                                        \
+		GM_EXPECT_ERRNO(EINVAL, prefault(w->vm, 0, &gpa, &size, f), __VA_ARGS__);          \
+		GM_EXPECT(gpa == (g) && size == (s), "what is left: %#lx bytes at %#lx", size,     \
+			  gpa);                                                                    \
 	} while (0)
 	warm_up(w);
 	mapped = vm_stat(w->vm, "pages_4k");
@@ -168,13 +177,14 @@ PREFAULT_CASE(refused, "bad_args", "flags, unaligned or no size, unaligned gpa, 
 	gpa = w->gpa;
 	size = GM_2M - GM_PAGE_SIZE;
 	gm_control(!prefault(w->vm, 0, &gpa, &size, 0) && !size &&
-		   vm_stat(w->vm, "pages_4k") == mapped + 511,
+			   vm_stat(w->vm, "pages_4k") == mapped + 511,
 		   "a legal prefault: %lu bytes left, %lu pages mapped", size,
 		   vm_stat(w->vm, "pages_4k") - mapped);
 	world_free(w);
 }
 
-PREFAULT_CASE(huge, "thp", "a huge shared page is mapped huge, but for the 2 MiB with a private page",
+PREFAULT_CASE(huge, "thp",
+	      "a huge shared page is mapped huge, but for the 2 MiB with a private page",
 	      .huge_2m = 2)
 {
 	struct world *w = WORLD_NEW(.size = 2 * GM_2M, .mem = GM_MEM_HUGE_2M);

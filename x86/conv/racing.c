@@ -31,8 +31,8 @@ unsigned int run_racing(struct world *w, unsigned int v, struct gm_op *op, unsig
 			races++;
 			continue;
 		}
-		if (ret || (!gm_arch_is_convert(vcpu, &gpa, &npages, &attrs) &&
-			    !gm_arch_is_yield(vcpu))) {
+		if (ret ||
+		    (!gm_arch_is_convert(vcpu, &gpa, &npages, &attrs) && !gm_arch_is_yield(vcpu))) {
 			GM_FAIL("vCPU %u stopped in operation %u: exit %u, %s, fault at %#llx flags %#llx",
 				v, box->done + 1, run->exit_reason, gm_errno_name(errno),
 				run->memory_fault.gpa, run->memory_fault.flags);
@@ -42,7 +42,8 @@ unsigned int run_racing(struct world *w, unsigned int v, struct gm_op *op, unsig
 			memcpy(op, box->op, nr * sizeof(*op));
 			return races;
 		}
-		gm_arch_convert_return(vcpu, gm_vm_convert_on_request(w->vm, v, gpa, npages, attrs));
+		gm_arch_convert_return(vcpu,
+				       gm_vm_convert_on_request(w->vm, v, gpa, npages, attrs));
 	}
 	GM_FAIL("vCPU %u came back %u times with KVM_EXIT_MEMORY_FAULT", v, races);
 	gm_end();

@@ -2,17 +2,17 @@
 /* Arbitrary ranges are converted exactly: conv.any_range. */
 #include "conv.h"
 
-#define RANGE_CASE(fn, id, what, about, ...)						\
-	GM_VARIANT(fn, id, .name = "conv.any_range." what, .clause = "conv.any_range",	\
+#define RANGE_CASE(fn, id, what, about, ...)                                                       \
+	GM_VARIANT(fn, id, .name = "conv.any_range." what, .clause = "conv.any_range",             \
 		   .text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
 
 struct walk {
 	struct world *w;
 	unsigned int steps;
-	uint64_t *hot;		/* where ranges like to begin: borders */
+	uint64_t *hot; /* where ranges like to begin: borders */
 	unsigned int nhot;
-	uint64_t max;		/* pages of one range */
-	uint64_t budget;	/* pages made private before some are made shared again */
+	uint64_t max;	 /* pages of one range */
+	uint64_t budget; /* pages made private before some are made shared again */
 };
 
 /* Lengths that levels and loops could get wrong, and anything between. */
@@ -124,8 +124,8 @@ RANGE_CASE(gigabytes, gigabytes_2, "random_4g.vcpus_2",
 	   "random ranges over 4 GiB by two vCPUs, 2 GiB each", .val = 2)
 RANGE_CASE(gigabytes, gigabytes_4, "random_4g.vcpus_4",
 	   "random ranges over 4 GiB by four vCPUs, 1 GiB each", .val = 4)
-RANGE_CASE(gigabytes, gigabytes_long, "random_4g.long",
-	   "six hundred random ranges over 4 GiB", .val = 1, .flags = GM_FULL_ONLY)
+RANGE_CASE(gigabytes, gigabytes_long, "random_4g.long", "six hundred random ranges over 4 GiB",
+	   .val = 1, .flags = GM_FULL_ONLY)
 RANGE_CASE(gigabytes, gigabytes_long_4, "random_4g.vcpus_4_long",
 	   "six hundred random ranges over 4 GiB by four vCPUs", .val = 4, .flags = GM_FULL_ONLY)
 
@@ -143,9 +143,8 @@ static void megabytes(const struct gm_case *self)
 }
 RANGE_CASE(megabytes, megabytes_1, "random_16m.vcpus_1",
 	   "random ranges around a 1 GiB border, every word of both halves compared", .val = 1)
-RANGE_CASE(megabytes, megabytes_thp, "random_16m.thp",
-	   "the same on transparent huge pages", .val = 1 | 8)
-RANGE_CASE(megabytes, megabytes_4, "random_16m.vcpus_4",
-	   "the same with four vCPUs", .val = 4 | 8)
+RANGE_CASE(megabytes, megabytes_thp, "random_16m.thp", "the same on transparent huge pages",
+	   .val = 1 | 8)
+RANGE_CASE(megabytes, megabytes_4, "random_16m.vcpus_4", "the same with four vCPUs", .val = 4 | 8)
 RANGE_CASE(megabytes, megabytes_long, "random_16m.long", "the same with 900 ranges", .val = 2 | 8,
 	   .flags = GM_FULL_ONLY)

@@ -2,9 +2,9 @@
 /* Ranges of a chosen shape, slots between them, nothing to do: conv.any_range. */
 #include "conv.h"
 
-#define RANGE_CASE(fn, what, about, ...)						\
-	GM_CASE(fn, .name = "conv.any_range." what, .clause = "conv.any_range",		\
-		.text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+#define RANGE_CASE(fn, what, about, ...)                                                           \
+	GM_CASE(fn, .name = "conv.any_range." what, .clause = "conv.any_range", .text = about,     \
+		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
 
 RANGE_CASE(every_short, "every_short", "all ranges within twelve pages over a 2 MiB border")
 {
@@ -33,9 +33,11 @@ RANGE_CASE(every_512th, "every_512th",
 {
 	struct world *w = WORLD_NEW(.size = 4 * GM_2M);
 	uint64_t first = GFN(w->gpa);
-	static const struct { uint64_t at, n; } range[] = {
-		{ 512, 2 * 512 }, { 511, 2 * 512 }, { 513, 2 * 512 }, { 512, 2 * 512 - 1 },
-		{ 512, 2 * 512 + 1 }, { 1, 3 * 512 + 7 },
+	static const struct {
+		uint64_t at, n;
+	} range[] = {
+		{ 512, 2 * 512 },     { 511, 2 * 512 },	    { 513, 2 * 512 },
+		{ 512, 2 * 512 - 1 }, { 512, 2 * 512 + 1 }, { 1, 3 * 512 + 7 },
 	};
 	struct script s;
 
@@ -59,11 +61,14 @@ RANGE_CASE(every_512th, "every_512th",
 	world_free(w);
 }
 
-RANGE_CASE(half_done, "half_done", "ranges of which a part was converted before: all of it is, after")
+RANGE_CASE(half_done, "half_done",
+	   "ranges of which a part was converted before: all of it is, after")
 {
-	static const struct { uint64_t at, n; } done[] = {
-		{ 0, 32 }, { 32, 32 }, { 16, 32 }, { 0, 63 }, { 1, 63 }, { 0, 1 }, { 63, 1 },
-		{ 31, 1 }, { 1, 62 },
+	static const struct {
+		uint64_t at, n;
+	} done[] = {
+		{ 0, 32 }, { 32, 32 }, { 16, 32 }, { 0, 63 }, { 1, 63 },
+		{ 0, 1 },  { 63, 1 },  { 31, 1 },  { 1, 62 },
 	};
 	static const uint64_t odd[] = { 0, 1, 30, 31, 32, 33, 62, 63 };
 	struct world *w = WORLD_NEW(.size = 2 * GM_2M);
@@ -129,7 +134,8 @@ RANGE_CASE(noop, "repeat_is_noop",
 	world_convert(w, first + 100, 50, true);
 	world_convert(w, first + 120, 10, true);
 	world_convert(w, first + 300, 1, true);
-	GM_EXPECT_EQ(vm_stat(w->vm, "pages_4k"), mapped, "pages_4k after conversions to what was so");
+	GM_EXPECT_EQ(vm_stat(w->vm, "pages_4k"), mapped,
+		     "pages_4k after conversions to what was so");
 	GM_EXPECT_EQ(faults(w), 0, "pages faulted in after conversions to what was so");
 	/* The same count does move when there is something to do. */
 	world_convert(w, first + 299, 2, true);
@@ -177,7 +183,8 @@ RANGE_CASE(slots_and_hole, "two_slots_and_hole",
 	world_free(w);
 }
 
-RANGE_CASE(far, "far_gfns", "gfns that no guest can reach, up to the last: no page of the guest's changes")
+RANGE_CASE(far, "far_gfns",
+	   "gfns that no guest can reach, up to the last: no page of the guest's changes")
 {
 	struct world *w = WORLD_NEW(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -219,15 +226,17 @@ RANGE_CASE(gfn0, "gfn_0", "the first page of the address space is converted, and
 		for (uint64_t gfn = 0; gfn < 512; gfn++) {
 			int ret, err;
 
-			range = (struct kvm_pre_fault_memory){ .gpa = GPA(gfn), .size = GM_PAGE_SIZE };
+			range = (struct kvm_pre_fault_memory){ .gpa = GPA(gfn),
+							       .size = GM_PAGE_SIZE };
 			errno = 0;
 			ret = __vcpu_ioctl(vcpu, KVM_PRE_FAULT_MEMORY, &range);
 			err = errno;
-			GM_EXPECT_AT(GM_PAGE(.gpa = GPA(gfn)),
-				     gfn < len[i] ? ret == -1 && err == EFAULT : !ret,
-				     "%lu pages from gfn 0 private: prefault of gfn %#lx gave %d %s, expected %s",
-				     len[i], gfn, ret, ret ? gm_errno_name(err) : "",
-				     gfn < len[i] ? "-1 EFAULT" : "0");
+			GM_EXPECT_AT(
+				GM_PAGE(.gpa = GPA(gfn)),
+				gfn < len[i] ? ret == -1 && err == EFAULT : !ret,
+				"%lu pages from gfn 0 private: prefault of gfn %#lx gave %d %s, expected %s",
+				len[i], gfn, ret, ret ? gm_errno_name(err) : "",
+				gfn < len[i] ? "-1 EFAULT" : "0");
 		}
 		gm_convert(vm, 0, len[i] * GM_PAGE_SIZE, false);
 		range = (struct kvm_pre_fault_memory){ .gpa = 0, .size = GM_2M };

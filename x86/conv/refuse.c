@@ -2,16 +2,19 @@
 /* Malformed conversions are refused and change nothing: conv.refuse_bad; who may ask: conv.caps. */
 #include "conv.h"
 
-#define REFUSE_CASE(fn, what, about, ...)						\
-	GM_CASE(fn, .name = "conv.refuse_bad." what, .clause = "conv.refuse_bad",	\
-		.text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .flags = GM_REFUSAL, \
+#define REFUSE_CASE(fn, what, about, ...)                                                          \
+	GM_CASE(fn, .name = "conv.refuse_bad." what, .clause = "conv.refuse_bad", .text = about,   \
+		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .flags = GM_REFUSAL,             \
 		__VA_ARGS__)
 
 static int set(struct gm_vm *vm, uint64_t address, uint64_t size, uint64_t attributes,
 	       uint64_t flags)
 {
 	struct kvm_memory_attributes attr = {
-		.address = address, .size = size, .attributes = attributes, .flags = flags,
+		.address = address,
+		.size = size,
+		.attributes = attributes,
+		.flags = flags,
 	};
 
 	return ioctl(vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr);
@@ -55,8 +58,8 @@ REFUSE_CASE(size, "size", "size 0, or with any bit below 4096 set: EINVAL")
 		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, 0, attr, 0), "attributes %#lx", attr);
 		GM_EXPECT_ERRNO(EINVAL, set(w->vm, 0, 0, attr, 0), "attributes %#lx", attr);
 		for (int bit = 0; bit < 12; bit++) {
-			GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, 1UL << bit, attr, 0),
-					"bit %d", bit);
+			GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, 1UL << bit, attr, 0), "bit %d",
+					bit);
 			GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M | 1UL << bit, attr, 0),
 					"bit %d", bit);
 		}
@@ -72,11 +75,14 @@ REFUSE_CASE(address, "address", "an address with any bit below 4096 set: EINVAL"
 	for (uint64_t attr = 0; attr <= KVM_MEMORY_ATTRIBUTE_PRIVATE;
 	     attr += KVM_MEMORY_ATTRIBUTE_PRIVATE) {
 		for (int bit = 0; bit < 12; bit++) {
-			GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa | 1UL << bit, GM_PAGE_SIZE, attr, 0),
+			GM_EXPECT_ERRNO(EINVAL,
+					set(w->vm, w->gpa | 1UL << bit, GM_PAGE_SIZE, attr, 0),
 					"bit %d", bit);
 			/* The end is aligned: both ends must be. */
-			GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa | 1UL << bit,
-						    GM_2M - (1UL << bit), attr, 0), "bit %d", bit);
+			GM_EXPECT_ERRNO(
+				EINVAL,
+				set(w->vm, w->gpa | 1UL << bit, GM_2M - (1UL << bit), attr, 0),
+				"bit %d", bit);
 		}
 	}
 	unchanged(w);
@@ -91,7 +97,8 @@ REFUSE_CASE(wrap, "wrap", "address + size beyond 2^64 - 4096: EINVAL")
 		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, -w->gpa, attr, 0), "to exactly 2^64");
 		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, -GM_PAGE_SIZE, attr, 0), "beyond");
 		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa + GM_2M, -GM_2M, attr, 0), "to the slot");
-		GM_EXPECT_ERRNO(EINVAL, set(w->vm, -GM_PAGE_SIZE, GM_PAGE_SIZE, attr, 0), "the last page");
+		GM_EXPECT_ERRNO(EINVAL, set(w->vm, -GM_PAGE_SIZE, GM_PAGE_SIZE, attr, 0),
+				"the last page");
 		GM_EXPECT_ERRNO(EINVAL, set(w->vm, -GM_PAGE_SIZE, 2 * GM_PAGE_SIZE, attr, 0),
 				"from the last page");
 		GM_EXPECT_ERRNO(EINVAL, set(w->vm, -GM_2M, w->gpa + GM_1G, attr, 0),
@@ -110,8 +117,10 @@ REFUSE_CASE(attributes, "attributes", "each attribute bit but PRIVATE, alone and
 		if (attr == KVM_MEMORY_ATTRIBUTE_PRIVATE)
 			continue;
 		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M, attr, 0), "bit %d", bit);
-		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_PAGE_SIZE,
-					    attr | KVM_MEMORY_ATTRIBUTE_PRIVATE, 0), "bit %d", bit);
+		GM_EXPECT_ERRNO(
+			EINVAL,
+			set(w->vm, w->gpa, GM_PAGE_SIZE, attr | KVM_MEMORY_ATTRIBUTE_PRIVATE, 0),
+			"bit %d", bit);
 	}
 	GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M, ~0UL, 0), "all bits");
 	unchanged(w);
@@ -122,8 +131,9 @@ REFUSE_CASE(flags, "flags", "each bit of flags: EINVAL")
 	struct world *w = striped();
 
 	for (int bit = 0; bit < 64; bit++) {
-		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE,
-					    1UL << bit), "bit %d", bit);
+		GM_EXPECT_ERRNO(EINVAL,
+				set(w->vm, w->gpa, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE, 1UL << bit),
+				"bit %d", bit);
 		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M, 0, 1UL << bit), "bit %d", bit);
 	}
 	unchanged(w);
@@ -138,13 +148,17 @@ REFUSE_CASE(pointer, "bad_pointer", "an argument that cannot be read: EFAULT")
 	unchanged(w);
 }
 
-#define CAPS_CASE(fn, what, about, ...)							\
-	GM_CASE(fn, .name = "conv.caps." what, .clause = "conv.caps", .text = about,	\
+#define CAPS_CASE(fn, what, about, ...)                                                            \
+	GM_CASE(fn, .name = "conv.caps." what, .clause = "conv.caps", .text = about,               \
 		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
 
 CAPS_CASE(scopes, "scopes", "what /dev/kvm, an ordinary VM and a SW_PROTECTED VM say they can")
 {
-	static const struct { const char *name; unsigned int nr; long system, vm, sw; } cap[] = {
+	static const struct {
+		const char *name;
+		unsigned int nr;
+		long system, vm, sw;
+	} cap[] = {
 		{ "MEMORY_ATTRIBUTES", KVM_CAP_MEMORY_ATTRIBUTES, 8, 0, 8 },
 		{ "USER_MEMORY2", KVM_CAP_USER_MEMORY2, 1, 1, 1 },
 		{ "MEMORY_FAULT_INFO", KVM_CAP_MEMORY_FAULT_INFO, 1, 1, 1 },
@@ -166,7 +180,8 @@ CAPS_CASE(scopes, "scopes", "what /dev/kvm, an ordinary VM and a SW_PROTECTED VM
 			     "KVM_CAP_%s of a SW_PROTECTED VM", cap[i].name);
 	}
 	GM_EXPECT_EQ(gm_platform_cap(KVM_X86_SW_PROTECTED_VM, KVM_CAP_PRE_FAULT_MEMORY), tdp,
-		     "KVM_CAP_PRE_FAULT_MEMORY of a SW_PROTECTED VM, two-dimensional paging %d", tdp);
+		     "KVM_CAP_PRE_FAULT_MEMORY of a SW_PROTECTED VM, two-dimensional paging %d",
+		     tdp);
 	GM_EXPECT(gm_platform_cap(GM_SYSTEM_SCOPE, KVM_CAP_VM_TYPES) & 1 << KVM_X86_SW_PROTECTED_VM,
 		  "KVM_CAP_VM_TYPES does not name SW_PROTECTED");
 	/* Nothing else in this word: the contract of the attributes is bit 3 alone. */

@@ -37,7 +37,9 @@ void script_convert(struct script *s, uint64_t gfn, uint64_t n, bool to_private,
 		return;
 	}
 	*queue(s) = (struct gm_op){
-		.code = GM_OP_MAP_GPA, .addr = GPA(gfn), .nr = n,
+		.code = GM_OP_MAP_GPA,
+		.addr = GPA(gfn),
+		.nr = n,
 		.val = to_private ? GM_MAP_PRIVATE : GM_MAP_SHARED,
 	};
 	gm_model_convert(s->w->model, gfn, n, to_private);
@@ -56,7 +58,11 @@ void script_fill(struct script *s, uint64_t gfn, uint64_t n, unsigned int stride
 		while (run < n && gm_model_private(s->w->model, gfn + run) == private)
 			run++;
 		*queue(s) = (struct gm_op){
-			.code = GM_OP_FILL, .addr = GPA(gfn), .nr = run, .half = half, .gen = gen,
+			.code = GM_OP_FILL,
+			.addr = GPA(gfn),
+			.nr = run,
+			.half = half,
+			.gen = gen,
 			.stride = stride,
 		};
 		gm_model_guest_wrote(s->w->model, gfn, run, half, gen, stride);
@@ -72,8 +78,11 @@ void script_check(struct script *s, uint64_t gfn, uint64_t n, unsigned int strid
 		uint64_t run = gm_model_run(s->w->model, gfn, n);
 
 		*queue(s) = (struct gm_op){
-			.code = c.half ? GM_OP_CHECK : GM_OP_CHECK_ZERO, .addr = GPA(gfn),
-			.nr = run, .half = c.half, .gen = c.gen,
+			.code = c.half ? GM_OP_CHECK : GM_OP_CHECK_ZERO,
+			.addr = GPA(gfn),
+			.nr = run,
+			.half = c.half,
+			.gen = c.gen,
 			.stride = c.stride > stride ? c.stride : stride,
 		};
 		gfn += run;
@@ -116,9 +125,12 @@ static void judge(struct script *s, unsigned int i)
 	if (!op->bad)
 		return;
 	page = gm_vm_page(s->w->vm, op->bad_addr & ~(GM_PAGE_SIZE - 1));
-	GM_FAIL_AT(&page, "%s%sstep %u (%lu pages from gfn %#lx to %s): vCPU %u read %lu wrong words in %lu pages, the first at %#lx: expected %s, observed %s",
-		   note->when ?: "", note->when ? ": " : "", note->step, note->n, note->gfn, to, s->v, op->bad, op->nr, op->bad_addr,
-		   gm_word_str(op->expected), gm_word_str(op->observed));
+	GM_FAIL_AT(
+		&page,
+		"%s%sstep %u (%lu pages from gfn %#lx to %s): vCPU %u read %lu wrong words in %lu pages, the first at %#lx: expected %s, observed %s",
+		note->when ?: "", note->when ? ": " : "", note->step, note->n, note->gfn, to, s->v,
+		op->bad, op->nr, op->bad_addr, gm_word_str(op->expected),
+		gm_word_str(op->observed));
 }
 
 void script_flush(struct script *s)

@@ -7,8 +7,8 @@
 
 #include "conv.h"
 
-#define STORM_CASE(fn, what, about, ...)						\
-	GM_CASE(fn, .name = "conv.never_refused." what, .clause = "conv.never_refused",	\
+#define STORM_CASE(fn, what, about, ...)                                                           \
+	GM_CASE(fn, .name = "conv.never_refused." what, .clause = "conv.never_refused",            \
 		.text = about, .profile = "P0", __VA_ARGS__)
 
 /* Both halves of every page written; the words stay what they are from here on. */
@@ -42,7 +42,8 @@ static void blow(unsigned int v, void *arg)
 
 			op[i] = (struct gm_op){
 				.code = i % 4 == 3 ? GM_OP_READ : GM_OP_MAP_GPA,
-				.addr = w->gpa + GPA(at), .nr = len < n - at ? len : n - at,
+				.addr = w->gpa + GPA(at),
+				.nr = len < n - at ? len : n - at,
 				.val = gm_rng_below(&rng, 2) ? GM_MAP_PRIVATE : GM_MAP_SHARED,
 			};
 		}
@@ -84,8 +85,8 @@ static void convert_all(struct world *w, const char *when)
 	world_check_halves(w, 0, when);
 }
 
-STORM_CASE(locked, "mlocked", "the shared half is locked in memory", .needs = GM_NEEDS(SW_PROTECTED),
-	   .caps = GM_CAPS(CAP_IPC_LOCK))
+STORM_CASE(locked, "mlocked", "the shared half is locked in memory",
+	   .needs = GM_NEEDS(SW_PROTECTED), .caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	struct world *w = WORLD_NEW(.size = GM_2M);
 
@@ -148,18 +149,21 @@ STORM_CASE(pinned, "pinned", "the shared half is pinned for long (io_uring regis
 	world_free(w);
 }
 
-STORM_CASE(shmem, "shmem_mapped_twice", "the shared half is a memfd that is mapped and read elsewhere too",
+STORM_CASE(shmem, "shmem_mapped_twice",
+	   "the shared half is a memfd that is mapped and read elsewhere too",
 	   .needs = GM_NEEDS(SW_PROTECTED))
 {
 	struct world *w = WORLD_NEW(.size = GM_2M, .mem = GM_MEM_SHMEM);
 	uint8_t *twice;
 
 	fill_both(w);
-	twice = mmap(NULL, w->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, w->mem->fd, 0);
+	twice = mmap(NULL, w->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, w->mem->fd,
+		     0);
 	GM_SETUP(twice != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	convert_all(w, "with the shared half mapped twice");
 	gm_host_check(twice, GFN(w->gpa), 512, GM_HALF_SHARED,
-		      gm_model_half(w->model, GFN(w->gpa), false).gen, "through the second mapping");
+		      gm_model_half(w->model, GFN(w->gpa), false).gen,
+		      "through the second mapping");
 	munmap(twice, w->size);
 	world_free(w);
 }
@@ -176,7 +180,8 @@ STORM_CASE(dirty, "dirty_log", "with dirty logging of a slot that has no guest_m
 	for (uint64_t i = 0; i < 512; i += 7) {
 		gm_convert(w->vm, GPA(first + i), GM_PAGE_SIZE, true);
 		gm_guest_expect_fault(w->vm, 0, GPA(first + i) + 8, true,
-				      KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE, "private, no guest_memfd");
+				      KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE,
+				      "private, no guest_memfd");
 		gm_convert(w->vm, GPA(first + i), GM_PAGE_SIZE, false);
 	}
 	/* Nothing was written: a conversion is no write; then what is written is what is dirty. */

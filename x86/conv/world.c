@@ -5,7 +5,8 @@
 struct world *world_new(const struct world_args *args)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct gm_vm_args vm = { .kind = GM_VM_SW_PROTECTED, .vcpus = args->vcpus ?: 1,
+	struct gm_vm_args vm = { .kind = GM_VM_SW_PROTECTED,
+				 .vcpus = args->vcpus ?: 1,
 				 .on_convert = args->on_convert };
 
 	GM_SETUP(w, "out of memory");
@@ -81,8 +82,10 @@ void world_check_host(struct world *w, uint64_t gfn, uint64_t n, unsigned int st
 			uint64_t want = c.half ? gm_word(gfn, c.half, c.gen, i) : 0, got = word[i];
 
 			if (got != want) {
-				GM_FAIL_AT(&page, "%s: the host read word %u of the shared half: expected %s, observed %s",
-					   when, i, gm_word_str(want), gm_word_str(got));
+				GM_FAIL_AT(
+					&page,
+					"%s: the host read word %u of the shared half: expected %s, observed %s",
+					when, i, gm_word_str(want), gm_word_str(got));
 				break;
 			}
 		}

@@ -88,8 +88,8 @@ static void expect_charge(const struct group *g, int64_t base, int64_t change, c
 		usleep(50 * 1000);
 	}
 	GM_EXPECT(now <= slack() && now >= -slack(),
-		  "%s: expected %ld kB more than at the start, within %ld kB, observed %ld kB", when,
-		  change / 1024, slack() / 1024, (now + change) / 1024);
+		  "%s: expected %ld kB more than at the start, within %ld kB, observed %ld kB",
+		  when, change / 1024, slack() / 1024, (now + change) / 1024);
 }
 
 #define LEN (128UL << 20)
@@ -150,7 +150,8 @@ GM_CASE(attributes, .name = "fungible.dos.attributes", .clause = "fungible.dos",
 		most = current(&g) - base;
 		/* A node of 64 slots is 576 bytes (lib/xarray.c); two levels more are a 64th. */
 		GM_EXPECT(most <= (int64_t)(pages / 64 * 1024) + slack(),
-			  "storm %d: %ld kB for the attributes of %lu pages", storm, most / 1024, pages);
+			  "storm %d: %ld kB for the attributes of %lu pages", storm, most / 1024,
+			  pages);
 		for (uint64_t i = 0; i < pages; i += 1024)
 			gm_convert(vm, GM_BASE + i * GM_PAGE_SIZE, 1024 * GM_PAGE_SIZE, false);
 	}

@@ -60,7 +60,7 @@ static void reveal(struct one *o)
 static void mix(const struct gm_case *self)
 {
 	enum gm_mem_kind kind = self->huge_1g ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M;
-	struct one vm[VMS] = { };
+	struct one vm[VMS] = {};
 	struct gm_pool before;
 
 	gm_pool_read(&before, gm_mem_pagesize(kind));
@@ -73,7 +73,7 @@ static void mix(const struct gm_case *self)
 			gm_pool_expect(&before, VMS - 1 - i, 0, "one more VM confidential");
 		}
 		/* What came free is good for others: a VM more, of the pool that these left. */
-		struct one guest = { };
+		struct one guest = {};
 
 		vm_start(&guest, kind);
 		gm_pool_expect(&before, 1, 0, "an ordinary VM beside confidential ones");
@@ -89,8 +89,8 @@ static void mix(const struct gm_case *self)
 }
 
 GM_VARIANT(mix, mix_2m, .name = "fungible.mix.slide_2m", .clause = "fungible.mix",
-	   .text = "three VMs of 2 MiB pages slide from shared to private and back, five times", .val = 5,
-	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = VMS)
+	   .text = "three VMs of 2 MiB pages slide from shared to private and back, five times",
+	   .val = 5, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = VMS)
 GM_VARIANT(mix, mix_1g, .name = "fungible.mix.slide_1g", .clause = "fungible.mix",
 	   .text = "three VMs of 1 GiB pages slide from shared to private and back", .val = 1,
 	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_1g = VMS, .flags = GM_FULL_ONLY,

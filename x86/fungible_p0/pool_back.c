@@ -10,7 +10,7 @@
 
 /* What a VMM holds. Each can go first. */
 enum part { MAPPING, MEMFD, SLOT, GMEM, VCPU, VM, NR_PARTS };
-#define ORDERS 720	/* 6! */
+#define ORDERS 720 /* 6! */
 
 struct parts {
 	struct gm_vm *vm;
@@ -56,7 +56,9 @@ static void close_part(struct parts *p, enum part what)
 
 static void one_order(const uint8_t *order, const struct gm_pool *before)
 {
-	static const char *const name[] = { "mapping", "memfd", "slot", "guest_memfd", "vCPU", "VM" };
+	static const char *const name[] = {
+		"mapping", "memfd", "slot", "guest_memfd", "vCPU", "VM"
+	};
 	struct parts p = { .vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1) };
 	char text[128] = "closed in the order";
 
@@ -108,12 +110,12 @@ static void orders(const struct gm_case *self)
 }
 
 GM_VARIANT(orders, orders_some, .name = "fungible.pool_back.orders", .clause = "fungible.pool_back",
-	   .text = "VM, vCPU, slot, guest_memfd, memfd and mapping closed in twelve orders", .val = 12,
-	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
+	   .text = "VM, vCPU, slot, guest_memfd, memfd and mapping closed in twelve orders",
+	   .val = 12, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
 GM_VARIANT(orders, orders_all, .name = "fungible.pool_back.orders_all",
 	   .clause = "fungible.pool_back", .text = "the same in all 720 orders", .val = ORDERS,
-	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES, .flags = GM_FULL_ONLY,
-	   .timeout = 900)
+	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES,
+	   .flags = GM_FULL_ONLY, .timeout = 900)
 
 /* A VMM that converts until it is killed; says on the pipe how far it is. */
 static void vmm(int pipe_fd, enum gm_mem_kind kind, uint64_t len, bool fork_too)
@@ -204,8 +206,9 @@ GM_VARIANT(killed, killed_2m, .name = "fungible.pool_back.kill", .clause = "fung
 	   .text = "a VMM killed in the middle of conversions gives its 2 MiB pages back", .val = 0,
 	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
 GM_VARIANT(killed, killed_tree, .name = "fungible.pool_back.kill_tree",
-	   .clause = "fungible.pool_back", .text = "a VMM and its child that inherited everything, killed",
-	   .val = 1, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
+	   .clause = "fungible.pool_back",
+	   .text = "a VMM and its child that inherited everything, killed", .val = 1,
+	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
 GM_VARIANT(killed, killed_1g, .name = "fungible.pool_back.kill_1g", .clause = "fungible.pool_back",
 	   .text = "a VMM killed in the middle of conversions gives its 1 GiB page back", .val = 0,
 	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_1g = 1, .flags = GM_FULL_ONLY)

@@ -7,16 +7,18 @@
 #include "access/matrix.h"
 #include "gm.h"
 
-#define PAGES		64UL
-#define LEN		(PAGES * GM_PAGE_SIZE)
-#define THREADS		4
-#define ROUNDS		40
-#define PROBES		40
-#define REQUEST		4UL
+#define PAGES 64UL
+#define LEN (PAGES * GM_PAGE_SIZE)
+#define THREADS 4
+#define ROUNDS 40
+#define PROBES 40
+#define REQUEST 4UL
 
 static const char *const names[THREADS][2] = {
-	{ "cpu_load", "read" }, { "write", "vmsplice" },
-	{ "process_vm_readv", "process_vm_writev" }, { "proc_mem_read", "uring_write_fixed" },
+	{ "cpu_load", "read" },
+	{ "write", "vmsplice" },
+	{ "process_vm_readv", "process_vm_writev" },
+	{ "proc_mem_read", "uring_write_fixed" },
 };
 
 struct pressure {
@@ -30,7 +32,8 @@ struct pressure {
 /* The shared half is there to be reached, also of a page that is private at the moment. */
 static void prober(unsigned int i, struct pressure *pr)
 {
-	struct gm_access a = { .len = REQUEST * GM_PAGE_SIZE, .fd = -1,
+	struct gm_access a = { .len = REQUEST * GM_PAGE_SIZE,
+			       .fd = -1,
 			       .buf = gm_matrix_buf(REQUEST * GM_PAGE_SIZE) };
 	struct gm_rng rng;
 

@@ -42,7 +42,8 @@ static void before_one(const struct gm_case *self)
 {
 	bool big = self->huge_1g;
 	uint64_t pages = big ? HUGE_PAGES_IN_1G : 512, size = pages * GM_PAGE_SIZE;
-	const uint64_t at[] = { 0, 1, pages - 512, pages / 2, pages - 2, pages - 1, pages, 2 * pages - 1 };
+	const uint64_t at[] = { 0,	   1,	      pages - 512, pages / 2,
+				pages - 2, pages - 1, pages,	   2 * pages - 1 };
 	struct rig *r = RIG(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M, .size = 2 * size,
 			    .no_slot = true);
 
@@ -67,11 +68,11 @@ static void before_one(const struct gm_case *self)
 }
 
 GM_VARIANT(before_one, before_one_1g, .name = "huge.before_slot.one_page_1g",
-	   .clause = "huge.before_slot", .text = "one private page at each border of a GiB, then the slot",
-	   HUGE_1G(2))
+	   .clause = "huge.before_slot",
+	   .text = "one private page at each border of a GiB, then the slot", HUGE_1G(2))
 GM_VARIANT(before_one, before_one_2m, .name = "huge.before_slot.one_page_2m",
-	   .clause = "huge.before_slot", .text = "one private page at each border of 2 MiB, then the slot",
-	   HUGE_2M(2))
+	   .clause = "huge.before_slot",
+	   .text = "one private page at each border of 2 MiB, then the slot", HUGE_2M(2))
 
 /* 2 MiB that are all private are not mixed, and yet the GiB around them is. */
 GM_CASE(before_blocks, .name = "huge.before_slot.blocks", .clause = "huge.before_slot",
@@ -110,19 +111,23 @@ GM_CASE(before_blocks, .name = "huge.before_slot.blocks", .clause = "huge.before
 
 /* A slot that is not aligned: whole pages inside it count, the parts at its ends do not. */
 GM_CASE(before_misaligned, .name = "huge.before_slot.misaligned", .clause = "huge.before_slot",
-	.text = "private pages at the borders of a slot that starts and ends inside 2 MiB pages", HUGE_2M(6))
+	.text = "private pages at the borders of a slot that starts and ends inside 2 MiB pages",
+	HUGE_2M(6))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_2M, .size = GM_1G, .mem_size = 6 * GM_2M,
-			    .no_slot = true);
+	struct rig *r =
+		RIG(.kind = GM_MEM_HUGE_2M, .size = GM_1G, .mem_size = 6 * GM_2M, .no_slot = true);
 	/* From the base: the slot is [3, 6 * 512 - 2). */
-	static const uint64_t at[] = { 0, 2, 3, 511, 512, 1023, 1024, 5 * 512 - 1, 5 * 512,
-				       6 * 512 - 3, 6 * 512 - 2, 6 * 512 };
+	static const uint64_t at[] = {
+		0,    2,	   3,	    511,	 512,	      1023,
+		1024, 5 * 512 - 1, 5 * 512, 6 * 512 - 3, 6 * 512 - 2, 6 * 512
+	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++) {
 		uint64_t page = rig_gpa(0, at[i]);
 
 		rig_convert(r, page, 1, true);
-		rig_slot(r, GM_SLOT, rig_gpa(0, 3), 6 * GM_2M - 5 * GM_PAGE_SIZE, 3 * GM_PAGE_SIZE, 0);
+		rig_slot(r, GM_SLOT, rig_gpa(0, 3), 6 * GM_2M - 5 * GM_PAGE_SIZE, 3 * GM_PAGE_SIZE,
+			 0);
 		rig_check(r, r->base, 6 * 512, "before the slot");
 		rig_expect(r, "%s private before the slot", rig_page_name(r, page));
 		rig_convert(r, page, 1, false);

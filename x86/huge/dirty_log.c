@@ -8,8 +8,8 @@
 
 static void log_set(struct rig *r, uint64_t size, bool on)
 {
-	gm_slot_set(r->vm, GM_SLOT, on ? KVM_MEM_LOG_DIRTY_PAGES : 0, r->base, size, r->mem->hva, -1,
-		    0);
+	gm_slot_set(r->vm, GM_SLOT, on ? KVM_MEM_LOG_DIRTY_PAGES : 0, r->base, size, r->mem->hva,
+		    -1, 0);
 	gm_shape_log(r->shape, GM_SLOT, on);
 	rig_expect(r, "dirty logging %s", on ? "on" : "off");
 }
@@ -25,8 +25,10 @@ static void forget_faults(struct rig *r)
 
 static void expect_private(struct rig *r, uint64_t gpa, const char *when)
 {
-	gm_guest_expect_fault(r->vm, 0, gpa, false, KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE, when);
-	gm_guest_expect_fault(r->vm, 0, gpa, true, KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE, when);
+	gm_guest_expect_fault(r->vm, 0, gpa, false, KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE,
+			      when);
+	gm_guest_expect_fault(r->vm, 0, gpa, true, KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE,
+			      when);
 }
 
 /* The page after a private one, and its 2 MiB's ends. */
@@ -54,7 +56,8 @@ GM_CASE(log_split, .name = "huge.interplay.dirty_log", .clause = "huge.interplay
 	rig_check_sparse(r, "split");
 	log_set(r, 2 * GM_1G, false);
 	gm_ledger_expect(r->vm, &r->start,
-			 &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 2 }, .fixed = 2 }, "whole again");
+			 &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 2 }, .fixed = 2 },
+			 "whole again");
 	rig_check_sparse(r, "whole again");
 	rig_expect(r, "whole again, read");
 	/* With a private page in each GiB before, and changes meanwhile. */
@@ -103,7 +106,8 @@ GM_CASE(log_convert, .name = "huge.interplay.dirty_log_convert", .clause = "huge
 
 /* The log itself: every page that was written, while its huge page is split and after. */
 GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages", .clause = "huge.interplay",
-	.text = "writes after logging began are in the log, one bit per 4 KiB, in huge pages too", HUGE_2M(4))
+	.text = "writes after logging began are in the log, one bit per 4 KiB, in huge pages too",
+	HUGE_2M(4))
 {
 	struct rig *r = RIG(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M, .no_gmem = true);
 	static const uint64_t wrote[] = { 0, 1, 511, 512, 1300, 2047 };

@@ -3,9 +3,10 @@
 #include "huge.h"
 #include "iommu.h"
 
-GM_IOMMU_CASES_SLOW(dma, "huge.dma.other_gib", .clause = "huge.dma",
-		    .text = "a GiB is held by a device, by fd: a conversion in it or beside it costs what it did",
-		    .huge_1g = 2, .timeout = 180)
+GM_IOMMU_CASES_SLOW(
+	dma, "huge.dma.other_gib", .clause = "huge.dma",
+	.text = "a GiB is held by a device, by fd: a conversion in it or beside it costs what it did",
+	.huge_1g = 2, .timeout = 180)
 {
 	struct rig *r;
 	struct gm_iommu *iommu;
@@ -33,12 +34,14 @@ GM_IOMMU_CASES_SLOW(dma, "huge.dma.other_gib", .clause = "huge.dma",
 		rig_check_around(r, at, 1, "one page private");
 		rig_expect(r, "%s private", rig_page_name(r, at));
 		gm_dma_prove_same_page(dev, iova + (512 * 20 + 512) * GM_PAGE_SIZE,
-				       gm_hva(r->vm, rig_gpa(0, 512 * 20 + 512)), "while one is private");
+				       gm_hva(r->vm, rig_gpa(0, 512 * 20 + 512)),
+				       "while one is private");
 		rig_convert(r, at, 1, false);
 		rig_touch(r, at, GM_PAGE_SIZE, GM_PAGE_SIZE);
 		rig_expect(r, "%s shared again", rig_page_name(r, at));
 		gm_dma_expect_same(dev, iova + (512 * 20 + 511) * GM_PAGE_SIZE,
-				   gm_hva(r->vm, rig_gpa(0, 512 * 20 + 511)), 64, "converted and back");
+				   gm_hva(r->vm, rig_gpa(0, 512 * 20 + 511)), 64,
+				   "converted and back");
 	}
 	gm_unmap(iommu, ioas, iova, len);
 	rig_expect(r, "unmapped: nothing changed for the guest");

@@ -22,8 +22,9 @@ static void small_only(const struct gm_case *self)
 	gm_guest_check(vm, 0, GM_BASE, 1, half, 1, "the first page");
 	gm_ledger_read(vm, &before);
 	gm_guest_fill(vm, 0, GM_BASE, 1024, half, 2);
-	gm_ledger_expect(vm, &before, &(struct gm_ledger){ .pages = { [GM_SIZE_4K] = 1023 },
-			 .fixed = 1023 }, "two aligned 2 MiB of a guest_memfd, every page written");
+	gm_ledger_expect(vm, &before,
+			 &(struct gm_ledger){ .pages = { [GM_SIZE_4K] = 1023 }, .fixed = 1023 },
+			 "two aligned 2 MiB of a guest_memfd, every page written");
 	gm_guest_check(vm, 0, GM_BASE, 1024, half, 2, "every page its own");
 	gm_vm_free(vm);
 	close(gmem);
@@ -31,8 +32,8 @@ static void small_only(const struct gm_case *self)
 }
 
 GM_VARIANT(small_only, small_p0, .name = "huge.gmem_4k.private", .clause = "huge.gmem_4k",
-	   .text = "private memory over huge pages of the host: 4 KiB mappings, one fault each", .val = 0,
-	   HUGE_2M(2))
+	   .text = "private memory over huge pages of the host: 4 KiB mappings, one fault each",
+	   .val = 0, HUGE_2M(2))
 GM_VARIANT(small_only, small_p1, .name = "huge.gmem_4k.mapped", .clause = "huge.gmem_4k",
 	   .text = "a guest_memfd that backs both halves: 4 KiB mappings, one fault each", .val = 1,
 	   .profile = "P1", .needs = GM_NEEDS(INIT_SHARED, PAGE_STATS, TDP), .huge_2m = 2)

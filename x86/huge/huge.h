@@ -7,12 +7,20 @@
 
 /* The pages of a GiB where an off-by-one shows. */
 enum huge_page {
-	HUGE_FIRST, HUGE_SECOND, HUGE_511TH, HUGE_512TH, HUGE_513TH, HUGE_MIDDLE,
-	HUGE_BEFORE_MIDDLE, HUGE_LAST_2M, HUGE_LAST_BUT_ONE, HUGE_LAST,
+	HUGE_FIRST,
+	HUGE_SECOND,
+	HUGE_511TH,
+	HUGE_512TH,
+	HUGE_513TH,
+	HUGE_MIDDLE,
+	HUGE_BEFORE_MIDDLE,
+	HUGE_LAST_2M,
+	HUGE_LAST_BUT_ONE,
+	HUGE_LAST,
 	HUGE_NR_PAGES,
 };
 
-extern const uint64_t huge_pages[HUGE_NR_PAGES];	/* number in the GiB */
+extern const uint64_t huge_pages[HUGE_NR_PAGES]; /* number in the GiB */
 
 #define HUGE_PAGES_IN_1G (512UL * 512)
 
@@ -20,7 +28,6 @@ extern const uint64_t huge_pages[HUGE_NR_PAGES];	/* number in the GiB */
 /* The fields that all cases have; nr1g 1 GiB pages, or nr2m of 2 MiB. */
 #define HUGE_1G(nr) .profile = "P0", .needs = HUGE_NEEDS, .huge_1g = (nr)
 #define HUGE_1G_FULL(nr) HUGE_1G(nr), .flags = GM_FULL_ONLY
-#define HUGE_2M(nr) .profile = "P0", .needs = HUGE_NEEDS, .huge_2m = (nr), \
-	.tokens = GM_TOKEN_HUGE
+#define HUGE_2M(nr) .profile = "P0", .needs = HUGE_NEEDS, .huge_2m = (nr), .tokens = GM_TOKEN_HUGE
 
 #endif

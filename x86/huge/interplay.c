@@ -6,7 +6,8 @@
 #include "huge.h"
 
 GM_CASE(slot_recreate, .name = "huge.interplay.slot_recreate", .clause = "huge.interplay",
-	.text = "deleting and setting one slot costs the other nothing; its attributes stay", HUGE_1G(2))
+	.text = "deleting and setting one slot costs the other nothing; its attributes stay",
+	HUGE_1G(2))
 {
 	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .no_slot = true);
 
@@ -49,7 +50,8 @@ GM_CASE(punch, .name = "huge.interplay.punch", .clause = "huge.interplay",
 
 		rig_touch_all(r);
 		rig_expect(r, "all touched");
-		gm_gmem_punch(r->gmem, (gib + 1) % 3 * GM_1G + hole[i] * GM_PAGE_SIZE, GM_PAGE_SIZE);
+		gm_gmem_punch(r->gmem, (gib + 1) % 3 * GM_1G + hole[i] * GM_PAGE_SIZE,
+			      GM_PAGE_SIZE);
 		gm_shape_zap(r->shape, at, GM_PAGE_SIZE);
 		rig_expect(r, "a hole behind %s", rig_page_name(r, at));
 		rig_check_around(r, at, 1, "the shared half has lost nothing");
@@ -122,7 +124,8 @@ GM_CASE(thp_split, .name = "huge.interplay.thp_split", .clause = "huge.interplay
 	rig_convert(r, block + GM_2M, 1, false);
 	GM_SETUP_OK(madvise(r->mem->hva, r->mem->size, MADV_HUGEPAGE));
 	if (madvise(hva, GM_2M, MADV_COLLAPSE))
-		gm_skip("MADV_COLLAPSE found no huge page", "free memory: %s", gm_errno_name(errno));
+		gm_skip("MADV_COLLAPSE found no huge page", "free memory: %s",
+			gm_errno_name(errno));
 	gm_shape_zap(r->shape, block, GM_2M);
 	gm_shape_host(r->shape, block, GM_2M, GM_SIZE_2M);
 	rig_expect(r, "put together");
@@ -170,7 +173,8 @@ GM_CASE(prefault_huge, .name = "huge.interplay.prefault", .clause = "huge.interp
 	rig_touch_all(r);
 	rig_check_around(r, at, 3, "prefaulted");
 	rig_expect(r, "all touched after the prefault");
-	GM_EXPECT_EQ(r->shape->now.fixed, fixed, "the model's faults after a prefault of everything");
+	GM_EXPECT_EQ(r->shape->now.fixed, fixed,
+		     "the model's faults after a prefault of everything");
 	rig_convert(r, at, 1, false);
 	prefault(r, at, GM_PAGE_SIZE);
 	rig_touch_all(r);

@@ -17,7 +17,8 @@ static void layout(const struct gm_case *self)
 	gm_slot_set(r->vm, GM_SLOT + 1, 0, second, 16 * GM_2M, fine->hva, gmem, 0);
 	gm_shape_slot(r->shape, GM_SLOT + 1, second, 16 * GM_2M, (uintptr_t)fine->hva, GM_SIZE_2M);
 	rig_touch_all(r);
-	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { 0, 0, 16, 2 }, .fixed = 18 },
+	gm_ledger_expect(r->vm, &r->start,
+			 &(struct gm_ledger){ .pages = { 0, 0, 16, 2 }, .fixed = 18 },
 			 "all touched");
 	for (int i = 0; i < 40; i++) {
 		uint64_t at = gm_rng_below(&r->rng, 16 * 512), len = 1 + gm_rng_below(&r->rng, 700);
@@ -35,7 +36,8 @@ static void layout(const struct gm_case *self)
 			rig_guest_convert(r, rig_gpa(1, 0), HUGE_PAGES_IN_1G, false);
 			rig_touch(r, rig_gpa(0, 0), 2 * GM_1G, GM_2M);
 			rig_expect(r, "a whole GiB back");
-			GM_EXPECT(r->shape->now.pages[GM_SIZE_1G] == 2, "the model split the first region");
+			GM_EXPECT(r->shape->now.pages[GM_SIZE_1G] == 2,
+				  "the model split the first region");
 		}
 	}
 	rig_check_sparse(r, "at the end");

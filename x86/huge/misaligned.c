@@ -3,9 +3,9 @@
 #include "huge.h"
 
 struct layout {
-	uint64_t gpa, size;	/* gpa from the region's base, bytes */
-	uint64_t hva, gmem;	/* offsets in the host's memory and in the guest_memfd */
-	int64_t n1g, n2m;	/* huge mappings when every 2 MiB and every edge is touched */
+	uint64_t gpa, size; /* gpa from the region's base, bytes */
+	uint64_t hva, gmem; /* offsets in the host's memory and in the guest_memfd */
+	int64_t n1g, n2m;   /* huge mappings when every 2 MiB and every edge is touched */
 };
 
 /* Every 2 MiB, and the pages at the slot's edges, one by one. */
@@ -24,8 +24,8 @@ static void expect_no_memory(struct rig *r, uint64_t gpa, const char *when)
 	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
 	struct gm_exit ex;
 
-	GM_EXPECT_AT(GM_PAGE(.gpa = gpa), !__gm_run(r->vm, 0, &op, 1, &ex, NULL) &&
-		     ex.reason == KVM_EXIT_MMIO,
+	GM_EXPECT_AT(GM_PAGE(.gpa = gpa),
+		     !__gm_run(r->vm, 0, &op, 1, &ex, NULL) && ex.reason == KVM_EXIT_MMIO,
 		     "%s: a read where no slot is must be KVM_EXIT_MMIO, observed %s", when,
 		     gm_exit_str(&ex));
 }
@@ -36,9 +36,17 @@ static void convert_edges(struct rig *r, const struct layout *l, uint64_t gpa)
 	uint64_t end = gpa + l->size;
 	uint64_t up_2m = (gpa + GM_2M - 1) & ~(GM_2M - 1), up_1g = (gpa + GM_1G - 1) & ~(GM_1G - 1);
 	uint64_t down_2m = end & ~(GM_2M - 1), down_1g = end & ~(GM_1G - 1);
-	const uint64_t at[] = { gpa, up_2m, up_2m - GM_PAGE_SIZE, up_1g, up_1g - GM_PAGE_SIZE,
-				down_2m - GM_PAGE_SIZE, down_2m, down_1g - GM_PAGE_SIZE, down_1g,
-				end - GM_PAGE_SIZE, gpa + (l->size / 2 & ~(GM_PAGE_SIZE - 1)) };
+	const uint64_t at[] = { gpa,
+				up_2m,
+				up_2m - GM_PAGE_SIZE,
+				up_1g,
+				up_1g - GM_PAGE_SIZE,
+				down_2m - GM_PAGE_SIZE,
+				down_2m,
+				down_1g - GM_PAGE_SIZE,
+				down_1g,
+				end - GM_PAGE_SIZE,
+				gpa + (l->size / 2 & ~(GM_PAGE_SIZE - 1)) };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++) {
 		if (at[i] < gpa || at[i] >= end)
@@ -77,9 +85,11 @@ static void misaligned(const struct gm_case *self)
 	touch_edges(r, gpa, l->size);
 	fixed = r->shape->now.fixed;
 	rig_expect(r, "all touched");
-	gm_ledger_expect(r->vm, &r->start,
-			 &(struct gm_ledger){ .pages = { 0, fixed - l->n1g - l->n2m, l->n2m, l->n1g },
-					      .fixed = fixed }, "the layout's own numbers");
+	gm_ledger_expect(
+		r->vm, &r->start,
+		&(struct gm_ledger){ .pages = { 0, fixed - l->n1g - l->n2m, l->n2m, l->n1g },
+				     .fixed = fixed },
+		"the layout's own numbers");
 	gm_prove_same_page(r->vm, 0, gpa, gm_hva(r->vm, gpa));
 	gm_prove_same_page(r->vm, 0, end - GM_PAGE_SIZE, gm_hva(r->vm, end - GM_PAGE_SIZE));
 	gm_prove_same_page(r->vm, 0, (gpa + l->size / 2) & ~(GM_PAGE_SIZE - 1),
@@ -96,43 +106,43 @@ static void misaligned(const struct gm_case *self)
 	rig_free(r);
 }
 
-#define MIS(id, what, res, ...)								\
-	static const struct layout l_##id = { __VA_ARGS__ };				\
-	GM_VARIANT(misaligned, mis_##id, .name = "huge.misaligned." #id,		\
+#define MIS(id, what, res, ...)                                                                    \
+	static const struct layout l_##id = { __VA_ARGS__ };                                       \
+	GM_VARIANT(misaligned, mis_##id, .name = "huge.misaligned." #id,                           \
 		   .clause = "huge.misaligned", .text = what, .arg = &l_##id, res)
 
 /* 2 MiB pages of hugetlb: the page that the slot begins or ends in is small. */
-MIS(start_4k, "the slot starts one page into a 2 MiB page", HUGE_2M(4),
-	GM_1G + GM_PAGE_SIZE, 3 * GM_2M, GM_PAGE_SIZE, GM_PAGE_SIZE, 0, 2)
-MIS(end_4k, "the slot ends one page before a 2 MiB page does", HUGE_2M(4),
-	GM_1G, 4 * GM_2M - GM_PAGE_SIZE, 0, 0, 0, 3)
-MIS(end_one_more, "the slot ends one page into a 2 MiB page", HUGE_2M(4),
-	GM_1G, 3 * GM_2M + GM_PAGE_SIZE, 0, 2 * GM_2M, 0, 3)
+MIS(start_4k, "the slot starts one page into a 2 MiB page", HUGE_2M(4), GM_1G + GM_PAGE_SIZE,
+    3 * GM_2M, GM_PAGE_SIZE, GM_PAGE_SIZE, 0, 2)
+MIS(end_4k, "the slot ends one page before a 2 MiB page does", HUGE_2M(4), GM_1G,
+    4 * GM_2M - GM_PAGE_SIZE, 0, 0, 0, 3)
+MIS(end_one_more, "the slot ends one page into a 2 MiB page", HUGE_2M(4), GM_1G,
+    3 * GM_2M + GM_PAGE_SIZE, 0, 2 * GM_2M, 0, 3)
 MIS(start_last_page, "the slot starts at the last page of a 2 MiB page", HUGE_2M(4),
-	GM_1G + GM_2M - GM_PAGE_SIZE, 2 * GM_2M + 2 * GM_PAGE_SIZE, GM_2M - GM_PAGE_SIZE, 0, 0, 2)
-MIS(hva_4k, "the host's address is one page off: nothing huge", HUGE_2M(4),
-	GM_1G, 3 * GM_2M, GM_PAGE_SIZE, 0, 0, 0)
-MIS(hva_half, "the host's address is half a 2 MiB page off: nothing huge", HUGE_2M(4),
-	GM_1G, 3 * GM_2M, GM_2M / 2, 0, 0, 0)
-MIS(file_offset, "the guest_memfd's offset is odd, guest and host agree: huge all the same", HUGE_2M(4),
-	GM_1G, 4 * GM_2M, 0, 77 * GM_PAGE_SIZE, 0, 4)
-MIS(smaller_than_2m, "a slot inside one 2 MiB page", HUGE_2M(2),
-	GM_1G + GM_PAGE_SIZE, GM_2M - 2 * GM_PAGE_SIZE, GM_PAGE_SIZE, 0, 0, 0)
+    GM_1G + GM_2M - GM_PAGE_SIZE, 2 * GM_2M + 2 * GM_PAGE_SIZE, GM_2M - GM_PAGE_SIZE, 0, 0, 2)
+MIS(hva_4k, "the host's address is one page off: nothing huge", HUGE_2M(4), GM_1G, 3 * GM_2M,
+    GM_PAGE_SIZE, 0, 0, 0)
+MIS(hva_half, "the host's address is half a 2 MiB page off: nothing huge", HUGE_2M(4), GM_1G,
+    3 * GM_2M, GM_2M / 2, 0, 0, 0)
+MIS(file_offset, "the guest_memfd's offset is odd, guest and host agree: huge all the same",
+    HUGE_2M(4), GM_1G, 4 * GM_2M, 0, 77 * GM_PAGE_SIZE, 0, 4)
+MIS(smaller_than_2m, "a slot inside one 2 MiB page", HUGE_2M(2), GM_1G + GM_PAGE_SIZE,
+    GM_2M - 2 * GM_PAGE_SIZE, GM_PAGE_SIZE, 0, 0, 0)
 /* 1 GiB pages: a slot that is off by 2 MiB keeps its 2 MiB mappings, and its whole GiB. */
-MIS(start_2m, "the slot starts 2 MiB into a GiB", HUGE_1G_FULL(2),
-	GM_1G + GM_2M, 2 * GM_1G - GM_2M, GM_2M, GM_2M, 1, 511)
-MIS(end_2m, "the slot ends 2 MiB before a GiB does", HUGE_1G_FULL(2),
-	GM_1G, 2 * GM_1G - GM_2M, 0, 0, 1, 511)
-MIS(hva_2m, "the host's address is 2 MiB off: 2 MiB mappings only", HUGE_1G(2),
-	GM_1G, GM_1G, GM_2M, 0, 0, 512)
-MIS(start_4k_1g, "the slot starts one page into a GiB", HUGE_1G(2),
-	GM_1G + GM_PAGE_SIZE, 2 * GM_1G - 2 * GM_PAGE_SIZE, GM_PAGE_SIZE, 5 * GM_PAGE_SIZE, 0, 1022)
+MIS(start_2m, "the slot starts 2 MiB into a GiB", HUGE_1G_FULL(2), GM_1G + GM_2M, 2 * GM_1G - GM_2M,
+    GM_2M, GM_2M, 1, 511)
+MIS(end_2m, "the slot ends 2 MiB before a GiB does", HUGE_1G_FULL(2), GM_1G, 2 * GM_1G - GM_2M, 0,
+    0, 1, 511)
+MIS(hva_2m, "the host's address is 2 MiB off: 2 MiB mappings only", HUGE_1G(2), GM_1G, GM_1G, GM_2M,
+    0, 0, 512)
+MIS(start_4k_1g, "the slot starts one page into a GiB", HUGE_1G(2), GM_1G + GM_PAGE_SIZE,
+    2 * GM_1G - 2 * GM_PAGE_SIZE, GM_PAGE_SIZE, 5 * GM_PAGE_SIZE, 0, 1022)
 
 /* Two slots meet in the middle of a huge page, or at its border; conversions go across. */
 static void several(const struct gm_case *self)
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_2M, .size = GM_1G, .mem_size = 8 * GM_2M,
-			    .no_slot = true);
+	struct rig *r =
+		RIG(.kind = GM_MEM_HUGE_2M, .size = GM_1G, .mem_size = 8 * GM_2M, .no_slot = true);
 	uint64_t meet = r->base + 4 * GM_2M + self->val * GM_PAGE_SIZE;
 	uint64_t first = meet - r->base, rest = 8 * GM_2M - first;
 

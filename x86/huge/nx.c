@@ -42,7 +42,7 @@ static void counts(struct rig *r, int64_t n1g, int64_t n2m, const char *when)
 
 	gm_ledger_read(r->vm, &now);
 	GM_EXPECT(now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G] == n1g &&
-		  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M] == n2m,
+			  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M] == n2m,
 		  "%s: expected %ld of 1G and %ld of 2M, observed %ld and %ld", when, n1g, n2m,
 		  now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G],
 		  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M]);

@@ -107,8 +107,9 @@ GM_VARIANT(random_2m, random_thp, .name = "huge.never_over_private.thp",
 	   .clause = "huge.never_over_private", .text = "the same over transparent huge pages",
 	   .val = GM_MEM_THP, .profile = "P0", .needs = HUGE_NEEDS | GM_NEEDS(THP))
 GM_VARIANT(random_2m, random_4k, .name = "huge.never_over_private.small_pages",
-	   .clause = "huge.never_over_private", .text = "the same over 4 KiB pages: nothing is huge",
-	   .val = GM_MEM_SHMEM, .flags = GM_FULL_ONLY, .profile = "P0", .needs = HUGE_NEEDS)
+	   .clause = "huge.never_over_private",
+	   .text = "the same over 4 KiB pages: nothing is huge", .val = GM_MEM_SHMEM,
+	   .flags = GM_FULL_ONLY, .profile = "P0", .needs = HUGE_NEEDS)
 
 /* Private memory comes in 4 KiB pages: a block that is all private must not be mapped as one. */
 GM_CASE(all_private, .name = "huge.never_over_private.all_private",

@@ -9,8 +9,8 @@
 
 struct race {
 	struct rig *r;
-	uint64_t gpa, len;	/* what is converted, there and back */
-	uint64_t beside[2];	/* pages that the other vCPUs touch; 0: none */
+	uint64_t gpa, len;  /* what is converted, there and back */
+	uint64_t beside[2]; /* pages that the other vCPUs touch; 0: none */
 	unsigned int rounds;
 	atomic_bool stop;
 	atomic_ulong touches;
@@ -23,7 +23,9 @@ static void touch_beside(struct race *c, unsigned int v)
 
 	while (!atomic_load(&c->stop)) {
 		for (unsigned int i = 0; i < ARRAY_SIZE(op); i++)
-			op[i] = (struct gm_op){ .code = GM_OP_TOUCH_R, .addr = at, .nr = 1, .val = 8 };
+			op[i] = (struct gm_op){
+				.code = GM_OP_TOUCH_R, .addr = at, .nr = 1, .val = 8
+			};
 		gm_run(c->r->vm, v, op, ARRAY_SIZE(op));
 		atomic_fetch_add(&c->touches, 1);
 	}
@@ -47,15 +49,21 @@ static void convert(struct race *c)
 		for (unsigned int p = 0; p < ARRAY_SIZE(at); p++) {
 			uint64_t page = at[p] & ~(GM_PAGE_SIZE - 1);
 			struct gm_op op[] = {
-				{ .code = GM_OP_CHECK, .addr = page, .nr = 1, .stride = 512,
-				  .half = 1 + priv, .gen = 1 },
+				{ .code = GM_OP_CHECK,
+				  .addr = page,
+				  .nr = 1,
+				  .stride = 512,
+				  .half = 1 + priv,
+				  .gen = 1 },
 			};
 			struct gm_page name = gm_vm_page(r->vm, page);
 
 			gm_run(r->vm, 0, op, 1);
-			GM_EXPECT_AT(&name, !op[0].bad, "round %u, %s to %s while neighbours run: expected %s, observed %s",
-				     i, rig_page_name(r, page), priv ? "private" : "shared",
-				     gm_word_str(op[0].expected), gm_word_str(op[0].observed));
+			GM_EXPECT_AT(
+				&name, !op[0].bad,
+				"round %u, %s to %s while neighbours run: expected %s, observed %s",
+				i, rig_page_name(r, page), priv ? "private" : "shared",
+				gm_word_str(op[0].expected), gm_word_str(op[0].observed));
 		}
 	}
 	atomic_store(&c->stop, true);
@@ -71,8 +79,9 @@ static void racer(unsigned int i, void *arg)
 
 static void write_word(struct rig *r, uint64_t gpa, enum gm_half half)
 {
-	struct gm_op op = { .code = GM_OP_TOUCH_W, .addr = gpa, .nr = 1, .val = 8, .half = half,
-			    .gen = 1 };
+	struct gm_op op = {
+		.code = GM_OP_TOUCH_W, .addr = gpa, .nr = 1, .val = 8, .half = half, .gen = 1
+	};
 
 	gm_run(r->vm, 0, &op, 1);
 }
@@ -99,10 +108,10 @@ static void settle(struct rig *r, int64_t n1g, int64_t n2m, const char *when)
 		gm_guest_touch(r->vm, v, r->base, r->mem->size, GM_2M);
 	gm_ledger_read(r->vm, &now);
 	GM_EXPECT(now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G] == n1g &&
-		  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M] == n2m &&
-		  now.pages[GM_SIZE_4K] == r->start.pages[GM_SIZE_4K],
-		  "%s: expected %ld of 1G, %ld of 2M and none of 4K, observed %ld, %ld and %ld", when,
-		  n1g, n2m, now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G],
+			  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M] == n2m &&
+			  now.pages[GM_SIZE_4K] == r->start.pages[GM_SIZE_4K],
+		  "%s: expected %ld of 1G, %ld of 2M and none of 4K, observed %ld, %ld and %ld",
+		  when, n1g, n2m, now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G],
 		  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M],
 		  now.pages[GM_SIZE_4K] - r->start.pages[GM_SIZE_4K]);
 }
@@ -134,28 +143,35 @@ static void race(const struct gm_case *self)
 #define LEN_1G (GM_1G / 4)
 #define LEN_2M (60 * GM_2M)
 static const struct race head_1g = {
-	.gpa = GM_PAGE_SIZE, .len = LEN_1G, .beside = { 0, GM_NO_NAME }, .rounds = 8 };
-static const struct race tail_1g = {
-	.gpa = GM_1G - LEN_1G + GM_PAGE_SIZE, .len = LEN_1G,
-	.beside = { GM_1G + 2 * GM_PAGE_SIZE, GM_NO_NAME }, .rounds = 8 };
+	.gpa = GM_PAGE_SIZE, .len = LEN_1G, .beside = { 0, GM_NO_NAME }, .rounds = 8
+};
+static const struct race tail_1g = { .gpa = GM_1G - LEN_1G + GM_PAGE_SIZE,
+				     .len = LEN_1G,
+				     .beside = { GM_1G + 2 * GM_PAGE_SIZE, GM_NO_NAME },
+				     .rounds = 8 };
 static const struct race inside_1g = {
-	.gpa = LEN_1G, .len = LEN_1G, .beside = { GM_PAGE_SIZE, GM_1G - GM_PAGE_SIZE }, .rounds = 8 };
-static const struct race page_1g = {
-	.gpa = 511 * GM_PAGE_SIZE, .len = GM_PAGE_SIZE,
-	.beside = { 510 * GM_PAGE_SIZE, 512 * GM_PAGE_SIZE }, .rounds = 60 };
+	.gpa = LEN_1G, .len = LEN_1G, .beside = { GM_PAGE_SIZE, GM_1G - GM_PAGE_SIZE }, .rounds = 8
+};
+static const struct race page_1g = { .gpa = 511 * GM_PAGE_SIZE,
+				     .len = GM_PAGE_SIZE,
+				     .beside = { 510 * GM_PAGE_SIZE, 512 * GM_PAGE_SIZE },
+				     .rounds = 60 };
 static const struct race head_2m = {
-	.gpa = GM_2M + GM_PAGE_SIZE, .len = LEN_2M, .beside = { GM_2M, GM_NO_NAME }, .rounds = 16 };
-static const struct race tail_2m = {
-	.gpa = GM_2M, .len = LEN_2M + GM_PAGE_SIZE, .beside = { GM_2M + LEN_2M + 2 * GM_PAGE_SIZE,
-	GM_NO_NAME }, .rounds = 16 };
-static const struct race page_2m = {
-	.gpa = GM_2M, .len = GM_PAGE_SIZE, .beside = { GM_2M + GM_PAGE_SIZE, 2 * GM_2M - GM_PAGE_SIZE },
-	.rounds = 100 };
+	.gpa = GM_2M + GM_PAGE_SIZE, .len = LEN_2M, .beside = { GM_2M, GM_NO_NAME }, .rounds = 16
+};
+static const struct race tail_2m = { .gpa = GM_2M,
+				     .len = LEN_2M + GM_PAGE_SIZE,
+				     .beside = { GM_2M + LEN_2M + 2 * GM_PAGE_SIZE, GM_NO_NAME },
+				     .rounds = 16 };
+static const struct race page_2m = { .gpa = GM_2M,
+				     .len = GM_PAGE_SIZE,
+				     .beside = { GM_2M + GM_PAGE_SIZE, 2 * GM_2M - GM_PAGE_SIZE },
+				     .rounds = 100 };
 
-#define RACE(id, n, what) \
-	GM_VARIANT(race, race_##id, .name = "huge.never_over_private.race_" #id,		\
-		   .clause = "huge.never_over_private", .text = what ", while a neighbour is touched", \
-		   .arg = &id, .val = n, HUGE_##id)
+#define RACE(id, n, what)                                                                          \
+	GM_VARIANT(race, race_##id, .name = "huge.never_over_private.race_" #id,                   \
+		   .clause = "huge.never_over_private",                                            \
+		   .text = what ", while a neighbour is touched", .arg = &id, .val = n, HUGE_##id)
 #define HUGE_head_1g HUGE_1G(1)
 #define HUGE_tail_1g HUGE_1G(2)
 #define HUGE_inside_1g HUGE_1G(1)

@@ -24,7 +24,8 @@ static void one_range(struct rig *r, uint64_t first, uint64_t end)
 	look(r, first, end, "shared again");
 }
 
-static const uint64_t edge[] = { 0, 1, 2, 511, 512, 513, 1023, 1024, 1025, 1535, 1536, 1537,
+static const uint64_t edge[] = { 0,	      1,	   2,		511,	   512,	 513,
+				 1023,	      1024,	   1025,	1535,	   1536, 1537,
 				 PAGES - 513, PAGES - 512, PAGES - 511, PAGES - 1, PAGES };
 
 static void ranges(const struct gm_case *self)
@@ -45,7 +46,8 @@ static void ranges(const struct gm_case *self)
 	rig_touch_all(r);
 	gm_ledger_expect(r->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { [GM_SIZE_2M] = BLOCKS },
-					      .fixed = r->shape->now.fixed }, "whole at the end");
+					      .fixed = r->shape->now.fixed },
+			 "whole at the end");
 	rig_check(r, r->base, PAGES, "at the end");
 	rig_free(r);
 }

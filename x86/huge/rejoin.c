@@ -9,8 +9,8 @@
 static void feel(struct rig *r, uint64_t gpa, const char *when)
 {
 	uint64_t gib = gpa & ~(GM_1G - 1), block = gpa & ~(GM_2M - 1);
-	const uint64_t at[] = { gib, gib + GM_1G - GM_PAGE_SIZE, block, block + GM_2M - GM_PAGE_SIZE,
-				block ^ GM_2M };
+	const uint64_t at[] = { gib, gib + GM_1G - GM_PAGE_SIZE, block,
+				block + GM_2M - GM_PAGE_SIZE, block ^ GM_2M };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
 		rig_touch(r, at[i], GM_PAGE_SIZE, GM_PAGE_SIZE);
@@ -42,7 +42,8 @@ static void pairs_in_2m(struct rig *r, uint64_t block)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++)
 		for (unsigned int j = i + 1; j < ARRAY_SIZE(ends); j++)
-			pair(r, block + ends[i] * GM_PAGE_SIZE, 1, block + ends[j] * GM_PAGE_SIZE, 1);
+			pair(r, block + ends[i] * GM_PAGE_SIZE, 1, block + ends[j] * GM_PAGE_SIZE,
+			     1);
 }
 
 /* The 2 MiB that is left, split or all private, may be the first, the last or any of its GiB. */
@@ -51,16 +52,19 @@ static void pairs_in_1g(struct rig *r, uint64_t gib, uint64_t first, uint64_t pa
 	for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++) {
 		unsigned int j = (i + 2) % ARRAY_SIZE(ends);
 
-		pair(r, gib + ends[i] * GM_2M + first * GM_PAGE_SIZE, pages, gib + ends[j] * GM_2M, 1);
-		pair(r, gib + ends[i] * GM_2M, 512, gib + ends[j] * GM_2M + first * GM_PAGE_SIZE, pages);
+		pair(r, gib + ends[i] * GM_2M + first * GM_PAGE_SIZE, pages, gib + ends[j] * GM_2M,
+		     1);
+		pair(r, gib + ends[i] * GM_2M, 512, gib + ends[j] * GM_2M + first * GM_PAGE_SIZE,
+		     pages);
 	}
 }
 
 static void whole(struct rig *r, int64_t n1g, int64_t n2m)
 {
-	gm_ledger_expect(r->vm, &r->start,
-			 &(struct gm_ledger){ .pages = { 0, 0, n2m, n1g },
-					      .fixed = r->shape->now.fixed }, "whole at the end");
+	gm_ledger_expect(
+		r->vm, &r->start,
+		&(struct gm_ledger){ .pages = { 0, 0, n2m, n1g }, .fixed = r->shape->now.fixed },
+		"whole at the end");
 }
 
 GM_CASE(rejoin_pairs_2m, .name = "huge.rejoin.pairs_in_2m", .clause = "huge.rejoin",
@@ -151,7 +155,9 @@ GM_CASE(rejoin_by_page, .name = "huge.rejoin.page_by_page", .clause = "huge.rejo
 static void rejoin_orders(const struct gm_case *self)
 {
 	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .vcpus = self->val);
-	struct { uint64_t gpa, pages; } did[12];
+	struct {
+		uint64_t gpa, pages;
+	} did[12];
 	const unsigned int nr = ARRAY_SIZE(did);
 
 	rig_touch_all(r);
@@ -187,10 +193,13 @@ GM_VARIANT(rejoin_orders, rejoin_orders_4, .name = "huge.rejoin.orders_4_vcpus",
 	   .flags = GM_FULL_ONLY, HUGE_1G(2))
 
 GM_CASE(rejoin_whole, .name = "huge.rejoin.whole_1g", .clause = "huge.rejoin",
-	.text = "whole GiB, one and two at a time and shifted by a page, there and back", HUGE_1G(3))
+	.text = "whole GiB, one and two at a time and shifted by a page, there and back",
+	HUGE_1G(3))
 {
 	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
-	const struct { uint64_t page, pages; } range[] = {
+	const struct {
+		uint64_t page, pages;
+	} range[] = {
 		{ HUGE_PAGES_IN_1G, HUGE_PAGES_IN_1G },
 		{ HUGE_PAGES_IN_1G, 2 * HUGE_PAGES_IN_1G },
 		{ HUGE_PAGES_IN_1G - 1, 2 },
@@ -202,7 +211,8 @@ GM_CASE(rejoin_whole, .name = "huge.rejoin.whole_1g", .clause = "huge.rejoin",
 
 	rig_touch_all(r);
 	for (unsigned int i = 0; i < ARRAY_SIZE(range); i++) {
-		uint64_t at = rig_gpa(0, range[i].page), last = at + (range[i].pages - 1) * GM_PAGE_SIZE;
+		uint64_t at = rig_gpa(0, range[i].page),
+			 last = at + (range[i].pages - 1) * GM_PAGE_SIZE;
 
 		for (int dir = 1; dir >= 0; dir--) {
 			rig_convert(r, at, range[i].pages, dir);

@@ -30,7 +30,7 @@ static void warm_up(struct rig *r)
 			{ .code = GM_OP_MAP_GPA, .addr = page, .nr = 0 },
 			{ .code = GM_OP_SPIN, .addr = page, .val = 0 },
 		};
-		struct gm_op all[GM_MBOX_OPS] = { };
+		struct gm_op all[GM_MBOX_OPS] = {};
 
 		gm_run(r->vm, v, op, ARRAY_SIZE(op));
 		/* A whole batch, so that all of the mailbox is mapped. */
@@ -135,11 +135,12 @@ static void batch_run(struct batch *b)
 		const struct gm_op *op = &b->op[i];
 		struct gm_page page = gm_vm_page(b->r->vm, op->bad_addr & ~(GM_PAGE_SIZE - 1));
 
-		b->ok &= GM_EXPECT_AT(&page, !op->bad, "%s: vCPU %u read %lu wrong words, the first in %s: expected %s, observed %s",
-				      b->when ? b->when : "", v, op->bad,
-				      rig_page_name(b->r, op->bad_addr),
-				      op->code == GM_OP_CHECK_ZERO ? "zero" :
-				      gm_word_str(op->expected), gm_word_str(op->observed));
+		b->ok &= GM_EXPECT_AT(
+			&page, !op->bad,
+			"%s: vCPU %u read %lu wrong words, the first in %s: expected %s, observed %s",
+			b->when ? b->when : "", v, op->bad, rig_page_name(b->r, op->bad_addr),
+			op->code == GM_OP_CHECK_ZERO ? "zero" : gm_word_str(op->expected),
+			gm_word_str(op->observed));
 	}
 	b->nr = 0;
 }
@@ -170,8 +171,12 @@ void rig_touch(struct rig *r, uint64_t gpa, uint64_t len, uint64_t stride)
 		}
 		if (op.nr)
 			batch_add(&b, &op);
-		op = (struct gm_op){ .code = GM_OP_TOUCH_W, .addr = g, .nr = 1, .val = stride,
-				     .half = 1 + priv, .gen = r->step };
+		op = (struct gm_op){ .code = GM_OP_TOUCH_W,
+				     .addr = g,
+				     .nr = 1,
+				     .val = stride,
+				     .half = 1 + priv,
+				     .gen = r->step };
 	}
 	if (op.nr)
 		batch_add(&b, &op);
@@ -194,8 +199,12 @@ static void check_op(struct rig *r, uint64_t gpa, struct gm_op *op)
 	bool priv = gm_shape_private(r->shape, gpa);
 	uint16_t gen = r->gen[priv][page_of(r, gpa)];
 
-	*op = (struct gm_op){ .code = gen ? GM_OP_CHECK : GM_OP_CHECK_ZERO, .addr = gpa, .nr = 1,
-			      .stride = 512, .half = gen ? 1 + priv : 0, .gen = gen };
+	*op = (struct gm_op){ .code = gen ? GM_OP_CHECK : GM_OP_CHECK_ZERO,
+			      .addr = gpa,
+			      .nr = 1,
+			      .stride = 512,
+			      .half = gen ? 1 + priv : 0,
+			      .gen = gen };
 }
 
 bool rig_check(struct rig *r, uint64_t gpa, uint64_t npages, const char *when)

@@ -14,24 +14,24 @@
 struct rig {
 	struct gm_vm *vm;
 	struct gm_shape *shape;
-	struct gm_mem *mem;	/* backs the slots; the shared half of the region */
-	int gmem;		/* -1: none */
-	uint64_t base, size;	/* of the region: GM_BASE, a multiple of 1 GiB */
-	uint16_t *gen[2];	/* per page: generation of its [private?] half; 0: never written */
-	uint16_t step;		/* generation to write next */
+	struct gm_mem *mem;  /* backs the slots; the shared half of the region */
+	int gmem;	     /* -1: none */
+	uint64_t base, size; /* of the region: GM_BASE, a multiple of 1 GiB */
+	uint16_t *gen[2];    /* per page: generation of its [private?] half; 0: never written */
+	uint16_t step;	     /* generation to write next */
 	struct gm_ledger start;
 	struct gm_rng rng;
 	unsigned int vcpus;
-	unsigned int turn;	/* the vCPU that does the next thing */
+	unsigned int turn; /* the vCPU that does the next thing */
 };
 
 struct rig_args {
 	enum gm_mem_kind kind;
-	uint64_t mem_size;	/* of the host's memory; 0: as large as the region */
-	uint64_t size;		/* of the region, bytes; rounded up to 1 GiB */
-	unsigned int vcpus;	/* 0: one */
-	bool no_gmem;		/* slots without a private half */
-	bool no_slot;		/* the case sets its slots itself, with rig_slot() */
+	uint64_t mem_size;  /* of the host's memory; 0: as large as the region */
+	uint64_t size;	    /* of the region, bytes; rounded up to 1 GiB */
+	unsigned int vcpus; /* 0: one */
+	bool no_gmem;	    /* slots without a private half */
+	bool no_slot;	    /* the case sets its slots itself, with rig_slot() */
 };
 
 struct rig *rig_new(const struct rig_args *args);

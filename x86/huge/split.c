@@ -51,11 +51,11 @@ static void split_one(const struct gm_case *self)
 	rig_free(r);
 }
 
-#define SPLIT_ONE(id, nr, what)								\
-	GM_VARIANT(split_one, split_one_##id, .name = "huge.split_one." #id,		\
-		   .clause = "huge.split_one",						\
-		   .text = "convert " what " of each of three GiB and back",		\
-		   .val = nr, .flags = GM_FULL_ONLY, HUGE_1G(3))
+#define SPLIT_ONE(id, nr, what)                                                                    \
+	GM_VARIANT(split_one, split_one_##id, .name = "huge.split_one." #id,                       \
+		   .clause = "huge.split_one",                                                     \
+		   .text = "convert " what " of each of three GiB and back", .val = nr,            \
+		   .flags = GM_FULL_ONLY, HUGE_1G(3))
 
 SPLIT_ONE(first, HUGE_FIRST, "the first page")
 SPLIT_ONE(second, HUGE_SECOND, "the second page")
@@ -87,23 +87,29 @@ GM_CASE(split_shape, .name = "huge.split_shape.one_page", .clause = "huge.split_
 	uint64_t at = rig_gpa(1, 512 * 200 + 77);
 
 	rig_touch_all(r);
-	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 3 },
-			 .fixed = 3 }, "all touched");
+	gm_ledger_expect(r->vm, &r->start,
+			 &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 3 }, .fixed = 3 },
+			 "all touched");
 	rig_guest_convert(r, at, 1, true);
-	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 2 },
-			 .fixed = 3 }, "one page converted");
+	gm_ledger_expect(r->vm, &r->start,
+			 &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 2 }, .fixed = 3 },
+			 "one page converted");
 	rig_touch_all(r);
-	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { 0, 1, 511, 2 },
-			 .fixed = 3 + 512 }, "every 2 MiB touched");
+	gm_ledger_expect(r->vm, &r->start,
+			 &(struct gm_ledger){ .pages = { 0, 1, 511, 2 }, .fixed = 3 + 512 },
+			 "every 2 MiB touched");
 	rig_write(r, rig_gpa(1, 512 * 200), 512);
-	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { 0, 512, 511, 2 },
-			 .fixed = 3 + 512 + 511 }, "every page around it touched: 511 shared, 1 private");
+	gm_ledger_expect(r->vm, &r->start,
+			 &(struct gm_ledger){ .pages = { 0, 512, 511, 2 }, .fixed = 3 + 512 + 511 },
+			 "every page around it touched: 511 shared, 1 private");
 	rig_guest_convert(r, at, 1, false);
-	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { 0, 511, 511, 2 },
-			 .fixed = 3 + 512 + 511 }, "converted back");
+	gm_ledger_expect(r->vm, &r->start,
+			 &(struct gm_ledger){ .pages = { 0, 511, 511, 2 }, .fixed = 3 + 512 + 511 },
+			 "converted back");
 	rig_touch(r, at, GM_PAGE_SIZE, GM_PAGE_SIZE);
-	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { 0, 0, 0, 3 },
-			 .fixed = 3 + 512 + 511 + 1 }, "touched where it was private");
+	gm_ledger_expect(r->vm, &r->start,
+			 &(struct gm_ledger){ .pages = { 0, 0, 0, 3 }, .fixed = 3 + 512 + 511 + 1 },
+			 "touched where it was private");
 	rig_expect(r, "the model agrees");
 	rig_check(r, rig_gpa(1, 512 * 200), 512, "at the end");
 	gm_prove_same_page(r->vm, 0, at, gm_hva(r->vm, at));
@@ -116,8 +122,9 @@ static void split_2m(const struct gm_case *self)
 	struct rig *r = RIG(.kind = self->val, .size = 16 * GM_2M);
 
 	rig_touch_all(r);
-	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { [GM_SIZE_2M] = 16 },
-			 .fixed = 16 }, "all touched");
+	gm_ledger_expect(r->vm, &r->start,
+			 &(struct gm_ledger){ .pages = { [GM_SIZE_2M] = 16 }, .fixed = 16 },
+			 "all touched");
 	for (unsigned int i = 0; i < HUGE_NR_PAGES; i++) {
 		uint64_t at = rig_gpa(0, huge_pages[i] % (16 * 512)), block = at & ~(GM_2M - 1);
 
@@ -131,8 +138,10 @@ static void split_2m(const struct gm_case *self)
 		rig_check(r, block - GM_PAGE_SIZE, 514, "converted back");
 		rig_expect(r, "%s converted back, its 2 MiB touched", rig_page_name(r, at));
 	}
-	gm_ledger_expect(r->vm, &r->start, &(struct gm_ledger){ .pages = { [GM_SIZE_2M] = 16 },
-			 .fixed = r->shape->now.fixed }, "whole again");
+	gm_ledger_expect(
+		r->vm, &r->start,
+		&(struct gm_ledger){ .pages = { [GM_SIZE_2M] = 16 }, .fixed = r->shape->now.fixed },
+		"whole again");
 	rig_check(r, r->base, 16 * 512, "at the end");
 	rig_free(r);
 }
