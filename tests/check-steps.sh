@@ -4,7 +4,26 @@
 
 # A handful of defects, from every area and cheap to show: a check that cannot fail is worth less
 # than none. make mutants plants them all.
-CHECK_MUTANTS=${CHECK_MUTANTS:-}
+CHECK_MUTANTS=${CHECK_MUTANTS-fd_punch_border,fd_guest_no_zero,gup_fault_remote,huge_pre_no_tail,iommu_file_end}
+
+# lab_twice NAME MAKE_ARGS...: a step in the lab; what failed there is asked once more, alone, and
+# only a second failure fails the step. Emulated CPUs let a guest shut down now and then (see the
+# README's limits); a defect of the kernel or of the suite fails both times. Both logs stay.
+lab_twice() {
+	# shellcheck disable=SC2154 # tests/check sets it
+	local name=$1 results=$logs/$1.results
+	shift
+	run_lab "$name" "$results" "$@" && return
+	echo "== $name: asking what failed once more"
+	step "$name-again" make --no-print-directory lab "$@" ARGS="--results $results --failed" &&
+		forgive "$name"
+}
+
+run_lab() {
+	local name=$1 results=$2
+	shift 2
+	step "$name" make --no-print-directory lab "$@" ARGS="--results $results ${LAB_ONLY:-}"
+}
 
 steps() {
 	step packages lab/packages check || return
@@ -12,8 +31,8 @@ steps() {
 	step unit make --no-print-directory unit
 	step style make --no-print-directory style
 	step consumers make --no-print-directory consumers
-	step lab make --no-print-directory lab
-	step lab-amd make --no-print-directory lab IOMMU=amd ARGS='--clause iommu.*'
+	lab_twice lab
+	LAB_ONLY='--clause iommu.*' lab_twice lab-amd IOMMU=amd
 	if [ -n "$CHECK_MUTANTS" ]; then
 		step mutants mutants/run --no-clean --only "$CHECK_MUTANTS"
 	fi
