@@ -12,7 +12,6 @@
 #include <sys/capability.h>
 #include <unistd.h>
 
-#include "again.h"
 #include "caps.h"
 #include "case.h"
 #include "ledger.h"
@@ -173,7 +172,6 @@ static int run_case(const char *name, const char *seed)
 	if (gm_case_problem(c))
 		GM_ERROR("the declaration is unsound: %s", gm_case_problem(c));
 	demand(c);
-	gm_again_arm();
 	if (gm_platform_has(GM_NEED_KVM))
 		gm_framework_start();
 	if (c->flags & GM_AS_USER)

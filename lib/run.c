@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Running vCPUs: posts batches to the guest's interpreter and says how they came back. */
-#include "again.h"
 #include "vm.h"
 
 /* Gives the guest's words, where it has any, to a miss. */
@@ -29,8 +28,6 @@ static void exit_of(struct kvm_vcpu *vcpu, int ret, int err, struct gm_exit *ex)
 {
 	struct kvm_run *run = vcpu->run;
 
-	if (run->exit_reason == KVM_EXIT_SHUTDOWN)
-		gm_again();
 	*ex = (struct gm_exit){ .ret = ret, .err = ret ? err : 0, .reason = run->exit_reason };
 	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT) {
 		ex->fault.flags = run->memory_fault.flags;

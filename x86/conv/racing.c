@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Running a vCPU whose pages others convert at the same time. */
-#include "again.h"
 #include "conv.h"
 
 /* Far beyond what races can give: it ends a vCPU that comes back for ever. */
@@ -26,8 +25,6 @@ unsigned int run_racing(struct world *w, unsigned int v, struct gm_op *op, unsig
 		ret = __vcpu_run(vcpu);
 		if (ret && errno == EINTR)
 			continue;
-		if (run->exit_reason == KVM_EXIT_SHUTDOWN)
-			gm_again();
 		if (ret && errno == EFAULT && run->exit_reason == KVM_EXIT_MEMORY_FAULT &&
 		    run->memory_fault.gpa - w->gpa < w->size &&
 		    run->memory_fault.size == GM_PAGE_SIZE) {
