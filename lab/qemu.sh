@@ -11,8 +11,8 @@ qemu_check()
 	gnu=x86_64
 	[ "$arch" = x86 ] || gnu=aarch64
 	qemu=qemu-system-$gnu
-	# Guests have up to four vCPUs. With fewer CPUs than those, QEMU's emulated SVM lets a guest that is
-	# preempted shut down now and then.
+	# Guests have up to four vCPUs. With fewer CPUs than those, guests have been seen to shut
+	# down now and then under QEMU's emulated SVM; why is not known.
 	cpus=${CPUS:-$([ "$arch" = x86 ] && echo 4 || echo 2)}
 	case $cpus in
 	[1-8]) ;;
@@ -107,7 +107,8 @@ qemu_cmdline()
 	[ "$giga" -le 0 ] || huge="hugepagesz=1G hugepages=$giga $huge"
 	if [ "$mode" = protected ]; then
 		kvm="kvm-arm.mode=protected"
-		# QEMU 7.2's TLBI VAE2IS misses the EL2&0 regime: with E2H the hypervisor zeroes wrong pages.
+		# With E2H under QEMU 7.2, private pages kept their content after teardown, without it they do
+		# not; TLBI VAE2IS missing the EL2&0 regime would explain it (not proven).
 		[ "$accel" != tcg ] || kvm+=' arm64_sw.hvhe=0 id_aa64mmfr1.vh=0'
 	fi
 	# An emulated CPU may stand still for long on a busy host: that is no lockup, and no broken
