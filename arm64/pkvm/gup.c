@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every probe of lib/access/ against a protected VM, gup.<probe>.pkvm: no word of what the guest
+ * did not share arrives anywhere, and what it shared is reached as ordinary memory is.
+ *
+ * GUP does not ask who owns a page: it gives a reference to a page of the guest's. What counts is
+ * who touches it then. User space's own access is SIGSEGV, a copy to or from user space EFAULT,
+ * and the kernel's touch through its own mapping takes the page: the hypervisor zeroes it, the
+ * host has it, and the guest's next touch ends KVM_RUN with EFAULT
+ * (Documentation/virt/kvm/arm/pkvm.rst).
+ */
+#include "access/matrix.h"
+#include "pkvm.h"
+
+/* Pages of the region: the guest's but for the last four, which it shares. */
+#define NPAGES 16
+#define OWN 4	   /* two pages that it wrote */
+#define TAKEN 2	   /* one that it shared and took back */
+#define PRIVATE 12 /* pages below this one are the guest's */
+#define SHARED 12  /* two that it shares */
+#define WRITTEN 9  /* generation of what a probe writes */
+
+/* What a probe leaves of an unshared page. */
+enum fate {
+	STAYS,	/* the guest's, untouched */
+	GOES,	/* taken: the host's, zeroed or written to; EFAULT to the guest */
+	HOLE,	/* the guest keeps it; the file has another page at its place */
+	SPREAD, /* taken, and every other page of the mapping with it */
+};
+
+struct rule {
+	struct gm_want want;
+	enum fate fate;
+};
+
+#define ABORT "arch/arm64/mm/fault.c:do_page_fault() of a stage-2 abort"
+#define COPY ABORT " in the kernel: the exception table ends the copy"
+#define OWNED "arch/arm64/kvm/hyp/nvhe/mem_protect.c:__pkvm_host_share_guest(): not the host's"
+#define RECLAIM "arch/arm64/mm/fault.c:is_spurious_el1_translation_fault() takes the page"
+#define NO_DMA "Documentation/virt/kvm/arm/pkvm.rst: DMA isolation is unimplemented"
+
+/* What differs from the rule of its path. */
+static const struct {
+	const char *probe;
+	struct rule rule;
+} differs[] = {
+	/* The key of a shared futex is its page; the value is a load of the kernel's. */
+	{ "futex_wait_shared", { GM_ERR(EFAULT, COPY), STAYS } },
+	/* fault_in_user_writeable() finds nothing to repair, and kernel/futex goes round for ever. */
+	{ "futex_wake_op", { GM_ABSENT, STAYS } },
+	/* The child dies of SIGSEGV, which the probe tells from SIGBUS. */
+	{ "fork_load", { GM_ERR(ECHILD, ABORT), STAYS } },
+	{ "core_dump", { GM_NOTHING(RECLAIM ", the dump has zeroes"), SPREAD } },
+	{ "madv_remove",
+	  { GM_REACH("mm/truncate.c: a page that is pinned leaves its file"), HOLE } },
+	/* A page frame would be lost. */
+	{ "madv_hwpoison", { GM_ABSENT, STAYS } },
+	{ "madv_soft_offline", { GM_ABSENT, STAYS } },
+	{ "fd_mmap", { GM_SIG(SIGSEGV, SEGV_ACCERR, ABORT), STAYS } },
+	{ "fd_mmap_ro", { GM_SIG(SIGSEGV, SEGV_ACCERR, ABORT), STAYS } },
+	{ "fd_mmap_private", { GM_SIG(SIGSEGV, SEGV_ACCERR, ABORT), STAYS } },
+	{ "fd_reopen", { GM_SIG(SIGSEGV, SEGV_ACCERR, ABORT), STAYS } },
+	/* Another process dies of the same. The file has no seals: no udmabuf of it. */
+	{ "fd_scm_rights", { GM_ABSENT, STAYS } },
+	{ "fd_udmabuf", { GM_ABSENT, STAYS } },
+};
+
+static bool is_dma(const struct gm_probe *p)
+{
+	return p->path == GM_PATH_PIN ? p->needs & GM_NEEDS(DISK_DIO)
+				      : p->needs & GM_NEEDS(VFIO_EDU);
+}
+
+static struct rule rule_of(const struct gm_probe *p)
+{
+	struct rule r = { gm_access_want(p, GM_CLASS_ORDINARY), STAYS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(differs); i++)
+		if (!strcmp(differs[i].probe, p->name))
+			return differs[i].rule;
+	if (r.want.kind != GM_WANT_REACH)
+		return r;
+	switch (p->path) {
+	case GM_PATH_CPU:
+		r.want = (struct gm_want)GM_SIG(SIGSEGV, SEGV_ACCERR, ABORT);
+		break;
+	case GM_PATH_UACCESS:
+		r.want = (struct gm_want)GM_ERR(EFAULT, COPY);
+		break;
+	case GM_PATH_KVM:
+		r.want = (struct gm_want)GM_ERR(EPERM, OWNED);
+		break;
+	case GM_PATH_MM:
+		break;
+	default:
+		/* The device that reads or writes is nobody whom the hypervisor could stop. */
+		if (is_dma(p))
+			r.want.src = NO_DMA;
+		else if (p->flags & (GM_ACC_READ | GM_ACC_WRITE))
+			r = (struct rule){ GM_REACH(RECLAIM), GOES };
+	}
+	return r;
+}
+
+static uint64_t written(uint64_t page, size_t word)
+{
+	return gm_word(pvm_gpa(page) / PG + word / 512, GM_HALF_HOST, WRITTEN, word % 512);
+}
+
+static struct gm_outcome attempt(struct pvm *p, struct gm_access *a, uint64_t page)
+{
+	const struct gm_probe *probe = a->probe;
+	struct gm_outcome o;
+	void *own = NULL;
+
+	a->fd = p->mem->fd;
+	a->off = page * PG;
+	a->hva = probe->flags & GM_ACC_NO_VA ? NULL : pvm_hva(p, page);
+	if (a->hva && (probe->flags & GM_ACC_REMAPS)) {
+		own = mmap(NULL, a->len, PROT_READ | PROT_WRITE, MAP_SHARED, a->fd, a->off);
+		GM_SETUP(own != MAP_FAILED, "a second mapping: %s", gm_errno_name(errno));
+		a->hva = own;
+	}
+	if (probe->flags & GM_ACC_WRITE)
+		for (size_t i = 0; i < a->len / 8; i++)
+			((uint64_t *)a->buf)[i] = written(page, i);
+	else
+		gm_matrix_poison(a->buf, a->len);
+	o = gm_access_run(a);
+	if (own)
+		munmap(own, a->len);
+	return o;
+}
+
+/* A signal that the probe names no address of comes from a mapping of the probe's own. */
+static bool judge(const struct gm_access *a, struct gm_outcome *o, const struct rule *r,
+		  struct pvm *p, uint64_t page)
+{
+	struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page));
+
+	if (o->sig && !a->hva)
+		o->addr = 0;
+	return gm_matrix_judge(a, o, &r->want, &at, "what the guest did not share");
+}
+
+/* The word as the taken page must hold it for the host now. */
+static uint64_t left(const struct gm_probe *p, uint64_t page, size_t word)
+{
+	if (!(p->flags & GM_ACC_WRITE) || ((p->flags & GM_ACC_WORD) && word % 512))
+		return 0;
+	return written(page, word);
+}
+
+static void expect_taken(struct pvm *p, const struct gm_access *a, uint64_t page)
+{
+	const struct gm_probe *probe = a->probe;
+
+	for (uint64_t i = 0; i < a->len / PG; i++) {
+		struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page + i));
+		struct gm_op op = { .code = GM_OP_READ, .addr = pvm_gpa(page + i) };
+		uint64_t *host = (uint64_t *)pvm_hva(p, page + i);
+		size_t w = 0, step = probe->flags & GM_ACC_WORD ? 512 : 1;
+		struct gm_exit ex;
+
+		for (size_t k = 0; k < 512 && (probe->flags & GM_ACC_READ); k += step)
+			if (!GM_EXPECT_AT(&at, !((uint64_t *)a->buf)[i * 512 + k],
+					  "%s: word %zu of a page that was taken should be 0: %s",
+					  probe->name, k,
+					  gm_word_str(((uint64_t *)a->buf)[i * 512 + k])))
+				break;
+		if (!GM_EXPECT_AT(&at, !pkvm_load(host).signo,
+				  "%s touched the page, which is the guest's all the same",
+				  probe->name))
+			continue;
+		while (w < 512 && host[w] == left(probe, page, i * 512 + w))
+			w++;
+		GM_EXPECT_AT(&at, w == 512 || (probe->flags & GM_ACC_OPAQUE),
+			     "%s: word %zu of the page that was taken should be %s, and is %s",
+			     probe->name, w, gm_word_str(left(probe, page, i * 512 + w)),
+			     gm_word_str(host[w]));
+		GM_EXPECT_AT(&at,
+			     !__gm_run(p->vm, 0, &op, 1, &ex, NULL) && ex.ret == -1 &&
+				     ex.err == EFAULT,
+			     "%s: the guest's next touch should end KVM_RUN with EFAULT: %s",
+			     probe->name, gm_exit_str(&ex));
+	}
+}
+
+static void on_private(struct pvm *p, const struct gm_probe *probe, uint64_t page, uint64_t nr)
+{
+	struct gm_access a = { .probe = probe, .len = nr * PG, .buf = gm_matrix_buf(nr * PG) };
+	struct rule r = rule_of(probe);
+	struct gm_outcome o = attempt(p, &a, page);
+	bool ok = judge(&a, &o, &r, p, page);
+
+	gm_matrix_search(a.buf, a.len, probe->name);
+	if (r.fate == GOES && ok)
+		expect_taken(p, &a, page);
+	for (uint64_t i = page; i < page + nr && r.fate == STAYS; i++)
+		pvm_expect_hidden(p, i, probe->name);
+	if (r.fate == HOLE)
+		gm_host_check_zero(pvm_hva(p, page), nr, "a hole in the file");
+	if (r.fate == STAYS || r.fate == HOLE)
+		gm_guest_check(p->vm, 0, pvm_gpa(page), nr, GM_HALF_SECRET, 1, probe->name);
+	if (r.fate == SPREAD)
+		return;
+	pvm_expect_hidden(p, page - 1, "the page below");
+	pvm_expect_hidden(p, page + nr, "the page above");
+	gm_guest_check(p->vm, 0, pvm_gpa(page - 1), 1, GM_HALF_SECRET, 1, "the page below");
+	gm_guest_check(p->vm, 0, pvm_gpa(page + nr), 1, GM_HALF_SECRET, 1, "the page above");
+}
+
+/* What the guest shared is ordinary memory, but for other VMs: it is theirs no more than before. */
+static void on_shared(struct pvm *p, const struct gm_probe *probe)
+{
+	struct gm_access a = { .probe = probe, .len = 2 * PG, .buf = gm_matrix_buf(2 * PG) };
+	struct gm_want w = probe->path == GM_PATH_KVM ? rule_of(probe).want
+						      : gm_access_want(probe, GM_CLASS_ORDINARY);
+	struct gm_page at = gm_vm_page(p->vm, pvm_gpa(SHARED));
+	struct gm_outcome o = attempt(p, &a, SHARED);
+	size_t step = probe->flags & GM_ACC_WORD ? 512 : 1;
+
+	if (!gm_matrix_judge(&a, &o, &w, &at, "what the guest shared") || w.kind != GM_WANT_REACH)
+		return;
+	for (size_t i = 0; i < a.len / 8 && (probe->flags & GM_ACC_READ); i += step) {
+		uint64_t want = gm_word(pvm_gpa(SHARED) / PG + i / 512, GM_HALF_SHARED, 2, i % 512);
+
+		if (!GM_EXPECT_AT(&at, ((uint64_t *)a.buf)[i] == want,
+				  "%s: word %zu of shared pages should be %s, and is %s",
+				  probe->name, i, gm_word_str(want),
+				  gm_word_str(((uint64_t *)a.buf)[i])))
+			break;
+	}
+	if ((probe->flags & GM_ACC_WRITE) && !(probe->flags & GM_ACC_OPAQUE)) {
+		struct gm_op op = { .code = GM_OP_CHECK,
+				    .half = GM_HALF_HOST,
+				    .gen = WRITTEN,
+				    .addr = pvm_gpa(SHARED),
+				    .nr = 2,
+				    .stride = step };
+
+		gm_run(p->vm, 0, &op, 1);
+		GM_EXPECT_AT(&at, !op.bad,
+			     "%s: the guest should read %s in what it shares, and reads %s",
+			     probe->name, gm_word_str(op.expected), gm_word_str(op.observed));
+	}
+}
+
+/* Children inherit the mapping under test, and not the guest's code: a copy would take it away. */
+static void keep_from_children(struct pvm *p)
+{
+	struct userspace_mem_region *own = memslot2region(p->vm->kvm, 0);
+
+	GM_SETUP_OK(madvise(own->mmap_start, own->mmap_size, MADV_DONTFORK));
+}
+
+static void run(const struct gm_case *self)
+{
+	const struct gm_probe *probe = self->arg;
+	struct rule r = rule_of(probe);
+	struct pvm *p = pvm_new(1, GM_MEM_SHMEM, NPAGES);
+
+	keep_from_children(p);
+	gm_guest_fill(p->vm, 0, GM_BASE, PRIVATE, GM_HALF_SECRET, 1);
+	gm_guest_fill(p->vm, 0, pvm_gpa(SHARED), NPAGES - SHARED, GM_HALF_SHARED, 2);
+	pvm_share_all(p, 0, SHARED, NPAGES - SHARED);
+	pvm_share_all(p, 0, TAKEN, 1);
+	pvm_unshare_all(p, 0, TAKEN, 1);
+	gm_matrix_controls(probe, false);
+	if (r.fate == STAYS || r.fate == GOES)
+		on_shared(p, probe);
+	on_private(p, probe, OWN, 2);
+	if (r.fate != SPREAD)
+		on_private(p, probe, TAKEN, 1);
+	gm_note("cell: %s", r.want.kind == GM_WANT_SIGNAL  ? "SIGSEGV"
+			    : r.want.kind == GM_WANT_ERRNO ? gm_errno_name(r.want.val)
+			    : r.fate == GOES		   ? "zeroes"
+							   : "ok");
+	pvm_free(p);
+}
+
+/* One of each path is quick: a protected VM is dear where EL2 is emulated. */
+static bool is_quick(const char *name)
+{
+	static const char *const quick[] = { "cpu_load",	 "write",	   "vmsplice",
+					     "process_vm_readv", "proc_mem_write", "gup_hold",
+					     "kvm_slot_load",	 "mlock" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(quick); i++)
+		if (!strcmp(quick[i], name))
+			return true;
+	return false;
+}
+
+static void generate(void)
+{
+	const struct gm_probe *p;
+
+	for (size_t i = 0; (p = gm_probe_at(i)); i++) {
+		struct rule r = rule_of(p);
+		struct gm_case *c = calloc(1, sizeof(*c));
+		char *text;
+
+		GM_SETUP(c, "out of memory");
+		if (r.want.kind == GM_WANT_ABSENT)
+			continue;
+		*c = (struct gm_case){ .profile = "P2",
+				       .needs = p->needs | GM_NEEDS(PROTECTED),
+				       .caps = GM_CAPS_ALL,
+				       .timeout = 180,
+				       .run = run,
+				       .arg = p };
+		GM_SETUP(asprintf((char **)&c->name, "gup.%s.pkvm", p->name) > 0 &&
+				 asprintf((char **)&c->clause, "gup.%s", p->name) > 0 &&
+				 asprintf(&text, "%s: memory of a protected VM, shared and not",
+					  p->text) > 0,
+			 "out of memory");
+		c->text = text;
+		if (!is_quick(p->name))
+			c->flags |= GM_FULL_ONLY;
+		if (r.want.kind == GM_WANT_ERRNO || r.want.kind == GM_WANT_SIGNAL)
+			c->flags |= GM_REFUSAL;
+		if (p->flags & GM_ACC_ROOT)
+			c->needs |= GM_NEEDS(ROOT);
+		if (c->needs & GM_NEEDS(IOMMUFD))
+			c->tokens |= GM_TOKEN_IOMMU;
+		gm_case_add(c);
+	}
+}
+
+GM_GENERATE(generate)
