@@ -203,19 +203,11 @@ static void diff_vms(struct diff *d, const struct gm_leakscan *a, const struct g
 	}
 }
 
-/*
- * The first protected VM of arm64 asks for TAINT_USER, whichever case makes it
- * (arch/arm64/kvm/pkvm.c, pkvm_init_host_vm()): pkvm.create_taint is about that.
- */
-#ifdef __aarch64__
-#define TAINT_EXPECTED (1UL << 6)
-#else
-#define TAINT_EXPECTED 0UL
-#endif
+#define TAINT_USER (1UL << 6)
 
-static void diff_taint(struct diff *d, unsigned long before, unsigned long after)
+static void diff_taint(struct diff *d, unsigned long before, unsigned long after, bool user)
 {
-	unsigned long fresh = after & ~before & ~TAINT_EXPECTED;
+	unsigned long fresh = after & ~before & ~(user ? 0 : TAINT_USER);
 
 	for (unsigned int bit = 0; bit < 8 * sizeof(fresh); bit++) {
 		bool named = bit < sizeof(taint_names) / sizeof(taint_names[0]);
@@ -241,7 +233,7 @@ unsigned int gm_leakscan_diff(const struct gm_leakscan *before, const struct gm_
 	if ((kinds & GM_LEAK_VM) && before->has_vms && after->has_vms)
 		diff_vms(&d, before, after);
 	if ((kinds & GM_LEAK_TAINT) && before->has_taint && after->has_taint)
-		diff_taint(&d, before->taint, after->taint);
+		diff_taint(&d, before->taint, after->taint, kinds & GM_LEAK_TAINT_USER);
 	if ((kinds & GM_LEAK_PINS) && before->has_pins && after->has_pins &&
 	    before->pins != after->pins) {
 		snprintf(text, sizeof(text),

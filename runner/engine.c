@@ -65,6 +65,7 @@ struct engine {
 	/* the epoch */
 	size_t epoch_cases;
 	char *epoch_names;
+	unsigned int epoch_kinds; /* enum gm_leak_kind that all of its cases answer for */
 	struct gm_leakscan epoch_before;
 	double epoch_taken; /* when that was; 0: to be taken anew */
 	struct gm_klog klog;
@@ -168,6 +169,7 @@ static void epoch_begin(struct engine *e)
 	free(e->epoch_names);
 	e->epoch_names = NULL;
 	e->epoch_cases = 0;
+	e->epoch_kinds = GM_LEAK_ALL;
 	/* What was found after the last case holds before the next one, if that comes at once. */
 	if (now() > e->epoch_taken + SAME_MOMENT)
 		gm_leakscan_take(&e->epoch_before);
@@ -186,13 +188,13 @@ static void epoch_end_shared(struct engine *e)
 
 	for (;;) {
 		gm_leakscan_take(&after);
-		if (!gm_leakscan_diff(&e->epoch_before, &after, GM_LEAK_ALL, NULL, NULL) ||
+		if (!gm_leakscan_diff(&e->epoch_before, &after, e->epoch_kinds, NULL, NULL) ||
 		    now() >= until)
 			break;
 		poll(NULL, 0, pause);
 		pause = pause < 100 ? pause * 2 : pause;
 	}
-	gm_leakscan_diff(&e->epoch_before, &after, GM_LEAK_ALL, leak_to_finding, &f);
+	gm_leakscan_diff(&e->epoch_before, &after, e->epoch_kinds, leak_to_finding, &f);
 	read_klog(e);
 	splat = take_splat(e);
 	if (splat)
@@ -263,6 +265,18 @@ static json_t *case_event(const struct engine *e, const struct job *j, const cha
 	return ev;
 }
 
+/* What asks for arm64's protected VMs by need, or is a clause of theirs. */
+static bool makes_protected(const struct test_case *c)
+{
+	json_t *needs = json_object_get(c->decl, "needs"), *need;
+	size_t i;
+
+	json_array_foreach(needs, i, need)
+		if (!strcmp(json_string_value(need) ?: "", "protected"))
+			return true;
+	return !strncmp(c->clause, "pkvm.", 5);
+}
+
 static void start(struct engine *e, struct job *j, struct sched_entry *entry)
 {
 	const struct test_case *c = entry->c;
@@ -279,6 +293,8 @@ static void start(struct engine *e, struct job *j, struct sched_entry *entry)
 	memset(j, 0, sizeof(*j));
 	if (e->sched.running == 1)
 		epoch_begin(e);
+	if (makes_protected(c))
+		e->epoch_kinds &= ~GM_LEAK_TAINT_USER;
 	e->epoch_cases++;
 	names = xprintf("%s%s%s", e->epoch_names ?: "", e->epoch_names ? ", " : "", c->name);
 	free(e->epoch_names);
@@ -464,7 +480,7 @@ static void finish(struct engine *e, struct job *j)
 static void settle(struct engine *e, struct job *j)
 {
 	const struct gm_leakscan *before = j->alone ? &e->epoch_before : &j->before;
-	unsigned int kinds = j->alone ? GM_LEAK_ALL : j->has_before ? GM_LEAK_HUGE : 0;
+	unsigned int kinds = j->alone ? e->epoch_kinds : j->has_before ? GM_LEAK_HUGE : 0;
 	struct gm_leakscan after;
 	char *splat;
 

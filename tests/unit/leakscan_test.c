@@ -158,6 +158,24 @@ static void taint_is_named(void **state)
 	assert_non_null(strstr(said, "bit 7 (died"));
 }
 
+static void taint_of_protected_vms_is_theirs(void **state)
+{
+	struct gm_leakscan before, after;
+
+	gm_leakscan_take(&before);
+	put("/proc/sys/kernel/tainted", "%d\n", 4096 | 64);
+	gm_leakscan_take(&after);
+	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, say, NULL), 1);
+	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL & ~GM_LEAK_TAINT_USER, NULL,
+					  NULL),
+			 0);
+	put("/proc/sys/kernel/tainted", "%d\n", 4096 | 64 | 512);
+	gm_leakscan_take(&after);
+	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL & ~GM_LEAK_TAINT_USER, NULL,
+					  NULL),
+			 1);
+}
+
 static void pins_are_seen(void **state)
 {
 	struct gm_leakscan before, after;
@@ -269,6 +287,7 @@ int main(void)
 		leak_test(vm_without_owner_is_seen),
 		leak_test(vm_of_somebody_else_is_not),
 		leak_test(taint_is_named),
+		leak_test(taint_of_protected_vms_is_theirs),
 		leak_test(pins_are_seen),
 		leak_test(what_cannot_be_read_is_left_out),
 		leak_test(splats_are_recognized),
