@@ -10,6 +10,7 @@
 
 #include "attach.h"
 #include "catalogue.h"
+#include "compare.h"
 #include "engine.h"
 #include "events.h"
 #include "options.h"
@@ -198,6 +199,10 @@ int main(int argc, char **argv)
 		goto out;
 	if (opt.help) {
 		options_help();
+		goto out;
+	}
+	if (opt.compare.n) {
+		ret = compare(&opt.compare, stdout);
 		goto out;
 	}
 	catch_signals();

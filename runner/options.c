@@ -70,6 +70,10 @@ static const struct option {
 	{ "--finish", "DIR", "mark what has no verdict in DIR as not run, and write its reports",
 	  TEXT, AT(finish) },
 	{ "--reason", "TEXT", "with --finish: why the rest was not run", TEXT, AT(reason) },
+	{ "--compare", "DIR",
+	  "run nothing: lay the results in DIR beside those of the other\n"
+	  "--compare DIRs, clause by clause",
+	  LIST, AT(compare) },
 	{ "--help", NULL, "this text", FLAG, AT(help) },
 #undef AT
 };
@@ -323,5 +327,6 @@ void options_free(struct options *opt)
 	strv_free(&opt->filters);
 	strv_free(&opt->clauses);
 	strv_free(&opt->require);
+	strv_free(&opt->compare);
 	json_decref(opt->args);
 }

@@ -11,7 +11,7 @@
 #include "util.h"
 
 struct options {
-	struct strv programs, filters, clauses, require;
+	struct strv programs, filters, clauses, require, compare;
 	bool list, list_json, full, until_fail, failed, strict, setup, verbose, help;
 	bool have_seed;
 	uint64_t seed;

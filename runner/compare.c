@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Results side by side: a row for each clause, a column for each run.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "compare.h"
+
+enum { PASSED, FAILED, ERRED, SKIPPED, KINDS };
+
+static const char *const verdicts[KINDS] = { "PASS", "FAIL", "ERROR", "SKIP" };
+
+struct side {
+	json_t *root, *cases;
+	char *label;
+};
+
+struct sides {
+	struct side *v;
+	size_t n;
+};
+
+/* A number of verdicts of each kind; what was not run counts nowhere. */
+struct cell {
+	unsigned int nr[KINDS];
+};
+
+static int kind_of(const json_t *c)
+{
+	for (int k = 0; k < KINDS; k++)
+		if (!strcmp(jstr(c, "verdict"), verdicts[k]))
+			return k;
+	return KINDS;
+}
+
+/* "arm64 7.3.4 protected" */
+static char *label_of(const json_t *root)
+{
+	const char *arch = jstr(root, "arch"), *mode = "";
+
+	if (!strcmp(arch, "arm64"))
+		mode = strstr(jstr(root, "cmdline"), "kvm-arm.mode=protected") ? " protected"
+									       : " plain";
+	return xprintf("%s %s%s", arch, jstr(root, "kernel"), mode);
+}
+
+static int load(struct side *s, const char *path)
+{
+	json_error_t err;
+	struct stat st;
+	char *file;
+
+	file = !stat(path, &st) && S_ISDIR(st.st_mode) ? xprintf("%s/results.json", path)
+						       : xstrdup(path);
+	s->root = json_load_file(file, 0, &err);
+	s->cases = json_object_get(s->root, "cases");
+	if (!json_is_array(s->cases)) {
+		complain("--compare %s: %s", file,
+			 s->root ? "these are no results of a run" : err.text);
+		free(file);
+		return EXIT_USAGE;
+	}
+	s->label = label_of(s->root);
+	free(file);
+	return 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Every value of the field, once, sorted. */
+static struct strv all_of(const struct sides *s, const char *field)
+{
+	struct strv all = { 0 }, once = { 0 };
+	json_t *c;
+	size_t i;
+
+	for (size_t k = 0; k < s->n; k++)
+		json_array_foreach(s->v[k].cases, i, c)
+			strv_add(&all, jstr(c, field));
+	if (all.n)
+		qsort(all.v, all.n, sizeof(*all.v), by_text);
+	for (i = 0; i < all.n; i++)
+		if (!i || strcmp(all.v[i], all.v[i - 1]))
+			strv_add(&once, all.v[i]);
+	strv_free(&all);
+	return once;
+}
+
+static struct cell cell_of(const struct side *s, const char *clause)
+{
+	struct cell cell = { 0 };
+	json_t *c;
+	size_t i;
+
+	json_array_foreach(s->cases, i, c)
+		if (!strcmp(jstr(c, "clause"), clause) && kind_of(c) < KINDS)
+			cell.nr[kind_of(c)]++;
+	return cell;
+}
+
+/* "holds 12", "FAIL 1 of 12", "ERROR 2 of 12", "skipped", "" where no case asked. */
+static char *cell_text(const struct cell *c)
+{
+	unsigned int asked = c->nr[PASSED] + c->nr[FAILED] + c->nr[ERRED];
+
+	for (int k = FAILED; k <= ERRED; k++)
+		if (c->nr[k])
+			return xprintf("%s %u of %u", verdicts[k], c->nr[k], asked);
+	if (c->nr[PASSED])
+		return xprintf("holds %u", c->nr[PASSED]);
+	return xstrdup(c->nr[SKIPPED] ? "skipped" : "");
+}
+
+static size_t widest(const struct strv *names)
+{
+	size_t wide = strlen("clause");
+
+	for (size_t i = 0; i < names->n; i++)
+		wide = strlen(names->v[i]) > wide ? strlen(names->v[i]) : wide;
+	return wide;
+}
+
+/* In columns as wide as their label, and no blanks at the end of a line. */
+static void row(const struct sides *s, FILE *out, int wide, const char *name, char **text)
+{
+	int pad = wide - (int)strlen(name);
+
+	fputs(name, out);
+	for (size_t k = 0; k < s->n; k++) {
+		int column = strlen(s->v[k].label) > 16 ? (int)strlen(s->v[k].label) : 16;
+
+		if (*text[k])
+			fprintf(out, "%*s%s", pad + 2, "", text[k]);
+		pad = *text[k] ? column - (int)strlen(text[k]) : pad + 2 + column;
+	}
+	fputc('\n', out);
+}
+
+static void table(const struct sides *s, FILE *out)
+{
+	struct strv clauses = all_of(s, "clause");
+	char **text = xalloc(s->n * sizeof(*text));
+	int wide = widest(&clauses);
+
+	for (size_t k = 0; k < s->n; k++)
+		text[k] = s->v[k].label;
+	row(s, out, wide, "clause", text);
+	for (size_t i = 0; i < clauses.n; i++) {
+		for (size_t k = 0; k < s->n; k++) {
+			struct cell cell = cell_of(&s->v[k], clauses.v[i]);
+
+			text[k] = cell_text(&cell);
+		}
+		row(s, out, wide, clauses.v[i], text);
+		for (size_t k = 0; k < s->n; k++)
+			free(text[k]);
+	}
+	free(text);
+	strv_free(&clauses);
+}
+
+static int verdict_in(const struct side *s, const char *name)
+{
+	json_t *c;
+	size_t i;
+
+	json_array_foreach(s->cases, i, c)
+		if (!strcmp(jstr(c, "name"), name))
+			return kind_of(c);
+	return KINDS;
+}
+
+/* Cases that hold in one run and not in another. How many there are. */
+static size_t differences(const struct sides *s, FILE *out)
+{
+	struct strv names = all_of(s, "name");
+	size_t found = 0;
+
+	for (size_t i = 0; i < names.n; i++) {
+		bool held = false, broken = false;
+
+		for (size_t k = 0; k < s->n; k++) {
+			int v = verdict_in(&s->v[k], names.v[i]);
+
+			held |= v == PASSED;
+			broken |= v == FAILED || v == ERRED;
+		}
+		if (!held || !broken)
+			continue;
+		fprintf(out, "%s%s:", found++ ? "" : "\nnot the same everywhere:\n", names.v[i]);
+		for (size_t k = 0; k < s->n; k++) {
+			int v = verdict_in(&s->v[k], names.v[i]);
+
+			if (v < KINDS)
+				fprintf(out, " %s on %s;", verdicts[v], s->v[k].label);
+		}
+		fputc('\n', out);
+	}
+	strv_free(&names);
+	return found;
+}
+
+int compare(const struct strv *dirs, FILE *out)
+{
+	struct sides s = { xalloc(dirs->n * sizeof(*s.v)), dirs->n };
+	int ret = 0;
+
+	for (size_t i = 0; i < dirs->n && !ret; i++)
+		ret = load(&s.v[i], dirs->v[i]);
+	if (!ret) {
+		table(&s, out);
+		ret = differences(&s, out) ? EXIT_FAILED : EXIT_HELD;
+		if (fflush(out))
+			ret = EXIT_USAGE;
+	}
+	for (size_t i = 0; i < dirs->n; i++) {
+		json_decref(s.v[i].root);
+		free(s.v[i].label);
+	}
+	free(s.v);
+	return ret;
+}

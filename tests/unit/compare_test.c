@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Results side by side: what holds here and not there is named.
+ */
+#include "unit.h"
+
+#include "../../runner/compare.h"
+
+static char told[4096];
+
+#define CASE(name, clause, verdict)                                                                \
+	"{\"name\":\"" name "\",\"clause\":\"" clause "\",\"verdict\":\"" verdict "\"}"
+#define RUN(arch, cmdline, cases)                                                                  \
+	"{\"arch\":\"" arch "\",\"kernel\":\"7.3\",\"cmdline\":\"" cmdline "\",\"cases\":[" cases  \
+	"]}"
+
+/* Compares what the texts say; the second is given as a folder, the others as files. */
+static int told_of(const char *a, const char *b)
+{
+	const char *text[2] = { a, b };
+	struct strv dirs = { 0 };
+	char *out;
+	size_t size;
+	FILE *f = open_memstream(&out, &size);
+	int ret;
+
+	for (int i = 0; i < 2; i++) {
+		char *path = i ? xprintf("%s/results.json", unit_dir)
+			       : xprintf("%s/other.json", unit_dir);
+
+		unit_write(path, text[i]);
+		strv_add(&dirs, i ? unit_dir : path);
+		free(path);
+	}
+	ret = compare(&dirs, f);
+	fclose(f);
+	snprintf(told, sizeof(told), "%s", out);
+	free(out);
+	strv_free(&dirs);
+	return ret;
+}
+
+static void same(void **state)
+{
+	const char *x86 =
+		RUN("x86", "", CASE("a.b.c", "a.b", "PASS") "," CASE("a.b.d", "a.b", "SKIP"));
+
+	assert_int_equal(told_of(x86, x86), EXIT_HELD);
+	assert_string_equal(told, "clause  x86 7.3           x86 7.3\n"
+				  "a.b     holds 1           holds 1\n");
+}
+
+static void not_the_same(void **state)
+{
+	assert_int_equal(
+		told_of(RUN("arm64", "quiet kvm-arm.mode=protected",
+			    CASE("a.b.c", "a.b", "FAIL") "," CASE("p.q.r", "p.q", "PASS")),
+			RUN("arm64", "quiet",
+			    CASE("a.b.c", "a.b", "PASS") "," CASE("x.y.z", "x.y", "SKIP"))),
+		EXIT_FAILED);
+	assert_string_equal(told, "clause  arm64 7.3 protected  arm64 7.3 plain\n"
+				  "a.b     FAIL 1 of 1          holds 1\n"
+				  "p.q     holds 1\n"
+				  "x.y                          skipped\n"
+				  "\nnot the same everywhere:\n"
+				  "a.b.c: FAIL on arm64 7.3 protected; PASS on arm64 7.3 plain;\n");
+}
+
+/* What only one of them asked is no difference, and an ERROR on both sides is none either. */
+static void no_difference(void **state)
+{
+	assert_int_equal(
+		told_of(RUN("x86", "", CASE("a.b.c", "a.b", "FAIL")), RUN("arm64", "", "")),
+		EXIT_HELD);
+	assert_non_null(strstr(told, "a.b     FAIL 1 of 1\n"));
+	assert_null(strstr(told, "not the same"));
+	assert_int_equal(told_of(RUN("x86", "", CASE("a.b.c", "a.b", "ERROR")),
+				 RUN("arm64", "", CASE("a.b.c", "a.b", "FAIL"))),
+			 EXIT_HELD);
+}
+
+static void no_results(void **state)
+{
+	assert_int_equal(told_of("{", "{}"), EXIT_USAGE);
+	assert_int_equal(told_of("{}", "{}"), EXIT_USAGE);
+	assert_string_equal(told, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_dir(same),
+		in_dir(not_the_same),
+		in_dir(no_difference),
+		in_dir(no_results),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
