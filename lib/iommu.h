@@ -173,6 +173,9 @@ int __gm_access_pin(struct gm_iommu *iommu, int access, uint64_t iova, uint64_t 
 int __gm_access_unpin(struct gm_iommu *iommu, int access, uint32_t item);
 int __gm_access_rw(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, uint64_t len,
 		   bool write);
+/* The same for the process that mapped: memory by address is copied as user space's own. */
+int __gm_access_rw_user(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, uint64_t len,
+			bool write);
 
 /* --- whoever holds pages --- */
 

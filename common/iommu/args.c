@@ -258,6 +258,7 @@ GM_MOCK_CASE(unmap, .name = "iommu.map_file_args.unmap", .clause = "iommu.map_fi
 		{ IOVA + PG, 2 * PG, ENOENT, "the middle of an area" },
 		{ IOVA - PG, 3 * PG, ENOENT, "the head and what lies below" },
 		{ IOVA + 2 * PG, 4 * PG, ENOENT, "the tail and what lies above" },
+		{ IOVA - 8 * PG, 9 * PG, ENOENT, "from far below into the head" },
 		{ IOVA + 64 * PG, PG, ENOENT, "nothing" },
 		{ IOVA, 0, EINVAL, "length 0" },
 		{ IOVA, ~0UL, EOVERFLOW, "all ones, but not from 0" },

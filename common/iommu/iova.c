@@ -97,15 +97,24 @@ GM_MOCK_CASE(
 	static const struct iommu_iova_range bad[] = { { 0x3001000, 0x3000fff } };
 	static const struct iommu_iova_range twice[] = { { 0x3000000, 0x3001fff },
 							 { 0x3001000, 0x3002fff } };
+	static const struct iommu_iova_range point[] = { { 0x3000000, 0x3000000 } };
 	static const struct iommu_iova_range reserved[] = { { 0x1000, 0x1fff } };
+	/* The first of them is fine, in every order. */
+	static const struct iommu_iova_range second[] = { { 0x3000000, 0x3000fff },
+							  { 0x90000000, 0x90000fff } };
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	uint64_t at, seen = 0;
 
 	GM_EXPECT_ERRNO(EINVAL, allow(&fx, bad, 1), "start after last");
+	GM_EXPECT_ERRNO(EINVAL, allow(&fx, point, 1), "a single byte");
 	GM_EXPECT_ERRNO(EINVAL, allow(&fx, twice, 2), "two that overlap");
 	GM_EXPECT_ERRNO(EADDRINUSE, allow(&fx, reserved, 1), "below the aperture");
 	GM_EXPECT_ERRNO(EFAULT, allow(&fx, (void *)8, 1), "a bad pointer");
+	GM_EXPECT_ERRNO(EADDRINUSE, allow(&fx, second, 2), "the second above the aperture");
 	GM_EXPECT_OK(allow(&fx, good, 2));
+	/* What is refused leaves the ranges as they were. */
+	GM_EXPECT_ERRNO(EADDRINUSE, allow(&fx, second, 2), "again, with ranges allowed before");
+	GM_EXPECT_ERRNO(EINVAL, allow(&fx, twice, 2), "again, two that overlap");
 	for (int i = 0; i < 3; i++) {
 		at = GM_ANY_IOVA;
 		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, i * PG, PG, &at, GM_RW),
@@ -149,8 +158,12 @@ GM_MOCK_CASE(
 		  "attached: %u ranges, [%#llx, %#llx], [%#llx, %#llx], alignment %lu", num,
 		  range[0].start, range[0].last, range[1].start, range[1].last, align);
 	num = 1;
+	memset(range, 0xa5, sizeof(range));
 	GM_EXPECT_ERRNO(EMSGSIZE, ranges(&fx, range, &num, &align));
 	GM_EXPECT_EQ(num, 2, "how many there are");
+	GM_EXPECT(range[0].last == 0x2ffffff && range[1].start == 0xa5a5a5a5a5a5a5a5,
+		  "room for one range: the first ends at %#llx, the second begins at %#llx",
+		  range[0].last, range[1].start);
 	gm_iodev_free(fx.dev);
 	fx.dev = NULL;
 	num = 4;
@@ -192,5 +205,44 @@ GM_MOCK_CASE(
 		gm_control(dev, "without that map the device attaches");
 		gm_iodev_free(dev);
 	}
+	fx_free(&fx);
+}
+
+/* What suits the address space suits every user of it; who comes later has to take what is there. */
+GM_MOCK_CASE(
+	user_align, .name = "iommu.map_file_args.user_align", .clause = "iommu.map_file_args",
+	.flags = GM_REFUSAL,
+	.text = "an in-kernel user that pins asks for whole pages: not beside half ones, and none while it stays")
+{
+	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
+	uint64_t at = IOVA, align;
+	struct iommu_iova_range range[4];
+	uint32_t num = 4;
+	int user;
+
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 2048, 2048, IOVA + 2048, GM_RW);
+	GM_EXPECT_ERRNO(EADDRINUSE, __gm_access_new(fx.iommu, fx.ioas, true), "half a page there");
+	gm_unmap(fx.iommu, fx.ioas, IOVA + 2048, 2048);
+	user = __gm_access_new(fx.iommu, fx.ioas, true);
+	gm_control(user >= 0, "when it is gone: %s", gm_errno_name(errno));
+	GM_EXPECT_OK(ranges(&fx, range, &num, &align));
+	GM_EXPECT_EQ(align, PG, "the alignment that is told");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2048, &at, GM_RW),
+			"half a page, with the user there");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 2048, PG, &at, GM_RW),
+			"half a page off, with the user there");
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * PG, IOVA, GM_RW);
+	GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(fx.iommu, user, IOVA + 2048, 2048, NULL, true),
+			"a pin from inside a page");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "the refused pin left pins");
+	/* The end of a pin may lie anywhere in the last page of the last map. */
+	GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + PG, 2048, fx.hva + PG, true));
+	close(user);
+	num = 4;
+	GM_EXPECT_OK(ranges(&fx, range, &num, &align));
+	GM_EXPECT_EQ(align, 1, "the alignment when the user is gone");
+	at = IOVA + 4 * PG + 2048;
+	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 2048, 2048, &at, GM_RW),
+		     "half a page, the user gone");
 	fx_free(&fx);
 }

@@ -275,16 +275,28 @@ int __gm_access_unpin(struct gm_iommu *iommu, int access, uint32_t item)
 	return TEST(iommu, &cmd);
 }
 
-int __gm_access_rw(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, uint64_t len,
-		   bool write)
+static int access_rw(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, uint64_t len,
+		     uint32_t flags)
 {
 	struct iommu_test_cmd cmd = {
 		.size = sizeof(cmd), .op = IOMMU_TEST_OP_ACCESS_RW, .id = access,
 		.access_rw = {
-			.iova = iova, .length = len, .uptr = (uintptr_t)buf,
-			.flags = MOCK_ACCESS_RW_SLOW_PATH | (write ? MOCK_ACCESS_RW_WRITE : 0),
+			.iova = iova, .length = len, .uptr = (uintptr_t)buf, .flags = flags,
 		},
 	};
 
 	return TEST(iommu, &cmd);
+}
+
+int __gm_access_rw(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, uint64_t len,
+		   bool write)
+{
+	return access_rw(iommu, access, iova, buf, len,
+			 MOCK_ACCESS_RW_SLOW_PATH | (write ? MOCK_ACCESS_RW_WRITE : 0));
+}
+
+int __gm_access_rw_user(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, uint64_t len,
+			bool write)
+{
+	return access_rw(iommu, access, iova, buf, len, write ? MOCK_ACCESS_RW_WRITE : 0);
 }
