@@ -237,3 +237,88 @@ GM_CASE(change_process, .name = "iommu.lifetime.change_process", .clause = "iomm
 			"with a map by HVA");
 	fx_free(&fx);
 }
+
+/* In a child, as that user or as the same (0): the errno of IOAS_CHANGE_PROCESS, or 0; its VmPin. */
+static int child_takes(struct fx *fx, uid_t uid, unsigned long *pinned)
+{
+	struct iommu_ioas_change_process arg = { .size = sizeof(arg) };
+	unsigned long *out =
+		mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid = GM_SETUP_OK(fork());
+	int status;
+
+	if (!pid) {
+		if (uid)
+			become(uid);
+		status = ioctl(fx->iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg) ? errno : 0;
+		*out = gm_vm_pinned();
+		_exit(status);
+	}
+	GM_SETUP_OK(waitpid(pid, &status, 0));
+	*pinned = *out;
+	munmap(out, PG);
+	GM_SETUP(WIFEXITED(status), "child: status %#x", status);
+	return WEXITSTATUS(status);
+}
+
+/*
+ * Copies share their pages, in one address space and in another: all of it moves once, and where
+ * the newcomer may not have so much nothing does.
+ */
+GM_CASE(change_copies, .name = "iommu.lifetime.change_process_copies", .clause = "iommu.lifetime",
+	.caps = GM_CAPS(CAP_SETUID), .flags = GM_REFUSAL, CHARGED,
+	.text = "IOAS_CHANGE_PROCESS with copies: each page once; beyond the limit ENOMEM, and all as before")
+{
+	struct fx fx = fx_new(self, 8 * PG, 0);
+	uint32_t second = gm_ioas_new(fx.iommu);
+	struct gm_iodev *dev = gm_iodev_new(fx.iommu, second);
+	unsigned long pinned;
+	uint64_t at = IOVA + 0x10000;
+
+	set_limit(12);
+	become(USER_A);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 6 * PG, IOVA, GM_RW);
+	GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA, 5 * PG, &at, GM_RW));
+	GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, second, fx.ioas, IOVA + PG, 5 * PG, (at = IOVA, &at),
+				    GM_RO));
+	GM_EXPECT_EQ(gm_vm_pinned(), 6, "VmPin, pages");
+	/* The same user: what it has already counts until the move is over. */
+	GM_EXPECT_EQ(child_takes(&fx, 0, &pinned), 0, "12 of 12 pages: errno");
+	GM_EXPECT_EQ(pinned, 6, "VmPin of the child that took over, pages");
+	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin of the one before, pages");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 6 * PG, 1), "the move changed the pins");
+	gm_control(!ioctl(fx.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS,
+			  &(struct iommu_ioas_change_process){ .size = 8 }),
+		   "back");
+	GM_EXPECT_EQ(gm_vm_pinned(), 6, "VmPin, pages");
+	set_limit(11);
+	GM_EXPECT_EQ(child_takes(&fx, 0, &pinned), ENOMEM, "12 of 11 pages: errno");
+	GM_EXPECT_EQ(pinned, 0, "VmPin of the child that could not, pages");
+	GM_EXPECT_EQ(gm_vm_pinned(), 6, "VmPin after the refusal, pages");
+	fx_maps(&fx, 0, 6 * PG, IOVA);
+	gm_unmap(fx.iommu, fx.ioas, IOVA, 6 * PG);
+	gm_unmap(fx.iommu, fx.ioas, IOVA + 0x10000, 5 * PG);
+	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin of the copy in the other space, pages");
+	gm_iodev_free(dev);
+	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
+	fx_free(&fx);
+}
+
+GM_CASE(change_user, .name = "iommu.lifetime.change_process_user", .clause = "iommu.lifetime",
+	.caps = GM_CAPS(CAP_SETUID), .flags = GM_REFUSAL, CHARGED,
+	.text = "IOAS_CHANGE_PROCESS to another user: the charge is that one's, until the unmap")
+{
+	struct fx fx = fx_new(self, 8 * PG, 0);
+	unsigned long pinned;
+
+	set_limit(6);
+	gm_control(!child_map(&fx, USER_A, 5, IOVA), "user A, 5 of 6 pages");
+	GM_EXPECT_EQ(child_takes(&fx, USER_B, &pinned), 0, "user B takes 5: errno");
+	GM_EXPECT_EQ(pinned, 5, "VmPin of user B's process, pages");
+	GM_EXPECT_EQ(child_map(&fx, USER_B, 2, IOVA + 0x10000), ENOMEM, "user B, 2 more: errno");
+	GM_EXPECT_EQ(child_map(&fx, USER_A, 6, IOVA + 0x10000), 0, "user A has all 6 again: errno");
+	gm_unmap(fx.iommu, fx.ioas, IOVA, 5 * PG);
+	GM_EXPECT_EQ(child_map(&fx, USER_A, 1, IOVA), ENOMEM, "user A has 6 still: errno");
+	GM_EXPECT_EQ(child_map(&fx, USER_B, 6, IOVA), 0, "user B has all 6 again: errno");
+	fx_free(&fx);
+}

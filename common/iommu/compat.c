@@ -48,9 +48,9 @@ static struct fx compat_new(const struct gm_case *self, unsigned long type)
 	return fx;
 }
 
-GM_MOCK_CASE(ioas, .name = "iommu.vfio_compat.ioas", .clause = "iommu.vfio_compat",
-	     .flags = GM_REFUSAL,
-	     .text = "without an IOAS the old ioctls are ENODEV; it is set, asked for, cleared, destroyed")
+GM_MOCK_CASE(
+	ioas, .name = "iommu.vfio_compat.ioas", .clause = "iommu.vfio_compat", .flags = GM_REFUSAL,
+	.text = "without an IOAS the old ioctls are ENODEV; it is set, asked for, cleared, destroyed")
 {
 	struct fx fx = fx_new(self, PG, 0);
 	uint32_t id = fx.ioas, bad = 4711, other = gm_ioas_new(fx.iommu);
@@ -132,17 +132,17 @@ GM_MOCK_CASE(args, .name = "iommu.vfio_compat.args", .clause = "iommu.vfio_compa
 			"a byte too short");
 	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&fx, IOVA, 2 * PG, 1), "a flag");
 	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&fx, IOVA, 0, 0), "no length");
-	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&fx, IOVA, 0, VFIO_DMA_UNMAP_FLAG_ALL), "all, from there");
+	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&fx, IOVA, 0, VFIO_DMA_UNMAP_FLAG_ALL),
+			"all, from there");
 	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&fx, 0, PG, VFIO_DMA_UNMAP_FLAG_ALL), "all, so much");
 	GM_EXPECT_ERRNO(EINVAL, ioctl(fx.iommu->fd, VFIO_IOMMU_GET_INFO, &info), "too short");
 	info.argsz = sizeof(info);
 	GM_EXPECT_OK(ioctl(fx.iommu->fd, VFIO_IOMMU_GET_INFO, &info));
 	GM_EXPECT(info.flags & VFIO_IOMMU_INFO_PGSIZES && info.iova_pgsizes & PG,
 		  "page sizes %#llx do not have 4 KiB", info.iova_pgsizes);
-	GM_EXPECT(info.flags & VFIO_IOMMU_INFO_CAPS && info.argsz > sizeof(info) &&
-			  !info.cap_offset,
-		  "without room for capabilities: length %u, offset %u", info.argsz,
-		  info.cap_offset);
+	GM_EXPECT(
+		info.flags & VFIO_IOMMU_INFO_CAPS && info.argsz > sizeof(info) && !info.cap_offset,
+		"without room for capabilities: length %u, offset %u", info.argsz, info.cap_offset);
 	fx_maps(&fx, 0, 2 * PG, IOVA);
 	GM_EXPECT_EQ(unmap_dma(&fx, 0, 0, VFIO_DMA_UNMAP_FLAG_ALL), 2 * PG, "everything");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "pins stay");
@@ -184,8 +184,9 @@ GM_MOCK_CASE(info, .name = "iommu.vfio_compat.info", .clause = "iommu.vfio_compa
 }
 
 /* A map is cut at both ends of what is unmapped; what is left is found at its place by newcomers. */
-GM_MOCK_CASE(cut, .name = "iommu.vfio_compat.cut", .clause = "iommu.vfio_compat",
-	     .text = "type 1: parts of a map are unmapped; the rest stays, pinned, in old and new tables")
+GM_MOCK_CASE(
+	cut, .name = "iommu.vfio_compat.cut", .clause = "iommu.vfio_compat",
+	.text = "type 1: parts of a map are unmapped; the rest stays, pinned, in old and new tables")
 {
 	struct fx fx = compat_new(self, VFIO_TYPE1_IOMMU);
 	struct gm_iodev *second;
@@ -203,8 +204,9 @@ GM_MOCK_CASE(cut, .name = "iommu.vfio_compat.cut", .clause = "iommu.vfio_compat"
 	fx_maps(&fx, PG, 2 * PG, IOVA + PG);
 	fx_maps(&fx, 5 * PG, 3 * PG, IOVA + 5 * PG);
 	for (int i = 0; i < 5; i += 1 + 2 * !i)
-		GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + i * PG, fx.hva + i * PG, PG),
-			  "page %d was unmapped, and is there", i);
+		GM_EXPECT(
+			__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + i * PG, fx.hva + i * PG, PG),
+			"page %d was unmapped, and is there", i);
 	gm_dma_expect_same(fx.dev, IOVA + 5 * PG + 8, fx.hva + 5 * PG + 8, 3 * PG - 16, "the tail");
 	gm_dma_expect_same(fx.dev, IOVA + PG + 8, fx.hva + PG + 8, 2 * PG - 16, "the head");
 	/* A table that is filled now reads the rest from the first one, or from its source. */
@@ -229,15 +231,17 @@ GM_MOCK_CASE(cut, .name = "iommu.vfio_compat.cut", .clause = "iommu.vfio_compat"
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(cut_held, .name = "iommu.vfio_compat.cut_held", .clause = "iommu.vfio_compat",
-	     .flags = GM_REFUSAL,
-	     .text = "type 1: a map that an in-kernel user holds pages of is not cut: EINVAL, and is whole")
+GM_MOCK_CASE(
+	cut_held, .name = "iommu.vfio_compat.cut_held", .clause = "iommu.vfio_compat",
+	.flags = GM_REFUSAL,
+	.text = "type 1: a map that an in-kernel user holds pages of is not cut: EINVAL, and is whole")
 {
 	struct fx fx = compat_new(self, VFIO_TYPE1_IOMMU);
 	int user = gm_access_new(fx.iommu, fx.ioas, true), item;
 
 	GM_EXPECT_OK(map_dma(&fx, IOVA, fx.hva, 4 * PG, VFIO_RW));
-	item = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + 2 * PG, PG, fx.hva + 2 * PG, true));
+	item = GM_EXPECT_OK(
+		__gm_access_pin(fx.iommu, user, IOVA + 2 * PG, PG, fx.hva + 2 * PG, true));
 	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&fx, IOVA, PG, 0), "while a page is held");
 	fx_maps(&fx, 0, 4 * PG, IOVA);
 	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin, pages");

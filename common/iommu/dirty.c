@@ -132,3 +132,82 @@ GM_MOCK_CASE(
 	gm_iodev_free(dev);
 	fx_free(&fx);
 }
+
+/*
+ * The bitmap lies where user space likes, at any byte, over any number of its pages, one bit a page
+ * of any size; every bit is in its place, and nothing beside it is touched.
+ */
+GM_MOCK_CASE(
+	bitmap, .name = "iommu.dirty.bitmap", .clause = "iommu.dirty", .flags = GM_REFUSAL,
+	.text = "bitmaps at odd addresses, over two pages, of larger pages: each bit in its place")
+{
+	const uint64_t bits = 3 * 2048, len = bits * PG;
+	struct fx fx = { .size = len };
+	uint8_t *room =
+		mmap(NULL, 3 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *model = calloc(3, PG), *wrote = calloc(1, PG);
+	static const struct {
+		uint32_t at, shift;
+	} how[] = { { 0, 0 },	   { PG - 8, 0 }, { PG - 3, 0 }, { 17, 0 },
+		    { PG - 1, 3 }, { 8, 2 },	  { 4, 1 } };
+	struct gm_rng rng;
+	uint32_t hwpt;
+
+	GM_SETUP(room != MAP_FAILED && model && wrote, "out of memory");
+	fx.iommu = gm_iommu_new(self->val);
+	fx.ioas = gm_ioas_new(fx.iommu);
+	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
+	fx.fd = gm_memfd_new(len, 0);
+	fx.hva = fx_mmap(fx.fd, len, GM_2M);
+	/* Touched backwards, and mapped by single pages at the places looked at. */
+	hwpt = fx_dirty_hwpt(&fx, false);
+	for (uint64_t p = bits; p--;)
+		fx.hva[p * PG] = 1;
+	for (uint64_t p = 0; p < bits; p += 512)
+		gm_map_file(fx.iommu, fx.ioas, fx.fd, (bits - 512 - p) * PG, 512 * PG,
+			    IOVA + p * PG, GM_RW);
+	gm_rng_init(&rng, gm_seed());
+	for (unsigned int i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+		uint64_t size = PG << how[i].shift, n = bits >> how[i].shift;
+
+		memset(wrote, 0, PG);
+		memset(room, 0, 3 * PG);
+		memset(model, 0, 3 * PG);
+		/* One run of eight pages at least apart from the next: entries may be as large. */
+		for (int k = 0; k < 12; k++) {
+			uint64_t b = k == 0 ? 0 : k == 1 ? bits - 1 : gm_rng_below(&rng, bits);
+
+			wrote[b / 8] |= 1 << b % 8;
+		}
+		GM_SETUP_OK(__gm_mock_dirty(fx.iommu, hwpt, IOVA, len, PG, wrote));
+		GM_EXPECT_OK(
+			get(&fx, hwpt, IOVA, len, PG, model, IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
+		for (uint64_t b = 0; b < bits; b++)
+			GM_EXPECT(!(wrote[b / 8] >> b % 8 & 1) || model[b / 8] >> b % 8 & 1,
+				  "page %lu was written, and is not dirty", b);
+		GM_EXPECT_OK(get(&fx, hwpt, IOVA, len, size, room + how[i].at, 0));
+		for (uint64_t b = 0; b < n; b++) {
+			bool want = false, is = room[how[i].at + b / 8] >> b % 8 & 1;
+
+			for (uint64_t k = b << how[i].shift; k < (b + 1) << how[i].shift; k++)
+				want |= model[k / 8] >> k % 8 & 1;
+			if (!GM_EXPECT(is == want, "bitmap at byte %u, pages of %lu: bit %lu is %d",
+				       how[i].at, size, b, is))
+				break;
+		}
+		for (uint64_t k = 0; k < 3 * PG; k++)
+			if ((k < how[i].at || k >= how[i].at + (n + 7) / 8) &&
+			    !GM_EXPECT(!room[k], "bitmap at byte %u: byte %lu beside it is %#x",
+				       how[i].at, k, room[k]))
+				break;
+	}
+	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, 3 * PG, 2 * PG, room, 0),
+			"it ends inside a page");
+	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA + PG, 2 * PG, 2 * PG, room, 0),
+			"it begins inside a page");
+	gm_control(!get(&fx, hwpt, IOVA, 4 * PG, 2 * PG, room, 0), "the good call");
+	free(model);
+	free(wrote);
+	munmap(room, 3 * PG);
+	fx_free(&fx);
+}

@@ -219,3 +219,106 @@ GM_CASE(copy, .name = "iommu.lifetime.fail_copy", FAILS,
 	as_before(&fx, 0);
 	fx_free(&fx);
 }
+
+/*
+ * Over the border of two of the IOMMU's tables (none is larger than 2 MiB here): the second table
+ * can fail when the first has entries. With large pages off each page is an entry of its own.
+ */
+#define BORDER (IOVA + GM_2M - 8 * PG)
+
+static int do_map_border(struct fx *fx)
+{
+	uint64_t at = BORDER;
+
+	return __gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, fx->size, &at, GM_RW);
+}
+
+static void border_empty(struct fx *fx, unsigned int n)
+{
+	GM_EXPECT(!__gm_mock_refs(fx->iommu, fx->hva, fx->size, 0),
+		  "step %u failed: pages stay pinned", n);
+	GM_EXPECT_EQ(gm_vm_pinned(), 0, "step %u failed: VmPin, pages", n);
+	for (uint64_t off = 0; off < fx->size; off += PG)
+		GM_EXPECT(__gm_mock_maps(fx->iommu, fx->dev->hwpt, BORDER + off, fx->hva + off, PG),
+			  "step %u failed: page %lu stays mapped", n, off / PG);
+}
+
+static void undo_map_border(struct fx *fx)
+{
+	gm_unmap(fx->iommu, fx->ioas, BORDER, fx->size);
+	/* The next step is to find the tables missing: they go with the page table. */
+	gm_iodev_free(fx->dev);
+	fx->dev = gm_iodev_new(fx->iommu, fx->ioas);
+}
+
+/* What failed leaves its tables; they would be there for the next step. */
+static void border_fresh(struct fx *fx, unsigned int n)
+{
+	border_empty(fx, n);
+	gm_iodev_free(fx->dev);
+	fx->dev = gm_iodev_new(fx->iommu, fx->ioas);
+}
+
+static void border(const struct gm_case *self)
+{
+	struct fx fx = fx_new_unattached(self, GM_2M, GM_2M);
+	struct iommu_option off = { .size = sizeof(off),
+				    .option_id = IOMMU_OPTION_HUGE_PAGES,
+				    .op = IOMMU_OPTION_OP_SET,
+				    .object_id = fx.ioas };
+
+	hush();
+	if (self->arg)
+		GM_SETUP_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &off));
+	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
+	fx.size = 16 * PG;
+	sweep(&fx, do_map_border, border_fresh, undo_map_border);
+	fx.size = GM_2M;
+	gm_unmap(fx.iommu, fx.ioas, BORDER, 16 * PG);
+	fx_free(&fx);
+}
+
+#define BORDERS                                                                                    \
+	.val = GM_IOMMU_MOCK, .huge_2m = 1,                                                        \
+	.text = "one run of pages over two tables of the IOMMU, each step failing once: no entry is left"
+GM_VARIANT(border, border_large, .name = "iommu.lifetime.fail_border", FAILS, BORDERS)
+GM_VARIANT(border, border_small, .name = "iommu.lifetime.fail_border_small", .arg = "", FAILS,
+	   BORDERS)
+
+static uint32_t made; /* the page table that the sweep makes */
+
+static int do_table(struct fx *fx)
+{
+	struct iommu_hwpt_alloc arg = { .size = sizeof(arg),
+					.dev_id = fx->dev->idev,
+					.pt_id = fx->ioas };
+
+	if (ioctl(fx->iommu->fd, IOMMU_HWPT_ALLOC, &arg))
+		return -1;
+	made = arg.out_hwpt_id;
+	return 0;
+}
+
+static void undo_table(struct fx *fx)
+{
+	gm_iommu_destroy(fx->iommu, made);
+}
+
+GM_CASE(table, .name = "iommu.lifetime.fail_table", FAILS,
+	.text = "a second page table is filled with three maps, each step failing once: the first is as before")
+{
+	struct fx fx = fx_new(self, 24 * PG, 0);
+
+	hush();
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 9 * PG, IOVA, GM_RW);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 9 * PG, 8 * PG, IOVA + 9 * PG, GM_RW);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 17 * PG, 7 * PG, IOVA + 17 * PG, GM_RW);
+	gm_mock_memory_limit(fx.iommu, 48);
+	sweep(&fx, do_table, as_before, undo_table);
+	GM_EXPECT(!__gm_mock_maps(fx.iommu, made, IOVA, fx.hva, fx.size),
+		  "the second table does not hold what the first one holds");
+	as_before(&fx, 0);
+	gm_unmap(fx.iommu, fx.ioas, IOVA + 9 * PG, 8 * PG);
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 9 * PG, 8 * PG, 0), "unmapped, and pins stay");
+	fx_free(&fx);
+}

@@ -57,7 +57,8 @@ GM_MOCK_CASE(
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	uint8_t *ro = mmap(NULL, 4 * PG, PROT_READ, MAP_SHARED, fx.fd, 0);
-	uint8_t *none = map_anon(4 * PG, PROT_NONE), *gap = map_anon(3 * PG, PROT_READ | PROT_WRITE);
+	uint8_t *none = map_anon(4 * PG, PROT_NONE),
+		*gap = map_anon(3 * PG, PROT_READ | PROT_WRITE);
 	uint64_t at = IOVA;
 
 	GM_SETUP(ro != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
@@ -127,8 +128,9 @@ GM_MOCK_CASE(args, .name = "iommu.map_hva.args", .clause = "iommu.map_hva", .fla
 	gm_control(!TRY(fx.hva, PG, GM_RW), "the good call");
 	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
 	maps(&fx, IOVA, fx.hva, PG, "the device");
-	GM_EXPECT_ERRNO(EINVAL, (at = IOVA + 2 * PG, __gm_map_hva(fx.iommu, fx.ioas, fx.hva + 1024,
-								  PG, &at, GM_RW)),
+	GM_EXPECT_ERRNO(EINVAL,
+			(at = IOVA + 2 * PG,
+			 __gm_map_hva(fx.iommu, fx.ioas, fx.hva + 1024, PG, &at, GM_RW)),
 			"an address below the IOMMU's page size");
 	fx_free(&fx);
 }
@@ -171,8 +173,7 @@ GM_MOCK_CASE(
 	gm_mock_memory_limit(fx.iommu, 40);
 	GM_EXPECT_OK((at = IOVA, __gm_map_hva(fx.iommu, fx.ioas, mem, 16 * PG, &at, GM_RW)));
 	at = IOVA + 32 * PG;
-	GM_EXPECT_OK(
-		__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA + 5 * PG, 9 * PG, &at, GM_RW));
+	GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA + 5 * PG, 9 * PG, &at, GM_RW));
 	gm_unmap(fx.iommu, fx.ioas, IOVA, 16 * PG);
 	attach_in_child(&fx);
 	GM_EXPECT_EQ(gm_vm_pinned(), 9, "VmPin of the process that mapped, pages");
@@ -194,17 +195,14 @@ GM_MOCK_CASE(
  * time through pins, and as copies to and from user space. A private mapping of a file: what is
  * written belongs to the mapping alone.
  */
-GM_MOCK_CASE(users, .name = "iommu.map_hva.users", .clause = "iommu.map_hva",
-	     .text = "a user reads and writes bytes by address, each way there is: those, and copied on write")
+GM_MOCK_CASE(
+	users, .name = "iommu.map_hva.users", .clause = "iommu.map_hva",
+	.text = "a user reads and writes bytes by address, each way there is: those, and copied on write")
 {
 	static const struct {
 		uint32_t at, len;
-	} io[] = { { 8, 8 },
-		   { PG - 3, 7 },
-		   { 3 * PG - 1, 1 },
-		   { 2 * PG + 5, 3 * PG },
-		   { 0x7ff, 6 * PG },
-		   { 7 * PG - 16, 16 } };
+	} io[] = { { 8, 8 },	      { PG - 3, 7 },	  { 3 * PG - 1, 1 }, { 2 * PG + 5, 3 * PG },
+		   { 0x7ff, 6 * PG }, { 7 * PG - 16, 16 } };
 	struct fx fx = fx_new_unattached(self, 8 * PG, 0);
 	uint8_t *mem = mmap(NULL, 8 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE, fx.fd, 0);
 	int user = gm_access_new(fx.iommu, fx.ioas, false);
@@ -217,7 +215,7 @@ GM_MOCK_CASE(users, .name = "iommu.map_hva.users", .clause = "iommu.map_hva",
 	GM_EXPECT_OK(__gm_map_hva(fx.iommu, fx.ioas, mem, 8 * PG, &at, GM_RW));
 	for (unsigned int i = 0; i < 2 * sizeof(io) / sizeof(io[0]); i++) {
 		uint32_t off = io[i / 2].at, len = io[i / 2].len;
-		int (*rw)(struct gm_iommu *iommu, int access, uint64_t iova, void *buf,
+		int (*rw)(struct gm_iommu * iommu, int access, uint64_t iova, void *buf,
 			  uint64_t len, bool write) = i % 2 ? __gm_access_rw_user : __gm_access_rw;
 
 		for (unsigned int b = 0; b < len; b++)

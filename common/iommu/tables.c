@@ -104,8 +104,9 @@ GM_MOCK_CASE(
 	fx_free(&fx);
 }
 
-GM_MOCK_CASE(own_table, .name = "iommu.lifetime.own_table", .clause = "iommu.lifetime",
-	     .text = "a device on an address space is never given a page table that was made by hand")
+GM_MOCK_CASE(
+	own_table, .name = "iommu.lifetime.own_table", .clause = "iommu.lifetime",
+	.text = "a device on an address space is never given a page table that was made by hand")
 {
 	struct fx fx = fx_new_unattached(self, 2 * PG, 0);
 	struct gm_iodev *first = gm_iodev_new(fx.iommu, fx.ioas), *second;
@@ -145,7 +146,8 @@ GM_MOCK_CASE(
 	gm_map_file(fx.iommu, bad, fx.fd, 3 * PG, 2 * PG, IOVA, GM_RW);
 	gm_map_file(fx.iommu, low, fx.fd, 0, PG, PG, GM_RW);
 	GM_EXPECT_ERRNO(EINVAL, __gm_iodev_replace(fx.dev, bad, bad), "a map past the end");
-	GM_EXPECT_ERRNO(EADDRINUSE, __gm_iodev_replace(fx.dev, low, low), "a map below the aperture");
+	GM_EXPECT_ERRNO(EADDRINUSE, __gm_iodev_replace(fx.dev, low, low),
+			"a map below the aperture");
 	GM_EXPECT_ERRNO(ENOENT, __gm_iodev_replace(fx.dev, 4711, 4711), "nowhere");
 	GM_EXPECT_ERRNO(EINVAL, __gm_iodev_replace(fx.dev, fx.dev->idev, 0), "a device");
 	fx_maps(&fx, 0, 2 * PG, IOVA);

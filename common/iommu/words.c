@@ -14,7 +14,8 @@
 	})
 
 GM_MOCK_CASE(words, .name = "iommu.map_file_args.reserved", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL, .text = "reserved words and unknown flags that are not zero: EOPNOTSUPP")
+	     .flags = GM_REFUSAL,
+	     .text = "reserved words and unknown flags that are not zero: EOPNOTSUPP")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	struct iommu_iova_range range[8];
@@ -78,7 +79,8 @@ GM_MOCK_CASE(words, .name = "iommu.map_file_args.reserved", .clause = "iommu.map
 }
 
 GM_MOCK_CASE(ones, .name = "iommu.map_file_args.ones", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL, .text = "IOVAs and lengths of all ones: EOVERFLOW, and nothing happens")
+	     .flags = GM_REFUSAL,
+	     .text = "IOVAs and lengths of all ones: EOVERFLOW, and nothing happens")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	struct iommu_ioas_map map = { .size = sizeof(map),
@@ -100,10 +102,9 @@ GM_MOCK_CASE(ones, .name = "iommu.map_file_args.ones", .clause = "iommu.map_file
 					.length = PG,
 					.src_iova = IOVA,
 					.dst_iova = IOVA + 2 * PG };
-	struct iommu_ioas_unmap unmap = { .size = sizeof(unmap),
-					  .ioas_id = fx.ioas,
-					  .iova = IOVA,
-					  .length = PG };
+	struct iommu_ioas_unmap unmap = {
+		.size = sizeof(unmap), .ioas_id = fx.ioas, .iova = IOVA, .length = PG
+	};
 
 	BAD(EOVERFLOW, IOMMU_IOAS_MAP, map, iova, ONES, "IOAS_MAP at all ones");
 	BAD(EOVERFLOW, IOMMU_IOAS_MAP, map, length, ONES, "IOAS_MAP of all ones");
@@ -121,6 +122,7 @@ GM_MOCK_CASE(ones, .name = "iommu.map_file_args.ones", .clause = "iommu.map_file
 	fx_maps(&fx, 0, PG, IOVA + PG);
 	fx_maps(&fx, 0, PG, IOVA + 2 * PG);
 	gm_control(!ioctl(fx.iommu->fd, IOMMU_IOAS_UNMAP, &unmap), "IOAS_UNMAP");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, PG, 2), "the file's map and the copy are not two pins");
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, PG, 2),
+		  "the file's map and the copy are not two pins");
 	fx_free(&fx);
 }
