@@ -85,27 +85,125 @@ BOTH(shared, "iommu.map_gmem.shared", .clause = "iommu.map_gmem",
 	gfx_free(&g);
 }
 
+/* Memory that is free and was somebody's: what is allocated next of it shows if nobody clears it. */
+static void soil(uint64_t len)
+{
+	uint8_t *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	GM_SETUP(p != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	memset(p, 0x5a, len);
+	munmap(p, len);
+}
+
 BOTH(fresh, "iommu.map_gmem.fresh", .clause = "iommu.map_gmem",
      .text = "pages that nobody touched yet, no mapping anywhere: zero, and the guest's own when it comes")
 {
+	const uint64_t n = self->val == GM_IOMMU_MOCK ? 1024 : 4;
 	struct gfx g = gfx_new(self);
-	int gmem = gm_gmem_new(g.vm, 8 * PG, SHARED);
-	uint64_t word = gm_word(7, GM_HALF_DEVICE, 5, 511);
-	uint8_t page[PG] = { 0 }, zero[PG] = { 0 };
+	int gmem = gm_gmem_new(g.vm, (n + 8) * PG, SHARED);
+	uint64_t word = gm_word(7, GM_HALF_DEVICE, 5, 511), bad = 0;
+	uint8_t *page = malloc(n * PG);
 	struct gm_op op = { .code = GM_OP_READ, .addr = GM_BASE + GM_2M + 3 * PG - 8 };
 
-	gm_map_file(g.iommu, g.ioas, gmem, 2 * PG, PG, IOVA, GM_RW);
-	memset(page, 0xff, sizeof(page));
-	__gm_dma_read(g.dev, IOVA, page, PG);
-	GM_EXPECT(!memcmp(page, zero, PG), "a fresh page is not zero to the device");
+	GM_SETUP(page, "out of memory");
+	soil(4 * n * PG);
+	gm_map_file(g.iommu, g.ioas, gmem, 2 * PG, n * PG, IOVA, GM_RW);
+	memset(page, 0xff, n * PG);
+	__gm_dma_read(g.dev, IOVA, page, n * PG);
+	for (uint64_t i = 0; i < n * PG; i++)
+		bad += !!page[i];
+	GM_EXPECT_EQ(bad, 0, "bytes that are not zero in %lu fresh pages", n);
 	__gm_dma_write(g.dev, IOVA + PG - 8, &word, 8);
 	gm_slot_set(g.vm, GM_SLOT + 1, 0, GM_BASE + GM_2M, 8 * PG, g.hva, gmem, 0);
 	gm_vm_map(g.vm, GM_BASE + GM_2M, 8 * PG, PG);
 	gm_run(g.vm, 0, &op, 1);
 	GM_EXPECT_EQ(op.val, word, "the device's word, read by the guest");
 	gm_guest_check_zero(g.vm, 0, GM_BASE + GM_2M, 2, "the pages below");
-	gm_guest_check_zero(g.vm, 0, GM_BASE + GM_2M + 3 * PG, 5, "the pages above");
+	gm_guest_check_zero(g.vm, 0, GM_BASE + GM_2M + 3 * PG, 3, "the pages above");
+	free(page);
 	close(gmem);
+	gfx_free(&g);
+}
+
+/* More than one page of page pointers, in more than one batch, each page where it belongs. */
+GM_CASE(large, .name = "iommu.map_gmem.large", .clause = "iommu.map_gmem", .profile = "P6",
+	.needs = GM_IOMMU_NEEDS_MOCK | GMEM, .val = GM_IOMMU_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK),
+	.tokens = GM_TOKEN_IOMMU,
+	.text = "1200 pages at an odd offset, in large batches and small: every page in its place, none kept")
+{
+	static const uint32_t limit[] = { 65536, 480, 60 };
+	struct gfx g = gfx_new(self);
+	uint64_t len = 1300 * PG;
+	int gmem = gm_gmem_new(g.vm, len, SHARED);
+	uint8_t *hva = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
+
+	GM_SETUP(hva != MAP_FAILED, "mmap of shared guest_memfd: %s", gm_errno_name(errno));
+	/* Out of order, and some of it not at all: the map allocates that. */
+	for (uint64_t step = 0; step < 3; step++)
+		for (uint64_t p = (step * 5) % 4; p < 1300; p += 4)
+			gm_host_fill(hva + p * PG, p, 1, GM_HALF_HOST, 1);
+	for (unsigned int i = 0; i < sizeof(limit) / sizeof(limit[0]); i++) {
+		gm_mock_memory_limit(g.iommu, limit[i]);
+		gm_map_file(g.iommu, g.ioas, gmem, (7 + i) * PG, 1200 * PG, IOVA, GM_RW);
+		GM_EXPECT(
+			!__gm_mock_maps(g.iommu, g.dev->hwpt, IOVA, hva + (7 + i) * PG, 1200 * PG),
+			"limit %u: the page table does not hold the host's pages", limit[i]);
+		GM_EXPECT(!__gm_mock_refs(g.iommu, hva + (7 + i) * PG, 1200 * PG, 1),
+			  "limit %u: not one pin a page", limit[i]);
+		GM_EXPECT_EQ(gm_vm_pinned(), 1200, "limit %u: VmPin, pages", limit[i]);
+		gm_unmap(g.iommu, g.ioas, IOVA, 1200 * PG);
+		GM_EXPECT(!__gm_mock_refs(g.iommu, hva, len, 0), "limit %u: pins stay", limit[i]);
+	}
+	munmap(hva, len);
+	close(gmem);
+	gfx_free(&g);
+}
+
+#define FRAMES 256UL
+#define KPF_UNEVICTABLE 18 /* include/uapi/linux/kernel-page-flags.h */
+
+/*
+ * guest_memfd's pages are marked as not to be evicted as long as they are in a file; a page that
+ * is still marked when the file is gone is a page that somebody forgot.
+ */
+GM_CASE(frames, .name = "iommu.map_gmem.frames", .clause = "iommu.map_gmem", .profile = "P6",
+	.needs = GM_IOMMU_NEEDS_MOCK | GMEM | 1ULL << GM_NEED_ROOT, .val = GM_IOMMU_MOCK,
+	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_IOMMU,
+	.text = "mapped, unmapped, and the file closed: every page frame is free again")
+{
+	int map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int flags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	struct gfx g = gfx_new(self);
+	int gmem = gm_gmem_new(g.vm, FRAMES * PG, SHARED);
+	uint8_t *hva = mmap(NULL, FRAMES * PG, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
+	uint64_t pfn[FRAMES], f, marked = 0, kept = 0;
+
+	if (map < 0 || flags < 0)
+		gm_skip("frames cannot be looked at",
+			"run as root, on a kernel with CONFIG_PROC_PAGE_MONITOR=y");
+	GM_SETUP(hva != MAP_FAILED, "mmap of shared guest_memfd: %s", gm_errno_name(errno));
+	memset(hva, 1, FRAMES * PG);
+	GM_SETUP(pread(map, pfn, sizeof(pfn), (uintptr_t)hva / PG * 8) == sizeof(pfn), "pagemap");
+	for (uint64_t i = 0; i < FRAMES; i++) {
+		pfn[i] &= (1UL << 55) - 1;
+		GM_SETUP(pread(flags, &f, 8, pfn[i] * 8) == 8, "kpageflags");
+		marked += f >> KPF_UNEVICTABLE & 1;
+	}
+	GM_SETUP(marked > FRAMES / 2, "%lu of %lu pages of guest_memfd are marked", marked, FRAMES);
+	gm_map_file(g.iommu, g.ioas, gmem, 0, FRAMES * PG, IOVA, GM_RW);
+	gm_unmap(g.iommu, g.ioas, IOVA, FRAMES * PG);
+	gm_map_file(g.iommu, g.ioas, gmem, PG, (FRAMES - 1) * PG, IOVA, GM_RO);
+	gm_unmap(g.iommu, g.ioas, IOVA, (FRAMES - 1) * PG);
+	munmap(hva, FRAMES * PG);
+	close(gmem);
+	for (uint64_t i = 0; i < FRAMES; i++) {
+		GM_SETUP(pread(flags, &f, 8, pfn[i] * 8) == 8, "kpageflags");
+		kept += f >> KPF_UNEVICTABLE & 1;
+	}
+	GM_EXPECT_EQ(kept, 0, "page frames of the file that are held when it is gone");
+	close(map);
+	close(flags);
 	gfx_free(&g);
 }
 
@@ -226,6 +324,60 @@ BOTH(copy, "iommu.convert_pinned.copy", .clause = "iommu.convert_pinned",
 	}
 	gm_unmap(g.iommu, g.ioas, at, PG);
 	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "when the copy is gone");
+	gfx_free(&g);
+}
+
+BOTH(twice, "iommu.convert_pinned.twice", .clause = "iommu.convert_pinned",
+     .text = "two maps of one page, and one beside them: held until the last of them is gone")
+{
+	struct gfx g = gfx_new(self);
+	uint64_t at[3] = { IOVA, IOVA + 16 * PG, IOVA + 32 * PG };
+	static const uint64_t len[3] = { 3 * PG, PG, 2 * PG };
+
+	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, len[0], at[0], GM_RW);
+	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, len[1], at[1], GM_RO);
+	gm_map_file(g.iommu, g.ioas, g.gmem, 20 * PG, len[2], at[2], GM_RW);
+	for (int i = 0; i < 3; i++) {
+		/* The older one, beneath two that came later; then what is left of the page. */
+		if (__gm_gmem_punch(g.gmem, (i == 2 ? 21 : 5) * PG, PG)) {
+			GM_EXPECT_EQ(errno, EAGAIN, "errno of the hole, %d maps gone", i);
+			gm_guest_check(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1,
+				       "after the refused hole");
+		} else {
+			gm_dma_expect_blocked(g.dev, i == 2 ? at[2] + PG : at[i],
+					      g.hva + (i == 2 ? 21 : 5) * PG,
+					      "a page that the file has lost");
+			gm_guest_fill(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1);
+		}
+		gm_unmap(g.iommu, g.ioas, at[i], len[i]);
+	}
+	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 0, 64 * PG), "when nothing is mapped any more");
+	gfx_free(&g);
+}
+
+GM_CASE(subpage, .name = "iommu.convert_pinned.subpage", .clause = "iommu.convert_pinned",
+	.profile = "P6", .needs = GM_IOMMU_NEEDS_MOCK | GMEM, .val = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,
+	.text = "half a page at either end of a map is a whole page to the file: held, or lost to the device")
+{
+	struct gfx g = gfx_new(self);
+	static const uint64_t page[] = { 5, 8 };
+
+	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG + 2048, 3 * PG, IOVA + 2048, GM_RW);
+	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin, pages");
+	for (int i = 0; i < 2; i++) {
+		uint64_t iova = IOVA + (i ? 3 * PG : 2048);
+
+		if (__gm_gmem_punch(g.gmem, page[i] * PG, PG))
+			GM_EXPECT_EQ(errno, EAGAIN, "errno of the hole in page %lu", page[i]);
+		else
+			gm_dma_expect_blocked(g.dev, iova, g.hva + page[i] * PG + (i ? 0 : 2048),
+					      "a page that the file has lost");
+	}
+	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 4 * PG, PG), "the page below");
+	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 9 * PG, PG), "the page above");
+	gm_unmap(g.iommu, g.ioas, IOVA + 2048, 3 * PG);
+	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "when it is gone");
 	gfx_free(&g);
 }
 
