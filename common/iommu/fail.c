@@ -14,21 +14,31 @@ static void restore(void *arg __attribute__((unused)))
 	gm_journal_restore(&journal);
 }
 
-/* Injected failures are ours: the kernel need not print a stack for each. */
+static void set(const char *attr, const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", attr, name);
+	if (!access(path, W_OK))
+		GM_SETUP(!gm_journal_set(&journal, path, value), "%s cannot be written", path);
+}
+
+/*
+ * Injected failures are ours: the kernel need not print a stack for each. Allocations that may
+ * wait fail too, pages one by one among them: page tables are made of those.
+ */
 static void hush(void)
 {
 	static const char *const attr[] = { "failslab", "fail_page_alloc", "fail_iommufd" };
-	char path[128];
 
 	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "the journal cannot be opened");
 	nth_fd = GM_SETUP_OK(open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC));
 	gm_cleanup(restore, NULL);
 	for (int i = 0; i < 3; i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", attr[i]);
-		if (!access(path, W_OK))
-			GM_SETUP(!gm_journal_set(&journal, path, "0"), "%s cannot be written",
-				 path);
+		set(attr[i], "verbose", "0");
+		set(attr[i], "ignore-gfp-wait", "N");
 	}
+	set("fail_page_alloc", "min-order", "0");
 }
 
 /* The n-th step that can fail in what this thread does next will; 0: none. */
