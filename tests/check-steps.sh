@@ -5,6 +5,7 @@
 # A handful of defects, from every area and cheap to show: a check that cannot fail is worth less
 # than none. make mutants plants them all.
 CHECK_MUTANTS=${CHECK_MUTANTS-fd_punch_border,fd_guest_no_zero,gup_fault_remote,huge_pre_no_tail,iommu_file_end}
+CHECK_MUTANTS_ARM64=${CHECK_MUTANTS_ARM64-arm64_smccc_end,arm64_dirty_block,arm64_teardown_zero}
 
 # lab_twice NAME MAKE_ARGS...: a step in the lab; what failed there is asked once more, alone, and
 # only a second failure fails the step. Emulated CPUs let a guest shut down now and then (see the
@@ -33,7 +34,12 @@ steps() {
 	step consumers make --no-print-directory consumers
 	lab_twice lab
 	LAB_ONLY='--clause iommu.*' lab_twice lab-amd IOMMU=amd
+	lab_twice lab-arm64 ARCH=arm64 LAB_MODE=plain
+	lab_twice lab-pkvm ARCH=arm64 LAB_MODE=protected
 	if [ -n "$CHECK_MUTANTS" ]; then
 		step mutants mutants/run --no-clean --only "$CHECK_MUTANTS"
+	fi
+	if [ -n "$CHECK_MUTANTS_ARM64" ]; then
+		step mutants-arm64 env ARCH=arm64 mutants/run --no-clean --only "$CHECK_MUTANTS_ARM64"
 	fi
 }
