@@ -28,6 +28,27 @@ static void open_shared(struct gm_stage *s)
 	open_file(s, GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
 }
 
+/* Pages from 8 on are in the page tables, so that GUP-fast finds them there. */
+static void open_guarded(struct gm_stage *s, int prot)
+{
+	open_shared(s);
+	s->prot = prot;
+	GM_SETUP_OK(mprotect(s->hva, STAGE_LEN, PROT_READ));
+	GM_SETUP_OK(madvise(s->hva + 8 * GM_PAGE_SIZE, STAGE_LEN - 8 * GM_PAGE_SIZE,
+			    MADV_POPULATE_READ));
+	GM_SETUP_OK(mprotect(s->hva, STAGE_LEN, prot));
+}
+
+static void open_read_only(struct gm_stage *s)
+{
+	open_guarded(s, PROT_READ);
+}
+
+static void open_no_access(struct gm_stage *s)
+{
+	open_guarded(s, PROT_NONE);
+}
+
 static void close_none(struct gm_stage *s)
 {
 	munmap(s->own, STAGE_LEN);
@@ -73,8 +94,25 @@ static const struct gm_state states[] = {
 	  .open = open_shared },
 };
 
+static const struct gm_state guarded[] = {
+	{ .name = "read_only",
+	  .text = "shared guest_memfd mapped read-only: every way to write through the mapping",
+	  .profile = "P1",
+	  .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
+	  .class = GM_CLASS_READ_ONLY,
+	  .open = open_read_only },
+	{ .name = "no_access",
+	  .text = "shared guest_memfd mapped without rights: every way to read through the mapping",
+	  .profile = "P1",
+	  .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
+	  .class = GM_CLASS_NO_ACCESS,
+	  .open = open_no_access },
+};
+
 static void generate(void)
 {
+	for (size_t i = 0; i < sizeof(guarded) / sizeof(*guarded); i++)
+		gm_matrix_add_whole(&guarded[i]);
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
 		gm_matrix_add(&states[i]);
 		gm_matrix_add_user(&states[i]);

@@ -86,7 +86,24 @@ GM_MOCK_CASE(
 		.val64 = 0,
 	};
 
+	/* Half a page cannot be an entry of 4 KiB: the option stays as it is. */
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2048, IOVA, GM_RW);
+	GM_EXPECT_ERRNO(EADDRINUSE, ioctl(fx.iommu->fd, IOMMU_OPTION, &arg),
+			"with half a page mapped");
+	arg.op = IOMMU_OPTION_OP_GET;
 	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &arg));
+	GM_EXPECT_EQ(arg.val64, 1, "the option that was refused");
+	gm_unmap(fx.iommu, fx.ioas, IOVA, 2048);
+	arg.op = IOMMU_OPTION_OP_SET;
+	arg.val64 = 0;
+	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &arg));
+	/* Maps without a page table are in nobody's way. */
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, IOVA, GM_RW);
+	arg.val64 = 1;
+	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &arg));
+	arg.val64 = 0;
+	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &arg), "a map, and no page table");
+	gm_unmap(fx.iommu, fx.ioas, IOVA, PG);
 	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
 	fx_dirty_hwpt(&fx, false);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, GM_2M, IOVA, GM_RW);

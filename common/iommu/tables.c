@@ -111,6 +111,7 @@ GM_MOCK_CASE(
 	struct fx fx = fx_new_unattached(self, 2 * PG, 0);
 	struct gm_iodev *first = gm_iodev_new(fx.iommu, fx.ioas), *second;
 	uint32_t hwpt = gm_hwpt_new(first, fx.ioas, 0);
+	uint64_t low = PG;
 
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * PG, IOVA, GM_RW);
 	gm_iodev_replace(first, hwpt, fx.ioas);
@@ -123,6 +124,9 @@ GM_MOCK_CASE(
 	gm_iodev_free(first);
 	GM_EXPECT(!__gm_mock_maps(fx.iommu, hwpt, IOVA, fx.hva, 2 * PG), "nobody uses it: empty");
 	GM_EXPECT_OK(__gm_iommu_destroy(fx.iommu, hwpt));
+	/* What the other table cannot do is still reserved. */
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &low, GM_RW),
+			"below the aperture, one table gone");
 	gm_iodev_free(second);
 	fx_maps(&fx, 0, 2 * PG, IOVA);
 	hwpt = fx.dev->hwpt;

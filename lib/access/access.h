@@ -38,7 +38,9 @@ enum gm_class {
 	GM_CLASS_SHARED,       /* guest_memfd, the page is shared */
 	GM_CLASS_SHARED_NOGUP, /* the same on a kernel that refuses GUP of it (P5) */
 	GM_CLASS_PRIVATE,      /* guest_memfd, the page is private: every fault is SIGBUS */
-	GM_CLASS_NO_VMA, /* guest_memfd that cannot be mapped: there is a file and no address */
+	GM_CLASS_NO_VMA,    /* guest_memfd that cannot be mapped: there is a file and no address */
+	GM_CLASS_READ_ONLY, /* guest_memfd, shared, mapped read-only: what writes is asked */
+	GM_CLASS_NO_ACCESS, /* the same, mapped without any right: what reads is asked */
 	GM_CLASS_NR,
 };
 
@@ -181,6 +183,8 @@ int gm_acc_dio_file(size_t len, const void *src);
 /* Runs io() on the range and a file, and leaves in buf what arrived there. */
 long gm_acc_to_file(const struct gm_access *a, int fd,
 		    long (*io)(const struct gm_access *a, int fd));
+/* Two ends of a TCP connection over loopback. */
+void gm_acc_connection(int s[2]);
 /* SKIPs if the last call failed because the kernel does not have it. */
 void gm_acc_absent(const char *reason, const char *remedy);
 

@@ -156,6 +156,14 @@ static void on_secretmem(const struct gm_probe *p)
 	close(fd);
 }
 
+void gm_matrix_control(const struct gm_probe *p)
+{
+	if (p->flags & GM_ACC_ANON)
+		on_mem(p, "anonymous memory", GM_MEM_ANON);
+	else
+		on_mem(p, "a memfd", GM_MEM_SHMEM);
+}
+
 void gm_matrix_controls(const struct gm_probe *p, bool hugetlb)
 {
 	/* Who lacks the right is refused whatever the memory is: the control has the right. */

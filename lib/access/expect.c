@@ -13,6 +13,7 @@
 #define GUP "mm/gup.c:faultin_page() makes -EFAULT of VM_FAULT_SIGBUS (vm_fault_to_errno())"
 #define SECRET "mm/gup.c:check_vma_flags(), gup_fast_folio_allowed() refuse secretmem"
 #define NOGUP "series v12: mm/gup.c refuses folios without direct map"
+#define RIGHTS "mm/gup.c:check_vma_flags(), gup_fast_pte_range() ask for the mapping's rights"
 #define ANY "mm/memory.c:do_shared_fault(), do_read_fault() map the page"
 
 static const struct gm_want by_path[GM_PATH_NR][GM_CLASS_NR] = {
@@ -23,6 +24,8 @@ static const struct gm_want by_path[GM_PATH_NR][GM_CLASS_NR] = {
 		[GM_CLASS_SHARED_NOGUP] = GM_REACH(ANY),
 		[GM_CLASS_PRIVATE] = GM_SIG(SIGBUS, BUS_ADRERR, FAULT
 					    "; arch fault handler: do_sigbus(), BUS_ADRERR"),
+		[GM_CLASS_READ_ONLY] = GM_SIG(SIGSEGV, SEGV_ACCERR, "arch fault handler: access_error()"),
+		[GM_CLASS_NO_ACCESS] = GM_SIG(SIGSEGV, SEGV_ACCERR, "arch fault handler: access_error()"),
 	},
 	[GM_PATH_UACCESS] = {
 		[GM_CLASS_ORDINARY] = GM_REACH(ANY),
@@ -30,6 +33,8 @@ static const struct gm_want by_path[GM_PATH_NR][GM_CLASS_NR] = {
 		[GM_CLASS_SHARED] = GM_REACH(ANY),
 		[GM_CLASS_SHARED_NOGUP] = GM_REACH(ANY),
 		[GM_CLASS_PRIVATE] = GM_ERR(EFAULT, FAULT "; the exception table ends the copy"),
+		[GM_CLASS_READ_ONLY] = GM_ERR(EFAULT, "arch fault handler: access_error(); the exception table ends the copy"),
+		[GM_CLASS_NO_ACCESS] = GM_ERR(EFAULT, "arch fault handler: access_error(); the exception table ends the copy"),
 	},
 	[GM_PATH_GUP] = {
 		[GM_CLASS_ORDINARY] = GM_REACH("mm/gup.c"),
@@ -37,6 +42,8 @@ static const struct gm_want by_path[GM_PATH_NR][GM_CLASS_NR] = {
 		[GM_CLASS_SHARED] = GM_REACH("mm/gup.c"),
 		[GM_CLASS_SHARED_NOGUP] = GM_ERR(EFAULT, NOGUP),
 		[GM_CLASS_PRIVATE] = GM_ERR(EFAULT, GUP),
+		[GM_CLASS_READ_ONLY] = GM_ERR(EFAULT, RIGHTS),
+		[GM_CLASS_NO_ACCESS] = GM_ERR(EFAULT, RIGHTS),
 	},
 	[GM_PATH_PIN] = {
 		[GM_CLASS_ORDINARY] = GM_REACH("mm/gup.c"),
@@ -44,6 +51,8 @@ static const struct gm_want by_path[GM_PATH_NR][GM_CLASS_NR] = {
 		[GM_CLASS_SHARED] = GM_REACH("mm/gup.c"),
 		[GM_CLASS_SHARED_NOGUP] = GM_ERR(EFAULT, NOGUP),
 		[GM_CLASS_PRIVATE] = GM_ERR(EFAULT, GUP),
+		[GM_CLASS_READ_ONLY] = GM_ERR(EFAULT, RIGHTS),
+		[GM_CLASS_NO_ACCESS] = GM_ERR(EFAULT, RIGHTS),
 	},
 	[GM_PATH_LONGTERM] = {
 		[GM_CLASS_ORDINARY] = GM_REACH("mm/gup.c"),
@@ -52,6 +61,8 @@ static const struct gm_want by_path[GM_PATH_NR][GM_CLASS_NR] = {
 					     "vma_needs_dirty_tracking()"),
 		[GM_CLASS_SHARED_NOGUP] = GM_ERR(EFAULT, NOGUP),
 		[GM_CLASS_PRIVATE] = GM_ERR(EFAULT, GUP),
+		[GM_CLASS_READ_ONLY] = GM_ERR(EFAULT, RIGHTS),
+		[GM_CLASS_NO_ACCESS] = GM_ERR(EFAULT, RIGHTS),
 	},
 	[GM_PATH_REMOTE] = {
 		[GM_CLASS_ORDINARY] = GM_REACH("mm/process_vm_access.c"),
@@ -60,6 +71,8 @@ static const struct gm_want by_path[GM_PATH_NR][GM_CLASS_NR] = {
 		[GM_CLASS_SHARED_NOGUP] = GM_ERR(EFAULT, NOGUP),
 		[GM_CLASS_PRIVATE] = GM_ERR(EFAULT, GUP
 				"; mm/process_vm_access.c:process_vm_rw_single_vec()"),
+		[GM_CLASS_READ_ONLY] = GM_ERR(EFAULT, RIGHTS),
+		[GM_CLASS_NO_ACCESS] = GM_ERR(EFAULT, RIGHTS),
 	},
 	[GM_PATH_PROCMEM] = {
 		[GM_CLASS_ORDINARY] = GM_REACH("mm/memory.c:__access_remote_vm()"),
@@ -68,6 +81,8 @@ static const struct gm_want by_path[GM_PATH_NR][GM_CLASS_NR] = {
 		[GM_CLASS_SHARED_NOGUP] = GM_ERR(EIO, NOGUP),
 		[GM_CLASS_PRIVATE] = GM_ERR(EIO, "mm/memory.c:__access_remote_vm() moves nothing; "
 				"fs/proc/base.c:mem_rw(), kernel/ptrace.c: -EIO"),
+		[GM_CLASS_READ_ONLY] = GM_ERR(EIO, RIGHTS "; FOLL_FORCE has no effect on writes to shared mappings"),
+		[GM_CLASS_NO_ACCESS] = GM_REACH("mm/gup.c:check_vma_flags(): FOLL_FORCE reads what may be made readable"),
 	},
 	[GM_PATH_KVM] = {
 		[GM_CLASS_ORDINARY] = GM_REACH("virt/kvm/kvm_main.c:hva_to_pfn()"),
@@ -76,6 +91,8 @@ static const struct gm_want by_path[GM_PATH_NR][GM_CLASS_NR] = {
 		[GM_CLASS_SHARED_NOGUP] = GM_ERR(EFAULT, NOGUP),
 		[GM_CLASS_PRIVATE] = GM_ERR(EFAULT, GUP
 				"; virt/kvm/kvm_main.c:hva_to_pfn(): KVM_PFN_ERR_FAULT"),
+		[GM_CLASS_READ_ONLY] = GM_ERR(EFAULT, RIGHTS),
+		[GM_CLASS_NO_ACCESS] = GM_ERR(EFAULT, RIGHTS),
 	},
 	/* Each of these says everything itself; what is not said, must succeed. */
 	[GM_PATH_MM] = {

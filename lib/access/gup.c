@@ -27,6 +27,7 @@ struct longterm {
 #define TEST_LONGTERM _IOWR('g', 3, struct flavour)
 #define TEST_GET _IOWR('g', 4, struct flavour)
 #define TEST_PIN _IOWR('g', 5, struct flavour)
+#define TEST_DUMP _IOWR('g', 6, struct flavour)
 #define HOLD_START _IOW('g', 7, struct longterm)
 #define HOLD_STOP _IO('g', 8)
 #define HOLD_READ _IOW('g', 9, __u64)
@@ -35,7 +36,7 @@ struct longterm {
 #define HOLD_FAST 2
 
 /* The probe's val: which flavour, and whether for writing. */
-enum { GET_FAST, GET, PIN_FAST, PIN, LONG_SLOW, WRITE = 16 };
+enum { GET_FAST, GET, PIN_FAST, PIN, LONG_SLOW, DUMP, WRITE = 16, DUMP_PIN = 32 };
 
 static int open_test(void)
 {
@@ -45,12 +46,14 @@ static int open_test(void)
 /* Bytes that one run got hold of, in calls of `per_call` pages. */
 static long flavour(const struct gm_access *a, int fd, unsigned int per_call)
 {
-	static const unsigned long cmd[] = { TEST_GET_FAST, TEST_GET, TEST_PIN_FAST, TEST_PIN,
-					     TEST_LONGTERM };
+	static const unsigned long cmd[] = { TEST_GET_FAST, TEST_GET,	   TEST_PIN_FAST,
+					     TEST_PIN,	    TEST_LONGTERM, TEST_DUMP };
 	struct flavour f = { .addr = (uintptr_t)a->hva,
 			     .size = a->len,
 			     .nr_pages_per_call = per_call,
-			     .gup_flags = a->probe->val & WRITE ? FOLL_WRITE : 0 };
+			     .gup_flags = a->probe->val & WRITE ? FOLL_WRITE : 0,
+			     /* No page is named, so that none is printed to the log. */
+			     .test_flags = a->probe->val & DUMP_PIN ? 1 : 0 };
 
 	return ioctl(fd, cmd[a->probe->val & 15], &f) ? -1 : (long)f.size;
 }
@@ -93,19 +96,27 @@ static long p_hold(const struct gm_access *a)
 
 /* The file says how far it came and not why not. */
 #define NONE "mm/gup_test.c:__gup_test_ioctl() stops at the page that fails"
+#define RO "mm/gup.c:check_vma_flags() asks for VM_WRITE"
 #define COUNTS(n, t, p, v)                                                                         \
 	{                                                                                          \
 		.name = n, .text = t, .path = p, .needs = GM_NEEDS(GUP_TEST),                      \
 		.flags = GM_ACC_COUNT | GM_ACC_ROOT, .run = p_flavour, .val = v, .want = {         \
 			[GM_CLASS_PRIVATE] = GM_NOTHING(NONE),                                     \
 			[GM_CLASS_SECRETMEM] = GM_NOTHING(NONE),                                   \
-			[GM_CLASS_SHARED_NOGUP] = GM_NOTHING(NONE)                                 \
+			[GM_CLASS_SHARED_NOGUP] = GM_NOTHING(NONE),                                \
+			[GM_CLASS_NO_ACCESS] = GM_NOTHING(NONE),                                   \
+			[GM_CLASS_READ_ONLY] = { (v)&WRITE ? GM_WANT_NOTHING : GM_WANT_ABSENT, 0,  \
+						 0, RO }                                           \
 		}                                                                                  \
 	}
 #define HOLDS(n, t, v)                                                                             \
 	{                                                                                          \
 		.name = n, .text = t, .path = GM_PATH_LONGTERM, .needs = GM_NEEDS(GUP_TEST),       \
-		.flags = GM_ACC_READ | GM_ACC_ROOT, .run = p_hold, .val = v, .mix = GM_MIX_WHOLE   \
+		.flags = GM_ACC_READ | GM_ACC_ROOT, .run = p_hold, .val = v, .mix = GM_MIX_WHOLE,  \
+		.want = {                                                                          \
+			[GM_CLASS_READ_ONLY] = { (v)&HOLD_WRITE ? GM_WANT_ERRNO : GM_WANT_ABSENT,  \
+						 EFAULT, 0, RO }                                   \
+		}                                                                                  \
 	}
 
 const struct gm_probe gm_probes_gup[] = {
@@ -120,6 +131,10 @@ const struct gm_probe gm_probes_gup[] = {
 	COUNTS("gup_pin", "pin_user_pages()", GM_PATH_PIN, PIN),
 	COUNTS("gup_pin_write", "pin_user_pages() for writing", GM_PATH_PIN, PIN | WRITE),
 	COUNTS("gup_longterm", "pin_user_pages() with FOLL_LONGTERM", GM_PATH_LONGTERM, LONG_SLOW),
+	COUNTS("gup_longterm_write", "pin_user_pages() with FOLL_LONGTERM for writing",
+	       GM_PATH_LONGTERM, LONG_SLOW | WRITE),
+	COUNTS("gup_dump", "get_user_pages() to show the pages", GM_PATH_GUP, DUMP),
+	COUNTS("gup_dump_pin", "pin_user_pages() to show the pages", GM_PATH_PIN, DUMP | DUMP_PIN),
 	HOLDS("gup_hold", "a long-term pin, held and read through", 0),
 	HOLDS("gup_hold_write", "a long-term pin for writing, held and read through", HOLD_WRITE),
 	HOLDS("gup_hold_fast", "a long-term pin by GUP-fast, held and read through", HOLD_FAST),

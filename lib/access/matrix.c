@@ -13,6 +13,7 @@
 #include "case.h"
 #include "check.h"
 #include "main.h"
+#include "platform.h"
 #include "seed.h"
 #include "stage.h"
 
@@ -179,7 +180,7 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 
 	a.hva = mmap(NULL, a.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	GM_SETUP(a.hva != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	GM_SETUP(mmap(a.hva + pre, mid, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, s->gmem,
+	GM_SETUP(mmap(a.hva + pre, mid, s->prot, MAP_SHARED | MAP_FIXED, s->gmem,
 		      page * GM_PAGE_SIZE) != MAP_FAILED,
 		 "mmap of guest_memfd: %s", gm_errno_name(errno));
 	mem = (uint64_t *)a.hva;
@@ -233,18 +234,24 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 }
 
 /* A kernel that refuses GUP of shared pages too (P5) shows it with the plainest probe of all. */
-static void recognise(struct gm_stage *s)
+static bool refuses_gup(struct gm_stage *s)
 {
 	const struct gm_probe *p = gm_probe_find("process_vm_readv");
-	struct gm_access a = { .probe = p, .hva = s->hva, .len = GM_PAGE_SIZE, .fd = -1 };
+	struct gm_access a = { .probe = p, .len = GM_PAGE_SIZE, .fd = -1 };
 	struct gm_outcome o;
 
-	if (s->class != GM_CLASS_SHARED || s->split)
-		return;
+	a.hva = mmap(NULL, a.len, PROT_READ, MAP_SHARED, s->gmem, 0);
+	GM_SETUP(a.hva != MAP_FAILED, "mmap of guest_memfd: %s", gm_errno_name(errno));
 	a.buf = gm_matrix_buf(a.len);
 	o = gm_access_run(&a);
 	munmap(a.buf, a.len);
-	if (o.ret < 0 && o.err == EFAULT) {
+	munmap(a.hva, a.len);
+	return o.ret < 0 && o.err == EFAULT;
+}
+
+static void recognise(struct gm_stage *s)
+{
+	if (s->class == GM_CLASS_SHARED && !s->split && refuses_gup(s)) {
 		gm_note("GUP of shared pages is refused (P5): demanded of every probe now");
 		s->class = GM_CLASS_SHARED_NOGUP;
 	}
@@ -303,12 +310,6 @@ static void run(const struct gm_case *self)
 			close(fd);
 }
 
-static void run_ordinary(const struct gm_case *self)
-{
-	gm_checked();
-	gm_matrix_controls(self->arg, true);
-}
-
 static const char *format(const char *fmt, const char *a, const char *b)
 {
 	char *s;
@@ -316,6 +317,86 @@ static const char *format(const char *fmt, const char *a, const char *b)
 	if (asprintf(&s, fmt, a, b) < 0)
 		abort();
 	return s;
+}
+
+static bool all_there(gm_needs needs)
+{
+	for (int n = 0; n < GM_NEED_NR; n++)
+		if (needs >> n & 1 && !gm_platform_has(n))
+			return false;
+	return true;
+}
+
+/* Of a mapping that lacks rights only those are asked who would need them. */
+static bool would_need(const struct gm_probe *p, enum gm_class class)
+{
+	unsigned int rights = class == GM_CLASS_READ_ONLY ? GM_ACC_WRITE : GM_ACC_READ;
+
+	if (p->flags &
+	    (GM_ACC_REMAPS | GM_ACC_HARMFUL | GM_ACC_FULL | GM_ACC_NO_VA | GM_ACC_DENIED))
+		return false;
+	if (!(p->flags & rights) && p->want[class].kind == GM_WANT_DEFAULT)
+		return false;
+	return gm_access_want(p, class).kind != GM_WANT_ABSENT;
+}
+
+/* Nothing is written or taken, so that the probes can share a VM. */
+static void run_whole(const struct gm_case *self)
+{
+	const struct gm_state *state = self->arg;
+	const struct gm_probe *p;
+	unsigned int asked = 0;
+	struct gm_stage s;
+	bool nogup;
+
+	gm_stage_open(&s, state);
+	nogup = refuses_gup(&s);
+	for (size_t i = 0; (p = gm_probe_at(i)); i++) {
+		if (!would_need(p, s.class) || (nogup && p->path == GM_PATH_PROCMEM))
+			continue;
+		if (!all_there(p->needs)) {
+			gm_note("%s was not asked: %s", p->name, "what it needs is missing");
+			continue;
+		}
+		asked++;
+		gm_matrix_control(p);
+		for (const struct gm_window *w = gm_windows; w->name; w++)
+			if (w->slow_too &&
+			    (w == gm_windows || !(p->flags & (GM_ACC_FILLED | GM_ACC_SLOW))))
+				request(&s, p, w->first, w->nr, w->name);
+		if (!(p->flags & (GM_ACC_NO_MIX | GM_ACC_SLOW)))
+			mixed(&s, p, 16);
+	}
+	gm_note("%u probes", asked);
+	gm_stage_check(&s, "every probe");
+	gm_stage_check_zero(&s);
+	gm_stage_close(&s);
+}
+
+void gm_matrix_add_whole(const struct gm_state *state)
+{
+	struct gm_case *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		abort();
+	*c = (struct gm_case){ .name = format("gup.%s.%s", state->name, "shared"),
+			       .clause = format("gup.%s%s", state->name, ""),
+			       .text = state->text,
+			       .profile = state->profile,
+			       .needs = state->needs,
+			       .caps = GM_CAPS_ALL,
+			       .flags = GM_REFUSAL,
+			       .tokens = GM_TOKEN_IOMMU,
+			       .timeout = 180,
+			       .run = run_whole,
+			       .arg = state };
+	gm_case_add(c);
+}
+
+static void run_ordinary(const struct gm_case *self)
+{
+	gm_checked();
+	gm_matrix_controls(self->arg, true);
 }
 
 static void add(const struct gm_state *state, const struct gm_probe *p, bool user)

@@ -42,6 +42,7 @@ struct gm_stage {
 	 */
 	bool split;
 	int fd;	   /* ... and the file behind hva then */
+	int prot;  /* of hva; before open(): read and write */
 	bool mute; /* the guest cannot touch its private memory here: it wrote nothing */
 	void (*close)(struct gm_stage *s); /* frees what else open() made; NULL: nothing */
 	void *own;			   /* open()'s, for close() */
@@ -51,6 +52,8 @@ struct gm_stage {
 void gm_matrix_add(const struct gm_state *state);
 /* The same as an ordinary user: "gup.<probe>.<state>.user". */
 void gm_matrix_add_user(const struct gm_state *state);
+/* Adds "gup.<state>.shared", one case: every probe that the state has a question for, on one VM. */
+void gm_matrix_add_whole(const struct gm_state *state);
 /* Adds "gup.<probe>.ordinary": the controls alone, with no VM. */
 void gm_matrix_add_ordinary(void);
 
@@ -58,6 +61,8 @@ void gm_matrix_add_ordinary(void);
 
 /* Runs the probe's control on a memfd, anonymous memory, THP and memfd_secret; ERROR or SKIP. */
 void gm_matrix_controls(const struct gm_probe *p, bool hugetlb);
+/* The first of them alone, where the others were asked elsewhere. */
+void gm_matrix_control(const struct gm_probe *p);
 /* Fills buf with what is written: words of (GM_HALF_HOST, gen) of the pages from gfn on. */
 void gm_matrix_poison(uint8_t *buf, size_t len);
 /* A private word anywhere in len bytes is a miss. */

@@ -133,6 +133,7 @@ static long p_mincore(const struct gm_access *a)
 #define NOT_MAPPED GM_NOTHING("mm/gup.c:mm_populate() ignores errors; the fault is SIGBUS")
 #define SIGBUS_FAULT "mm/gup.c:faultin_page(): VM_FAULT_SIGBUS; mm/madvise.c:madvise_populate()"
 #define NOT_SECRET "mm/gup.c:check_vma_flags() refuses secretmem"
+#define RIGHTS "mm/gup.c:faultin_page_range(): check_vma_flags() fails, which is -EINVAL here"
 #define LOCK_POSIX "mm/mlock.c:__mlock_posix_error_return() makes -ENOMEM of -EFAULT"
 
 const struct gm_probe gm_probes_mm[] = {
@@ -143,6 +144,7 @@ const struct gm_probe gm_probes_mm[] = {
 	  .val = MADV_POPULATE_READ,
 	  .mix = GM_MIX_WHOLE,
 	  .want = { [GM_CLASS_PRIVATE] = GM_ERR(EFAULT, SIGBUS_FAULT),
+		    [GM_CLASS_NO_ACCESS] = GM_ERR(EINVAL, RIGHTS),
 		    [GM_CLASS_SECRETMEM] = GM_ERR(EINVAL, NOT_SECRET) } },
 	{ .name = "madv_populate_write",
 	  .text = "MADV_POPULATE_WRITE",
@@ -151,6 +153,7 @@ const struct gm_probe gm_probes_mm[] = {
 	  .val = MADV_POPULATE_WRITE,
 	  .mix = GM_MIX_WHOLE,
 	  .want = { [GM_CLASS_PRIVATE] = GM_ERR(EFAULT, SIGBUS_FAULT),
+		    [GM_CLASS_READ_ONLY] = GM_ERR(EINVAL, RIGHTS),
 		    [GM_CLASS_SECRETMEM] = GM_ERR(EINVAL, NOT_SECRET) } },
 	{ .name = "map_populate",
 	  .text = "MAP_POPULATE of the file",

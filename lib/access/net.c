@@ -22,7 +22,7 @@
 #define SOL_XDP 283
 #endif
 
-static void connection(int s[2])
+void gm_acc_connection(int s[2])
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET,
 				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -43,7 +43,7 @@ static long p_zerocopy(const struct gm_access *a)
 	int s[2], one = 1, err;
 	long r, n = 0;
 
-	connection(s);
+	gm_acc_connection(s);
 	GM_SETUP_OK(setsockopt(s[0], SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)));
 	r = send(s[0], a->hva, a->len, MSG_ZEROCOPY | MSG_DONTWAIT);
 	err = errno;
@@ -141,6 +141,8 @@ const struct gm_probe gm_probes_net[] = {
 	  .mix = GM_MIX_WHOLE,
 	  .mix_err = ENOMEM,
 	  .flags = GM_ACC_ROOT | GM_ACC_SLOW,
-	  .run = p_umem },
+	  .run = p_umem,
+	  .want = { [GM_CLASS_READ_ONLY] =
+			    GM_ERR(EFAULT, "net/xdp/xdp_umem.c pins for writing") } },
 	{ 0 }
 };

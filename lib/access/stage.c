@@ -40,7 +40,11 @@ uint64_t gm_stage_word(unsigned int page, unsigned int w)
 
 enum gm_half gm_stage_half(const struct gm_stage *s)
 {
-	return s->state->class == GM_CLASS_SHARED && !s->split ? GM_HALF_SHARED : GM_HALF_SECRET;
+	bool host_may = s->state->class == GM_CLASS_SHARED ||
+			s->state->class == GM_CLASS_READ_ONLY ||
+			s->state->class == GM_CLASS_NO_ACCESS;
+
+	return host_may && !s->split ? GM_HALF_SHARED : GM_HALF_SECRET;
 }
 
 struct gm_page gm_stage_page(struct gm_stage *s, unsigned int page)
@@ -160,7 +164,9 @@ static void try_voice(struct gm_stage *s)
 
 void gm_stage_open(struct gm_stage *s, const struct gm_state *state)
 {
-	*s = (struct gm_stage){ .state = state, .class = state->class, .gmem = -1 };
+	*s = (struct gm_stage){
+		.state = state, .class = state->class, .gmem = -1, .prot = PROT_READ | PROT_WRITE
+	};
 	state->open(s);
 	model.half = gm_stage_half(s);
 	gm_vm_map(s->vm, GM_BASE, GM_STAGE_PAGES * GM_PAGE_SIZE, GM_2M);

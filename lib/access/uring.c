@@ -2,7 +2,7 @@
 /* Probes: io_uring, with buffers registered and not, by the task, its workers and its poller. */
 #include <errno.h>
 #include <liburing.h>
-#include <netinet/in.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,6 +11,14 @@
 #include "check.h"
 
 enum { PLAIN, ASYNC, POLLER, FIXED, READ = 16 };
+
+#ifndef IORING_SETUP_NO_MMAP
+#define IORING_SETUP_NO_MMAP (1U << 14)
+#endif
+/* include/uapi/linux/io_uring.h, newer than some headers. */
+#define REGISTER_REGION 34
+#define REGION_USER 1
+#define URING_REMEDY "sysctl kernel.io_uring_disabled=0, kernel with CONFIG_IO_URING=y"
 
 /*
  * No need is declared: the probe behind it leaves work to this task, which would interrupt
@@ -22,8 +30,7 @@ static void ring_init(struct io_uring *ring, unsigned int flags)
 
 	errno = -r;
 	if (r)
-		gm_acc_absent("no io_uring",
-			      "sysctl kernel.io_uring_disabled=0, kernel with CONFIG_IO_URING=y");
+		gm_acc_absent("no io_uring", URING_REMEDY);
 	GM_SETUP(!r, "io_uring_queue_init: %s", gm_errno_name(-r));
 }
 
@@ -132,23 +139,6 @@ static long p_buf_ring(const struct gm_access *a)
 	return r;
 }
 
-/* Two ends of a TCP connection over loopback. */
-static void connection(int s[2])
-{
-	struct sockaddr_in addr = { .sin_family = AF_INET,
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(addr);
-	int l = GM_SETUP_OK(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-
-	GM_SETUP_OK(bind(l, (struct sockaddr *)&addr, sizeof(addr)));
-	GM_SETUP_OK(listen(l, 1));
-	GM_SETUP_OK(getsockname(l, (struct sockaddr *)&addr, &len));
-	s[0] = GM_SETUP_OK(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	GM_SETUP_OK(connect(s[0], (struct sockaddr *)&addr, sizeof(addr)));
-	s[1] = GM_SETUP_OK(accept4(l, NULL, NULL, SOCK_CLOEXEC));
-	close(l);
-}
-
 static long p_send_zc(const struct gm_access *a)
 {
 	struct io_uring_sqe *sqe;
@@ -157,7 +147,7 @@ static long p_send_zc(const struct gm_access *a)
 	int s[2], err, r;
 
 	ring_init(&ring, 0);
-	connection(s);
+	gm_acc_connection(s);
 	sqe = io_uring_get_sqe(&ring);
 	io_uring_prep_send_zc(sqe, s[0], a->hva, a->len, 0, 0);
 	r = io_uring_submit(&ring);
@@ -182,6 +172,69 @@ static long p_send_zc(const struct gm_access *a)
 	errno = err;
 	return err ? -1 : r;
 }
+
+/* A ring whose memory is the page at i: the kernel writes its head, then its masks, there. */
+static long ring_in(const struct gm_access *a, size_t i, void *sqes)
+{
+	struct io_uring_params p = { .flags = IORING_SETUP_NO_MMAP };
+	/* The last word of either, which older headers have no name for: user_addr. */
+	uint64_t *cq = (uint64_t *)(&p.cq_off + 1) - 1, *sq = (uint64_t *)(&p.sq_off + 1) - 1;
+	int fd;
+
+	*cq = (uintptr_t)a->hva + i;
+	*sq = (uintptr_t)sqes;
+	fd = syscall(SYS_io_uring_setup, 8, &p);
+	if (fd >= 0)
+		close(fd);
+	else if (errno == EINVAL)
+		gm_skip("no rings in memory of user space", "a kernel of 6.5 or later");
+	else
+		gm_acc_absent("no io_uring", URING_REMEDY);
+	return fd;
+}
+
+static long p_no_mmap(const struct gm_access *a)
+{
+	void *sqes =
+		mmap(NULL, GM_ACC_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t n = 0;
+	int err;
+
+	GM_SETUP(sqes != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	while (n < a->len && ring_in(a, n, sqes) >= 0)
+		n += GM_ACC_PAGE;
+	err = errno;
+	munmap(sqes, GM_ACC_PAGE);
+	errno = err;
+	return n ? (long)n : -1;
+}
+
+/* The range becomes a region that the ring and user space share; nothing is written to it. */
+static long p_region(const struct gm_access *a)
+{
+	struct {
+		uint64_t addr, size;
+		uint32_t flags, id;
+		uint64_t mmap_offset, resv[4];
+	} desc = { .addr = (uintptr_t)a->hva, .size = a->len, .flags = REGION_USER };
+	struct {
+		uint64_t desc, flags, resv[2];
+	} reg = { .desc = (uintptr_t)&desc };
+	struct io_uring ring;
+	long r;
+	int err;
+
+	ring_init(&ring, 0);
+	r = syscall(SYS_io_uring_register, ring.ring_fd, REGISTER_REGION, &reg, 1);
+	err = errno;
+	io_uring_queue_exit(&ring);
+	if (r && err == EINVAL)
+		gm_skip("no memory regions in io_uring", "a kernel of 6.13 or later");
+	errno = err;
+	return r;
+}
+
+#define FOR_WRITING GM_ERR(EFAULT, "io_uring/rsrc.c:io_pin_pages() pins for writing")
 
 const struct gm_probe gm_probes_uring[] = {
 	{ .name = "uring_write",
@@ -218,7 +271,8 @@ const struct gm_probe gm_probes_uring[] = {
 	  .text = "the range registered as a buffer of io_uring",
 	  .path = GM_PATH_LONGTERM,
 	  .run = p_register,
-	  .mix = GM_MIX_WHOLE },
+	  .mix = GM_MIX_WHOLE,
+	  .want = { [GM_CLASS_READ_ONLY] = FOR_WRITING } },
 	{ .name = "uring_write_fixed",
 	  .text = "io_uring write from a registered buffer",
 	  .path = GM_PATH_LONGTERM,
@@ -237,7 +291,19 @@ const struct gm_probe gm_probes_uring[] = {
 	  .text = "the range as the memory of a provided-buffer ring",
 	  .path = GM_PATH_LONGTERM,
 	  .run = p_buf_ring,
-	  .mix = GM_MIX_WHOLE },
+	  .mix = GM_MIX_WHOLE,
+	  .want = { [GM_CLASS_READ_ONLY] = FOR_WRITING } },
+	{ .name = "uring_no_mmap",
+	  .text = "the range as the memory of rings (IORING_SETUP_NO_MMAP)",
+	  .path = GM_PATH_LONGTERM,
+	  .flags = GM_ACC_WRITE | GM_ACC_OPAQUE | GM_ACC_WORD | GM_ACC_FILLED | GM_ACC_SLOW,
+	  .run = p_no_mmap },
+	{ .name = "uring_mem_region",
+	  .text = "the range as a memory region of io_uring",
+	  .path = GM_PATH_LONGTERM,
+	  .run = p_region,
+	  .mix = GM_MIX_WHOLE,
+	  .want = { [GM_CLASS_READ_ONLY] = FOR_WRITING } },
 	{ .name = "uring_send_zc",
 	  .text = "io_uring zero-copy send over TCP",
 	  .path = GM_PATH_GUP,
