@@ -196,3 +196,39 @@ GM_CASE(close_vma_private, .name = "fd.last_close.vma_private", .clause = "fd.la
 	expect_gone(b, 0, "after munmap");
 	fd_box_free(b);
 }
+
+/*
+ * Slots of a closed file look at nothing, whatever comes to lie where the file was: the next file
+ * is the old one's likeliest successor in the kernel's memory.
+ */
+LAST_CLOSE(
+	close_successor, "successor",
+	"three slots of a closed file, and a new file on the same offsets: neither disturbs the other")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = fd_vm_new(f, 1, 4 * GM_2M);
+	int gmem = gm_gmem_new(vm, SIZE, f->flags), next;
+
+	for (int i = 0; i < 3; i++) {
+		fd_slot_set(vm, f, GM_SLOT + i, GM_BASE + i * GM_2M, 4 * PG, gmem, i * 4 * PG,
+			    NULL);
+		fd_fill(vm, 0, f, GM_BASE + i * GM_2M, 4, 100 + i * 4, 1);
+	}
+	close(gmem);
+	next = gm_gmem_new(vm, SIZE, f->flags);
+	fd_slot_set(vm, f, GM_SLOT + 3, GM_BASE + 3 * GM_2M, SIZE, next, 0, NULL);
+	fd_fill(vm, 0, f, GM_BASE + 3 * GM_2M, 16, 200, 2);
+	for (int i = 0; i < 3; i++)
+		gm_guest_expect_fault(vm, 0, GM_BASE + i * GM_2M + PG, i & 1, f->fault, PG,
+				      "a slot of the closed file");
+	for (int i = 2; i >= 0; i--)
+		gm_slot_delete(vm, GM_SLOT + i);
+	/* New faults, too: the bindings of the new file are all there. */
+	gm_gmem_punch(next, 0, 8 * PG);
+	gm_guest_check_zero(vm, 0, GM_BASE + 3 * GM_2M, 8, "the new file, in its hole");
+	fd_check(vm, 0, f, GM_BASE + 3 * GM_2M + 8 * PG, 8, 208, 2, "the new file, behind it");
+	close(next);
+	gm_guest_expect_fault(vm, 0, GM_BASE + 3 * GM_2M, false, f->fault, PG,
+			      "the new file closed");
+	gm_vm_free(vm);
+}

@@ -8,6 +8,10 @@
 	GM_VARIANT(fn, id, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu",           \
 		   .text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
 
+#define CROSS_CASE_ONE(fn, what, about)                                                            \
+	GM_CASE(fn, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu", .text = about,   \
+		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED))
+
 /*
  * What host and guests tell each other; the guests' copy lies in their own memory. An even epoch
  * is a state that holds, an odd one a change under way. A watcher that finds the same even epoch
@@ -216,6 +220,37 @@ CROSS_CASE(flips, flips_1, "read", "a vCPU that reads the page without end", .va
 	   .flags = GM_FULL_ONLY)
 CROSS_CASE(flips, flips_thp, "read_thp", "the same over a transparent huge page", .val = 1 | 8)
 CROSS_CASE(flips, flips_3, "read_3", "three vCPUs that read the page without end", .val = 3 | 8)
+
+static void drive_slots(struct cross *x)
+{
+	struct world *w = x->w;
+
+	for (unsigned int turn = 0; turn < 20; turn++) {
+		begin_change(x);
+		gm_convert(w->vm, w->gpa, w->size, !(turn & 1));
+		end_change(x, turn & 1 ? IN_SHARED(x) : IN_PRIVATE(x));
+	}
+}
+
+/* A conversion over two slots, of which only the first is mapped anywhere: its vCPU is told. */
+CROSS_CASE_ONE(two_slots, "read_beside_cold_slot",
+	       "a vCPU reads one slot while it is converted together with one that nobody touched")
+{
+	struct cross *x = cross_new(1, GM_MEM_ANON, 77, guest_watch);
+	struct world *w = x->w;
+
+	gm_slot_delete(w->vm, GM_SLOT);
+	for (unsigned int i = 0; i < 2; i++)
+		gm_slot_set(w->vm, GM_SLOT + i, 0, w->gpa + i * GM_2M / 2, GM_2M / 2,
+			    w->mem->hva + i * GM_2M / 2, w->gmem, i * GM_2M / 2);
+	gm_convert(w->vm, w->gpa, w->size, true);
+	put(w->vm, x->gpa, IN_PRIVATE(x));
+	gm_convert(w->vm, w->gpa, w->size, false);
+	put(w->vm, x->gpa, IN_SHARED(x));
+	x->b->expect = IN_SHARED(x);
+	cross_run(x, drive_slots);
+	cross_free(x);
+}
 
 /* A page that lies beside the one that is converted never changes, not even meanwhile. */
 static void drive_beside(struct cross *x)

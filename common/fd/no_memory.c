@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Every allocation of create and bind fails once, and nothing is left behind: fd.*_args.no_memory. */
+#include "fail_nth.h"
+#include "fd.h"
+
+#define NPAGES 8192UL /* nodes of the file's bindings at three levels */
+#define SIZE (NPAGES * PG)
+
+#define NO_MEMORY(fn, stem, ...)                                                                   \
+	FD_DECLARE(fn);                                                                            \
+	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,                \
+		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS), __VA_ARGS__)      \
+	NO_MEMORY_P0(fn, stem, __VA_ARGS__)                                                        \
+	FD_BODY(fn)
+#ifdef __x86_64__
+#define NO_MEMORY_P0(fn, stem, ...)                                                                \
+	GM_VARIANT(fn, fn##_p0, .name = stem ".p0", .profile = "P0", .arg = &fd_p0,                \
+		   .needs = GM_NEEDS(SW_PROTECTED, FAIL_NTH, DEBUGFS), __VA_ARGS__)
+#else
+#define NO_MEMORY_P0(fn, stem, ...)
+#endif
+
+struct scarce {
+	const struct fd_flavour *f;
+	struct gm_vm *vm;
+	int gmem, made, low;
+	struct kvm_userspace_memory_region2 r;
+};
+
+static int create(void *arg)
+{
+	struct scarce *s = arg;
+
+	s->made = __gm_gmem_new(s->vm, SIZE, s->f->flags);
+	return s->made < 0;
+}
+
+static void created_not(void *arg, unsigned int n, int err)
+{
+	struct scarce *s = arg;
+	int low = GM_SETUP_OK(dup(STDERR_FILENO));
+
+	close(low);
+	GM_EXPECT_EQ(err, ENOMEM, "errno, step %u failed", n);
+	GM_EXPECT_EQ(low, s->low, "the lowest free descriptor, step %u failed", n);
+}
+
+static void created(void *arg)
+{
+	struct scarce *s = arg;
+
+	close(s->made);
+}
+
+NO_MEMORY(create_no_memory, "fd.create_args.no_memory", .clause = "fd.create_args",
+	  .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE, .timeout = 120,
+	  .text = "each allocation failing once: ENOMEM, and no descriptor, file or VM is left")
+{
+	struct scarce s = { .f = self->arg };
+
+	s.vm = GM_VM_NEW(.kind = s.f->kind);
+	gm_fail_nth_open();
+	s.low = GM_SETUP_OK(dup(STDERR_FILENO));
+	close(s.low);
+	gm_fail_nth_sweep(create, created_not, created, &s);
+	close(s.made);
+	gm_vm_free(s.vm);
+}
+
+static int bind_it(void *arg)
+{
+	struct scarce *s = arg;
+
+	return ioctl(s->vm->kvm->fd, KVM_SET_USER_MEMORY_REGION2, &s->r);
+}
+
+static void unbind_it(void *arg)
+{
+	struct scarce *s = arg;
+	struct kvm_userspace_memory_region2 r = s->r;
+
+	r.memory_size = 0;
+	GM_SETUP_OK(ioctl(s->vm->kvm->fd, KVM_SET_USER_MEMORY_REGION2, &r));
+}
+
+/* Neither the file's range nor the guest's is taken: the same slot goes through by halves. */
+static void bound_not(void *arg, unsigned int n, int err)
+{
+	struct scarce *s = arg;
+	uint64_t at[] = { 0, SIZE / 2, SIZE - PG };
+
+	GM_EXPECT_EQ(err, ENOMEM, "errno, step %u failed", n);
+	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++) {
+		int r = __fd_slot_set(s->vm, GM_SLOT + 1, GM_BASE + at[i], PG, s->gmem, at[i]);
+
+		GM_EXPECT(!r, "step %u failed: page %lu of the file cannot be bound alone: %s", n,
+			  at[i] / PG, gm_errno_name(errno));
+		if (!r)
+			gm_slot_delete(s->vm, GM_SLOT + 1);
+	}
+}
+
+NO_MEMORY(
+	bind_no_memory, "fd.bind_args.no_memory", .clause = "fd.bind_args", .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_MODULE, .timeout = 120,
+	.text = "each allocation failing once: ENOMEM, no page of the file stays bound, the last close frees it")
+{
+	struct scarce s = { .f = self->arg };
+	struct gm_op op = { .code = GM_OP_NOP };
+
+	/* The vCPU's own pages are faulted in before anything may fail. */
+	s.vm = fd_vm_new(s.f, 1, (SIZE + GM_2M - 1) & ~(GM_2M - 1));
+	gm_run(s.vm, 0, &op, 1);
+	s.gmem = gm_gmem_new(s.vm, SIZE, s.f->flags);
+	s.r = (struct kvm_userspace_memory_region2){ .slot = GM_SLOT,
+						     .flags = KVM_MEM_GUEST_MEMFD,
+						     .guest_phys_addr = GM_BASE,
+						     .memory_size = SIZE,
+						     .guest_memfd = s.gmem };
+	gm_fail_nth_open();
+	gm_fail_nth_sweep(bind_it, bound_not, unbind_it, &s);
+	/* The last round bound it. No failure kept a reference: the memory goes with this close. */
+	if (s.f->fault & KVM_MEMORY_EXIT_FLAG_PRIVATE)
+		gm_convert(s.vm, GM_BASE, SIZE, true);
+	fd_fill(s.vm, 0, s.f, GM_BASE + SIZE - PG, 1, 7, 1);
+	close(s.gmem);
+	gm_guest_expect_fault(s.vm, 0, GM_BASE + SIZE - PG, false, s.f->fault, PG,
+			      "after the last close");
+	gm_vm_free(s.vm);
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the file is, and that it is all there is to its slot: fd.statfs, fd.gmem_only. */
+#include <sys/eventfd.h>
+#include <sys/statfs.h>
+
+#include "fd.h"
+
+#define NPAGES 64
+#define SIZE (NPAGES * PG)
+#define FIRST (GM_BASE / PG)
+#define GMEM_MAGIC 0x474d454d /* GUEST_MEMFD_MAGIC of linux/magic.h */
+
+FD_EACH_HOST(
+	statfs_magic, "fd.statfs.identity", .clause = "fd.statfs",
+	.text = "magic 0x474d454d, a regular file, 0600, the created size, a file system of its own")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, 5 * PG, f->flags), ev = GM_SETUP_OK(eventfd(0, EFD_CLOEXEC));
+	struct stat st, anon;
+	struct statfs fs;
+
+	GM_SETUP_OK(fstat(ev, &anon));
+	GM_EXPECT_OK(fstat(gmem, &st));
+	GM_EXPECT_OK(fstatfs(gmem, &fs));
+	GM_EXPECT_EQ(st.st_mode, S_IFREG | 0600, "st_mode");
+	GM_EXPECT_EQ(st.st_size, 5 * PG, "st_size");
+	GM_EXPECT_EQ(st.st_nlink, 1, "st_nlink");
+	GM_EXPECT_EQ(st.st_uid, geteuid(), "st_uid");
+	if (st.st_dev == anon.st_dev)
+		gm_skip("guest_memfd has no file system of its own here", "Linux 6.19 or later");
+	GM_EXPECT_EQ(fs.f_type, GMEM_MAGIC, "f_type");
+	close(ev);
+	close(gmem);
+	gm_vm_free(vm);
+}
+
+/* A slot of a mappable file beside memory at userspace_addr that nobody may look at. */
+static void only(const struct fd_flavour *f, struct gm_mem *mem)
+{
+	struct gm_vm *vm = fd_vm_new(f, 1, GM_2M);
+	int gmem = gm_gmem_new(vm, SIZE, f->flags);
+	uint8_t *map = fd_mmap(gmem, SIZE);
+
+	gm_host_fill(mem->hva, FIRST, NPAGES, GM_HALF_HOST, 9);
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, SIZE, mem->hva, gmem, 0);
+	gm_guest_check_zero(vm, 0, GM_BASE, NPAGES / 2, "the first reads");
+	fd_fill(vm, 0, f, GM_BASE, NPAGES, FIRST, 1);
+	fd_check(vm, 0, f, GM_BASE, NPAGES, FIRST, 1, "what the guest wrote");
+	gm_host_check(mem->hva, FIRST, NPAGES, GM_HALF_HOST, 9, "the memory beside it");
+	if (f->host)
+		gm_host_check(map, FIRST, NPAGES, f->half, 1, "the mapping of the file");
+	/* What happens to that memory is nothing to the guest; a hole of the file is. */
+	GM_SETUP_OK(madvise(mem->hva, SIZE, MADV_DONTNEED));
+	fd_check(vm, 0, f, GM_BASE, NPAGES, FIRST, 1, "the memory beside it dropped");
+	gm_gmem_punch(gmem, 3 * PG, 2 * PG);
+	gm_guest_check_zero(vm, 0, GM_BASE + 3 * PG, 2, "the hole");
+	fd_check(vm, 0, f, GM_BASE + 5 * PG, NPAGES - 5, FIRST + 5, 1, "behind the hole");
+	munmap(map, SIZE);
+	close(gmem);
+	gm_vm_free(vm);
+}
+
+FD_DECLARE(only_anon);
+FD_P1_TDP(only_anon, "fd.gmem_only.anon_beside", .clause = "fd.gmem_only",
+	  .text = "userspace_addr on anonymous memory: never read, never written")
+FD_P1P_TDP(only_anon, "fd.gmem_only.anon_beside", .clause = "fd.gmem_only",
+	   .text = "userspace_addr on anonymous memory: never read, never written")
+FD_BODY(only_anon)
+{
+	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, SIZE);
+
+	only(self->arg, mem);
+	gm_mem_free(mem);
+}
+
+/* The same where the memory beside it would do for 2 MiB mappings. */
+GM_CASE(only_huge, .name = "fd.gmem_only.thp_beside", .clause = "fd.gmem_only", .profile = "P1",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, PAGE_STATS),
+	.text = "userspace_addr on a transparent huge page: never read, never written, never mapped")
+{
+	struct gm_mem *mem = gm_mem_new(GM_MEM_THP, GM_2M);
+
+	only(&fd_p1, mem);
+	gm_mem_free(mem);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A page that has gone bad reaches no guest, and its neighbours work on: fd.hwpoison. */
+#include <signal.h>
+
+#include "fd.h"
+
+#ifndef MADV_HWPOISON
+#define MADV_HWPOISON 100
+#endif
+#ifndef EHWPOISON
+#define EHWPOISON 133
+#endif
+
+#define NPAGES 8
+#define BAD 5
+#define FIRST (GM_BASE / PG)
+
+/* The process that says a page is bad is killed by it: a child. */
+static int spoil(void *arg)
+{
+	signal(SIGBUS, SIG_DFL);
+	return madvise(arg, PG, MADV_HWPOISON) ? errno : 0;
+}
+
+/* The guest's access to the bad page, on vCPU v. */
+static void expect_bad(struct fd_box *b, unsigned int v, bool write, const char *when)
+{
+	struct gm_op op = { .code = write ? GM_OP_WRITE : GM_OP_READ, .addr = GM_BASE + BAD * PG };
+	struct gm_exit ex;
+	bool through = __gm_run(b->vm, v, &op, 1, &ex, NULL);
+
+	GM_EXPECT_AT(
+		GM_PAGE(.off = BAD * PG, .gpa = op.addr),
+		!through && ex.ret == -1 && ex.err == EHWPOISON &&
+			ex.reason == KVM_EXIT_MEMORY_FAULT && ex.fault.gpa == op.addr &&
+			ex.fault.size == PG && !ex.fault.flags,
+		"%s, a %s of the bad page on vCPU %u: expected KVM_EXIT_MEMORY_FAULT and EHWPOISON, observed %s",
+		when, write ? "write" : "read", v,
+		through ? gm_word_str(op.val) : gm_exit_str(&ex));
+}
+
+static void expect_rest(struct fd_box *b, unsigned int v, const char *when)
+{
+	fd_check(b->vm, v, b->f, GM_BASE, BAD, FIRST, 1, when);
+	fd_check(b->vm, v, b->f, GM_BASE + (BAD + 1) * PG, NPAGES - BAD - 1, FIRST + BAD + 1, 1,
+		 when);
+}
+
+/*
+ * Costs the machine 4 KiB until it is booted again, and the kernel log a few lines. Not called
+ * destructive for that: nothing else in the machine is touched.
+ */
+GM_CASE(poison, .name = "fd.hwpoison.mapped_page", .clause = "fd.hwpoison", .profile = "P1",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, HWPOISON), .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_MODULE,
+	.text = "a page hot in two vCPUs goes bad: EHWPOISON for both, its neighbours work, a hole heals it")
+{
+	struct fd_box *b = fd_box_new(&fd_p1, 2, NPAGES * PG);
+	int code, sig;
+
+	fd_deadline(40);
+	fd_fill(b->vm, 0, b->f, GM_BASE, NPAGES, FIRST, 1);
+	fd_check(b->vm, 1, b->f, GM_BASE, NPAGES, FIRST, 1, "before");
+	code = fd_in_child(spoil, b->hva + BAD * PG);
+	GM_SETUP(code <= 0, "MADV_HWPOISON: %s", gm_errno_name(code));
+	expect_bad(b, 0, false, "at once");
+	expect_bad(b, 1, true, "at once");
+	expect_rest(b, 0, "beside the bad page");
+	expect_rest(b, 1, "beside the bad page");
+	expect_bad(b, 0, true, "again");
+	sig = fd_touch(b->hva + BAD * PG, false, &code);
+	GM_EXPECT(sig == SIGBUS && code == BUS_MCEERR_AR,
+		  "the host's load: expected SIGBUS/BUS_MCEERR_AR, observed signal %d code %d", sig,
+		  code);
+	gm_host_check(b->hva, FIRST, BAD, b->f->half, 1, "the host's pages below");
+	/* The slot is made anew: still bad. Then the page is given up: a new one, of zeroes. */
+	gm_slot_delete(b->vm, GM_SLOT);
+	fd_slot_set(b->vm, b->f, GM_SLOT, GM_BASE, NPAGES * PG, b->gmem, 0, b->hva);
+	expect_bad(b, 1, false, "in a new slot");
+	gm_gmem_punch(b->gmem, BAD * PG, PG);
+	gm_guest_check_zero(b->vm, 0, GM_BASE + BAD * PG, 1, "after the hole");
+	fd_fill(b->vm, 0, b->f, GM_BASE + BAD * PG, 1, FIRST + BAD, 1);
+	fd_check(b->vm, 1, b->f, GM_BASE, NPAGES, FIRST, 1, "healed");
+	fd_box_free(b);
+}

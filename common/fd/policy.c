@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mbind() on a mapping sets the policy of the file, page by page: fd.mempolicy. And what follows
+ * from it: allocations by an interleaving policy are counted one by one, so that what fallocate()
+ * allocates can be told exactly: fd.fallocate_args.
+ */
+#include <linux/mempolicy.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/time.h>
+
+#include "fd.h"
+
+#define NPAGES 32
+
+static int policy_of(const void *addr)
+{
+	int mode = -1;
+
+	GM_SETUP_OK(syscall(SYS_get_mempolicy, &mode, NULL, 0, addr, MPOL_F_ADDR));
+	return mode;
+}
+
+static int set_policy(void *addr, uint64_t len, int mode)
+{
+	unsigned long node0 = 1;
+
+	return syscall(SYS_mbind, addr, len, mode, mode == MPOL_DEFAULT ? NULL : &node0,
+		       mode == MPOL_DEFAULT ? 0 : 64, 0);
+}
+
+/* Pages [from, to) of the mapping have `mode`, the others `other`. */
+static void expect_policies(const uint8_t *map, unsigned int from, unsigned int to, int mode,
+			    int other, const char *when)
+{
+	for (unsigned int p = 0; p < NPAGES; p++) {
+		int want = p >= from && p < to ? mode : other, got = policy_of(map + p * PG);
+
+		GM_EXPECT_AT(GM_PAGE(.off = p * PG), got == want,
+			     "%s, page %u: expected policy %d, observed %d", when, p, want, got);
+	}
+}
+
+#define POLICY(fn, stem, about)                                                                    \
+	FD_DECLARE(fn);                                                                            \
+	GM_VARIANT(fn, fn##_p1, .name = "fd.mempolicy." stem ".p1", .profile = "P1",               \
+		   .clause = "fd.mempolicy", .arg = &fd_p1, .text = about,                         \
+		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))                                \
+	GM_VARIANT(fn, fn##_p1p, .name = "fd.mempolicy." stem ".p1p", .profile = "P1p",            \
+		   .clause = "fd.mempolicy", .arg = &fd_p1p, .text = about,                        \
+		   .needs = GM_NEEDS(GMEM_MMAP, NUMA))                                             \
+	FD_BODY(fn)
+
+POLICY(file, "of_the_file",
+       "mbind on some pages of a mapping: those pages have it, in every mapping of the file")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, NPAGES * PG, f->flags),
+	    other = gm_gmem_new(vm, NPAGES * PG, f->flags);
+	uint8_t *map = fd_mmap(gmem, NPAGES * PG), *second, *theirs = fd_mmap(other, NPAGES * PG);
+
+	expect_policies(map, 0, 0, 0, MPOL_DEFAULT, "nothing set");
+	GM_EXPECT_OK(set_policy(map + 2 * PG, 20 * PG, MPOL_PREFERRED));
+	expect_policies(map, 2, 22, MPOL_PREFERRED, MPOL_DEFAULT, "set on [2,22)");
+	GM_EXPECT_OK(set_policy(map, NPAGES * PG, MPOL_DEFAULT));
+	expect_policies(map, 0, 0, 0, MPOL_DEFAULT, "taken back");
+	GM_EXPECT_OK(set_policy(map + 4 * PG, 9 * PG, MPOL_BIND));
+	expect_policies(map, 4, 13, MPOL_BIND, MPOL_DEFAULT, "set on [4,13)");
+	/* It is the file's: another mapping, one made later, none meanwhile. */
+	second = fd_mmap(gmem, NPAGES * PG);
+	expect_policies(second, 4, 13, MPOL_BIND, MPOL_DEFAULT, "a second mapping");
+	munmap(map, NPAGES * PG);
+	munmap(second, NPAGES * PG);
+	map = fd_mmap(gmem, NPAGES * PG);
+	expect_policies(map, 4, 13, MPOL_BIND, MPOL_DEFAULT, "mapped again");
+	expect_policies(theirs, 0, 0, 0, MPOL_DEFAULT, "another file");
+	munmap(map, NPAGES * PG);
+	munmap(theirs, NPAGES * PG);
+	close(gmem);
+	close(other);
+	gm_vm_free(vm);
+}
+
+/* Pages that were placed by an interleaving policy on node 0 so far, by anybody. */
+static long interleaved(void)
+{
+	FILE *s = fopen("/sys/devices/system/node/node0/numastat", "re");
+	char name[64];
+	long n = -1, val;
+
+	while (s && fscanf(s, "%63s %ld", name, &val) == 2)
+		if (!strcmp(name, "interleave_hit"))
+			n = val;
+	if (s)
+		fclose(s);
+	if (n < 0)
+		gm_skip("no allocation statistics of nodes", "CONFIG_NUMA=y");
+	return n;
+}
+
+/* Which policy an allocation follows shows on one node already: interleaving ones are counted. */
+POLICY(followed, "followed", "a page is allocated by its own policy, by no neighbour's")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, NPAGES * PG, f->flags);
+	uint8_t *map = fd_mmap(gmem, NPAGES * PG);
+	long before, all = 0;
+
+	GM_SETUP_OK(set_policy(map + 8 * PG, 8 * PG, MPOL_INTERLEAVE));
+	for (unsigned int p = 0; p < NPAGES; p++) {
+		long want = p >= 8 && p < 16, got;
+
+		before = interleaved();
+		gm_gmem_allocate(gmem, p * PG, PG);
+		got = interleaved() - before;
+		all += got;
+		GM_EXPECT_AT(GM_PAGE(.off = p * PG), got == want,
+			     "page %u: expected %ld interleaved allocations, observed %ld", p, want,
+			     got);
+	}
+	gm_note("%ld interleaved allocations", all);
+	munmap(map, NPAGES * PG);
+	close(gmem);
+	gm_vm_free(vm);
+}
+
+#define MANY 64UL
+
+#define EACH_PAGE(fn, stem, about)                                                                 \
+	FD_DECLARE(fn);                                                                            \
+	GM_VARIANT(fn, fn##_p1, .name = "fd.fallocate_args." stem ".p1", .profile = "P1",          \
+		   .clause = "fd.fallocate_args", .arg = &fd_p1, .text = about,                    \
+		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))                                \
+	GM_VARIANT(fn, fn##_p1p, .name = "fd.fallocate_args." stem ".p1p", .profile = "P1p",       \
+		   .clause = "fd.fallocate_args", .arg = &fd_p1p, .text = about,                   \
+		   .needs = GM_NEEDS(GMEM_MMAP, NUMA))                                             \
+	FD_BODY(fn)
+
+EACH_PAGE(
+	every_page, "every_page",
+	"allocation of every length up to 64 pages: each page once; holes give back exactly theirs")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, MANY * PG, f->flags);
+	uint8_t *map = fd_mmap(gmem, MANY * PG);
+
+	GM_SETUP_OK(set_policy(map, MANY * PG, MPOL_INTERLEAVE));
+	for (uint64_t len = 1; len <= MANY; len++) {
+		uint64_t at = len * 7 % (MANY + 1 - len);
+		long before = interleaved();
+
+		GM_EXPECT_OK(__gm_gmem_allocate(gmem, at * PG, len * PG));
+		GM_EXPECT_EQ(interleaved() - before, len, "pages that %lu at page %lu took", len,
+			     at);
+		GM_EXPECT_OK(__gm_gmem_allocate(gmem, at * PG, len * PG));
+		GM_EXPECT_EQ(interleaved() - before, len, "and the same once more");
+		/* A hole one page short at the end and one at the start: two pages are left. */
+		if (len > 2)
+			gm_gmem_punch(gmem, (at + 1) * PG, (len - 2) * PG);
+		before = interleaved();
+		gm_gmem_allocate(gmem, 0, MANY * PG);
+		GM_EXPECT_EQ(interleaved() - before, MANY - (len > 2 ? 2 : len),
+			     "pages missing after a hole inside %lu at page %lu", len, at);
+		gm_gmem_punch(gmem, 0, MANY * PG);
+	}
+	munmap(map, MANY * PG);
+	close(gmem);
+	gm_vm_free(vm);
+}
+
+static void nothing(int sig __attribute__((unused))) {}
+
+/* Whenever a signal comes: 0 means that all is done, EINTR that it may not be. */
+EACH_PAGE(interrupted, "interrupted",
+	  "allocation under a storm of signals: EINTR, or every page is there")
+{
+	const uint64_t pages = 2048;
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, pages * PG, f->flags);
+	uint8_t *map = fd_mmap(gmem, pages * PG);
+	struct itimerval tick = { { 0, 700 }, { 0, 700 } }, off = { 0 };
+	struct sigaction sa = { .sa_handler = nothing };
+	unsigned int interrupted = 0;
+
+	GM_SETUP_OK(sigaction(SIGALRM, &sa, NULL));
+	GM_SETUP_OK(set_policy(map, pages * PG, MPOL_INTERLEAVE));
+	for (int i = 0; i < 12; i++) {
+		long before = interleaved(), took;
+		int r, err;
+
+		GM_SETUP_OK(setitimer(ITIMER_REAL, &tick, NULL));
+		r = __gm_gmem_allocate(gmem, 0, pages * PG);
+		err = errno;
+		GM_SETUP_OK(setitimer(ITIMER_REAL, &off, NULL));
+		took = interleaved() - before;
+		interrupted += r && err == EINTR;
+		GM_EXPECT(r ? err == EINTR && took <= (long)pages : took == (long)pages,
+			  "round %d: fallocate gives %s, and took %ld of %lu pages", i,
+			  r ? gm_errno_name(err) : "0", took, pages);
+		gm_gmem_punch(gmem, 0, pages * PG);
+	}
+	gm_note("%u of 12 were interrupted", interrupted);
+	munmap(map, pages * PG);
+	close(gmem);
+	gm_vm_free(vm);
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /proc/thread-self/fail-nth (Documentation/fault-injection/fault-injection.rst). */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "fail_nth.h"
+#include "journal.h"
+
+#define MOST 2000 /* steps: far above what one system call of KVM has */
+
+static struct gm_journal journal;
+static int nth_fd; /* open all the time: opening can fail, too */
+static int self_fd;
+
+static void restore(void *arg __attribute__((unused)))
+{
+	close(nth_fd);
+	close(self_fd);
+	gm_journal_restore(&journal);
+}
+
+void gm_fail_nth_open(void)
+{
+	/* Injected failures are ours: no stack for each. Allocations that may sleep are to fail too. */
+	static const struct {
+		const char *path, *val;
+	} set[] = {
+		{ "/sys/kernel/debug/failslab/verbose", "0" },
+		{ "/sys/kernel/debug/fail_page_alloc/verbose", "0" },
+		{ "/sys/kernel/debug/failslab/ignore-gfp-wait", "N" },
+		{ "/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N" },
+		{ "/sys/kernel/debug/fail_page_alloc/min-order", "0" },
+	};
+
+	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "the journal cannot be opened");
+	nth_fd = GM_SETUP_OK(open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC));
+	self_fd = GM_SETUP_OK(open("/proc/thread-self/make-it-fail", O_RDWR | O_CLOEXEC));
+	gm_cleanup(restore, NULL);
+	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
+		if (!access(set[i].path, W_OK))
+			GM_SETUP(!gm_journal_set(&journal, set[i].path, set[i].val),
+				 "%s cannot be written", set[i].path);
+}
+
+void gm_fail_nth(unsigned int n)
+{
+	char buf[16];
+
+	snprintf(buf, sizeof(buf), "%u", n);
+	GM_SETUP_OK(pwrite(nth_fd, buf, strlen(buf), 0));
+}
+
+bool gm_fail_nth_reached(void)
+{
+	char buf[16] = "";
+	unsigned int left;
+
+	GM_SETUP_OK(pread(nth_fd, buf, sizeof(buf) - 1, 0));
+	left = atoi(buf);
+	GM_SETUP_OK(pwrite(nth_fd, "0", 1, 0));
+	return !left;
+}
+
+unsigned int gm_fail_nth_sweep(int (*op)(void *arg),
+			       void (*undone)(void *arg, unsigned int n, int err),
+			       void (*undo)(void *arg), void *arg)
+{
+	unsigned int failed = 0, n;
+
+	for (n = 1; n < MOST && !gm_failures(); n++) {
+		int ret, err;
+
+		gm_fail_nth(n);
+		errno = 0;
+		ret = op(arg);
+		err = errno;
+		if (!gm_fail_nth_reached()) {
+			GM_EXPECT(!ret, "step %u does not exist, and the call fails: %s", n,
+				  gm_errno_name(err));
+			break;
+		}
+		if (ret) {
+			failed++;
+			undone(arg, n, err);
+		} else {
+			undo(arg);
+		}
+	}
+	gm_note("%u steps, %u of them make the call fail", n - 1, failed);
+	GM_EXPECT(n < MOST, "the sweep does not end");
+	GM_SETUP(failed || gm_failures(),
+		 "fail-nth made nothing fail: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB");
+	return failed;
+}
+
+static void set_attr(const char *name, const char *val)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/failslab/%s", name);
+	GM_SETUP(!gm_journal_set(&journal, path, val), "%s cannot be written", path);
+}
+
+/* Through a descriptor that is open already: where everything fails, opening does. */
+static void make_it_fail(bool on)
+{
+	GM_SETUP_OK(pwrite(self_fd, on ? "1" : "0", 1, 0));
+}
+
+void gm_fail_from(unsigned long bytes)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lu", bytes);
+	set_attr("task-filter", "Y");
+	set_attr("probability", "100");
+	set_attr("interval", "1");
+	set_attr("times", "-1");
+	set_attr("space", text);
+	make_it_fail(true);
+}
+
+void gm_fail_from_end(void)
+{
+	make_it_fail(false);
+	set_attr("probability", "0");
+}
