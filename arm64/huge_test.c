@@ -3,10 +3,33 @@
  * Stage-2 page sizes on arm64, huge.*: blocks where the host's memory has them, split only where
  * something happened, back when it is over; guest_memfd by pages.
  */
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <sys/mman.h>
 
 #include "gm.h"
 #include "stage2.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+/*
+ * A guest that ran has its code mapped somewhere. Under pKVM the dump is there and empty: the tables
+ * are the hypervisor's, and nobody dumps those.
+ */
+static void demand_dump(struct gm_vm *vm)
+{
+	static bool seen;
+	struct gm_ledger l;
+
+	GM_SETUP(seen || gm_stage2_count(vm, 0, ~0UL, &l), "no stage-2 dump: %s",
+		 gm_errno_name(errno));
+	if (!seen && !l.pages[GM_SIZE_4K] && !l.pages[GM_SIZE_2M] && !l.pages[GM_SIZE_1G])
+		gm_skip("the stage-2 page-table dump is empty",
+			"boot without kvm-arm.mode=protected: there the tables are the hypervisor's");
+	seen = true;
+}
 
 /* Leaf entries in [gpa, gpa + len), all three numbers exact. */
 static bool expect(struct gm_vm *vm, uint64_t gpa, uint64_t len, int64_t n1g, int64_t n2m,
@@ -14,6 +37,7 @@ static bool expect(struct gm_vm *vm, uint64_t gpa, uint64_t len, int64_t n1g, in
 {
 	struct gm_ledger l;
 
+	demand_dump(vm);
 	GM_SETUP(gm_stage2_count(vm, gpa, len, &l), "no stage-2 dump: %s", gm_errno_name(errno));
 	return GM_EXPECT_AT(
 		GM_PAGE(.gpa = gpa),
@@ -86,6 +110,54 @@ GM_CASE(blocks_1g, .name = "huge.blocks.1g_dirty_log", .clause = "huge.blocks", 
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_1G, m->hva, -1, 0);
 	write_word(vm, GM_BASE + 10 * GM_2M);
 	expect(vm, GM_BASE, GM_1G, 1, 0, 0, "logging off, another page touched");
+	gm_vm_free(vm);
+	gm_mem_free(m);
+}
+
+GM_CASE(blocks_hole, .name = "huge.blocks.2m_hole", .clause = "huge.blocks", .huge_2m = 5,
+	.text = "a huge page taken out of the file takes its block and no other; with a new page it is one again",
+	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP))
+{
+	uint64_t size = 5 * GM_2M, at = GM_BASE + 3 * GM_2M;
+	struct gm_mem *m = gm_mem_new(GM_MEM_HUGE_2M, size);
+	struct gm_vm *vm = vm_over(m, size);
+
+	gm_guest_touch(vm, 0, GM_BASE, size, GM_2M);
+	expect(vm, GM_BASE, size, 0, 5, 0, "all touched");
+	GM_SETUP_OK(fallocate(m->fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 3 * GM_2M, GM_2M));
+	expect(vm, at, GM_2M, 0, 0, 0, "where the page was");
+	expect(vm, GM_BASE, 3 * GM_2M, 0, 3, 0, "the blocks below it");
+	expect(vm, at + GM_2M, GM_2M, 0, 1, 0, "the block above it");
+	gm_guest_check_zero(vm, 0, at + GM_2M - GM_PAGE_SIZE, 1, "the new page");
+	expect(vm, GM_BASE, size, 0, 5, 0, "touched again");
+	gm_vm_free(vm);
+	gm_mem_free(m);
+}
+
+GM_CASE(blocks_unmap, .name = "huge.blocks.partial_unmap", .clause = "huge.blocks",
+	.text = "4 KiB unmapped in a transparent huge page: its block is split, no other; collapsed it is one again",
+	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, THP))
+{
+	uint64_t size = 4 * GM_2M, hit = 2 * GM_2M, at = GM_BASE + hit;
+	struct gm_mem *m = gm_mem_new(GM_MEM_THP, size);
+	struct gm_vm *vm = vm_over(m, size);
+
+	gm_host_fill(m->hva, GM_BASE / GM_PAGE_SIZE, size / GM_PAGE_SIZE, GM_HALF_HOST, 1);
+	gm_guest_touch(vm, 0, GM_BASE, size, GM_2M);
+	expect(vm, GM_BASE, size, 0, 4, 0, "all touched");
+	GM_SETUP_OK(madvise(m->hva + hit + 0x5000, GM_PAGE_SIZE, MADV_DONTNEED));
+	expect(vm, at, GM_2M, 0, 0, 0, "the block that lost a page");
+	expect(vm, GM_BASE, 2 * GM_2M, 0, 2, 0, "the blocks below it");
+	expect(vm, at + GM_2M, GM_2M, 0, 1, 0, "the block above it");
+	gm_guest_check_zero(vm, 0, at + 0x5000, 1, "the page that was unmapped");
+	expect(vm, at, GM_2M, 0, 0, 1, "that page, touched");
+	gm_guest_check(vm, 0, at, 5, GM_HALF_HOST, 1, "the pages below it");
+	gm_guest_check(vm, 0, at + 0x6000, 506, GM_HALF_HOST, 1, "the pages above it");
+	expect(vm, at, GM_2M, 0, 0, 512, "every page of it touched");
+	GM_SETUP_OK(madvise(m->hva + hit, GM_2M, MADV_COLLAPSE));
+	gm_guest_check(vm, 0, at + 0x6000, 1, GM_HALF_HOST, 1, "after the collapse");
+	expect(vm, GM_BASE, size, 0, 4, 0, "collapsed, one page touched");
+	gm_guest_check(vm, 0, at, 5, GM_HALF_HOST, 1, "its pages, collapsed");
 	gm_vm_free(vm);
 	gm_mem_free(m);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* pkvm.teardown, pkvm.reclaim_pin: what the host gets back, and at what price. */
+#include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 
 #include "pkvm.h"
@@ -192,5 +194,57 @@ GM_CASE(kernel_paths, .name = "pkvm.reclaim_pin.kernel_paths", .clause = "pkvm.r
 		gm_guest_check(p->vm, 0, pvm_gpa(page + 1), 1, GM_HALF_SECRET, 2, "the page above");
 		gm_guest_check(p->vm, 0, pvm_gpa(page - 1), 1, GM_HALF_SECRET, 2, "the page below");
 	}
+	pvm_free(p);
+}
+
+/* The ABI of mm/gup_test.h, which is no exported header: a long-term pin that is read through. */
+struct longterm {
+	__u64 addr, size;
+	__u32 flags;
+};
+
+#define HOLD_START _IOW('g', 7, struct longterm)
+#define HOLD_STOP _IO('g', 8)
+#define HOLD_READ _IOW('g', 9, __u64)
+
+GM_CASE(reclaim_gup, .name = "pkvm.reclaim_pin.gup_test", .clause = "pkvm.reclaim_pin",
+	.flags = GM_DESTRUCTIVE, .profile = "P2", .needs = GM_NEEDS(PROTECTED, GUP_TEST),
+	.text = "a long-term pin from before the guest's first touch: read through it the page is zeroed, the guest's next touch EFAULT")
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
+	uint8_t *buf =
+		mmap(NULL, 2 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = GM_SETUP_OK(open("/sys/kernel/debug/gup_test", O_RDWR | O_CLOEXEC));
+	struct longterm pin = { .addr = (uintptr_t)pvm_hva(p, 4), .size = 2 * PG };
+	struct gm_op op[2] = { { .code = GM_OP_READ, .addr = pvm_gpa(4) },
+			       { .code = GM_OP_READ, .addr = pvm_gpa(5) } };
+	__u64 to = (uintptr_t)buf;
+	struct gm_exit ex;
+
+	GM_SETUP(buf != MAP_FAILED, "out of memory");
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 8, GM_HALF_HOST, 1);
+	GM_SETUP_OK(ioctl(fd, HOLD_START, &pin));
+	GM_SETUP_OK(ioctl(fd, HOLD_READ, &to));
+	gm_host_check(buf, pvm_gpa(4) / PG, 2, GM_HALF_HOST, 1, "through the pin, before");
+	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_HALF_SECRET, 2);
+	pvm_expect_hidden(p, 4, "the guest's page with a pin of the host's");
+	memset(buf, 0xff, 2 * PG);
+	GM_EXPECT_OK(ioctl(fd, HOLD_READ, &to));
+	gm_host_check_zero(buf, 2, "read through the pin");
+	for (int i = 0; i < 2; i++) {
+		GM_EXPECT(!pkvm_load(pvm_hva(p, 4 + i)).signo, "the page is the host's again");
+		gm_host_check_zero(pvm_hva(p, 4 + i), 1, "the page that was taken");
+		GM_EXPECT(!__gm_run(p->vm, 0, &op[i], 1, &ex, NULL) && ex.ret == -1 &&
+				  ex.err == EFAULT,
+			  "the guest's touch of it should end KVM_RUN with EFAULT: %s",
+			  gm_exit_str(&ex));
+	}
+	pvm_expect_hidden(p, 3, "the page below");
+	pvm_expect_hidden(p, 6, "the page above");
+	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_SECRET, 2, "the pages below");
+	gm_guest_check(p->vm, 0, pvm_gpa(6), 2, GM_HALF_SECRET, 2, "the pages above");
+	GM_SETUP_OK(ioctl(fd, HOLD_STOP));
+	close(fd);
+	munmap(buf, 2 * PG);
 	pvm_free(p);
 }
