@@ -45,6 +45,7 @@ include lib/lib.mk
 -include lab/lab.mk
 -include mutants/mutants.mk
 -include common/gup/gup.mk
+-include stress/stress.mk
 -include bench/bench.mk
 -include tests/tests.mk
 include dist.mk

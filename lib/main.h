@@ -8,6 +8,9 @@
 /* The case's own seed: the same for the same run seed and case name, on every architecture. */
 uint64_t gm_seed(void);
 
+/* What a program does with arguments that are no case of its own; without it: exec gm-run. */
+int gm_program_main(int argc, char **argv);
+
 /* Starts the KVM selftests framework; main.c calls it once, before the case (framework.c). */
 void gm_framework_start(void);
 

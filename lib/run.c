@@ -98,11 +98,15 @@ static bool run_batch(struct gm_vm *vm, unsigned int v, struct gm_exit *ex)
 		if (ret && errno == EINTR)
 			continue;
 		exit_of(vcpu, ret, errno, ex);
+		if (ret && vm->args.on_exit && vm->args.on_exit(vm, v, ex))
+			continue;
 		if (ret)
 			return false;
 		if (gm_arch_is_yield(vcpu))
 			return true;
 		if (!gm_arch_is_convert(vcpu, &gpa, &npages, &attrs)) {
+			if (vm->args.on_exit && vm->args.on_exit(vm, v, ex))
+				continue;
 			guest_words(vcpu);
 			return false;
 		}

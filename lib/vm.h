@@ -52,6 +52,11 @@ struct gm_vm_args {
 	 */
 	int64_t (*on_convert)(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
 			      uint64_t attrs);
+	/*
+	 * An exit that is neither a conversion nor the end of the batch: true enters again, where
+	 * the vCPU stopped. NULL, or false: __gm_run() returns it. KVM_RUN's errno is in ex.
+	 */
+	bool (*on_exit)(struct gm_vm *vm, unsigned int vcpu, const struct gm_exit *ex);
 	bool no_exit_hypercall; /* do not enable the conversion hypercall */
 };
 

@@ -64,3 +64,11 @@ void gm_arch_guest_sync_code(uint64_t gva, uint64_t len)
 	dsb(ish);
 	isb();
 }
+
+uint64_t gm_arch_cycles(void)
+{
+	uint64_t val;
+
+	asm volatile("mrs %0, cntvct_el0" : "=r"(val));
+	return val;
+}

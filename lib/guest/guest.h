@@ -17,6 +17,9 @@
 void gm_guest_main(uint64_t id, uint64_t hidden);
 /* One operation; for tests' own guest code. */
 void gm_guest_op(struct gm_op *op);
+/* All operations of a ring (ring.h). */
+struct gm_ring;
+void gm_guest_ring(struct gm_ring *ring);
 extern struct gm_mbox gm_mbox[GM_MAX_VCPUS];
 
 /* --- architecture hooks, lib/<arch>/guest.c --- */
@@ -30,6 +33,8 @@ void gm_arch_guest_show_mbox(uint64_t id);
 void gm_arch_guest_flush(uint64_t gva);
 /* Ends the batch: an exit to the host that carries nothing. */
 void gm_arch_guest_yield(void);
+/* A clock that runs at one rate in guest and host, from different zeros; callable on both sides. */
+uint64_t gm_arch_cycles(void);
 /* Makes instructions written to [gva, gva+len) visible to this vCPU's fetches. */
 void gm_arch_guest_sync_code(uint64_t gva, uint64_t len);
 

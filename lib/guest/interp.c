@@ -119,6 +119,9 @@ void gm_guest_op(struct gm_op *op)
 	case GM_OP_SPIN:
 		op->ret = spin(op);
 		break;
+	case GM_OP_RING:
+		gm_guest_ring((struct gm_ring *)op->addr);
+		break;
 	default:
 		break;
 	}

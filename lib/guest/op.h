@@ -25,6 +25,7 @@ enum gm_opcode {
 	GM_OP_FLUSH_TLB, /* flushes this vCPU's own TLB for addr (0: all) */
 	GM_OP_SPIN,	 /* waits until the word at addr is val; ret = rounds it took */
 	GM_OP_CALL, /* runs the test's own guest function at addr(val, nr, stride); ret = its result */
+	GM_OP_RING, /* works through the struct gm_ring at addr, see ring.h */
 };
 
 struct gm_op {

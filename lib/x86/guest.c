@@ -29,6 +29,14 @@ void gm_arch_guest_yield(void)
 	GUEST_UCALL_NONE();
 }
 
+uint64_t gm_arch_cycles(void)
+{
+	uint32_t lo, hi;
+
+	asm volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (uint64_t)hi << 32 | lo;
+}
+
 /* x86 keeps instruction fetch coherent with stores; a jump serializes enough. */
 void gm_arch_guest_sync_code(uint64_t gva __attribute__((unused)),
 			     uint64_t len __attribute__((unused)))

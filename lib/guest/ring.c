@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A vCPU works through its ring: stamps, waits, does, logs. Runs inside the VM. */
+#include "guest.h"
+#include "ring.h"
+
+#define PAGE 4096UL
+#define WORDS 512U
+/* A partner that never comes (its vCPU is stuck) must not hang this one for ever. */
+#define MEET_SPINS (1U << 22)
+
+unsigned int gm_ring_read(const volatile uint64_t *page, uint32_t number, unsigned int words,
+			  struct gm_ring_log *log)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < words; i++) {
+		uint64_t w, stamp;
+		unsigned int k;
+
+		if (i == GM_RING_COUNTER)
+			continue;
+		w = page[i];
+		/* A word that is not where it belongs is its own stamp. */
+		stamp = w && gm_word_ok(w) && gm_word_idx(w) == i ? w & ~0x1ffULL : w;
+		for (k = 0; k < n && log[k].stamp != stamp; k++)
+			;
+		if (k < n) {
+			log[k].count++;
+			continue;
+		}
+		if (n == GM_RING_STAMPS)
+			continue;
+		log[n].stamp = stamp;
+		log[n].page = number;
+		log[n].first = i;
+		log[n].count = 1;
+		n++;
+	}
+	return n;
+}
+
+void gm_ring_write(volatile uint64_t *page, uint64_t stamp, unsigned int words)
+{
+	for (unsigned int i = 0; i < words; i++)
+		if (i != GM_RING_COUNTER)
+			page[i] = stamp + i;
+}
+
+static uint64_t now(const struct gm_ring *r)
+{
+	return __atomic_add_fetch((uint64_t *)r->clock, 1, __ATOMIC_SEQ_CST);
+}
+
+static void meet(const struct gm_ring *r, const struct gm_sop *op)
+{
+	volatile uint32_t *met = (volatile uint32_t *)r->meet + op->meet;
+	uint32_t need = ((volatile uint32_t *)r->need)[op->meet];
+
+	__atomic_add_fetch((uint32_t *)met, 1, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < MEET_SPINS && *met < need; i++)
+		;
+}
+
+static void delay(uint32_t cycles)
+{
+	uint64_t start = gm_arch_cycles();
+
+	while (gm_arch_cycles() - start < cycles)
+		;
+}
+
+static void read_pages(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res,
+		       unsigned int words)
+{
+	struct gm_ring_log *log = (struct gm_ring_log *)r->log;
+
+	for (uint32_t p = 0; p < op->len; p++) {
+		if (r->logs + GM_RING_STAMPS > r->log_max) {
+			res->ret = -1;
+			return;
+		}
+		r->logs += gm_ring_read((uint64_t *)(r->base + (op->page + p) * PAGE), op->page + p,
+					words, log + r->logs);
+	}
+}
+
+static void write_pages(struct gm_ring *r, const struct gm_sop *op, uint32_t index,
+			unsigned int words)
+{
+	for (uint64_t p = op->page; p < (uint64_t)op->page + op->len; p++) {
+		uint64_t addr = r->base + p * PAGE;
+
+		gm_ring_write((uint64_t *)addr, gm_ring_stamp(addr / PAGE, GM_HALF_GUEST, index),
+			      words);
+	}
+}
+
+/* A request that KVM refuses before anybody is asked; see conv.hypercall_bad. */
+static int64_t bad(uint64_t gpa, unsigned int how)
+{
+	switch (how % 4) {
+	case 0:
+		return gm_arch_guest_map_gpa(gpa + 8, 1, 0);
+	case 1:
+		return gm_arch_guest_map_gpa(gpa, 0, 0);
+	case 2:
+		return gm_arch_guest_map_gpa(gpa, ~0ULL >> 12, 0);
+	default:
+		return gm_arch_guest_map_gpa(gpa + 2048, 1, 1 << 4);
+	}
+}
+
+static void one(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res)
+{
+	uint64_t addr = r->base + op->page * PAGE;
+
+	res->ret = 0;
+	switch (op->code) {
+	case GM_SOP_CONV:
+		res->ret = gm_arch_guest_map_gpa(addr, op->len, op->arg ? 1 << 4 : 0);
+		break;
+	case GM_SOP_WRITE:
+		write_pages(r, op, res->index, WORDS);
+		break;
+	case GM_SOP_POKE:
+		write_pages(r, op, res->index, 1);
+		break;
+	case GM_SOP_READ:
+		read_pages(r, op, res, WORDS);
+		break;
+	case GM_SOP_PEEK:
+		read_pages(r, op, res, 1);
+		break;
+	case GM_SOP_ADD:
+		res->ret =
+			__atomic_fetch_add((uint64_t *)addr + GM_RING_COUNTER, 1, __ATOMIC_SEQ_CST);
+		break;
+	case GM_SOP_FLUSH:
+		if (op->arg)
+			gm_arch_guest_flush(0);
+		for (uint32_t p = 0; p < op->len && !op->arg; p++)
+			gm_arch_guest_flush(addr + p * PAGE);
+		break;
+	case GM_SOP_BAD:
+		res->ret = bad(addr, op->arg);
+		break;
+	default:
+		break;
+	}
+}
+
+void gm_guest_ring(struct gm_ring *r)
+{
+	const struct gm_sop *ops = (const struct gm_sop *)r->ops;
+	struct gm_ring_res *all = (struct gm_ring_res *)r->res;
+
+	for (uint32_t i = 0; i < r->nr; i++) {
+		const struct gm_sop *op = &ops[i];
+		struct gm_ring_res *res = &all[i];
+		uint64_t start;
+
+		if (op->meet)
+			meet(r, op);
+		if (op->wait)
+			delay(op->wait);
+		res->log = r->logs;
+		res->t0 = now(r);
+		start = gm_arch_cycles();
+		one(r, op, res);
+		res->cycles = gm_arch_cycles() - start;
+		res->t1 = now(r);
+		res->logs = r->logs - res->log;
+		r->done = i + 1;
+	}
+}

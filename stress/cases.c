@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The stress.* cases: a few seeds of each profile, of the run's own seed; the text of a miss names the clause. */
+#include "report.h"
+
+struct plan {
+	const char *profile, *layout;
+	int order; /* 1 strict, 2 free, 3 races */
+	uint32_t ops, seeds;
+	unsigned int vcpus;
+};
+
+static void note_lines(const char *title, char *text)
+{
+	char *save, *line;
+
+	gm_note("%s", title);
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		gm_note("  %s", line);
+}
+
+static void note_prog(const char *title, const struct st_prog *p)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return;
+	st_prog_write(p, f);
+	fclose(f);
+	note_lines(title, text);
+	free(text);
+}
+
+static void failed(const struct plan *plan, struct st_prog *p, enum st_end end, struct st_result *r)
+{
+	static const char *const order[] = { "", "strict", "free", "races" };
+	struct st_shrunk s;
+
+	gm_note("again: gm-stress run --profile %s --order %s --ops %u%s%s --seed %lu --seeds 1",
+		plan->profile, order[plan->order], plan->ops, plan->layout ? " --layout " : "",
+		plan->layout ?: "", p->head.seed);
+	if (end != ST_FAILED)
+		GM_ERROR("seed %lu, layout %s: %s: %s", p->head.seed, p->head.layout,
+			 st_end_name(end), r->text);
+	GM_FAIL("seed %lu, layout %s: clause %s: %s", p->head.seed, p->head.layout, r->clause,
+		r->text);
+	if (!st_shrink(p, end, r, 15, 0, &s)) {
+		gm_note("it did not fail again when it was to be shrunk");
+		return;
+	}
+	gm_note("shrunk from %u to %u operations in %.0f s; fails %u of %u times: %s", s.from,
+		p->nr, s.seconds, s.fails, s.of, r->text);
+	if (p->nr <= 60)
+		note_prog("the program:", p);
+	if (r->has_page)
+		note_lines("what happened to the page (clock, operation):", r->story);
+}
+
+static void run_plan(const struct gm_case *self)
+{
+	const struct plan *plan = self->arg;
+	struct st_gen g = { .profile = plan->profile,
+			    .layout = plan->layout,
+			    .order = plan->order,
+			    .ops = plan->ops,
+			    .vcpus = plan->vcpus,
+			    .seed = gm_seed() % 1000000000 };
+	struct st_result *r = st_result_new();
+	struct st_sum sum = {};
+	struct st_prog p = {};
+	char why[200];
+
+	for (uint32_t i = 0; i < plan->seeds && !gm_failures(); i++, g.seed++) {
+		enum st_end end;
+
+		GM_SETUP(!st_gen(&g, &p, why, sizeof(why)), "%s", why);
+		/* On record before it runs: the kernel may not live to say it. */
+		gm_note("seed %lu: %u operations, layout %s", g.seed, p.nr, p.head.layout);
+		end = st_child_run(&p, r, 0);
+		st_sum_add(&sum, &p, r);
+		gm_checked();
+		if (end == ST_SKIP)
+			gm_skip("the platform lacks something", "%s", r->text);
+		if (end != ST_HELD)
+			failed(plan, &p, end, r);
+	}
+	gm_note("%lu operations, %lu conversions, %lu reads judged, %lu faults raced with a conversion",
+		sum.ops, sum.conversions, sum.reads, sum.races);
+	GM_EXPECT(sum.killed || sum.reads, "no read was judged");
+	st_prog_free(&p);
+	st_result_free(r);
+}
+
+#define NEEDS GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT, TDP, PREFAULT)
+
+#define STRESS(id, c, what, about, flags_, huge2m, huge1g, ...)                                    \
+	static const struct plan plan_##id = { __VA_ARGS__ };                                      \
+	GM_VARIANT(run_plan, id, .name = c "." what, .clause = c, .text = about, .profile = "P0",  \
+		   .needs = NEEDS, .arg = &plan_##id, .flags = flags_, .huge_2m = huge2m,          \
+		   .huge_1g = huge1g, .caps = GM_CAPS_ALL, .timeout = 600)
+
+STRESS(ordered_conv, "stress.ordered", "conversion",
+       "random conversions, accesses and holes, one at a time: exactly what the model says", 0, 0,
+       0, .profile = "conversion", .order = 1, .ops = 500, .seeds = 2, .vcpus = 2)
+STRESS(ordered_odd, "stress.ordered", "odd_slots",
+       "the same over slots whose borders lie inside huge pages", 0, 0, 0, .profile = "lifecycle",
+       .layout = "odd", .order = 1, .ops = 400, .seeds = 1, .vcpus = 2)
+STRESS(ordered_huge, "stress.ordered", "huge_1g", "the same over 1 GiB pages", 0, 0, 2,
+       .profile = "hugepage", .layout = "huge_1g", .order = 1, .ops = 400, .seeds = 1, .vcpus = 2)
+STRESS(races_conv, "stress.explained", "races",
+       "pairs that contend for a page, one walked across the other: some order explains all", 0, 0,
+       0, .profile = "conversion", .layout = "thp", .order = 3, .ops = 500, .seeds = 2, .vcpus = 2)
+STRESS(free_conv, "stress.explained", "free",
+       "vCPUs and threads on their own: some order explains every read", 0, 0, 0,
+       .profile = "conversion", .layout = "anon", .order = 2, .ops = 600, .seeds = 1, .vcpus = 2)
+STRESS(long_conv, "stress.ordered", "conversion_long", "the same, twenty programs", GM_FULL_ONLY, 0,
+       0, .profile = "conversion", .order = 1, .ops = 1500, .seeds = 20)
+STRESS(long_huge, "stress.explained", "hugepage_long", "huge pages that come, go and split",
+       GM_FULL_ONLY, 16, 2, .profile = "hugepage", .ops = 1000, .seeds = 16)
+STRESS(long_iommu, "stress.explained", "iommu_long", "device mappings under conversions",
+       GM_FULL_ONLY, 16, 0, .profile = "iommu", .ops = 1000, .seeds = 8)
+STRESS(long_life, "stress.explained", "lifecycle_long", "slots, VMs and processes come and go",
+       GM_FULL_ONLY, 0, 0, .profile = "lifecycle", .ops = 1000, .seeds = 16)
+STRESS(long_all, "stress.explained", "everything_long", "all of it", GM_FULL_ONLY, 0, 0,
+       .profile = "everything", .ops = 2000, .seeds = 12)

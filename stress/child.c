@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A process for each program, and what is left when it is gone. */
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "child.h"
+#include "pool.h"
+#include "verdict.h"
+
+#define TIMEOUT_MS 90000U
+#define POOLS 2
+
+static const char *const names[] = { "held", "FAILED", "ERROR", "HUNG", "DIED", "skipped" };
+
+const char *st_end_name(enum st_end e)
+{
+	return names[e];
+}
+
+struct st_result *st_result_new(void)
+{
+	struct st_result *r =
+		mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	GM_SETUP(r != MAP_FAILED, "out of memory");
+	return r;
+}
+
+void st_result_free(struct st_result *r)
+{
+	munmap(r, sizeof(*r));
+}
+
+static void child(const struct st_prog *p, struct st_result *out, int report)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0);
+	signal(SIGINT, SIG_IGN);
+	/* What the library has to say goes to the parent, who decides what it means. */
+	gm_report_open(report, true, false);
+	st_exec(p, out);
+	_exit(0);
+}
+
+/* Waits so long; false: it did not end. */
+static bool ended(pid_t pid, int timeout_ms, int *status)
+{
+	int fd = syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	int n = 1;
+
+	while (fd >= 0 && (n = poll(&poll_fd, 1, timeout_ms)) < 0 && errno == EINTR)
+		;
+	if (fd >= 0)
+		close(fd);
+	if (!n)
+		return false;
+	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
+		;
+	return true;
+}
+
+/* The last line of what the child reported. */
+static void last_words(int report, char *text, size_t room)
+{
+	char s[4096], *line, *save, *best = NULL;
+	ssize_t n = pread(report, s, sizeof(s) - 1, 0);
+
+	if (n <= 0)
+		return;
+	s[n] = 0;
+	for (line = strtok_r(s, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (!strncmp(line, "verdict", 7) || !strncmp(line, "fail", 4) || !best)
+			best = line;
+	snprintf(text, room, "%s", best);
+}
+
+/* Where its tasks are, for a hang: the kernel's stacks, where they can be read. */
+static void stacks(pid_t pid, char *text, size_t room)
+{
+	char path[64], wchan[64] = "";
+	size_t at = strlen(text);
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/wchan", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	if (fgets(wchan, sizeof(wchan), f) && at < room)
+		snprintf(text + at, room - at, " (main thread in %s)", wchan);
+	fclose(f);
+}
+
+static enum st_end judge_end(struct st_result *out, int status, int report)
+{
+	char said[400] = "nothing";
+
+	if (out->failed)
+		return ST_FAILED;
+	if (WIFEXITED(status) && !WEXITSTATUS(status) && (out->over || out->killed))
+		return ST_HELD;
+	last_words(report, said, sizeof(said));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 4) {
+		snprintf(out->text, sizeof(out->text), "%s", said);
+		return ST_SKIP;
+	}
+	if (WIFSIGNALED(status)) {
+		snprintf(out->text, sizeof(out->text), "killed by signal %d after %u operations%s",
+			 WTERMSIG(status), out->done,
+			 WTERMSIG(status) == SIGKILL ? " (short of memory?)" : "");
+		return ST_DIED;
+	}
+	snprintf(out->text, sizeof(out->text),
+		 "ended with status %d after %u operations, saying: %s", WEXITSTATUS(status),
+		 out->done, said);
+	/* A legal operation of the library's that the kernel refused is the kernel's. */
+	return WEXITSTATUS(status) == 1 ? ST_FAILED : ST_ERROR;
+}
+
+/* Huge pages go back whole when the process is gone. */
+static enum st_end judge_pools(struct st_result *out, enum st_end end, const struct gm_pool *before)
+{
+	for (int i = 0; i < POOLS; i++) {
+		struct gm_pool now;
+
+		gm_pool_read(&now, before[i].size);
+		if (end != ST_HELD || (now.free == before[i].free && now.resv == before[i].resv))
+			continue;
+		snprintf(out->clause, sizeof(out->clause), "fungible.pool_back");
+		snprintf(
+			out->text, sizeof(out->text),
+			"the pool of pages of %#lx bytes had %ld free and %ld reserved before, observed %ld and %ld after",
+			before[i].size, before[i].free, before[i].resv, now.free, now.resv);
+		out->failed = true;
+		end = ST_FAILED;
+	}
+	return end;
+}
+
+enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigned int timeout_ms)
+{
+	int report = memfd_create("stress", MFD_CLOEXEC), status = 0;
+	struct gm_pool pool[POOLS];
+	enum st_end end;
+	pid_t pid;
+
+	GM_SETUP(report >= 0, "no memfd: %s", gm_errno_name(errno));
+	memset(out, 0, sizeof(*out));
+	gm_pool_read(&pool[0], GM_2M);
+	gm_pool_read(&pool[1], GM_1G);
+	fflush(NULL);
+	pid = fork();
+	GM_SETUP(pid >= 0, "no process: %s", gm_errno_name(errno));
+	if (!pid)
+		child(p, out, report);
+	if (ended(pid, timeout_ms ?: TIMEOUT_MS, &status)) {
+		end = judge_pools(out, judge_end(out, status, report), pool);
+	} else {
+		snprintf(out->text, sizeof(out->text), "no end after %u s; %u operations were over",
+			 (timeout_ms ?: TIMEOUT_MS) / 1000, out->done);
+		stacks(pid, out->text, sizeof(out->text));
+		kill(-pid, SIGKILL);
+		kill(pid, SIGKILL);
+		if (!ended(pid, 20000, &status)) {
+			size_t at = strlen(out->text);
+
+			snprintf(out->text + at, sizeof(out->text) - at,
+				 ", and SIGKILL does not end it");
+		}
+		end = ST_HUNG;
+	}
+	close(report);
+	return end;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * When a program is over, everything that it can have touched is looked at, by operations of the
+ * same kind, one at a time: what the guest sees, what the host sees, then both halves of each page
+ * by converting all to private and all to shared.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec.h"
+
+/* More pages than this are not all looked at: every few then. */
+#define PAGES_MAX 1200U
+#define RUN_MAX 16U
+
+struct marks {
+	uint32_t *page, nr, room;
+	uint32_t pages;
+};
+
+static void mark(struct marks *m, int64_t page)
+{
+	if (page < 0 || page >= m->pages)
+		return;
+	if (m->nr == m->room) {
+		m->room = m->room * 2 + 256;
+		m->page = realloc(m->page, m->room * sizeof(*m->page));
+		GM_SETUP(m->page, "out of memory");
+	}
+	m->page[m->nr++] = page;
+}
+
+static int by_page(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void mark_op(struct marks *m, const struct gm_sop *op)
+{
+	int64_t first = op->page, last = first + op->len - 1;
+
+	for (int d = -1; d <= 1; d++) {
+		mark(m, first + d);
+		mark(m, last + d);
+	}
+	if (op->len <= 2 * RUN_MAX) {
+		for (int64_t p = first; p <= last; p++)
+			mark(m, p);
+		return;
+	}
+	mark(m, first + op->len / 2);
+	/* Both sides of the borders inside, the first few. */
+	for (int64_t b = (first / ST_2M + 1) * ST_2M, n = 0; b <= last && n < 6; b += ST_2M, n++) {
+		mark(m, b - 1);
+		mark(m, b);
+	}
+	mark(m, last / ST_2M * ST_2M - 1);
+	mark(m, last / ST_2M * ST_2M);
+}
+
+static void collect(const struct st_prog *p, struct marks *m)
+{
+	uint32_t unique = 0, step;
+
+	for (uint32_t i = 0; i < p->nr; i++)
+		if (st_ops[p->op[i].code].flags & ST_PAGES && p->op[i].code != GM_SOP_PRESSURE)
+			mark_op(m, &p->op[i]);
+	qsort(m->page, m->nr, sizeof(*m->page), by_page);
+	for (uint32_t i = 0; i < m->nr; i++)
+		if (!unique || m->page[unique - 1] != m->page[i])
+			m->page[unique++] = m->page[i];
+	step = unique / PAGES_MAX + 1;
+	m->nr = 0;
+	for (uint32_t i = 0; i < unique; i += step)
+		m->page[m->nr++] = m->page[i];
+}
+
+struct span {
+	uint32_t page, len;
+};
+
+static void emit(struct st_prog *out, uint8_t actor, uint8_t code, uint8_t arg,
+		 const struct span *s, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		st_prog_add(out, (struct gm_sop){ .actor = actor,
+						  .code = code,
+						  .arg = arg,
+						  .page = s[i].page,
+						  .len = s[i].len });
+}
+
+void st_coda(const struct st_prog *p, const struct st_layout *l, struct st_prog *out)
+{
+	struct marks m = { .pages = l->pages };
+	uint8_t last = p->head.vcpus - 1;
+	struct span *s, *wide;
+	uint32_t n = 0, nwide = 0;
+
+	collect(p, &m);
+	s = calloc(m.nr + 1, sizeof(*s));
+	wide = calloc(m.nr + 1, sizeof(*wide));
+	GM_SETUP(s && wide, "out of memory");
+	for (uint32_t i = 0; i < m.nr; i++) {
+		uint32_t page = m.page[i];
+
+		if (n && page == s[n - 1].page + s[n - 1].len && s[n - 1].len < RUN_MAX)
+			s[n - 1].len++;
+		else
+			s[n++] = (struct span){ page, 1 };
+		/* Conversions of the coda take gaps along, so that there are few of them. */
+		if (nwide && page - (wide[nwide - 1].page + wide[nwide - 1].len) < 32)
+			wide[nwide - 1].len = page - wide[nwide - 1].page + 1;
+		else
+			wide[nwide++] = (struct span){ page, 1 };
+	}
+	emit(out, 0, GM_SOP_READ, 0, s, n);
+	emit(out, GM_SOP_HOST, GM_SOP_HREAD, 0, s, n);
+	emit(out, 0, GM_SOP_CONV, 1, wide, nwide);
+	emit(out, last, GM_SOP_READ, 0, s, n);
+	emit(out, GM_SOP_HOST, GM_SOP_HCONV, 0, wide, nwide);
+	emit(out, 0, GM_SOP_READ, 0, s, n);
+	free(s);
+	free(wide);
+	free(m.page);
+}

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The machine that a program runs on: VM, rings, threads, rounds. */
+#include <signal.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+#include "exec.h"
+
+#define CONTROL (GM_BASE + 16 * GM_1G) /* rings lie here, far from what is under test */
+#define PER_VCPU (512UL << 10)
+#define RING_OPS 2048U
+#define RES_AT 0x10000UL
+#define LOG_AT 0x30000UL
+#define LOG_MAX ((PER_VCPU - LOG_AT) / sizeof(struct gm_ring_log))
+#define SHARED_SIZE (512UL << 10) /* clock and meetings, before the vCPUs' parts */
+#define HOST_LOG 65536U
+/* Far beyond what races can give: it ends a vCPU that comes back for ever. */
+#define FAULTS_MAX 20000U
+/* Operations of one actor in a round where only one moves. */
+#define TURN 512U
+
+_Static_assert(RING_OPS * sizeof(struct gm_sop) + 0x1000 <= RES_AT, "operations");
+_Static_assert(RES_AT + RING_OPS * sizeof(struct gm_ring_res) <= LOG_AT, "results");
+
+static uint64_t ring_gva(unsigned int v)
+{
+	return CONTROL + SHARED_SIZE + v * PER_VCPU;
+}
+
+/* --- exits of vCPUs that are not the end --- */
+
+static bool in_layout(const struct st_run *r, uint64_t gpa)
+{
+	return gpa - GM_BASE < (uint64_t)r->layout->pages * GM_PAGE_SIZE;
+}
+
+static bool on_exit_(struct gm_vm *vm, unsigned int v, const struct gm_exit *ex)
+{
+	struct st_run *r = vm->user;
+	struct st_actor *a = &r->vcpu[v];
+	struct kvm_run *run = vm->vcpu[v]->run;
+
+	if (!r->concurrent || v >= r->prog.head.vcpus || a->faults >= FAULTS_MAX)
+		return false;
+	a->faults++;
+	/* A fault that began in one state and found the other: kvm_mmu_faultin_pfn(), mmu.c. */
+	if (ex->ret && ex->err == EFAULT && ex->reason == KVM_EXIT_MEMORY_FAULT)
+		return in_layout(r, ex->fault.gpa) && ex->fault.size == GM_PAGE_SIZE;
+	/* The host's mapping was read-only for a moment. */
+	if (ex->ret && ex->err == EFAULT)
+		return r->has_faults;
+	/* The slot was away for a moment. */
+	if (!ex->ret && ex->reason == KVM_EXIT_MMIO && r->has_slots &&
+	    in_layout(r, run->mmio.phys_addr)) {
+		if (!run->mmio.is_write)
+			memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
+		return true;
+	}
+	return false;
+}
+
+/* --- actors --- */
+
+static void run_vcpu(struct st_actor *a)
+{
+	struct st_run *r = a->run;
+	struct gm_sop *ops = (void *)((uint8_t *)a->ring + 0x1000);
+	struct gm_ring_res *res = (void *)((uint8_t *)a->ring + RES_AT);
+	struct gm_ring_log *log = (void *)((uint8_t *)a->ring + LOG_AT);
+	struct gm_op op = { .code = GM_OP_RING, .addr = ring_gva(a->nr) };
+
+	for (uint32_t i = 0; i < a->n; i++) {
+		ops[i] = r->prog.op[a->list[i]];
+		/* From parts of the other's duration to cycles. */
+		ops[i].wait = r->res[a->list[i]].cycles;
+		res[i] = (struct gm_ring_res){ .index = a->list[i] };
+	}
+	a->ring->nr = a->n;
+	a->ring->done = a->ring->logs = 0;
+	a->stopped = !__gm_run(r->vm, a->nr, &op, 1, &a->exit, NULL);
+	for (uint32_t i = 0; i < a->n; i++) {
+		r->res[a->list[i]] = res[i];
+		r->log[a->list[i]] = log + res[i].log;
+	}
+}
+
+static void run_thread(struct st_actor *a)
+{
+	a->logs = 0;
+	for (uint32_t i = 0; i < a->n; i++)
+		st_host_op(a, a->list[i]);
+}
+
+static void *actor_main(void *arg)
+{
+	struct st_actor *a = arg;
+
+	a->tid = syscall(SYS_gettid);
+	for (;;) {
+		/* A kick may find it here. */
+		while (sem_wait(&a->go))
+			;
+		if (a->run->dying)
+			return NULL;
+		if (a->vcpu)
+			run_vcpu(a);
+		else
+			run_thread(a);
+		sem_post(&a->done);
+	}
+}
+
+static void kicked(int sig) {}
+
+static void start_actor(struct st_run *r, struct st_actor *a, unsigned int nr, bool vcpu)
+{
+	a->run = r;
+	a->nr = nr;
+	a->vcpu = vcpu;
+	sem_init(&a->go, 0, 0);
+	sem_init(&a->done, 0, 0);
+	a->list = calloc(ST_OPS_MAX, sizeof(*a->list));
+	GM_SETUP(a->list, "out of memory");
+	if (vcpu) {
+		a->ring = (void *)(r->control->hva + SHARED_SIZE + nr * PER_VCPU);
+		*a->ring = (struct gm_ring){
+			.base = GM_BASE,
+			.clock = CONTROL,
+			.meet = CONTROL + 0x1000,
+			.need = CONTROL + 0x2000,
+			.ops = ring_gva(nr) + 0x1000,
+			.res = ring_gva(nr) + RES_AT,
+			.log = ring_gva(nr) + LOG_AT,
+			.log_max = LOG_MAX,
+		};
+	} else {
+		a->log = calloc(HOST_LOG, sizeof(*a->log));
+		a->buf = mmap(NULL, 64 * GM_PAGE_SIZE, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		GM_SETUP(a->log && a->buf != MAP_FAILED, "out of memory");
+	}
+	GM_SETUP(!pthread_create(&a->thread, NULL, actor_main, a), "no thread");
+}
+
+/* --- set-up --- */
+
+void st_slot_make(struct st_run *r, unsigned int i)
+{
+	const struct st_slot *s = &r->layout->slot[i];
+
+	gm_slot_set(r->vm, ST_SLOT_ID(i), 0, st_gpa(s->page), (uint64_t)s->pages * GM_PAGE_SIZE,
+		    r->mem->hva + (uint64_t)s->mem_page * GM_PAGE_SIZE, r->gmem,
+		    (uint64_t)s->file_page * GM_PAGE_SIZE);
+}
+
+static void make_vm(struct st_run *r)
+{
+	static const enum gm_mem_kind kind[] = { [ST_ANON] = GM_MEM_ANON,
+						 [ST_SHMEM] = GM_MEM_SHMEM,
+						 [ST_THP] = GM_MEM_THP,
+						 [ST_HUGE_2M] = GM_MEM_HUGE_2M,
+						 [ST_HUGE_1G] = GM_MEM_HUGE_1G };
+	const struct st_layout *l = r->layout;
+	uint64_t size = (uint64_t)l->pages * GM_PAGE_SIZE, control;
+	unsigned int vcpus = r->prog.head.vcpus;
+	struct gm_op nop = { .code = GM_OP_NOP };
+
+	r->vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = vcpus + 1, .on_exit = on_exit_,
+			  .extra_pages = l->pages / ST_1G + 24);
+	r->vm->user = r;
+	r->mem = gm_mem_new(kind[l->backing], (uint64_t)l->mem_pages * GM_PAGE_SIZE);
+	r->gmem = gm_gmem_new(r->vm, (uint64_t)l->file_pages * GM_PAGE_SIZE, 0);
+	for (unsigned int i = 0; i < l->slots; i++)
+		st_slot_make(r, i);
+	gm_vm_map(r->vm, GM_BASE, (size + GM_2M - 1) & ~(GM_2M - 1), GM_2M);
+	control = (SHARED_SIZE + vcpus * PER_VCPU + GM_2M - 1) & ~(GM_2M - 1);
+	/* Shared memory: a fork must not copy the clock. */
+	r->control = gm_mem_new(GM_MEM_SHMEM, control);
+	memset(r->control->hva, 0, control);
+	gm_slot_set(r->vm, ST_SLOT_ID(ST_SLOTS), 0, CONTROL, control, r->control->hva, -1, 0);
+	gm_vm_map(r->vm, CONTROL, control, GM_2M);
+	r->clock = (uint64_t *)r->control->hva;
+	r->meet = (uint32_t *)(r->control->hva + 0x1000);
+	r->need = (uint32_t *)(r->control->hva + 0x2000);
+	/* Prefault needs a vCPU with a root: one that ran. */
+	gm_run(r->vm, vcpus, &nop, 1);
+}
+
+static void start_iommu(struct st_run *r)
+{
+	if (r->mem->fd < 0 || !gm_platform_has(GM_NEED_IOMMUFD_TEST))
+		return;
+	r->iommu = gm_iommu_new(GM_IOMMU_MOCK);
+	r->ioas = gm_ioas_new(r->iommu);
+	r->dev = gm_iodev_new(r->iommu, r->ioas);
+}
+
+/* --- rounds --- */
+
+static struct st_actor *actor_of(struct st_run *r, const struct gm_sop *op)
+{
+	return st_is_vcpu(op) ? &r->vcpu[st_actor_nr(op)] : &r->thread[st_actor_nr(op)];
+}
+
+/* How long an operation waits: thousandths of what its partner last took, in cycles. */
+static void set_wait(struct st_run *r, uint32_t index, const uint32_t *list, uint32_t n)
+{
+	const struct gm_sop *op = &r->prog.op[index];
+	uint64_t cycles = 20000;
+
+	for (uint32_t i = 0; op->meet && i < n; i++) {
+		const struct gm_sop *other = &r->prog.op[list[i]];
+
+		if (list[i] != index && other->meet == op->meet && r->cycles[other->code])
+			cycles = r->cycles[other->code];
+	}
+	cycles = cycles * op->wait / 1000;
+	/* Kept where run_vcpu() and st_host_op() look for it. */
+	r->res[index].cycles = cycles > 100000000 ? 100000000 : cycles;
+}
+
+static void learn(struct st_run *r, uint32_t index)
+{
+	uint32_t *c = &r->cycles[r->prog.op[index].code], now = r->res[index].cycles;
+
+	*c = *c ? (*c * 3ULL + now) / 4 : now;
+}
+
+/* Lets every actor do its part of the list, and waits for all. */
+static bool round_(struct st_run *r, const uint32_t *list, uint32_t n)
+{
+	const struct st_head *h = &r->prog.head;
+	unsigned int actors = 0;
+
+	for (unsigned int i = 0; i < h->vcpus; i++)
+		r->vcpu[i].n = 0;
+	for (unsigned int i = 0; i < h->threads; i++)
+		r->thread[i].n = 0;
+	for (unsigned int i = 0; i < 256; i++)
+		r->meet[i] = r->need[i] = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct gm_sop *op = &r->prog.op[list[i]];
+		struct st_actor *a = actor_of(r, op);
+
+		r->res[list[i]] = (struct gm_ring_res){ .index = list[i] };
+		a->list[a->n++] = list[i];
+		r->need[op->meet]++;
+		if (op->wait && op->meet)
+			set_wait(r, list[i], list, n);
+	}
+	for (unsigned int i = 0; i < h->vcpus + h->threads; i++) {
+		struct st_actor *a = i < h->vcpus ? &r->vcpu[i] : &r->thread[i - h->vcpus];
+
+		actors += a->n > 0;
+	}
+	r->concurrent = actors > 1;
+	for (unsigned int i = 0; i < h->vcpus + h->threads; i++) {
+		struct st_actor *a = i < h->vcpus ? &r->vcpu[i] : &r->thread[i - h->vcpus];
+
+		if (a->n)
+			sem_post(&a->go);
+	}
+	for (unsigned int i = 0; i < h->vcpus + h->threads; i++) {
+		struct st_actor *a = i < h->vcpus ? &r->vcpu[i] : &r->thread[i - h->vcpus];
+
+		while (a->n && sem_wait(&a->done))
+			;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		if (r->res[list[i]].t1)
+			learn(r, list[i]);
+	return st_judge(r, list, n);
+}
+
+bool st_rounds(struct st_run *r, uint32_t from, uint32_t to, bool strict)
+{
+	uint32_t *list = calloc(to - from + 1, sizeof(*list)), n = 0;
+	bool ok = true;
+
+	GM_SETUP(list, "out of memory");
+	for (uint32_t i = from; i <= to && ok; i++) {
+		const struct gm_sop *op = i < to ? &r->prog.op[i] : NULL;
+		bool turn = n && op && strict && op->actor != r->prog.op[list[0]].actor;
+
+		if (n && (!op || op->code == GM_SOP_SYNC || turn ||
+			  n == (strict ? TURN : RING_OPS - 1))) {
+			ok = round_(r, list, n);
+			n = 0;
+		}
+		if (op && op->code != GM_SOP_SYNC)
+			list[n++] = i;
+	}
+	free(list);
+	return ok;
+}
+
+static void look_ahead(struct st_run *r)
+{
+	for (uint32_t i = 0; i < r->prog.nr; i++) {
+		r->has_slots |= r->prog.op[i].code == GM_SOP_SLOT;
+		r->has_faults |= r->prog.op[i].code == GM_SOP_MPROTECT;
+	}
+	r->has_faults |= r->has_slots;
+}
+
+/* Programs may come from anywhere: what lies outside the layout is not run. */
+static void check(const struct st_run *r)
+{
+	const struct st_prog *p = &r->prog;
+
+	for (uint32_t i = 0; i < p->nr; i++) {
+		const struct gm_sop *op = &p->op[i];
+
+		GM_SETUP(!(st_ops[op->code].flags & ST_PAGES) || op->code == GM_SOP_PRESSURE ||
+				 (op->page < r->layout->pages &&
+				  op->len <= r->layout->pages - op->page),
+			 "operation %u: %s: outside the layout", i + 1, st_op_str(op));
+		GM_SETUP(op->len <= 64 || !(st_ops[op->code].flags & ST_READS),
+			 "operation %u: %s: reads at most 64 pages", i + 1, st_op_str(op));
+	}
+}
+
+void st_exec(const struct st_prog *p, struct st_result *out)
+{
+	static struct st_run run;
+	struct st_run *r = &run;
+	struct sigaction kick = { .sa_handler = kicked };
+	bool ok;
+
+	st_prog_copy(&r->prog, p);
+	if (!r->prog.head.threads)
+		r->prog.head.threads = 1;
+	r->own = p->nr;
+	r->out = out;
+	r->layout = st_layout_find(p->head.layout);
+	GM_SETUP(r->layout, "%s: no such layout", p->head.layout);
+	check(r);
+	st_coda(p, r->layout, &r->prog);
+	r->res = calloc(r->prog.nr, sizeof(*r->res));
+	r->log = calloc(r->prog.nr, sizeof(*r->log));
+	GM_SETUP(r->res && r->log, "out of memory");
+	r->oracle = st_oracle_new(r->layout->pages);
+	pthread_rwlock_init(&r->map_lock, NULL);
+	pthread_mutex_init(&r->slot_lock, NULL);
+	pthread_mutex_init(&r->iommu_lock, NULL);
+	sigaction(SIGUSR1, &kick, NULL);
+	look_ahead(r);
+	make_vm(r);
+	start_iommu(r);
+	for (unsigned int i = 0; i < r->prog.head.vcpus; i++)
+		start_actor(r, &r->vcpu[i], i, true);
+	for (unsigned int i = 0; i < r->prog.head.threads; i++)
+		start_actor(r, &r->thread[i], i, false);
+	out->began = true;
+	ok = st_rounds(r, 0, r->own, p->head.strict) && st_rounds(r, r->own, r->prog.nr, true);
+	out->over = true;
+	if (!ok)
+		return;
+	/* In order, so that what the VM leaves behind shows in this very program. */
+	r->dying = true;
+	for (unsigned int i = 0; i < r->prog.head.vcpus; i++) {
+		sem_post(&r->vcpu[i].go);
+		pthread_join(r->vcpu[i].thread, NULL);
+	}
+	gm_vm_free(r->vm);
+	close(r->gmem);
+	gm_mem_free(r->mem);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Runs one program in this process: a VM with the program's layout, a thread for each actor, and
+ * the judge that looks at every result. What came of it lies in memory that outlives the process.
+ */
+#ifndef ST_EXEC_H
+#define ST_EXEC_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "gm.h"
+#include "iommu.h"
+#include "layout.h"
+#include "oracle.h"
+#include "prog.h"
+
+/* Inside, at a border of 2 MiB, of 1 GiB, of a slot. */
+#define ST_CLASSES 4
+
+/* What a process leaves behind for its parent. */
+struct st_result {
+	volatile bool began, over; /* the program; nothing is known of what lies between */
+	volatile bool killed;	   /* by an operation of the program */
+	volatile uint32_t done;	   /* operations judged */
+	volatile uint32_t conversions, reads, races;
+	volatile uint32_t runs[GM_SOP_NR];
+	/* bit b of pair[c][a]: a was followed by b beside it, on a page of border class c */
+	uint64_t pair[ST_CLASSES][GM_SOP_NR];
+	volatile bool failed;
+	uint32_t op, page; /* the operation that failed; its page */
+	bool has_page;
+	char clause[32], text[700];
+	char story[16384]; /* of the page */
+};
+
+struct st_run;
+
+/* One actor: a thread with its own part of the round. */
+struct st_actor {
+	struct st_run *run;
+	unsigned int nr;
+	bool vcpu;
+	pthread_t thread;
+	atomic_int tid;
+	sem_t go, done;
+	uint32_t *list; /* indices of operations in this round */
+	uint32_t n;
+	struct gm_ring *ring;	 /* vCPUs: the host's view of it */
+	struct gm_ring_log *log; /* threads: their own */
+	uint32_t logs;
+	unsigned int cpu, faults; /* vCPUs: where it runs, faults that raced */
+	uint8_t *buf;		  /* threads: memory that children share */
+	struct gm_exit exit;
+	bool stopped;
+};
+
+#define ST_MAPS 8
+
+struct st_map {
+	bool used;
+	uint32_t page, len;
+	uint64_t iova;
+};
+
+struct st_run {
+	struct st_prog prog; /* with what the checker appends */
+	uint32_t own;	     /* operations of the program itself */
+	const struct st_layout *layout;
+	struct gm_vm *vm;
+	struct gm_mem *mem, *control;
+	int gmem;
+	struct st_actor vcpu[ST_VCPUS], thread[ST_THREADS];
+	struct gm_ring_res *res;  /* one per operation */
+	struct gm_ring_log **log; /* ... where its log lies, during its round */
+	struct st_oracle *oracle;
+	struct st_result *out;
+	uint64_t *clock;
+	volatile uint32_t *meet, *need;
+	uint32_t cycles[GM_SOP_NR]; /* how long each kind took lately */
+	pthread_rwlock_t map_lock;  /* writers of the host against mprotect() */
+	pthread_mutex_t slot_lock, iommu_lock;
+	bool concurrent;	    /* this round */
+	bool has_slots, has_faults; /* operations that make slots or mappings come and go */
+	bool dying;
+	struct gm_iommu *iommu;
+	struct gm_iodev *dev;
+	uint32_t ioas;
+	struct st_map map[ST_MAPS];
+	uint32_t last_page; /* for the coverage of pairs */
+	uint8_t last_code;
+};
+
+/* Runs it and fills `out`; returns when the program ended, failed or not. Once per process. */
+void st_exec(const struct st_prog *p, struct st_result *out);
+
+/* --- its parts --- */
+
+#define ST_SLOT_ID(i) (GM_SLOT + (i))
+#define ST_ABSENT (~0ULL) /* what a read of no slot gives */
+
+static inline uint64_t st_gpa(uint32_t page)
+{
+	return GM_BASE + (uint64_t)page * GM_PAGE_SIZE;
+}
+
+static inline uint64_t st_gfn(uint32_t page)
+{
+	return st_gpa(page) / GM_PAGE_SIZE;
+}
+
+static inline uint8_t *st_hva(const struct st_run *r, uint32_t page)
+{
+	return r->mem->hva + (uint64_t)page * GM_PAGE_SIZE;
+}
+
+static inline uint64_t st_now(struct st_run *r)
+{
+	return __atomic_add_fetch(r->clock, 1, __ATOMIC_SEQ_CST);
+}
+
+void st_slot_make(struct st_run *r, unsigned int i);
+/* One operation of a thread: stamps, result and log are set. */
+void st_host_op(struct st_actor *a, uint32_t index);
+/* Everything of the round against the oracle; false when something failed. */
+bool st_judge(struct st_run *r, const uint32_t *list, uint32_t n);
+void st_fail(struct st_run *r, uint32_t op, const char *clause, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/* The operations that look at everything at the end. */
+void st_coda(const struct st_prog *p, const struct st_layout *l, struct st_prog *out);
+/* Runs the operations [from, to) of r->prog; false when something failed. */
+bool st_rounds(struct st_run *r, uint32_t from, uint32_t to, bool strict);
+/* The probes that GM_SOP_GUP chooses from; NULL: none. */
+const struct gm_probe *st_probe(unsigned int arg);
+
+#endif

@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Programs from seeds: biased to borders, to what was just used, to neighbours of conversions. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gen.h"
+#include "layout.h"
+#include "profile.h"
+#include "seed.h"
+
+#define CENTRES 12U
+#define RECENT 24U
+
+struct gen {
+	struct st_prog *p;
+	const struct st_layout *layout;
+	struct gm_rng rng;
+	unsigned int weight[GM_SOP_NR];
+	uint32_t centre[CENTRES], recent[RECENT], next_recent;
+	struct {
+		uint32_t page, len;
+	} conv[RECENT]; /* the last conversions */
+	uint32_t next_conv, long_left;
+	uint8_t meet;
+	uint32_t pairs;
+};
+
+static uint64_t below(struct gen *g, uint64_t n)
+{
+	return gm_rng_below(&g->rng, n);
+}
+
+static bool chance(struct gen *g, unsigned int percent)
+{
+	return below(g, 100) < percent;
+}
+
+static uint32_t clamp_page(const struct gen *g, int64_t page)
+{
+	int64_t last = (int64_t)g->layout->pages - 1;
+
+	return page < 0 ? 0 : page > last ? last : page;
+}
+
+/* Borders that matter, and a few places that do not. */
+static void choose_centres(struct gen *g)
+{
+	const struct st_layout *l = g->layout;
+
+	for (unsigned int i = 0; i < CENTRES; i++) {
+		uint32_t big = (l->pages + ST_1G - 1) / ST_1G, page;
+
+		switch (below(g, 6)) {
+		case 0: /* of 1 GiB */
+			page = below(g, big + 1) * ST_1G;
+			break;
+		case 1: /* of a slot */
+			page = l->slot[below(g, l->slots)].page;
+			break;
+		case 2: /* the ends */
+			page = chance(g, 50) ? 0 : l->pages;
+			break;
+		case 3:
+			page = below(g, l->pages);
+			break;
+		default: /* of 2 MiB; often beside one that there is already */
+			page = i && chance(g, 60) ? g->centre[below(g, i)] / ST_2M * ST_2M + ST_2M
+						  : below(g, l->pages / ST_2M + 1) * ST_2M;
+		}
+		g->centre[i] = clamp_page(g, page);
+	}
+	for (unsigned int i = 0; i < RECENT; i++) {
+		g->recent[i] = g->centre[i % CENTRES];
+		g->conv[i].page = g->recent[i];
+		g->conv[i].len = 1;
+	}
+}
+
+static uint32_t near_conversion(struct gen *g)
+{
+	static const int off[] = { -1, 0, 1, -512, 512, -513, 511, 513, 2 };
+	unsigned int i = below(g, RECENT);
+	uint32_t page = g->conv[i].page;
+
+	if (chance(g, 50))
+		page += g->conv[i].len;
+	return clamp_page(g, (int64_t)page + off[below(g, sizeof(off) / sizeof(off[0]))]);
+}
+
+static uint32_t choose_page(struct gen *g)
+{
+	uint64_t dice = below(g, 100);
+	uint32_t centre = g->centre[below(g, CENTRES)];
+
+	if (dice < 35)
+		return g->recent[below(g, RECENT)];
+	if (dice < 60)
+		return near_conversion(g);
+	if (dice < 88)
+		return clamp_page(g, (int64_t)centre + (int64_t)below(g, 7) - 3);
+	if (dice < 97)
+		return clamp_page(g, centre / ST_2M * ST_2M + below(g, ST_2M));
+	return below(g, g->layout->pages);
+}
+
+static uint32_t conversion_length(struct gen *g, uint32_t page)
+{
+	uint64_t dice = below(g, 200);
+	uint32_t to_border = ST_2M - page % ST_2M, centre;
+
+	if (dice < 90)
+		return 1;
+	if (dice < 130)
+		return 2 + below(g, 7);
+	if (dice < 156)
+		return to_border + below(g, 3) - (to_border > 1);
+	if (dice < 172)
+		return ST_2M;
+	if (dice < 180)
+		return ST_2M - 1 + 2 * below(g, 2);
+	if (dice < 194) {
+		centre = g->centre[below(g, CENTRES)];
+		return centre > page && centre - page < 4 * ST_2M ? centre - page + 1 : 3;
+	}
+	if (!g->long_left)
+		return 9 + below(g, 64);
+	g->long_left--;
+	return 1 + below(g, chance(g, 30) ? g->layout->pages : 32 * ST_2M);
+}
+
+/* Chooses a range of at most `most` pages; half of the time the page chosen is its end. */
+static void range(struct gen *g, struct gm_sop *op, bool conversion, uint32_t most, bool one_slot)
+{
+	uint32_t page = choose_page(g), len = 1, room;
+
+	if (conversion)
+		len = conversion_length(g, page);
+	else if (!chance(g, 60))
+		len = 1 + below(g, most);
+	if (len > most)
+		len = most;
+	if (chance(g, 50))
+		page = page >= len - 1 ? page - (len - 1) : 0;
+	room = g->layout->pages - page;
+	if (one_slot) {
+		const struct st_slot *s = st_slot_of(g->layout, page);
+
+		room = s->page + s->pages - page;
+	}
+	op->page = page;
+	op->len = len < room ? len : room;
+	g->recent[g->next_recent++ % RECENT] = chance(g, 50) ? page : page + op->len - 1;
+}
+
+/* Fills in what the code needs. */
+static void details(struct gen *g, struct gm_sop *op)
+{
+	op->len = 1;
+	switch (op->code) {
+	case GM_SOP_CONV:
+	case GM_SOP_HCONV:
+		range(g, op, true, UINT32_MAX, false);
+		op->arg = below(g, 2);
+		g->conv[g->next_conv % RECENT].page = op->page;
+		g->conv[g->next_conv++ % RECENT].len = op->len;
+		break;
+	case GM_SOP_PUNCH:
+		range(g, op, true, 4 * ST_2M, true);
+		break;
+	case GM_SOP_ALLOC:
+		range(g, op, false, 16, true);
+		break;
+	case GM_SOP_PREFAULT:
+		range(g, op, chance(g, 50), ST_2M, true);
+		break;
+	case GM_SOP_DROP:
+	case GM_SOP_MPROTECT:
+		range(g, op, chance(g, 20), 2 * ST_2M, false);
+		break;
+	case GM_SOP_MADV:
+		range(g, op, chance(g, 50), 4 * ST_2M, false);
+		op->arg = below(g, 7);
+		break;
+	case GM_SOP_FLUSH:
+		range(g, op, false, 4, false);
+		op->arg = below(g, 2);
+		break;
+	case GM_SOP_BAD:
+		range(g, op, false, 1, false);
+		op->arg = below(g, 4);
+		break;
+	case GM_SOP_REFUSE:
+		range(g, op, false, 1, false);
+		op->arg = below(g, 8);
+		break;
+	case GM_SOP_GUP:
+		range(g, op, false, 2, false);
+		op->arg = below(g, 256);
+		break;
+	case GM_SOP_ADD:
+	case GM_SOP_FORK:
+	case GM_SOP_SLOT:
+		range(g, op, false, 1, false);
+		break;
+	case GM_SOP_KICK:
+	case GM_SOP_MIGRATE:
+		op->arg = below(g, g->p->head.vcpus);
+		break;
+	case GM_SOP_PRESSURE:
+		op->len = 64 << below(g, 6);
+		break;
+	case GM_SOP_MAP:
+		range(g, op, chance(g, 30), ST_2M, false);
+		op->arg = below(g, 8);
+		break;
+	case GM_SOP_UNMAP:
+	case GM_SOP_DREAD:
+	case GM_SOP_DWRITE:
+		op->arg = below(g, 8);
+		break;
+	case GM_SOP_VM2:
+		break;
+	default:
+		range(g, op, false, 8, false);
+	}
+}
+
+/* An operation of a vCPU or of a thread, by weight. */
+static uint8_t choose_code(struct gen *g, bool vcpu)
+{
+	unsigned int lo = vcpu ? GM_SOP_CONV : GM_SOP_VCPU_NR;
+	unsigned int hi = vcpu ? GM_SOP_VCPU_NR : GM_SOP_KILL, sum = 0;
+	uint64_t at;
+
+	for (unsigned int i = lo; i < hi; i++)
+		sum += g->weight[i];
+	at = below(g, sum);
+	for (unsigned int i = lo; i < hi; i++) {
+		if (at < g->weight[i])
+			return i;
+		at -= g->weight[i];
+	}
+	return GM_SOP_NOP;
+}
+
+static uint8_t choose_actor(struct gen *g)
+{
+	unsigned int vcpus = g->p->head.vcpus, n = vcpus + g->p->head.threads;
+	uint64_t a = below(g, n);
+
+	return a < vcpus ? a : GM_SOP_HOST | (a - vcpus);
+}
+
+static struct gm_sop choose_op(struct gen *g, uint8_t actor)
+{
+	struct gm_sop op = { .actor = actor, .code = choose_code(g, !(actor & GM_SOP_HOST)) };
+
+	details(g, &op);
+	return op;
+}
+
+static void sync(struct gen *g)
+{
+	st_prog_add(g->p, (struct gm_sop){ .actor = 0, .code = GM_SOP_SYNC, .len = 1 });
+	g->meet = 0;
+}
+
+/* One operation at a time; actors keep the floor for a while, as a ring runs fastest so. */
+static void strict(struct gen *g, uint32_t ops)
+{
+	uint8_t actor = 0;
+
+	while (g->p->nr < ops) {
+		if (chance(g, 25))
+			actor = choose_actor(g);
+		st_prog_add(g->p, choose_op(g, actor));
+	}
+}
+
+static void freely(struct gen *g, uint32_t ops)
+{
+	while (g->p->nr < ops) {
+		uint32_t n = 40 + below(g, 200);
+
+		for (uint32_t i = 0; i < n && g->p->nr < ops; i++)
+			st_prog_add(g->p, choose_op(g, choose_actor(g)));
+		sync(g);
+	}
+}
+
+/* Pairs that contend, as the text of the requirement lists them; those that the profile has. */
+static const uint8_t contend[][2] = {
+	{ GM_SOP_CONV, GM_SOP_WRITE },	   { GM_SOP_CONV, GM_SOP_READ },
+	{ GM_SOP_PUNCH, GM_SOP_WRITE },	   { GM_SOP_PUNCH, GM_SOP_READ },
+	{ GM_SOP_CONV, GM_SOP_PREFAULT },  { GM_SOP_HCONV, GM_SOP_PREFAULT },
+	{ GM_SOP_HCONV, GM_SOP_WRITE },	   { GM_SOP_HCONV, GM_SOP_READ },
+	{ GM_SOP_CONV, GM_SOP_CONV },	   { GM_SOP_HCONV, GM_SOP_CONV },
+	{ GM_SOP_SLOT, GM_SOP_CONV },	   { GM_SOP_SLOT, GM_SOP_PUNCH },
+	{ GM_SOP_PUNCH, GM_SOP_PREFAULT }, { GM_SOP_PUNCH, GM_SOP_CONV },
+	{ GM_SOP_FORK, GM_SOP_CONV },	   { GM_SOP_FORK, GM_SOP_WRITE },
+	{ GM_SOP_DROP, GM_SOP_READ },	   { GM_SOP_DROP, GM_SOP_CONV },
+	{ GM_SOP_MAP, GM_SOP_CONV },	   { GM_SOP_GUP, GM_SOP_CONV },
+	{ GM_SOP_ALLOC, GM_SOP_WRITE },	   { GM_SOP_PUNCH, GM_SOP_ALLOC },
+	{ GM_SOP_MADV, GM_SOP_CONV },	   { GM_SOP_PREFAULT, GM_SOP_WRITE },
+};
+
+static bool usable(const struct gen *g, const uint8_t *pair)
+{
+	const struct st_head *h = &g->p->head;
+	unsigned int threads =
+		!(st_ops[pair[0]].flags & ST_VCPU) + !(st_ops[pair[1]].flags & ST_VCPU);
+
+	return g->weight[pair[0]] && g->weight[pair[1]] && threads <= h->threads &&
+	       2 - threads <= h->vcpus;
+}
+
+/* An actor for the code, another than `not`. */
+static uint8_t actor_for(struct gen *g, uint8_t code, int not )
+{
+	bool vcpu = st_ops[code].flags & ST_VCPU;
+	unsigned int n = vcpu ? g->p->head.vcpus : g->p->head.threads;
+	uint8_t actor;
+
+	do
+		actor = below(g, n) | (vcpu ? 0 : GM_SOP_HOST);
+	while (actor == not );
+	return actor;
+}
+
+/*
+ * Two operations on one page, let go at once, the second held back by a part of the first's
+ * duration, which is measured while the program runs; the part grows from pair to pair, so that
+ * the window is walked from before its beginning to after its end. Then both sides are looked at.
+ */
+static void race(struct gen *g, uint32_t page)
+{
+	const uint8_t *pair;
+	struct gm_sop op[2];
+	unsigned int late = below(g, 2);
+
+	do
+		pair = contend[below(g, sizeof(contend) / sizeof(contend[0]))];
+	while (!usable(g, pair));
+	for (int i = 0; i < 2; i++) {
+		op[i] = (struct gm_sop){ .actor = actor_for(g, pair[i], i ? op[0].actor : -1),
+					 .code = pair[i] };
+		details(g, &op[i]);
+		if (!(st_ops[pair[i]].flags & ST_PAGES))
+			continue;
+		op[i].page = page;
+		if (op[i].len > 3 && chance(g, 80))
+			op[i].len = 1 + below(g, 3);
+		if (page + op[i].len > g->layout->pages)
+			op[i].len = 1;
+		if (st_slot_of(g->layout, page) != st_slot_of(g->layout, page + op[i].len - 1))
+			op[i].len = 1;
+	}
+	g->meet++;
+	op[0].meet = op[1].meet = g->meet;
+	op[late].wait = g->pairs++ * 61 % 1300;
+	st_prog_add(g->p, op[0]);
+	st_prog_add(g->p, op[1]);
+	for (unsigned int v = 0; v < g->p->head.vcpus; v++)
+		st_prog_add(g->p,
+			    (struct gm_sop){ .actor = v,
+					     .code = chance(g, 80) ? GM_SOP_READ : GM_SOP_WRITE,
+					     .page = page,
+					     .len = 1 });
+}
+
+/* The race is preceded by what makes it matter: the page known, in a known state. */
+static void races(struct gen *g, uint32_t ops)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < sizeof(contend) / sizeof(contend[0]); i++)
+		any |= usable(g, contend[i]);
+	if (!any) {
+		freely(g, ops);
+		return;
+	}
+	while (g->p->nr < ops) {
+		unsigned int n = 4 + below(g, 12);
+
+		for (unsigned int i = 0; i < n; i++) {
+			uint32_t page = choose_page(g);
+			struct gm_sop op = { .page = page, .len = 1 };
+
+			if (chance(g, 60)) {
+				op.actor = below(g, g->p->head.vcpus);
+				op.code = GM_SOP_CONV;
+				op.arg = below(g, 2);
+				st_prog_add(g->p, op);
+				op.code = GM_SOP_WRITE;
+				op.arg = 0;
+				st_prog_add(g->p, op);
+			}
+			race(g, page);
+			/* Others keep the kernel busy meanwhile, now and then. */
+			if (chance(g, 20))
+				st_prog_add(g->p, choose_op(g, choose_actor(g)));
+		}
+		sync(g);
+	}
+}
+
+static int set_weights(struct gen *g, const char *text, char *why, size_t room)
+{
+	char copy[512], *save, *word;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	for (word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		char *eq = strchr(word, '=');
+		unsigned int code = GM_SOP_CONV;
+
+		if (eq)
+			*eq = 0;
+		while (code < GM_SOP_KILL && strcmp(st_ops[code].name, word))
+			code++;
+		if (!eq || code == GM_SOP_KILL || strspn(eq + 1, "0123456789") != strlen(eq + 1) ||
+		    !eq[1] || atoi(eq + 1) > 10000) {
+			snprintf(why, room, "weights: %s: OPERATION=0...10000,...", word);
+			return -1;
+		}
+		g->weight[code] = atoi(eq + 1);
+	}
+	return 0;
+}
+
+static int check_weights(const struct gen *g, char *why, size_t room)
+{
+	unsigned int vcpu = 0, thread = 0;
+
+	for (unsigned int i = GM_SOP_CONV; i < GM_SOP_KILL; i++)
+		*(i < GM_SOP_VCPU_NR ? &vcpu : &thread) += g->weight[i];
+	if (vcpu && (thread || !g->p->head.threads))
+		return 0;
+	snprintf(why, room, "weights: nothing is left for the %s to do",
+		 vcpu ? "host's threads" : "vCPUs");
+	return -1;
+}
+
+int st_gen(const struct st_gen *want, struct st_prog *p, char *why, size_t room)
+{
+	const struct st_profile *pr = st_profile_find(want->profile ?: "conversion");
+	struct gen g = { .p = p, .long_left = 2 };
+	int order = want->order;
+	unsigned int n = 0;
+	uint32_t ops;
+
+	if (!pr) {
+		snprintf(why, room, "%s: no such profile", want->profile);
+		return -1;
+	}
+	p->nr = 0;
+	memset(&p->head, 0, sizeof(p->head));
+	gm_rng_init(&g.rng, gm_seed_derive(want->seed, pr->name));
+	while (pr->layouts[n])
+		n++;
+	/* Drawn in any case, so that an option changes nothing but what it names. */
+	g.layout = st_layout_find(pr->layouts[below(&g, n)]);
+	if (want->layout)
+		g.layout = st_layout_find(want->layout);
+	if (!g.layout) {
+		snprintf(why, room, "%s: no such layout", want->layout);
+		return -1;
+	}
+	n = below(&g, 10);
+	if (!order)
+		order = n < 4 ? 1 : n < 7 ? 2 : 3;
+	p->head.seed = want->seed;
+	p->head.strict = order == 1;
+	p->head.vcpus = 1 + below(&g, pr->vcpus);
+	if (order != 1 && p->head.vcpus < 2)
+		p->head.vcpus = 2;
+	p->head.vcpus = want->vcpus ?: p->head.vcpus;
+	p->head.threads = want->threads == ST_NO_THREADS ? 0 : want->threads ?: pr->threads;
+	snprintf(p->head.profile, sizeof(p->head.profile), "%s", pr->name);
+	snprintf(p->head.layout, sizeof(p->head.layout), "%s", g.layout->name);
+	memcpy(g.weight, pr->weight, sizeof(g.weight));
+	if (want->weights && set_weights(&g, want->weights, why, room))
+		return -1;
+	if (check_weights(&g, why, room))
+		return -1;
+	ops = want->ops ?: pr->ops;
+	choose_centres(&g);
+	if (order == 1)
+		strict(&g, ops);
+	else if (order == 2)
+		freely(&g, ops);
+	else
+		races(&g, ops);
+	n = below(&g, 100);
+	if (n < pr->kill_percent)
+		st_prog_add(p,
+			    (struct gm_sop){ .actor = GM_SOP_HOST, .code = GM_SOP_KILL, .len = 1 });
+	return 0;
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Histories of pages, and what they explain. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oracle.h"
+
+/* A change of more pages than this is kept once for all of them. */
+#define LONG 64U
+
+struct event {
+	struct st_event e;
+	uint8_t halves; /* of this page: where a guest's write can have gone */
+};
+
+struct history {
+	uint32_t nr, room;
+	struct event *v;
+};
+
+struct st_oracle {
+	uint32_t pages;
+	struct history longs;
+	struct history **page;
+};
+
+static void *must(void *p)
+{
+	if (!p) {
+		fputs("stress: out of memory\n", stderr);
+		abort();
+	}
+	return p;
+}
+
+struct st_oracle *st_oracle_new(uint32_t pages)
+{
+	struct st_oracle *o = must(calloc(1, sizeof(*o)));
+
+	o->pages = pages;
+	o->page = must(calloc(pages, sizeof(*o->page)));
+	return o;
+}
+
+void st_oracle_free(struct st_oracle *o)
+{
+	for (uint32_t i = 0; i < o->pages; i++) {
+		if (!o->page[i])
+			continue;
+		free(o->page[i]->v);
+		free(o->page[i]);
+	}
+	free(o->longs.v);
+	free(o->page);
+	free(o);
+}
+
+/* Kept in the order of their beginning: nearly always at the end already. */
+static struct event *insert(struct history *h, const struct st_event *e)
+{
+	uint32_t i;
+
+	if (h->nr == h->room) {
+		h->room = h->room * 2 + 8;
+		h->v = must(realloc(h->v, h->room * sizeof(*h->v)));
+	}
+	for (i = h->nr++; i && h->v[i - 1].e.when.t0 > e->when.t0; i--)
+		h->v[i] = h->v[i - 1];
+	h->v[i] = (struct event){ .e = *e, .halves = e->halves };
+	return &h->v[i];
+}
+
+static bool covers(const struct st_event *e, uint32_t page)
+{
+	return page - e->page < e->n;
+}
+
+/* Both lists that a page's changes are on, one after the other. */
+struct walk {
+	const struct history *list[2];
+	uint32_t page, i;
+	unsigned int l;
+};
+
+static struct walk walk_of(const struct st_oracle *o, uint32_t page)
+{
+	static const struct history none;
+
+	return (struct walk){ .list = { o->page[page] ?: &none, &o->longs }, .page = page };
+}
+
+static const struct event *next(struct walk *w)
+{
+	for (; w->l < 2; w->l++, w->i = 0) {
+		while (w->i < w->list[w->l]->nr) {
+			const struct event *e = &w->list[w->l]->v[w->i++];
+
+			if (covers(&e->e, w->page))
+				return e;
+		}
+	}
+	return NULL;
+}
+
+unsigned int st_oracle_halves(struct st_oracle *o, uint32_t page, struct st_when when)
+{
+	struct walk w = walk_of(o, page);
+	const struct event *e;
+	unsigned int halves = 0;
+	uint64_t latest = 0;
+
+	/* What began last of all that was over before `when`: everything over before that is gone. */
+	while ((e = next(&w)))
+		if (e->e.change == ST_CONVERT && !e->e.maybe && e->e.when.t1 < when.t0 &&
+		    e->e.when.t0 > latest)
+			latest = e->e.when.t0;
+	w = walk_of(o, page);
+	while ((e = next(&w)))
+		if (e->e.change == ST_CONVERT && e->e.when.t0 < when.t1 && e->e.when.t1 >= latest)
+			halves |= e->e.halves;
+	return latest ? halves : halves | ST_SHARED;
+}
+
+void st_oracle_add(struct st_oracle *o, const struct st_event *e)
+{
+	bool guest = e->change == ST_GUEST_WRITE || e->change == ST_COUNT;
+	struct st_event mine = *e;
+
+	if (e->page >= o->pages)
+		return;
+	if (e->n > o->pages - e->page)
+		mine.n = o->pages - e->page;
+	/* Where a guest's write went differs from page to page. */
+	if (mine.n > LONG && !guest) {
+		insert(&o->longs, &mine);
+		return;
+	}
+	for (uint32_t p = 0; p < mine.n; p++) {
+		struct history **h = &o->page[mine.page + p];
+		struct event *new;
+
+		if (!*h)
+			*h = must(calloc(1, sizeof(**h)));
+		new = insert(*h, &mine);
+		if (guest)
+			new->halves = 0;
+	}
+}
+
+/*
+ * Where a guest's write went is asked late, when all conversions around it are known: they can be
+ * told in any order.
+ */
+static unsigned int went_to(struct st_oracle *o, uint32_t page, const struct event *e)
+{
+	if (e->e.change == ST_HOST_WRITE)
+		return ST_SHARED;
+	if (e->halves || e->e.change == ST_CONVERT)
+		return e->halves;
+	return ((struct event *)e)->halves = st_oracle_halves(o, page, e->e.when);
+}
+
+static bool touches(struct st_oracle *o, uint32_t page, const struct event *e, unsigned int half,
+		    enum st_reg reg)
+{
+	switch (e->e.change) {
+	case ST_GUEST_WRITE:
+	case ST_HOST_WRITE:
+		return e->e.regs & reg && went_to(o, page, e) & half;
+	case ST_ZERO:
+		return e->halves & half;
+	default:
+		return false;
+	}
+}
+
+/* The beginning of the last change that certainly was over, and certainly hit this half. */
+static uint64_t settled(struct st_oracle *o, uint32_t page, unsigned int half, enum st_reg reg,
+			uint64_t before)
+{
+	struct walk w = walk_of(o, page);
+	const struct event *e;
+	uint64_t latest = 0;
+
+	while ((e = next(&w)))
+		if (!e->e.maybe && e->e.when.t1 < before && e->e.when.t0 > latest &&
+		    touches(o, page, e, half, reg) && went_to(o, page, e) == half)
+			latest = e->e.when.t0;
+	return latest;
+}
+
+static uint64_t stamp_of(const struct event *e, uint32_t page)
+{
+	return e->e.change == ST_ZERO ? 0 : e->e.stamp + page * e->e.page_stamp;
+}
+
+unsigned int st_oracle_expected(struct st_oracle *o, uint32_t page, unsigned int halves,
+				enum st_reg reg, struct st_when when, uint64_t *stamp,
+				unsigned int room)
+{
+	unsigned int n = 0;
+
+	if (page >= o->pages)
+		return 0;
+	if (!halves)
+		halves = st_oracle_halves(o, page, when);
+	for (unsigned int half = ST_SHARED; half <= ST_PRIVATE; half <<= 1) {
+		struct walk w = walk_of(o, page);
+		const struct event *e;
+		uint64_t since;
+
+		if (!(halves & half))
+			continue;
+		since = settled(o, page, half, reg, when.t0);
+		if (!since) {
+			if (n < room)
+				stamp[n] = 0;
+			n++;
+		}
+		while ((e = next(&w))) {
+			if (e->e.when.t0 >= when.t1 || e->e.when.t1 < since ||
+			    !touches(o, page, e, half, reg))
+				continue;
+			if (n < room)
+				stamp[n] = stamp_of(e, page);
+			n++;
+		}
+	}
+	return n;
+}
+
+bool st_oracle_explains(struct st_oracle *o, uint32_t page, unsigned int halves, enum st_reg reg,
+			uint64_t stamp, struct st_when when)
+{
+	uint64_t some[128];
+	unsigned int n = st_oracle_expected(o, page, halves, reg, when, some, 128);
+
+	/* More candidates than anybody would write down: no judgement. */
+	if (n > 128)
+		return true;
+	for (unsigned int i = 0; i < n; i++)
+		if (some[i] == stamp)
+			return true;
+	return false;
+}
+
+static void count_half(struct st_oracle *o, uint32_t page, unsigned int half, struct st_when when,
+		       uint32_t except, uint64_t *least, uint64_t *most)
+{
+	struct walk w = walk_of(o, page);
+	uint64_t since = settled(o, page, half, ST_COUNTER, when.t0), zero_end = 0;
+	const struct event *e;
+
+	/* An addition that ended before the last possible wiping did may be gone with it. */
+	while ((e = next(&w)))
+		if (e->e.change == ST_ZERO && e->halves & half && e->e.when.t0 < when.t1 &&
+		    e->e.when.t1 > zero_end)
+			zero_end = e->e.when.t1;
+	*least = *most = 0;
+	w = walk_of(o, page);
+	while ((e = next(&w))) {
+		if (e->e.change != ST_COUNT || e->e.when.t0 >= when.t1 || e->e.op == except)
+			continue;
+		if (went_to(o, page, e) & half && e->e.when.t1 >= since)
+			(*most)++;
+		if (!e->e.maybe && went_to(o, page, e) == half && e->e.when.t1 < when.t0 &&
+		    e->e.when.t0 > zero_end)
+			(*least)++;
+	}
+}
+
+bool st_oracle_counts(struct st_oracle *o, uint32_t page, unsigned int halves, uint64_t val,
+		      struct st_when when, uint32_t except, uint64_t *least, uint64_t *most)
+{
+	uint64_t lo, hi;
+	bool ok = false;
+
+	*least = UINT64_MAX;
+	*most = 0;
+	if (page >= o->pages)
+		return false;
+	if (!halves)
+		halves = st_oracle_halves(o, page, when);
+	for (unsigned int half = ST_SHARED; half <= ST_PRIVATE; half <<= 1) {
+		if (!(halves & half))
+			continue;
+		count_half(o, page, half, when, except, &lo, &hi);
+		ok |= val >= lo && val <= hi;
+		*least = lo < *least ? lo : *least;
+		*most = hi > *most ? hi : *most;
+	}
+	return ok;
+}
+
+void st_oracle_story(struct st_oracle *o, uint32_t page,
+		     void (*tell)(const struct st_event *e, void *arg), void *arg)
+{
+	uint64_t last = 0;
+
+	if (page >= o->pages)
+		return;
+	for (;;) {
+		struct walk w = walk_of(o, page);
+		const struct event *e, *first = NULL;
+
+		while ((e = next(&w)))
+			if (e->e.when.t0 > last && (!first || e->e.when.t0 < first->e.when.t0))
+				first = e;
+		if (!first)
+			return;
+		tell(&first->e, arg);
+		last = first->e.when.t0;
+	}
+}

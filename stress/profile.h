@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a profile of stress programs is made of: data. */
+#ifndef ST_PROFILE_H
+#define ST_PROFILE_H
+
+#include "prog.h"
+
+struct st_profile {
+	const char *name, *text;
+	const char *layouts[5];
+	unsigned int vcpus, threads; /* at most, exactly */
+	uint32_t ops;
+	unsigned int kill_percent; /* of programs that end by killing the process */
+	unsigned int weight[GM_SOP_NR];
+};
+
+const struct st_profile *st_profile_find(const char *name);
+const struct st_profile *st_profile_at(unsigned int i);
+
+#endif

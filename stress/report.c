@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Files about a run: programs, biographies, reproducers, sums. */
+#include <sys/stat.h>
+
+#include "report.h"
+
+static FILE *open_in(const char *dir, const char *name, const char *mode)
+{
+	char path[4096];
+	FILE *f;
+
+	mkdir(dir, 0777);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, mode);
+	if (!f)
+		fprintf(stderr, "gm-stress: %s: %s\n", path, strerror(errno));
+	return f;
+}
+
+static void write_prog(const char *dir, const char *name, const struct st_prog *p)
+{
+	FILE *f = open_in(dir, name, "we");
+
+	if (!f)
+		return;
+	st_prog_write(p, f);
+	fclose(f);
+}
+
+static void tell(FILE *f, const struct st_prog *full, const struct st_prog *min, enum st_end end,
+		 const struct st_result *r, const struct st_shrunk *s)
+{
+	fprintf(f, "seed %lu, profile %s, layout %s: %s%s%s\n%s\n", full->head.seed,
+		full->head.profile, full->head.layout, st_end_name(end),
+		r->clause[0] ? ", clause " : "", r->clause, r->text);
+	if (min)
+		fprintf(f,
+			"shrunk from %u to %u operations by %u runs in %.0f s; it fails %u of %u times\n",
+			s->from, min->nr, s->tries, s->seconds, s->fails, s->of);
+	if (r->has_page && r->story[0])
+		fprintf(f, "\nwhat happened to page %#x (clock, operation):\n%s", r->page,
+			r->story);
+}
+
+void st_report_failure(const char *dir, const struct st_prog *full, const struct st_prog *min,
+		       enum st_end end, const struct st_result *r, const struct st_shrunk *s)
+{
+	char name[64];
+	FILE *f;
+
+	snprintf(name, sizeof(name), "%lu.gmops", full->head.seed);
+	write_prog(dir, name, full);
+	if (min) {
+		snprintf(name, sizeof(name), "%lu.min.gmops", full->head.seed);
+		write_prog(dir, name, min);
+	}
+	snprintf(name, sizeof(name), "%lu.c", full->head.seed);
+	f = open_in(dir, name, "we");
+	if (f) {
+		st_reproducer(min ?: full, f);
+		fclose(f);
+	}
+	snprintf(name, sizeof(name), "%lu.txt", full->head.seed);
+	f = open_in(dir, name, "we");
+	if (f) {
+		tell(f, full, min, end, r, s);
+		fclose(f);
+	}
+	tell(stdout, full, min, end, r, s);
+	if (min && min->nr <= 40) {
+		puts("");
+		st_prog_write(min, stdout);
+	}
+	printf("again: gm-stress replay %s/%lu.%sgmops\n\n", dir, full->head.seed,
+	       min ? "min." : "");
+	fflush(stdout);
+}
+
+/* --- the reproducer --- */
+
+/* The program as a string in C: what the library's own reader takes. */
+void st_reproducer(const struct st_prog *p, FILE *f)
+{
+	fprintf(f,
+		"// SPDX-License-Identifier: GPL-2.0-only\n"
+		"/*\n"
+		" * Stand-alone reproducer of a stress program of kvm-gmem-tests. In the suite's tree:\n"
+		" *	make reproducer C=%lu.c\n"
+		" * builds it (KSRC= and O= as ever); it runs the operations below, says which promise\n"
+		" * broke and what happened to the page, and exits with 1 if one did.\n"
+		" */\n"
+		"#include \"stress/repro.h\"\n\n"
+		"static const char program[] =\n",
+		p->head.seed);
+	fprintf(f, "\t\"kvm-gmem-stress 1\\n\"\n");
+	fprintf(f,
+		"\t\"seed %lu\\nprofile %s\\nlayout %s\\nvcpus %u\\nthreads %u\\norder %s\\n\"\n",
+		p->head.seed, p->head.profile, p->head.layout, p->head.vcpus, p->head.threads,
+		p->head.strict ? "strict" : "free");
+	for (uint32_t i = 0; i < p->nr; i++)
+		fprintf(f, "\t\"%-40s\\n\" /* %s */\n", st_op_str(&p->op[i]),
+			st_ops[p->op[i].code].text);
+	fputs("\t;\n\nint main(void)\n{\n\treturn st_repro(program);\n}\n", f);
+}
+
+/* --- sums --- */
+
+static const struct {
+	const char *name;
+	size_t at;
+} counters[] = {
+#define C(x)                                                                                       \
+	{                                                                                          \
+#x, offsetof(struct st_sum, x)                                                     \
+	}
+	C(seeds), C(ops), C(conversions), C(reads), C(races), C(failed), C(errors), C(killed),
+#undef C
+};
+
+#define COUNTERS (sizeof(counters) / sizeof(counters[0]))
+
+static uint64_t *counter(const struct st_sum *s, unsigned int i)
+{
+	return (uint64_t *)((char *)s + counters[i].at);
+}
+
+int st_sum_write(const struct st_sum *s, const char *dir)
+{
+	FILE *f = open_in(dir, "summary.tsv", "we");
+
+	if (!f)
+		return -1;
+	for (unsigned int i = 0; i < COUNTERS; i++)
+		fprintf(f, "%s\t%lu\n", counters[i].name, *counter(s, i));
+	fprintf(f, "seconds\t%.1f\n", s->seconds);
+	for (unsigned int i = 0; i < GM_SOP_NR; i++)
+		if (s->runs[i])
+			fprintf(f, "op\t%s\t%lu\n", st_ops[i].name, s->runs[i]);
+	for (unsigned int c = 0; c < ST_CLASSES; c++)
+		for (unsigned int i = 0; i < GM_SOP_NR; i++)
+			if (s->pair[c][i])
+				fprintf(f, "pair\t%u\t%s\t%#lx\n", c, st_ops[i].name,
+					s->pair[c][i]);
+	return fclose(f);
+}
+
+static unsigned int code_of(const char *name)
+{
+	unsigned int i = 0;
+
+	while (i < GM_SOP_NR && strcmp(st_ops[i].name, name))
+		i++;
+	return i;
+}
+
+static bool sum_read(struct st_sum *s, FILE *f)
+{
+	char line[200], name[64];
+	unsigned long long val;
+	unsigned int class;
+	double seconds;
+
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "seconds\t%lf", &seconds) == 1) {
+			s->seconds += seconds;
+		} else if (sscanf(line, "op\t%63s\t%llu", name, &val) == 2) {
+			if (code_of(name) < GM_SOP_NR)
+				s->runs[code_of(name)] += val;
+		} else if (sscanf(line, "pair\t%u\t%63s\t%llx", &class, name, &val) == 3) {
+			if (class < ST_CLASSES && code_of(name) < GM_SOP_NR)
+				s->pair[class][code_of(name)] |= val;
+		} else if (sscanf(line, "%63s\t%llu", name, &val) == 2) {
+			for (unsigned int i = 0; i < COUNTERS; i++)
+				if (!strcmp(name, counters[i].name))
+					*counter(s, i) += val;
+		} else {
+			return false;
+		}
+	}
+	return true;
+}
+
+int st_merge(int nr, char **dirs)
+{
+	unsigned int of, seen;
+	struct st_sum s = {};
+
+	if (nr < 1) {
+		fputs("gm-stress: merge takes folders that run --out wrote\n", stderr);
+		return 2;
+	}
+	for (int i = 0; i < nr; i++) {
+		FILE *f = open_in(dirs[i], "summary.tsv", "re");
+
+		if (!f || !sum_read(&s, f)) {
+			fprintf(stderr, "gm-stress: %s: no summary of a run in it\n", dirs[i]);
+			return 2;
+		}
+		fclose(f);
+	}
+	for (unsigned int i = 0; i < COUNTERS; i++)
+		printf("%s\t%lu\n", counters[i].name, *counter(&s, i));
+	seen = st_sum_coverage(&s, &of);
+	printf("seconds\t%.1f\ncoverage\t%u of %u pairs by border\n", s.seconds, seen, of);
+	for (int i = 0; i < nr; i++) {
+		char command[4200];
+
+		/* Each failure by its first lines, which name seed, clause and what was seen. */
+		snprintf(command, sizeof(command), "%s", dirs[i]);
+		if (s.failed || s.errors)
+			printf("failures of this shard, if any: %s/*.txt\n", command);
+	}
+	return s.failed || s.errors ? 1 : 0;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Shrinking against the real kernel: the same clause, in bounded time, and how surely it fails. */
+#include <time.h>
+
+#include "minimize.h"
+#include "soak.h"
+
+struct shrink {
+	enum st_end end;
+	char clause[32];
+	struct st_result *r;
+	unsigned int timeout_ms, repeat;
+	double until;
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static bool over(void *arg)
+{
+	return now() > ((struct shrink *)arg)->until;
+}
+
+/* What breaks a promise about content may show as either of these, by chance. */
+static bool same_clause(const char *a, const char *b)
+{
+	static const char *const kin[] = { "conv.any_range", "conv.any_offset", "conv.cross_vcpu",
+					   "conv.concurrent", "conv.data" };
+	bool in[2] = {};
+
+	for (unsigned int i = 0; i < sizeof(kin) / sizeof(kin[0]); i++) {
+		in[0] |= !strcmp(a, kin[i]);
+		in[1] |= !strcmp(b, kin[i]);
+	}
+	return !strcmp(a, b) || (in[0] && in[1]);
+}
+
+static bool fails_once(const struct st_prog *p, struct shrink *s)
+{
+	return st_child_run(p, s->r, s->timeout_ms) == s->end &&
+	       same_clause(s->r->clause, s->clause);
+}
+
+static bool fails(const struct st_prog *p, void *arg)
+{
+	struct shrink *s = arg;
+
+	for (unsigned int i = 0; i < s->repeat; i++) {
+		if (fails_once(p, s))
+			return true;
+		if (i && over(s))
+			break;
+	}
+	return false;
+}
+
+bool st_shrink(struct st_prog *p, enum st_end end, struct st_result *r, long seconds,
+	       unsigned int timeout_ms, struct st_shrunk *out)
+{
+	struct shrink s = { .end = end, .timeout_ms = timeout_ms ?: 20000, .repeat = 1 };
+	struct st_min m = { .fails = fails, .over = over, .arg = &s, .op = UINT32_MAX, .page = -1 };
+	const struct st_layout *l = st_layout_find(p->head.layout);
+	double start = now();
+	struct st_prog try = {};
+	unsigned int again = 0;
+
+	*out = (struct st_shrunk){ .from = p->nr };
+	s.until = start + seconds;
+	s.r = st_result_new();
+	snprintf(s.clause, sizeof(s.clause), "%s", r->clause);
+	m.pages = l ? l->pages : 0;
+	/* What is found by the checker's own last look is no operation of the program. */
+	if (r->failed && r->op < p->nr)
+		m.op = r->op;
+	if (r->failed && r->has_page)
+		m.page = r->page;
+	for (int i = 0; i < 5; i++)
+		again += fails_once(p, &s);
+	if (again < 5)
+		s.repeat = again ? 15 / again : 10;
+	st_prog_copy(&try, p);
+	if (again || fails(&try, &s)) {
+		st_minimize(&try, &m);
+		st_prog_copy(p, &try);
+		for (out->of = 0; out->of < 10; out->of++) {
+			enum st_end e = st_child_run(p, s.r, s.timeout_ms);
+
+			if (e != end || !same_clause(s.r->clause, s.clause))
+				continue;
+			out->fails++;
+			memcpy(r, s.r, sizeof(*r));
+		}
+		again = 1;
+	}
+	out->tries = m.tries;
+	out->seconds = now() - start;
+	st_prog_free(&try);
+	st_result_free(s.r);
+	return again;
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Seeds without end: the loop, its live line, its sums. */
+#include <signal.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "report.h"
+#include "soak.h"
+
+static volatile sig_atomic_t stop;
+
+static void stopped(int sig)
+{
+	/* The program that runs is given time to end; a second Ctrl-C is not asked for it. */
+	stop = 1;
+	signal(sig, SIG_DFL);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+void st_soak_name(struct st_prog *p)
+{
+	struct utsname u;
+
+	snprintf(p->head.suite, sizeof(p->head.suite), "%s", GM_VERSION);
+	if (!uname(&u))
+		snprintf(p->head.kernel, sizeof(p->head.kernel), "%.40s %.16s", u.release,
+			 u.machine);
+}
+
+void st_sum_add(struct st_sum *s, const struct st_prog *p, const struct st_result *r)
+{
+	s->seeds++;
+	s->ops += r->done;
+	s->conversions += r->conversions;
+	s->reads += r->reads;
+	s->races += r->races;
+	s->killed += r->killed;
+	for (unsigned int i = 0; i < GM_SOP_NR; i++) {
+		s->runs[i] += r->runs[i];
+		for (unsigned int c = 0; c < ST_CLASSES; c++)
+			s->pair[c][i] |= r->pair[c][i];
+	}
+}
+
+unsigned int st_sum_coverage(const struct st_sum *s, unsigned int *of)
+{
+	unsigned int codes = 0, n = 0;
+
+	for (unsigned int i = 0; i < GM_SOP_NR; i++) {
+		codes += !!(st_ops[i].flags & ST_PAGES);
+		for (unsigned int c = 0; c < ST_CLASSES; c++)
+			n += __builtin_popcountll(s->pair[c][i]);
+	}
+	*of = codes * codes * ST_CLASSES;
+	return n;
+}
+
+static void say(const struct st_sum *s, uint64_t seed, double seconds, const char *end)
+{
+	unsigned int of, seen = st_sum_coverage(s, &of);
+
+	fprintf(stderr,
+		"%lu programs, %.0f ops/s, %.0f conversions/s, %lu reads judged, coverage %u of %u, %lu failed, seed %lu%s",
+		s->seeds, s->ops / seconds, s->conversions / seconds, s->reads, seen, of,
+		s->failed + s->errors, seed, end);
+	fflush(stderr);
+}
+
+/* The live line: on a terminal always the same one, elsewhere a line each half a minute. */
+static void live(const struct st_sum *s, uint64_t seed, double start, double *last)
+{
+	bool tty = isatty(STDERR_FILENO);
+	double t = now();
+
+	if (t - *last < (tty ? 0.5 : 30))
+		return;
+	*last = t;
+	if (tty)
+		fputs("\r\033[K", stderr);
+	say(s, seed, t - start, tty ? "" : "\n");
+}
+
+/* A failed program: kept, shrunk, told. */
+static void failure(const struct st_soak *o, const struct st_prog *p, enum st_end end,
+		    struct st_result *r)
+{
+	struct st_shrunk s = { .from = p->nr };
+	struct st_prog min = {};
+	bool shrunk = false;
+
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+	/* First of all: the kernel may not live long. */
+	st_report_failure(o->out, p, NULL, end, r, &s);
+	if (!o->shrink_seconds || stop)
+		return;
+	st_prog_copy(&min, p);
+	shrunk = st_shrink(&min, end, r, o->shrink_seconds, o->timeout_ms, &s);
+	if (shrunk)
+		st_report_failure(o->out, p, &min, end, r, &s);
+	else
+		printf("seed %lu: it did not fail again when it was to be shrunk\n", p->head.seed);
+	st_prog_free(&min);
+}
+
+static int platform(void)
+{
+	if (!gm_platform_has(GM_NEED_SW_PROTECTED)) {
+		fprintf(stderr, "gm-stress: %s; %s\n", gm_need_reason(GM_NEED_SW_PROTECTED),
+			gm_need_remedy(GM_NEED_SW_PROTECTED));
+		return 4;
+	}
+	gm_framework_start();
+	return 0;
+}
+
+int st_soak(const struct st_soak *o)
+{
+	double start = now(), last = start;
+	struct st_result *r;
+	struct st_gen g = o->gen;
+	struct st_sum sum = {};
+	struct st_prog p = {};
+	uint64_t base = g.seed ?: (uint64_t)time(NULL);
+	char why[200];
+	int ret;
+
+	g.seed = base;
+	if (st_gen(&g, &p, why, sizeof(why))) {
+		fprintf(stderr, "gm-stress: %s\n", why);
+		return 2;
+	}
+	ret = platform();
+	if (ret)
+		return ret;
+	signal(SIGINT, stopped);
+	signal(SIGTERM, stopped);
+	r = st_result_new();
+	printf("seeds from %lu%s, results in %s\n", base, o->seeds ? "" : " on", o->out);
+	fflush(stdout);
+	for (uint64_t i = o->shard - 1; !stop; i += o->shards) {
+		enum st_end end;
+
+		if ((o->seeds && i >= o->seeds) || (o->seconds && now() - start >= o->seconds) ||
+		    sum.failed + sum.errors >= o->collect)
+			break;
+		g.seed = base + i;
+		st_gen(&g, &p, why, sizeof(why));
+		st_soak_name(&p);
+		end = st_child_run(&p, r, o->timeout_ms);
+		st_sum_add(&sum, &p, r);
+		if (end == ST_FAILED)
+			sum.failed++;
+		else if (end != ST_HELD)
+			sum.errors++;
+		if (end != ST_HELD)
+			failure(o, &p, end, r);
+		live(&sum, g.seed, start, &last);
+	}
+	sum.seconds = now() - start;
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+	say(&sum, g.seed, sum.seconds, "\n");
+	st_sum_write(&sum, o->out);
+	st_prog_free(&p);
+	st_result_free(r);
+	return sum.failed || sum.errors ? 1 : 0;
+}
+
+int st_replay(const struct st_soak *o, const struct st_prog *p)
+{
+	unsigned int failed = 0;
+	struct st_result *r;
+	int ret = platform();
+
+	if (ret)
+		return ret;
+	r = st_result_new();
+	for (unsigned int i = 0; i < o->times && !stop; i++) {
+		enum st_end end = st_child_run(p, r, o->timeout_ms);
+
+		if (end == ST_HELD)
+			continue;
+		if (!failed++)
+			printf("%s%s%s: %s\n%s%s", st_end_name(end),
+			       r->clause[0] ? ", clause " : "", r->clause, r->text,
+			       r->story[0] ? "what happened to the page (clock, operation):\n" : "",
+			       r->story);
+	}
+	printf("%u operations, fails %u of %u times\n", p->nr, failed, o->times);
+	st_result_free(r);
+	return failed ? 1 : 0;
+}
+
+int st_shrink_file(const struct st_soak *o, const struct st_prog *p)
+{
+	struct st_result *r;
+	enum st_end end;
+	int ret = platform();
+
+	if (ret)
+		return ret;
+	r = st_result_new();
+	end = st_child_run(p, r, o->timeout_ms);
+	for (int i = 1; i < 20 && end == ST_HELD; i++)
+		end = st_child_run(p, r, o->timeout_ms);
+	if (end == ST_HELD)
+		printf("it does not fail: 20 of 20 times every promise held\n");
+	else
+		failure(o, p, end, r);
+	st_result_free(r);
+	return end == ST_HELD ? 0 : 1;
+}

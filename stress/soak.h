@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One seed after the other: runs, counts, and what is done about a failure. */
+#ifndef ST_SOAK_H
+#define ST_SOAK_H
+
+#include "child.h"
+#include "gen.h"
+
+struct st_soak {
+	struct st_gen gen; /* gen.seed is the first */
+	uint64_t seeds;	   /* 0: without end */
+	unsigned int shard, shards;
+	unsigned int collect, times;
+	long seconds;	     /* 0: no limit */
+	long shrink_seconds; /* 0: not at all */
+	unsigned int timeout_ms;
+	const char *out;
+};
+
+/* What came of many programs. */
+struct st_sum {
+	uint64_t seeds, ops, conversions, reads, races, failed, errors, killed;
+	double seconds;
+	uint64_t runs[GM_SOP_NR];
+	uint64_t pair[ST_CLASSES][GM_SOP_NR];
+};
+
+/* Suite and kernel go into the head. */
+void st_soak_name(struct st_prog *p);
+int st_soak(const struct st_soak *o);
+int st_replay(const struct st_soak *o, const struct st_prog *p);
+int st_shrink_file(const struct st_soak *o, const struct st_prog *p);
+
+void st_sum_add(struct st_sum *s, const struct st_prog *p, const struct st_result *r);
+/* Distinct (pair of operations, class of border) so far. */
+unsigned int st_sum_coverage(const struct st_sum *s, unsigned int *of);
+
+struct st_shrunk {
+	unsigned int fails, of; /* the shrunk program, measured */
+	unsigned int tries;
+	uint32_t from; /* operations before */
+	double seconds;
+};
+
+/*
+ * Shrinks `p`, which ended as `end` with `r`; both become those of the shrunk program. False when
+ * it could not be made to fail again.
+ */
+bool st_shrink(struct st_prog *p, enum st_end end, struct st_result *r, long seconds,
+	       unsigned int timeout_ms, struct st_shrunk *s);
+
+#endif

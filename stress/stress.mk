@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# gm-stress: one program, with the stress.* cases in it; bin/stress_test, for the runner, is the same.
+#
+#   make stress ARGS="run --profile conversion --for 10m"
+
+GM_STRESS_SRC := $(wildcard stress/*.c)
+GM_STRESS_OBJ := $(GM_STRESS_SRC:%.c=$(GM_OUT)/obj/%.o)
+# What makes and understands programs knows no KVM: that wall is kept by the compiler.
+$(foreach f,op prog layout profile gen oracle minimize,$(GM_OUT)/obj/stress/$(f).o): \
+	GM_OBJ_CFLAGS = $(GM_CFLAGS) $(GM_KHDR_CFLAGS)
+$(GM_OUT)/obj/stress/soak.o: GM_OBJ_CFLAGS = $(GM_KVM_CFLAGS) -DGM_VERSION='"$(GM_VERSION)"'
+
+$(GM_OUT)/bin/stress_test: $(GM_STRESS_OBJ) $(GM_OUT)/libgm.a $(GM_FW)/libkvm.a
+	$(GM_SAY) "  LD      $@"
+	@mkdir -p $(@D)
+	@$(CC) -static -no-pie -pthread $(GM_SYSROOT_LDFLAGS) $(GM_ARCH_LDFLAGS) -o $@ $(filter %.o,$^) \
+		-Wl,--whole-archive $(GM_OUT)/libgm.a -Wl,--no-whole-archive $(GM_FW)/libkvm.a -lcap -luring
+	@ln -sf stress_test $(@D)/gm-stress
+GM_PROGRAMS += $(GM_OUT)/bin/stress_test
+
+.PHONY: stress
+stress: $(GM_OUT)/bin/stress_test
+	@$(GM_OUT)/bin/gm-stress $(or $(ARGS),help)
+
+-include $(GM_STRESS_OBJ:.o=.d)
