@@ -14,30 +14,12 @@
 #define MADV_COLLAPSE 25
 #endif
 
-/*
- * A guest that ran has its code mapped somewhere. Under pKVM the dump is there and empty: the tables
- * are the hypervisor's, and nobody dumps those.
- */
-static void demand_dump(struct gm_vm *vm)
-{
-	static bool seen;
-	struct gm_ledger l;
-
-	GM_SETUP(seen || gm_stage2_count(vm, 0, ~0UL, &l), "no stage-2 dump: %s",
-		 gm_errno_name(errno));
-	if (!seen && !l.pages[GM_SIZE_4K] && !l.pages[GM_SIZE_2M] && !l.pages[GM_SIZE_1G])
-		gm_skip("the stage-2 page-table dump is empty",
-			"boot without kvm-arm.mode=protected: there the tables are the hypervisor's");
-	seen = true;
-}
-
 /* Leaf entries in [gpa, gpa + len), all three numbers exact. */
 static bool expect(struct gm_vm *vm, uint64_t gpa, uint64_t len, int64_t n1g, int64_t n2m,
 		   int64_t n4k, const char *when)
 {
 	struct gm_ledger l;
 
-	demand_dump(vm);
 	GM_SETUP(gm_stage2_count(vm, gpa, len, &l), "no stage-2 dump: %s", gm_errno_name(errno));
 	return GM_EXPECT_AT(
 		GM_PAGE(.gpa = gpa),

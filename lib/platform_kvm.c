@@ -504,7 +504,7 @@ int gm_probe_tdp(char *remedy)
 int gm_probe_stage2_dump(char *remedy)
 {
 #ifdef __aarch64__
-	char path[96];
+	char path[96], cmdline[4096];
 	int vm = new_vm(default_type());
 	int err = vm < 0 ? -errno : 0;
 
@@ -514,6 +514,12 @@ int gm_probe_stage2_dump(char *remedy)
 			 getpid(), vm);
 		err = gm_try_open(path, O_RDONLY);
 		close(vm);
+	}
+	/* There it can be opened and shows nothing: the tables are the hypervisor's. */
+	if (!err && gm_read_text("/proc/cmdline", cmdline, sizeof(cmdline)) > 0 &&
+	    strstr(cmdline, "kvm-arm.mode=protected")) {
+		snprintf(remedy, GM_REMEDY_LEN, "boot without kvm-arm.mode=protected");
+		return -EOPNOTSUPP;
 	}
 	return err;
 #else
