@@ -177,6 +177,20 @@ int __gm_access_rw(struct gm_iommu *iommu, int access, uint64_t iova, void *buf,
 int __gm_access_rw_user(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, uint64_t len,
 			bool write);
 
+/* --- VFIO type 1, without iommufd --- */
+
+struct gm_type1 {
+	int container, group;
+};
+
+/* A container with the edu device's group in it; SKIPs where VFIO refuses the machine. */
+void gm_type1_open(struct gm_type1 *t);
+/* 0, or -1 and errno. fd: a container, or an iommufd that has a compatibility IOAS. */
+int __gm_type1_map(int fd, void *hva, uint64_t len, uint64_t iova);
+/* Bytes that were unmapped, or -1 and errno. */
+int64_t __gm_type1_unmap(int fd, uint64_t iova, uint64_t len);
+void gm_type1_close(struct gm_type1 *t);
+
 /* --- whoever holds pages --- */
 
 /* VmPin and VmLck of this process, in pages of 4 KiB. */
@@ -201,6 +215,9 @@ struct gm_iommu_ops {
 	unsigned int max_devices, cost_ms;
 	bool tells; /* page tables can be asked */
 };
+
+/* Gives edu to vfio-pci until the case ends. */
+void gm_edu_bind(const char *bdf);
 
 extern const struct gm_iommu_ops gm_iommu_mock_ops, gm_iommu_vfio_ops;
 

@@ -127,6 +127,13 @@ GM_MOCK_CASE(
 	GM_EXPECT_ERRNO(EOPNOTSUPP, get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 2), "an unknown flag");
 	gm_control(!get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 0), "the good call");
 	dev = gm_mock_nodirty_dev(fx.iommu, fx.ioas);
+	GM_EXPECT_ERRNO(EOPNOTSUPP,
+			ioctl(fx.iommu->fd, IOMMU_HWPT_ALLOC,
+			      &(struct iommu_hwpt_alloc){ .size = sizeof(struct iommu_hwpt_alloc),
+							  .flags = IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+							  .dev_id = dev->idev,
+							  .pt_id = fx.ioas }),
+			"a table with tracking for a device that cannot");
 	GM_EXPECT_ERRNO(EINVAL, __gm_iodev_replace(dev, hwpt, fx.ioas),
 			"a device that cannot track");
 	gm_iodev_free(dev);

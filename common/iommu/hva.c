@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include "fixture.h"
+#include "frames.h"
 #include "platform.h"
 
 #define PG GM_PAGE_SIZE
@@ -235,20 +236,15 @@ GM_MOCK_CASE(
 	fx_free(&fx);
 }
 
-/* Bit 4 of /proc/kpageflags, Documentation/admin-guide/mm/pagemap.rst: the frame is dirty. */
+#define KPF_DIRTY 4 /* include/uapi/linux/kernel-page-flags.h */
+
 static int frame_is_dirty(void *hva)
 {
-	int map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	int flags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
-	uint64_t e = 0, f = 0;
+	uint64_t pfn;
+	int dirty = gm_frames_read(hva, 1, &pfn) ? gm_frames_flag(pfn, KPF_DIRTY) : -1;
 
-	if (map < 0 || flags < 0 || pread(map, &e, 8, (uintptr_t)hva / PG * 8) != 8 ||
-	    !(e & ((1UL << 55) - 1)) || pread(flags, &f, 8, (e & ((1UL << 55) - 1)) * 8) != 8)
-		gm_skip("frames cannot be looked at",
-			"run as root, on a kernel with CONFIG_PROC_PAGE_MONITOR=y");
-	close(map);
-	close(flags);
-	return f >> 4 & 1;
+	GM_SETUP(dirty >= 0, "page frames cannot be looked at: CONFIG_PROC_PAGE_MONITOR");
+	return dirty;
 }
 
 GM_CASE(dirty, .name = "iommu.map_hva.dirty", .clause = "iommu.map_hva", .flags = GM_REFUSAL,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* guest_memfd by fd and offset, where iommufd knows it: iommu.map_gmem, iommu.convert_pinned. */
 #include "fixture.h"
+#include "frames.h"
 
 #define PG GM_PAGE_SIZE
 #define SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
@@ -85,17 +86,6 @@ BOTH(shared, "iommu.map_gmem.shared", .clause = "iommu.map_gmem",
 	gfx_free(&g);
 }
 
-/* Memory that is free and was somebody's: what is allocated next of it shows if nobody clears it. */
-static void soil(uint64_t len)
-{
-	uint8_t *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	GM_SETUP(p != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	memset(p, 0x5a, len);
-	munmap(p, len);
-}
-
 BOTH(fresh, "iommu.map_gmem.fresh", .clause = "iommu.map_gmem",
      .text = "pages that nobody touched yet, no mapping anywhere: zero, and the guest's own when it comes")
 {
@@ -107,7 +97,7 @@ BOTH(fresh, "iommu.map_gmem.fresh", .clause = "iommu.map_gmem",
 	struct gm_op op = { .code = GM_OP_READ, .addr = GM_BASE + GM_2M + 3 * PG - 8 };
 
 	GM_SETUP(page, "out of memory");
-	soil(4 * n * PG);
+	GM_SETUP(gm_frames_soil(4 * n * PG), "out of memory");
 	gm_map_file(g.iommu, g.ioas, gmem, 2 * PG, n * PG, IOVA, GM_RW);
 	memset(page, 0xff, n * PG);
 	__gm_dma_read(g.dev, IOVA, page, n * PG);
@@ -161,49 +151,30 @@ GM_CASE(large, .name = "iommu.map_gmem.large", .clause = "iommu.map_gmem", .prof
 }
 
 #define FRAMES 256UL
-#define KPF_UNEVICTABLE 18 /* include/uapi/linux/kernel-page-flags.h */
 
-/*
- * guest_memfd's pages are marked as not to be evicted as long as they are in a file; a page that
- * is still marked when the file is gone is a page that somebody forgot.
- */
 GM_CASE(frames, .name = "iommu.map_gmem.frames", .clause = "iommu.map_gmem", .profile = "P6",
 	.needs = GM_IOMMU_NEEDS_MOCK | GMEM | 1ULL << GM_NEED_ROOT, .val = GM_IOMMU_MOCK,
 	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_IOMMU,
 	.text = "mapped, unmapped, and the file closed: every page frame is free again")
 {
-	int map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	int flags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	struct gfx g = gfx_new(self);
 	int gmem = gm_gmem_new(g.vm, FRAMES * PG, SHARED);
 	uint8_t *hva = mmap(NULL, FRAMES * PG, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
-	uint64_t pfn[FRAMES], f, marked = 0, kept = 0;
+	uint64_t pfn[FRAMES];
 
-	if (map < 0 || flags < 0)
-		gm_skip("frames cannot be looked at",
-			"run as root, on a kernel with CONFIG_PROC_PAGE_MONITOR=y");
 	GM_SETUP(hva != MAP_FAILED, "mmap of shared guest_memfd: %s", gm_errno_name(errno));
 	memset(hva, 1, FRAMES * PG);
-	GM_SETUP(pread(map, pfn, sizeof(pfn), (uintptr_t)hva / PG * 8) == sizeof(pfn), "pagemap");
-	for (uint64_t i = 0; i < FRAMES; i++) {
-		pfn[i] &= (1UL << 55) - 1;
-		GM_SETUP(pread(flags, &f, 8, pfn[i] * 8) == 8, "kpageflags");
-		marked += f >> KPF_UNEVICTABLE & 1;
-	}
-	GM_SETUP(marked > FRAMES / 2, "%lu of %lu pages of guest_memfd are marked", marked, FRAMES);
+	GM_SETUP(gm_frames_read(hva, FRAMES, pfn), "page frames cannot be looked at");
+	GM_SETUP(gm_frames_marked(pfn, FRAMES) > (long)FRAMES / 2,
+		 "pages of guest_memfd are not marked unevictable");
 	gm_map_file(g.iommu, g.ioas, gmem, 0, FRAMES * PG, IOVA, GM_RW);
 	gm_unmap(g.iommu, g.ioas, IOVA, FRAMES * PG);
 	gm_map_file(g.iommu, g.ioas, gmem, PG, (FRAMES - 1) * PG, IOVA, GM_RO);
 	gm_unmap(g.iommu, g.ioas, IOVA, (FRAMES - 1) * PG);
 	munmap(hva, FRAMES * PG);
 	close(gmem);
-	for (uint64_t i = 0; i < FRAMES; i++) {
-		GM_SETUP(pread(flags, &f, 8, pfn[i] * 8) == 8, "kpageflags");
-		kept += f >> KPF_UNEVICTABLE & 1;
-	}
-	GM_EXPECT_EQ(kept, 0, "page frames of the file that are held when it is gone");
-	close(map);
-	close(flags);
+	GM_EXPECT_EQ(gm_frames_marked(pfn, FRAMES), 0,
+		     "page frames of the file that are held when it is gone");
 	gfx_free(&g);
 }
 
@@ -265,6 +236,28 @@ BOTH(bounds, "iommu.map_gmem.bounds", .clause = "iommu.map_gmem", .flags = GM_RE
 }
 
 /*
+ * The file has lost a page that a device had: then the device must have lost it before, so that it
+ * reaches neither what the page held nor what the file has in its place. iova is the page's.
+ */
+static void expect_lost(struct gfx *g, uint64_t iova, uint64_t page, unsigned int word)
+{
+	uint64_t w = 0, old = gm_word(GM_BASE / PG + page, GM_HALF_SHARED, 1, word);
+
+	__gm_dma_read(g->dev, iova + word * 8, &w, 8);
+	GM_EXPECT_AT(GM_PAGE(.iova = iova, .off = page * PG), w != old,
+		     "the file has lost page %lu, and the device still reads it", page);
+	gm_dma_expect_blocked(g->dev, iova + word * 8, g->hva + page * PG + word * 8,
+			      "a page that the file has lost");
+}
+
+/* Guest and host still see all of it, and on the same pages. */
+static void expect_unharmed(struct gfx *g)
+{
+	gm_guest_check(g->vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1, "after the refused hole");
+	gm_host_check(g->hva, GM_BASE / PG, 64, GM_HALF_SHARED, 1, "after the refused hole");
+}
+
+/*
  * Two answers are right: the hole is EAGAIN while a device has the page, and nothing changed; or
  * it is made, and then the device has lost the page before the file did.
  */
@@ -284,12 +277,13 @@ BOTH(hole, "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
 		if (__gm_gmem_punch(g.gmem, at[i].off, at[i].len)) {
 			GM_EXPECT_EQ(errno, EAGAIN, "errno of a hole [%#lx, +%#lx) under a map",
 				     at[i].off, at[i].len);
-			gm_guest_check(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1,
-				       "after the refused hole");
+			expect_unharmed(&g);
 			continue;
 		}
 		gm_guest_check_zero(g.vm, 0, GM_BASE + at[i].off, at[i].len / PG, "in the hole");
-		gm_dma_expect_blocked(g.dev, IOVA, g.hva + 5 * PG, "a page that the file has lost");
+		for (uint64_t page = 5; page < 9; page++)
+			if (page * PG >= at[i].off && page * PG < at[i].off + at[i].len)
+				expect_lost(&g, IOVA + (page - 5) * PG, page, 0);
 		gm_guest_fill(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1);
 		gm_unmap(g.iommu, g.ioas, IOVA, 4 * PG);
 		gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, 4 * PG, IOVA, GM_RW);
@@ -320,7 +314,7 @@ BOTH(copy, "iommu.convert_pinned.copy", .clause = "iommu.convert_pinned",
 		GM_EXPECT_EQ(errno, EAGAIN, "errno of the hole");
 		gm_dma_prove_same_page(g.dev, at, g.hva + 6 * PG, "the copy");
 	} else {
-		gm_dma_expect_blocked(g.dev, at, g.hva + 6 * PG, "a page that the file has lost");
+		expect_lost(&g, at, 6, 0);
 	}
 	gm_unmap(g.iommu, g.ioas, at, PG);
 	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "when the copy is gone");
@@ -341,12 +335,9 @@ BOTH(twice, "iommu.convert_pinned.twice", .clause = "iommu.convert_pinned",
 		/* The older one, beneath two that came later; then what is left of the page. */
 		if (__gm_gmem_punch(g.gmem, (i == 2 ? 21 : 5) * PG, PG)) {
 			GM_EXPECT_EQ(errno, EAGAIN, "errno of the hole, %d maps gone", i);
-			gm_guest_check(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1,
-				       "after the refused hole");
+			expect_unharmed(&g);
 		} else {
-			gm_dma_expect_blocked(g.dev, i == 2 ? at[2] + PG : at[i],
-					      g.hva + (i == 2 ? 21 : 5) * PG,
-					      "a page that the file has lost");
+			expect_lost(&g, i == 2 ? at[2] + PG : at[i], i == 2 ? 21 : 5, 511);
 			gm_guest_fill(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1);
 		}
 		gm_unmap(g.iommu, g.ioas, at[i], len[i]);
@@ -366,13 +357,12 @@ GM_CASE(subpage, .name = "iommu.convert_pinned.subpage", .clause = "iommu.conver
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG + 2048, 3 * PG, IOVA + 2048, GM_RW);
 	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin, pages");
 	for (int i = 0; i < 2; i++) {
-		uint64_t iova = IOVA + (i ? 3 * PG : 2048);
+		uint64_t iova = IOVA + i * 3 * PG;
 
 		if (__gm_gmem_punch(g.gmem, page[i] * PG, PG))
 			GM_EXPECT_EQ(errno, EAGAIN, "errno of the hole in page %lu", page[i]);
 		else
-			gm_dma_expect_blocked(g.dev, iova, g.hva + page[i] * PG + (i ? 0 : 2048),
-					      "a page that the file has lost");
+			expect_lost(&g, iova, page[i], i ? 0 : 511);
 	}
 	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 4 * PG, PG), "the page below");
 	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 9 * PG, PG), "the page above");

@@ -418,7 +418,7 @@ static void add(const struct gm_state *state, const struct gm_probe *p, bool use
 	if (state && (state->full || (p->path == GM_PATH_FD && state->class != GM_CLASS_NO_VMA) ||
 		      ((p->flags & GM_ACC_DENIED) && state->class != GM_CLASS_PRIVATE)))
 		c->flags |= GM_FULL_ONLY;
-	if (c->needs & GM_NEEDS(IOMMUFD))
+	if (c->needs & GM_NEEDS(IOMMUFD, VFIO_EDU))
 		c->tokens |= GM_TOKEN_IOMMU;
 	if (p->flags & GM_ACC_HARMFUL)
 		c->flags |= GM_DESTRUCTIVE;
@@ -450,6 +450,9 @@ static bool asks(const struct gm_state *state, const struct gm_probe *p)
 		return false;
 	/* What costs a page frame where it succeeds is not asked where it must. */
 	if (state->class == GM_CLASS_ORDINARY && (p->flags & GM_ACC_HARMFUL))
+		return false;
+	/* There it is a memfd's. */
+	if (state->class == GM_CLASS_ORDINARY && (p->flags & GM_ACC_ANON))
 		return false;
 	if (state->class == GM_CLASS_NO_VMA)
 		return p->flags & (GM_ACC_FD | GM_ACC_NO_VA);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,10 @@
 #define MADV_POPULATE_READ 22
 #define MADV_POPULATE_WRITE 23
 #endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+#define HUGE (2L << 20)
 #ifndef MADV_HWPOISON
 #define MADV_HWPOISON 100
 #endif
@@ -46,6 +51,35 @@ static long p_poison(const struct gm_access *a)
 		;
 	errno = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 	return errno ? -1 : 0;
+}
+
+/*
+ * The file's first 2 MiB, where a huge page could be: an aligned mapping of its own. The control's
+ * memory is too small for that, so it brings a memfd of that size instead.
+ */
+static long p_collapse(const struct gm_access *a)
+{
+	int fd = a->fd, err;
+	uint8_t *area, *p;
+	struct stat st;
+	long r;
+
+	GM_SETUP_OK(fstat(fd, &st));
+	if (st.st_size < HUGE)
+		fd = gm_acc_file(HUGE, NULL);
+	area = mmap(NULL, 2 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	GM_SETUP(area != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	p = (uint8_t *)(((uintptr_t)area + HUGE - 1) & ~(HUGE - 1));
+	GM_SETUP(mmap(p, HUGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == p,
+		 "mmap of the file: %s", gm_errno_name(errno));
+	madvise(p, HUGE, MADV_POPULATE_READ);
+	r = madvise(p, HUGE, MADV_COLLAPSE);
+	err = errno;
+	munmap(area, 2 * HUGE);
+	if (fd != a->fd)
+		close(fd);
+	errno = err;
+	return r;
 }
 
 static long p_mlock(const struct gm_access *a)
@@ -134,6 +168,7 @@ static long p_mincore(const struct gm_access *a)
 #define SIGBUS_FAULT "mm/gup.c:faultin_page(): VM_FAULT_SIGBUS; mm/madvise.c:madvise_populate()"
 #define NOT_SECRET "mm/gup.c:check_vma_flags() refuses secretmem"
 #define RIGHTS "mm/gup.c:faultin_page_range(): check_vma_flags() fails, which is -EINVAL here"
+#define NO_THP "mm/huge_memory.c:file_thp_enabled() says no to anonymous inodes"
 #define LOCK_POSIX "mm/mlock.c:__mlock_posix_error_return() makes -ENOMEM of -EFAULT"
 
 const struct gm_probe gm_probes_mm[] = {
@@ -204,6 +239,16 @@ const struct gm_probe gm_probes_mm[] = {
 	  .run = p_madvise,
 	  .val = MADV_MERGEABLE,
 	  .mix = GM_MIX_OK },
+	{ .name = "madv_collapse",
+	  .text = "MADV_COLLAPSE of 2 MiB of the file",
+	  .path = GM_PATH_MM,
+	  .needs = GM_NEEDS(THP),
+	  .flags = GM_ACC_SHMEM | GM_ACC_FD | GM_ACC_NO_MIX | GM_ACC_SLOW,
+	  .run = p_collapse,
+	  .want = { [GM_CLASS_PRIVATE] = GM_ERR(EINVAL, NO_THP),
+		    [GM_CLASS_SHARED] = GM_ERR(EINVAL, NO_THP),
+		    [GM_CLASS_NO_VMA] = GM_ABSENT,
+		    [GM_CLASS_SECRETMEM] = GM_ABSENT } },
 	{ .name = "madv_dontneed",
 	  .text = "MADV_DONTNEED: the file keeps what it has",
 	  .path = GM_PATH_MM,

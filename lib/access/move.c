@@ -49,6 +49,9 @@ static long p_migrate(const struct gm_access *a)
 	return syscall(SYS_migrate_pages, 0, 8, &nodes, &nodes);
 }
 
+/* include/uapi/linux/userfaultfd.h, newer than some headers. */
+#define MOVE_IOCTL _IOWR(0xAA, 5, uint64_t[5])
+
 static int uffd_open(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -104,7 +107,36 @@ static long p_uffd_copy(const struct gm_access *a)
 	return r;
 }
 
+/* The range's pages become those of other memory: private anonymous ones only. */
+static long p_uffd_move(const struct gm_access *a)
+{
+	uint8_t *dst =
+		mmap(NULL, a->len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct {
+		uint64_t dst, src, len, mode;
+		int64_t moved;
+	} m = { .dst = (uintptr_t)dst, .src = (uintptr_t)a->hva, .len = a->len };
+	int fd = uffd_open(), err;
+	long r;
+
+	GM_SETUP(dst != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	GM_SETUP_OK(uffd_register(fd, dst, a->len));
+	r = ioctl(fd, MOVE_IOCTL, &m);
+	err = errno;
+	close(fd);
+	if (m.moved > 0)
+		r = m.moved;
+	if (r < 0 && err == ENOTTY)
+		gm_skip("no UFFDIO_MOVE", "a kernel of 6.8 or later");
+	for (size_t i = 0; i < a->len; i++)
+		a->buf[i] = dst[i];
+	munmap(dst, a->len);
+	errno = err;
+	return r;
+}
+
 #define LOAD "mm/migrate.c:do_pages_stat_array(): nothing is mapped: -ENOENT"
+#define NO_MOVE "mm/userfaultfd.c:validate_move_areas() takes anonymous memory only"
 #define NO_UFFD "mm/userfaultfd.c:vma_can_userfault()"
 
 const struct gm_probe gm_probes_move[] = {
@@ -148,5 +180,13 @@ const struct gm_probe gm_probes_move[] = {
 	  .path = GM_PATH_UACCESS,
 	  .flags = GM_ACC_READ,
 	  .run = p_uffd_copy },
+	{ .name = "uffd_move",
+	  .text = "UFFDIO_MOVE of the range's pages to other memory",
+	  .path = GM_PATH_MM,
+	  .flags = GM_ACC_READ | GM_ACC_ANON | GM_ACC_DROPS | GM_ACC_NO_MIX | GM_ACC_SLOW,
+	  .run = p_uffd_move,
+	  .want = { [GM_CLASS_PRIVATE] = GM_ERR(EINVAL, NO_MOVE),
+		    [GM_CLASS_SHARED] = GM_ERR(EINVAL, NO_MOVE),
+		    [GM_CLASS_SECRETMEM] = GM_ERR(EINVAL, NO_MOVE) } },
 	{ 0 }
 };

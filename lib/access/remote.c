@@ -272,7 +272,7 @@ const struct gm_probe gm_probes_remote[] = {
 	{ .name = "proc_mem_read_force",
 	  .text = "read of /proc/self/mem where the mapping is PROT_NONE",
 	  .path = GM_PATH_PROCMEM,
-	  .flags = R,
+	  .flags = R | GM_ACC_REMAPS,
 	  .run = mem_read_force,
 	  .want = { [GM_CLASS_NO_ACCESS] = GM_ABSENT } },
 	{ .name = "proc_mem_read_child",

@@ -18,6 +18,7 @@ enum { PLAIN, ASYNC, POLLER, FIXED, READ = 16 };
 /* include/uapi/linux/io_uring.h, newer than some headers. */
 #define REGISTER_REGION 34
 #define REGION_USER 1
+#define BUFFERS_UPDATE 16
 #define URING_REMEDY "sysctl kernel.io_uring_disabled=0, kernel with CONFIG_IO_URING=y"
 
 /*
@@ -119,6 +120,33 @@ static long p_register(const struct gm_access *a)
 	io_uring_queue_exit(&ring);
 	errno = -r;
 	return r ? -1 : 0;
+}
+
+/* The table of buffers exists, all holes; the range is put into one of them. */
+static long p_update(const struct gm_access *a)
+{
+	struct iovec hole[2] = { { 0 } }, v = { a->hva, a->len };
+	struct {
+		uint32_t offset, resv;
+		uint64_t data, tags;
+		uint32_t nr, resv2;
+	} up = { .offset = 1, .data = (uintptr_t)&v, .nr = 1 };
+	struct io_uring ring;
+	long r;
+	int err;
+
+	ring_init(&ring, 0);
+	r = io_uring_register_buffers(&ring, hole, 2);
+	if (r) {
+		io_uring_queue_exit(&ring);
+		gm_skip("no holes in io_uring's buffers", "a kernel of 5.13 or later");
+	}
+	r = syscall(SYS_io_uring_register, ring.ring_fd, BUFFERS_UPDATE, &up, sizeof(up));
+	err = errno;
+	io_uring_unregister_buffers(&ring);
+	io_uring_queue_exit(&ring);
+	errno = err;
+	return r < 0 ? -1 : r == 1 ? 0 : (errno = EILSEQ, -1);
 }
 
 /* The range becomes the memory of a ring of provided buffers: pinned, 16 bytes an entry. */
@@ -271,6 +299,12 @@ const struct gm_probe gm_probes_uring[] = {
 	  .text = "the range registered as a buffer of io_uring",
 	  .path = GM_PATH_LONGTERM,
 	  .run = p_register,
+	  .mix = GM_MIX_WHOLE,
+	  .want = { [GM_CLASS_READ_ONLY] = FOR_WRITING } },
+	{ .name = "uring_update",
+	  .text = "the range put into the table of registered buffers",
+	  .path = GM_PATH_LONGTERM,
+	  .run = p_update,
 	  .mix = GM_MIX_WHOLE,
 	  .want = { [GM_CLASS_READ_ONLY] = FOR_WRITING } },
 	{ .name = "uring_write_fixed",

@@ -66,11 +66,13 @@ static void unbind(void *arg __attribute__((unused)))
 	bound = false;
 }
 
-static void bind_driver(const char *bdf)
+void gm_edu_bind(const char *bdf)
 {
 	char path[320], to[512] = "";
 	ssize_t n;
 
+	if (bound)
+		return;
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", bdf);
 	n = readlink(path, to, sizeof(to) - 1);
 	if (n > 0 && strstr(to, "/vfio-pci"))
@@ -140,8 +142,7 @@ static int edu_attach(struct gm_iodev *dev, uint32_t pt)
 	int err;
 
 	GM_SETUP(!open_dev, "there is one edu only");
-	if (!bound)
-		bind_driver(gm_platform_edu());
+	gm_edu_bind(gm_platform_edu());
 	dev->fd = open_cdev(gm_platform_edu());
 	/* From here on, whatever ends the case closes it first. */
 	open_dev = dev;
