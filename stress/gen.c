@@ -301,6 +301,8 @@ static const uint8_t contend[][2] = {
 	{ GM_SOP_DROP, GM_SOP_READ },	   { GM_SOP_DROP, GM_SOP_CONV },
 	{ GM_SOP_MAP, GM_SOP_CONV },	   { GM_SOP_GUP, GM_SOP_CONV },
 	{ GM_SOP_ALLOC, GM_SOP_WRITE },	   { GM_SOP_PUNCH, GM_SOP_ALLOC },
+	{ GM_SOP_WRITE, GM_SOP_WRITE },	   { GM_SOP_DROP, GM_SOP_WRITE },
+	{ GM_SOP_WRITE, GM_SOP_POKE },	   { GM_SOP_HCONV, GM_SOP_PUNCH },
 	{ GM_SOP_MADV, GM_SOP_CONV },	   { GM_SOP_PREFAULT, GM_SOP_WRITE },
 };
 
@@ -368,6 +370,18 @@ static void race(struct gen *g, uint32_t page)
 					     .len = 1 });
 }
 
+/* A hole now: the vCPUs wait for the thread that makes it, which would come late otherwise. */
+static void fresh(struct gen *g, uint32_t page)
+{
+	struct gm_sop op = { .actor = actor_for(g, GM_SOP_PUNCH, -1),
+			     .code = GM_SOP_PUNCH,
+			     .page = page,
+			     .len = 1 };
+
+	st_prog_add(g->p, op);
+	sync(g);
+}
+
 /* The race is preceded by what makes it matter: the page known, in a known state. */
 static void races(struct gen *g, uint32_t ops)
 {
@@ -394,6 +408,13 @@ static void races(struct gen *g, uint32_t ops)
 				op.code = GM_SOP_WRITE;
 				op.arg = 0;
 				st_prog_add(g->p, op);
+			} else if (chance(g, 50) && g->weight[GM_SOP_PUNCH] && g->p->head.threads) {
+				/* A private page that nobody has used since it was a hole. */
+				op.actor = below(g, g->p->head.vcpus);
+				op.code = GM_SOP_CONV;
+				op.arg = 1;
+				st_prog_add(g->p, op);
+				fresh(g, page);
 			}
 			race(g, page);
 			/* Others keep the kernel busy meanwhile, now and then. */

@@ -422,7 +422,7 @@ void st_host_op(struct st_actor *a, uint32_t index)
 	if (op.meet) {
 		__atomic_add_fetch(&r->meet[op.meet], 1, __ATOMIC_SEQ_CST);
 		for (uint32_t i = 0; i < 1U << 22 && r->meet[op.meet] < r->need[op.meet]; i++)
-			;
+			sched_yield();
 	}
 	for (start = gm_arch_cycles(); gm_arch_cycles() - start < wait;)
 		;
