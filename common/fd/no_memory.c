@@ -5,6 +5,8 @@
 
 #define NPAGES 8192UL /* nodes of the file's bindings at three levels */
 #define SIZE (NPAGES * PG)
+/* Neither begins nor ends where a node of the bindings does. */
+#define OFF (3 * PG)
 
 #define NO_MEMORY(fn, stem, ...)                                                                   \
 	FD_DECLARE(fn);                                                                            \
@@ -67,6 +69,48 @@ NO_MEMORY(create_no_memory, "fd.create_args.no_memory", .clause = "fd.create_arg
 	gm_vm_free(s.vm);
 }
 
+/* Inodes in the whole system. */
+static long inodes(void)
+{
+	FILE *f = fopen("/proc/sys/fs/inode-nr", "re");
+	long n = 0;
+
+	GM_SETUP(f && fscanf(f, "%ld", &n) == 1, "/proc/sys/fs/inode-nr cannot be read");
+	fclose(f);
+	return n;
+}
+
+#define OFTEN 60
+
+NO_MEMORY(
+	create_no_memory_often, "fd.create_args.no_memory_often", .clause = "fd.create_args",
+	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_ALONE, .timeout = 120,
+	.text = "each allocation failing sixty times: no inode is left of the files that did not come about")
+{
+	struct scarce s = { .f = self->arg };
+	long before, after;
+
+	s.vm = GM_VM_NEW(.kind = s.f->kind);
+	gm_fail_nth_open();
+	for (unsigned int n = 1; n < 20; n++) {
+		bool reached = true;
+
+		before = inodes();
+		for (int i = 0; i < OFTEN && reached; i++) {
+			gm_fail_nth(n);
+			if (!create(&s))
+				close(s.made);
+			reached = gm_fail_nth_reached();
+		}
+		after = inodes();
+		GM_EXPECT(after - before < OFTEN / 2, "step %u failed %d times: %ld inodes more", n,
+			  OFTEN, after - before);
+		if (!reached)
+			break;
+	}
+	gm_vm_free(s.vm);
+}
+
 static int bind_it(void *arg)
 {
 	struct scarce *s = arg;
@@ -91,7 +135,8 @@ static void bound_not(void *arg, unsigned int n, int err)
 
 	GM_EXPECT_EQ(err, ENOMEM, "errno, step %u failed", n);
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++) {
-		int r = __fd_slot_set(s->vm, GM_SLOT + 1, GM_BASE + at[i], PG, s->gmem, at[i]);
+		int r = __fd_slot_set(s->vm, GM_SLOT + 1, GM_BASE + at[i], PG, s->gmem,
+				      OFF + at[i]);
 
 		GM_EXPECT(!r, "step %u failed: page %lu of the file cannot be bound alone: %s", n,
 			  at[i] / PG, gm_errno_name(errno));
@@ -111,14 +156,28 @@ NO_MEMORY(
 	/* The vCPU's own pages are faulted in before anything may fail. */
 	s.vm = fd_vm_new(s.f, 1, (SIZE + GM_2M - 1) & ~(GM_2M - 1));
 	gm_run(s.vm, 0, &op, 1);
-	s.gmem = gm_gmem_new(s.vm, SIZE, s.f->flags);
+	s.gmem = gm_gmem_new(s.vm, SIZE + 2 * OFF, s.f->flags);
 	s.r = (struct kvm_userspace_memory_region2){ .slot = GM_SLOT,
 						     .flags = KVM_MEM_GUEST_MEMFD,
 						     .guest_phys_addr = GM_BASE,
 						     .memory_size = SIZE,
+						     .guest_memfd_offset = OFF,
 						     .guest_memfd = s.gmem };
 	gm_fail_nth_open();
 	gm_fail_nth_sweep(bind_it, bound_not, unbind_it, &s);
+	/* Where a second attempt is made, one failure is none: from here on nothing is allocated. */
+	unbind_it(&s);
+	for (unsigned int room = 0; room < 60000 && !gm_failures(); room += 400) {
+		int r, err;
+
+		gm_fail_from(room);
+		r = bind_it(&s);
+		err = errno;
+		gm_fail_from_end();
+		if (!r)
+			break;
+		bound_not(&s, room, err);
+	}
 	/* The last round bound it. No failure kept a reference: the memory goes with this close. */
 	if (s.f->fault & KVM_MEMORY_EXIT_FLAG_PRIVATE)
 		gm_convert(s.vm, GM_BASE, SIZE, true);

@@ -153,7 +153,7 @@ STALE(overtaken_2m, "fault_overtaken_2m", "the same where the host's page is a h
 struct ends {
 	struct world *w;
 	atomic_bool stop;
-	atomic_ulong rounds;
+	atomic_ulong rounds[2];
 	uint64_t at[2];
 };
 
@@ -164,24 +164,25 @@ static void ends_thread(unsigned int i, void *arg)
 
 	if (i) {
 		while (!atomic_load(&e->stop)) {
-			struct gm_op op[] = {
-				{ .code = GM_OP_READ, .addr = e->at[0] },
-				{ .code = GM_OP_READ, .addr = e->at[1] },
-			};
+			/* One end each: a fault that waits for the one would keep it from the other. */
+			struct gm_op op = { .code = GM_OP_READ, .addr = e->at[i - 1] };
 
-			run_racing(w, 1, op, 2);
-			atomic_fetch_add(&e->rounds, 1);
+			run_racing(w, i, &op, 1);
+			atomic_fetch_add(&e->rounds[i - 1], 1);
 		}
 		return;
 	}
 	for (unsigned int round = 0; round < 8 && !gm_failures(); round++) {
 		bool private = !(round & 1);
-		unsigned long seen = atomic_load(&e->rounds);
 
 		gm_convert(w->vm, w->gpa, w->size, private);
-		/* Not before the other vCPU has been at it: an old mapping would be in use by now. */
-		while (atomic_load(&e->rounds) < seen + 2)
-			sched_yield();
+		/* Not before the others have been at it: an old mapping would be in use by now. */
+		for (int end = 0; end < 2; end++) {
+			unsigned long seen = atomic_load(&e->rounds[end]);
+
+			while (atomic_load(&e->rounds[end]) < seen + 2)
+				sched_yield();
+		}
 		for (int end = 0; end < 2; end++)
 			gm_guest_check(w->vm, 0, e->at[end], 1,
 				       private ? GM_HALF_PRIVATE : GM_HALF_SHARED, 1,
@@ -192,9 +193,9 @@ static void ends_thread(unsigned int i, void *arg)
 
 GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .clause = "conv.cross_vcpu",
 	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED),
-	.text = "a vCPU touches both ends of a long range while it is converted: the new half when it is")
+	.text = "two vCPUs touch the ends of a long range while it is converted: the new half when it is")
 {
-	struct world *w = WORLD_NEW(.size = LONG, .vcpus = 2);
+	struct world *w = WORLD_NEW(.size = LONG, .vcpus = 3);
 	struct ends e = { .w = w, .at = { w->gpa, w->gpa + LONG - GM_PAGE_SIZE } };
 
 	for (int private = 1; private >= 0; private --) {
@@ -203,6 +204,6 @@ GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .clause = "conv.cross_
 			gm_guest_fill(w->vm, 0, e.at[end], 1,
 				      private ? GM_HALF_PRIVATE : GM_HALF_SHARED, 1);
 	}
-	gm_parallel(2, ends_thread, &e);
+	gm_parallel(3, ends_thread, &e);
 	world_free(w);
 }
