@@ -34,8 +34,8 @@ static void open_guarded(struct gm_stage *s, int prot)
 	open_shared(s);
 	s->prot = prot;
 	GM_SETUP_OK(mprotect(s->hva, STAGE_LEN, PROT_READ));
-	GM_SETUP_OK(madvise(s->hva + 8 * GM_PAGE_SIZE, STAGE_LEN - 8 * GM_PAGE_SIZE,
-			    MADV_POPULATE_READ));
+	for (size_t i = 8; i < GM_STAGE_PAGES; i++)
+		(void)*(volatile uint8_t *)(s->hva + i * GM_PAGE_SIZE);
 	GM_SETUP_OK(mprotect(s->hva, STAGE_LEN, prot));
 }
 

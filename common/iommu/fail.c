@@ -269,30 +269,42 @@ static void border_fresh(struct fx *fx, unsigned int n)
 	fx->dev = gm_iodev_new(fx->iommu, fx->ioas);
 }
 
+/* How the pages lie: in one run, in one run but mapped one by one, each apart from the next. */
+enum { RUN, RUN_SMALL, APART };
+
 static void border(const struct gm_case *self)
 {
-	struct fx fx = fx_new_unattached(self, GM_2M, GM_2M);
+	struct fx fx = { .size = self->val == APART ? 16 * PG : GM_2M };
 	struct iommu_option off = { .size = sizeof(off),
 				    .option_id = IOMMU_OPTION_HUGE_PAGES,
-				    .op = IOMMU_OPTION_OP_SET,
-				    .object_id = fx.ioas };
+				    .op = IOMMU_OPTION_OP_SET };
 
+	fx.iommu = gm_iommu_new(GM_IOMMU_MOCK);
+	fx.ioas = gm_ioas_new(fx.iommu);
+	fx.fd = gm_memfd_new(fx.size, self->val == APART ? 0 : GM_2M);
+	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
+	/* Backwards: neighbours in the file are none in memory, not in that order. */
+	for (int p = 15; p >= 0; p--)
+		fx.hva[p * PG] = 1;
 	hush();
-	if (self->arg)
+	off.object_id = fx.ioas;
+	if (self->val == RUN_SMALL)
 		GM_SETUP_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &off));
 	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
 	fx.size = 16 * PG;
 	sweep(&fx, do_map_border, border_fresh, undo_map_border);
-	fx.size = GM_2M;
 	gm_unmap(fx.iommu, fx.ioas, BORDER, 16 * PG);
+	fx.size = self->val == APART ? 16 * PG : GM_2M;
 	fx_free(&fx);
 }
 
 #define BORDERS                                                                                    \
-	.val = GM_IOMMU_MOCK, .huge_2m = 1,                                                        \
-	.text = "one run of pages over two tables of the IOMMU, each step failing once: no entry is left"
-GM_VARIANT(border, border_large, .name = "iommu.lifetime.fail_border", FAILS, BORDERS)
-GM_VARIANT(border, border_small, .name = "iommu.lifetime.fail_border_small", .arg = "", FAILS,
+	.text = "16 pages over two tables of the IOMMU, each step failing once: no entry is left"
+GM_VARIANT(border, border_run, .name = "iommu.lifetime.fail_border", .val = RUN, .huge_2m = 1,
+	   FAILS, BORDERS)
+GM_VARIANT(border, border_small, .name = "iommu.lifetime.fail_border_small", .val = RUN_SMALL,
+	   .huge_2m = 1, FAILS, BORDERS)
+GM_VARIANT(border, border_apart, .name = "iommu.lifetime.fail_border_apart", .val = APART, FAILS,
 	   BORDERS)
 
 static uint32_t made; /* the page table that the sweep makes */

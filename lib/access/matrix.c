@@ -352,7 +352,10 @@ static void run_whole(const struct gm_case *self)
 	gm_stage_open(&s, state);
 	nogup = refuses_gup(&s);
 	for (size_t i = 0; (p = gm_probe_at(i)); i++) {
-		if (!would_need(p, s.class) || (nogup && p->path == GM_PATH_PROCMEM))
+		struct gm_want w = gm_access_want(p, s.class);
+
+		/* What reaches such a mapping does it by GUP. */
+		if (!would_need(p, s.class) || (nogup && reaches(&w)))
 			continue;
 		if (!all_there(p->needs)) {
 			gm_note("%s was not asked: %s", p->name, "what it needs is missing");

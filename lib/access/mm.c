@@ -167,6 +167,7 @@ static long p_mincore(const struct gm_access *a)
 #define NOT_MAPPED GM_NOTHING("mm/gup.c:mm_populate() ignores errors; the fault is SIGBUS")
 #define SIGBUS_FAULT "mm/gup.c:faultin_page(): VM_FAULT_SIGBUS; mm/madvise.c:madvise_populate()"
 #define NOT_SECRET "mm/gup.c:check_vma_flags() refuses secretmem"
+#define NO_GUP "series v12: mm/gup.c:check_vma_flags() refuses it, as it does secretmem"
 #define RIGHTS "mm/gup.c:faultin_page_range(): check_vma_flags() fails, which is -EINVAL here"
 #define NO_THP "mm/huge_memory.c:file_thp_enabled() says no to anonymous inodes"
 #define LOCK_POSIX "mm/mlock.c:__mlock_posix_error_return() makes -ENOMEM of -EFAULT"
@@ -178,7 +179,8 @@ const struct gm_probe gm_probes_mm[] = {
 	  .run = p_madvise,
 	  .val = MADV_POPULATE_READ,
 	  .mix = GM_MIX_WHOLE,
-	  .want = { [GM_CLASS_PRIVATE] = GM_ERR(EFAULT, SIGBUS_FAULT),
+	  .want = { [GM_CLASS_SHARED_NOGUP] = GM_ERR(EINVAL, NO_GUP),
+		    [GM_CLASS_PRIVATE] = GM_ERR(EFAULT, SIGBUS_FAULT),
 		    [GM_CLASS_NO_ACCESS] = GM_ERR(EINVAL, RIGHTS),
 		    [GM_CLASS_SECRETMEM] = GM_ERR(EINVAL, NOT_SECRET) } },
 	{ .name = "madv_populate_write",
@@ -187,7 +189,8 @@ const struct gm_probe gm_probes_mm[] = {
 	  .run = p_madvise,
 	  .val = MADV_POPULATE_WRITE,
 	  .mix = GM_MIX_WHOLE,
-	  .want = { [GM_CLASS_PRIVATE] = GM_ERR(EFAULT, SIGBUS_FAULT),
+	  .want = { [GM_CLASS_SHARED_NOGUP] = GM_ERR(EINVAL, NO_GUP),
+		    [GM_CLASS_PRIVATE] = GM_ERR(EFAULT, SIGBUS_FAULT),
 		    [GM_CLASS_READ_ONLY] = GM_ERR(EINVAL, RIGHTS),
 		    [GM_CLASS_SECRETMEM] = GM_ERR(EINVAL, NOT_SECRET) } },
 	{ .name = "map_populate",
@@ -195,14 +198,17 @@ const struct gm_probe gm_probes_mm[] = {
 	  .path = GM_PATH_MM,
 	  .flags = GM_ACC_COUNT | GM_ACC_SHMEM | GM_ACC_NO_MIX,
 	  .run = p_map_populate,
-	  .want = { [GM_CLASS_PRIVATE] = NOT_MAPPED, [GM_CLASS_SECRETMEM] = NOT_MAPPED } },
+	  .want = { [GM_CLASS_SHARED_NOGUP] = NOT_MAPPED,
+		    [GM_CLASS_PRIVATE] = NOT_MAPPED,
+		    [GM_CLASS_SECRETMEM] = NOT_MAPPED } },
 	{ .name = "mlock",
 	  .text = "mlock()",
 	  .path = GM_PATH_MM,
 	  .run = p_mlock,
 	  .val = 0,
 	  .mix = GM_MIX_WHOLE,
-	  .want = { [GM_CLASS_PRIVATE] = GM_ERR(ENOMEM, LOCK_POSIX),
+	  .want = { [GM_CLASS_SHARED_NOGUP] = GM_ERR(ENOMEM, LOCK_POSIX),
+		    [GM_CLASS_PRIVATE] = GM_ERR(ENOMEM, LOCK_POSIX),
 		    [GM_CLASS_SECRETMEM] = GM_ERR(ENOMEM, LOCK_POSIX) } },
 	{ .name = "mlock_onfault",
 	  .text = "mlock2(MLOCK_ONFAULT)",
@@ -297,14 +303,18 @@ const struct gm_probe gm_probes_mm[] = {
 	  .path = GM_PATH_MM,
 	  .flags = GM_ACC_COUNT | GM_ACC_NO_MIX,
 	  .run = p_pagemap,
-	  .want = { [GM_CLASS_PRIVATE] = NOT_MAPPED, [GM_CLASS_SECRETMEM] = GM_ABSENT } },
+	  .want = { [GM_CLASS_SHARED_NOGUP] = NOT_MAPPED,
+		    [GM_CLASS_PRIVATE] = NOT_MAPPED,
+		    [GM_CLASS_SECRETMEM] = GM_ABSENT } },
 #ifdef PAGEMAP_SCAN
 	{ .name = "pagemap_scan",
 	  .text = "PAGEMAP_SCAN after every attempt to populate",
 	  .path = GM_PATH_MM,
 	  .flags = GM_ACC_COUNT | GM_ACC_NO_MIX,
 	  .run = p_scan,
-	  .want = { [GM_CLASS_PRIVATE] = NOT_MAPPED, [GM_CLASS_SECRETMEM] = GM_ABSENT } },
+	  .want = { [GM_CLASS_SHARED_NOGUP] = NOT_MAPPED,
+		    [GM_CLASS_PRIVATE] = NOT_MAPPED,
+		    [GM_CLASS_SECRETMEM] = GM_ABSENT } },
 #endif
 	{ 0 }
 };

@@ -1,123 +1,72 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Probes from four threads while the guest converts and the host punches: gup.pressure. */
-#include <stdatomic.h>
-#include <sys/mman.h>
-
-#include "access/access.h"
-#include "access/matrix.h"
+#include "access/pressure.h"
 #include "gm.h"
 
 #define PAGES 64UL
 #define LEN (PAGES * GM_PAGE_SIZE)
-#define THREADS 4
 #define ROUNDS 40
-#define PROBES 40
-#define REQUEST 4UL
-
-static const char *const names[THREADS][2] = {
-	{ "cpu_load", "read" },
-	{ "write", "vmsplice" },
-	{ "process_vm_readv", "process_vm_writev" },
-	{ "proc_mem_read", "uring_write_fixed" },
-};
-
-struct pressure {
-	struct gm_vm *vm;
-	struct gm_mem *mem;
-	int gmem;
-	atomic_bool over;
-	atomic_ulong reached;
-};
 
 /* The shared half is there to be reached, also of a page that is private at the moment. */
-static void prober(unsigned int i, struct pressure *pr)
-{
-	struct gm_access a = { .len = REQUEST * GM_PAGE_SIZE,
-			       .fd = -1,
-			       .buf = gm_matrix_buf(REQUEST * GM_PAGE_SIZE) };
-	struct gm_rng rng;
+struct room {
+	struct gm_pressure pr;
+	struct gm_vm *vm;
+	int gmem;
+};
 
-	gm_rng_init(&rng, gm_seed() + i);
-	for (int n = 0; (!atomic_load(&pr->over) || n < PROBES) && n < 200 * ROUNDS; n++) {
-		unsigned int page = gm_rng_below(&rng, PAGES - REQUEST);
-		struct gm_outcome o;
-		struct gm_want w;
-
-		a.probe = gm_probe_find(names[i][n % 2]);
-		a.hva = pr->mem->hva + page * GM_PAGE_SIZE;
-		w = gm_access_want(a.probe, GM_CLASS_SHARED);
-		gm_matrix_poison(a.buf, a.len);
-		o = gm_access_run(&a);
-		if (!gm_matrix_judge(&a, &o, &w, NULL, "while the guest converts"))
-			break;
-		gm_matrix_search(a.buf, a.len, a.probe->name);
-		atomic_fetch_add(&pr->reached, 1);
-	}
-	munmap(a.buf, a.len);
-}
-
-static void guest(struct pressure *pr)
+static void guest(struct room *r)
 {
 	struct gm_rng rng;
 
 	gm_rng_init(&rng, gm_seed() ^ 0x6775657374);
-	for (unsigned int r = 1; r <= ROUNDS; r++) {
+	for (unsigned int n = 1; n <= ROUNDS; n++) {
 		unsigned int first = gm_rng_below(&rng, PAGES / 2 - 1);
 		unsigned int nr = 1 + gm_rng_below(&rng, PAGES / 2 - first - 1);
 		uint64_t gpa = GM_BASE + first * GM_PAGE_SIZE;
 
-		gm_guest_convert(pr->vm, 0, gpa, nr, true);
-		gm_guest_fill(pr->vm, 0, gpa, nr, GM_HALF_SECRET, r);
+		gm_guest_convert(r->vm, 0, gpa, nr, true);
+		gm_guest_fill(r->vm, 0, gpa, nr, GM_HALF_SECRET, n);
 		/* What the host punches under its hands: written, and not to be relied on. */
-		gm_guest_touch(pr->vm, 0, GM_BASE + LEN / 2, LEN / 2, GM_PAGE_SIZE);
-		gm_guest_check(pr->vm, 0, gpa, nr, GM_HALF_SECRET, r, "while the host probes");
-		gm_guest_convert(pr->vm, 0, gpa, nr, false);
-		gm_guest_touch(pr->vm, 0, gpa, nr * GM_PAGE_SIZE, GM_PAGE_SIZE);
+		gm_guest_touch(r->vm, 0, GM_BASE + LEN / 2, LEN / 2, GM_PAGE_SIZE);
+		gm_guest_check(r->vm, 0, gpa, nr, GM_HALF_SECRET, n, "while the host probes");
+		gm_guest_convert(r->vm, 0, gpa, nr, false);
+		gm_guest_touch(r->vm, 0, gpa, nr * GM_PAGE_SIZE, GM_PAGE_SIZE);
 	}
-	atomic_store(&pr->over, true);
-}
-
-static void puncher(struct pressure *pr)
-{
-	struct gm_rng rng;
-
-	gm_rng_init(&rng, gm_seed() ^ 0x70756e6368);
-	for (int n = 0; !atomic_load(&pr->over) && n < 100 * ROUNDS; n++)
-		gm_gmem_punch(pr->gmem, LEN / 2 + gm_rng_below(&rng, PAGES / 2) * GM_PAGE_SIZE,
-			      GM_PAGE_SIZE);
+	atomic_store(&r->pr.over, true);
 }
 
 static void one(unsigned int i, void *arg)
 {
-	struct pressure *pr = arg;
+	struct room *r = arg;
 
-	if (i < THREADS)
-		prober(i, pr);
-	else if (i == THREADS)
-		guest(pr);
+	if (i < GM_PRESSURE_THREADS)
+		gm_pressure_probe(&r->pr, i);
+	else if (i == GM_PRESSURE_THREADS)
+		guest(r);
 	else
-		puncher(pr);
+		gm_pressure_punch(&r->pr, r->gmem, PAGES / 2, PAGES / 2);
 }
 
 GM_CASE(pressure_attr, .name = "gup.pressure.attr", .clause = "gup.pressure",
 	.text = "four threads probe, the guest converts, the host punches: nothing private arrives",
 	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT), .caps = GM_CAPS_ALL)
 {
-	struct pressure pr = { .vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1) };
+	struct room r = { .pr = { .pages = PAGES, .class = GM_CLASS_SHARED, .rounds = ROUNDS } };
+	struct gm_mem *mem = gm_mem_new(GM_MEM_SHMEM, LEN);
 
-	pr.mem = gm_mem_new(GM_MEM_SHMEM, LEN);
-	pr.gmem = gm_gmem_new(pr.vm, LEN, 0);
-	gm_slot_set(pr.vm, GM_SLOT, 0, GM_BASE, LEN, pr.mem->hva, pr.gmem, 0);
-	gm_vm_map(pr.vm, GM_BASE, GM_2M, GM_2M);
-	gm_convert(pr.vm, GM_BASE + LEN / 2, LEN / 2, true);
-	for (int i = 0; i < 2 * THREADS; i++)
-		gm_matrix_controls(gm_probe_find(names[i / 2][i % 2]), false);
+	r.vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
+	r.gmem = gm_gmem_new(r.vm, LEN, 0);
+	r.pr.hva = mem->hva;
+	gm_slot_set(r.vm, GM_SLOT, 0, GM_BASE, LEN, mem->hva, r.gmem, 0);
+	gm_vm_map(r.vm, GM_BASE, GM_2M, GM_2M);
+	gm_convert(r.vm, GM_BASE + LEN / 2, LEN / 2, true);
+	gm_pressure_controls();
 
-	gm_parallel(THREADS + 2, one, &pr);
+	gm_parallel(GM_PRESSURE_THREADS + 2, one, &r);
 
-	GM_EXPECT(pr.reached >= THREADS * PROBES, "%lu probes reached the shared half",
-		  (unsigned long)pr.reached);
-	gm_vm_free(pr.vm);
-	close(pr.gmem);
-	gm_mem_free(pr.mem);
+	GM_EXPECT(r.pr.reached >= GM_PRESSURE_THREADS * GM_PRESSURE_PROBES,
+		  "%lu probes reached the shared half", (unsigned long)r.pr.reached);
+	gm_vm_free(r.vm);
+	close(r.gmem);
+	gm_mem_free(mem);
 }

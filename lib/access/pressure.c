@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Probes from several threads at once: each outcome is the one of the table, or the case fails. */
+#include <sys/mman.h>
+
+#include "matrix.h"
+#include "pressure.h"
+#include "gm.h"
+
+#define REQUEST 4UL /* pages */
+
+static const char *const names[GM_PRESSURE_THREADS][2] = {
+	{ "cpu_load", "read" },
+	{ "write", "vmsplice" },
+	{ "process_vm_readv", "process_vm_writev" },
+	{ "proc_mem_read", "uring_write_fixed" },
+};
+
+void gm_pressure_controls(void)
+{
+	for (int i = 0; i < 2 * GM_PRESSURE_THREADS; i++)
+		gm_matrix_controls(gm_probe_find(names[i / 2][i % 2]), false);
+}
+
+void gm_pressure_probe(struct gm_pressure *pr, unsigned int i)
+{
+	struct gm_access a = { .len = REQUEST * GM_PAGE_SIZE,
+			       .fd = -1,
+			       .buf = gm_matrix_buf(REQUEST * GM_PAGE_SIZE) };
+	struct gm_rng rng;
+
+	gm_rng_init(&rng, gm_seed() + i);
+	for (unsigned long n = 0;
+	     (!atomic_load(&pr->over) || n < GM_PRESSURE_PROBES) && n < 200 * pr->rounds; n++) {
+		unsigned long page = gm_rng_below(&rng, pr->pages - REQUEST);
+		struct gm_outcome o;
+		struct gm_want w;
+
+		a.probe = gm_probe_find(names[i][n % 2]);
+		a.hva = pr->hva + page * GM_PAGE_SIZE;
+		w = gm_access_want(a.probe, pr->class);
+		gm_matrix_poison(a.buf, a.len);
+		o = gm_access_run(&a);
+		if (!gm_matrix_judge(&a, &o, &w, GM_PAGE(.off = page * GM_PAGE_SIZE),
+				     "under pressure"))
+			break;
+		gm_matrix_search(a.buf, a.len, a.probe->name);
+		atomic_fetch_add(o.ret < 0 ? &pr->refused : &pr->reached, 1);
+	}
+	munmap(a.buf, a.len);
+}
+
+void gm_pressure_punch(struct gm_pressure *pr, int gmem, unsigned long first, unsigned long nr)
+{
+	struct gm_rng rng;
+
+	gm_rng_init(&rng, gm_seed() ^ 0x70756e6368);
+	for (unsigned long n = 0; !atomic_load(&pr->over) && n < 100 * pr->rounds; n++)
+		gm_gmem_punch(gmem, (first + gm_rng_below(&rng, nr)) * GM_PAGE_SIZE, GM_PAGE_SIZE);
+}
