@@ -55,10 +55,17 @@ include check.mk
 .PHONY: all
 all: $(GM_PROGRAMS) $(GM_OUT)/bin/gm-run $(GM_OUT)/bin/gm-doctor
 
-# One full case name a line and nothing else; opens neither /dev/kvm nor anything of the sort.
+# One full case name a line and nothing else; opens neither /dev/kvm nor anything of the sort. The
+# catalogue of both architectures, where the other's compiler is at hand; ARCH= names one of them.
+OTHER_ARCH := $(filter-out $(ARCH),x86 arm64)
+OTHER_GNU := $(if $(filter arm64,$(OTHER_ARCH)),aarch64,x86_64)
 .PHONY: list
 list: $(GM_PROGRAMS) $(GM_OUT)/bin/gm-run
-	@for p in $(GM_PROGRAMS); do $(GM_EMULATOR) $$p --list || exit 2; done
+	@{ for p in $(GM_PROGRAMS); do $(GM_EMULATOR) $$p --list || exit 2; done; \
+	if [ '$(origin ARCH)' = file ] && command -v $(OTHER_GNU)-linux-gnu-gcc >/dev/null && \
+	   command -v qemu-$(OTHER_GNU)-static >/dev/null; then \
+		$(MAKE) -s --no-print-directory ARCH=$(OTHER_ARCH) list || exit 2; \
+	fi; } >$(GM_OUT)/list && sort -u $(GM_OUT)/list
 
 .PHONY: doctor
 doctor: $(GM_OUT)/bin/gm-doctor
