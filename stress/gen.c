@@ -80,10 +80,15 @@ static uint32_t near_conversion(struct gen *g)
 {
 	static const int off[] = { -1, 0, 1, -512, 512, -513, 511, 513, 2 };
 	unsigned int i = below(g, RECENT);
-	uint32_t page = g->conv[i].page;
+	uint32_t page = g->conv[i].page, len = g->conv[i].len;
 
+	/* A border of 2 MiB in the middle of it, its end, or its beginning. */
+	if (len > ST_2M && chance(g, 60)) {
+		page = (page / ST_2M + 1 + below(g, len / ST_2M)) * ST_2M;
+		return clamp_page(g, (int64_t)page + (int64_t)below(g, 3) - 1);
+	}
 	if (chance(g, 50))
-		page += g->conv[i].len;
+		page += len;
 	return clamp_page(g, (int64_t)page + off[below(g, sizeof(off) / sizeof(off[0]))]);
 }
 

@@ -163,9 +163,11 @@ static const char *clause_of(struct st_run *r, uint32_t i, uint32_t page, uint64
 	    st_oracle_explains(r->oracle, page, other, reg, stamp, when_of(r, i))) {
 		if (r->concurrent)
 			return "conv.concurrent";
-		if (conv >= 0 && st_is_vcpu(&r->prog.op[conv]) != st_is_vcpu(&r->prog.op[i]))
-			return "conv.cross_vcpu";
-		return conv >= 0 && r->prog.op[conv].len > 1 ? "conv.any_range" : "conv.any_offset";
+		if (conv >= 0 && r->prog.op[conv].len > 1)
+			return "conv.any_range";
+		return conv >= 0 && r->prog.op[conv].actor != r->prog.op[i].actor
+			       ? "conv.cross_vcpu"
+			       : "conv.any_offset";
 	}
 	hole = last_of(r, page, i, 1ULL << GM_SOP_PUNCH);
 	if (stamp && hole >= 0 && hole >= (int64_t)gm_word_gen(stamp) - 1)

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stress programs: what a seed gives, it always gives; what is written can be read; what is shrunk
+ * still fails, and is short.
+ */
+#include "unit.h"
+
+#include "gen.h"
+#include "layout.h"
+#include "minimize.h"
+#include "profile.h"
+
+static void generate(struct st_prog *p, const struct st_gen *g)
+{
+	char why[200];
+
+	assert_int_equal(st_gen(g, p, why, sizeof(why)), 0);
+}
+
+static void same_seed_same_program(void **state)
+{
+	struct st_prog a = {}, b = {};
+
+	for (unsigned int i = 0; st_profile_at(i); i++) {
+		struct st_gen g = { .seed = 7 + i, .profile = st_profile_at(i)->name };
+
+		generate(&a, &g);
+		generate(&b, &g);
+		assert_int_equal(a.nr, b.nr);
+		assert_memory_equal(a.op, b.op, a.nr * sizeof(*a.op));
+		g.seed += 1000;
+		generate(&b, &g);
+		assert_true(a.nr != b.nr || memcmp(a.op, b.op, a.nr * sizeof(*a.op)));
+	}
+	st_prog_free(&a);
+	st_prog_free(&b);
+}
+
+static void operations_stay_inside(void **state)
+{
+	struct st_prog p = {};
+
+	for (uint64_t seed = 1; seed < 60; seed++) {
+		struct st_gen g = { .seed = seed, .profile = st_profile_at(seed % 5)->name };
+		const struct st_layout *l;
+
+		generate(&p, &g);
+		l = st_layout_find(p.head.layout);
+		assert_non_null(l);
+		for (uint32_t i = 0; i < p.nr; i++) {
+			const struct gm_sop *op = &p.op[i];
+
+			assert_true(op->code < GM_SOP_NR);
+			assert_true(st_actor_nr(op) <
+				    (st_is_vcpu(op) ? p.head.vcpus : p.head.threads));
+			if (!(st_ops[op->code].flags & ST_PAGES) || op->code == GM_SOP_PRESSURE)
+				continue;
+			assert_true(op->len >= 1);
+			assert_true((uint64_t)op->page + op->len <= l->pages);
+		}
+	}
+	st_prog_free(&p);
+}
+
+static void files_read_back(void **state)
+{
+	struct st_gen g = { .seed = 11, .profile = "everything", .order = 3 };
+	struct st_prog a = {}, b = {};
+	char *text, why[200];
+	size_t size;
+	FILE *f;
+
+	generate(&a, &g);
+	f = open_memstream(&text, &size);
+	st_prog_write(&a, f);
+	fclose(f);
+	f = fmemopen(text, size, "r");
+	assert_int_equal(st_prog_read(&b, f, why, sizeof(why)), 0);
+	fclose(f);
+	assert_int_equal(a.nr, b.nr);
+	assert_memory_equal(a.op, b.op, a.nr * sizeof(*a.op));
+	assert_memory_equal(&a.head, &b.head, sizeof(a.head));
+	free(text);
+	st_prog_free(&a);
+	st_prog_free(&b);
+}
+
+static int reads(const char *text)
+{
+	struct st_prog p = {};
+	char why[200] = "";
+	FILE *f = fmemopen((void *)text, strlen(text), "r");
+	int ret = st_prog_read(&p, f, why, sizeof(why));
+
+	fclose(f);
+	st_prog_free(&p);
+	return ret;
+}
+
+#define HEAD "kvm-gmem-stress 1\nlayout thp\nvcpus 2\nthreads 1\norder strict\n"
+
+static void nonsense_is_refused(void **state)
+{
+	assert_int_equal(reads(HEAD "# a comment\n\nv1 conv private 0x1ff 3\nt0 punch 2\n"), 0);
+	assert_int_equal(reads(""), -1);
+	assert_int_equal(reads("vcpus 1\n"), -1);
+	assert_int_equal(reads("kvm-gmem-stress 2\n"), -1);
+	assert_int_equal(reads(HEAD "v2 read 0 1\n"), -1);
+	assert_int_equal(reads(HEAD "t1 punch 0 1\n"), -1);
+	assert_int_equal(reads(HEAD "v0 punch 0 1\n"), -1);
+	assert_int_equal(reads(HEAD "v0 conv sideways 0 1\n"), -1);
+	assert_int_equal(reads(HEAD "v0 read\n"), -1);
+	assert_int_equal(reads(HEAD "v0 read 0 0\n"), -1);
+	assert_int_equal(reads(HEAD "v0 read -1 1\n"), -1);
+	assert_int_equal(reads(HEAD "v0 read 0 1 2\n"), -1);
+	assert_int_equal(reads(HEAD "v0 read 0 1 meet=256\n"), -1);
+	assert_int_equal(reads(HEAD "order sideways\n"), -1);
+}
+
+static void weights_choose(void **state)
+{
+	struct st_gen g = { .seed = 3, .weights = "conv=0,hconv=0,punch=50", .order = 1 };
+	unsigned int punches = 0;
+	struct st_prog p = {};
+	char why[200];
+
+	generate(&p, &g);
+	for (uint32_t i = 0; i < p.nr; i++) {
+		assert_true(p.op[i].code != GM_SOP_CONV && p.op[i].code != GM_SOP_HCONV);
+		punches += p.op[i].code == GM_SOP_PUNCH;
+	}
+	assert_true(punches > p.nr / 20);
+	g.weights = "conv";
+	assert_int_equal(st_gen(&g, &p, why, sizeof(why)), -1);
+	g.weights = "sing=1";
+	assert_int_equal(st_gen(&g, &p, why, sizeof(why)), -1);
+	st_prog_free(&p);
+}
+
+/* Fails when page 700000 is made private by anybody and then read by vCPU 1. */
+static bool bad(const struct st_prog *p, void *arg)
+{
+	bool private = false;
+
+	for (uint32_t i = 0; i < p->nr; i++) {
+		const struct gm_sop *op = &p->op[i];
+
+		if (700000 - op->page >= op->len)
+			continue;
+		if (op->code == GM_SOP_CONV || op->code == GM_SOP_HCONV)
+		private = op->arg;
+		if (op->code == GM_SOP_READ && op->actor == 1 && private)
+			return true;
+	}
+	return false;
+}
+
+static void shrunk_to_the_core(void **state)
+{
+	struct st_gen g = { .seed = 21, .vcpus = 3, .ops = 4000, .order = 1, .layout = "anon" };
+	struct st_min m = { .fails = bad, .op = UINT32_MAX, .page = 700000, .pages = 3 * ST_1G };
+	struct st_prog p = {};
+
+	generate(&p, &g);
+	st_prog_add(
+		&p,
+		(struct gm_sop){
+			.actor = 2, .code = GM_SOP_CONV, .arg = 1, .page = 699000, .len = 5000 });
+	st_prog_add(&p,
+		    (struct gm_sop){ .actor = 1, .code = GM_SOP_READ, .page = 699998, .len = 8 });
+	for (int i = 0; i < 500; i++)
+		st_prog_add(&p, p.op[i]);
+	assert_true(bad(&p, NULL));
+	st_minimize(&p, &m);
+	assert_true(bad(&p, NULL));
+	assert_int_equal(p.nr, 2);
+	assert_int_equal(p.op[0].len, 1);
+	assert_int_equal(p.op[1].len, 1);
+	assert_true(m.tries < 200);
+	st_prog_free(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(same_seed_same_program), cmocka_unit_test(operations_stay_inside),
+		cmocka_unit_test(files_read_back),	  cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(weights_choose),	  cmocka_unit_test(shrunk_to_the_core),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
