@@ -4,6 +4,8 @@
  * pages of mappable guest_memfds, by /proc/self/pagemap.
  */
 #include <fcntl.h>
+#include <linux/mempolicy.h>
+#include <sys/syscall.h>
 
 #include "gm.h"
 #include "journal.h"
@@ -88,6 +90,96 @@ GM_CASE(unmovable, .name = "fungible.unmovable.compaction", .clause = "fungible.
 	}
 	file_free(&f);
 	free(before);
+}
+
+#ifndef MADV_SOFT_OFFLINE
+#define MADV_SOFT_OFFLINE 101
+#endif
+
+/*
+ * The one mover that works on a machine of one node: the kernel takes a frame out of use, and moves
+ * what is in it. Not that of a guest_memfd: the guest's mappings would not come along.
+ */
+GM_CASE(soft_offline, .name = "fungible.unmovable.soft_offline", .clause = "fungible.unmovable",
+	.text = "taking the frames of pages out of use is EBUSY; guest and host stay on one page, the old frame",
+	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, HWPOISON, ROOT),
+	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE)
+{
+	const uint64_t nr = 16;
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1, .extra_pages = 8);
+	int fd = gm_gmem_new(vm, nr * GM_PAGE_SIZE,
+			     GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
+	uint8_t *map = mmap(NULL, nr * GM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	GM_SETUP(map != MAP_FAILED, "mmap of a guest_memfd: %s", gm_errno_name(errno));
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, nr * GM_PAGE_SIZE, NULL, fd, 0);
+	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
+	gm_guest_fill(vm, 0, GM_BASE, nr, GM_HALF_SHARED, 1);
+	gm_host_check(map, GM_BASE / GM_PAGE_SIZE, nr, GM_HALF_SHARED, 1, "before");
+	for (uint64_t p = 0; p < nr; p += 5) {
+		uint8_t *hva = map + p * GM_PAGE_SIZE;
+		uint64_t before = pfn_of(hva), after;
+
+		GM_EXPECT_ERRNO(EBUSY, madvise(hva, GM_PAGE_SIZE, MADV_SOFT_OFFLINE), "page %lu",
+				p);
+		after = pfn_of(hva);
+		GM_EXPECT_AT(GM_PAGE(.off = p * GM_PAGE_SIZE, .pfn = after), before == after,
+			     "moved from frame %#lx to frame %#lx", before, after);
+		gm_prove_same_page(vm, 0, GM_BASE + p * GM_PAGE_SIZE, hva);
+	}
+	gm_guest_check(vm, 0, GM_BASE, nr, GM_HALF_SHARED, 1, "afterwards");
+	munmap(map, nr * GM_PAGE_SIZE);
+	close(fd);
+	gm_vm_free(vm);
+}
+
+/* Node numbers that have memory besides `node`; -1: none. */
+static int other_node(int node)
+{
+	char path[64];
+
+	for (int n = 0; n < 64; n++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/meminfo", n);
+		if (n != node && !access(path, R_OK))
+			return n;
+	}
+	return -1;
+}
+
+GM_CASE(move_pages, .name = "fungible.unmovable.move_pages", .clause = "fungible.unmovable",
+	.text = "move_pages() to another node, and mbind() with MOVE_ALL: every page in its frame",
+	.profile = "P1", .needs = GM_NEEDS(INIT_SHARED, NUMA, ROOT), .caps = GM_CAPS_ALL)
+{
+	const uint64_t nr = 64;
+	struct file f;
+	uint64_t before[64];
+	int status[64], node[64], here = 0, there;
+	void *page[64];
+
+	file_new(&f, nr * GM_PAGE_SIZE);
+	for (uint64_t i = 0; i < nr; i++) {
+		page[i] = f.hva + i * GM_PAGE_SIZE;
+		before[i] = pfn_of(page[i]);
+	}
+	GM_SETUP_OK(syscall(SYS_move_pages, 0, nr, page, NULL, status, 0));
+	here = status[0];
+	there = other_node(here);
+	if (there < 0) {
+		file_free(&f);
+		gm_skip("one memory node only", "a machine with two NUMA nodes");
+	}
+	for (uint64_t i = 0; i < nr; i++)
+		node[i] = there;
+	GM_SETUP_OK(syscall(SYS_move_pages, 0, nr, page, node, status, MPOL_MF_MOVE_ALL) < 0 ? -1
+											     : 0);
+	for (uint64_t i = 0; i < nr; i++) {
+		GM_EXPECT_AT(GM_PAGE(.off = i * GM_PAGE_SIZE), status[i] < 0,
+			     "page %lu: move_pages says node %d, expected an error", i, status[i]);
+		GM_EXPECT_AT(GM_PAGE(.off = i * GM_PAGE_SIZE), pfn_of(page[i]) == before[i],
+			     "page %lu: moved from frame %#lx to frame %#lx", i, before[i],
+			     pfn_of(page[i]));
+	}
+	file_free(&f);
 }
 
 /* Sets the pool of 1 GiB pages and says how many there are then. */

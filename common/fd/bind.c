@@ -130,6 +130,42 @@ FD_EACH_HOST(bind_unaligned, "fd.bind_args.unaligned", .clause = "fd.bind_args",
 	bind_free(&b);
 }
 
+FD_EACH_HOST(
+	bind_number, "fd.bind_args.slot_number", .clause = "fd.bind_args", .flags = GM_REFUSAL,
+	.text = "slot numbers up to KVM_CAP_NR_MEMSLOTS; beyond, or in no address space: EINVAL")
+{
+	struct bind b = bind_new(self);
+	uint32_t nr = vm_check_cap(b.vm->kvm, KVM_CAP_NR_MEMSLOTS),
+		 spaces = vm_check_cap(b.vm->kvm, KVM_CAP_MULTI_ADDRESS_SPACE) ?: 1;
+	struct kvm_userspace_memory_region2 r = {
+		.slot = nr - 1,
+		.flags = KVM_MEM_GUEST_MEMFD,
+		.guest_phys_addr = GM_BASE,
+		.memory_size = SIZE,
+		.guest_memfd = b.gmem,
+	};
+	const uint32_t bad[] = { nr,
+				 nr + 1,
+				 nr + 2,
+				 0xffff,
+				 spaces << 16,
+				 spaces << 16 | GM_SLOT,
+				 0xffff0000 | GM_SLOT,
+				 0xffffffff };
+
+	gm_control(!ioctl(b.vm->kvm->fd, KVM_SET_USER_MEMORY_REGION2, &r),
+		   "the last slot, number %u", nr - 1);
+	r.memory_size = 0;
+	GM_EXPECT_OK(ioctl(b.vm->kvm->fd, KVM_SET_USER_MEMORY_REGION2, &r), "its deletion");
+	r.memory_size = SIZE;
+	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
+		r.slot = bad[i];
+		GM_EXPECT_ERRNO(EINVAL, ioctl(b.vm->kvm->fd, KVM_SET_USER_MEMORY_REGION2, &r),
+				"slot %#x of %u", bad[i], nr);
+	}
+	bind_free(&b);
+}
+
 FD_EACH_HOST(bind_v1, "fd.bind_args.old_ioctl", .clause = "fd.bind_args", .flags = GM_REFUSAL,
 	     .text = "KVM_SET_USER_MEMORY_REGION knows no guest_memfd: EINVAL even with fd 0 free")
 {

@@ -118,6 +118,7 @@ RANGE_CASE(noop, "repeat_is_noop",
 	   .needs = GM_NEEDS(SW_PROTECTED, PAGE_STATS, TDP))
 {
 	struct world *w = WORLD_NEW(.size = GM_2M);
+	static const uint64_t alone[] = { 0, 1, 99, 100, 149, 150, 255, 256, 299, 510, 511 };
 	uint64_t first = GFN(w->gpa), mapped;
 
 	world_convert(w, first + 100, 50, true);
@@ -134,6 +135,9 @@ RANGE_CASE(noop, "repeat_is_noop",
 	world_convert(w, first + 100, 50, true);
 	world_convert(w, first + 120, 10, true);
 	world_convert(w, first + 300, 1, true);
+	/* One page alone, at either end of the 2 MiB and of what is private. */
+	for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++)
+		world_convert(w, first + alone[i], 1, gm_model_private(w->model, first + alone[i]));
 	GM_EXPECT_EQ(vm_stat(w->vm, "pages_4k"), mapped,
 		     "pages_4k after conversions to what was so");
 	GM_EXPECT_EQ(faults(w), 0, "pages faulted in after conversions to what was so");

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A guest that converts in a storm costs bounded memory, and all of it is charged to its VMM. */
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "fungible_p0.h"
 
@@ -166,4 +168,78 @@ GM_CASE(attributes, .name = "fungible.dos.attributes", .clause = "fungible.dos",
 	expect_charge(&g, base, 0, "all shared again");
 	gm_vm_free(vm);
 	expect_charge(&g, before, 0, "VM gone");
+}
+
+/* --- the host goes on working --- */
+
+struct storm {
+	struct gm_vm *vm;
+	atomic_bool over;
+	atomic_ulong conversions[2];
+};
+
+/* One vCPU each: by the guest's own hypercall, as fast as it can, in regions of their own. */
+static void storm_thread(unsigned int i, void *arg)
+{
+	struct storm *s = arg;
+	uint64_t at = GM_BASE + i * GM_2M;
+
+	if (i == 2) {
+		pid_t pid = GM_SETUP_OK(fork());
+		int status;
+
+		/* A fixed piece of work of another process: it must come to its end. */
+		if (!pid) {
+			for (int n = 0; n < 20; n++) {
+				uint8_t *p = mmap(NULL, GM_2M, PROT_READ | PROT_WRITE,
+						  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+				if (p == MAP_FAILED)
+					_exit(1);
+				for (uint64_t off = 0; off < GM_2M; off += GM_PAGE_SIZE)
+					p[off] = n;
+				munmap(p, GM_2M);
+			}
+			_exit(0);
+		}
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		GM_EXPECT(WIFEXITED(status) && !WEXITSTATUS(status),
+			  "another process beside the storm ended with %#x", status);
+		atomic_store(&s->over, true);
+		return;
+	}
+	while (!atomic_load(&s->over)) {
+		struct gm_op op[32];
+
+		for (unsigned int n = 0; n < ARRAY_SIZE(op); n++)
+			op[n] = (struct gm_op){ .code = GM_OP_MAP_GPA,
+						.addr = at + n * 37 % 512 * GM_PAGE_SIZE,
+						.nr = 1,
+						.val = n & 1 ? GM_MAP_SHARED : GM_MAP_PRIVATE };
+		gm_run(s->vm, i, op, ARRAY_SIZE(op));
+		atomic_fetch_add(&s->conversions[i], ARRAY_SIZE(op));
+	}
+}
+
+GM_CASE(host_works, .name = "fungible.dos.host_works", .clause = "fungible.dos",
+	.text = "two vCPUs convert without pause: another process does its work and ends, and so does the storm",
+	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED))
+{
+	struct storm s = { .vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 2) };
+	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, 2 * GM_2M);
+	int gmem = gm_gmem_new(s.vm, 2 * GM_2M, 0);
+
+	gm_slot_set(s.vm, GM_SLOT, 0, GM_BASE, 2 * GM_2M, mem->hva, gmem, 0);
+	gm_vm_map(s.vm, GM_BASE, GM_1G, GM_1G);
+	gm_parallel(3, storm_thread, &s);
+	gm_note("%lu and %lu conversions meanwhile", atomic_load(&s.conversions[0]),
+		atomic_load(&s.conversions[1]));
+	/* Both still do what they are asked. */
+	gm_convert(s.vm, GM_BASE, 2 * GM_2M, true);
+	gm_guest_fill(s.vm, 0, GM_BASE, 8, GM_HALF_PRIVATE, 1);
+	gm_guest_check(s.vm, 1, GM_BASE, 8, GM_HALF_PRIVATE, 1, "after the storm");
+	gm_vm_free(s.vm);
+	close(gmem);
+	gm_mem_free(mem);
 }

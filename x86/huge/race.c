@@ -147,7 +147,7 @@ static const struct race head_1g = {
 };
 static const struct race tail_1g = { .gpa = GM_1G - LEN_1G + GM_PAGE_SIZE,
 				     .len = LEN_1G,
-				     .beside = { GM_1G + 2 * GM_PAGE_SIZE, GM_NO_NAME },
+				     .beside = { GM_1G + 2 * GM_PAGE_SIZE, GM_1G + 5 * GM_2M },
 				     .rounds = 8 };
 static const struct race inside_1g = {
 	.gpa = LEN_1G, .len = LEN_1G, .beside = { GM_PAGE_SIZE, GM_1G - GM_PAGE_SIZE }, .rounds = 8
@@ -180,7 +180,7 @@ static const struct race page_2m = { .gpa = GM_2M,
 #define HUGE_tail_2m HUGE_2M(64)
 #define HUGE_page_2m HUGE_2M(64)
 RACE(head_1g, 2, "a stretch behind the first page of a GiB")
-RACE(tail_1g, 2, "a stretch that ends with the first page of a GiB")
+RACE(tail_1g, 3, "a stretch that ends with the first page of a GiB")
 RACE(inside_1g, 3, "a stretch inside a GiB, both sides of which")
 RACE(page_1g, 4, "one page of a GiB")
 RACE(head_2m, 2, "a stretch from the second page of a 2 MiB page")
