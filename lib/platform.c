@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "facts.h"
 #include "platform_priv.h"
 
 #ifdef __aarch64__
@@ -27,6 +28,7 @@ static const struct platform_need {
 	const char *module; /* ... and its module, where it can be one */
 	const char *rights; /* remedy on EACCES and EPERM; NULL is "run as root" */
 	const char *other;  /* remedy when the option is there and it is still missing */
+	bool lasts; /* once there, it stays for as long as the kernel runs, and costs a VM to see */
 } table[GM_NEED_NR] = {
 	[GM_NEED_KVM] = {
 		gm_probe_kvm, 0, "no usable /dev/kvm",
@@ -35,49 +37,60 @@ static const struct platform_need {
 	[GM_NEED_GMEM] = {
 		gm_probe_gmem, AFTER(KVM), "no guest_memfd",
 		.other = "a newer kernel, or one with CONFIG_KVM_SW_PROTECTED_VM=y",
+		.lasts = true,
 	},
 	[GM_NEED_GMEM_DEFAULT] = {
 		gm_probe_gmem_default, AFTER(KVM), "no guest_memfd on the default VM type",
 		.other = "a newer kernel: guest_memfd for ordinary VMs (6.18 has it)",
+		.lasts = true,
 	},
 	[GM_NEED_GMEM_MMAP] = {
 		gm_probe_gmem_mmap, AFTER(KVM), "no GUEST_MEMFD_FLAG_MMAP on the default VM type",
 		.other = "a newer kernel: GUEST_MEMFD_FLAG_MMAP (6.18 has it)",
+		.lasts = true,
 	},
 	[GM_NEED_INIT_SHARED] = {
 		gm_probe_init_shared, AFTER(KVM),
 		"no GUEST_MEMFD_FLAG_INIT_SHARED on the default VM type",
 		.other = "a newer kernel: GUEST_MEMFD_FLAG_INIT_SHARED (6.18 has it)",
+		.lasts = true,
 	},
 	[GM_NEED_SW_PROTECTED] = {
 		gm_probe_sw_protected, AFTER(KVM), "no SW_PROTECTED VM type",
 		"x86", .config = "CONFIG_KVM_SW_PROTECTED_VM",
 		.other = "boot with kvm.tdp_mmu=1",
+		.lasts = true,
 	},
 	[GM_NEED_PROTECTED] = {
 		gm_probe_protected, AFTER(KVM), "no protected VM type",
 		"arm64",
 		.other = "boot with kvm-arm.mode=protected, at EL2",
+		.lasts = true,
 	},
 	[GM_NEED_INPLACE] = {
 		gm_probe_inplace, AFTER(KVM) | AFTER(GMEM), "no in-place conversion",
 		.other = "a kernel with KVM_SET_MEMORY_ATTRIBUTES2 on guest_memfd",
+		.lasts = true,
 	},
 	[GM_NEED_PREFAULT] = {
 		gm_probe_prefault, AFTER(KVM), "no KVM_PRE_FAULT_MEMORY",
 		.other = "an x86 kernel that has it (6.11), with two-dimensional paging",
+		.lasts = true,
 	},
 	[GM_NEED_HYPERCALL_EXIT] = {
 		gm_probe_hypercall_exit, AFTER(KVM), "no KVM_CAP_EXIT_HYPERCALL",
 		"x86", .other = "a kernel with KVM_CAP_EXIT_HYPERCALL",
+		.lasts = true,
 	},
 	[GM_NEED_PAGE_STATS] = {
 		gm_probe_page_stats, AFTER(KVM), "no page-size statistics",
 		"x86", .other = "a kernel with KVM_GET_STATS_FD",
+		.lasts = true,
 	},
 	[GM_NEED_TDP] = {
 		gm_probe_tdp, AFTER(KVM), "no two-dimensional paging",
 		.other = "a CPU or hypervisor with EPT, NPT or stage 2: `make lab`",
+		.lasts = true,
 	},
 	[GM_NEED_STAGE2_DUMP] = {
 		gm_probe_stage2_dump, AFTER(KVM) | AFTER(DEBUGFS), "no stage-2 page-table dump",
@@ -293,6 +306,12 @@ static void find(enum gm_need n)
 		return;
 	found[n].known = true;
 
+	if (p->lasts && gm_fact_known(n)) {
+		found[n].has = true;
+		errno = saved;
+		return;
+	}
+
 	if (p->only && strcmp(p->only, HERE)) {
 		snprintf(found[n].remedy, GM_REMEDY_LEN, "exists on %s only: `make lab ARCH=%s`",
 			 p->only, p->only);
@@ -318,6 +337,8 @@ static void find(enum gm_need n)
 		found[n].remedy[0] = '\0';
 	else if (!found[n].remedy[0])
 		describe(p, err, found[n].remedy);
+	if (found[n].has && p->lasts)
+		gm_fact_keep(n);
 	errno = saved;
 }
 

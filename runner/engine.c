@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -71,6 +72,7 @@ struct engine {
 	struct gm_klog klog;
 	char *fresh; /* kernel log lines to be said */
 	struct strv splat;
+	int facts; /* lib/facts.h; -1: this system has no room for them, cases find out themselves */
 };
 
 static double elapsed(const struct engine *e)
@@ -210,13 +212,15 @@ static char **case_env(const struct engine *e)
 		"GM_PROFILE=",
 		"GM_TIMEOUT_SCALE=",
 		"GM_JOURNAL_OWNER=",
+		"GM_FACTS=",
 	};
 	struct strv env = { 0 };
-	char *own[4] = {
+	char *own[5] = {
 		xprintf("GM_REPORT_FD=%d", GM_ISO_REPORT_FD),
 		xprintf("GM_PROFILE=%s", e->opt->full ? "full" : "quick"),
 		xprintf("GM_TIMEOUT_SCALE=%g", e->opt->scale),
 		xprintf("GM_JOURNAL_OWNER=%d", getpid()),
+		xprintf("GM_FACTS=/proc/%d/fd/%d", getpid(), e->facts),
 	};
 
 	for (char **v = environ; *v; v++) {
@@ -678,6 +682,7 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 		.seed = opt->have_seed ? opt->seed : gm_seed_fresh(),
 		.settle = io->settle > 0 ? io->settle : SETTLE_SECONDS,
 		.jobs = xalloc(opt->jobs * sizeof(struct job)),
+		.facts = memfd_create("gm-facts", MFD_CLOEXEC),
 	};
 	struct engine *e = &engine;
 	json_t *ev;
@@ -714,6 +719,8 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 	json_object_set_new(ev, "interrupted", json_string(signal_name(stop_signal())));
 	emit(e, ev);
 
+	if (e->facts >= 0)
+		close(e->facts);
 	gm_klog_close(&e->klog);
 	sched_free(&e->sched);
 	free(e->epoch_names);

@@ -6,12 +6,13 @@
  * while KVM_SET_SREGS refuses CR4.LA57; the framework believes the former and dies of the latter.
  * Linked with --wrap, so that the framework asks here.
  */
+#include "facts.h"
 #include "framework.h"
 
 void __real_kvm_get_cpu_address_width(unsigned int *pa_bits, unsigned int *va_bits);
 void __wrap_kvm_get_cpu_address_width(unsigned int *pa_bits, unsigned int *va_bits);
 
-static bool la57_can_be_set(void)
+static bool ask_la57(void)
 {
 	int kvm = open_kvm_dev_path_or_exit(), vm, vcpu;
 	const struct kvm_cpuid2 *cpuid = kvm_get_supported_cpuid();
@@ -34,6 +35,17 @@ static bool la57_can_be_set(void)
 	close(vm);
 	close(kvm);
 	return ok;
+}
+
+static bool la57_can_be_set(void)
+{
+	bool can = gm_fact_known(GM_FACT_LA57);
+
+	if (can || gm_fact_known(GM_FACT_NO_LA57))
+		return can;
+	can = ask_la57();
+	gm_fact_keep(can ? GM_FACT_LA57 : GM_FACT_NO_LA57);
+	return can;
 }
 
 void __wrap_kvm_get_cpu_address_width(unsigned int *pa_bits, unsigned int *va_bits)
