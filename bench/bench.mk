@@ -14,7 +14,10 @@ $(GM_BENCH)/run-bench: bench/run-bench
 	@mkdir -p $(@D)
 	@cp $< $@
 
-$(GM_BENCH)/gm_bench: $(GM_BENCH_SRC:%.c=$(GM_OUT)/obj/%.o) $(GM_OUT)/libgm.a $(GM_FW)/libkvm.a
+# The stress engine without its own cases and commands: bench.stress measures it.
+GM_BENCH_STRESS := $(filter-out %/stress_test.o %/cli.o %/cases.o,$(GM_STRESS_OBJ))
+
+$(GM_BENCH)/gm_bench: $(GM_BENCH_SRC:%.c=$(GM_OUT)/obj/%.o) $(GM_BENCH_STRESS) $(GM_OUT)/libgm.a $(GM_FW)/libkvm.a
 	@echo "  LD      $@"
 	@mkdir -p $(@D)
 	@$(CC) -static -no-pie -pthread $(GM_SYSROOT_LDFLAGS) $(GM_ARCH_LDFLAGS) -o $@ $(filter %.o,$^) \

@@ -124,3 +124,30 @@ STRESS(long_life, "stress.explained", "lifecycle_long", "slots, VMs and processe
        GM_FULL_ONLY, 0, 0, .profile = "lifecycle", .ops = 1000, .seeds = 16)
 STRESS(long_all, "stress.explained", "everything_long", "all of it", GM_FULL_ONLY, 0, 0,
        .profile = "everything", .ops = 2000, .seeds = 12)
+
+#define REPLAY "/extra/replay.gmops"
+
+/* What stress/shrink-lab boots the lab for, again and again. */
+GM_CASE(replay, .name = "stress.explained.replay", .clause = "stress.explained",
+	.text = "the program " REPLAY ", which the lab was given with LAB_EXTRA", .profile = "P0",
+	.needs = NEEDS, .flags = GM_FULL_ONLY, .caps = GM_CAPS_ALL, .timeout = 300)
+{
+	struct st_result *r = st_result_new();
+	struct st_prog p = {};
+	FILE *f = fopen(REPLAY, "re");
+	char why[200];
+	enum st_end end;
+
+	if (!f)
+		gm_skip("no program to replay", "LAB_EXTRA=DIR with a file replay.gmops in it");
+	GM_SETUP(!st_prog_read(&p, f, why, sizeof(why)), "%s: %s", REPLAY, why);
+	fclose(f);
+	end = st_child_run(&p, r, 0);
+	gm_checked();
+	if (end != ST_FAILED && end != ST_HELD)
+		GM_ERROR("%s: %s", st_end_name(end), r->text);
+	if (end == ST_FAILED)
+		GM_FAIL("clause %s: %s", r->clause, r->text);
+	st_prog_free(&p);
+	st_result_free(r);
+}

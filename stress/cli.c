@@ -29,6 +29,7 @@ static const char usage[] =
 	"  --weights OP=N,...	over those of the profile\n"
 	"  --out DIR		where results go (stress-results)\n"
 	"  --times N		replay: so often (1)\n"
+	"  --by COMMAND		shrink: ends with 1 when the file that is its last word fails\n"
 	"  --shrink-time TIME	at most (60s; 0: not at all)\n"
 	"  --timeout TIME	of one program (90s)\n";
 
@@ -80,6 +81,8 @@ static int option(struct st_soak *o, const char *name, const char *val)
 		o->gen.layout = val;
 	else if (!strcmp(name, "--weights"))
 		o->gen.weights = val;
+	else if (!strcmp(name, "--by"))
+		o->by = val;
 	else if (!strcmp(name, "--out"))
 		o->out = val;
 	else if (!strcmp(name, "--seed") && number)

@@ -2,6 +2,7 @@
 /* The machine that a program runs on: VM, rings, threads, rounds. */
 #include <signal.h>
 #include <sched.h>
+#include <time.h>
 #include <sys/syscall.h>
 
 #include "exec.h"
@@ -320,6 +321,14 @@ static void check(const struct st_run *r)
 	}
 }
 
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
 void st_exec(const struct st_prog *p, struct st_result *out)
 {
 	static struct st_run run;
@@ -352,7 +361,10 @@ void st_exec(const struct st_prog *p, struct st_result *out)
 	for (unsigned int i = 0; i < r->prog.head.threads; i++)
 		start_actor(r, &r->thread[i], i, false);
 	out->began = true;
-	ok = st_rounds(r, 0, r->own, p->head.strict) && st_rounds(r, r->own, r->prog.nr, true);
+	out->seconds = -seconds();
+	ok = st_rounds(r, 0, r->own, p->head.strict);
+	out->seconds += seconds();
+	ok = ok && st_rounds(r, r->own, r->prog.nr, true);
 	out->over = true;
 	if (!ok)
 		return;

@@ -25,6 +25,7 @@ struct st_result {
 	volatile bool killed;	   /* by an operation of the program */
 	volatile uint32_t done;	   /* operations judged */
 	volatile uint32_t conversions, reads, races;
+	double seconds; /* that the program itself took, judging included; not set-up, not the end */
 	volatile uint32_t runs[GM_SOP_NR];
 	/* bit b of pair[c][a]: a was followed by b beside it, on a page of border class c */
 	uint64_t pair[ST_CLASSES][GM_SOP_NR];

@@ -100,7 +100,9 @@ void st_reproducer(const struct st_prog *p, FILE *f)
 	for (uint32_t i = 0; i < p->nr; i++)
 		fprintf(f, "\t\"%-40s\\n\" /* %s */\n", st_op_str(&p->op[i]),
 			st_ops[p->op[i].code].text);
-	fputs("\t;\n\nint main(void)\n{\n\treturn st_repro(program);\n}\n", f);
+	fputs("\t;\n\n/* main() is the library's. */\n"
+	      "int gm_program_main(int argc, char **argv)\n{\n\treturn st_repro(program);\n}\n",
+	      f);
 }
 
 /* --- sums --- */

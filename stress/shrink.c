@@ -103,3 +103,52 @@ bool st_shrink(struct st_prog *p, enum st_end end, struct st_result *r, long sec
 	st_result_free(s.r);
 	return again;
 }
+
+/* --- by a command --- */
+
+struct by {
+	const char *command;
+	double until;
+};
+
+static bool by_over(void *arg)
+{
+	return now() > ((struct by *)arg)->until;
+}
+
+/* The command gets the file's name as its last word. */
+static bool fails_by(const struct st_prog *p, void *arg)
+{
+	char file[] = "/tmp/gm-stress.XXXXXX", command[4200];
+	int fd = mkstemp(file), status;
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+
+	GM_SETUP(f, "%s: %s", file, gm_errno_name(errno));
+	st_prog_write(p, f);
+	fclose(f);
+	snprintf(command, sizeof(command), "%s %s", ((struct by *)arg)->command, file);
+	status = system(command);
+	unlink(file);
+	printf("%u operations: %s\n", p->nr, status == 1 << 8 ? "fails" : "does not");
+	fflush(stdout);
+	return status == 1 << 8;
+}
+
+bool st_shrink_by(struct st_prog *p, const char *command, long seconds, struct st_shrunk *out)
+{
+	double start = now();
+	struct by by = { .command = command, .until = start + seconds };
+	struct st_min m = {
+		.fails = fails_by, .over = by_over, .arg = &by, .op = UINT32_MAX, .page = -1
+	};
+
+	*out = (struct st_shrunk){ .from = p->nr };
+	if (!fails_by(p, &by))
+		return false;
+	st_minimize(p, &m);
+	for (out->of = 0; out->of < 3; out->of++)
+		out->fails += fails_by(p, &by);
+	out->tries = m.tries;
+	out->seconds = now() - start;
+	return true;
+}

@@ -199,12 +199,32 @@ int st_replay(const struct st_soak *o, const struct st_prog *p)
 	return failed ? 1 : 0;
 }
 
+static int shrink_by(const struct st_soak *o, const struct st_prog *p)
+{
+	struct st_prog min = {};
+	struct st_result *r = st_result_new();
+	struct st_shrunk s;
+
+	st_prog_copy(&min, p);
+	if (!st_shrink_by(&min, o->by, o->shrink_seconds, &s)) {
+		printf("it does not fail\n");
+		return 0;
+	}
+	st_report_failure(o->out, p, &min, ST_FAILED, r, &s);
+	st_prog_free(&min);
+	st_result_free(r);
+	return 1;
+}
+
 int st_shrink_file(const struct st_soak *o, const struct st_prog *p)
 {
 	struct st_result *r;
 	enum st_end end;
-	int ret = platform();
+	int ret;
 
+	if (o->by)
+		return shrink_by(o, p);
+	ret = platform();
 	if (ret)
 		return ret;
 	r = st_result_new();

@@ -15,6 +15,7 @@ struct st_soak {
 	long shrink_seconds; /* 0: not at all */
 	unsigned int timeout_ms;
 	const char *out;
+	const char *by; /* shrink: a command that says whether a file fails (status 1) */
 };
 
 /* What came of many programs. */
@@ -48,5 +49,8 @@ struct st_shrunk {
  */
 bool st_shrink(struct st_prog *p, enum st_end end, struct st_result *r, long seconds,
 	       unsigned int timeout_ms, struct st_shrunk *s);
+
+/* Shrinks `p` by what an outside command says of each candidate; needs no KVM. */
+bool st_shrink_by(struct st_prog *p, const char *command, long seconds, struct st_shrunk *s);
 
 #endif

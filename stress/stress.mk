@@ -18,6 +18,16 @@ $(GM_OUT)/bin/stress_test: $(GM_STRESS_OBJ) $(GM_OUT)/libgm.a $(GM_FW)/libkvm.a
 	@ln -sf stress_test $(@D)/gm-stress
 GM_PROGRAMS += $(GM_OUT)/bin/stress_test
 
+# A reproducer that a failure left behind: make reproducer C=stress-results/7.c builds
+# stress-results/7.
+.PHONY: reproducer
+reproducer: $(GM_OUT)/bin/stress_test
+	@[ -n '$(C)' ] || { echo 'say which: make reproducer C=FILE.c' >&2; exit 2; }
+	@$(CC) $(GM_KVM_CFLAGS) -I. -static -no-pie -pthread $(GM_SYSROOT_LDFLAGS) $(GM_ARCH_LDFLAGS) \
+		-o '$(C:.c=)' '$(C)' $(filter-out %/stress_test.o %/cli.o %/cases.o,$(GM_STRESS_OBJ)) \
+		-Wl,--whole-archive $(GM_OUT)/libgm.a -Wl,--no-whole-archive $(GM_FW)/libkvm.a -lcap -luring
+	@echo '$(C:.c=)'
+
 .PHONY: stress
 stress: $(GM_OUT)/bin/stress_test
 	@$(GM_OUT)/bin/gm-stress $(or $(ARGS),help)
