@@ -16,10 +16,11 @@ static void expect_gone(struct fd_box *b, unsigned int v, const char *when)
 					      PG, when);
 }
 
-#define LAST_CLOSE(fn, stem, what, ...)                                                            \
-	FD_EACH_TDP(fn, "fd.last_close." stem, .clause = "fd.last_close", .text = what, __VA_ARGS__)
+#define LAST_CLOSE(fn, stem, what)                                                                 \
+	FD_EACH_TDP(fn, "fd.last_close." stem, .clause = "fd.last_close", .text = what)
 
-LAST_CLOSE(close_bound, "bound_slot", "close with the slot bound and hot in two vCPUs")
+FD_EACH_TDP_QUICK(close_bound, "fd.last_close.bound_slot", .clause = "fd.last_close",
+		  .text = "close with the slot bound and hot in two vCPUs")
 {
 	struct fd_box *b = fd_box_new(self->arg, 2, SIZE);
 

@@ -19,9 +19,9 @@ static unsigned int resident(uint8_t *map, uint64_t pages)
 	return n;
 }
 
-#define FALLOCATE(fn, stem, what, ...)                                                             \
+#define FALLOCATE(fn, stem, what)                                                                  \
 	FD_EACH_HOST(fn, "fd.fallocate_args." stem, .clause = "fd.fallocate_args",                 \
-		     .flags = GM_REFUSAL, .text = what, __VA_ARGS__)
+		     .flags = GM_REFUSAL, .text = what)
 
 struct files {
 	struct gm_vm *vm;

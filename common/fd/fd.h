@@ -58,6 +58,12 @@ extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
 #define FD_P1P_TDP(fn, stem, ...)                                                                  \
 	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &fd_p1p,            \
 		   .needs = GM_NEEDS(GMEM_MMAP, TDP), __VA_ARGS__)
+/*
+ * Where P0, whose memory is private, and P1, whose file is mapped, say what this one could: in the
+ * full profile. (GM_REFUSAL is left to the twins.)
+ */
+#define FD_P1P_TWIN(fn, stem, ...) FD_P1P(fn, stem, __VA_ARGS__, .flags = GM_FULL_ONLY)
+#define FD_P1P_TWIN_TDP(fn, stem, ...) FD_P1P_TDP(fn, stem, __VA_ARGS__, .flags = GM_FULL_ONLY)
 #ifdef __x86_64__
 #define FD_P0(fn, stem, ...)                                                                       \
 	GM_VARIANT(fn, fn##_p0, .name = stem ".p0", .profile = "P0", .arg = &fd_p0,                \
@@ -71,11 +77,18 @@ extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
 #define FD_EACH(fn, stem, ...)                                                                     \
 	FD_DECLARE(fn);                                                                            \
 	FD_P1(fn, stem, __VA_ARGS__)                                                               \
-	FD_P1P_TDP(fn, stem, __VA_ARGS__)                                                          \
+	FD_P1P_TWIN_TDP(fn, stem, __VA_ARGS__)                                                     \
 	FD_P0(fn, stem, __VA_ARGS__)                                                               \
 	FD_BODY(fn)
 /* A guest runs, and its faults have to be its own. */
 #define FD_EACH_TDP(fn, stem, ...)                                                                 \
+	FD_DECLARE(fn);                                                                            \
+	FD_P1_TDP(fn, stem, __VA_ARGS__)                                                           \
+	FD_P1P_TWIN_TDP(fn, stem, __VA_ARGS__)                                                     \
+	FD_P0(fn, stem, __VA_ARGS__)                                                               \
+	FD_BODY(fn)
+/* The same, with all three flavours in the quick profile. */
+#define FD_EACH_TDP_QUICK(fn, stem, ...)                                                           \
 	FD_DECLARE(fn);                                                                            \
 	FD_P1_TDP(fn, stem, __VA_ARGS__)                                                           \
 	FD_P1P_TDP(fn, stem, __VA_ARGS__)                                                          \
@@ -85,7 +98,7 @@ extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
 #define FD_EACH_HOST(fn, stem, ...)                                                                \
 	FD_DECLARE(fn);                                                                            \
 	FD_P1(fn, stem, __VA_ARGS__)                                                               \
-	FD_P1P(fn, stem, __VA_ARGS__)                                                              \
+	FD_P1P_TWIN(fn, stem, __VA_ARGS__)                                                         \
 	FD_P0(fn, stem, __VA_ARGS__)                                                               \
 	FD_BODY(fn)
 /* No guest runs, and the host can map the file. */

@@ -238,8 +238,9 @@ static void all_slots_go(struct scene *s)
 		gm_slot_delete(s->vm, GM_SLOT + i);
 }
 
-FD_EACH_TDP(content_moves, "fd.bind_overlap.right_page", .clause = "fd.bind_overlap",
-	    .text = "two files in a dozen slots, dealt anew six times: each gfn shows its own page")
+FD_EACH_TDP_QUICK(
+	content_moves, "fd.bind_overlap.right_page", .clause = "fd.bind_overlap",
+	.text = "two files in a dozen slots, dealt anew six times: each gfn shows its own page")
 {
 	struct scene *s = scene_new(self->arg);
 	struct gm_op op;

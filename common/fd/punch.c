@@ -94,8 +94,8 @@ FD_EACH_TDP(punch_ends, "fd.punch_exact.ends", .clause = "fd.punch_exact",
 }
 
 /* One page of a full 2 MiB, at each offset: 511 others keep every word. */
-FD_EACH_TDP(punch_each, "fd.punch_exact.each_page", .clause = "fd.punch_exact",
-	    .text = "a hole of one page at each of the 512 offsets of a full 2 MiB")
+FD_EACH_TDP_QUICK(punch_each, "fd.punch_exact.each_page", .clause = "fd.punch_exact",
+		  .text = "a hole of one page at each of the 512 offsets of a full 2 MiB")
 {
 	struct fd_box *b = fd_box_new(self->arg, 1, GM_2M);
 	struct gm_op op[3];

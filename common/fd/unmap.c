@@ -4,7 +4,7 @@
 
 #define FIRST (GM_BASE / PG)
 
-FD_EACH_TDP(
+FD_EACH_TDP_QUICK(
 	unmap_hot, "fd.punch_unmaps.hot_vcpus", .clause = "fd.punch_unmaps",
 	.text = "a page hot in two vCPUs: after the hole both see zero, and then each other's writes")
 {

@@ -108,8 +108,9 @@ static struct gm_op look_op(uint64_t gpa, unsigned int v)
  * The first and the last page of a long hole are read without pause. Freeing what lies between
  * takes long: a page that comes back meanwhile is still the old one, and stays.
  */
-FD_EACH_TDP(window, "fd.punch_unmaps.window", .clause = "fd.punch_unmaps",
-	    .text = "a vCPU at each end of a long hole reads it while it is made: zero when it is")
+FD_EACH_TDP_QUICK(
+	window, "fd.punch_unmaps.window", .clause = "fd.punch_unmaps",
+	.text = "a vCPU at each end of a long hole reads it while it is made: zero when it is")
 {
 	struct fd_box *b = fd_box_new(self->arg, 2, LONG);
 	uint64_t gpa[] = { GM_BASE, GM_BASE + LONG - PG };

@@ -8,7 +8,7 @@
 #define NPAGES 512UL
 #define SIZE (NPAGES * PG)
 
-FD_EACH_TDP(
+FD_EACH_TDP_QUICK(
 	zero_fresh, "fd.zeroed.never_used", .clause = "fd.zeroed",
 	.text = "pages that were never used, out of memory full of a pattern, by a guest's read")
 {

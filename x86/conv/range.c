@@ -114,7 +114,7 @@ static void gigabytes(const struct gm_case *self)
 	unsigned int vcpus = self->val;
 	struct world *w = WORLD_NEW(.size = 4 * GM_1G, .vcpus = vcpus, .mem = GM_MEM_THP);
 
-	random_walk(w, (self->flags & GM_FULL_ONLY ? 600 : 48) / vcpus, 2048, 16);
+	random_walk(w, (self->flags & GM_FULL_ONLY ? 600 : 32) / vcpus, 2048, 16);
 	world_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 512, "all pages at the end");
 	world_free(w);
 }
@@ -137,7 +137,7 @@ static void megabytes(const struct gm_case *self)
 				    /* Not aligned to 1 GiB: the border lies in the middle. */
 				    .gpa = GM_BASE + GM_1G - 4 * GM_2M);
 
-	random_walk(w, (self->flags & GM_FULL_ONLY ? 900 : 60) / (self->val & 7), 1500, 12);
+	random_walk(w, (self->flags & GM_FULL_ONLY ? 900 : 40) / (self->val & 7), 1500, 12);
 	world_check_halves(w, 0, "at the end");
 	world_free(w);
 }

@@ -110,8 +110,8 @@ static void orders(const struct gm_case *self)
 }
 
 GM_VARIANT(orders, orders_some, .name = "fungible.pool_back.orders", .clause = "fungible.pool_back",
-	   .text = "VM, vCPU, slot, guest_memfd, memfd and mapping closed in twelve orders",
-	   .val = 12, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
+	   .text = "VM, vCPU, slot, guest_memfd, memfd and mapping closed in eight orders",
+	   .val = 8, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
 GM_VARIANT(orders, orders_all, .name = "fungible.pool_back.orders_all",
 	   .clause = "fungible.pool_back", .text = "the same in all 720 orders", .val = ORDERS,
 	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES,
