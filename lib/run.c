@@ -116,6 +116,25 @@ static bool run_batch(struct gm_vm *vm, unsigned int v, struct gm_exit *ex)
 	}
 }
 
+/*
+ * A protected guest shares its mailbox first of all. Where that did not count, the host's own load
+ * would end the case without a verdict: the kernel is asked, who reads a path there or cannot.
+ */
+static void demand_mbox(struct gm_vm *vm, unsigned int v)
+{
+	const char *first = (const char *)&vm->mbox[v], *last = (const char *)&vm->mbox[v + 1] - 1;
+
+	if (vm->args.kind != GM_VM_PROTECTED)
+		return;
+	for (int i = 0; i < 2; i++) {
+		errno = 0;
+		if (!access(i ? last : first, F_OK) || errno != EFAULT)
+			continue;
+		GM_FAIL("vCPU %u: the host cannot read the mailbox that the guest shared", v);
+		gm_end();
+	}
+}
+
 bool __gm_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int nr,
 	      struct gm_exit *ex, unsigned int *done)
 {
@@ -130,6 +149,7 @@ bool __gm_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int n
 	box->done = 0;
 	box->nr = nr;
 	whole = run_batch(vm, v, ex ? ex : &mine);
+	demand_mbox(vm, v);
 	memcpy(op, box->op, nr * sizeof(*op));
 	if (done)
 		*done = box->done;
