@@ -46,7 +46,8 @@ struct job {
 	struct gm_iso_end end;
 	int out_fd, report_fd;
 	struct report report;
-	char *out; /* printed, and not yet said */
+	size_t told; /* misses of it that were said */
+	char *out;   /* printed, and not yet said */
 	size_t out_len, said;
 	char tail[TAIL_MAX + 1];
 	struct gm_leakscan before;
@@ -208,11 +209,8 @@ static void epoch_end_shared(struct engine *e)
 static char **case_env(const struct engine *e)
 {
 	static const char *const ours[] = {
-		"GM_REPORT_FD=",
-		"GM_PROFILE=",
-		"GM_TIMEOUT_SCALE=",
-		"GM_JOURNAL_OWNER=",
-		"GM_FACTS=",
+		"GM_REPORT_FD=",     "GM_PROFILE=", "GM_TIMEOUT_SCALE=",
+		"GM_JOURNAL_OWNER=", "GM_FACTS=",
 	};
 	struct strv env = { 0 };
 	char *own[5] = {
@@ -408,7 +406,18 @@ static void read_output(struct engine *e, struct job *j)
 	say_output(e, j, false);
 }
 
-static void read_report(struct job *j)
+/* A miss is said as it comes: it stands, should the machine not live to hear the verdict. */
+static void say_misses(struct engine *e, struct job *j)
+{
+	for (; j->told < json_array_size(j->report.fails); j->told++) {
+		json_t *ev = case_event(e, j, "case_miss");
+
+		json_object_set(ev, "fail", json_array_get(j->report.fails, j->told));
+		emit(e, ev);
+	}
+}
+
+static void read_report(struct engine *e, struct job *j)
 {
 	char buf[65536];
 	ssize_t n;
@@ -424,6 +433,7 @@ static void read_report(struct job *j)
 		}
 		report_feed(&j->report, buf, n);
 	}
+	say_misses(e, j);
 }
 
 static const char *last_lines(const char *text, int lines)
@@ -518,7 +528,7 @@ static void take_end(struct engine *e, struct job *j)
 	if (j->lost)
 		j->end.seconds = now() - j->start;
 	read_output(e, j);
-	read_report(j);
+	read_report(e, j);
 	if (j->out_len && j->out[j->out_len - 1] != '\n') {
 		j->out = xgrow(j->out, j->out_len + 1);
 		j->out[j->out_len++] = '\n';
@@ -603,7 +613,7 @@ static void serve(struct engine *e, struct job *j)
 		return;
 	if (!j->ended) {
 		read_output(e, j);
-		read_report(j);
+		read_report(e, j);
 		if (j->lost || readable(j->iso.fd))
 			take_end(e, j);
 	}

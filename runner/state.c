@@ -102,6 +102,17 @@ static void case_start(struct record *rec, const json_t *ev)
 	rec->since = now();
 }
 
+static void case_miss(struct record *rec, const json_t *ev)
+{
+	json_t *fails = json_object_get(rec->live, "fails");
+
+	if (!fails) {
+		fails = json_array();
+		json_object_set_new(rec->live, "fails", fails);
+	}
+	json_array_append_new(fails, json_deep_copy(json_object_get(ev, "fail")));
+}
+
 static bool case_end(struct state *st, struct record *rec, const json_t *ev)
 {
 	int bad = badness(jstr(ev, "verdict"));
@@ -148,6 +159,8 @@ struct change state_apply(struct state *st, const json_t *ev)
 		case_start(ch.rec, ev);
 	} else if (!strcmp(ch.ev, "case_end") && ch.rec) {
 		ch.settled = case_end(st, ch.rec, ev);
+	} else if (!strcmp(ch.ev, "case_miss") && ch.rec && ch.rec->live) {
+		case_miss(ch.rec, ev);
 	} else if (!strcmp(ch.ev, "finding")) {
 		json_array_append_new(st->findings, json_deep_copy(ev));
 	} else if (!strcmp(ch.ev, "run_end")) {
@@ -175,14 +188,17 @@ struct record *state_settle_next(struct state *st)
 
 json_t *state_verdict_for(const struct state *st, const struct record *rec, const char *reason)
 {
-	json_t *ev = event_new("case_end", st->t);
+	json_t *ev = event_new("case_end", st->t), *fails = json_object_get(rec->live, "fails");
+	bool missed = rec->running && json_array_size(fails);
 
 	json_object_set_new(ev, "case", json_string(rec->name));
 	json_object_set_new(ev, "round", json_integer(jint(rec->live, "round")));
 	json_object_set_new(ev, "seed",
 			    json_string(*jstr(rec->live, "seed") ? jstr(rec->live, "seed")
 								 : jstr(st->start, "seed")));
-	json_object_set_new(ev, "verdict", json_string("ERROR"));
+	json_object_set_new(ev, "verdict", json_string(missed ? "FAIL" : "ERROR"));
+	if (missed)
+		json_object_set(ev, "fails", fails);
 	json_object_set_new(ev, "reason", jtext(reason));
 	json_object_set_new(ev, "ran", json_boolean(rec->running));
 	json_object_set_new(ev, "time", json_real(rec->running ? now() - rec->since : 0));

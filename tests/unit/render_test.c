@@ -366,6 +366,31 @@ static void a_second_stream_goes_on(void **state)
 	state_free(&st);
 }
 
+/* What a case missed before the machine died is a FAIL; without a miss it is an ERROR. */
+static void a_miss_outlives_the_machine(void **state)
+{
+	static const char text[] =
+		"{\"ev\":\"run_start\",\"rounds\":1,\"cases\":[{\"name\":\"a\",\"clause\":\"c\"},"
+		"{\"name\":\"b\",\"clause\":\"c\"}]}\n"
+		"{\"ev\":\"case_start\",\"case\":\"a\",\"round\":0}\n"
+		"{\"ev\":\"case_start\",\"case\":\"b\",\"round\":0}\n"
+		"{\"ev\":\"case_miss\",\"case\":\"a\",\"fail\":{\"text\":\"missed\"}}\n"
+		"{\"ev\":\"stream_end\",\"reason\":\"died\"}\n";
+	json_t *a, *b;
+	struct state st;
+
+	state_init(&st, "");
+	feed(&st, text, strlen(text), 100);
+	a = state_verdict_for(&st, &st.v[0], "lost");
+	b = state_verdict_for(&st, &st.v[1], "lost");
+	assert_string_equal(jstr(a, "verdict"), "FAIL");
+	assert_string_equal(jstr(json_array_get(json_object_get(a, "fails"), 0), "text"), "missed");
+	assert_string_equal(jstr(b, "verdict"), "ERROR");
+	json_decref(a);
+	json_decref(b);
+	state_free(&st);
+}
+
 static void collect(void *arg, json_t *ev)
 {
 	json_array_append_new(arg, ev);
@@ -427,6 +452,7 @@ int main(void)
 		cmocka_unit_test(garbage_is_skipped),
 		cmocka_unit_test(rounds_keep_the_worst),
 		cmocka_unit_test(a_second_stream_goes_on),
+		cmocka_unit_test(a_miss_outlives_the_machine),
 		in_dir(results_are_replayed),
 	};
 
