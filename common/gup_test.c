@@ -94,17 +94,18 @@ static const struct gm_state states[] = {
 	  .open = open_shared },
 };
 
+/* A KVM that emulates the guest does so through the mapping, and would lack its rights too. */
 static const struct gm_state guarded[] = {
 	{ .name = "read_only",
 	  .text = "shared guest_memfd mapped read-only: every way to write through the mapping",
 	  .profile = "P1",
-	  .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
+	  .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP),
 	  .class = GM_CLASS_READ_ONLY,
 	  .open = open_read_only },
 	{ .name = "no_access",
 	  .text = "shared guest_memfd mapped without rights: every way to read through the mapping",
 	  .profile = "P1",
-	  .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
+	  .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP),
 	  .class = GM_CLASS_NO_ACCESS,
 	  .open = open_no_access },
 };

@@ -62,7 +62,9 @@ enum gm_access_flag {
 	GM_ACC_DENIED = 1 << 14,  /* the caller lacks the right: refused on any memory */
 	GM_ACC_COUNT = 1 << 15,	  /* no data, but the bytes reached are counted */
 	GM_ACC_FILLED = 1 << 17,  /* zeros would not tell success: only pages with content */
-	GM_ACC_ANON = 1 << 16,	  /* the control is anonymous memory and nothing else */
+	GM_ACC_SCRATCH =
+		1 << 18, /* success leaves the pages to the kernel, for a while: any content */
+	GM_ACC_ANON = 1 << 16, /* the control is anonymous memory and nothing else */
 };
 
 /* How a request that starts in ordinary memory and runs into refused pages must end. */

@@ -145,6 +145,10 @@ static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int p
 	cell(&o);
 	if (!reaches(&w) || o.sig || o.ret < 0)
 		return;
+	if (p->flags & GM_ACC_SCRATCH) {
+		gm_stage_forget(page, nr);
+		return;
+	}
 	if (p->flags & GM_ACC_DROPS) {
 		if (s->split || s->mute)
 			return;
@@ -227,6 +231,8 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 				       "%s wrote beyond the guest's pages, word %zu", p->name, i))
 				break;
 	}
+	if (reaches(&w) && (p->flags & GM_ACC_SCRATCH))
+		gm_stage_forget(page, MIX_MID);
 	if (p->flags & GM_ACC_DROPS)
 		gm_stage_refill(s, page, MIX_MID);
 	munmap(a.hva, a.len);

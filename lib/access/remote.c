@@ -63,6 +63,24 @@ static long mem_read(const struct gm_access *a, pid_t pid)
 	return mem_io(a, pid, O_RDONLY);
 }
 
+/* In two parts, so that the chunks in which the kernel goes through the range cross its pages. */
+static long mem_read_odd(const struct gm_access *a)
+{
+	const size_t half = GM_ACC_PAGE / 2;
+	struct gm_access part = *a;
+	long r, n;
+
+	part.len = half;
+	r = mem_read(&part, getpid());
+	if (r != (long)half)
+		return r;
+	part.hva += half;
+	part.buf += half;
+	part.len = a->len - half;
+	n = mem_read(&part, getpid());
+	return n < 0 ? r : r + n;
+}
+
 static long mem_write(const struct gm_access *a, pid_t pid)
 {
 	return mem_io(a, pid, O_WRONLY);
@@ -269,6 +287,11 @@ const struct gm_probe gm_probes_remote[] = {
 	  .flags = R,
 	  .run = p_mem_read,
 	  .val = GM_SELF },
+	{ .name = "proc_mem_read_odd",
+	  .text = "read of /proc/self/mem in chunks that cross pages",
+	  .path = GM_PATH_PROCMEM,
+	  .flags = R,
+	  .run = mem_read_odd },
 	{ .name = "proc_mem_read_force",
 	  .text = "read of /proc/self/mem where the mapping is PROT_NONE",
 	  .path = GM_PATH_PROCMEM,

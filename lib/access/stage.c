@@ -104,6 +104,11 @@ void gm_stage_refill(struct gm_stage *s, unsigned int first, unsigned int nr)
 		for_runs(s, first, first + nr, GM_OP_FILL, "");
 }
 
+void gm_stage_forget(unsigned int first, unsigned int nr)
+{
+	memset(model.gen + first, 0, nr);
+}
+
 void gm_stage_check_zero(struct gm_stage *s)
 {
 	if (s->mute)

@@ -27,6 +27,8 @@ void gm_stage_check(struct gm_stage *s, const char *when);
 void gm_stage_check_zero(struct gm_stage *s);
 /* The guest writes its words into [first, first + nr) again, or for the first time. */
 void gm_stage_refill(struct gm_stage *s, unsigned int first, unsigned int nr);
+/* What is in these pages is nobody's business any more. */
+void gm_stage_forget(unsigned int first, unsigned int nr);
 /* No page of the mapping is in the host's page tables (for private memory). */
 void gm_stage_check_unmapped(struct gm_stage *s);
 struct gm_page gm_stage_page(struct gm_stage *s, unsigned int page);

@@ -201,7 +201,10 @@ static long p_send_zc(const struct gm_access *a)
 	return err ? -1 : r;
 }
 
-/* A ring whose memory is the page at i: the kernel writes its head, then its masks, there. */
+/*
+ * A ring whose memory is the page at i: the kernel writes its head and its masks there, and goes on
+ * to use it after the close, until a worker has taken the ring apart.
+ */
 static long ring_in(const struct gm_access *a, size_t i, void *sqes)
 {
 	struct io_uring_params p = { .flags = IORING_SETUP_NO_MMAP };
@@ -330,8 +333,9 @@ const struct gm_probe gm_probes_uring[] = {
 	{ .name = "uring_no_mmap",
 	  .text = "the range as the memory of rings (IORING_SETUP_NO_MMAP)",
 	  .path = GM_PATH_LONGTERM,
-	  .flags = GM_ACC_WRITE | GM_ACC_OPAQUE | GM_ACC_WORD | GM_ACC_FILLED | GM_ACC_SLOW,
-	  .run = p_no_mmap },
+	  .flags = GM_ACC_COUNT | GM_ACC_SCRATCH | GM_ACC_FILLED | GM_ACC_SLOW,
+	  .run = p_no_mmap,
+	  .want = { [GM_CLASS_READ_ONLY] = FOR_WRITING } },
 	{ .name = "uring_mem_region",
 	  .text = "the range as a memory region of io_uring",
 	  .path = GM_PATH_LONGTERM,
