@@ -100,7 +100,8 @@ static long p_hold(const struct gm_access *a)
 #define COUNTS(n, t, p, v)                                                                         \
 	{                                                                                          \
 		.name = n, .text = t, .path = p, .needs = GM_NEEDS(GUP_TEST),                      \
-		.flags = GM_ACC_COUNT | GM_ACC_ROOT, .run = p_flavour, .val = v, .want = {         \
+		.flags = GM_ACC_COUNT | GM_ACC_ROOT | ((v)&WRITE ? 0 : GM_ACC_TWIN),               \
+		.run = p_flavour, .val = v, .want = {                                              \
 			[GM_CLASS_PRIVATE] = GM_NOTHING(NONE),                                     \
 			[GM_CLASS_SECRETMEM] = GM_NOTHING(NONE),                                   \
 			[GM_CLASS_SHARED_NOGUP] = GM_NOTHING(NONE),                                \
@@ -112,8 +113,8 @@ static long p_hold(const struct gm_access *a)
 #define HOLDS(n, t, v)                                                                             \
 	{                                                                                          \
 		.name = n, .text = t, .path = GM_PATH_LONGTERM, .needs = GM_NEEDS(GUP_TEST),       \
-		.flags = GM_ACC_READ | GM_ACC_ROOT, .run = p_hold, .val = v, .mix = GM_MIX_WHOLE,  \
-		.want = {                                                                          \
+		.flags = GM_ACC_READ | GM_ACC_ROOT | ((v)&HOLD_WRITE ? 0 : GM_ACC_TWIN),           \
+		.run = p_hold, .val = v, .mix = GM_MIX_WHOLE, .want = {                            \
 			[GM_CLASS_READ_ONLY] = { (v)&HOLD_WRITE ? GM_WANT_ERRNO : GM_WANT_ABSENT,  \
 						 EFAULT, 0, RO }                                   \
 		}                                                                                  \

@@ -123,7 +123,7 @@ const struct gm_probe gm_probes_iommu[] = {
 	  .path = GM_PATH_LONGTERM,
 	  .needs = GM_NEEDS(IOMMUFD, IOMMUFD_TEST),
 	  .mix = GM_MIX_WHOLE,
-	  .flags = GM_ACC_COUNT | GM_ACC_SLOW | GM_ACC_ROOT,
+	  .flags = GM_ACC_COUNT | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_TWIN,
 	  .run = p_compat,
 	  .want = { [GM_CLASS_READ_ONLY] = FOR_WRITING } },
 	{ 0 }

@@ -427,6 +427,8 @@ static void add(const struct gm_state *state, const struct gm_probe *p, bool use
 	if (state && (state->full || (p->path == GM_PATH_FD && state->class != GM_CLASS_NO_VMA) ||
 		      ((p->flags & GM_ACC_DENIED) && state->class != GM_CLASS_PRIVATE)))
 		c->flags |= GM_FULL_ONLY;
+	if (state && state->class == GM_CLASS_SHARED && (p->flags & GM_ACC_TWIN))
+		c->flags |= GM_FULL_ONLY;
 	if (c->needs & GM_NEEDS(IOMMUFD, VFIO_EDU))
 		c->tokens |= GM_TOKEN_IOMMU;
 	if (p->flags & GM_ACC_HARMFUL)

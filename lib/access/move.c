@@ -144,7 +144,7 @@ const struct gm_probe gm_probes_move[] = {
 	  .text = "move_pages() asks for nodes",
 	  .path = GM_PATH_MM,
 	  .needs = GM_NEEDS(NUMA),
-	  .flags = GM_ACC_COUNT | GM_ACC_NO_MIX,
+	  .flags = GM_ACC_COUNT | GM_ACC_NO_MIX | GM_ACC_TWIN,
 	  .run = p_move_pages,
 	  .want = { [GM_CLASS_SHARED_NOGUP] = GM_NOTHING(LOAD),
 		    [GM_CLASS_PRIVATE] = GM_NOTHING(LOAD),
