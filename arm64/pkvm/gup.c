@@ -9,6 +9,9 @@
  * host has it, and the guest's next touch ends KVM_RUN with EFAULT
  * (Documentation/virt/kvm/arm/pkvm.rst).
  */
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
 #include "access/matrix.h"
 #include "pkvm.h"
 
@@ -59,7 +62,8 @@ static const struct {
 	{ "fd_mmap", { GM_SIG(SIGSEGV, SEGV_ACCERR, ABORT), STAYS } },
 	{ "fd_mmap_ro", { GM_SIG(SIGSEGV, SEGV_ACCERR, ABORT), STAYS } },
 	{ "fd_mmap_private", { GM_SIG(SIGSEGV, SEGV_ACCERR, ABORT), STAYS } },
-	{ "fd_reopen", { GM_SIG(SIGSEGV, SEGV_ACCERR, ABORT), STAYS } },
+	/* As fd_mmap, once it is open; the signal would leave it so. */
+	{ "fd_reopen", { GM_ABSENT, STAYS } },
 	/* Another process dies of the same. The file has no seals: no udmabuf of it. */
 	{ "fd_scm_rights", { GM_ABSENT, STAYS } },
 	{ "fd_udmabuf", { GM_ABSENT, STAYS } },
@@ -258,9 +262,14 @@ static void run(const struct gm_case *self)
 {
 	const struct gm_probe *probe = self->arg;
 	struct rule r = rule_of(probe);
-	struct pvm *p = pvm_new(1, GM_MEM_SHMEM, NPAGES);
+	struct pvm *p;
 
+	/* Strangers have the VM open until they end: they become children, and are waited for. */
+	GM_SETUP_OK(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	p = pvm_new(1, GM_MEM_SHMEM, NPAGES);
 	keep_from_children(p);
+	if (is_dma(probe))
+		gm_note(NO_DMA);
 	gm_guest_fill(p->vm, 0, GM_BASE, PRIVATE, GM_HALF_SECRET, 1);
 	gm_guest_fill(p->vm, 0, pvm_gpa(SHARED), NPAGES - SHARED, GM_HALF_SHARED, 2);
 	pvm_share_all(p, 0, SHARED, NPAGES - SHARED);
@@ -276,6 +285,8 @@ static void run(const struct gm_case *self)
 			    : r.want.kind == GM_WANT_ERRNO ? gm_errno_name(r.want.val)
 			    : r.fate == GOES		   ? "zeroes"
 							   : "ok");
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
 	pvm_free(p);
 }
 
@@ -302,7 +313,8 @@ static void generate(void)
 		char *text;
 
 		GM_SETUP(c, "out of memory");
-		if (r.want.kind == GM_WANT_ABSENT)
+		/* The region is shmem. */
+		if (r.want.kind == GM_WANT_ABSENT || (p->flags & GM_ACC_ANON))
 			continue;
 		*c = (struct gm_case){ .profile = "P2",
 				       .needs = p->needs | GM_NEEDS(PROTECTED),
