@@ -76,3 +76,36 @@ GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .clause = "fd.no_ioct
 	close(mem);
 	gm_vm_free(vm);
 }
+
+/* KVM_SET_MEMORY_ATTRIBUTES2 of the in-place series: sixteen words, the first three as here. */
+#define SET_ATTRIBUTES2 _IOWR(KVMIO, 0xd2, uint64_t[16])
+
+/* The other half of conv.inplace_*: what a kernel without the ioctl answers. */
+FD_EACH(inplace_absent, "conv.inplace_absent.enotty", .clause = "conv.inplace_absent",
+	.flags = GM_REFUSAL,
+	.text = "the in-place conversion ioctl: ENOTTY, its argument comes back as it went, no page changes")
+{
+	struct fd_box *b = fd_box_new(self->arg, 1, 8 * PG);
+	uint64_t first = GM_BASE / PG;
+
+	if (gm_platform_has(GM_NEED_INPLACE)) {
+		fd_box_free(b);
+		gm_skip("in-place conversion is there", "a kernel without it");
+	}
+	fd_fill(b->vm, 0, b->f, GM_BASE, 8, first, 1);
+	gm_control(fd_check(b->vm, 0, b->f, GM_BASE, 8, first, 1, "before"), "the guest's content");
+	for (uint64_t attrs = 0; attrs <= KVM_MEMORY_ATTRIBUTE_PRIVATE;
+	     attrs += KVM_MEMORY_ATTRIBUTE_PRIVATE) {
+		uint64_t arg[16] = { 2 * PG, 3 * PG, attrs }, was[16];
+
+		memcpy(was, arg, sizeof(arg));
+		GM_EXPECT_ERRNO(ENOTTY, ioctl(b->gmem, SET_ATTRIBUTES2, arg), "attributes %#lx",
+				attrs);
+		GM_EXPECT(!memcmp(was, arg, sizeof(arg)), "attributes %#lx: the argument changed",
+			  attrs);
+		fd_check(b->vm, 0, b->f, GM_BASE, 8, first, 1, "after the ioctl");
+		if (b->f->host)
+			gm_host_check(b->hva, first, 8, b->f->half, 1, "the host, after the ioctl");
+	}
+	fd_box_free(b);
+}
