@@ -49,7 +49,10 @@ static const struct {
 } differs[] = {
 	/* The key of a shared futex is its page; the value is a load of the kernel's. */
 	{ "futex_wait_shared", { GM_ERR(EFAULT, COPY), STAYS } },
-	/* fault_in_user_writeable() finds nothing to repair, and kernel/futex goes round for ever. */
+	/*
+	 * Not asked, since Linux 7.3.4 never answers: fault_in_user_writeable() finds nothing to
+	 * repair, kernel/futex/waitwake.c tries again for ever, and the task cannot be killed.
+	 */
 	{ "futex_wake_op", { GM_ABSENT, STAYS } },
 	/* The child dies of SIGSEGV, which the probe tells from SIGBUS. */
 	{ "fork_load", { GM_ERR(ECHILD, ABORT), STAYS } },
