@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "child.h"
+#include "klog.h"
 #include "pool.h"
 #include "verdict.h"
 
@@ -120,6 +121,56 @@ static enum st_end judge_end(struct st_result *out, int status, int report)
 	return WEXITSTATUS(status) == 1 ? ST_FAILED : ST_ERROR;
 }
 
+struct splat {
+	char text[300];
+};
+
+static void look_for_splat(void *arg, const char *line, const char *text, bool kernel)
+{
+	struct splat *s = arg;
+
+	if (s && kernel && !s->text[0] && gm_klog_is_splat(text))
+		snprintf(s->text, sizeof(s->text), "%s", line);
+}
+
+/* What the kernel itself complained about since the last call. */
+static void read_klog(struct splat *s)
+{
+	static struct gm_klog log = { .fd = -1 };
+	static bool tried;
+
+	if (!tried)
+		gm_klog_open(&log, NULL);
+	tried = true;
+	if (log.fd >= 0)
+		gm_klog_read(&log, look_for_splat, s);
+}
+
+/* What warns once for each boot warns once for each program: or the next could not be blamed. */
+static void clear_warn_once(void)
+{
+	int fd = open("/sys/kernel/debug/clear_warn_once", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "1", 1) < 0)
+		gm_note("clear_warn_once: %s", gm_errno_name(errno));
+	close(fd);
+}
+
+static enum st_end judge_klog(struct st_result *out, enum st_end end)
+{
+	struct splat s = {};
+
+	read_klog(&s);
+	if (!s.text[0] || end == ST_FAILED)
+		return end;
+	snprintf(out->clause, sizeof(out->clause), "leak.kernel_log");
+	snprintf(out->text, sizeof(out->text), "the kernel says: %s", s.text);
+	out->failed = true;
+	return ST_FAILED;
+}
+
 /* Huge pages go back whole when the process is gone. */
 static enum st_end judge_pools(struct st_result *out, enum st_end end, const struct gm_pool *before)
 {
@@ -151,6 +202,8 @@ enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigne
 	memset(out, 0, sizeof(*out));
 	gm_pool_read(&pool[0], GM_2M);
 	gm_pool_read(&pool[1], GM_1G);
+	read_klog(NULL);
+	clear_warn_once();
 	fflush(NULL);
 	pid = fork();
 	GM_SETUP(pid >= 0, "no process: %s", gm_errno_name(errno));
@@ -158,6 +211,7 @@ enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigne
 		child(p, out, report);
 	if (ended(pid, timeout_ms ?: TIMEOUT_MS, &status)) {
 		end = judge_pools(out, judge_end(out, status, report), pool);
+		end = judge_klog(out, end);
 	} else {
 		snprintf(out->text, sizeof(out->text), "no end after %u s; %u operations were over",
 			 (timeout_ms ?: TIMEOUT_MS) / 1000, out->done);

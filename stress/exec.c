@@ -16,7 +16,7 @@
 #define SHARED_SIZE (512UL << 10) /* clock and meetings, before the vCPUs' parts */
 #define HOST_LOG 65536U
 /* Far beyond what races can give: it ends a vCPU that comes back for ever. */
-#define FAULTS_MAX 20000U
+#define FAULTS_MAX 4000U
 /* Operations of one actor in a round where only one moves. */
 #define TURN 512U
 

@@ -334,6 +334,21 @@ static uint8_t actor_for(struct gen *g, uint8_t code, int not )
 	return actor;
 }
 
+/* How much the two operations of a race have in common. */
+static uint32_t race_length(struct gen *g, const uint8_t *pair, uint32_t page)
+{
+	bool conversion =
+		pair[0] == GM_SOP_CONV || pair[0] == GM_SOP_HCONV || pair[0] == GM_SOP_PUNCH;
+	uint64_t dice = below(g, 100);
+
+	if (dice < 40)
+		return 1;
+	if (dice < 70 || !conversion)
+		return 2 + below(g, 7);
+	/* Longer is slower: the last page of it is in between for long. */
+	return dice < 90 ? 32 + below(g, 512) : conversion_length(g, page);
+}
+
 /*
  * Two operations on one page, let go at once, the second held back by a part of the first's
  * duration, which is measured while the program runs; the part grows from pair to pair, so that
@@ -344,10 +359,12 @@ static void race(struct gen *g, uint32_t page)
 	const uint8_t *pair;
 	struct gm_sop op[2];
 	unsigned int late = below(g, 2);
+	uint32_t len;
 
 	do
 		pair = contend[below(g, sizeof(contend) / sizeof(contend[0]))];
 	while (!usable(g, pair));
+	len = race_length(g, pair, page);
 	for (int i = 0; i < 2; i++) {
 		op[i] = (struct gm_sop){ .actor = actor_for(g, pair[i], i ? op[0].actor : -1),
 					 .code = pair[i] };
@@ -355,39 +372,59 @@ static void race(struct gen *g, uint32_t page)
 		if (!(st_ops[pair[i]].flags & ST_PAGES))
 			continue;
 		op[i].page = page;
-		if (op[i].len > 3 && chance(g, 80))
-			op[i].len = 1 + below(g, 3);
-		if (page + op[i].len > g->layout->pages)
+		op[i].len = i && len > 8 ? 1 : len;
+		/* The page is the last of it as often as the first. */
+		if (op[i].len > 8 && page >= op[i].len && below(g, 2))
+			op[i].page = page - (op[i].len - 1);
+		if (op[i].page + op[i].len > g->layout->pages ||
+		    st_slot_of(g->layout, op[i].page) !=
+			    st_slot_of(g->layout, op[i].page + op[i].len - 1)) {
+			op[i].page = page;
 			op[i].len = 1;
-		if (st_slot_of(g->layout, page) != st_slot_of(g->layout, page + op[i].len - 1))
-			op[i].len = 1;
+		}
 	}
 	g->meet++;
 	op[0].meet = op[1].meet = g->meet;
-	op[late].wait = g->pairs++ * 61 % 1300;
+	if (chance(g, 70))
+		op[late].wait = g->pairs++ * 61 % 1300;
 	st_prog_add(g->p, op[0]);
 	st_prog_add(g->p, op[1]);
+	if (len > 8)
+		len = 1;
+	if (page + len > g->layout->pages)
+		len = 1;
 	for (unsigned int v = 0; v < g->p->head.vcpus; v++)
 		st_prog_add(g->p,
 			    (struct gm_sop){ .actor = v,
-					     .code = chance(g, 80) ? GM_SOP_READ : GM_SOP_WRITE,
+					     .code = chance(g, 85) ? GM_SOP_READ : GM_SOP_WRITE,
 					     .page = page,
-					     .len = 1 });
+					     .len = len });
 }
 
-/* A hole now: the vCPUs wait for the thread that makes it, which would come late otherwise. */
-static void fresh(struct gen *g, uint32_t page)
+/* What makes a race matter: the page in a known state, or private and never used since a hole. */
+static void prepare(struct gen *g, uint32_t page)
 {
-	struct gm_sop op = { .actor = actor_for(g, GM_SOP_PUNCH, -1),
-			     .code = GM_SOP_PUNCH,
-			     .page = page,
-			     .len = 1 };
+	struct gm_sop op = { .page = page, .len = 8 };
 
+	if (page + op.len > g->layout->pages)
+		op.len = 1;
+	op.actor = below(g, g->p->head.vcpus);
+	op.code = GM_SOP_CONV;
+	op.arg = chance(g, 70);
 	st_prog_add(g->p, op);
-	sync(g);
+	if (chance(g, 50) && g->weight[GM_SOP_PUNCH] && g->p->head.threads &&
+	    st_slot_of(g->layout, page) == st_slot_of(g->layout, page + op.len - 1)) {
+		op.actor = actor_for(g, GM_SOP_PUNCH, -1);
+		op.code = GM_SOP_PUNCH;
+		op.arg = 0;
+		st_prog_add(g->p, op);
+		return;
+	}
+	op.code = GM_SOP_WRITE;
+	op.arg = 0;
+	st_prog_add(g->p, op);
 }
 
-/* The race is preceded by what makes it matter: the page known, in a known state. */
 static void races(struct gen *g, uint32_t ops)
 {
 	bool any = false;
@@ -399,31 +436,18 @@ static void races(struct gen *g, uint32_t ops)
 		return;
 	}
 	while (g->p->nr < ops) {
-		unsigned int n = 4 + below(g, 12);
+		unsigned int n = 8 + below(g, 24);
+		uint32_t page[32];
 
 		for (unsigned int i = 0; i < n; i++) {
-			uint32_t page = choose_page(g);
-			struct gm_sop op = { .page = page, .len = 1 };
-
-			if (chance(g, 60)) {
-				op.actor = below(g, g->p->head.vcpus);
-				op.code = GM_SOP_CONV;
-				op.arg = below(g, 2);
-				st_prog_add(g->p, op);
-				op.code = GM_SOP_WRITE;
-				op.arg = 0;
-				st_prog_add(g->p, op);
-			} else if (chance(g, 50) && g->weight[GM_SOP_PUNCH] && g->p->head.threads) {
-				/* A private page that nobody has used since it was a hole. */
-				op.actor = below(g, g->p->head.vcpus);
-				op.code = GM_SOP_CONV;
-				op.arg = 1;
-				st_prog_add(g->p, op);
-				fresh(g, page);
-			}
-			race(g, page);
+			page[i] = choose_page(g);
+			prepare(g, page[i]);
+		}
+		sync(g);
+		for (unsigned int i = 0; i < n; i++) {
+			race(g, page[i]);
 			/* Others keep the kernel busy meanwhile, now and then. */
-			if (chance(g, 20))
+			if (chance(g, 10))
 				st_prog_add(g->p, choose_op(g, choose_actor(g)));
 		}
 		sync(g);

@@ -11,6 +11,7 @@
 
 struct event {
 	struct st_event e;
+	uint64_t upto;	/* the latest end of this and of all that began before it */
 	uint8_t halves; /* of this page: where a guest's write can have gone */
 };
 
@@ -68,6 +69,11 @@ static struct event *insert(struct history *h, const struct st_event *e)
 	for (i = h->nr++; i && h->v[i - 1].e.when.t0 > e->when.t0; i--)
 		h->v[i] = h->v[i - 1];
 	h->v[i] = (struct event){ .e = *e, .halves = e->halves };
+	for (uint32_t k = i; k < h->nr; k++) {
+		uint64_t before = k ? h->v[k - 1].upto : 0;
+
+		h->v[k].upto = h->v[k].e.when.t1 > before ? h->v[k].e.when.t1 : before;
+	}
 	return &h->v[i];
 }
 
@@ -76,48 +82,65 @@ static bool covers(const struct st_event *e, uint32_t page)
 	return page - e->page < e->n;
 }
 
-/* Both lists that a page's changes are on, one after the other. */
+/*
+ * The changes of a page, the latest beginning first: its own, then those of long ranges. next()
+ * leaves out what was over before `since`, and does not look at what began before all of that.
+ */
 struct walk {
 	const struct history *list[2];
+	uint64_t since;
 	uint32_t page, i;
 	unsigned int l;
 };
 
-static struct walk walk_of(const struct st_oracle *o, uint32_t page)
+static struct walk walk_of(const struct st_oracle *o, uint32_t page, uint64_t since)
 {
 	static const struct history none;
+	const struct history *own = o->page[page] ?: &none;
 
-	return (struct walk){ .list = { o->page[page] ?: &none, &o->longs }, .page = page };
+	return (struct walk){
+		.list = { own, &o->longs }, .page = page, .since = since, .i = own->nr
+	};
 }
 
 static const struct event *next(struct walk *w)
 {
-	for (; w->l < 2; w->l++, w->i = 0) {
-		while (w->i < w->list[w->l]->nr) {
-			const struct event *e = &w->list[w->l]->v[w->i++];
+	for (; w->l < 2; w->l++, w->i = w->l < 2 ? w->list[w->l]->nr : 0) {
+		while (w->i && w->list[w->l]->v[w->i - 1].upto >= w->since) {
+			const struct event *e = &w->list[w->l]->v[--w->i];
 
-			if (covers(&e->e, w->page))
+			if (e->e.when.t1 >= w->since && covers(&e->e, w->page))
 				return e;
 		}
 	}
 	return NULL;
 }
 
+/* Goes on with the other list: nothing older in this one matters. */
+static void skip_list(struct walk *w)
+{
+	w->l++;
+	w->i = w->l < 2 ? w->list[w->l]->nr : 0;
+}
+
 unsigned int st_oracle_halves(struct st_oracle *o, uint32_t page, struct st_when when)
 {
-	struct walk w = walk_of(o, page);
+	struct walk w = walk_of(o, page, 0);
 	const struct event *e;
 	unsigned int halves = 0;
 	uint64_t latest = 0;
 
 	/* What began last of all that was over before `when`: everything over before that is gone. */
-	while ((e = next(&w)))
-		if (e->e.change == ST_CONVERT && !e->e.maybe && e->e.when.t1 < when.t0 &&
-		    e->e.when.t0 > latest)
+	while ((e = next(&w))) {
+		if (e->e.change != ST_CONVERT || e->e.maybe || e->e.when.t1 >= when.t0)
+			continue;
+		if (e->e.when.t0 > latest)
 			latest = e->e.when.t0;
-	w = walk_of(o, page);
+		skip_list(&w);
+	}
+	w = walk_of(o, page, latest);
 	while ((e = next(&w)))
-		if (e->e.change == ST_CONVERT && e->e.when.t0 < when.t1 && e->e.when.t1 >= latest)
+		if (e->e.change == ST_CONVERT && e->e.when.t0 < when.t1)
 			halves |= e->e.halves;
 	return latest ? halves : halves | ST_SHARED;
 }
@@ -179,14 +202,18 @@ static bool touches(struct st_oracle *o, uint32_t page, const struct event *e, u
 static uint64_t settled(struct st_oracle *o, uint32_t page, unsigned int half, enum st_reg reg,
 			uint64_t before)
 {
-	struct walk w = walk_of(o, page);
+	struct walk w = walk_of(o, page, 0);
 	const struct event *e;
 	uint64_t latest = 0;
 
-	while ((e = next(&w)))
-		if (!e->e.maybe && e->e.when.t1 < before && e->e.when.t0 > latest &&
-		    touches(o, page, e, half, reg) && went_to(o, page, e) == half)
+	while ((e = next(&w))) {
+		if (e->e.maybe || e->e.when.t1 >= before || !touches(o, page, e, half, reg) ||
+		    went_to(o, page, e) != half)
+			continue;
+		if (e->e.when.t0 > latest)
 			latest = e->e.when.t0;
+		skip_list(&w);
+	}
 	return latest;
 }
 
@@ -206,21 +233,21 @@ unsigned int st_oracle_expected(struct st_oracle *o, uint32_t page, unsigned int
 	if (!halves)
 		halves = st_oracle_halves(o, page, when);
 	for (unsigned int half = ST_SHARED; half <= ST_PRIVATE; half <<= 1) {
-		struct walk w = walk_of(o, page);
-		const struct event *e;
 		uint64_t since;
+		const struct event *e;
+		struct walk w;
 
 		if (!(halves & half))
 			continue;
 		since = settled(o, page, half, reg, when.t0);
+		w = walk_of(o, page, since);
 		if (!since) {
 			if (n < room)
 				stamp[n] = 0;
 			n++;
 		}
 		while ((e = next(&w))) {
-			if (e->e.when.t0 >= when.t1 || e->e.when.t1 < since ||
-			    !touches(o, page, e, half, reg))
+			if (e->e.when.t0 >= when.t1 || !touches(o, page, e, half, reg))
 				continue;
 			if (n < room)
 				stamp[n] = stamp_of(e, page);
@@ -248,7 +275,7 @@ bool st_oracle_explains(struct st_oracle *o, uint32_t page, unsigned int halves,
 static void count_half(struct st_oracle *o, uint32_t page, unsigned int half, struct st_when when,
 		       uint32_t except, uint64_t *least, uint64_t *most)
 {
-	struct walk w = walk_of(o, page);
+	struct walk w = walk_of(o, page, 0);
 	uint64_t since = settled(o, page, half, ST_COUNTER, when.t0), zero_end = 0;
 	const struct event *e;
 
@@ -258,7 +285,7 @@ static void count_half(struct st_oracle *o, uint32_t page, unsigned int half, st
 		    e->e.when.t1 > zero_end)
 			zero_end = e->e.when.t1;
 	*least = *most = 0;
-	w = walk_of(o, page);
+	w = walk_of(o, page, 0);
 	while ((e = next(&w))) {
 		if (e->e.change != ST_COUNT || e->e.when.t0 >= when.t1 || e->e.op == except)
 			continue;
@@ -301,7 +328,7 @@ void st_oracle_story(struct st_oracle *o, uint32_t page,
 	if (page >= o->pages)
 		return;
 	for (;;) {
-		struct walk w = walk_of(o, page);
+		struct walk w = walk_of(o, page, 0);
 		const struct event *e, *first = NULL;
 
 		while ((e = next(&w)))

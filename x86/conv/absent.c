@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A page that was touched while its slot was away is private all the same once it was converted. */
+#include "conv.h"
+
+/*
+ * The touch leaves an MMIO entry in the page tables. The next access meets it, not an empty entry,
+ * and must ask the attributes as any other does (kvm_mmu_page_fault() of mmu.c leaves them out for
+ * a reserved-bit fault, and goes on with an ordinary one where the entry is stale).
+ */
+static void touched_while_absent(const struct gm_case *self)
+{
+	struct world *w = WORLD_NEW(.size = GM_2M);
+	uint64_t gfn = GFN(w->gpa) + 5, gpa = GPA(gfn);
+	struct gm_page page = gm_vm_page(w->vm, gpa);
+	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
+	struct gm_exit ex;
+
+	gm_guest_fill(w->vm, 0, gpa, 1, GM_HALF_SHARED, 1);
+	gm_slot_delete(w->vm, GM_SLOT);
+	GM_ASSERT(!__gm_run(w->vm, 0, &op, 1, &ex, NULL) && ex.reason == KVM_EXIT_MMIO,
+		  "a read without a slot: expected exit %u (KVM_EXIT_MMIO), observed %s",
+		  KVM_EXIT_MMIO, gm_exit_str(&ex));
+	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->mem->hva, w->gmem, 0);
+	if (self->val)
+		gm_convert(w->vm, gpa, GM_PAGE_SIZE, true);
+	op = (struct gm_op){ .code = GM_OP_READ, .addr = gpa };
+	if (GM_EXPECT_AT(
+		    &page, __gm_run(w->vm, 0, &op, 1, &ex, NULL),
+		    "touched while the slot was away%s: expected the read to succeed, observed %s",
+		    self->val ? ", private now" : "", gm_exit_str(&ex)))
+		GM_EXPECT_EQ(op.val, self->val ? 0 : gm_word(gfn, GM_HALF_SHARED, 1, 0),
+			     "what the guest read");
+	world_free(w);
+}
+GM_VARIANT(touched_while_absent, absent_shared, .name = "conv.before_slot.touched.shared",
+	   .clause = "conv.before_slot",
+	   .text = "a page touched while its slot was away, still shared", .profile = "P0",
+	   .needs = GM_NEEDS(SW_PROTECTED))
+/* Linux 7.3.4 fails it. */
+GM_VARIANT(touched_while_absent, absent_private, .name = "conv.before_slot.touched.private",
+	   .clause = "conv.before_slot",
+	   .text = "a page touched while its slot was away, converted to private since",
+	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .flags = GM_FULL_ONLY, .val = 1)
