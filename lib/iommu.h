@@ -53,6 +53,9 @@ struct gm_iodev {
 #define GM_IOMMU_CASES(fn, n, ...) __GM_IOMMU_CASES(fn, n, 0, __VA_ARGS__)
 /* The same, but real DMA (half a second and more a page) in the full profile only. */
 #define GM_IOMMU_CASES_SLOW(fn, n, ...) __GM_IOMMU_CASES(fn, n, GM_FULL_ONLY, __VA_ARGS__)
+/* Refusals of the full profile, with both. */
+#define GM_IOMMU_CASES_FULL(fn, n, ...)                                                            \
+	__GM_IOMMU_CASES(fn, n, 0, .flags = GM_FULL_ONLY | GM_REFUSAL, __VA_ARGS__)
 #define __GM_IOMMU_CASES(fn, n, dma_flags, ...)                                                    \
 	static void fn(const struct gm_case *self);                                                \
 	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .val = GM_IOMMU_MOCK,                         \

@@ -281,15 +281,30 @@ struct matrix_case {
 	bool user;
 };
 
+static bool was_open[MAX_FD], closed;
+
+/* A case that did not get as far as to close its VM: a probe found its facility missing, say. */
+static void close_rest(void *arg __attribute__((unused)))
+{
+	for (int fd = 0; !closed && fd < MAX_FD; fd++)
+		if (!was_open[fd])
+			close(fd);
+}
+
+static void remember_fds(void)
+{
+	for (int fd = 0; fd < MAX_FD; fd++)
+		was_open[fd] = fcntl(fd, F_GETFD) >= 0;
+	gm_cleanup(close_rest, NULL);
+}
+
 static void run(const struct gm_case *self)
 {
 	const struct matrix_case *m = self->arg;
 	const struct gm_probe *p = m->probe;
-	bool was_open[MAX_FD];
 	struct gm_stage s;
 
-	for (int fd = 0; fd < MAX_FD; fd++)
-		was_open[fd] = fcntl(fd, F_GETFD) >= 0;
+	remember_fds();
 	gm_stage_open(&s, m->state);
 	if (m->user)
 		GM_SETUP(!gm_caps_become_user(), "cannot become an ordinary user: %s",
@@ -311,9 +326,7 @@ static void run(const struct gm_case *self)
 	/* The framework opens /dev/kvm once more to free a VM: an ordinary user may not. */
 	if (!m->user)
 		gm_stage_close(&s);
-	for (int fd = 0; m->user && fd < MAX_FD; fd++)
-		if (!was_open[fd])
-			close(fd);
+	closed = !m->user;
 }
 
 static const char *format(const char *fmt, const char *a, const char *b)
@@ -355,6 +368,7 @@ static void run_whole(const struct gm_case *self)
 	struct gm_stage s;
 	bool nogup;
 
+	remember_fds();
 	gm_stage_open(&s, state);
 	nogup = refuses_gup(&s);
 	for (size_t i = 0; (p = gm_probe_at(i)); i++) {
@@ -380,6 +394,7 @@ static void run_whole(const struct gm_case *self)
 	gm_stage_check(&s, "every probe");
 	gm_stage_check_zero(&s);
 	gm_stage_close(&s);
+	closed = true;
 }
 
 void gm_matrix_add_whole(const struct gm_state *state)

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The IOMMU's own page tables, as VT-d shows them in debugfs: entries as large as the memory. */
+#include <linux/iommufd.h>
+
+#include "fixture.h"
+#include "platform.h"
+
+#define PG GM_PAGE_SIZE
+#define VTD_SLLPS                                                                                  \
+	34 /* in the capability register: 2 MiB, then 1 GiB (VT-d specification, 11.4.2) */
+
+/* SKIPs unless the device is behind a VT-d that has second-stage entries of this size. */
+static void demand_size(struct fx *fx, uint64_t size)
+{
+	struct iommu_hw_info_vtd vtd = { 0 };
+	struct iommu_hw_info arg = { .size = sizeof(arg),
+				     .dev_id = fx->dev->idev,
+				     .data_len = sizeof(vtd),
+				     .data_uptr = (uintptr_t)&vtd };
+	bool can = !ioctl(fx->iommu->fd, IOMMU_GET_HW_INFO, &arg) &&
+		   arg.out_data_type == IOMMU_HW_INFO_TYPE_INTEL_VTD &&
+		   vtd.cap_reg >> (VTD_SLLPS + (size == GM_1G)) & 1;
+
+	if (can)
+		return;
+	gm_iodev_free(fx->dev);
+	gm_iommu_free(fx->iommu);
+	munmap(fx->hva, fx->size);
+	close(fx->fd);
+	gm_skip("no VT-d with large pages in front of the device", "make lab IOMMU=intel");
+}
+
+/*
+ * Bytes of the entry that maps iova; 0: none does. A line of the table names the page frame of the
+ * IOVA, the entries of the three upper levels, then those below them as far as there are any.
+ */
+static uint64_t entry_size(uint64_t iova)
+{
+	char path[160], line[256];
+	uint64_t found = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/iommu/intel/%s/domain_translation_struct",
+		 gm_platform_edu());
+	f = fopen(path, "r");
+	if (!f)
+		gm_skip("the IOMMU's page tables cannot be read",
+			"build the kernel with CONFIG_INTEL_IOMMU_DEBUGFS=y, mount debugfs");
+	while (fgets(line, sizeof(line), f)) {
+		uint64_t word[8], size = PG, start;
+		char *p = line;
+		int n = 0;
+
+		while (n < 8 && (p = strstr(p, "0x"))) {
+			char *end;
+
+			word[n++] = strtoull(p, &end, 16);
+			p = end;
+		}
+		/* Frame, three levels that are always there, and those that the entry is below. */
+		if (n < 4 || n > 6 || strncmp(line, "0x", 2))
+			continue;
+		for (; n < 6; n++)
+			size *= 512;
+		start = word[0] * PG;
+		if (iova >= start && iova < start + size)
+			found = size;
+	}
+	fclose(f);
+	return found;
+}
+
+static void entries(const struct gm_case *self, uint64_t huge, uint64_t n, uint64_t at)
+{
+	struct fx fx = fx_new(self, n * huge, huge);
+
+	demand_size(&fx, huge);
+	/* Backwards, so that no two are neighbours in both. */
+	for (uint64_t i = 0; i < n; i++)
+		gm_map_file(fx.iommu, fx.ioas, fx.fd, (n - 1 - i) * huge, huge, at + i * huge,
+			    GM_RW);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, PG, PG, IOVA, GM_RO);
+	for (uint64_t i = 0; i < n; i++)
+		GM_EXPECT_EQ(entry_size(at + i * huge + 0x5000), huge,
+			     "bytes of the entry of map %lu", i);
+	GM_EXPECT_EQ(entry_size(IOVA), PG, "bytes of the entry of one page");
+	GM_EXPECT_EQ(entry_size(IOVA + PG), 0, "bytes of the entry beside it");
+	/* What happens next door is next door's business. */
+	gm_unmap(fx.iommu, fx.ioas, IOVA, PG);
+	if (n > 1)
+		gm_unmap(fx.iommu, fx.ioas, at + huge, huge);
+	GM_EXPECT_EQ(entry_size(at), huge, "bytes of the entry, its neighbours gone");
+	GM_EXPECT_EQ(entry_size(IOVA), 0, "bytes of the entry of the page that is gone");
+	if (n > 1)
+		GM_EXPECT_EQ(entry_size(at + huge), 0, "bytes of the entry that is gone");
+	fx_free(&fx);
+}
+
+#define ENTRIES                                                                                    \
+	.clause = "iommu.huge_iopte", .profile = "IO", .val = GM_IOMMU_VFIO,                       \
+	.needs = GM_IOMMU_NEEDS_DMA | 1ULL << GM_NEED_DEBUGFS, .caps = GM_CAPS_ALL,                \
+	.tokens = GM_TOKEN_IOMMU
+
+GM_CASE(size_2m, .name = "iommu.huge_iopte.debugfs_2m", ENTRIES, .huge_2m = 3,
+	.text = "2 MiB pages in the tables of a real IOMMU: one entry each")
+{
+	entries(self, GM_2M, 3, 2 * IOVA);
+}
+
+GM_CASE(size_1g, .name = "iommu.huge_iopte.debugfs_1g", ENTRIES, .huge_1g = 1,
+	.flags = GM_FULL_ONLY, .timeout = 120,
+	.text = "a 1 GiB page in the tables of a real IOMMU: one entry")
+{
+	entries(self, GM_1G, 1, GM_1G);
+}
