@@ -195,6 +195,6 @@ void gm_acc_absent(const char *reason, const char *remedy);
 extern const struct gm_probe gm_probes_cpu[], gm_probes_uaccess[], gm_probes_remote[],
 	gm_probes_disk[], gm_probes_pipe[], gm_probes_uring[], gm_probes_net[], gm_probes_gup[],
 	gm_probes_mm[], gm_probes_move[], gm_probes_vma[], gm_probes_kvm[], gm_probes_iommu[],
-	gm_probes_fd[];
+	gm_probes_fd[], gm_probes_ring[];
 
 #endif

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Probes: the mapped rings of packet sockets, filled from the range and emptied into it. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "check.h"
+
+#define FRAME 8192UL /* a header, and a page of data */
+#define FRAMES 16UL
+#define PROTOCOL ETH_P_802_EX1
+/* Where a sender's data begins, Documentation/networking/packet_mmap.rst. */
+#define TX_DATA (TPACKET_HDRLEN - sizeof(struct sockaddr_ll))
+
+static struct sockaddr_ll lo(void)
+{
+	struct sockaddr_ll to = { .sll_family = AF_PACKET,
+				  .sll_protocol = htons(PROTOCOL),
+				  .sll_halen = 6 };
+
+	to.sll_ifindex = if_nametoindex("lo");
+	if (!to.sll_ifindex)
+		gm_skip("no loopback device", "ip link set lo up");
+	return to;
+}
+
+/* A packet socket on lo with a ring of `kind`, mapped; one without for 0. */
+static int ring_socket(int kind, uint8_t **ring)
+{
+	struct tpacket_req req = { .tp_block_size = FRAME,
+				   .tp_block_nr = FRAMES,
+				   .tp_frame_size = FRAME,
+				   .tp_frame_nr = FRAMES };
+	struct sockaddr_ll to = lo();
+	int s = GM_SETUP_OK(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+
+	if (kind) {
+		GM_SETUP_OK(setsockopt(s, SOL_PACKET, kind, &req, sizeof(req)));
+		*ring = mmap(NULL, FRAME * FRAMES, PROT_READ | PROT_WRITE, MAP_SHARED, s, 0);
+		GM_SETUP(*ring != MAP_FAILED, "mmap of a packet ring: %s", gm_errno_name(errno));
+	}
+	GM_SETUP_OK(bind(s, (struct sockaddr *)&to, sizeof(to)));
+	return s;
+}
+
+static struct tpacket_hdr *frame(uint8_t *ring, size_t i)
+{
+	return (struct tpacket_hdr *)(ring + i * FRAME);
+}
+
+/* The kernel copies from the range into the frames of a ring, which are sent. */
+static long p_ring_send(const struct gm_access *a)
+{
+	struct iovec mine[FRAMES], theirs = { a->hva, a->len };
+	size_t n = a->len / GM_ACC_PAGE, whole;
+	uint8_t *ring;
+	int tx, rx, err;
+	long r;
+
+	GM_SETUP(n <= FRAMES, "too long");
+	rx = ring_socket(0, NULL);
+	tx = ring_socket(PACKET_TX_RING, &ring);
+	for (size_t i = 0; i < n; i++)
+		mine[i] = (struct iovec){ (uint8_t *)frame(ring, i) + TX_DATA, GM_ACC_PAGE };
+	r = process_vm_readv(getpid(), mine, n, &theirs, 1, 0);
+	err = errno;
+	whole = r > 0 ? r / GM_ACC_PAGE : 0;
+	for (size_t i = 0; i < whole; i++) {
+		frame(ring, i)->tp_len = GM_ACC_PAGE;
+		__atomic_store_n(&frame(ring, i)->tp_status, TP_STATUS_SEND_REQUEST,
+				 __ATOMIC_RELEASE);
+	}
+	if (whole) {
+		struct sockaddr_ll to = lo();
+
+		GM_SETUP_OK(sendto(tx, NULL, 0, 0, (struct sockaddr *)&to, sizeof(to)));
+	}
+	for (size_t i = 0; i < whole; i++) {
+		struct pollfd p = { .fd = rx, .events = POLLIN };
+
+		GM_SETUP(poll(&p, 1, 20000) == 1, "frame %zu of %zu on lo did not arrive", i,
+			 whole);
+		GM_SETUP_OK(recv(rx, a->buf + i * GM_ACC_PAGE, GM_ACC_PAGE, 0));
+	}
+	munmap(ring, FRAME * FRAMES);
+	close(tx);
+	close(rx);
+	errno = err;
+	return r;
+}
+
+/* Frames arrive in a ring, and the kernel copies from there into the range. */
+static long p_ring_recv(const struct gm_access *a)
+{
+	struct iovec mine[FRAMES], theirs = { a->hva, a->len };
+	size_t n = a->len / GM_ACC_PAGE;
+	struct sockaddr_ll to = lo();
+	uint8_t *ring;
+	int tx, rx, err;
+	long r;
+
+	GM_SETUP(n <= FRAMES, "too long");
+	rx = ring_socket(PACKET_RX_RING, &ring);
+	tx = GM_SETUP_OK(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	for (size_t i = 0; i < n; i++) {
+		struct pollfd p = { .fd = rx, .events = POLLIN };
+
+		GM_SETUP_OK(sendto(tx, a->buf + i * GM_ACC_PAGE, GM_ACC_PAGE, 0,
+				   (struct sockaddr *)&to, sizeof(to)));
+		while (!(__atomic_load_n(&frame(ring, i)->tp_status, __ATOMIC_ACQUIRE) &
+			 TP_STATUS_USER))
+			GM_SETUP(poll(&p, 1, 20000) == 1, "frame %zu on lo did not arrive", i);
+		mine[i] = (struct iovec){ (uint8_t *)frame(ring, i) + frame(ring, i)->tp_mac,
+					  GM_ACC_PAGE };
+	}
+	r = process_vm_writev(getpid(), mine, n, &theirs, 1, 0);
+	err = errno;
+	munmap(ring, FRAME * FRAMES);
+	close(tx);
+	close(rx);
+	errno = err;
+	return r;
+}
+
+#define RING .path = GM_PATH_REMOTE, .needs = GM_NEEDS(PACKET)
+
+const struct gm_probe gm_probes_ring[] = {
+	{ .name = "packet_ring_send",
+	  .text = "a packet ring filled from the range, and sent",
+	  RING,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_TWIN,
+	  .run = p_ring_send },
+	{ .name = "packet_ring_recv",
+	  .text = "a packet ring received into, and copied to the range",
+	  RING,
+	  .flags = GM_ACC_WRITE | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_TWIN,
+	  .run = p_ring_recv },
+	{ 0 }
+};
