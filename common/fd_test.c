@@ -191,6 +191,10 @@ CREATES(create_fd, "fd.create_args.new_fd", .clause = "fd.create_args",
 	GM_EXPECT_EQ(fcntl(fd, F_GETFD), 0, "F_GETFD: create has no flag for close-on-exec");
 	GM_EXPECT_EQ(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_PATH), O_RDWR,
 		     "F_GETFL");
+#ifdef __x86_64__
+	/* The kernel's O_LARGEFILE, which the C library calls 0 here. */
+	GM_EXPECT(fcntl(fd, F_GETFL) & 0100000, "F_GETFL: no O_LARGEFILE");
+#endif
 	GM_EXPECT_OK(fstat(fd, &st));
 	GM_EXPECT_EQ(st.st_size, 3 * PG, "st_size");
 	GM_EXPECT_EQ(st.st_mode, S_IFREG | 0600, "st_mode");

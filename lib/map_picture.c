@@ -110,6 +110,25 @@ static void note_gib(const char *want, const char *got, uint64_t gib)
 	}
 }
 
+void gm_map_note(const struct gm_shape *s, const char *title)
+{
+	char *cells = gm_map_cells(s);
+
+	gm_note("%s (G 1G, M 2M, k 4K, x some private, P private, . none):", title);
+	for (uint64_t gib = 0; gib < s->size / GM_1G; gib++) {
+		const char *c = cells + gib * CELLS;
+
+		if (alike(c, CELLS)) {
+			gm_note("GiB %lu: all %c", gib, *c);
+			continue;
+		}
+		gm_note("GiB %lu:", gib);
+		for (unsigned int row = 0; row < CELLS / ROW; row++)
+			gm_note("%4u %.64s", row * ROW, c + row * ROW);
+	}
+	free(cells);
+}
+
 void gm_map_show(struct gm_vm *vm, const struct gm_shape *s)
 {
 	char *want = gm_map_cells(s), *got = gm_map_observe(vm, s);

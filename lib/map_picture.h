@@ -23,6 +23,8 @@ char *gm_map_cells(const struct gm_shape *s);
  * destroys the mappings and (where they were shared) changes attributes: the end of a case.
  */
 char *gm_map_observe(struct gm_vm *vm, const struct gm_shape *s);
+/* Notes the model's map: what the kernel's is too, once gm_ledger_expect() has said so. */
+void gm_map_note(const struct gm_shape *s, const char *title);
 /* Notes the model's map and the kernel's beside each other. */
 void gm_map_show(struct gm_vm *vm, const struct gm_shape *s);
 

@@ -84,3 +84,39 @@ GM_CASE(only_huge, .name = "fd.gmem_only.thp_beside", .clause = "fd.gmem_only", 
 	only(&fd_p1, mem);
 	gm_mem_free(mem);
 }
+
+/*
+ * Slots at the start of a file, at 4 GiB, at 16 TiB and at its far end: where a page's number needs
+ * more bits than somebody had thought, it would be another slot's page.
+ */
+FD_EACH_TDP(
+	far_pages, "fd.bind_overlap.far_pages", .clause = "fd.bind_overlap",
+	.text = "slots at offsets from 0 to the largest of a file: each its own pages, holes too")
+{
+	static const uint64_t off[] = { 0,	    1ULL << 31, 1ULL << 32,
+					1ULL << 44, 1ULL << 45, 1ULL << 61 };
+	const struct fd_flavour *f = self->arg;
+	const unsigned int nr = ARRAY_SIZE(off);
+	struct gm_vm *vm = fd_vm_new(f, 1, 2 * GM_2M);
+	int gmem = gm_gmem_new(vm, (1ULL << 61) + 16 * PG, f->flags);
+
+	fd_deadline(40);
+	for (unsigned int i = 0; i < nr; i++) {
+		fd_slot_set(vm, f, GM_SLOT + i, GM_BASE + 16 * i * PG, 4 * PG, gmem, off[i], NULL);
+		fd_fill(vm, 0, f, GM_BASE + 16 * i * PG, 4, 100 * i, 1);
+	}
+	for (unsigned int i = 0; i < nr; i++)
+		fd_check(vm, 0, f, GM_BASE + 16 * i * PG, 4, 100 * i, 1, "each slot its own pages");
+	for (unsigned int i = 0; i < nr; i++) {
+		gm_gmem_punch(gmem, off[i] + PG, PG);
+		gm_guest_check_zero(vm, 0, GM_BASE + (16 * i + 1) * PG, 1, "the hole");
+		for (unsigned int j = 0; j < nr; j++) {
+			fd_check(vm, 0, f, GM_BASE + 16 * j * PG, 1, 100 * j, 1, "the first pages");
+			fd_check(vm, 0, f, GM_BASE + (16 * j + 2) * PG, 2, 100 * j + 2, 1,
+				 "the last pages");
+		}
+		fd_fill(vm, 0, f, GM_BASE + (16 * i + 1) * PG, 1, 100 * i + 1, 1);
+	}
+	gm_vm_free(vm);
+	close(gmem);
+}

@@ -158,7 +158,8 @@ static struct cross *cross_new(unsigned int watchers, enum gm_mem_kind mem, uint
 	struct cross *x = calloc(1, sizeof(*x));
 
 	GM_SETUP(x, "out of memory");
-	x->w = WORLD_NEW(.size = GM_2M, .vcpus = watchers + 1, .mem = mem);
+	x->w = WORLD_NEW(.size = mem == GM_MEM_HUGE_1G ? GM_1G : GM_2M, .vcpus = watchers + 1,
+			 .mem = mem);
 	x->b = addr_gva2hva(x->w->vm->kvm, (gva_t)&board);
 	memset(x->b, 0, sizeof(*x->b));
 	x->watchers = watchers;
@@ -205,8 +206,10 @@ static void drive_flips(struct cross *x)
 
 static void flips(const struct gm_case *self)
 {
-	struct cross *x =
-		cross_new(self->val & 7, self->val & 8 ? GM_MEM_THP : GM_MEM_ANON, 77, guest_watch);
+	enum gm_mem_kind mem = self->huge_1g   ? GM_MEM_HUGE_1G
+			       : self->val & 8 ? GM_MEM_THP
+					       : GM_MEM_ANON;
+	struct cross *x = cross_new(self->val & 7, mem, 77, guest_watch);
 
 	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, true);
 	put(x->w->vm, x->gpa, IN_PRIVATE(x));
@@ -219,6 +222,7 @@ static void flips(const struct gm_case *self)
 CROSS_CASE(flips, flips_1, "read", "a vCPU that reads the page without end", .val = 1,
 	   .flags = GM_FULL_ONLY)
 CROSS_CASE(flips, flips_thp, "read_thp", "the same over a transparent huge page", .val = 1 | 8)
+CROSS_CASE(flips, flips_1g, "read_1g", "the same over a 1 GiB page", .val = 1, .huge_1g = 1)
 CROSS_CASE(flips, flips_3, "read_3", "three vCPUs that read the page without end", .val = 3 | 8)
 
 static void drive_slots(struct cross *x)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One 4 KiB conversion costs one huge mapping, splits it into what it must, and no more. */
 #include "huge.h"
+#include "map_picture.h"
 
 /* Converts one page of a GiB and back, and counts everything at each moment. */
 static void touch(struct rig *r, uint64_t gpa, bool all)
@@ -109,14 +110,17 @@ GM_CASE(split_shape, .name = "huge.split_shape.one_page", .clause = "huge.split_
 	gm_ledger_expect(r->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 3 }, .fixed = 3 },
 			 "all touched");
+	gm_map_note(r->shape, "all touched");
 	rig_guest_convert(r, at, 1, true);
 	gm_ledger_expect(r->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 2 }, .fixed = 3 },
 			 "one page converted");
+	gm_map_note(r->shape, "one page converted");
 	rig_touch_all(r);
 	gm_ledger_expect(r->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { 0, 1, 511, 2 }, .fixed = 3 + 512 },
 			 "every 2 MiB touched");
+	gm_map_note(r->shape, "every 2 MiB touched again");
 	rig_write(r, rig_gpa(1, 512 * 200), 512);
 	gm_ledger_expect(r->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { 0, 512, 511, 2 }, .fixed = 3 + 512 + 511 },
@@ -129,6 +133,7 @@ GM_CASE(split_shape, .name = "huge.split_shape.one_page", .clause = "huge.split_
 	gm_ledger_expect(r->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { 0, 0, 0, 3 }, .fixed = 3 + 512 + 511 + 1 },
 			 "touched where it was private");
+	gm_map_note(r->shape, "converted back and touched");
 	rig_expect(r, "the model agrees");
 	rig_check(r, rig_gpa(1, 512 * 200), 512, "at the end");
 	gm_prove_same_page(r->vm, 0, at, gm_hva(r->vm, at));
