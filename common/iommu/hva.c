@@ -191,6 +191,9 @@ GM_MOCK_CASE(
 	fx_free(&fx);
 }
 
+typedef int rw_fn(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, uint64_t len,
+		  bool write);
+
 /*
  * In-kernel users without a device: a page at a time through the owner's address space, more at a
  * time through pins, and as copies to and from user space. A private mapping of a file: what is
@@ -214,10 +217,9 @@ GM_MOCK_CASE(
 	memcpy(model, mem, sizeof(model));
 	gm_mock_memory_limit(fx.iommu, 24);
 	GM_EXPECT_OK(__gm_map_hva(fx.iommu, fx.ioas, mem, 8 * PG, &at, GM_RW));
-	for (unsigned int i = 0; i < 2 * sizeof(io) / sizeof(io[0]); i++) {
+	for (unsigned int i = 0; i < sizeof(io) / sizeof(io[0]) * 2; i++) {
 		uint32_t off = io[i / 2].at, len = io[i / 2].len;
-		int (*rw)(struct gm_iommu * iommu, int access, uint64_t iova, void *buf,
-			  uint64_t len, bool write) = i % 2 ? __gm_access_rw_user : __gm_access_rw;
+		rw_fn *rw = i % 2 ? __gm_access_rw_user : __gm_access_rw;
 
 		for (unsigned int b = 0; b < len; b++)
 			data[b] = b * 31 + i * 7 + 1;

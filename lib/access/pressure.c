@@ -26,6 +26,7 @@ void gm_pressure_probe(struct gm_pressure *pr, unsigned int i)
 	struct gm_access a = { .len = REQUEST * GM_PAGE_SIZE,
 			       .fd = -1,
 			       .buf = gm_matrix_buf(REQUEST * GM_PAGE_SIZE) };
+	struct gm_page where = *GM_PAGE(.off = 0);
 	struct gm_rng rng;
 
 	gm_rng_init(&rng, gm_seed() + i);
@@ -40,8 +41,8 @@ void gm_pressure_probe(struct gm_pressure *pr, unsigned int i)
 		w = gm_access_want(a.probe, pr->class);
 		gm_matrix_poison(a.buf, a.len);
 		o = gm_access_run(&a);
-		if (!gm_matrix_judge(&a, &o, &w, GM_PAGE(.off = page * GM_PAGE_SIZE),
-				     "under pressure"))
+		where.off = page * GM_PAGE_SIZE;
+		if (!gm_matrix_judge(&a, &o, &w, &where, "under pressure"))
 			break;
 		gm_matrix_search(a.buf, a.len, a.probe->name);
 		atomic_fetch_add(o.ret < 0 ? &pr->refused : &pr->reached, 1);
