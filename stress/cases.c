@@ -114,6 +114,9 @@ STRESS(races_conv, "stress.explained", "races",
 STRESS(free_conv, "stress.explained", "free",
        "vCPUs and threads on their own: some order explains every read", 0, 0, 0,
        .profile = "conversion", .layout = "anon", .order = 2, .ops = 600, .seeds = 1, .vcpus = 2)
+STRESS(long_memory, "stress.ordered", "memory_long",
+       "memory runs out in the middle: an operation happens whole or not at all", GM_FULL_ONLY, 0,
+       0, .profile = "memory", .order = 1, .ops = 1000, .seeds = 8)
 STRESS(long_conv, "stress.ordered", "conversion_long", "the same, twenty programs", GM_FULL_ONLY, 0,
        0, .profile = "conversion", .order = 1, .ops = 1500, .seeds = 20)
 STRESS(long_huge, "stress.explained", "hugepage_long", "huge pages that come, go and split",

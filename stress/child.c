@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "child.h"
+#include "fail_nth.h"
 #include "klog.h"
 #include "pool.h"
 #include "verdict.h"
@@ -158,6 +159,24 @@ static void clear_warn_once(void)
 	close(fd);
 }
 
+/* The kernel is told once that allocations which may sleep are to fail, too. */
+static void allow_failures(const struct st_prog *p)
+{
+	static bool open;
+
+	for (uint32_t i = 0; i < p->nr && !open; i++) {
+		const struct gm_sop *op = &p->op[i];
+
+		if (!(st_ops[op->code].flags & ST_CAN_FAIL) || !(op->arg & GM_SOP_FAIL))
+			continue;
+		open = true;
+		if (gm_platform_has(GM_NEED_FAIL_NTH))
+			gm_fail_nth_open();
+		else
+			gm_note("no fault injection in this kernel: fail=N does nothing");
+	}
+}
+
 static enum st_end judge_klog(struct st_result *out, enum st_end end)
 {
 	struct splat s = {};
@@ -204,6 +223,7 @@ enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigne
 	gm_pool_read(&pool[1], GM_1G);
 	read_klog(NULL);
 	clear_warn_once();
+	allow_failures(p);
 	fflush(NULL);
 	pid = fork();
 	GM_SETUP(pid >= 0, "no process: %s", gm_errno_name(errno));

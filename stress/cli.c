@@ -179,14 +179,14 @@ int st_cli(int argc, char **argv)
 			if (file)
 				return complain("%s: one file at a time", argv[i]);
 			file = argv[i];
-		} else if (i + 1 == argc) {
-			return complain("%s needs a value; help prints them all", argv[i]);
-		} else {
-			ret = option(&o, argv[i], argv[i + 1]);
-			if (ret)
-				return ret;
-			i++;
+			continue;
 		}
+		if (i + 1 == argc)
+			return complain("%s needs a value; help prints them all", argv[i]);
+		ret = option(&o, argv[i], argv[i + 1]);
+		if (ret)
+			return ret;
+		i++;
 	}
 	if (!strcmp(command, "help") || !strcmp(command, "--help")) {
 		fputs(usage, stdout);

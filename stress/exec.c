@@ -62,6 +62,15 @@ static bool on_exit_(struct gm_vm *vm, unsigned int v, const struct gm_exit *ex)
 
 /* --- actors --- */
 
+/* Sleeps until all are there; not for ever, since one may be stuck. */
+void st_wait_meet(struct st_run *r, unsigned int meet)
+{
+	struct timespec moment = { .tv_nsec = 50000 };
+
+	for (unsigned int i = 0; i < 20000 && r->meet[meet] < r->need[meet]; i++)
+		nanosleep(&moment, NULL);
+}
+
 static void run_vcpu(struct st_actor *a)
 {
 	struct st_run *r = a->run;
@@ -78,7 +87,14 @@ static void run_vcpu(struct st_actor *a)
 	}
 	a->ring->nr = a->n;
 	a->ring->done = a->ring->logs = 0;
-	a->stopped = !__gm_run(r->vm, a->nr, &op, 1, &a->exit, NULL);
+	a->ring->waiting = 0;
+	/* A vCPU that waits at a meeting comes back, and goes on where it was. */
+	for (;;) {
+		a->stopped = !__gm_run(r->vm, a->nr, &op, 1, &a->exit, NULL);
+		if (a->stopped || !a->ring->waiting)
+			break;
+		st_wait_meet(r, a->ring->waiting);
+	}
 	for (uint32_t i = 0; i < a->n; i++) {
 		r->res[a->list[i]] = res[i];
 		r->log[a->list[i]] = log + res[i].log;
@@ -97,6 +113,7 @@ static void *actor_main(void *arg)
 	struct st_actor *a = arg;
 
 	a->tid = syscall(SYS_gettid);
+	a->fail_fd = a->vcpu ? -1 : open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	for (;;) {
 		/* A kick may find it here. */
 		while (sem_wait(&a->go))
@@ -238,7 +255,7 @@ static bool round_(struct st_run *r, const uint32_t *list, uint32_t n)
 	for (unsigned int i = 0; i < h->threads; i++)
 		r->thread[i].n = 0;
 	for (unsigned int i = 0; i < 256; i++)
-		r->meet[i] = r->need[i] = 0;
+		r->meet[i] = r->meet[256 + i] = r->need[i] = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct gm_sop *op = &r->prog.op[list[i]];
 		struct st_actor *a = actor_of(r, op);

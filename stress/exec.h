@@ -53,6 +53,7 @@ struct st_actor {
 	uint32_t logs;
 	unsigned int cpu, faults; /* vCPUs: where it runs, faults that raced */
 	uint8_t *buf;		  /* threads: memory that children share */
+	int fail_fd;		  /* threads: their /proc/thread-self/fail-nth; -1: none */
 	struct gm_exit exit;
 	bool stopped;
 };
@@ -122,6 +123,7 @@ static inline uint64_t st_now(struct st_run *r)
 }
 
 void st_slot_make(struct st_run *r, unsigned int i);
+void st_wait_meet(struct st_run *r, unsigned int meet);
 /* One operation of a thread: stamps, result and log are set. */
 void st_host_op(struct st_actor *a, uint32_t index);
 /* Everything of the round against the oracle; false when something failed. */

@@ -23,6 +23,7 @@ struct gen {
 	uint32_t next_conv, long_left;
 	uint8_t meet;
 	uint32_t pairs;
+	unsigned int fail_percent;
 };
 
 static uint64_t below(struct gen *g, uint64_t n)
@@ -158,7 +159,7 @@ static void range(struct gen *g, struct gm_sop *op, bool conversion, uint32_t mo
 }
 
 /* Fills in what the code needs. */
-static void details(struct gen *g, struct gm_sop *op)
+static void choose_details(struct gen *g, struct gm_sop *op)
 {
 	op->len = 1;
 	switch (op->code) {
@@ -227,6 +228,15 @@ static void details(struct gen *g, struct gm_sop *op)
 		break;
 	default:
 		range(g, op, false, 8, false);
+	}
+}
+
+static void details(struct gen *g, struct gm_sop *op)
+{
+	choose_details(g, op);
+	if (st_ops[op->code].flags & ST_CAN_FAIL && g->fail_percent && chance(g, g->fail_percent)) {
+		op->arg |= GM_SOP_FAIL;
+		op->wait = 1 + below(g, chance(g, 70) ? 12 : 300);
 	}
 }
 
@@ -369,6 +379,10 @@ static void race(struct gen *g, uint32_t page)
 		op[i] = (struct gm_sop){ .actor = actor_for(g, pair[i], i ? op[0].actor : -1),
 					 .code = pair[i] };
 		details(g, &op[i]);
+		/* One trick at a time. */
+		if (st_ops[pair[i]].flags & ST_CAN_FAIL)
+			op[i].arg &= ~GM_SOP_FAIL;
+		op[i].wait = 0;
 		if (!(st_ops[pair[i]].flags & ST_PAGES))
 			continue;
 		op[i].page = page;
@@ -493,7 +507,7 @@ static int check_weights(const struct gen *g, char *why, size_t room)
 int st_gen(const struct st_gen *want, struct st_prog *p, char *why, size_t room)
 {
 	const struct st_profile *pr = st_profile_find(want->profile ?: "conversion");
-	struct gen g = { .p = p, .long_left = 2 };
+	struct gen g = { .p = p, .long_left = 2, .fail_percent = pr ? pr->fail_percent : 0 };
 	int order = want->order;
 	unsigned int n = 0;
 	uint32_t ops;

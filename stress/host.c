@@ -359,7 +359,7 @@ static long do_op(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 
 	switch (op->code) {
 	case GM_SOP_HCONV:
-		return __gm_convert(r->vm, st_gpa(op->page), op->len * GM_PAGE_SIZE, op->arg)
+		return __gm_convert(r->vm, st_gpa(op->page), op->len * GM_PAGE_SIZE, op->arg & 1)
 			       ? -errno
 			       : 0;
 	case GM_SOP_PUNCH:
@@ -411,6 +411,30 @@ static long do_op(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	}
 }
 
+/* The n-th thing that can fail in this thread's next call does; 0: nothing any more. */
+static void fail_nth(struct st_actor *a, uint32_t n)
+{
+	char text[16];
+
+	if (a->fail_fd < 0)
+		return;
+	snprintf(text, sizeof(text), "%u", n);
+	if (pwrite(a->fail_fd, text, strlen(text), 0) < 0)
+		a->fail_fd = -1;
+}
+
+/* As meet() of lib/guest/ring.c. */
+static void meet(struct st_run *r, unsigned int id)
+{
+	__atomic_add_fetch(&r->meet[id], 1, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < GM_RING_SPINS && r->meet[id] < r->need[id]; i++)
+		;
+	st_wait_meet(r, id);
+	__atomic_add_fetch(&r->meet[256 + id], 1, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < 8 * GM_RING_SPINS && r->meet[256 + id] < r->need[id]; i++)
+		;
+}
+
 void st_host_op(struct st_actor *a, uint32_t index)
 {
 	struct st_run *r = a->run;
@@ -419,18 +443,21 @@ void st_host_op(struct st_actor *a, uint32_t index)
 	uint32_t wait = res->cycles;
 	uint64_t start;
 
-	if (op.meet) {
-		__atomic_add_fetch(&r->meet[op.meet], 1, __ATOMIC_SEQ_CST);
-		for (uint32_t i = 0; i < 1U << 22 && r->meet[op.meet] < r->need[op.meet]; i++)
-			sched_yield();
-	}
+	if (op.meet)
+		meet(r, op.meet);
 	for (start = gm_arch_cycles(); gm_arch_cycles() - start < wait;)
 		;
 	r->log[index] = log_at(a);
 	res->log = a->logs;
 	res->t0 = st_now(r);
 	start = gm_arch_cycles();
-	res->ret = do_op(a, &op, index);
+	if (st_ops[op.code].flags & ST_CAN_FAIL && op.arg & GM_SOP_FAIL) {
+		fail_nth(a, op.wait);
+		res->ret = do_op(a, &op, index);
+		fail_nth(a, 0);
+	} else {
+		res->ret = do_op(a, &op, index);
+	}
 	start = gm_arch_cycles() - start;
 	res->cycles = start > UINT32_MAX ? UINT32_MAX : start;
 	res->t1 = st_now(r);

@@ -15,6 +15,7 @@ static const char *const refused[] = { "dirty_log",	 "readonly",   "move",
 
 #define PV (ST_VCPU | ST_PAGES)
 #define PT ST_PAGES
+#define PF (ST_PAGES | ST_CAN_FAIL)
 
 const struct st_op_info st_ops[GM_SOP_NR] = {
 	[GM_SOP_NOP] = { "nop", 0, NULL, "nothing" },
@@ -26,10 +27,10 @@ const struct st_op_info st_ops[GM_SOP_NR] = {
 	[GM_SOP_ADD] = { "add", PV | ST_READS | ST_WRITES, NULL, "the guest counts atomically" },
 	[GM_SOP_FLUSH] = { "flush", PV, NULL, "the guest flushes its TLB" },
 	[GM_SOP_BAD] = { "badcall", PV, bad, "a conversion request that is refused" },
-	[GM_SOP_HCONV] = { "hconv", PT | ST_WRITES, to, "the VMM converts" },
-	[GM_SOP_PUNCH] = { "punch", PT | ST_WRITES, NULL, "a hole in the private half" },
-	[GM_SOP_ALLOC] = { "alloc", PT, NULL, "fallocate() of the private half" },
-	[GM_SOP_PREFAULT] = { "prefault", PT, NULL, "KVM_PRE_FAULT_MEMORY" },
+	[GM_SOP_HCONV] = { "hconv", PF | ST_WRITES, to, "the VMM converts" },
+	[GM_SOP_PUNCH] = { "punch", PF | ST_WRITES, NULL, "a hole in the private half" },
+	[GM_SOP_ALLOC] = { "alloc", PF, NULL, "fallocate() of the private half" },
+	[GM_SOP_PREFAULT] = { "prefault", PF, NULL, "KVM_PRE_FAULT_MEMORY" },
 	[GM_SOP_HWRITE] = { "hwrite", PT | ST_WRITES, NULL, "the host writes the shared half" },
 	[GM_SOP_HREAD] = { "hread", PT | ST_READS, NULL, "the host reads the shared half" },
 	[GM_SOP_HPOKE] = { "hpoke", PT | ST_WRITES, NULL, "the host writes one word a page" },
@@ -75,19 +76,21 @@ const char *st_op_str(const struct gm_sop *op)
 {
 	static __thread char s[128];
 	const struct st_op_info *info = &st_ops[op->code];
-	const char *arg = arg_name(info, op->arg);
+	bool fail = !st_is_vcpu(op) && info->flags & ST_CAN_FAIL && op->arg & GM_SOP_FAIL;
+	unsigned int val = fail ? op->arg & ~GM_SOP_FAIL : op->arg;
+	const char *arg = arg_name(info, val);
 	int n = snprintf(s, sizeof(s), "%c%u %s", st_is_vcpu(op) ? 'v' : 't', st_actor_nr(op),
 			 info->name);
 
 	if (arg)
 		n += snprintf(s + n, sizeof(s) - n, " %s", arg);
-	else if (op->arg)
-		n += snprintf(s + n, sizeof(s) - n, " arg=%u", op->arg);
+	else if (val)
+		n += snprintf(s + n, sizeof(s) - n, " arg=%u", val);
 	if (info->flags & ST_PAGES)
 		n += snprintf(s + n, sizeof(s) - n, " %#x %u", op->page, op->len);
 	if (op->meet)
 		n += snprintf(s + n, sizeof(s) - n, " meet=%u", op->meet);
-	if (op->wait)
-		snprintf(s + n, sizeof(s) - n, " wait=%u", op->wait);
+	if (op->wait || fail)
+		snprintf(s + n, sizeof(s) - n, " %s=%u", fail ? "fail" : "wait", op->wait);
 	return s;
 }

@@ -57,6 +57,16 @@ static const struct st_profile profiles[] = {
 			    [GM_SOP_DROP] = 4 },
 	},
 	{
+		.name = "memory",
+		.text = "memory runs out in the middle of conversions, holes, allocations, prefaults",
+		.layouts = { "anon", "thp", "odd", "shmem" },
+		.vcpus = 2,
+		.threads = 2,
+		.ops = 1000,
+		.fail_percent = 60,
+		.weight = { GUEST, HOST, [GM_SOP_DROP] = 4 },
+	},
+	{
 		.name = "everything",
 		.text = "all of it",
 		.layouts = { "shmem", "thp", "odd", "anon" },

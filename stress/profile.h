@@ -11,6 +11,7 @@ struct st_profile {
 	unsigned int vcpus, threads; /* at most, exactly */
 	uint32_t ops;
 	unsigned int kill_percent; /* of programs that end by killing the process */
+	unsigned int fail_percent; /* of what can run out of memory: does */
 	unsigned int weight[GM_SOP_NR];
 };
 

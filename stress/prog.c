@@ -129,6 +129,7 @@ static const char *read_arg(const struct st_op_info *info, const char *word, str
 static const char *read_rest(const struct st_op_info *info, char *save, struct gm_sop *op)
 {
 	unsigned int numbers = 0;
+	bool fail = false;
 	const char *wrong;
 	char *word;
 	uint64_t n;
@@ -136,6 +137,10 @@ static const char *read_rest(const struct st_op_info *info, char *save, struct g
 	while ((word = strtok_r(NULL, " \t\n", &save))) {
 		if (!strncmp(word, "meet=", 5) && number(word + 5, &n) && n < 256) {
 			op->meet = n;
+		} else if (!strncmp(word, "fail=", 5) && number(word + 5, &n) && n <= 100000 &&
+			   info->flags & ST_CAN_FAIL) {
+			fail = true;
+			op->wait = n;
 		} else if (!strncmp(word, "wait=", 5) && number(word + 5, &n) && n <= 100000) {
 			op->wait = n;
 		} else if (number(word, &n) && n <= UINT32_MAX && info->flags & ST_PAGES &&
@@ -147,6 +152,8 @@ static const char *read_rest(const struct st_op_info *info, char *save, struct g
 				return wrong;
 		}
 	}
+	if (fail)
+		op->arg |= GM_SOP_FAIL;
 	return info->flags & ST_PAGES && (!numbers || !op->len) ? "needs a page" : NULL;
 }
 

@@ -13,7 +13,7 @@
  *	order strict			one operation at a time; `free`: actors run on their own
  *	suite 8bc554f			for the reader, as is: kernel
  *	v0 conv private 0x1ff 3		ACTOR OPERATION [ARGUMENT] [PAGE [LENGTH]] [meet=N] [wait=N]
- *	t0 punch 0x200 1		v: a vCPU, t: a thread of the host
+ *	t0 hconv private 0x200 1 fail=3	v: a vCPU, t: a thread of the host
  */
 #ifndef ST_PROG_H
 #define ST_PROG_H
@@ -52,10 +52,11 @@ int st_prog_read(struct st_prog *p, FILE *f, char *why, size_t room);
 /* --- the table of operations --- */
 
 enum st_op_flag {
-	ST_VCPU = 1 << 0,   /* runs in the guest */
-	ST_PAGES = 1 << 1,  /* has a page and a length */
-	ST_READS = 1 << 2,  /* what it reads is judged */
-	ST_WRITES = 1 << 3, /* changes content or state of its pages */
+	ST_VCPU = 1 << 0,     /* runs in the guest */
+	ST_PAGES = 1 << 1,    /* has a page and a length */
+	ST_READS = 1 << 2,    /* what it reads is judged */
+	ST_WRITES = 1 << 3,   /* changes content or state of its pages */
+	ST_CAN_FAIL = 1 << 4, /* takes fail=N: memory runs out in the middle of it */
 };
 
 struct st_op_info {

@@ -82,7 +82,8 @@ void st_report_failure(const char *dir, const struct st_prog *full, const struct
 void st_reproducer(const struct st_prog *p, FILE *f)
 {
 	fprintf(f,
-		"// SPDX-License-Identifier: GPL-2.0-only\n"
+		"// SPDX"
+		"-License-Identifier: GPL-2.0-only\n"
 		"/*\n"
 		" * Stand-alone reproducer of a stress program of kvm-gmem-tests. In the suite's tree:\n"
 		" *	make reproducer C=%lu.c\n"

@@ -6,6 +6,7 @@
 
 #include "report.h"
 #include "soak.h"
+#include "verdict.h"
 
 static volatile sig_atomic_t stop;
 
@@ -169,6 +170,8 @@ int st_soak(const struct st_soak *o)
 		fputs("\r\033[K", stderr);
 	say(&sum, g.seed, sum.seconds, "\n");
 	st_sum_write(&sum, o->out);
+	/* Kernel settings go back to what they were. */
+	gm_cleanup_run();
 	st_prog_free(&p);
 	st_result_free(r);
 	return sum.failed || sum.errors ? 1 : 0;

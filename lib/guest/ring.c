@@ -5,8 +5,6 @@
 
 #define PAGE 4096UL
 #define WORDS 512U
-/* A partner that never comes (its vCPU is stuck) must not hang this one for ever. */
-#define MEET_SPINS (1U << 22)
 
 unsigned int gm_ring_read(const volatile uint64_t *page, uint32_t number, unsigned int words,
 			  struct gm_ring_log *log)
@@ -51,13 +49,30 @@ static uint64_t now(const struct gm_ring *r)
 	return __atomic_add_fetch((uint64_t *)r->clock, 1, __ATOMIC_SEQ_CST);
 }
 
-static void meet(const struct gm_ring *r, const struct gm_sop *op)
+static void add(volatile uint32_t *val)
 {
-	volatile uint32_t *met = (volatile uint32_t *)r->meet + op->meet;
+	__atomic_add_fetch((uint32_t *)val, 1, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * First everybody must be there, and whoever waits for long goes to sleep: CPUs that spin may be
+ * the very ones that the others need. Then all who are awake set off together.
+ */
+static void meet(struct gm_ring *r, const struct gm_sop *op)
+{
+	volatile uint32_t *met = (volatile uint32_t *)r->meet + op->meet, *ready = met + 256;
 	uint32_t need = ((volatile uint32_t *)r->need)[op->meet];
 
-	__atomic_add_fetch((uint32_t *)met, 1, __ATOMIC_SEQ_CST);
-	for (uint32_t i = 0; i < MEET_SPINS && *met < need; i++)
+	add(met);
+	for (uint32_t i = 0; i < GM_RING_SPINS && *met < need; i++)
+		;
+	if (*met < need) {
+		r->waiting = op->meet;
+		gm_arch_guest_yield();
+		r->waiting = 0;
+	}
+	add(ready);
+	for (uint32_t i = 0; i < 8 * GM_RING_SPINS && *ready < need; i++)
 		;
 }
 

@@ -66,6 +66,8 @@ struct gm_sop {
 };
 
 #define GM_SOP_HOST 0x80
+/* In arg, of a thread's operation: the wait-th thing in it that can fail for want of memory does. */
+#define GM_SOP_FAIL 0x80
 
 /* Word 8 of a page is its counter; all others belong to writers. */
 #define GM_RING_COUNTER 8U
@@ -85,15 +87,20 @@ struct gm_ring_log {
 	uint16_t first, count;
 };
 
+/* Rounds that somebody spins at a meeting before it sleeps. */
+#define GM_RING_SPINS 4000U
+
 /* A read of a page gives at most this many; what is beyond is torn worse than anybody can tell. */
 #define GM_RING_STAMPS 6U
 
 struct gm_ring {
 	uint64_t base;		    /* gpa of page 0 */
-	uint64_t clock, meet, need; /* gva of the clock, of the two arrays of 256 u32 */
+	uint64_t clock, meet, need; /* gva of the clock, of the arrays of 512 and 256 u32 */
 	uint64_t ops, res, log;	    /* gva of the arrays */
 	uint32_t nr, log_max;
 	volatile uint32_t done, logs;
+	volatile uint32_t
+		waiting; /* the meeting that the vCPU left its ring for; then enter again */
 };
 
 /* What the operation `index` of a program writes: never a stamp of its neighbours'. */
