@@ -182,6 +182,78 @@ GM_CASE(move_pages, .name = "fungible.unmovable.move_pages", .clause = "fungible
 	file_free(&f);
 }
 
+/* Pages of single-type blocks of the buddy allocator, free ones left out: `type` of pagetypeinfo. */
+static long used_in_blocks(const char *type)
+{
+	FILE *f = fopen("/proc/pagetypeinfo", "re");
+	long order_of_block = 9, free_pages = 0, blocks = 0, column = -1;
+	bool counts = false;
+	char line[512];
+
+	if (!f)
+		gm_skip("/proc/pagetypeinfo cannot be read", "run as root");
+	while (fgets(line, sizeof(line), f)) {
+		char *at = strstr(line, "type"), *word, *save;
+		long n, order = 0;
+
+		sscanf(line, "Page block order: %ld", &order_of_block);
+		if (!strncmp(line, "Number of blocks type", 21)) {
+			/* The types are the columns from here on. */
+			counts = true;
+			column = 0;
+			for (word = strtok_r(line + 21, " \n", &save); word && strcmp(word, type);
+			     word = strtok_r(NULL, " \n", &save))
+				column++;
+		} else if (counts && (at = strchr(line, ','))) {
+			word = strtok_r(at + 1, " \n", &save);
+			/* "zone NAME", then a number a type. */
+			for (n = -2; word; word = strtok_r(NULL, " \n", &save), n++)
+				if (n == column)
+					blocks += atol(word);
+		} else if (!counts && at && !strncmp(line, "Node", 4) && strstr(at, type)) {
+			word = strtok_r(strstr(at, type) + strlen(type), " \n", &save);
+			for (; word; word = strtok_r(NULL, " \n", &save), order++)
+				free_pages += atol(word + (*word == '>')) << order;
+		}
+	}
+	fclose(f);
+	return (blocks << order_of_block) - free_pages;
+}
+
+#define BLOCKS_LEN (128L << 20)
+
+/*
+ * Where no CMA area and no ZONE_MOVABLE is, the allocator still keeps what can move apart from
+ * what cannot. A page of a guest_memfd on the wrong side would be one in the way of huge pages.
+ */
+GM_CASE(blocks, .name = "fungible.cma.unmovable_blocks", .clause = "fungible.cma",
+	.text = "128 MiB of guest_memfd come out of blocks of memory that does not move",
+	.profile = "P1", .needs = GM_NEEDS(INIT_SHARED, ROOT), .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_ALONE)
+{
+	const long pages = BLOCKS_LEN / GM_PAGE_SIZE, most = pages * 3 / 4;
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 0);
+	int fd = gm_gmem_new(vm, BLOCKS_LEN, GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
+	long before = used_in_blocks("Movable"), movable, unmovable;
+	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, BLOCKS_LEN);
+
+	GM_SETUP_OK(madvise(mem->hva, BLOCKS_LEN, MADV_NOHUGEPAGE));
+	memset(mem->hva, 1, BLOCKS_LEN);
+	movable = used_in_blocks("Movable") - before;
+	gm_control(movable > most, "of %ld anonymous pages %ld come out of blocks of movable ones",
+		   pages, movable);
+	gm_mem_free(mem);
+	before = used_in_blocks("Unmovable");
+	gm_gmem_allocate(fd, 0, BLOCKS_LEN);
+	unmovable = used_in_blocks("Unmovable") - before;
+	GM_EXPECT(
+		unmovable > most,
+		"of %ld pages of a guest_memfd %ld come out of blocks of unmovable ones, expected more than %ld",
+		pages, unmovable, most);
+	close(fd);
+	gm_vm_free(vm);
+}
+
 /* Sets the pool of 1 GiB pages and says how many there are then. */
 static long pool_set(struct gm_journal *j, long nr)
 {

@@ -195,7 +195,10 @@ static void flip(struct cross *x, bool to_private, unsigned int turn)
 
 static void drive_flips(struct cross *x)
 {
-	for (unsigned int turn = 0; turn < 60; turn++) {
+	/* A GiB is looked at whole by every conversion in it. */
+	unsigned int turns = x->w->size == GM_1G ? 12 : 60;
+
+	for (unsigned int turn = 0; turn < turns; turn++) {
 		bool to_private = !(turn & 1);
 
 		begin_change(x);

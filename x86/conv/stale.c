@@ -148,7 +148,7 @@ STALE(overtaken_2m, "fault_overtaken_2m", "the same where the host's page is a h
 
 /* --- faults on the very pages of a long range, while it is converted --- */
 
-#define LONG (48UL << 20)
+#define LONG (32UL << 20)
 
 struct ends {
 	struct world *w;
@@ -172,7 +172,7 @@ static void ends_thread(unsigned int i, void *arg)
 		}
 		return;
 	}
-	for (unsigned int round = 0; round < 8 && !gm_failures(); round++) {
+	for (unsigned int round = 0; round < 6 && !gm_failures(); round++) {
 		bool private = !(round & 1);
 
 		gm_convert(w->vm, w->gpa, w->size, private);
