@@ -134,17 +134,13 @@ static void look_for_splat(void *arg, const char *line, const char *text, bool k
 		snprintf(s->text, sizeof(s->text), "%s", line);
 }
 
-/* What the kernel itself complained about since the last call. */
-static void read_klog(struct splat *s)
+/* From here on: what was said before is somebody else's. */
+static void open_klog(struct gm_klog *log)
 {
-	static struct gm_klog log = { .fd = -1 };
-	static bool tried;
-
-	if (!tried)
-		gm_klog_open(&log, NULL);
-	tried = true;
-	if (log.fd >= 0)
-		gm_klog_read(&log, look_for_splat, s);
+	if (gm_klog_open(log, NULL))
+		log->fd = -1;
+	else
+		gm_klog_read(log, look_for_splat, NULL);
 }
 
 /* What warns once for each boot warns once for each program: or the next could not be blamed. */
@@ -177,11 +173,15 @@ static void allow_failures(const struct st_prog *p)
 	}
 }
 
-static enum st_end judge_klog(struct st_result *out, enum st_end end)
+/* What the kernel itself complained about meanwhile. */
+static enum st_end judge_klog(struct gm_klog *log, struct st_result *out, enum st_end end)
 {
 	struct splat s = {};
 
-	read_klog(&s);
+	if (log->fd < 0)
+		return end;
+	gm_klog_read(log, look_for_splat, &s);
+	gm_klog_close(log);
 	if (!s.text[0] || end == ST_FAILED)
 		return end;
 	snprintf(out->clause, sizeof(out->clause), "leak.kernel_log");
@@ -214,6 +214,7 @@ enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigne
 {
 	int report = memfd_create("stress", MFD_CLOEXEC), status = 0;
 	struct gm_pool pool[POOLS];
+	struct gm_klog log;
 	enum st_end end;
 	pid_t pid;
 
@@ -221,7 +222,7 @@ enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigne
 	memset(out, 0, sizeof(*out));
 	gm_pool_read(&pool[0], GM_2M);
 	gm_pool_read(&pool[1], GM_1G);
-	read_klog(NULL);
+	open_klog(&log);
 	clear_warn_once();
 	allow_failures(p);
 	fflush(NULL);
@@ -231,7 +232,6 @@ enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigne
 		child(p, out, report);
 	if (ended(pid, timeout_ms ?: TIMEOUT_MS, &status)) {
 		end = judge_pools(out, judge_end(out, status, report), pool);
-		end = judge_klog(out, end);
 	} else {
 		snprintf(out->text, sizeof(out->text), "no end after %u s; %u operations were over",
 			 (timeout_ms ?: TIMEOUT_MS) / 1000, out->done);
@@ -247,5 +247,5 @@ enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigne
 		end = ST_HUNG;
 	}
 	close(report);
-	return end;
+	return judge_klog(&log, out, end);
 }
