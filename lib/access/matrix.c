@@ -32,8 +32,9 @@ static bool reaches(const struct gm_want *w)
 }
 
 /* What the picture of a run shows in this case's cell: the first outcome. */
-static void cell(const struct gm_outcome *o)
+static void cell(const struct gm_probe *p, const struct gm_outcome *o)
 {
+	bool moves = p->flags & (GM_ACC_READ | GM_ACC_WRITE | GM_ACC_COUNT);
 	static bool said;
 
 	if (said)
@@ -42,6 +43,7 @@ static void cell(const struct gm_outcome *o)
 	gm_note("cell: %s", o->sig	 ? o->sig == SIGBUS ? "SIGBUS" : "SIGSEGV"
 			    : o->ret < 0 ? gm_errno_name(o->err)
 			    : o->ret	 ? "reached"
+			    : moves	 ? "nothing"
 					 : "ok");
 }
 
@@ -142,7 +144,7 @@ static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int p
 		munmap(own, a.len);
 	if (gm_stage_half(s) == GM_HALF_SECRET)
 		gm_matrix_search(a.buf, a.len, p->name);
-	cell(&o);
+	cell(p, &o);
 	if (!reaches(&w) || o.sig || o.ret < 0)
 		return;
 	if (p->flags & GM_ACC_SCRATCH) {
