@@ -166,6 +166,10 @@ GM_CASE(attributes, .name = "fungible.dos.attributes", .clause = "fungible.dos",
 		gm_convert(vm, at, pages * GM_PAGE_SIZE, false);
 	}
 	expect_charge(&g, base, 0, "all shared again");
+	/* What is private when the VM goes, goes with it: 8192 nodes here. */
+	gm_convert(vm, GM_BASE + 64 * GM_1G, 2 * GM_1G, true);
+	GM_EXPECT(current(&g) - base > slack(), "2 GiB of attributes cost nothing: %ld kB",
+		  (current(&g) - base) / 1024);
 	gm_vm_free(vm);
 	expect_charge(&g, before, 0, "VM gone");
 }
