@@ -79,15 +79,20 @@ bool st_shrink(struct st_prog *p, enum st_end end, struct st_result *r, long sec
 		m.op = r->op;
 	if (r->failed && r->has_page)
 		m.page = r->page;
-	for (int i = 0; i < 5; i++)
-		again += fails_once(p, &s);
-	if (again < 5)
-		s.repeat = again ? 15 / again : 10;
+	/* One at a time, it fails always or never. */
+	if (p->head.strict) {
+		again = fails_once(p, &s);
+	} else {
+		for (int i = 0; i < 5; i++)
+			again += fails_once(p, &s);
+		if (again < 5)
+			s.repeat = again ? 15 / again : 10;
+	}
 	st_prog_copy(&try, p);
 	if (again || fails(&try, &s)) {
 		st_minimize(&try, &m);
 		st_prog_copy(p, &try);
-		for (out->of = 0; out->of < 10; out->of++) {
+		for (out->of = 0; out->of < (p->head.strict ? 5U : 10U); out->of++) {
 			enum st_end e = st_child_run(p, s.r, s.timeout_ms);
 
 			if (e != end || !same_clause(s.r->clause, s.clause))
