@@ -182,42 +182,67 @@ GM_CASE(move_pages, .name = "fungible.unmovable.move_pages", .clause = "fungible
 	file_free(&f);
 }
 
-/* Pages of single-type blocks of the buddy allocator, free ones left out: `type` of pagetypeinfo. */
+#define BLANK "\n "
+
+/* The sum over free lists: "Node 0, zone DMA, type Movable" and then a number for each order. */
+static long free_of_line(char *numbers)
+{
+	long order = 0, sum = 0;
+	char *save;
+
+	for (char *word = strtok_r(numbers, BLANK, &save); word;
+	     word = strtok_r(NULL, BLANK, &save))
+		sum += atol(word + (*word == '>')) << order++;
+	return sum;
+}
+
+/* The n-th word of the line, or NULL; which of the words `word` is, or -1. */
+static char *nth_word(char *line, long n)
+{
+	char *save, *at = strtok_r(line, BLANK, &save);
+
+	while (at && n--)
+		at = strtok_r(NULL, BLANK, &save);
+	return at;
+}
+
+static long which_word(char *line, const char *word)
+{
+	char *save;
+	long n = 0;
+
+	for (char *at = strtok_r(line, BLANK, &save); at; at = strtok_r(NULL, BLANK, &save), n++)
+		if (!strcmp(at, word))
+			return n;
+	return -1;
+}
+
+/* Pages in use in the allocator's blocks of this type, of /proc/pagetypeinfo. */
 static long used_in_blocks(const char *type)
 {
+	static const char header[] = "Number of blocks type";
 	FILE *f = fopen("/proc/pagetypeinfo", "re");
-	long order_of_block = 9, free_pages = 0, blocks = 0, column = -1;
-	bool counts = false;
+	long order = 9, free_pages = 0, blocks = 0, column = -1;
 	char line[512];
 
 	if (!f)
 		gm_skip("/proc/pagetypeinfo cannot be read", "run as root");
 	while (fgets(line, sizeof(line), f)) {
-		char *at = strstr(line, "type"), *word, *save;
-		long n, order = 0;
+		char *at = strstr(line, type), *word;
 
-		sscanf(line, "Page block order: %ld", &order_of_block);
-		if (!strncmp(line, "Number of blocks type", 21)) {
-			/* The types are the columns from here on. */
-			counts = true;
-			column = 0;
-			for (word = strtok_r(line + 21, " \n", &save); word && strcmp(word, type);
-			     word = strtok_r(NULL, " \n", &save))
-				column++;
-		} else if (counts && (at = strchr(line, ','))) {
-			word = strtok_r(at + 1, " \n", &save);
-			/* "zone NAME", then a number a type. */
-			for (n = -2; word; word = strtok_r(NULL, " \n", &save), n++)
-				if (n == column)
-					blocks += atol(word);
-		} else if (!counts && at && !strncmp(line, "Node", 4) && strstr(at, type)) {
-			word = strtok_r(strstr(at, type) + strlen(type), " \n", &save);
-			for (; word; word = strtok_r(NULL, " \n", &save), order++)
-				free_pages += atol(word + (*word == '>')) << order;
+		sscanf(line, "Page block order: %ld", &order);
+		if (!strncmp(line, header, sizeof(header) - 1)) {
+			column = which_word(line + sizeof(header) - 1, type);
+		} else if (column >= 0 && !strncmp(line, "Node", 4)) {
+			/* "Node 0, zone DMA", and then a number for each type. */
+			word = nth_word(line, 4 + column);
+			blocks += word ? atol(word) : 0;
+		} else if (at && !strncmp(line, "Node", 4)) {
+			free_pages += free_of_line(at + strlen(type));
 		}
 	}
 	fclose(f);
-	return (blocks << order_of_block) - free_pages;
+	return (blocks << order) - free_pages;
 }
 
 #define BLOCKS_LEN (128L << 20)
