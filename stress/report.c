@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Files about a run: programs, biographies, reproducers, sums. */
+#include <glob.h>
 #include <sys/stat.h>
 
 #include "report.h"
@@ -183,6 +184,27 @@ static bool sum_read(struct st_sum *s, FILE *f)
 	return true;
 }
 
+/* Each failure by its first two lines: seed and clause, what was seen. */
+static void print_failures(const char *dir)
+{
+	char pattern[4096], line[1000];
+	glob_t g;
+
+	snprintf(pattern, sizeof(pattern), "%s/*.txt", dir);
+	if (glob(pattern, 0, NULL, &g))
+		return;
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		FILE *f = fopen(g.gl_pathv[i], "re");
+
+		printf("%s:\n", g.gl_pathv[i]);
+		for (int n = 0; f && n < 2 && fgets(line, sizeof(line), f); n++)
+			printf("  %s", line);
+		if (f)
+			fclose(f);
+	}
+	globfree(&g);
+}
+
 int st_merge(int nr, char **dirs)
 {
 	unsigned int of, seen;
@@ -205,13 +227,7 @@ int st_merge(int nr, char **dirs)
 		printf("%s\t%lu\n", counters[i].name, *counter(&s, i));
 	seen = st_sum_coverage(&s, &of);
 	printf("seconds\t%.1f\ncoverage\t%u of %u pairs by border\n", s.seconds, seen, of);
-	for (int i = 0; i < nr; i++) {
-		char command[4200];
-
-		/* Each failure by its first lines, which name seed, clause and what was seen. */
-		snprintf(command, sizeof(command), "%s", dirs[i]);
-		if (s.failed || s.errors)
-			printf("failures of this shard, if any: %s/*.txt\n", command);
-	}
+	for (int i = 0; i < nr; i++)
+		print_failures(dirs[i]);
 	return s.failed || s.errors ? 1 : 0;
 }
