@@ -167,7 +167,8 @@ static bool sum_read(struct st_sum *s, FILE *f)
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "seconds\t%lf", &seconds) == 1) {
 			s->seconds += seconds;
-		} else if (sscanf(line, "op\t%63s\t%llu", name, &val) == 2) {
+		} else if (!strncmp(line, "op\t", 3) &&
+			   sscanf(line, "op %63s %llu", name, &val) == 2) {
 			if (code_of(name) < GM_SOP_NR)
 				s->runs[code_of(name)] += val;
 		} else if (sscanf(line, "pair\t%u\t%63s\t%llx", &class, name, &val) == 3) {
