@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A process for each program, and what is left when it is gone. */
 #include <poll.h>
+#include <time.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -196,7 +197,15 @@ static enum st_end judge_pools(struct st_result *out, enum st_end end, const str
 	for (int i = 0; i < POOLS; i++) {
 		struct gm_pool now;
 
-		gm_pool_read(&now, before[i].size);
+		/* What a device held goes when the kernel gets round to it: a few seconds at most. */
+		for (int tries = 0; tries < 200; tries++) {
+			const struct timespec moment = { .tv_nsec = 25000000 };
+
+			gm_pool_read(&now, before[i].size);
+			if (now.free == before[i].free && now.resv == before[i].resv)
+				break;
+			nanosleep(&moment, NULL);
+		}
 		if (end != ST_HELD || (now.free == before[i].free && now.resv == before[i].resv))
 			continue;
 		snprintf(out->clause, sizeof(out->clause), "fungible.pool_back");
