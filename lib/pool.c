@@ -11,7 +11,7 @@
 static long counter(uint64_t size, const char *name)
 {
 	char path[128];
-	long val = 0;
+	unsigned long val = 0;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%lukB/%s", size / 1024,
@@ -19,7 +19,8 @@ static long counter(uint64_t size, const char *name)
 	f = fopen(path, "re");
 	if (!f)
 		return 0;
-	if (fscanf(f, "%ld", &val) != 1)
+	/* The kernel prints one below zero as what it is without a sign. */
+	if (fscanf(f, "%lu", &val) != 1)
 		val = 0;
 	fclose(f);
 	return val;
