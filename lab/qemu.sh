@@ -134,7 +134,8 @@ qemu_cmdline()
 		"proc_mem.force_override=always $huge" \
 		"$([ "$arch" != x86 ] || echo no_timer_check)" \
 		"$([ "$iommu" != intel ] || echo intel_iommu=on)" \
-		"$([ "$iommu" != amd ] || echo iommufd.allow_unsafe_interrupts=1)" \
+		"$([ "$iommu" != amd ] || echo iommufd.allow_unsafe_interrupts=1 \
+			vfio_iommu_type1.allow_unsafe_interrupts=1)" \
 		"$kvm" "${KCMD:-}"
 }
 
