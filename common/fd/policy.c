@@ -132,10 +132,10 @@ POLICY(followed, "followed", "a page is allocated by its own policy, by no neigh
 	FD_DECLARE(fn);                                                                            \
 	GM_VARIANT(fn, fn##_p1, .name = "fd.fallocate_args." stem ".p1", .profile = "P1",          \
 		   .clause = "fd.fallocate_args", .arg = &fd_p1, .text = about,                    \
-		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))                                \
+		   .tokens = GM_TOKEN_ALONE, .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))      \
 	GM_VARIANT(fn, fn##_p1p, .name = "fd.fallocate_args." stem ".p1p", .profile = "P1p",       \
 		   .clause = "fd.fallocate_args", .arg = &fd_p1p, .text = about,                   \
-		   .needs = GM_NEEDS(GMEM_MMAP, NUMA))                                             \
+		   .tokens = GM_TOKEN_ALONE, .needs = GM_NEEDS(GMEM_MMAP, NUMA))                   \
 	FD_BODY(fn)
 
 EACH_PAGE(
