@@ -106,8 +106,10 @@ STRESS(ordered_conv, "stress.ordered", "conversion",
 STRESS(ordered_odd, "stress.ordered", "odd_slots",
        "the same over slots whose borders lie inside huge pages", 0, 0, 0, .profile = "lifecycle",
        .layout = "odd", .order = 1, .ops = 400, .seeds = 1, .vcpus = 2)
-STRESS(ordered_huge, "stress.ordered", "huge_1g", "the same over 1 GiB pages", 0, 0, 2,
-       .profile = "hugepage", .layout = "huge_1g", .order = 1, .ops = 400, .seeds = 1, .vcpus = 2)
+STRESS(ordered_2m, "stress.ordered", "huge_2m", "the same over 2 MiB pages", 0, 16, 0,
+       .profile = "hugepage", .layout = "huge_2m", .order = 1, .ops = 400, .seeds = 1, .vcpus = 2)
+STRESS(ordered_huge, "stress.ordered", "huge_1g", "the same over 1 GiB pages", GM_FULL_ONLY, 0, 2,
+       .profile = "hugepage", .layout = "huge_1g", .order = 1, .ops = 800, .seeds = 2, .vcpus = 2)
 STRESS(races_conv, "stress.explained", "races",
        "pairs that contend for a page, one walked across the other: some order explains all", 0, 0,
        0, .profile = "conversion", .layout = "thp", .order = 3, .ops = 500, .seeds = 2, .vcpus = 2)
