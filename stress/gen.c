@@ -280,6 +280,25 @@ static void sync(struct gen *g)
 	g->meet = 0;
 }
 
+/*
+ * What lies in the middle of a long conversion is seen at once, on both sides of a border: a write
+ * tells the halves apart where both are empty.
+ */
+static void look_inside(struct gen *g, const struct gm_sop *conv)
+{
+	uint32_t first = conv->page / ST_2M + 1, borders;
+
+	if ((conv->code != GM_SOP_CONV && conv->code != GM_SOP_HCONV) || conv->len <= ST_2M)
+		return;
+	borders = (conv->page + conv->len - 1) / ST_2M + 1 - first;
+	for (unsigned int i = 0; i < 3 && borders; i++)
+		st_prog_add(g->p,
+			    (struct gm_sop){ .actor = below(g, g->p->head.vcpus),
+					     .code = chance(g, 60) ? GM_SOP_WRITE : GM_SOP_READ,
+					     .page = (first + below(g, borders)) * ST_2M - 1,
+					     .len = 2 });
+}
+
 /* One operation at a time; actors keep the floor for a while, as a ring runs fastest so. */
 static void strict(struct gen *g, uint32_t ops)
 {
@@ -289,6 +308,7 @@ static void strict(struct gen *g, uint32_t ops)
 		if (chance(g, 25))
 			actor = choose_actor(g);
 		st_prog_add(g->p, choose_op(g, actor));
+		look_inside(g, &g->p->op[g->p->nr - 1]);
 	}
 }
 
