@@ -162,13 +162,16 @@ static void start_actor(struct st_run *r, struct st_actor *a, unsigned int nr, b
 
 /* --- set-up --- */
 
-void st_slot_make(struct st_run *r, unsigned int i)
+long st_slot_make(struct st_run *r, unsigned int i)
 {
 	const struct st_slot *s = &r->layout->slot[i];
 
-	gm_slot_set(r->vm, ST_SLOT_ID(i), 0, st_gpa(s->page), (uint64_t)s->pages * GM_PAGE_SIZE,
-		    r->mem->hva + (uint64_t)s->mem_page * GM_PAGE_SIZE, r->gmem,
-		    (uint64_t)s->file_page * GM_PAGE_SIZE);
+	return __gm_slot_set(r->vm, ST_SLOT_ID(i), 0, st_gpa(s->page),
+			     (uint64_t)s->pages * GM_PAGE_SIZE,
+			     r->mem->hva + (uint64_t)s->mem_page * GM_PAGE_SIZE, r->gmem,
+			     (uint64_t)s->file_page * GM_PAGE_SIZE)
+		       ? -errno
+		       : 0;
 }
 
 static void make_vm(struct st_run *r)
@@ -189,7 +192,7 @@ static void make_vm(struct st_run *r)
 	r->mem = gm_mem_new(kind[l->backing], (uint64_t)l->mem_pages * GM_PAGE_SIZE);
 	r->gmem = gm_gmem_new(r->vm, (uint64_t)l->file_pages * GM_PAGE_SIZE, 0);
 	for (unsigned int i = 0; i < l->slots; i++)
-		st_slot_make(r, i);
+		GM_SETUP(!st_slot_make(r, i), "slot %u: %s", i, gm_errno_name(errno));
 	gm_vm_map(r->vm, GM_BASE, (size + GM_2M - 1) & ~(GM_2M - 1), GM_2M);
 	control = (SHARED_SIZE + vcpus * PER_VCPU + GM_2M - 1) & ~(GM_2M - 1);
 	/* Shared memory: a fork must not copy the clock. */

@@ -122,7 +122,8 @@ static inline uint64_t st_now(struct st_run *r)
 	return __atomic_add_fetch(r->clock, 1, __ATOMIC_SEQ_CST);
 }
 
-void st_slot_make(struct st_run *r, unsigned int i);
+/* 0 or -errno. */
+long st_slot_make(struct st_run *r, unsigned int i);
 void st_wait_meet(struct st_run *r, unsigned int meet);
 /* One operation of a thread: stamps, result and log are set. */
 void st_host_op(struct st_actor *a, uint32_t index);

@@ -198,12 +198,13 @@ static long remake_slot(struct st_run *r, const struct gm_sop *op)
 {
 	const struct st_slot *s = st_slot_of(r->layout, op->page);
 	unsigned int i = s - r->layout->slot;
+	long ret;
 
 	pthread_mutex_lock(&r->slot_lock);
 	gm_slot_delete(r->vm, ST_SLOT_ID(i));
-	st_slot_make(r, i);
+	ret = st_slot_make(r, i);
 	pthread_mutex_unlock(&r->slot_lock);
-	return 0;
+	return ret;
 }
 
 static long second_vm(void)

@@ -289,6 +289,8 @@ static const char *wrong_result(const struct st_run *r, const uint32_t *list, ui
 	case GM_SOP_DREAD:
 	case GM_SOP_DWRITE:
 		return ret < 0 ? "iommu.map_file_memfd" : NULL;
+	case GM_SOP_SLOT:
+		return ret ? "fd.bind_overlap" : NULL;
 	case GM_SOP_FORK:
 		return ret < 0 ? "conv.data" : NULL;
 	default:
