@@ -7,7 +7,8 @@
 const char *gm_word_str(uint64_t w)
 {
 	static const char *const half[16] = {
-		"no", "shared", "private", "host-written", "device-written", "secret", "guest-written",
+		"no",	  "shared",	   "private", "host-written", "device-written",
+		"secret", "guest-written",
 	};
 	static __thread char ring[4][96];
 	static __thread unsigned int next;

@@ -17,7 +17,7 @@ enum gm_half {
 	GM_HALF_PRIVATE = 2, /* guest_memfd */
 	GM_HALF_HOST = 3,    /* written by the host through its own mapping */
 	GM_HALF_DEVICE = 4,  /* written by DMA */
-	GM_HALF_GUEST = 6,    /* written by the guest into whichever half it saw */
+	GM_HALF_GUEST = 6,   /* written by the guest into whichever half it saw */
 	GM_HALF_SECRET = 5,  /* private, and searched for in everything the host gets */
 };
 

@@ -166,14 +166,14 @@ static void taint_of_protected_vms_is_theirs(void **state)
 	put("/proc/sys/kernel/tainted", "%d\n", 4096 | 64);
 	gm_leakscan_take(&after);
 	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, say, NULL), 1);
-	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL & ~GM_LEAK_TAINT_USER, NULL,
-					  NULL),
-			 0);
+	assert_int_equal(
+		gm_leakscan_diff(&before, &after, GM_LEAK_ALL & ~GM_LEAK_TAINT_USER, NULL, NULL),
+		0);
 	put("/proc/sys/kernel/tainted", "%d\n", 4096 | 64 | 512);
 	gm_leakscan_take(&after);
-	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL & ~GM_LEAK_TAINT_USER, NULL,
-					  NULL),
-			 1);
+	assert_int_equal(
+		gm_leakscan_diff(&before, &after, GM_LEAK_ALL & ~GM_LEAK_TAINT_USER, NULL, NULL),
+		1);
 }
 
 static void pins_are_seen(void **state)
