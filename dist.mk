@@ -9,9 +9,9 @@ GM_DIST = kvm-gmem-tests-$(GM_VERSION)-$(ARCH)
 install: all
 	install -d $(GM_LIBEXEC)/bin $(GM_LIBEXEC)/contract $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(GM_PROGRAMS) $(GM_OUT)/bin/gm-run $(GM_OUT)/bin/gm-doctor $(GM_LIBEXEC)/bin
+	ln -sf stress_test $(GM_LIBEXEC)/bin/gm-stress
 	install -m 644 contract/clauses.tsv $(GM_LIBEXEC)/contract
-	ln -sf ../libexec/kvm-gmem-tests/bin/gm-run ../libexec/kvm-gmem-tests/bin/gm-doctor \
-		$(DESTDIR)$(PREFIX)/bin
+	ln -sf $(addprefix ../libexec/kvm-gmem-tests/bin/,gm-run gm-doctor gm-stress) $(DESTDIR)$(PREFIX)/bin
 
 # $(O)/kvm-gmem-tests-<version>-<arch>.tar.gz: static programs, the runner, the contract, run_tests.
 .PHONY: dist
@@ -20,6 +20,7 @@ dist: all
 	@mkdir -p $(GM_OUT)/dist/$(GM_DIST)/bin $(GM_OUT)/dist/$(GM_DIST)/contract
 	@cp $(GM_PROGRAMS) $(GM_OUT)/bin/gm-run $(GM_OUT)/bin/gm-doctor $(GM_OUT)/dist/$(GM_DIST)/bin
 	@$(CROSS_COMPILE)strip $(GM_OUT)/dist/$(GM_DIST)/bin/gm-*
+	@ln -s stress_test $(GM_OUT)/dist/$(GM_DIST)/bin/gm-stress
 	@cp contract/clauses.tsv $(GM_OUT)/dist/$(GM_DIST)/contract
 	@cp LICENSE README.md $(GM_OUT)/dist/$(GM_DIST)
 	@install -m 755 dist/run_tests $(GM_OUT)/dist/$(GM_DIST)/run_tests
