@@ -1,66 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every allocation and every step of iommufd fails once: nothing is left behind, ever. */
+#include "fail_nth.h"
 #include "fixture.h"
-#include "journal.h"
 
 #define PG GM_PAGE_SIZE
-
-static struct gm_journal journal;
-static int nth_fd; /* of this thread's fail-nth, open all the time: opening can fail, too */
-
-static void restore(void *arg __attribute__((unused)))
-{
-	close(nth_fd);
-	gm_journal_restore(&journal);
-}
-
-static void set(const char *attr, const char *name, const char *value)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", attr, name);
-	if (!access(path, W_OK))
-		GM_SETUP(!gm_journal_set(&journal, path, value), "%s cannot be written", path);
-}
-
-/*
- * Injected failures are ours: the kernel need not print a stack for each. Allocations that may
- * wait fail too, pages one by one among them: page tables are made of those.
- */
-static void hush(void)
-{
-	static const char *const attr[] = { "failslab", "fail_page_alloc", "fail_iommufd" };
-
-	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "the journal cannot be opened");
-	nth_fd = GM_SETUP_OK(open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC));
-	gm_cleanup(restore, NULL);
-	for (int i = 0; i < 3; i++) {
-		set(attr[i], "verbose", "0");
-		set(attr[i], "ignore-gfp-wait", "N");
-	}
-	set("fail_page_alloc", "min-order", "0");
-}
-
-/* The n-th step that can fail in what this thread does next will; 0: none. */
-static void fail_nth(unsigned int n)
-{
-	char buf[16];
-
-	snprintf(buf, sizeof(buf), "%u", n);
-	GM_SETUP_OK(pwrite(nth_fd, buf, strlen(buf), 0));
-}
-
-/* False when what was done had fewer than n steps: the sweep is over. */
-static bool was_reached(void)
-{
-	char buf[16] = "";
-	unsigned int left;
-
-	GM_SETUP_OK(pread(nth_fd, buf, sizeof(buf) - 1, 0));
-	left = atoi(buf);
-	GM_SETUP_OK(pwrite(nth_fd, "0", 1, 0));
-	return !left;
-}
 
 /*
  * Does `op` with the first, second, ... step failing until none is left to fail; after each
@@ -74,9 +17,9 @@ static void sweep(struct fx *fx, int (*op)(struct fx *fx),
 	for (n = 1; n < 2000; n++) {
 		int ret;
 
-		fail_nth(n);
+		gm_fail_nth(n);
 		ret = op(fx);
-		if (!was_reached()) {
+		if (!gm_fail_nth_reached()) {
 			GM_EXPECT(!ret, "step %u does not exist, and the call fails: %s", n,
 				  gm_errno_name(errno));
 			break;
@@ -129,7 +72,7 @@ GM_CASE(map, .name = "iommu.lifetime.fail_map", FAILS,
 {
 	struct fx fx = fx_new(self, 24 * PG, 0);
 
-	hush();
+	gm_fail_nth_open();
 	gm_hwpt_new(fx.dev, fx.ioas, 0);
 	gm_hwpt_new(fx.dev, fx.ioas, 0);
 	gm_mock_memory_limit(fx.iommu, 48);
@@ -157,7 +100,7 @@ GM_CASE(attach, .name = "iommu.lifetime.fail_attach", FAILS,
 {
 	struct fx fx = fx_new_unattached(self, 24 * PG, 0);
 
-	hush();
+	gm_fail_nth_open();
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 9 * PG, IOVA, GM_RW);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 9 * PG, 8 * PG, IOVA + 9 * PG, GM_RW);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 17 * PG, 7 * PG, IOVA + 17 * PG, GM_RW);
@@ -186,7 +129,7 @@ GM_CASE(pin, .name = "iommu.lifetime.fail_pin", FAILS,
 {
 	struct fx fx = fx_new_unattached(self, 24 * PG, 0);
 
-	hush();
+	gm_fail_nth_open();
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 9 * PG, IOVA, GM_RW);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 9 * PG, 8 * PG, IOVA + 9 * PG, GM_RW);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 17 * PG, 7 * PG, IOVA + 17 * PG, GM_RW);
@@ -221,7 +164,7 @@ GM_CASE(copy, .name = "iommu.lifetime.fail_copy", FAILS,
 {
 	struct fx fx = fx_new(self, 24 * PG, 0);
 
-	hush();
+	gm_fail_nth_open();
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 11 * PG, IOVA, GM_RW);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 11 * PG, 13 * PG, IOVA + 11 * PG, GM_RW);
 	gm_mock_memory_limit(fx.iommu, 48);
@@ -286,7 +229,7 @@ static void border(const struct gm_case *self)
 	/* Backwards: neighbours in the file are none in memory, not in that order. */
 	for (int p = 15; p >= 0; p--)
 		fx.hva[p * PG] = 1;
-	hush();
+	gm_fail_nth_open();
 	off.object_id = fx.ioas;
 	if (self->val == RUN_SMALL)
 		GM_SETUP_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &off));
@@ -331,7 +274,7 @@ GM_CASE(table, .name = "iommu.lifetime.fail_table", FAILS,
 {
 	struct fx fx = fx_new(self, 24 * PG, 0);
 
-	hush();
+	gm_fail_nth_open();
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 9 * PG, IOVA, GM_RW);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 9 * PG, 8 * PG, IOVA + 9 * PG, GM_RW);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 17 * PG, 7 * PG, IOVA + 17 * PG, GM_RW);
