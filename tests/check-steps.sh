@@ -14,20 +14,23 @@ run_lab() {	# run_lab NAME VARIABLES...: the quick profile, or what LAB_ONLY lea
 	step "$name" make --no-print-directory lab "$@" ARGS="--results $results ${LAB_ONLY:-}"
 }
 
+on_arm64() {
+	step build-arm64 make --no-print-directory ARCH=arm64 all || return
+	run_lab lab-arm64 ARCH=arm64 LAB_MODE=plain
+	run_lab lab-pkvm ARCH=arm64 LAB_MODE=protected
+	[ -z "$CHECK_MUTANTS_ARM64" ] ||
+		step mutants-arm64 env ARCH=arm64 mutants/run --no-clean --only "$CHECK_MUTANTS_ARM64"
+}
+
 steps() {
 	step packages lab/packages check || return
 	step build make --no-print-directory all || return
+	# A lab mostly runs one case on one CPU: two architectures fit side by side.
+	beside arm64 on_arm64
 	step unit make --no-print-directory unit
 	step style make --no-print-directory style
 	step consumers make --no-print-directory consumers
 	run_lab lab
 	LAB_ONLY='--clause iommu.*' run_lab lab-amd IOMMU=amd
-	run_lab lab-arm64 ARCH=arm64 LAB_MODE=plain
-	run_lab lab-pkvm ARCH=arm64 LAB_MODE=protected
-	if [ -n "$CHECK_MUTANTS" ]; then
-		step mutants mutants/run --no-clean --only "$CHECK_MUTANTS"
-	fi
-	if [ -n "$CHECK_MUTANTS_ARM64" ]; then
-		step mutants-arm64 env ARCH=arm64 mutants/run --no-clean --only "$CHECK_MUTANTS_ARM64"
-	fi
+	[ -z "$CHECK_MUTANTS" ] || step mutants mutants/run --no-clean --only "$CHECK_MUTANTS"
 }
