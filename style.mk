@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make style: the kernel's own checkers on what is ours.
 
-GM_STYLE_C := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
-GM_STYLE_SH := $(shell git ls-files 2>/dev/null | xargs -r grep -lE '^\#!.*\b(sh|bash)$$' 2>/dev/null)
+# What git knows; in an unpacked archive, everything but build folders.
+GM_STYLE_ALL := $(shell git ls-files 2>/dev/null || \
+	find . -name .git -prune -o -name build -prune -o -type f -printf '%P\n')
+GM_STYLE_C := $(filter %.c %.h,$(GM_STYLE_ALL))
+GM_STYLE_SH := $(shell grep -lE '^\#!.*\b(sh|bash)$$' /dev/null $(GM_STYLE_ALL) 2>/dev/null)
 
 # .checkpatch.conf and .clang-format of this tree say which of the kernel's rules are for kernel
 # code only. checkpatch reports on standard output and fails with 1.
