@@ -6,9 +6,10 @@
 #   ACCEL=	auto|kvm|tcg		CPUS=	1 to 8 (4; arm64: 2)	MEM=	6G, 3000M
 #   IOMMU=	none|intel|amd|smmuv3	LAB_SHELL=1	a shell in the VM instead
 #   LAB_MODE=	arm64: plain|protected KVM; both, one after the other, unless one is picked
+#   LAB_PAGES=	4k|16k|64k: the pages of the arm64 kernel that is built (4k)
 #   LAB_EXTRA=	a folder to add as /extra	ARGS=	options of the runner
 
-export KERNEL KERNEL_PATCHES KCMD ACCEL CPUS MEM IOMMU LAB_MODE LAB_SHELL LAB_EXTRA
+export KERNEL KERNEL_PATCHES KCMD ACCEL CPUS MEM IOMMU LAB_MODE LAB_PAGES LAB_SHELL LAB_EXTRA
 
 # How the goals below call make again: everything at once, unless the user said how many.
 GM_LAB_MAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))

@@ -39,6 +39,16 @@ gm_arch()
 	esac
 }
 
+# gm_pages ARCH SIZE: checks the size of the kernel's pages, prints it. Empty means 4k.
+gm_pages()
+{
+	case $1-${2:-4k} in
+	*-4k | arm64-16k | arm64-64k) echo "${2:-4k}" ;;
+	x86-*) gm_die "LAB_PAGES=$2: x86 has pages of 4 KiB only: leave it out" ;;
+	*) gm_die "LAB_PAGES=$2: use 4k, 16k or 64k" ;;
+	esac
+}
+
 # gm_cross ARCH: the CROSS_COMPILE prefix that builds for ARCH here; empty where it is native.
 gm_cross()
 {

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2054
 # The lab's machine as a QEMU command line. All that the lab knows of QEMU is here and in lab/run.
-# Needs lib.sh, and ARCH, ACCEL, CPUS, MEM, IOMMU, LAB_MODE, KCMD checked by qemu_check.
+# Needs lib.sh, and ARCH, ACCEL, CPUS, MEM, IOMMU, LAB_MODE, LAB_PAGES, KCMD checked by qemu_check.
 
-# qemu_check: validates the user's variables, sets accel, cpus, mem (MiB), iommu, mode (arm64: plain
-# or protected KVM; empty where nobody picked one).
+# qemu_check: validates the user's variables, sets accel, cpus, mem (MiB), iommu, pages, mode (arm64:
+# plain or protected KVM; empty where nobody picked one).
 qemu_check()
 {
 	arch=$(gm_arch "${ARCH:-}")
@@ -32,6 +32,7 @@ qemu_check()
 	case " ${KCMD:-}" in
 	*' kvm-arm.mode='*) mode=${mode:-plain} ;;
 	esac
+	pages=$(gm_pages "$arch" "${LAB_PAGES:-}")
 	case ${ACCEL:=auto} in
 	auto | tcg) ;;
 	kvm)
@@ -115,7 +116,8 @@ qemu_cmdline()
 	# Huge pages at boot, when memory is whole: three of 1 GiB, fewer where memory is short.
 	[ "$giga" -le 3 ] || giga=3
 	huge="hugepagesz=2M hugepages=64"
-	[ "$giga" -le 0 ] || huge="hugepagesz=1G hugepages=$giga $huge"
+	# A kernel with pages of 64 KiB has huge pages of 2 MiB, 512 MiB and 16 GiB.
+	[ "$giga" -le 0 ] || [ "$pages" = 64k ] || huge="hugepagesz=1G hugepages=$giga $huge"
 	if [ "$mode" = protected ]; then
 		kvm="kvm-arm.mode=protected"
 		# With E2H under QEMU 7.2, private pages kept their content after teardown, without it they do
