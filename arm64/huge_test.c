@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stage-2 page sizes on arm64, huge.*: blocks where the host's memory has them, split only where
+ * Stage-2 page sizes on arm64, huge.*: blocks (of a kernel with pages of 4 KiB) where the host's memory has them, split only where
  * something happened, back when it is over; guest_memfd by pages.
  */
 #include <fcntl.h>
@@ -49,7 +49,7 @@ static void write_word(struct gm_vm *vm, uint64_t gpa)
 
 GM_CASE(blocks_2m, .name = "huge.blocks.2m_dirty_log", .clause = "huge.blocks", .huge_2m = 6,
 	.text = "2 MiB pages are 2 MiB blocks; dirty logging splits the block that is written, no other, and off it comes back",
-	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP))
+	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, PAGES_4K))
 {
 	uint64_t size = 6 * GM_2M, at = GM_BASE + 2 * GM_2M;
 	struct gm_mem *m = gm_mem_new(GM_MEM_HUGE_2M, size);
@@ -77,7 +77,7 @@ GM_CASE(blocks_2m, .name = "huge.blocks.2m_dirty_log", .clause = "huge.blocks", 
 
 GM_CASE(blocks_1g, .name = "huge.blocks.1g_dirty_log", .clause = "huge.blocks", .huge_1g = 1,
 	.text = "a 1 GiB page is one block; dirty logging maps the written page alone; off it is one block again",
-	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP))
+	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, PAGES_4K))
 {
 	struct gm_mem *m = gm_mem_new(GM_MEM_HUGE_1G, GM_1G);
 	struct gm_vm *vm = vm_over(m, GM_1G);
@@ -98,7 +98,7 @@ GM_CASE(blocks_1g, .name = "huge.blocks.1g_dirty_log", .clause = "huge.blocks", 
 
 GM_CASE(blocks_hole, .name = "huge.blocks.2m_hole", .clause = "huge.blocks", .huge_2m = 5,
 	.text = "a huge page taken out of the file takes its block and no other; with a new page it is one again",
-	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP))
+	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, PAGES_4K))
 {
 	uint64_t size = 5 * GM_2M, at = GM_BASE + 3 * GM_2M;
 	struct gm_mem *m = gm_mem_new(GM_MEM_HUGE_2M, size);
@@ -118,7 +118,7 @@ GM_CASE(blocks_hole, .name = "huge.blocks.2m_hole", .clause = "huge.blocks", .hu
 
 GM_CASE(blocks_unmap, .name = "huge.blocks.partial_unmap", .clause = "huge.blocks",
 	.text = "4 KiB unmapped in a transparent huge page: its block is split, no other; collapsed it is one again",
-	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, THP))
+	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, THP, PAGES_4K))
 {
 	uint64_t size = 4 * GM_2M, hit = 2 * GM_2M, at = GM_BASE + hit;
 	struct gm_mem *m = gm_mem_new(GM_MEM_THP, size);
@@ -146,7 +146,7 @@ GM_CASE(blocks_unmap, .name = "huge.blocks.partial_unmap", .clause = "huge.block
 
 GM_CASE(misaligned, .name = "huge.blocks.misaligned", .clause = "huge.blocks", .huge_2m = 3,
 	.text = "a slot that lies on 2 MiB pages 4 KiB off: no block reaches where the host's memory does not fit",
-	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP))
+	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, PAGES_4K))
 {
 	struct gm_mem *m = gm_mem_new(GM_MEM_HUGE_2M, 3 * GM_2M);
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .extra_pages = 32);
@@ -181,13 +181,13 @@ GM_CASE(gmem_4k, .name = "huge.gmem_4k.stage2", .clause = "huge.gmem_4k",
 	GM_SETUP(map != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 2 * GM_2M, map, gmem, 0);
 	gm_vm_map(vm, GM_BASE, 2 * GM_2M, GM_PAGE_SIZE);
-	write_word(vm, GM_BASE + 0x5000);
+	write_word(vm, GM_BASE + 5 * GM_PAGE_SIZE);
 	expect(vm, GM_BASE, 2 * GM_2M, 0, 0, 1, "one page touched");
 	gm_guest_touch(vm, 0, GM_BASE, GM_2M, GM_PAGE_SIZE);
-	expect(vm, GM_BASE, GM_2M, 0, 0, 512, "every page of 2 MiB touched");
+	expect(vm, GM_BASE, GM_2M, 0, 0, GM_2M / GM_PAGE_SIZE, "every page of 2 MiB touched");
 	expect(vm, GM_BASE + GM_2M, GM_2M, 0, 0, 0, "the 2 MiB beside it");
-	gm_gmem_punch(gmem, 0x3000, GM_PAGE_SIZE);
-	expect(vm, GM_BASE, GM_2M, 0, 0, 511, "after a hole of one page");
+	gm_gmem_punch(gmem, 3 * GM_PAGE_SIZE, GM_PAGE_SIZE);
+	expect(vm, GM_BASE, GM_2M, 0, 0, GM_2M / GM_PAGE_SIZE - 1, "after a hole of one page");
 	munmap(map, 2 * GM_2M);
 	close(gmem);
 	gm_vm_free(vm);

@@ -46,9 +46,7 @@ GM_CASE(verbatim, .name = "conv.smccc_forward.verbatim", .clause = "conv.smccc_f
 {
 	struct asked a = {};
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .on_convert = on_convert);
-	static const uint64_t far[] = {
-		0, GM_2M - GM_PAGE_SIZE, GM_1G, 1UL << 52, -GM_PAGE_SIZE, 1
-	};
+	const uint64_t far[] = { 0, GM_2M - GM_PAGE_SIZE, GM_1G, 1UL << 52, -GM_PAGE_SIZE, 1 };
 	struct gm_rng rng;
 
 	vm->user = &a;

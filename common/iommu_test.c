@@ -26,7 +26,7 @@ GM_IOMMU_CASES(
 	bytes, "iommu.map_file_memfd.bytes", .clause = "iommu.map_file_memfd",
 	.text = "a device writes exactly the bytes it was told to, over page and map borders")
 {
-	static const struct {
+	const struct {
 		uint32_t off, len;
 	} at[] = {
 		{ 0, 1 },	   { PG - 1, 2 },	   { PG + 5, 3 }, { 2 * PG - 7, 1021 },
@@ -151,7 +151,7 @@ out:
 
 static void inside_1g(const struct gm_case *self)
 {
-	static const struct {
+	const struct {
 		uint64_t off, pages;
 	} at[] = {
 		{ 0, 2 },	   { 512 * GM_2M - 4 * PG, 3 }, { GM_1G - 2 * PG, 4 },
@@ -211,8 +211,9 @@ GM_IOMMU_CASES_SLOW(
 	.text = "pages that the file does not have yet: allocated, zero, and the file's own")
 {
 	struct fx fx = fx_new(self, 8 * PG, 0);
-	uint8_t zero[3 * PG] = { 0 };
+	uint8_t zero[3 * PG];
 
+	memset(zero, 0, sizeof(zero));
 	GM_SETUP_OK(fallocate(fx.fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 2 * PG, 3 * PG));
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, PG, 6 * PG, IOVA, GM_RW);
 	GM_EXPECT(!memcmp(fx.hva + 2 * PG, zero, sizeof(zero)), "a fresh page is not zero");

@@ -7,14 +7,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE 4096UL
+#include "page.h"
+
 #define PFN_MASK ((1UL << 55) - 1) /* Documentation/admin-guide/mm/pagemap.rst */
 #define KPF_UNEVICTABLE 18	   /* include/uapi/linux/kernel-page-flags.h */
 
 bool gm_frames_read(const void *hva, size_t n, uint64_t *pfn)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && pread(fd, pfn, n * 8, (uintptr_t)hva / PAGE * 8) == (ssize_t)(n * 8);
+	bool ok = fd >= 0 &&
+		  pread(fd, pfn, n * 8, (uintptr_t)hva / GM_PAGE_SIZE * 8) == (ssize_t)(n * 8);
 
 	if (fd >= 0)
 		close(fd);

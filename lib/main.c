@@ -134,10 +134,6 @@ static void demand(const struct gm_case *c)
 	const char *reason;
 	char remedy[512];
 
-	/* Every number of a clause counts such pages; arm64 has kernels with pages of 16 and 64 KiB. */
-	if (sysconf(_SC_PAGESIZE) != 4096)
-		gm_skip("the kernel's pages are not of 4 KiB",
-			"boot a kernel with pages of 4 KiB (CONFIG_ARM64_4K_PAGES=y)");
 	for (int n = 0; n < GM_NEED_NR; n++)
 		if ((c->needs & (1ULL << n)) && !gm_platform_has(n))
 			gm_skip(gm_need_reason(n), "%s", gm_need_remedy(n));

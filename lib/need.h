@@ -35,6 +35,7 @@ typedef uint64_t gm_needs;
 	X(MAP_GMEM, "map_gmem", "iommufd maps guest_memfd by fd and offset")                       \
 	X(HUGE_2M, "huge_2m", "a pool of 2 MiB huge pages")                                        \
 	X(HUGE_1G, "huge_1g", "a pool of 1 GiB huge pages")                                        \
+	X(PAGES_4K, "pages_4k", "a kernel with pages of 4 KiB")                                    \
 	X(THP, "thp", "transparent huge pages on madvise")                                         \
 	X(CMA, "cma", "a hugetlb CMA area")                                                        \
 	X(SECRETMEM, "secretmem", "memfd_secret()")                                                \

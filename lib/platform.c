@@ -137,6 +137,10 @@ static const struct platform_need {
 	[GM_NEED_HUGE_1G] = {
 		gm_probe_huge_1g, 0, "no free 1 GiB huge pages",
 	},
+	[GM_NEED_PAGES_4K] = {
+		gm_probe_pages_4k, 0, "the kernel's pages are not of 4 KiB",
+		.other = "a kernel with pages of 4 KiB (CONFIG_ARM64_4K_PAGES=y)",
+	},
 	[GM_NEED_THP] = {
 		gm_probe_thp, 0, "no transparent huge pages",
 		.config = "CONFIG_TRANSPARENT_HUGEPAGE",

@@ -102,6 +102,11 @@ int gm_probe_huge_1g(char *remedy)
 	return gm_platform_huge(0, 1, NULL, remedy, GM_REMEDY_LEN) ? 0 : -ENOMEM;
 }
 
+int gm_probe_pages_4k(char *remedy)
+{
+	return sysconf(_SC_PAGESIZE) == 4096 ? 0 : ENOENT;
+}
+
 int gm_probe_thp(char *remedy)
 {
 	static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "page.h"
 #include "pool.h"
 
 static long counter(uint64_t size, const char *name)
@@ -72,7 +73,7 @@ uint64_t gm_pfn_of(const void *hva)
 
 	if (fd < 0)
 		return 0;
-	if (pread(fd, &entry, 8, (uintptr_t)hva / 4096 * 8) != 8)
+	if (pread(fd, &entry, 8, (uintptr_t)hva / GM_PAGE_SIZE * 8) != 8)
 		entry = 0;
 	close(fd);
 	/* Documentation/admin-guide/mm/pagemap.rst: bit 63 present, bits 0-54 the frame. */

@@ -42,6 +42,8 @@ struct gm_vm *gm_vm_new(const struct gm_vm_args *args)
 	if (!args->no_exit_hypercall && args->kind != GM_VM_PROTECTED)
 		gm_arch_enable_conversion_exits(vm->kvm);
 	vm->mbox = addr_gva2hva(vm->kvm, (gva_t)gm_mbox);
+	gm_guest_page_size = GM_PAGE_SIZE;
+	sync_global_to_guest(vm->kvm, gm_guest_page_size);
 	for (unsigned int i = 0; i < vm->vcpus; i++) {
 		vcpu_args_set(vm->vcpu[i], 2, (u64)i, (u64)(args->kind == GM_VM_PROTECTED));
 		vm->start[i] = gm_arch_vcpu_start(vm->vcpu[i]);

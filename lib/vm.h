@@ -12,8 +12,8 @@
 #include "check.h"
 #include "framework.h"
 #include "guest/guest.h"
+#include "page.h"
 
-#define GM_PAGE_SIZE 4096UL /* what conversions are counted in */
 #define GM_2M (2UL << 20)
 #define GM_1G (1UL << 30)
 /* Memory under test starts here: above the framework's own memory, 1 GiB aligned. */

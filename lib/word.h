@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "page.h"
+
 /* The two memories that one guest page can have, and who else may have written. */
 enum gm_half {
 	GM_HALF_NONE = 0,
@@ -22,18 +24,27 @@ enum gm_half {
 };
 
 /*
- * bit  0- 8  word number in the page (modulo 512)
- * bit  9-36  gfn, low 28 bits: 1 TiB of guest memory
+ * bit  0-36  guest address / 8: 1 TiB of guest memory. The low bits, 9 with pages of 4 KiB and 13
+ *            with 64 KiB, are the word's number in its page, the others the gfn
  * bit 37-40  half
  * bit 41-56  generation
  * bit 57-63  0x55, so that no word is zero and none looks like a pointer
  */
 #define GM_WORD_MAGIC 0x55ULL
 
+#define GM_WORD_AT ((1ULL << 37) - 1)
+
+/* The word at this guest address; the only one of the two for guest code. */
+static inline uint64_t gm_word_at(uint64_t addr, enum gm_half half, unsigned int gen)
+{
+	return (addr / 8 & GM_WORD_AT) | ((uint64_t)half & 0xf) << 37 |
+	       ((uint64_t)gen & 0xffff) << 41 | GM_WORD_MAGIC << 57;
+}
+
+/* Word idx, modulo the words of a page, of the page gfn. */
 static inline uint64_t gm_word(uint64_t gfn, enum gm_half half, unsigned int gen, unsigned int idx)
 {
-	return (idx & 0x1ffULL) | (gfn & 0xfffffffULL) << 9 | ((uint64_t)half & 0xf) << 37 |
-	       ((uint64_t)gen & 0xffff) << 41 | GM_WORD_MAGIC << 57;
+	return gm_word_at((gfn * GM_PAGE_WORDS + idx % GM_PAGE_WORDS) * 8, half, gen);
 }
 
 static inline bool gm_word_ok(uint64_t w)
@@ -42,11 +53,11 @@ static inline bool gm_word_ok(uint64_t w)
 }
 static inline unsigned int gm_word_idx(uint64_t w)
 {
-	return w & 0x1ff;
+	return (w & GM_WORD_AT) % GM_PAGE_WORDS;
 }
 static inline uint64_t gm_word_gfn(uint64_t w)
 {
-	return w >> 9 & 0xfffffff;
+	return (w & GM_WORD_AT) / GM_PAGE_WORDS;
 }
 static inline enum gm_half gm_word_half(uint64_t w)
 {

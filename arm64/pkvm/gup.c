@@ -111,7 +111,8 @@ static struct rule rule_of(const struct gm_probe *p)
 
 static uint64_t written(uint64_t page, size_t word)
 {
-	return gm_word(pvm_gpa(page) / PG + word / 512, GM_HALF_HOST, WRITTEN, word % 512);
+	return gm_word(pvm_gpa(page) / PG + word / GM_PAGE_WORDS, GM_HALF_HOST, WRITTEN,
+		       word % GM_PAGE_WORDS);
 }
 
 static struct gm_outcome attempt(struct pvm *p, struct gm_access *a, uint64_t page)
@@ -153,7 +154,7 @@ static bool judge(const struct gm_access *a, struct gm_outcome *o, const struct 
 /* The word as the taken page must hold it for the host now. */
 static uint64_t left(const struct gm_probe *p, uint64_t page, size_t word)
 {
-	if (!(p->flags & GM_ACC_WRITE) || ((p->flags & GM_ACC_WORD) && word % 512))
+	if (!(p->flags & GM_ACC_WRITE) || ((p->flags & GM_ACC_WORD) && word % GM_PAGE_WORDS))
 		return 0;
 	return written(page, word);
 }
@@ -166,24 +167,24 @@ static void expect_taken(struct pvm *p, const struct gm_access *a, uint64_t page
 		struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page + i));
 		struct gm_op op = { .code = GM_OP_READ, .addr = pvm_gpa(page + i) };
 		uint64_t *host = (uint64_t *)pvm_hva(p, page + i);
-		size_t w = 0, step = probe->flags & GM_ACC_WORD ? 512 : 1;
+		size_t w = 0, step = probe->flags & GM_ACC_WORD ? GM_PAGE_WORDS : 1;
 		struct gm_exit ex;
 
-		for (size_t k = 0; k < 512 && (probe->flags & GM_ACC_READ); k += step)
-			if (!GM_EXPECT_AT(&at, !((uint64_t *)a->buf)[i * 512 + k],
+		for (size_t k = 0; k < GM_PAGE_WORDS && (probe->flags & GM_ACC_READ); k += step)
+			if (!GM_EXPECT_AT(&at, !((uint64_t *)a->buf)[i * GM_PAGE_WORDS + k],
 					  "%s: word %zu of a page that was taken should be 0: %s",
 					  probe->name, k,
-					  gm_word_str(((uint64_t *)a->buf)[i * 512 + k])))
+					  gm_word_str(((uint64_t *)a->buf)[i * GM_PAGE_WORDS + k])))
 				break;
 		if (!GM_EXPECT_AT(&at, !pkvm_load(host).signo,
 				  "%s touched the page, which is the guest's all the same",
 				  probe->name))
 			continue;
-		while (w < 512 && host[w] == left(probe, page, i * 512 + w))
+		while (w < GM_PAGE_WORDS && host[w] == left(probe, page, i * GM_PAGE_WORDS + w))
 			w++;
-		GM_EXPECT_AT(&at, w == 512 || (probe->flags & GM_ACC_OPAQUE),
+		GM_EXPECT_AT(&at, w == GM_PAGE_WORDS || (probe->flags & GM_ACC_OPAQUE),
 			     "%s: word %zu of the page that was taken should be %s, and is %s",
-			     probe->name, w, gm_word_str(left(probe, page, i * 512 + w)),
+			     probe->name, w, gm_word_str(left(probe, page, i * GM_PAGE_WORDS + w)),
 			     gm_word_str(host[w]));
 		GM_EXPECT_AT(&at,
 			     !__gm_run(p->vm, 0, &op, 1, &ex, NULL) && ex.ret == -1 &&
@@ -225,12 +226,13 @@ static void on_shared(struct pvm *p, const struct gm_probe *probe)
 						      : gm_access_want(probe, GM_CLASS_ORDINARY);
 	struct gm_page at = gm_vm_page(p->vm, pvm_gpa(SHARED));
 	struct gm_outcome o = attempt(p, &a, SHARED);
-	size_t step = probe->flags & GM_ACC_WORD ? 512 : 1;
+	size_t step = probe->flags & GM_ACC_WORD ? GM_PAGE_WORDS : 1;
 
 	if (!gm_matrix_judge(&a, &o, &w, &at, "what the guest shared") || w.kind != GM_WANT_REACH)
 		return;
 	for (size_t i = 0; i < a.len / 8 && (probe->flags & GM_ACC_READ); i += step) {
-		uint64_t want = gm_word(pvm_gpa(SHARED) / PG + i / 512, GM_HALF_SHARED, 2, i % 512);
+		uint64_t want = gm_word(pvm_gpa(SHARED) / PG + i / GM_PAGE_WORDS, GM_HALF_SHARED, 2,
+					i % GM_PAGE_WORDS);
 
 		if (!GM_EXPECT_AT(&at, ((uint64_t *)a.buf)[i] == want,
 				  "%s: word %zu of shared pages should be %s, and is %s",

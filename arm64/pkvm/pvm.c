@@ -11,7 +11,7 @@ struct pvm *pvm_new(unsigned int vcpus, enum gm_mem_kind kind, uint64_t npages)
 	GM_SETUP(p, "out of memory");
 	p->npages = npages;
 	p->vm = GM_VM_NEW(.kind = GM_VM_PROTECTED, .vcpus = vcpus,
-			  .extra_pages = 16 + npages / 512);
+			  .extra_pages = 16 + npages * PG / GM_2M);
 	p->mem = gm_mem_new(kind, npages * PG);
 	gm_slot_set(p->vm, GM_SLOT, 0, GM_BASE, npages * PG, p->mem->hva, -1, 0);
 	/* Guest page tables are written by the host: only before the first run. */
@@ -59,7 +59,7 @@ static uint64_t guest_all(uint64_t gpa, uint64_t npages, uint64_t unshare)
 	uint64_t nr = unshare ? GM_SMCCC_MEM_UNSHARE : GM_SMCCC_MEM_SHARE;
 
 	for (uint64_t i = 0; i < npages; i++)
-		if (gm_arch_guest_hypercall(nr, gpa + i * PG, 0, 0))
+		if (gm_arch_guest_hypercall(nr, gpa + i * gm_guest_page_size, 0, 0))
 			return i;
 	return npages;
 }
@@ -140,7 +140,7 @@ struct pkvm_touch pkvm_store(void *addr, uint64_t val)
 bool pvm_expect_hidden(struct pvm *p, uint64_t page, const char *when)
 {
 	/* Not always the same word: a page is hidden whole. */
-	uint64_t *word = (uint64_t *)pvm_hva(p, page) + page * 37 % 512;
+	uint64_t *word = (uint64_t *)pvm_hva(p, page) + page * 37 % GM_PAGE_WORDS;
 	struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page));
 	struct pkvm_touch t;
 	bool ok = true;

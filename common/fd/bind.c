@@ -224,8 +224,8 @@ FD_EACH_HOST(
 FD_EACH_HOST(bounds_far, "fd.bind_bounds.far", .clause = "fd.bind_bounds", .flags = GM_REFUSAL,
 	     .text = "offsets far past the end, and sizes, without a wrap: EINVAL")
 {
-	static const uint64_t offs[] = { GM_2M,	     GM_1G,	 1ULL << 40,
-					 1ULL << 52, 1ULL << 62, (1ULL << 63) - 2 * PG };
+	const uint64_t offs[] = { GM_2M,      GM_1G,	  1ULL << 40,
+				  1ULL << 52, 1ULL << 62, (1ULL << 63) - 2 * PG };
 	struct bind b = bind_new(self);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(offs); i++) {
@@ -240,8 +240,8 @@ FD_EACH_HOST(bounds_far, "fd.bind_bounds.far", .clause = "fd.bind_bounds", .flag
 FD_EACH_HOST(bounds_negative, "fd.bind_bounds.sign_bit", .clause = "fd.bind_bounds",
 	     .flags = GM_REFUSAL, .text = "offsets with the sign bit that do not wrap: EINVAL")
 {
-	static const uint64_t offs[] = { 1ULL << 63, (1ULL << 63) + PG, 3ULL << 62,
-					 -32 * (uint64_t)PG, -17 * (uint64_t)PG };
+	const uint64_t offs[] = { 1ULL << 63, (1ULL << 63) + PG, 3ULL << 62, -32 * (uint64_t)PG,
+				  -17 * (uint64_t)PG };
 	struct bind b = bind_new(self);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(offs); i++) {

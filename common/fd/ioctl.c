@@ -61,7 +61,7 @@ GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .clause = "fd.no_ioct
 	static const int nrs[] = { 40, 41, 42, 43, 57 };
 
 	gm_host_fill(map, 0, 4, GM_HALF_SHARED, 1);
-	gm_control(!ioctl(mem, FIONREAD, &n) && n == 4 * PG, "FIONREAD of a memfd");
+	gm_control(!ioctl(mem, FIONREAD, &n) && n == (int)(4 * PG), "FIONREAD of a memfd");
 	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, FIONREAD, &n));
 	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, FIBMAP, &n));
 	for (unsigned int i = 0; i < ARRAY_SIZE(nrs); i++) {

@@ -38,7 +38,7 @@ FD_EACH_HOST(
 /* A slot of a mappable file beside memory at userspace_addr that nobody may look at. */
 static void only(const struct fd_flavour *f, struct gm_mem *mem)
 {
-	struct gm_vm *vm = fd_vm_new(f, 1, GM_2M);
+	struct gm_vm *vm = fd_vm_new(f, 1, SIZE < GM_2M ? GM_2M : SIZE);
 	int gmem = gm_gmem_new(vm, SIZE, f->flags);
 	uint8_t *map = fd_mmap(gmem, SIZE);
 

@@ -93,11 +93,12 @@ FD_EACH_TDP(punch_ends, "fd.punch_exact.ends", .clause = "fd.punch_exact",
 	fd_box_free(b);
 }
 
-/* One page of a full 2 MiB, at each offset: 511 others keep every word. */
-FD_EACH_TDP_QUICK(punch_each, "fd.punch_exact.each_page", .clause = "fd.punch_exact",
-		  .text = "a hole of one page at each of the 512 offsets of a full 2 MiB")
+/* One page of 512, a full 2 MiB where they are of 4 KiB: 511 others keep every word. */
+FD_EACH_TDP_QUICK(
+	punch_each, "fd.punch_exact.each_page", .clause = "fd.punch_exact",
+	.text = "a hole of one page at each of the 512 offsets of a full 2 MiB (512 pages, if larger)")
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, GM_2M);
+	struct fd_box *b = fd_box_new(self->arg, 1, 512 * PG);
 	struct gm_op op[3];
 
 	fd_fill(b->vm, 0, b->f, GM_BASE, 512, FIRST, 1);
@@ -125,22 +126,19 @@ FD_EACH_TDP_QUICK(punch_each, "fd.punch_exact.each_page", .clause = "fd.punch_ex
 
 /* Clusters of pages that are written, in 3 GiB; holes of any place and length between. */
 #define CLUSTER 4
-static const uint64_t cluster[] = {
-	0,
-	GM_2M / PG - 2,
-	3 * GM_2M / PG - 1,
-	GM_1G / PG - 2,
-	GM_1G / PG + 510,
-	GM_1G / PG + 777,
-	2 * GM_1G / PG - 3,
-	2 * GM_1G / PG + 512 * 17 - 1,
-	3 * GM_1G / PG - 4,
+static const struct {
+	uint64_t bytes;
+	int pages;
+} cluster[] = {
+	{ 0, 0 },	   { GM_2M, -2 },  { 3 * GM_2M, -1 }, { GM_1G, -2 },
+	{ GM_1G, 510 },	   { GM_1G, 777 }, { 2 * GM_1G, -3 }, { 2 * GM_1G + 17 * GM_2M, -1 },
+	{ 3 * GM_1G, -4 },
 };
 #define NR_MARKED (ARRAY_SIZE(cluster) * CLUSTER)
 
 static uint64_t marked(unsigned int i)
 {
-	return cluster[i / CLUSTER] + i % CLUSTER;
+	return cluster[i / CLUSTER].bytes / PG + cluster[i / CLUSTER].pages + i % CLUSTER;
 }
 
 /* Somewhere near a page that matters, mostly; anywhere else, sometimes. */

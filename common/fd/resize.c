@@ -13,8 +13,9 @@ static uint64_t size_of(int fd)
 FD_EACH_HOST(truncate_refused, "fd.no_resize.ftruncate", .clause = "fd.no_resize",
 	     .flags = GM_REFUSAL, .text = "ftruncate to any size, its own included: EINVAL")
 {
-	static const uint64_t sizes[] = { 0,	  1,	      PG,     7 * PG, 8 * PG - 1,
-					  8 * PG, 8 * PG + 1, 9 * PG, GM_1G };
+	const uint64_t sizes[] = {
+		0, 1, PG, 7 * PG, 8 * PG - 1, 8 * PG, 8 * PG + 1, 9 * PG, GM_1G
+	};
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_gmem_new(vm, 8 * PG, f->flags), mem = fd_memfd(8 * PG);

@@ -8,7 +8,7 @@ FD_EACH_TDP_QUICK(
 	unmap_hot, "fd.punch_unmaps.hot_vcpus", .clause = "fd.punch_unmaps",
 	.text = "a page hot in two vCPUs: after the hole both see zero, and then each other's writes")
 {
-	struct fd_box *b = fd_box_new(self->arg, 2, GM_2M);
+	struct fd_box *b = fd_box_new(self->arg, 2, 512 * PG);
 	static const int pages[] = { 511, 256, 1, 0 };
 
 	fd_deadline(40);

@@ -20,7 +20,7 @@ FD_EACH_TDP_QUICK(
 }
 
 FD_EACH_TDP(zero_write, "fd.zeroed.first_write", .clause = "fd.zeroed",
-	    .text = "a guest's first access is a write of one word: the other 511 are zero")
+	    .text = "a guest's first access is a write of one word: the others are zero")
 {
 	struct fd_box *b = fd_box_new(self->arg, 1, 256 * PG);
 	struct gm_op op[] = {
@@ -35,16 +35,17 @@ FD_EACH_TDP(zero_write, "fd.zeroed.first_write", .clause = "fd.zeroed",
 		  .nr = 256,
 		  .half = b->f->half,
 		  .gen = 1,
-		  .stride = 512 },
+		  .stride = GM_PAGE_WORDS },
 	};
 
 	fd_dirty_free_memory(16 << 20);
 	gm_run(b->vm, 0, op, 2);
 	for (int i = 0; i < 256; i++) {
 		/* All but the first word. */
-		struct gm_op rest = {
-			.code = GM_OP_TOUCH_R, .addr = GM_BASE + i * PG + 8, .nr = 511, .val = 8
-		};
+		struct gm_op rest = { .code = GM_OP_TOUCH_R,
+				      .addr = GM_BASE + i * PG + 8,
+				      .nr = GM_PAGE_WORDS - 1,
+				      .val = 8 };
 
 		if (i % 16 && i != 255)
 			continue;
@@ -165,10 +166,10 @@ GM_CASE(zero_host, .name = "fd.zeroed.host_mapping", .clause = "fd.zeroed", .pro
 			for (uint64_t p = 0; p < NPAGES; p++) {
 				volatile uint64_t *w = (uint64_t *)(map + p * PG);
 
-				w[511] = 1;
-				GM_EXPECT_AT(GM_PAGE(.off = p * PG), w[511] == 1,
-					     "the word written is %#lx", w[511]);
-				w[511] = 0;
+				w[GM_PAGE_WORDS - 1] = 1;
+				GM_EXPECT_AT(GM_PAGE(.off = p * PG), w[GM_PAGE_WORDS - 1] == 1,
+					     "the word written is %#lx", w[GM_PAGE_WORDS - 1]);
+				w[GM_PAGE_WORDS - 1] = 0;
 			}
 		}
 		gm_host_check_zero(map, NPAGES, "the host's first look");
@@ -227,10 +228,8 @@ FD_MAPPABLE(past_end_offset, "fd.past_end.mapping_offset", .clause = "fd.past_en
 	    .flags = GM_REFUSAL,
 	    .text = "a mapping that begins past the end, up to the largest offset: SIGBUS")
 {
-	static const int64_t offs[] = {
-		2 * PG,	   3 * PG,    GM_2M,	 GM_1G,
-		1LL << 40, 1LL << 52, 1LL << 62, INT64_MAX & ~(2 * PG - 1)
-	};
+	const int64_t offs[] = { 2 * PG,    3 * PG,    GM_2M,	  GM_1G,
+				 1LL << 40, 1LL << 52, 1LL << 62, INT64_MAX & ~(2 * PG - 1) };
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_gmem_new(vm, 2 * PG, f->flags), mem = fd_memfd(2 * PG);

@@ -126,7 +126,7 @@ GM_MOCK_CASE(
 	.flags = GM_REFUSAL,
 	.text = "an IOVA in use, by a page at each side; reserved, outside the aperture, wrapping")
 {
-	static const struct {
+	const struct {
 		uint64_t at, len;
 		int err;
 		const char *what;
@@ -157,7 +157,7 @@ GM_MOCK_CASE(
 	}
 	/* The pages next to all of them are free. */
 	for (unsigned int i = 0; i < 4; i++) {
-		static const uint64_t good[] = {
+		const uint64_t good[] = {
 			IOVA + 3 * PG,
 			IOVA + 8 * PG,
 			0x3000000 - PG,
@@ -248,7 +248,7 @@ GM_MOCK_CASE(unmap, .name = "iommu.map_file_args.unmap", .clause = "iommu.map_fi
 	     .flags = GM_REFUSAL,
 	     .text = "unmap of parts, of nothing, of wrapping ranges; of several at once")
 {
-	static const struct {
+	const struct {
 		uint64_t at, len;
 		int err;
 		const char *what;

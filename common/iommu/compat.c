@@ -100,7 +100,8 @@ GM_MOCK_CASE(
 	GM_EXPECT_ERRNO(ENOENT, unmap_dma(&fx, IOVA + PG, PG, 0), "the middle of a map");
 	GM_EXPECT_ERRNO(ENOENT, unmap_dma(&fx, IOVA, 2 * PG, 0), "its head");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 1), "refused unmaps changed the pins");
-	gm_control(unmap_dma(&fx, IOVA, 4 * PG, 0) == 4 * PG, "a whole map, and its length");
+	gm_control(unmap_dma(&fx, IOVA, 4 * PG, 0) == (int64_t)(4 * PG),
+		   "a whole map, and its length");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 0), "pins stay");
 	GM_EXPECT_EQ(unmap_dma(&fx, IOVA - 8 * PG, 64 * PG, 0), 2 * PG, "a range around one map");
 	GM_EXPECT_EQ(unmap_dma(&fx, IOVA, 4 * PG, 0), 0, "nothing, which is no error here");
@@ -246,7 +247,7 @@ GM_MOCK_CASE(
 	fx_maps(&fx, 0, 4 * PG, IOVA);
 	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin, pages");
 	GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, item));
-	gm_control(unmap_dma(&fx, IOVA, PG, 0) == PG, "let go of");
+	gm_control(unmap_dma(&fx, IOVA, PG, 0) == (int64_t)PG, "let go of");
 	item = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + PG, 3 * PG, fx.hva + PG, true));
 	GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, item));
 	close(user);

@@ -153,7 +153,7 @@ GM_MOCK_CASE(
 	uint8_t *room =
 		mmap(NULL, 3 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint8_t *model = calloc(3, PG), *wrote = calloc(1, PG);
-	static const struct {
+	const struct {
 		uint32_t at, shift;
 	} how[] = { { 0, 0 },	   { PG - 8, 0 }, { PG - 3, 0 }, { 17, 0 },
 		    { PG - 1, 3 }, { 8, 2 },	  { 4, 1 } };

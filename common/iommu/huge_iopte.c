@@ -9,7 +9,7 @@ GM_MOCK_CASE(size_1g, .name = "iommu.huge_iopte.1g", .clause = "iommu.huge_iopte
 	     .text = "a 1 GiB page at a 1 GiB IOVA is one entry, wherever one looks")
 {
 	struct fx fx = fx_new(self, GM_1G, GM_1G);
-	static const uint64_t at[] = { 0, 0x12345000, GM_1G - PG };
+	const uint64_t at[] = { 0, 0x12345000, GM_1G - PG };
 
 	fx_dirty_hwpt(&fx, false);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, GM_1G, GM_1G, GM_RW);

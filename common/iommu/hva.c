@@ -203,7 +203,7 @@ GM_MOCK_CASE(
 	users, .name = "iommu.map_hva.users", .clause = "iommu.map_hva",
 	.text = "a user reads and writes bytes by address, each way there is: those, and copied on write")
 {
-	static const struct {
+	const struct {
 		uint32_t at, len;
 	} io[] = { { 8, 8 },	      { PG - 3, 7 },	  { 3 * PG - 1, 1 }, { 2 * PG + 5, 3 * PG },
 		   { 0x7ff, 6 * PG }, { 7 * PG - 16, 16 } };

@@ -180,7 +180,7 @@ GM_MOCK_CASE(
 	.flags = GM_REFUSAL,
 	.text = "maps outside the aperture or below its page size, then the device: EADDRINUSE")
 {
-	static const struct {
+	const struct {
 		uint64_t iova, off, len;
 	} bad[] = {
 		{ PG, 0, PG },		{ 1UL << 31, 0, PG }, { (1UL << 24) - PG, 0, 2 * PG },

@@ -264,7 +264,7 @@ static void expect_unharmed(struct gfx *g)
 BOTH(hole, "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
      .text = "a hole under a map: refused with EAGAIN and no effect, or the device loses the page; free again after")
 {
-	static const struct {
+	const struct {
 		uint64_t off, len;
 	} at[] = {
 		{ 5 * PG, PG },	    { 8 * PG, PG }, { 4 * PG, 2 * PG },
@@ -326,7 +326,7 @@ BOTH(twice, "iommu.convert_pinned.twice", .clause = "iommu.convert_pinned",
 {
 	struct gfx g = gfx_new(self);
 	uint64_t at[3] = { IOVA, IOVA + 16 * PG, IOVA + 32 * PG };
-	static const uint64_t len[3] = { 3 * PG, PG, 2 * PG };
+	const uint64_t len[3] = { 3 * PG, PG, 2 * PG };
 
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, len[0], at[0], GM_RW);
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, len[1], at[1], GM_RO);

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "need.h"
+#include "page.h"
 
 /* The kernel path that a probe takes to the page. */
 enum gm_path {
@@ -163,7 +164,7 @@ struct gm_want gm_access_want(const struct gm_probe *p, enum gm_class class);
 
 /* --- for probes --- */
 
-#define GM_ACC_PAGE ((size_t)4096)
+#define GM_ACC_PAGE ((size_t)GM_PAGE_SIZE)
 
 enum gm_caller {
 	GM_SELF,

@@ -70,13 +70,14 @@ bool gm_matrix_judge(const struct gm_access *a, const struct gm_outcome *o, cons
 /* Content before: words of (GM_HALF_SHARED, 5); what a writing probe brings: (GM_HALF_HOST, 6). */
 static uint64_t word(enum gm_half half, size_t i)
 {
-	return gm_word(CTL_GFN + i / 512, half, half == GM_HALF_HOST ? 6 : 5, i % 512);
+	return gm_word(CTL_GFN + i / GM_PAGE_WORDS, half, half == GM_HALF_HOST ? 6 : 5,
+		       i % GM_PAGE_WORDS);
 }
 
 static const char *content(const struct gm_probe *p, const uint8_t *hva, const uint8_t *buf)
 {
 	const uint64_t *mem = (const uint64_t *)hva, *got = (const uint64_t *)buf;
-	size_t step = p->flags & GM_ACC_WORD ? 512 : 1;
+	size_t step = p->flags & GM_ACC_WORD ? GM_PAGE_WORDS : 1;
 
 	for (size_t i = 0; i < CTL_LEN / 8; i += step) {
 		if ((p->flags & GM_ACC_READ) && got[i] != word(GM_HALF_SHARED, i))
@@ -115,7 +116,7 @@ static void control(const struct gm_probe *p, const char *name, uint8_t *hva, in
 	} else {
 		bool moves = p->flags & (GM_ACC_READ | GM_ACC_WRITE | GM_ACC_COUNT);
 		bool ok = w.kind == GM_WANT_REACH && !o.sig &&
-			  (moves ? o.ret == CTL_LEN : o.ret >= 0);
+			  (moves ? o.ret == (long)CTL_LEN : o.ret >= 0);
 
 		if (ok && !(p->flags & GM_ACC_DROPS))
 			wrong = content(p, hva, a.buf);

@@ -56,7 +56,8 @@ static void prepare(struct gm_access *a, unsigned int page)
 		return;
 	}
 	for (size_t i = 0; i < a->len / 8; i++)
-		w[i] = gm_word(GFN(page) + i / 512, GM_HALF_HOST, GEN_WRITTEN, i % 512);
+		w[i] = gm_word(GFN(page) + i / GM_PAGE_WORDS, GM_HALF_HOST, GEN_WRITTEN,
+			       i % GM_PAGE_WORDS);
 }
 
 /* What arrived must be what the guest wrote, word for word. */
@@ -64,19 +65,21 @@ static void check_read(struct gm_stage *s, const struct gm_access *a, unsigned i
 		       const char *when)
 {
 	const uint64_t *got = (const uint64_t *)a->buf;
-	size_t step = a->probe->flags & GM_ACC_WORD ? 512 : 1;
+	size_t step = a->probe->flags & GM_ACC_WORD ? GM_PAGE_WORDS : 1;
 
 	gm_checked();
 	for (size_t i = 0; i < a->len / 8; i += step) {
-		uint64_t want = gm_stage_word(page + i / 512, i % 512);
-		struct gm_page where = gm_stage_page(s, page + i / 512);
+		uint64_t want = gm_stage_word(page + i / GM_PAGE_WORDS, i % GM_PAGE_WORDS);
+		struct gm_page where = gm_stage_page(s, page + i / GM_PAGE_WORDS);
 
 		if (s->split)
-			want = gm_word(GFN(page) + i / 512, GM_HALF_SHARED, 1, i % 512);
+			want = gm_word(GFN(page) + i / GM_PAGE_WORDS, GM_HALF_SHARED, 1,
+				       i % GM_PAGE_WORDS);
 		if (got[i] == want)
 			continue;
 		GM_FAIL_AT(&where, "%s, %s: word %zu arrived wrong: expected %s, observed %s",
-			   a->probe->name, when, i % 512, gm_word_str(want), gm_word_str(got[i]));
+			   a->probe->name, when, i % GM_PAGE_WORDS, gm_word_str(want),
+			   gm_word_str(got[i]));
 		return;
 	}
 }
@@ -93,7 +96,7 @@ static void check_written(struct gm_stage *s, const struct gm_access *a, unsigne
 				    .gen = GEN_WRITTEN,
 				    .addr = GM_BASE + (page + i) * GM_PAGE_SIZE,
 				    .nr = 1,
-				    .stride = a->probe->flags & GM_ACC_WORD ? 512 : 1 };
+				    .stride = a->probe->flags & GM_ACC_WORD ? GM_PAGE_WORDS : 1 };
 		struct gm_page where = gm_stage_page(s, page + i);
 
 		if (a->probe->flags & GM_ACC_OPAQUE)
@@ -166,7 +169,7 @@ static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int p
 
 static uint64_t mix_word(size_t i)
 {
-	return gm_word(0x6000 + i / 512, GM_HALF_HOST, 4, i % 512);
+	return gm_word(0x6000 + i / GM_PAGE_WORDS, GM_HALF_HOST, 4, i % GM_PAGE_WORDS);
 }
 
 /* [ordinary | pages of the file | ordinary]: what comes after the border must not be reached. */
@@ -177,7 +180,7 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 	};
 	struct gm_want w = gm_access_want(p, s->class);
 	const size_t pre = MIX_PRE * GM_PAGE_SIZE, mid = MIX_MID * GM_PAGE_SIZE;
-	const size_t tail = (MIX_PRE + MIX_MID) * 512;
+	const size_t tail = (MIX_PRE + MIX_MID) * GM_PAGE_WORDS;
 	struct gm_page where = gm_stage_page(s, page);
 	struct gm_outcome o;
 	uint64_t *mem;
@@ -191,15 +194,15 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 		 "mmap of guest_memfd: %s", gm_errno_name(errno));
 	mem = (uint64_t *)a.hva;
 	for (size_t i = 0; i < a.len / 8; i++)
-		if (i < MIX_PRE * 512 || i >= tail)
+		if (i < MIX_PRE * GM_PAGE_WORDS || i >= tail)
 			mem[i] = mix_word(i);
 	prepare(&a, page - MIX_PRE);
 	o = gm_access_run(&a);
 
 	if (reaches(&w) || p->mix == GM_MIX_OK) {
-		ok = !o.sig &&
-		     (p->flags & (GM_ACC_READ | GM_ACC_WRITE | GM_ACC_COUNT) ? o.ret == MAX_LEN
-									     : o.ret >= 0);
+		ok = !o.sig && (p->flags & (GM_ACC_READ | GM_ACC_WRITE | GM_ACC_COUNT)
+					? o.ret == (long)MAX_LEN
+					: o.ret >= 0);
 	} else if (w.kind == GM_WANT_SIGNAL) {
 		ok = o.sig == w.val && o.code == w.code && o.addr == (uintptr_t)a.hva + pre;
 	} else {

@@ -129,7 +129,8 @@ const struct gm_probe gm_probes_net[] = {
 	{ .name = "packet_send",
 	  .text = "a frame on loopback from the range",
 	  .path = GM_PATH_UACCESS,
-	  .needs = GM_NEEDS(PACKET),
+	  /* A frame of several pages must fit into the MTU of lo, 64 KiB. */
+	  .needs = GM_NEEDS(PACKET, PAGES_4K),
 	  .mix = GM_MIX_WHOLE,
 	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_ROOT,
 	  .run = p_packet },

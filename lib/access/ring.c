@@ -15,7 +15,7 @@
 #include "access.h"
 #include "check.h"
 
-#define FRAME 8192UL /* a header, and a page of data */
+#define FRAME (2 * GM_ACC_PAGE) /* a header, and a page of data */
 #define FRAMES 16UL
 #define PROTOCOL ETH_P_802_EX1
 /* Where a sender's data begins, Documentation/networking/packet_mmap.rst. */

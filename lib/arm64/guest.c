@@ -31,10 +31,16 @@ int64_t gm_arch_guest_hypercall(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t 
 /* The mailbox may share its first and last page with a neighbour's: a second MEM_SHARE does no harm. */
 void gm_arch_guest_show_mbox(uint64_t id)
 {
-	uint64_t gva = (uint64_t)&gm_mbox[id] & ~0xfffUL;
+	uint64_t gva = (uint64_t)&gm_mbox[id] & ~0xfffUL, last = 0;
 
-	for (; gva < (uint64_t)&gm_mbox[id + 1]; gva += 0x1000)
-		gm_arch_guest_hypercall(GM_SMCCC_MEM_SHARE, gm_arm64_guest_gpa(gva), 0, 0);
+	/* The guest's own pages are of 4 KiB at least, and the host's may hold several of them. */
+	for (; gva < (uint64_t)&gm_mbox[id + 1]; gva += 0x1000) {
+		uint64_t gpa = gm_arm64_guest_gpa(gva) & ~(gm_guest_page_size - 1);
+
+		if (gpa != last)
+			gm_arch_guest_hypercall(GM_SMCCC_MEM_SHARE, gpa, 0, 0);
+		last = gpa;
+	}
 }
 
 void gm_arch_guest_flush(uint64_t gva)

@@ -16,10 +16,12 @@ static bool count_line(const char *line, uint64_t gpa, uint64_t last, struct gm_
 		return true; /* a heading, or a hole: it has no attributes */
 	if (!strcmp(first, "F") || !strcmp(first, "BLK"))
 		return true;
-	if (!level || level >= ARRAY_SIZE(of_level))
+	/* Blocks of other granules have other sizes. */
+	if (!level || level >= ARRAY_SIZE(of_level) || (level < 3 && GM_PAGE_SIZE != 4096))
 		return false;
 	s = of_level[level];
-	bytes = gm_size_bytes(s);
+	/* What is not a block is a page, of the size that the kernel has. */
+	bytes = s == GM_SIZE_4K ? GM_PAGE_SIZE : gm_size_bytes(s);
 	/* One line stands for all entries of one kind in a row. */
 	for (; start < end; start += bytes)
 		if (start >= gpa && start <= last)

@@ -20,6 +20,8 @@ void gm_guest_op(struct gm_op *op);
 /* All operations of a ring (ring.h). */
 struct gm_ring;
 void gm_guest_ring(struct gm_ring *ring);
+/* The size of the host's pages, which operations count in; the host sets the guest's copy. */
+extern uint64_t gm_guest_page_size;
 extern struct gm_mbox gm_mbox[GM_MAX_VCPUS];
 
 /* --- architecture hooks, lib/<arch>/guest.c --- */

@@ -4,9 +4,8 @@
 
 struct gm_mbox gm_mbox[GM_MAX_VCPUS] __attribute__((aligned(4096)));
 
-/* The page size that words are numbered by; the contract counts conversions in 4 KiB. */
-#define PAGE 4096UL
-#define WORDS 512U
+uint64_t gm_guest_page_size = 4096;
+#define PAGE gm_guest_page_size
 
 static uint64_t load(uint64_t addr)
 {
@@ -29,15 +28,15 @@ static void wrong(struct gm_op *op, uint64_t addr, uint64_t expected, uint64_t o
 
 static uint64_t word_of(const struct gm_op *op, uint64_t addr)
 {
-	return gm_word(addr / PAGE + op->gfn_delta, op->half, op->gen, addr % PAGE / 8);
+	return gm_word_at(addr + op->gfn_delta * PAGE, op->half, op->gen);
 }
 
 static void pages(struct gm_op *op)
 {
-	uint32_t stride = op->stride ? op->stride : 1;
+	uint32_t stride = op->stride ? op->stride : 1, words = PAGE / 8;
 
 	for (uint64_t p = 0; p < op->nr; p++) {
-		for (uint32_t w = 0; w < WORDS; w += stride) {
+		for (uint32_t w = 0; w < words; w += stride) {
 			uint64_t addr = op->addr + p * PAGE + w * 8;
 			uint64_t want = op->code == GM_OP_CHECK_ZERO ? 0 : word_of(op, addr), got;
 

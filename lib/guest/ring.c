@@ -19,7 +19,7 @@ unsigned int gm_ring_read(const volatile uint64_t *page, uint32_t number, unsign
 			continue;
 		w = page[i];
 		/* A word that is not where it belongs is its own stamp. */
-		stamp = w && gm_word_ok(w) && gm_word_idx(w) == i ? w & ~0x1ffULL : w;
+		stamp = w && gm_word_ok(w) && (w & 511) == i ? w & ~0x1ffULL : w;
 		for (k = 0; k < n && log[k].stamp != stamp; k++)
 			;
 		if (k < n) {

@@ -106,7 +106,7 @@ struct gm_ring {
 /* What the operation `index` of a program writes: never a stamp of its neighbours'. */
 static inline uint64_t gm_ring_stamp(uint64_t gfn, enum gm_half half, uint32_t index)
 {
-	return gm_word(gfn, half, index % 65535 + 1, 0);
+	return gm_word_at(gfn << 12, half, index % 65535 + 1);
 }
 
 /*
