@@ -23,7 +23,7 @@ GM_KVM_CFLAGS := $(GM_WARN) -Ilib $(subst -I$(KSRC),-isystem $(KSRC),$(GM_FW_CFL
 	$(GM_SYSROOT_CFLAGS)
 
 # What watches a case from outside is the runner's.
-GM_LIB_SRC := $(filter-out lib/isolate.c lib/leakscan.c,\
+GM_LIB_SRC := $(filter-out lib/isolate.c,\
 	$(wildcard lib/*.c lib/guest/*.c lib/access/*.c lib/iommu/*.c lib/$(ARCH)/*.c))
 GM_LIB_OBJ := $(GM_LIB_SRC:%.c=$(GM_OUT)/obj/%.o)
 GM_TEST_SRC := $(wildcard common/*_test.c $(ARCH)/*_test.c)

@@ -10,6 +10,7 @@
 #include "child.h"
 #include "fail_nth.h"
 #include "klog.h"
+#include "leakscan.h"
 #include "pool.h"
 #include "verdict.h"
 
@@ -37,11 +38,24 @@ void st_result_free(struct st_result *r)
 	munmap(r, sizeof(*r));
 }
 
+/* When memory runs out the program goes, not who counts what came of it. */
+static void go_first(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "1000", 4) < 0)
+		gm_note("oom_score_adj: %s", gm_errno_name(errno));
+	close(fd);
+}
+
 static void child(const struct st_prog *p, struct st_result *out, int report)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
 	signal(SIGINT, SIG_IGN);
+	go_first();
 	/* What the library has to say goes to the parent, who decides what it means. */
 	gm_report_open(report, true, false);
 	st_exec(p, out);
@@ -191,6 +205,52 @@ static enum st_end judge_klog(struct gm_klog *log, struct st_result *out, enum s
 	return ST_FAILED;
 }
 
+static void found_leak(void *arg, const char *clause, const char *text)
+{
+	struct st_result *out = arg;
+
+	snprintf(out->clause, sizeof(out->clause), "%s", clause);
+	snprintf(out->text, sizeof(out->text), "the process is gone: %s", text);
+}
+
+/* No VM is left, and no page is held that nobody holds. */
+static enum st_end judge_leaks(struct st_result *out, enum st_end end,
+			       const struct gm_leakscan *before)
+{
+	const unsigned int kinds = GM_LEAK_VM | GM_LEAK_PINS;
+	struct gm_leakscan now;
+
+	if (end != ST_HELD)
+		return end;
+	for (int tries = 0; tries < 200; tries++) {
+		const struct timespec moment = { .tv_nsec = 25000000 };
+
+		gm_leakscan_take(&now);
+		if (!gm_leakscan_diff(before, &now, kinds, NULL, NULL))
+			return end;
+		nanosleep(&moment, NULL);
+	}
+	gm_leakscan_diff(before, &now, kinds, found_leak, out);
+	out->failed = true;
+	return ST_FAILED;
+}
+
+/* A program that was killed may have left the pool larger. */
+static void mend_pool(const struct gm_pool *before)
+{
+	struct gm_pool now;
+	FILE *f;
+
+	gm_pool_read(&now, before->size);
+	if (now.nr == before->nr)
+		return;
+	f = fopen("/proc/sys/vm/nr_hugepages", "we");
+	if (!f)
+		return;
+	fprintf(f, "%ld\n", before->nr);
+	fclose(f);
+}
+
 /* Huge pages go back whole when the process is gone. */
 static enum st_end judge_pools(struct st_result *out, enum st_end end, const struct gm_pool *before)
 {
@@ -223,6 +283,7 @@ enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigne
 {
 	int report = memfd_create("stress", MFD_CLOEXEC), status = 0;
 	struct gm_pool pool[POOLS];
+	struct gm_leakscan before;
 	struct gm_klog log;
 	enum st_end end;
 	pid_t pid;
@@ -231,6 +292,7 @@ enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigne
 	memset(out, 0, sizeof(*out));
 	gm_pool_read(&pool[0], GM_2M);
 	gm_pool_read(&pool[1], GM_1G);
+	gm_leakscan_take(&before);
 	open_klog(&log);
 	clear_warn_once();
 	allow_failures(p);
@@ -240,7 +302,10 @@ enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigne
 	if (!pid)
 		child(p, out, report);
 	if (ended(pid, timeout_ms ?: TIMEOUT_MS, &status)) {
-		end = judge_pools(out, judge_end(out, status, report), pool);
+		end = judge_end(out, status, report);
+		if (out->killed)
+			mend_pool(&pool[0]);
+		end = judge_leaks(out, judge_pools(out, end, pool), &before);
 	} else {
 		snprintf(out->text, sizeof(out->text), "no end after %u s; %u operations were over",
 			 (timeout_ms ?: TIMEOUT_MS) / 1000, out->done);

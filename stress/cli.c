@@ -16,6 +16,7 @@ static const char usage[] =
 	"  shrink FILE		the shortest program that fails as this one does\n"
 	"  gen			prints the program of a seed; needs no KVM\n"
 	"  reproducer FILE	prints a C program that does the same; needs no KVM\n"
+	"  hunt			short programs of every kind, seeds 1 to 3, until one fails\n"
 	"  merge DIR...		brings the results of several runs together\n"
 	"  profiles		prints profiles, layouts and operations\n"
 	"\n"
@@ -198,6 +199,8 @@ int st_cli(int argc, char **argv)
 		return generate(&o);
 	if (!strcmp(command, "run"))
 		return file ? complain("%s: run takes options only", file) : st_soak(&o);
+	if (!strcmp(command, "hunt"))
+		return file ? complain("%s: hunt takes options only", file) : st_hunt(&o);
 	if (strcmp(command, "replay") && strcmp(command, "shrink") && strcmp(command, "reproducer"))
 		return complain("%s: no such command; help prints them all", command);
 	if (!file)

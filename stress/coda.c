@@ -2,7 +2,8 @@
 /*
  * When a program is over, everything that it can have touched is looked at, by operations of the
  * same kind, one at a time: what the guest sees, what the host sees, then both halves of each page
- * by converting all to private and all to shared.
+ * by converting all to private and all to shared. Over huge pages all that was ever converted
+ * becomes shared again in the end, and one fault in each page must bring its huge mapping back.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,32 @@ static void emit(struct st_prog *out, uint8_t actor, uint8_t code, uint8_t arg,
 						  .len = s[i].len });
 }
 
+uint32_t st_huge_pages(const struct st_layout *l)
+{
+	return l->backing == ST_HUGE_1G ? ST_1G : l->backing == ST_HUGE_2M ? ST_2M : 0;
+}
+
+static void rejoin(const struct st_prog *p, const struct st_layout *l, struct st_prog *out)
+{
+	uint32_t step = st_huge_pages(l);
+
+	for (uint32_t i = 0; step && i < p->nr; i++) {
+		const struct gm_sop *op = &p->op[i];
+		struct span all = { op->page, op->len };
+
+		if (op->code == GM_SOP_CONV || op->code == GM_SOP_HCONV || op->code == GM_SOP_STACK)
+			emit(out, GM_SOP_HOST, GM_SOP_HCONV, 0, &all, 1);
+	}
+	/* A page that is not mapped: the fault on it puts the block together. */
+	for (uint32_t b = 0; step && b < l->pages; b += step) {
+		struct span one = { b + 1, 1 };
+
+		emit(out, 0, GM_SOP_CONV, 1, &one, 1);
+		emit(out, 0, GM_SOP_CONV, 0, &one, 1);
+		emit(out, 0, GM_SOP_PEEK, 0, &one, 1);
+	}
+}
+
 void st_coda(const struct st_prog *p, const struct st_layout *l, struct st_prog *out)
 {
 	struct marks m = { .pages = l->pages };
@@ -122,6 +149,7 @@ void st_coda(const struct st_prog *p, const struct st_layout *l, struct st_prog 
 	emit(out, last, GM_SOP_READ, 0, s, n);
 	emit(out, GM_SOP_HOST, GM_SOP_HCONV, 0, wide, nwide);
 	emit(out, 0, GM_SOP_READ, 0, s, n);
+	rejoin(p, l, out);
 	free(s);
 	free(wide);
 	free(m.page);

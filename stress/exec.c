@@ -86,6 +86,7 @@ static void run_vcpu(struct st_actor *a)
 		res[i] = (struct gm_ring_res){ .index = a->list[i] };
 	}
 	a->ring->nr = a->n;
+	a->ring->alone = !r->concurrent;
 	a->ring->done = a->ring->logs = 0;
 	a->ring->waiting = 0;
 	/* A vCPU that waits at a meeting comes back, and goes on where it was. */
@@ -113,6 +114,7 @@ static void *actor_main(void *arg)
 	struct st_actor *a = arg;
 
 	a->tid = syscall(SYS_gettid);
+	a->pin_fd = -1;
 	a->fail_fd = a->vcpu ? -1 : open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	for (;;) {
 		/* A kick may find it here. */
@@ -174,6 +176,25 @@ long st_slot_make(struct st_run *r, unsigned int i)
 		       : 0;
 }
 
+static bool executes(const struct st_run *r)
+{
+	for (uint32_t i = 0; i < r->prog.nr; i++)
+		if (r->prog.op[i].code == GM_SOP_EXEC)
+			return true;
+	return false;
+}
+
+/* Where CPUs need it, a fetch from a huge page splits it for an hour: mmu.c, nx_huge_pages. */
+static bool fetches_split(void)
+{
+	FILE *f = fopen("/sys/module/kvm/parameters/nx_huge_pages", "re");
+	int c = f ? fgetc(f) : 'N';
+
+	if (f)
+		fclose(f);
+	return c != 'N';
+}
+
 static void make_vm(struct st_run *r)
 {
 	static const enum gm_mem_kind kind[] = { [ST_ANON] = GM_MEM_ANON,
@@ -205,6 +226,10 @@ static void make_vm(struct st_run *r)
 	r->need = (uint32_t *)(r->control->hva + 0x2000);
 	/* Prefault needs a vCPU with a root: one that ran. */
 	gm_run(r->vm, vcpus, &nop, 1);
+	r->has_sizes = st_huge_pages(l) && gm_platform_has(GM_NEED_PAGE_STATS) &&
+		       !(executes(r) && fetches_split());
+	if (r->has_sizes)
+		gm_ledger_read(r->vm, &r->sizes);
 }
 
 static void start_iommu(struct st_run *r)
@@ -372,6 +397,7 @@ void st_exec(const struct st_prog *p, struct st_result *out)
 	pthread_rwlock_init(&r->map_lock, NULL);
 	pthread_mutex_init(&r->slot_lock, NULL);
 	pthread_mutex_init(&r->iommu_lock, NULL);
+	pthread_mutex_init(&r->pool_lock, NULL);
 	sigaction(SIGUSR1, &kick, NULL);
 	look_ahead(r);
 	make_vm(r);
@@ -384,7 +410,7 @@ void st_exec(const struct st_prog *p, struct st_result *out)
 	out->seconds = -seconds();
 	ok = st_rounds(r, 0, r->own, p->head.strict);
 	out->seconds += seconds();
-	ok = ok && st_rounds(r, r->own, r->prog.nr, true);
+	ok = ok && st_rounds(r, r->own, r->prog.nr, true) && st_judge_sizes(r);
 	out->over = true;
 	if (!ok)
 		return;

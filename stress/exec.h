@@ -14,6 +14,7 @@
 #include "iommu.h"
 #include "layout.h"
 #include "oracle.h"
+#include "pagesize.h"
 #include "prog.h"
 
 /* Inside, at a border of 2 MiB, of 1 GiB, of a slot. */
@@ -54,6 +55,8 @@ struct st_actor {
 	unsigned int cpu, faults; /* vCPUs: where it runs, faults that raced */
 	uint8_t *buf;		  /* threads: memory that children share */
 	int fail_fd;		  /* threads: their /proc/thread-self/fail-nth; -1: none */
+	int pin_fd;		  /* threads: their gup_test; -1: not open */
+	uint32_t pin_page, pins;  /* threads: what it holds */
 	struct gm_exit exit;
 	bool stopped;
 };
@@ -82,10 +85,12 @@ struct st_run {
 	volatile uint32_t *meet, *need;
 	uint32_t cycles[GM_SOP_NR]; /* how long each kind took lately */
 	pthread_rwlock_t map_lock;  /* writers of the host against mprotect() */
-	pthread_mutex_t slot_lock, iommu_lock;
-	bool concurrent;	    /* this round */
+	pthread_mutex_t slot_lock, iommu_lock, pool_lock; /* iommu_lock: pins, too */
+	bool concurrent;				  /* this round */
 	bool has_slots, has_faults; /* operations that make slots or mappings come and go */
 	bool dying;
+	struct gm_ledger sizes; /* before the first operation */
+	bool has_sizes;
 	struct gm_iommu *iommu;
 	struct gm_iodev *dev;
 	uint32_t ioas;
@@ -119,7 +124,7 @@ static inline uint8_t *st_hva(const struct st_run *r, uint32_t page)
 
 static inline uint64_t st_now(struct st_run *r)
 {
-	return __atomic_add_fetch(r->clock, 1, __ATOMIC_SEQ_CST);
+	return __atomic_add_fetch(r->clock, GM_RING_TICK, __ATOMIC_SEQ_CST);
 }
 
 /* 0 or -errno. */
@@ -129,12 +134,29 @@ void st_wait_meet(struct st_run *r, unsigned int meet);
 void st_host_op(struct st_actor *a, uint32_t index);
 /* Everything of the round against the oracle; false when something failed. */
 bool st_judge(struct st_run *r, const uint32_t *list, uint32_t n);
+/* After the coda: huge pages are mapped whole again. */
+bool st_judge_sizes(struct st_run *r);
 void st_fail(struct st_run *r, uint32_t op, const char *clause, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* The operations that look at everything at the end. */
 void st_coda(const struct st_prog *p, const struct st_layout *l, struct st_prog *out);
+/* Pages of a huge page of the layout's memory; 0 where it has none that can be counted on. */
+uint32_t st_huge_pages(const struct st_layout *l);
 /* Runs the operations [from, to) of r->prog; false when something failed. */
 bool st_rounds(struct st_run *r, uint32_t from, uint32_t to, bool strict);
+/* Logs n pages that lie at hva under their numbers. */
+void st_log_pages(struct st_actor *a, const uint8_t *hva, uint32_t page, uint32_t n,
+		  unsigned int words);
+/* --- refuse.c: the errno of a request that is to be refused, 0 when it was not; which it must be --- */
+long st_refused(struct st_run *r, const struct gm_sop *op);
+int st_refusal(unsigned int arg, const char **clause);
+/* --- hold.c: -errno, 0, or 1 for not done --- */
+bool st_held(const struct st_run *r, uint32_t page, uint32_t n);
+long st_pin(struct st_actor *a, const struct gm_sop *op);
+long st_unpin(struct st_actor *a);
+long st_churn_pool(struct st_run *r, unsigned int n);
+long st_compact(void);
+
 /* The probes that GM_SOP_GUP chooses from; NULL: none. */
 const struct gm_probe *st_probe(unsigned int arg);
 

@@ -170,6 +170,12 @@ static void choose_details(struct gen *g, struct gm_sop *op)
 		g->conv[g->next_conv % RECENT].page = op->page;
 		g->conv[g->next_conv++ % RECENT].len = op->len;
 		break;
+	case GM_SOP_STACK:
+		range(g, op, false, 1, false);
+		op->arg = below(g, 2);
+		g->conv[g->next_conv % RECENT].page = op->page;
+		g->conv[g->next_conv++ % RECENT].len = 1;
+		break;
 	case GM_SOP_PUNCH:
 		range(g, op, true, 4 * ST_2M, true);
 		break;
@@ -193,17 +199,18 @@ static void choose_details(struct gen *g, struct gm_sop *op)
 		break;
 	case GM_SOP_BAD:
 		range(g, op, false, 1, false);
-		op->arg = below(g, 4);
+		op->arg = below(g, 5);
 		break;
 	case GM_SOP_REFUSE:
 		range(g, op, false, 1, false);
-		op->arg = below(g, 8);
+		op->arg = below(g, ST_REFUSALS);
 		break;
 	case GM_SOP_GUP:
 		range(g, op, false, 2, false);
 		op->arg = below(g, 256);
 		break;
 	case GM_SOP_ADD:
+	case GM_SOP_EXEC:
 	case GM_SOP_FORK:
 	case GM_SOP_SLOT:
 		range(g, op, false, 1, false);
@@ -224,7 +231,12 @@ static void choose_details(struct gen *g, struct gm_sop *op)
 	case GM_SOP_DWRITE:
 		op->arg = below(g, 8);
 		break;
+	case GM_SOP_POOL:
+		op->arg = below(g, 8);
+		break;
 	case GM_SOP_VM2:
+	case GM_SOP_UNPIN:
+	case GM_SOP_COMPACT:
 		break;
 	default:
 		range(g, op, false, 8, false);
@@ -243,14 +255,16 @@ static void details(struct gen *g, struct gm_sop *op)
 /* An operation of a vCPU or of a thread, by weight. */
 static uint8_t choose_code(struct gen *g, bool vcpu)
 {
-	unsigned int lo = vcpu ? GM_SOP_CONV : GM_SOP_VCPU_NR;
-	unsigned int hi = vcpu ? GM_SOP_VCPU_NR : GM_SOP_KILL, sum = 0;
+	unsigned int sum = 0;
 	uint64_t at;
 
-	for (unsigned int i = lo; i < hi; i++)
-		sum += g->weight[i];
+	for (unsigned int i = 0; i < GM_SOP_NR; i++)
+		if (vcpu == !!(st_ops[i].flags & ST_VCPU))
+			sum += g->weight[i];
 	at = below(g, sum);
-	for (unsigned int i = lo; i < hi; i++) {
+	for (unsigned int i = 0; i < GM_SOP_NR; i++) {
+		if (vcpu != !!(st_ops[i].flags & ST_VCPU))
+			continue;
 		if (at < g->weight[i])
 			return i;
 		at -= g->weight[i];
@@ -339,6 +353,10 @@ static const uint8_t contend[][2] = {
 	{ GM_SOP_WRITE, GM_SOP_WRITE },	   { GM_SOP_DROP, GM_SOP_WRITE },
 	{ GM_SOP_WRITE, GM_SOP_POKE },	   { GM_SOP_HCONV, GM_SOP_PUNCH },
 	{ GM_SOP_MADV, GM_SOP_CONV },	   { GM_SOP_PREFAULT, GM_SOP_WRITE },
+	{ GM_SOP_STACK, GM_SOP_HCONV },	   { GM_SOP_STACK, GM_SOP_WRITE },
+	{ GM_SOP_PIN, GM_SOP_CONV },	   { GM_SOP_PIN, GM_SOP_WRITE },
+	{ GM_SOP_CONV, GM_SOP_KICK },	   { GM_SOP_READ, GM_SOP_KICK },
+	{ GM_SOP_FORK, GM_SOP_HWRITE },	   { GM_SOP_DROP, GM_SOP_HCONV },
 };
 
 static bool usable(const struct gen *g, const uint8_t *pair)
@@ -379,6 +397,28 @@ static uint32_t race_length(struct gen *g, const uint8_t *pair, uint32_t page)
 	return dice < 90 ? 32 + below(g, 512) : conversion_length(g, page);
 }
 
+/* What the race left in the halves, not in a mapping that outlived it: one after the other. */
+static void see_both(struct gen *g, uint32_t page)
+{
+	static const struct {
+		uint8_t code, arg;
+	} look[] = { { GM_SOP_CONV, 0 },
+		     { GM_SOP_CONV, 1 },
+		     { GM_SOP_READ, 0 },
+		     { GM_SOP_CONV, 0 },
+		     { GM_SOP_READ, 0 } };
+	uint8_t actor = below(g, g->p->head.vcpus);
+
+	if (!g->weight[GM_SOP_CONV])
+		return;
+	for (unsigned int i = 0; i < sizeof(look) / sizeof(look[0]); i++)
+		st_prog_add(g->p, (struct gm_sop){ .actor = actor,
+						   .code = look[i].code,
+						   .arg = look[i].arg,
+						   .page = page,
+						   .len = 1 });
+}
+
 /*
  * Two operations on one page, let go at once, the second held back by a part of the first's
  * duration, which is measured while the program runs; the part grows from pair to pair, so that
@@ -403,10 +443,12 @@ static void race(struct gen *g, uint32_t page)
 		if (st_ops[pair[i]].flags & ST_CAN_FAIL)
 			op[i].arg &= ~GM_SOP_FAIL;
 		op[i].wait = 0;
+		if (i && pair[1] == GM_SOP_KICK)
+			op[1].arg = op[0].actor;
 		if (!(st_ops[pair[i]].flags & ST_PAGES))
 			continue;
 		op[i].page = page;
-		op[i].len = i && len > 8 ? 1 : len;
+		op[i].len = (i && len > 8) || pair[i] == GM_SOP_STACK ? 1 : len;
 		/* The page is the last of it as often as the first. */
 		if (op[i].len > 8 && page >= op[i].len && below(g, 2))
 			op[i].page = page - (op[i].len - 1);
@@ -433,6 +475,8 @@ static void race(struct gen *g, uint32_t page)
 					     .code = chance(g, 85) ? GM_SOP_READ : GM_SOP_WRITE,
 					     .page = page,
 					     .len = len });
+	if (chance(g, 35))
+		see_both(g, page);
 }
 
 /* What makes a race matter: the page in a known state, or private and never used since a hole. */
@@ -499,10 +543,11 @@ static int set_weights(struct gen *g, const char *text, char *why, size_t room)
 
 		if (eq)
 			*eq = 0;
-		while (code < GM_SOP_KILL && strcmp(st_ops[code].name, word))
+		while (code < GM_SOP_NR && strcmp(st_ops[code].name, word))
 			code++;
-		if (!eq || code == GM_SOP_KILL || strspn(eq + 1, "0123456789") != strlen(eq + 1) ||
-		    !eq[1] || atoi(eq + 1) > 10000) {
+		if (!eq || code == GM_SOP_NR || code == GM_SOP_KILL || code == GM_SOP_SYNC ||
+		    strspn(eq + 1, "0123456789") != strlen(eq + 1) || !eq[1] ||
+		    atoi(eq + 1) > 10000) {
 			snprintf(why, room, "weights: %s: OPERATION=0...10000,...", word);
 			return -1;
 		}
@@ -515,8 +560,8 @@ static int check_weights(const struct gen *g, char *why, size_t room)
 {
 	unsigned int vcpu = 0, thread = 0;
 
-	for (unsigned int i = GM_SOP_CONV; i < GM_SOP_KILL; i++)
-		*(i < GM_SOP_VCPU_NR ? &vcpu : &thread) += g->weight[i];
+	for (unsigned int i = 0; i < GM_SOP_NR; i++)
+		*(st_ops[i].flags & ST_VCPU ? &vcpu : &thread) += g->weight[i];
 	if (vcpu && (thread || !g->p->head.threads))
 		return 0;
 	snprintf(why, room, "weights: nothing is left for the %s to do",

@@ -14,8 +14,8 @@ static struct gm_ring_log *log_at(struct st_actor *a)
 }
 
 /* Pages as they are at hva, logged under their numbers. */
-static void log_pages(struct st_actor *a, const uint8_t *hva, uint32_t page, uint32_t n,
-		      unsigned int words)
+void st_log_pages(struct st_actor *a, const uint8_t *hva, uint32_t page, uint32_t n,
+		  unsigned int words)
 {
 	for (uint32_t p = 0; p < n && a->logs + GM_RING_STAMPS < 65536; p++)
 		a->logs += gm_ring_read((const uint64_t *)(hva + p * GM_PAGE_SIZE), page + p, words,
@@ -73,16 +73,6 @@ static long prefault(struct st_run *r, const struct gm_sop *op)
 	return range.size;
 }
 
-/* Device mappings keep the memory that they have: what they hold is not given back under them. */
-static bool device_holds(const struct st_run *r, uint32_t page, uint32_t n)
-{
-	for (unsigned int i = 0; i < ST_MAPS; i++)
-		if (r->map[i].used && r->map[i].page < page + n &&
-		    page < r->map[i].page + r->map[i].len)
-			return true;
-	return false;
-}
-
 /* 1: not done, since it has no sense here. */
 static long drop(struct st_run *r, const struct gm_sop *op)
 {
@@ -91,7 +81,7 @@ static long drop(struct st_run *r, const struct gm_sop *op)
 	if (r->layout->backing == ST_HUGE_1G || r->layout->backing == ST_HUGE_2M)
 		return 1;
 	pthread_mutex_lock(&r->iommu_lock);
-	if (!device_holds(r, op->page, op->len))
+	if (!st_held(r, op->page, op->len))
 		ret = madvise(st_hva(r, op->page), op->len * GM_PAGE_SIZE,
 			      r->mem->fd < 0 ? MADV_DONTNEED : MADV_REMOVE)
 			      ? -errno
@@ -190,7 +180,7 @@ static long probe(struct st_actor *a, const struct gm_sop *op)
 	got = gm_access_run(&acc);
 	if (got.sig || got.ret != (long)acc.len)
 		return got.sig ? -EFAULT : got.ret < 0 ? -got.err : 1;
-	log_pages(a, a->buf, op->page, op->len, 512);
+	st_log_pages(a, a->buf, op->page, op->len, 512);
 	return 0;
 }
 
@@ -221,52 +211,6 @@ static long second_vm(void)
 	gm_vm_free(vm);
 	close(gmem);
 	gm_mem_free(mem);
-	return ret;
-}
-
-static int attributes(struct st_run *r, uint64_t gpa, uint64_t size, uint64_t attrs)
-{
-	struct kvm_memory_attributes attr = { .address = gpa, .size = size, .attributes = attrs };
-
-	return ioctl(r->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr);
-}
-
-/* The errno of what must be refused; 0: it was not. */
-static long refused(struct st_run *r, const struct gm_sop *op)
-{
-	const struct st_slot *s = st_slot_of(r->layout, op->page);
-	uint32_t id = ST_SLOT_ID(s - r->layout->slot), flags = 0;
-	uint64_t gpa = st_gpa(s->page), size = s->pages * GM_PAGE_SIZE;
-	uint64_t off = s->file_page * GM_PAGE_SIZE;
-	uint8_t *hva = r->mem->hva + s->mem_page * GM_PAGE_SIZE;
-	int ret = 0;
-
-	switch (op->arg % 8) {
-	case 0:
-		flags = KVM_MEM_LOG_DIRTY_PAGES;
-		break;
-	case 1:
-		flags = KVM_MEM_READONLY;
-		break;
-	case 2:
-		gpa += 64 * GM_1G;
-		break;
-	case 3:
-		return attributes(r, st_gpa(op->page) + 8, GM_PAGE_SIZE, 0) ? errno : 0;
-	case 4:
-		return attributes(r, st_gpa(op->page), 0, 0) ? errno : 0;
-	case 5:
-		return attributes(r, st_gpa(op->page), GM_PAGE_SIZE, 1) ? errno : 0;
-	case 6:
-		id = ST_SLOT_ID(ST_SLOTS + 1);
-		break;
-	default:
-		return fallocate(r->gmem, FALLOC_FL_KEEP_SIZE, 8, GM_PAGE_SIZE) ? errno : 0;
-	}
-	pthread_mutex_lock(&r->slot_lock);
-	ret = __gm_slot_set(r->vm, id, flags, gpa, size, hva, r->gmem, off);
-	ret = ret ? errno : 0;
-	pthread_mutex_unlock(&r->slot_lock);
 	return ret;
 }
 
@@ -309,6 +253,7 @@ static long device(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	struct st_run *r = a->run;
 	struct st_map *m = &r->map[op->arg % ST_MAPS];
 	uint64_t page[512], len = op->len * GM_PAGE_SIZE, head = GM_RING_COUNTER * 8;
+	uint64_t tail = head + GM_RING_OWN * 8;
 	long ret;
 
 	switch (op->code) {
@@ -332,17 +277,16 @@ static long device(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 			return 1;
 		if (__gm_dma_read(r->dev, m->iova, page, sizeof(page)))
 			return -errno;
-		log_pages(a, (uint8_t *)page, m->page, 1, 512);
+		st_log_pages(a, (uint8_t *)page, m->page, 1, 512);
 		return 0;
 	default:
 		if (!m->used)
 			return 1;
 		gm_ring_write(page, gm_ring_stamp(st_gfn(m->page), GM_HALF_DEVICE, index), 512);
-		/* Around the counter, which belongs to nobody who writes pages. */
+		/* Around the words that belong to nobody who writes pages. */
 		ret = __gm_dma_write(r->dev, m->iova, page, head) ||
-				      __gm_dma_write(r->dev, m->iova + head + 8,
-						     (uint8_t *)page + head + 8,
-						     GM_PAGE_SIZE - head - 8)
+				      __gm_dma_write(r->dev, m->iova + tail, (uint8_t *)page + tail,
+						     GM_PAGE_SIZE - tail)
 			      ? -errno
 			      : 0;
 		/* Where it went, for the judge. */
@@ -383,7 +327,7 @@ static long do_op(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 		return host_write(a, op, index, words);
 	case GM_SOP_HREAD:
 	case GM_SOP_HPEEK:
-		log_pages(a, st_hva(r, op->page), op->page, op->len, words);
+		st_log_pages(a, st_hva(r, op->page), op->page, op->len, words);
 		return 0;
 	case GM_SOP_DROP:
 		return drop(r, op);
@@ -401,7 +345,7 @@ static long do_op(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	case GM_SOP_VM2:
 		return second_vm();
 	case GM_SOP_REFUSE:
-		return refused(r, op);
+		return st_refused(r, op);
 	case GM_SOP_KICK:
 		pthread_kill(r->vcpu[op->arg % r->prog.head.vcpus].thread, SIGUSR1);
 		return 0;
@@ -409,6 +353,14 @@ static long do_op(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 		return migrate(r, op->arg);
 	case GM_SOP_PRESSURE:
 		return press(op->len);
+	case GM_SOP_PIN:
+		return st_pin(a, op);
+	case GM_SOP_UNPIN:
+		return st_unpin(a);
+	case GM_SOP_COMPACT:
+		return st_compact();
+	case GM_SOP_POOL:
+		return st_churn_pool(r, op->arg);
 	case GM_SOP_MAP:
 	case GM_SOP_UNMAP:
 	case GM_SOP_DREAD:

@@ -21,6 +21,9 @@ void st_fail(struct st_run *r, uint32_t op, const char *clause, const char *fmt,
 
 static struct st_when when_of(const struct st_run *r, uint32_t i)
 {
+	/* What it pops is read last of all. */
+	if (r->prog.op[i].code == GM_SOP_STACK && !r->concurrent)
+		return (struct st_when){ r->res[i].t1, r->res[i].t1 + 1 };
 	return (struct st_when){ r->res[i].t0, r->res[i].t1 };
 }
 
@@ -55,6 +58,31 @@ static bool injected(const struct gm_sop *op)
 	return st_ops[op->code].flags & ST_CAN_FAIL && op->arg & GM_SOP_FAIL;
 }
 
+/* A push, then a conversion: each has a moment of its own, when nobody else moves. */
+static void tell_stack(struct st_run *r, const uint32_t *list, uint32_t n, uint32_t i,
+		       const struct st_event *all)
+{
+	const struct gm_sop *op = &r->prog.op[i];
+	struct st_event e = *all;
+
+	if (r->res[i].t1 && r->res[i].ret)
+		return;
+	if (!r->concurrent && r->res[i].t1)
+		e.when = (struct st_when){ r->res[i].t0, r->res[i].t0 + 1 };
+	e.n = 1;
+	e.change = ST_GUEST_WRITE;
+	e.regs = ST_STACK;
+	e.stamp = stamp_at_0(i, GM_HALF_GUEST);
+	e.maybe = all->maybe || (r->has_slots && during(r, list, n, i, GM_SOP_SLOT));
+	st_oracle_add(r->oracle, &e);
+	if (!r->concurrent && r->res[i].t1)
+		e.when = (struct st_when){ r->res[i].t0 + 2, r->res[i].t0 + 3 };
+	e.change = ST_CONVERT;
+	e.halves = op->arg & 1 ? ST_PRIVATE : ST_SHARED;
+	e.maybe = all->maybe;
+	st_oracle_add(r->oracle, &e);
+}
+
 /* What the operation changed goes to the oracle. */
 static void tell(struct st_run *r, const uint32_t *list, uint32_t n, uint32_t i)
 {
@@ -82,6 +110,9 @@ static void tell(struct st_run *r, const uint32_t *list, uint32_t n, uint32_t i)
 		e.change = ST_CONVERT;
 		e.halves = op->arg & 1 ? ST_PRIVATE : ST_SHARED;
 		break;
+	case GM_SOP_STACK:
+		tell_stack(r, list, n, i, &e);
+		return;
 	case GM_SOP_POKE:
 		e.regs = ST_WORD0;
 		/* fall through */
@@ -152,7 +183,7 @@ static int64_t last_of(const struct st_run *r, uint32_t page, uint32_t before, u
 	return -1;
 }
 
-#define CONVERSIONS (1ULL << GM_SOP_CONV | 1ULL << GM_SOP_HCONV)
+#define CONVERSIONS (1ULL << GM_SOP_CONV | 1ULL << GM_SOP_HCONV | 1ULL << GM_SOP_STACK)
 
 /*
  * Which promise a wrong value breaks: told by what was read and by what was done to the page last.
@@ -188,6 +219,29 @@ static const char *clause_of(struct st_run *r, uint32_t i, uint32_t page, uint64
 	return r->concurrent ? "conv.concurrent" : "conv.data";
 }
 
+/* What this read saw rules out what later ones might see. */
+static void tell_seen(struct st_run *r, uint32_t i, const struct gm_ring_log *log,
+		      unsigned int halves, enum st_reg reg)
+{
+	struct st_event e = { .when = when_of(r, i),
+			      .op = i,
+			      .page = log->page,
+			      .n = 1,
+			      .change = ST_SEEN,
+			      .regs = reg,
+			      .stamp = log->stamp };
+	uint64_t some[2];
+
+	/* Several stamps in one body: of the parts nothing is kept. */
+	if (reg == ST_BODY && (unsigned int)log->count + !!log->first < GM_RING_BODY + 1)
+		return;
+	e.halves = halves ?: st_oracle_halves(r->oracle, log->page, e.when);
+	if (e.halves == ST_BOTH ||
+	    st_oracle_expected(r->oracle, log->page, e.halves, reg, e.when, some, 2) < 2)
+		return;
+	st_oracle_add(r->oracle, &e);
+}
+
 static bool judge_stamp(struct st_run *r, const uint32_t *list, uint32_t n, uint32_t i,
 			const struct gm_ring_log *log, unsigned int halves, enum st_reg reg)
 {
@@ -198,8 +252,11 @@ static bool judge_stamp(struct st_run *r, const uint32_t *list, uint32_t n, uint
 	size_t at = 0;
 
 	r->out->reads++;
-	if (st_oracle_explains(r->oracle, log->page, halves, reg, log->stamp, when_of(r, i)))
+	if (st_oracle_explains(r->oracle, log->page, halves, reg, log->stamp, when_of(r, i))) {
+		if (r->concurrent)
+			tell_seen(r, i, log, halves, reg);
 		return true;
+	}
 	if (log->stamp == ST_ABSENT && r->has_slots && during(r, list, n, i, GM_SOP_SLOT))
 		return true;
 	nr = st_oracle_expected(r->oracle, log->page, halves, reg, when_of(r, i), some, 4);
@@ -222,6 +279,8 @@ static bool judge_stamp(struct st_run *r, const uint32_t *list, uint32_t n, uint
 static bool judge_log(struct st_run *r, const uint32_t *list, uint32_t n, uint32_t i,
 		      const struct gm_ring_log *log, unsigned int halves)
 {
+	if (log->first == GM_RING_STACK && log->count == 1)
+		return judge_stamp(r, list, n, i, log, halves, ST_STACK);
 	if (!log->first && !judge_stamp(r, list, n, i, log, halves, ST_WORD0))
 		return false;
 	if (log->first || log->count > 1)
@@ -253,12 +312,24 @@ static const char *wrong_result(const struct st_run *r, const uint32_t *list, ui
 {
 	const struct gm_sop *op = &r->prog.op[i];
 	long ret = r->res[i].ret;
+	const char *clause;
+	int err;
 
 	*want = "0";
 	/* A page of the host that cannot be had is EFAULT by the time KVM hears of it. */
 	if (injected(op) && (ret == -ENOMEM || (ret == -EFAULT && op->code == GM_SOP_PREFAULT)))
 		return NULL;
 	switch (op->code) {
+	case GM_SOP_STACK:
+		return ret && ret != 1 ? "conv.never_refused" : NULL;
+	case GM_SOP_EXEC:
+		*want = "the constant that its code gives";
+		return ret == (uint16_t)i || (r->concurrent && ret == -1) ? NULL : "conv.own_stack";
+	case GM_SOP_PIN:
+	case GM_SOP_UNPIN:
+		return ret == -EFAULT ? "gup.gup_hold_write" : NULL;
+	case GM_SOP_POOL:
+		return ret < 0 && ret != -ENOMEM && ret != -EINTR ? "fungible.pool_back" : NULL;
 	case GM_SOP_CONV:
 	case GM_SOP_HCONV:
 		return ret ? "conv.never_refused" : NULL;
@@ -277,13 +348,9 @@ static const char *wrong_result(const struct st_run *r, const uint32_t *list, ui
 			return NULL;
 		return "conv.prefault";
 	case GM_SOP_REFUSE:
-		*want = op->arg % 8 == 6 ? "17 (EEXIST)" : "22 (EINVAL)";
-		if (ret == (op->arg % 8 == 6 ? EEXIST : EINVAL))
-			return NULL;
-		return op->arg % 8 < 3	 ? "fd.slot_flags"
-		       : op->arg % 8 < 6 ? "conv.refuse_bad"
-		       : op->arg % 8 < 7 ? "fd.bind_overlap"
-					 : "fd.fallocate_args";
+		err = st_refusal(op->arg, &clause);
+		*want = gm_errno_name(err);
+		return ret == err ? NULL : clause;
 	case GM_SOP_MAP:
 	case GM_SOP_UNMAP:
 	case GM_SOP_DREAD:
@@ -340,7 +407,7 @@ static void cover(struct st_run *r, uint32_t i)
 	int64_t apart = (int64_t)op->page - r->last_page;
 
 	r->out->runs[op->code]++;
-	if (op->code == GM_SOP_CONV || op->code == GM_SOP_HCONV)
+	if (CONVERSIONS & 1ULL << op->code)
 		r->out->conversions++;
 	if (!(st_ops[op->code].flags & ST_PAGES))
 		return;
@@ -348,6 +415,26 @@ static void cover(struct st_run *r, uint32_t i)
 		r->out->pair[border_class(r, op->page)][r->last_code] |= 1ULL << op->code;
 	r->last_code = op->code;
 	r->last_page = op->page;
+}
+
+bool st_judge_sizes(struct st_run *r)
+{
+	uint32_t step = st_huge_pages(r->layout);
+	enum gm_size size = step == ST_1G ? GM_SIZE_1G : GM_SIZE_2M;
+	struct gm_ledger now;
+	int64_t want, got;
+
+	if (!r->has_sizes)
+		return true;
+	gm_ledger_read(r->vm, &now);
+	want = r->layout->pages / step;
+	got = now.pages[size] - r->sizes.pages[size];
+	if (got == want)
+		return true;
+	st_fail(r, r->prog.nr - 1, "huge.rejoin",
+		"all is shared again and each page of %s was touched: expected %ld mappings of that size, observed %ld",
+		gm_size_name(size), want, got);
+	return false;
 }
 
 static const char *stop_str(const struct st_actor *a)

@@ -6,13 +6,53 @@
 #include "prog.h"
 
 static const char *const to[] = { "shared", "private", NULL };
-static const char *const bad[] = { "unaligned", "empty", "wrap", "unaligned_private", NULL };
+static const char *const bad[] = { "unaligned",		"empty",     "wrap",
+				   "unaligned_private", "wrap_zero", NULL };
 static const char *const advice[] = { "cold",	    "willneed", "populate",  "hugepage",
 				      "nohugepage", "collapse", "mergeable", NULL };
-static const char *const refused[] = { "dirty_log",	 "readonly",   "move",
-				       "attr_unaligned", "attr_empty", "attr_unknown",
-				       "overlap",	 "fallocate",  NULL };
+static const char *const refused[] = { "dirty_log",
+				       "readonly",
+				       "move",
+				       "attr_unaligned",
+				       "attr_empty",
+				       "attr_unknown",
+				       "overlap",
+				       "fallocate",
+				       "attr_flag",
+				       "attr_high_flag",
+				       "attr_bit",
+				       "attr_wrap",
+				       "attr_size",
+				       "prefault_gpa",
+				       "prefault_size",
+				       "prefault_empty",
+				       "prefault_flag",
+				       "prefault_no_slot",
+				       "same_slot",
+				       "slot_flag",
+				       "bind_fd",
+				       "bind_offset",
+				       "bind_end",
+				       "bind_wrap",
+				       "overlap_last",
+				       "gfn_overlap",
+				       "alloc_mode",
+				       "zero_range",
+				       "alloc_end",
+				       "punch_len",
+				       "truncate",
+				       "mmap",
+				       "read",
+				       "ioctl",
+				       "create_flag",
+				       "create_negative",
+				       "create_unaligned",
+				       "create_empty",
+				       NULL };
 
+_Static_assert(sizeof(refused) / sizeof(refused[0]) == ST_REFUSALS + 1, "as in refuse.c");
+
+#define ST_CONVERTS (ST_VCPU | ST_PAGES | ST_WRITES | ST_READS)
 #define PV (ST_VCPU | ST_PAGES)
 #define PT ST_PAGES
 #define PF (ST_PAGES | ST_CAN_FAIL)
@@ -51,6 +91,12 @@ const struct st_op_info st_ops[GM_SOP_NR] = {
 	[GM_SOP_DREAD] = { "dread", ST_READS, NULL, "the device reads" },
 	[GM_SOP_DWRITE] = { "dwrite", ST_WRITES, NULL, "the device writes" },
 	[GM_SOP_KILL] = { "kill", 0, NULL, "the process ends here" },
+	[GM_SOP_STACK] = { "stack", ST_CONVERTS, to, "the guest converts the page of its stack" },
+	[GM_SOP_EXEC] = { "exec", PV, NULL, "the guest executes from the page" },
+	[GM_SOP_PIN] = { "pin", PT, NULL, "the kernel pins the shared half for long" },
+	[GM_SOP_UNPIN] = { "unpin", ST_READS, NULL, "what is pinned is read and let go" },
+	[GM_SOP_COMPACT] = { "compact", 0, NULL, "the kernel compacts memory" },
+	[GM_SOP_POOL] = { "pool", 0, NULL, "the pool of huge pages grows and shrinks" },
 	[GM_SOP_SYNC] = { "sync", 0, NULL, "everybody waits for everybody" },
 };
 

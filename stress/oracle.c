@@ -191,6 +191,8 @@ static bool touches(struct st_oracle *o, uint32_t page, const struct event *e, u
 	case ST_GUEST_WRITE:
 	case ST_HOST_WRITE:
 		return e->e.regs & reg && went_to(o, page, e) & half;
+	case ST_SEEN:
+		return e->e.regs & reg && e->halves & half;
 	case ST_ZERO:
 		return e->halves & half;
 	default:
@@ -217,6 +219,17 @@ static uint64_t settled(struct st_oracle *o, uint32_t page, unsigned int half, e
 	return latest;
 }
 
+/* A candidate once more is none. */
+static unsigned int add_stamp(uint64_t *stamp, unsigned int n, unsigned int room, uint64_t val)
+{
+	for (unsigned int i = 0; i < n && i < room; i++)
+		if (stamp[i] == val)
+			return n;
+	if (n < room)
+		stamp[n] = val;
+	return n + 1;
+}
+
 static uint64_t stamp_of(const struct event *e, uint32_t page)
 {
 	return e->e.change == ST_ZERO ? 0 : e->e.stamp + page * e->e.page_stamp;
@@ -241,17 +254,12 @@ unsigned int st_oracle_expected(struct st_oracle *o, uint32_t page, unsigned int
 			continue;
 		since = settled(o, page, half, reg, when.t0);
 		w = walk_of(o, page, since);
-		if (!since) {
-			if (n < room)
-				stamp[n] = 0;
-			n++;
-		}
+		if (!since)
+			n = add_stamp(stamp, n, room, 0);
 		while ((e = next(&w))) {
 			if (e->e.when.t0 >= when.t1 || !touches(o, page, e, half, reg))
 				continue;
-			if (n < room)
-				stamp[n] = stamp_of(e, page);
-			n++;
+			n = add_stamp(stamp, n, room, stamp_of(e, page));
 		}
 	}
 	return n;
@@ -332,7 +340,8 @@ void st_oracle_story(struct st_oracle *o, uint32_t page,
 		const struct event *e, *first = NULL;
 
 		while ((e = next(&w)))
-			if (e->e.when.t0 > last && (!first || e->e.when.t0 < first->e.when.t0))
+			if (e->e.change != ST_SEEN && e->e.when.t0 > last &&
+			    (!first || e->e.when.t0 < first->e.when.t0))
 				first = e;
 		if (!first)
 			return;

@@ -3,10 +3,11 @@
  * Is a read explained by some order of the operations that overlap it?
  *
  * The oracle is told every change with the two moments, on one clock, between which it happened,
- * and keeps for each page its history. A page has two halves; each half has three registers: word
- * 0, the body, and the counter. A value is explained for a read over [a, b] if some change wrote it
+ * and keeps for each page its history. A page has two halves; each half has four registers: word
+ * 0, the body, the counter, and the word that is a stack. A value is explained for a read over [a, b] if some change wrote it
  * that began before b and that no later change certainly overwrote before a, into a half that the
- * page could be in between a and b. Where operations do not overlap, exactly one value is left.
+ * page could be in between a and b. Where operations do not overlap, exactly one value is left. What
+ * a read saw is evidence, too: what was over before that read began is gone for all that come after.
  * What the check takes for certain is certain: it accuses nobody wrongly. Knows no KVM.
  */
 #ifndef ST_ORACLE_H
@@ -17,7 +18,7 @@
 
 enum st_half { ST_SHARED = 1, ST_PRIVATE = 2, ST_BOTH = 3 }; /* bits */
 
-enum st_reg { ST_WORD0 = 1, ST_BODY = 2, ST_COUNTER = 4, ST_ALL = 7 }; /* bits */
+enum st_reg { ST_WORD0 = 1, ST_BODY = 2, ST_COUNTER = 4, ST_STACK = 8 }; /* bits */
 
 enum st_change {
 	ST_CONVERT,	/* to the half in `halves` */
@@ -25,6 +26,7 @@ enum st_change {
 	ST_HOST_WRITE,	/* into the shared half */
 	ST_ZERO,	/* the half in `halves` becomes zero, all registers */
 	ST_COUNT,	/* the guest adds one to the counter of the half that it saw */
+	ST_SEEN,	/* no change: the half in `halves` was read, and the stamp was there */
 };
 
 struct st_when {

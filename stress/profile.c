@@ -7,7 +7,8 @@
 
 #define GUEST                                                                                      \
 	[GM_SOP_CONV] = 24, [GM_SOP_WRITE] = 22, [GM_SOP_READ] = 30, [GM_SOP_POKE] = 6,            \
-	[GM_SOP_PEEK] = 8, [GM_SOP_ADD] = 5, [GM_SOP_FLUSH] = 2, [GM_SOP_BAD] = 1
+	[GM_SOP_PEEK] = 8, [GM_SOP_ADD] = 5, [GM_SOP_FLUSH] = 2, [GM_SOP_BAD] = 1,                 \
+	[GM_SOP_STACK] = 3, [GM_SOP_EXEC] = 2
 #define HOST                                                                                       \
 	[GM_SOP_HCONV] = 20, [GM_SOP_PUNCH] = 14, [GM_SOP_ALLOC] = 5, [GM_SOP_PREFAULT] = 14,      \
 	[GM_SOP_HWRITE] = 10, [GM_SOP_HREAD] = 14, [GM_SOP_HPOKE] = 3, [GM_SOP_HPEEK] = 3
@@ -30,9 +31,10 @@ static const struct st_profile profiles[] = {
 		.vcpus = 3,
 		.threads = 2,
 		.ops = 1500,
-		.weight = { GUEST,
-			    HOST, [GM_SOP_DROP] = 5, [GM_SOP_MADV] = 12, [GM_SOP_MPROTECT] = 3,
-			    [GM_SOP_FORK] = 2, [GM_SOP_PRESSURE] = 2, [GM_SOP_MIGRATE] = 1 },
+		.weight = { GUEST, HOST, [GM_SOP_DROP] = 5, [GM_SOP_MADV] = 12,
+			    [GM_SOP_MPROTECT] = 3, [GM_SOP_FORK] = 2, [GM_SOP_PRESSURE] = 2,
+			    [GM_SOP_MIGRATE] = 1, [GM_SOP_PIN] = 3, [GM_SOP_UNPIN] = 3,
+			    [GM_SOP_POOL] = 2, [GM_SOP_COMPACT] = 1 },
 	},
 	{
 		.name = "iommu",
@@ -42,7 +44,8 @@ static const struct st_profile profiles[] = {
 		.threads = 2,
 		.ops = 1000,
 		.weight = { GUEST, HOST, [GM_SOP_MAP] = 14, [GM_SOP_UNMAP] = 8, [GM_SOP_DREAD] = 12,
-			    [GM_SOP_DWRITE] = 10, [GM_SOP_MADV] = 4 },
+			    [GM_SOP_DWRITE] = 10, [GM_SOP_MADV] = 4, [GM_SOP_PIN] = 2,
+			    [GM_SOP_UNPIN] = 2 },
 	},
 	{
 		.name = "lifecycle",
@@ -75,11 +78,26 @@ static const struct st_profile profiles[] = {
 		.ops = 3000,
 		.kill_percent = 10,
 		.weight = { GUEST,
-			    HOST, [GM_SOP_DROP] = 4, [GM_SOP_MADV] = 6, [GM_SOP_MPROTECT] = 3,
-			    [GM_SOP_FORK] = 2, [GM_SOP_GUP] = 5, [GM_SOP_SLOT] = 4,
-			    [GM_SOP_VM2] = 1, [GM_SOP_REFUSE] = 3, [GM_SOP_KICK] = 3,
-			    [GM_SOP_MIGRATE] = 2, [GM_SOP_PRESSURE] = 1, [GM_SOP_MAP] = 4,
-			    [GM_SOP_UNMAP] = 3, [GM_SOP_DREAD] = 4, [GM_SOP_DWRITE] = 3 },
+			    HOST,
+			    [GM_SOP_DROP] = 4,
+			    [GM_SOP_MADV] = 6,
+			    [GM_SOP_MPROTECT] = 3,
+			    [GM_SOP_FORK] = 2,
+			    [GM_SOP_GUP] = 5,
+			    [GM_SOP_SLOT] = 4,
+			    [GM_SOP_VM2] = 1,
+			    [GM_SOP_REFUSE] = 3,
+			    [GM_SOP_KICK] = 3,
+			    [GM_SOP_MIGRATE] = 2,
+			    [GM_SOP_PRESSURE] = 1,
+			    [GM_SOP_MAP] = 4,
+			    [GM_SOP_UNMAP] = 3,
+			    [GM_SOP_DREAD] = 4,
+			    [GM_SOP_DWRITE] = 3,
+			    [GM_SOP_PIN] = 3,
+			    [GM_SOP_UNPIN] = 3,
+			    [GM_SOP_POOL] = 1,
+			    [GM_SOP_COMPACT] = 1 },
 	},
 };
 

@@ -26,6 +26,7 @@
 #define ST_VCPUS 6   /* one more serves prefault */
 #define ST_THREADS 4 /* of the host */
 #define ST_OPS_MAX 60000U
+#define ST_REFUSALS 38U /* names of GM_SOP_REFUSE */
 
 struct st_head {
 	uint64_t seed;

@@ -111,7 +111,7 @@ static void failure(const struct st_soak *o, const struct st_prog *p, enum st_en
 	st_prog_free(&min);
 }
 
-static int platform(void)
+int st_platform(void)
 {
 	if (!gm_platform_has(GM_NEED_SW_PROTECTED)) {
 		fprintf(stderr, "gm-stress: %s; %s\n", gm_need_reason(GM_NEED_SW_PROTECTED),
@@ -138,7 +138,7 @@ int st_soak(const struct st_soak *o)
 		fprintf(stderr, "gm-stress: %s\n", why);
 		return 2;
 	}
-	ret = platform();
+	ret = st_platform();
 	if (ret)
 		return ret;
 	signal(SIGINT, stopped);
@@ -181,7 +181,7 @@ int st_replay(const struct st_soak *o, const struct st_prog *p)
 {
 	unsigned int failed = 0;
 	struct st_result *r;
-	int ret = platform();
+	int ret = st_platform();
 
 	if (ret)
 		return ret;
@@ -227,7 +227,7 @@ int st_shrink_file(const struct st_soak *o, const struct st_prog *p)
 
 	if (o->by)
 		return shrink_by(o, p);
-	ret = platform();
+	ret = st_platform();
 	if (ret)
 		return ret;
 	r = st_result_new();

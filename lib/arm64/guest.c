@@ -59,6 +59,12 @@ void gm_arch_guest_yield(void)
 	GUEST_UCALL_NONE();
 }
 
+/* mov w0, #val; ret */
+uint64_t gm_arch_guest_code(uint16_t val)
+{
+	return 0x52800000 | (uint64_t)val << 5 | 0xd65f03c0ULL << 32;
+}
+
 /* Data and instruction caches are separate: clean to the point of unification, then invalidate. */
 void gm_arch_guest_sync_code(uint64_t gva, uint64_t len)
 {

@@ -15,7 +15,7 @@ unsigned int gm_ring_read(const volatile uint64_t *page, uint32_t number, unsign
 		uint64_t w, stamp;
 		unsigned int k;
 
-		if (i == GM_RING_COUNTER)
+		if (i - GM_RING_COUNTER < GM_RING_OWN)
 			continue;
 		w = page[i];
 		/* A word that is not where it belongs is its own stamp. */
@@ -40,13 +40,13 @@ unsigned int gm_ring_read(const volatile uint64_t *page, uint32_t number, unsign
 void gm_ring_write(volatile uint64_t *page, uint64_t stamp, unsigned int words)
 {
 	for (unsigned int i = 0; i < words; i++)
-		if (i != GM_RING_COUNTER)
+		if (i - GM_RING_COUNTER >= GM_RING_OWN)
 			page[i] = stamp + i;
 }
 
 static uint64_t now(const struct gm_ring *r)
 {
-	return __atomic_add_fetch((uint64_t *)r->clock, 1, __ATOMIC_SEQ_CST);
+	return __atomic_add_fetch((uint64_t *)r->clock, GM_RING_TICK, __ATOMIC_SEQ_CST);
 }
 
 static void add(volatile uint32_t *val)
@@ -113,16 +113,59 @@ static void write_pages(struct gm_ring *r, const struct gm_sop *op, uint32_t ind
 /* A request that KVM refuses before anybody is asked; see conv.hypercall_bad. */
 static int64_t bad(uint64_t gpa, unsigned int how)
 {
-	switch (how % 4) {
+	switch (how % 5) {
 	case 0:
 		return gm_arch_guest_map_gpa(gpa + 8, 1, 0);
 	case 1:
 		return gm_arch_guest_map_gpa(gpa, 0, 0);
 	case 2:
 		return gm_arch_guest_map_gpa(gpa, ~0ULL >> 12, 0);
-	default:
+	case 3:
 		return gm_arch_guest_map_gpa(gpa + 2048, 1, 1 << 4);
+	default:
+		return gm_arch_guest_map_gpa(gpa, -(gpa / PAGE), 1 << 4);
 	}
+}
+
+__attribute__((weak)) int64_t gm_arch_guest_stack(uint64_t sp, uint64_t attrs, uint64_t *word)
+{
+	return 1;
+}
+
+__attribute__((weak)) uint64_t gm_arch_guest_code(uint16_t val)
+{
+	return 0;
+}
+
+/* Its own stack page: what it pushed stays behind in one half, what it pops is the other's. */
+static void stack(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res,
+		  uint64_t addr)
+{
+	struct gm_ring_log *log = (struct gm_ring_log *)r->log + r->logs;
+	uint64_t word = gm_ring_stamp(addr / PAGE, GM_HALF_GUEST, res->index);
+
+	if (r->logs + 1 > r->log_max) {
+		res->ret = 1;
+		return;
+	}
+	res->ret = gm_arch_guest_stack(addr + (GM_RING_STACK + 1) * 8, op->arg ? 1 << 4 : 0, &word);
+	if (res->ret)
+		return;
+	*log = (struct gm_ring_log){ word, op->page, GM_RING_STACK, 1 };
+	r->logs++;
+}
+
+/* Its next instructions: the result of the function, or -1 where there is none such. */
+static int64_t exec(struct gm_ring *r, uint64_t addr, uint32_t index)
+{
+	volatile uint64_t *code = (uint64_t *)addr + GM_RING_CODE;
+	uint64_t word = gm_arch_guest_code(index);
+
+	if (!r->alone || !word)
+		return -1;
+	*code = word;
+	gm_arch_guest_sync_code((uintptr_t)code, 8);
+	return ((uint32_t(*)(void))(uintptr_t)code)();
 }
 
 static void one(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res)
@@ -158,6 +201,12 @@ static void one(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *
 		break;
 	case GM_SOP_BAD:
 		res->ret = bad(addr, op->arg);
+		break;
+	case GM_SOP_STACK:
+		stack(r, op, res, addr);
+		break;
+	case GM_SOP_EXEC:
+		res->ret = exec(r, addr, res->index);
 		break;
 	default:
 		break;

@@ -51,6 +51,14 @@ enum gm_sop_code {
 	GM_SOP_DWRITE,	 /* ... writes it */
 	GM_SOP_KILL,	 /* the process ends in the middle of everything */
 	GM_SOP_SYNC,	 /* everybody waits for everybody */
+	/* vCPUs again */
+	GM_SOP_STACK, /* pushes on the page, converts it (arg as GM_SOP_CONV), pops */
+	GM_SOP_EXEC, /* writes a function into the page and calls it; only while nobody else moves */
+	/* threads again */
+	GM_SOP_PIN,	/* long-term pin of the shared half, by gup_test; the thread holds one */
+	GM_SOP_UNPIN,	/* ... is read through, and let go */
+	GM_SOP_COMPACT, /* the kernel compacts all memory */
+	GM_SOP_POOL,	/* the pool of 2 MiB pages grows by arg and shrinks again */
 	GM_SOP_NR,
 };
 
@@ -69,8 +77,14 @@ struct gm_sop {
 /* In arg, of a thread's operation: the wait-th thing in it that can fail for want of memory does. */
 #define GM_SOP_FAIL 0x80
 
-/* Word 8 of a page is its counter; all others belong to writers. */
+/* Three words of a page are the counter, the stack and the code; all others belong to writers. */
 #define GM_RING_COUNTER 8U
+#define GM_RING_STACK 9U
+#define GM_RING_CODE 10U
+#define GM_RING_OWN 3U
+#define GM_RING_BODY (511U - GM_RING_OWN) /* words, without word 0 */
+/* The clock goes on by so much, so that the parts of one operation have moments of their own. */
+#define GM_RING_TICK 4U
 
 struct gm_ring_res {
 	uint64_t t0, t1; /* the common clock before and after; 0: not begun, not ended */
@@ -99,6 +113,7 @@ struct gm_ring {
 	uint64_t ops, res, log;	    /* gva of the arrays */
 	uint32_t nr, log_max;
 	volatile uint32_t done, logs;
+	uint32_t alone; /* nobody else moves meanwhile */
 	volatile uint32_t
 		waiting; /* the meeting that the vCPU left its ring for; then enter again */
 };

@@ -37,6 +37,35 @@ uint64_t gm_arch_cycles(void)
 	return (uint64_t)hi << 32 | lo;
 }
 
+int64_t gm_arch_guest_stack(uint64_t sp, uint64_t attrs, uint64_t *word)
+{
+	uint64_t popped, ret = KVM_HC_MAP_GPA_RANGE;
+
+	asm volatile("mov %%rsp, %%r12\n\t"
+		     "mov %[sp], %%rsp\n\t"
+		     "push %[pushed]\n\t"
+		     "test %[amd], %[amd]\n\t"
+		     "jnz 1f\n\t"
+		     "vmcall\n\t"
+		     "jmp 2f\n\t"
+		     "1: vmmcall\n\t"
+		     "2: invlpg -8(%[sp])\n\t"
+		     "pop %[popped]\n\t"
+		     "mov %%r12, %%rsp\n\t"
+		     : [popped] "=&r"(popped), "+&a"(ret)
+		     : "b"((sp - 8) & ~4095UL), "c"(1UL), "d"(attrs), [sp] "r"(sp),
+		       [pushed] "r"(*word), [amd] "r"((uint64_t)host_cpu_is_amd_compatible)
+		     : "r12", "memory", "cc");
+	*word = popped;
+	return ret;
+}
+
+/* mov $val, %eax; ret */
+uint64_t gm_arch_guest_code(uint16_t val)
+{
+	return 0xb8 | (uint64_t)val << 8 | 0xc3ULL << 40;
+}
+
 /* x86 keeps instruction fetch coherent with stores; a jump serializes enough. */
 void gm_arch_guest_sync_code(uint64_t gva __attribute__((unused)),
 			     uint64_t len __attribute__((unused)))

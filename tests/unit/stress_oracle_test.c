@@ -92,6 +92,37 @@ static void overlap_explains_both(void **state)
 	st_oracle_free(o);
 }
 
+static void seen(struct st_oracle *o, uint64_t t0, uint64_t t1, uint32_t page, uint64_t stamp)
+{
+	st_oracle_add(o, &(struct st_event){ .when = { t0, t1 },
+					     .page = page,
+					     .n = 1,
+					     .change = ST_SEEN,
+					     .halves = ST_SHARED,
+					     .stamp = stamp,
+					     .regs = ST_BODY });
+}
+
+static void what_was_seen_does_not_go_back(void **state)
+{
+	struct st_oracle *o = st_oracle_new(8);
+
+	write_(o, 1, 2, 3, 10);
+	write_(o, 10, 20, 3, 11);
+	write_(o, 11, 40, 3, 12);
+	assert_true(sees(o, 3, 10, 14, 15));
+	seen(o, 12, 13, 3, 11);
+	assert_false(sees(o, 3, 10, 14, 15));
+	assert_true(sees(o, 3, 11, 14, 15));
+	assert_true(sees(o, 3, 12, 14, 15));
+	/* A read at the same time as the one that saw it may have come first. */
+	assert_true(sees(o, 3, 10, 12, 14));
+	seen(o, 22, 23, 3, 12);
+	assert_false(sees(o, 3, 11, 24, 25));
+	assert_true(sees(o, 3, 12, 24, 25));
+	st_oracle_free(o);
+}
+
 static void counters(void **state)
 {
 	struct st_oracle *o = st_oracle_new(4);
@@ -165,9 +196,18 @@ static void play(uint64_t seed, bool overlap)
 		} else if (op[i].kind == 2) {
 			half[1] = 0;
 		} else {
+			unsigned int where = st_oracle_halves(o, 2, W(op[i].t0, op[i].t1));
 			uint64_t some[64];
 
 			assert_true(sees(o, 2, half[private], op[i].t0, op[i].t1));
+			if (where != ST_BOTH)
+				st_oracle_add(o, &(struct st_event){ .when = { op[i].t0, op[i].t1 },
+								     .page = 2,
+								     .n = 1,
+								     .change = ST_SEEN,
+								     .halves = where,
+								     .stamp = half[private],
+								     .regs = ST_BODY });
 			if (!overlap)
 				assert_int_equal(st_oracle_expected(o, 2, 0, ST_BODY,
 								    W(op[i].t0, op[i].t1), some,
@@ -204,8 +244,11 @@ static void long_ranges(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(in_order_only_one), cmocka_unit_test(overlap_explains_both),
-		cmocka_unit_test(counters),	     cmocka_unit_test(nobody_is_accused_wrongly),
+		cmocka_unit_test(in_order_only_one),
+		cmocka_unit_test(overlap_explains_both),
+		cmocka_unit_test(what_was_seen_does_not_go_back),
+		cmocka_unit_test(counters),
+		cmocka_unit_test(nobody_is_accused_wrongly),
 		cmocka_unit_test(long_ranges),
 	};
 
