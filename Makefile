@@ -47,6 +47,8 @@ include lib/lib.mk
 -include common/gup/gup.mk
 -include stress/stress.mk
 -include bench/bench.mk
+-include mutants/upstream.mk
+-include bench/upstream.mk
 -include tests/tests.mk
 include dist.mk
 include style.mk

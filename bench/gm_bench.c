@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What conversions cost. Declared like cases so as to share their set-up; never pass or fail. */
+#include <libgen.h>
 #include <time.h>
 
 #include "gm.h"
 #include "map_picture.h"
+#include "map_svg.h"
 #include "plot.h"
 
 #define BENCH                                                                                      \
@@ -186,9 +188,34 @@ static int64_t ignore(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_
 	return 0;
 }
 
-/* Per second: the bare exit to user space and back, and the exit with a conversion in it. */
-GM_CASE(bench_rate, .name = "bench.rate", .text = "conversions per second against the bare exit",
-	BENCH)
+/* Conversions per second of the kernel's own private_mem_conversions_test; 0: it is not there. */
+static double upstream_rate(void)
+{
+	char self[512] = "", command[600], line[256];
+	unsigned long nr = 0, n;
+	double sec = 0, s;
+	FILE *out;
+
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		return 0;
+	snprintf(command, sizeof(command), "%s/upstream_conversions 2>/dev/null", dirname(self));
+	out = popen(command, "re");
+	while (out && fgets(line, sizeof(line), out))
+		if (sscanf(line, "conversions %lu seconds %lf", &n, &s) == 2) {
+			nr = n;
+			sec = s;
+		}
+	if (out)
+		pclose(out);
+	return sec > 0 ? nr / sec : 0;
+}
+
+/*
+ * Per second: the bare exit to user space and back, the exit with a conversion in it, and what the
+ * kernel's own test converts (ranges of many sizes, which both sides fill and compare).
+ */
+GM_CASE(bench_rate, .name = "bench.rate",
+	.text = "conversions per second against the bare exit and the kernel's own test", BENCH)
 {
 	static struct plot p = {
 		.name = "rate",
@@ -197,13 +224,14 @@ GM_CASE(bench_rate, .name = "bench.rate", .text = "conversions per second agains
 		.y = "per second",
 		.series = { "rate" },
 		.nr_series = 1,
-		.nr_points = 3,
-		.label = { "nothing", "one page", "2 MiB" },
+		.nr_points = 4,
+		.label = { "nothing", "one page", "2 MiB", "private_mem_conversions_test" },
 	};
 	struct bench b;
+	double rate;
 
 	open_vm(&b, GM_MEM_SHMEM, 32 * GM_2M);
-	for (unsigned int i = 0; i < p.nr_points; i++)
+	for (unsigned int i = 0; i < 3; i++)
 		for (int r = 0; r < 9; r++) {
 			struct gm_op op[64];
 			double start;
@@ -222,7 +250,17 @@ GM_CASE(bench_rate, .name = "bench.rate", .text = "conversions per second agains
 			plot_add(&p, 0, i, 8 * 64 * 1e6 / (now_us() - start));
 		}
 	close_vm(&b);
+	for (int r = 0; r < 5; r++) {
+		rate = upstream_rate();
+		if (rate > 0)
+			plot_add(&p, 0, 3, rate);
+	}
+	if (!p.point[0][3].nr)
+		p.nr_points = 3;
 	plot_write(&p);
+	for (unsigned int i = 1; i < p.nr_points; i++)
+		printf("%s: %.3f of the bare exits\n", p.label[i],
+		       plot_quartile(&p.point[0][i], 2) / plot_quartile(&p.point[0][0], 2));
 }
 
 /* The picture: a GiB before a conversion, after it, touched again, and converted back. */

@@ -3,10 +3,11 @@
 #include <stdlib.h>
 
 #include "map_picture.h"
+#include "map_svg.h"
 #include "vm.h"
 
 #define ROW 64U
-#define CELLS 512U /* of a GiB */
+#define CELLS ((unsigned int)GM_MAP_CELLS)
 
 static uint64_t cells_of(const struct gm_shape *s)
 {
@@ -110,10 +111,22 @@ static void note_gib(const char *want, const char *got, uint64_t gib)
 	}
 }
 
+/* For the picture in the results; see map_svg.h. */
+static void note_packed(const char *title, const char *cells)
+{
+	for (unsigned int gib = 0; gib < strlen(cells) / CELLS; gib++) {
+		char *packed = gm_map_pack(cells + gib * CELLS, CELLS);
+
+		gm_note(GM_MAP_NOTE "%s, GiB %u: %s", title, gib, packed ? packed : "");
+		free(packed);
+	}
+}
+
 void gm_map_note(const struct gm_shape *s, const char *title)
 {
 	char *cells = gm_map_cells(s);
 
+	note_packed(title, cells);
 	gm_note("%s (G 1G, M 2M, k 4K, x some private, P private, . none):", title);
 	for (uint64_t gib = 0; gib < s->size / GM_1G; gib++) {
 		const char *c = cells + gib * CELLS;
@@ -135,66 +148,8 @@ void gm_map_show(struct gm_vm *vm, const struct gm_shape *s)
 
 	for (uint64_t gib = 0; gib < s->size / GM_1G; gib++)
 		note_gib(want + gib * CELLS, got + gib * CELLS, gib);
+	note_packed("expected", want);
+	note_packed("observed", got);
 	free(want);
 	free(got);
-}
-
-static const struct {
-	char cell;
-	const char *color, *text;
-} legend[] = {
-	{ 'G', "#1a7f37", "part of a 1 GiB mapping" },
-	{ 'M', "#8fd19e", "2 MiB mapping" },
-	{ 'k', "#f2cc60", "4 KiB mappings" },
-	{ 'x', "#e16f24", "4 KiB mappings, some pages private" },
-	{ 'P', "#8250df", "all pages private" },
-	{ '.', "#e6e8eb", "not mapped" },
-};
-
-static const char *color_of(char cell)
-{
-	for (unsigned int i = 0; i < ARRAY_SIZE(legend); i++)
-		if (legend[i].cell == cell)
-			return legend[i].color;
-	return "#000000";
-}
-
-static void svg_panel(FILE *out, const struct gm_map_panel *p, int x)
-{
-	uint64_t nr = strlen(p->cells);
-
-	fprintf(out, "<text x=\"%d\" y=\"52\" font-weight=\"bold\">%s</text>\n", x, p->title);
-	for (uint64_t i = 0; i < nr; i++) {
-		int gib = i / CELLS, row = i % CELLS / ROW, col = i % ROW;
-
-		if (i % CELLS == 0)
-			fprintf(out, "<text x=\"%d\" y=\"%d\" fill=\"#57606a\">GiB %d</text>\n", x,
-				72 + gib * 74, gib);
-		fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"5\" height=\"5\" fill=\"%s\"/>\n",
-			x + col * 6, 78 + gib * 74 + row * 6, color_of(p->cells[i]));
-	}
-}
-
-void gm_map_svg(FILE *out, const char *title, const struct gm_map_panel *panel, unsigned int nr)
-{
-	unsigned int gibs = strlen(panel[0].cells) / CELLS, width = 24 + nr * 408;
-	unsigned int foot = 78 + gibs * 74 + 10;
-
-	fprintf(out,
-		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" height=\"%u\" font-family=\"sans-serif\" font-size=\"12\">\n",
-		width, foot + 30);
-	fprintf(out, "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n");
-	fprintf(out,
-		"<text x=\"24\" y=\"24\" font-size=\"15\">%s: each cell is 2 MiB of guest memory</text>\n",
-		title);
-	for (unsigned int i = 0; i < nr; i++)
-		svg_panel(out, &panel[i], 24 + i * 408);
-	for (unsigned int i = 0, x = 24; i < ARRAY_SIZE(legend); i++) {
-		fprintf(out, "<rect x=\"%u\" y=\"%u\" width=\"10\" height=\"10\" fill=\"%s\"/>\n",
-			x, foot, legend[i].color);
-		fprintf(out, "<text x=\"%u\" y=\"%u\">%s</text>\n", x + 15, foot + 10,
-			legend[i].text);
-		x += 30 + 7 * strlen(legend[i].text);
-	}
-	fprintf(out, "</svg>\n");
 }

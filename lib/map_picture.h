@@ -6,12 +6,11 @@
  *   x  4 KiB mappings, some pages private		P  all pages private
  *   .  not mapped
  *
- * A GiB whose cells are all alike is one line.
+ * A GiB whose cells are all alike is one line. Each map is noted once more for map_svg.h, so that the
+ * results have it as a picture.
  */
 #ifndef GM_MAP_PICTURE_H
 #define GM_MAP_PICTURE_H
-
-#include <stdio.h>
 
 #include "shape.h"
 
@@ -27,14 +26,5 @@ char *gm_map_observe(struct gm_vm *vm, const struct gm_shape *s);
 void gm_map_note(const struct gm_shape *s, const char *title);
 /* Notes the model's map and the kernel's beside each other. */
 void gm_map_show(struct gm_vm *vm, const struct gm_shape *s);
-
-#define GM_MAP_PANELS 8
-struct gm_map_panel {
-	const char *title;
-	const char *cells;
-};
-
-/* The panels beside each other, as one SVG document. */
-void gm_map_svg(FILE *out, const char *title, const struct gm_map_panel *panel, unsigned int nr);
 
 #endif

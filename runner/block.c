@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "picture.h"
 #include "state.h"
 
-#define MAX_NOTES_SHOWN 20
+/* Two maps of three GiB beside each other, and what led there. */
+#define MAX_NOTES_SHOWN 48
 
 struct out {
 	FILE *f;
@@ -47,7 +49,7 @@ char *state_block(const struct state *st, const struct record *rec)
 {
 	const json_t *notes = json_object_get(rec->end, "notes"), *note;
 	char *text = NULL, *again, *log;
-	size_t size, i;
+	size_t size, i, shown = 0;
 	FILE *f = open_memstream(&text, &size);
 
 	fprintf(f, "clause %s%s%s\n", rec->clause, *jstr(rec->decl, "clause_text") ? ": " : "",
@@ -57,12 +59,15 @@ char *state_block(const struct state *st, const struct record *rec)
 	put_pairs(f, json_object_get(rec->end, "fails"), "miss ", "at");
 	put_pairs(f, json_object_get(rec->end, "leaks"), "left behind, ", "clause");
 	json_array_foreach(notes, i, note) {
-		if (i < MAX_NOTES_SHOWN)
+		/* The picture has these. */
+		if (picture_has(json_string_value(note)))
+			continue;
+		if (shown++ < MAX_NOTES_SHOWN)
 			put(f, "note: ", json_string_value(note));
-		else if (i == MAX_NOTES_SHOWN)
-			fprintf(f, "note: %zu more in the log and in results.json\n",
-				json_array_size(notes) - i);
 	}
+	if (shown > MAX_NOTES_SHOWN)
+		fprintf(f, "note: %zu more in the log and in results.json\n",
+			shown - MAX_NOTES_SHOWN);
 	put(f, "remedy: ", jstr(rec->end, "remedy"));
 	if (*jstr(rec->end, "tail"))
 		put(f, "last output:\n  ", jstr(rec->end, "tail"));
@@ -71,6 +76,8 @@ char *state_block(const struct state *st, const struct record *rec)
 	if (st->dir) {
 		log = record_log(rec);
 		fprintf(f, "log: %s/%s\n", st->dir, log);
+		if (json_array_size(notes) > shown)
+			fprintf(f, "map: %s/logs/%s.svg\n", st->dir, rec->name);
 		free(log);
 	}
 	fprintf(f, "seed: %s\n", record_seed(st, rec));

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "events.h"
+#include "picture.h"
 #include "results_dir.h"
 #include "sink.h"
 
@@ -55,12 +56,13 @@ static void append(struct results *res, const char *file, const char *text)
 /* A reader sees the old file or the new one. `sync`: so does one after a power cut. */
 static void replace(struct results *res, const char *file, const char *text, bool sync)
 {
+	const char *slash = strrchr(file, '/'), *leaf = slash ? slash + 1 : file;
 	char *tmp;
 	int fd, err;
 
 	if (res->err)
 		return;
-	tmp = xprintf(".%s.new", file);
+	tmp = xprintf("%.*s.%s.new", (int)(leaf - file), file, leaf);
 	fd = openat(res->fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	err = fd < 0 ? -errno : write_all(fd, text, strlen(text));
 	if (!err && sync && fsync(fd))
@@ -256,6 +258,15 @@ void results_event(struct results *res, const struct state *st, const json_t *ev
 		append(res, file, text);
 	free(text);
 	free(file);
+	if (strcmp(kind, "case_end"))
+		return;
+	text = picture_of(name, json_object_get(ev, "notes"));
+	if (!text)
+		return;
+	file = xprintf("logs/%s.svg", name);
+	replace(res, file, text, false);
+	free(file);
+	free(text);
 }
 
 void results_write(struct results *res, const struct state *st, bool last)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "picture.h"
 #include "sink.h"
 
 struct out {
@@ -87,7 +88,8 @@ static void put_passing_notes(FILE *f, const struct record *rec)
 	size_t i;
 
 	json_array_foreach(json_object_get(rec->end, "notes"), i, note)
-		put(f, "#   ", json_string_value(note));
+		if (!picture_has(json_string_value(note)))
+			put(f, "#   ", json_string_value(note));
 }
 
 void tap_case(FILE *f, const struct state *st, const struct record *rec, size_t nr, bool verbose)

@@ -99,6 +99,14 @@ GM_CASE(split_random, .name = "huge.split_one.random", .clause = "huge.split_one
 }
 
 /* The numbers of the contract, written out: they do not come from the model. */
+static void counts(struct rig *r, const struct gm_ledger *want, const char *when)
+{
+	if (gm_ledger_expect(r->vm, &r->start, want, when))
+		return;
+	gm_map_show(r->vm, r->shape);
+	gm_end();
+}
+
 GM_CASE(split_shape, .name = "huge.split_shape.one_page", .clause = "huge.split_shape",
 	.text = "after touching every page of the 2 MiB and every 2 MiB: 511 of 2 MiB, 511 of 4 KiB, one private",
 	HUGE_1G(3))
@@ -107,32 +115,25 @@ GM_CASE(split_shape, .name = "huge.split_shape.one_page", .clause = "huge.split_
 	uint64_t at = rig_gpa(1, 512 * 200 + 77);
 
 	rig_touch_all(r);
-	gm_ledger_expect(r->vm, &r->start,
-			 &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 3 }, .fixed = 3 },
-			 "all touched");
+	counts(r, &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 3 }, .fixed = 3 }, "all touched");
 	gm_map_note(r->shape, "all touched");
 	rig_guest_convert(r, at, 1, true);
-	gm_ledger_expect(r->vm, &r->start,
-			 &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 2 }, .fixed = 3 },
-			 "one page converted");
+	counts(r, &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 2 }, .fixed = 3 },
+	       "one page converted");
 	gm_map_note(r->shape, "one page converted");
 	rig_touch_all(r);
-	gm_ledger_expect(r->vm, &r->start,
-			 &(struct gm_ledger){ .pages = { 0, 1, 511, 2 }, .fixed = 3 + 512 },
-			 "every 2 MiB touched");
+	counts(r, &(struct gm_ledger){ .pages = { 0, 1, 511, 2 }, .fixed = 3 + 512 },
+	       "every 2 MiB touched");
 	gm_map_note(r->shape, "every 2 MiB touched again");
 	rig_write(r, rig_gpa(1, 512 * 200), 512);
-	gm_ledger_expect(r->vm, &r->start,
-			 &(struct gm_ledger){ .pages = { 0, 512, 511, 2 }, .fixed = 3 + 512 + 511 },
-			 "every page around it touched: 511 shared, 1 private");
+	counts(r, &(struct gm_ledger){ .pages = { 0, 512, 511, 2 }, .fixed = 3 + 512 + 511 },
+	       "every page around it touched: 511 shared, 1 private");
 	rig_guest_convert(r, at, 1, false);
-	gm_ledger_expect(r->vm, &r->start,
-			 &(struct gm_ledger){ .pages = { 0, 511, 511, 2 }, .fixed = 3 + 512 + 511 },
-			 "converted back");
+	counts(r, &(struct gm_ledger){ .pages = { 0, 511, 511, 2 }, .fixed = 3 + 512 + 511 },
+	       "converted back");
 	rig_touch(r, at, GM_PAGE_SIZE, GM_PAGE_SIZE);
-	gm_ledger_expect(r->vm, &r->start,
-			 &(struct gm_ledger){ .pages = { 0, 0, 0, 3 }, .fixed = 3 + 512 + 511 + 1 },
-			 "touched where it was private");
+	counts(r, &(struct gm_ledger){ .pages = { 0, 0, 0, 3 }, .fixed = 3 + 512 + 511 + 1 },
+	       "touched where it was private");
 	gm_map_note(r->shape, "converted back and touched");
 	rig_expect(r, "the model agrees");
 	rig_check(r, rig_gpa(1, 512 * 200), 512, "at the end");

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Maps of guest memory as SVG, and as text in which equal neighbours are counted. */
+#include "map_svg.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROW 64
+#define CELLS GM_MAP_CELLS
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct {
+	char cell;
+	const char *color, *text;
+} legend[] = {
+	{ 'G', "#1a7f37", "part of a 1 GiB mapping" },
+	{ 'M', "#8fd19e", "2 MiB mapping" },
+	{ 'k', "#f2cc60", "4 KiB mappings" },
+	{ 'x', "#e16f24", "4 KiB mappings, some pages private" },
+	{ 'P', "#8250df", "all pages private" },
+	{ '.', "#e6e8eb", "not mapped" },
+};
+
+static const char *color_of(char cell)
+{
+	for (unsigned int i = 0; i < ARRAY_LEN(legend); i++)
+		if (legend[i].cell == cell)
+			return legend[i].color;
+	return "#000000";
+}
+
+static void svg_panel(FILE *out, const struct gm_map_panel *p, int x)
+{
+	uint64_t nr = strlen(p->cells);
+
+	fprintf(out, "<text x=\"%d\" y=\"52\" font-weight=\"bold\">%s</text>\n", x, p->title);
+	for (uint64_t i = 0; i < nr; i++) {
+		int gib = i / CELLS, row = i % CELLS / ROW, col = i % ROW;
+
+		if (i % CELLS == 0)
+			fprintf(out, "<text x=\"%d\" y=\"%d\" fill=\"#57606a\">GiB %d</text>\n", x,
+				72 + gib * 74, gib);
+		fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"5\" height=\"5\" fill=\"%s\"/>\n",
+			x + col * 6, 78 + gib * 74 + row * 6, color_of(p->cells[i]));
+	}
+}
+
+void gm_map_svg(FILE *out, const char *title, const struct gm_map_panel *panel, unsigned int nr)
+{
+	unsigned int gibs = strlen(panel[0].cells) / CELLS, width = 24 + nr * 408;
+	unsigned int foot = 78 + gibs * 74 + 10;
+
+	fprintf(out,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" height=\"%u\" font-family=\"sans-serif\" font-size=\"12\">\n",
+		width, foot + 30);
+	fprintf(out, "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n");
+	fprintf(out,
+		"<text x=\"24\" y=\"24\" font-size=\"15\">%s: each cell is 2 MiB of guest memory</text>\n",
+		title);
+	for (unsigned int i = 0; i < nr; i++)
+		svg_panel(out, &panel[i], 24 + i * 408);
+	for (unsigned int i = 0, x = 24; i < ARRAY_LEN(legend); i++) {
+		fprintf(out, "<rect x=\"%u\" y=\"%u\" width=\"10\" height=\"10\" fill=\"%s\"/>\n",
+			x, foot, legend[i].color);
+		fprintf(out, "<text x=\"%u\" y=\"%u\">%s</text>\n", x + 15, foot + 10,
+			legend[i].text);
+		x += 30 + 7 * strlen(legend[i].text);
+	}
+	fprintf(out, "</svg>\n");
+}
+
+char *gm_map_pack(const char *cells, size_t nr)
+{
+	char *text = NULL;
+	size_t size, run;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	for (size_t i = 0; i < nr; i += run) {
+		for (run = 1; i + run < nr && cells[i + run] == cells[i];)
+			run++;
+		fprintf(f, "%s%zu%c", i ? " " : "", run, cells[i]);
+	}
+	fclose(f);
+	return text;
+}
+
+char *gm_map_unpack(const char *text)
+{
+	char *cells = calloc(CELLS + 1, 1), *end;
+	size_t nr = 0;
+
+	while (cells && *text) {
+		unsigned long run = strtoul(text, &end, 10);
+
+		if (*text < '0' || *text > '9' || !*end || !run || run > CELLS - nr)
+			break;
+		memset(cells + nr, *end, run);
+		nr += run;
+		text = end + 1 + (end[1] == ' ');
+	}
+	if (nr == CELLS && !*text)
+		return cells;
+	free(cells);
+	return NULL;
+}
