@@ -84,7 +84,7 @@ OFFSET_CASE(each_page, to_shared, "each_page.to_shared",
 	    "every page of a private 2 MiB alone to shared and back", .val = FROM_PRIVATE,
 	    .flags = GM_FULL_ONLY)
 OFFSET_CASE(each_page, by_host, "each_page.by_host", "the same by the VMM's own ioctl",
-	    .val = BY_HOST)
+	    .val = BY_HOST, .flags = GM_FULL_ONLY)
 OFFSET_CASE(each_page, on_thp, "each_page.thp",
 	    "the same with the shared half on transparent huge pages", .val = ON_THP)
 OFFSET_CASE(each_page, from_thp, "each_page.thp_to_shared",
@@ -147,11 +147,11 @@ OFFSET_CASE(together, separate_2, "vcpus_2.separate",
 	    "two vCPUs, each every page of a 2 MiB of its own", .val = 2, .flags = GM_FULL_ONLY)
 OFFSET_CASE(together, separate_4, "vcpus_4.separate",
 	    "four vCPUs, each every page of another quarter of a 2 MiB of its own",
-	    .val = 4 | PART_2M)
+	    .val = 4 | PART_2M, .flags = GM_FULL_ONLY)
 OFFSET_CASE(together, separate_4_all, "vcpus_4.separate_all",
 	    "four vCPUs, each every page of a 2 MiB of its own", .val = 4, .flags = GM_FULL_ONLY)
 OFFSET_CASE(together, same_2, "vcpus_2.same", "two vCPUs, every other page of one 2 MiB each",
-	    .val = 2 | SAME_2M)
+	    .val = 2 | SAME_2M, .flags = GM_FULL_ONLY)
 OFFSET_CASE(together, same_4, "vcpus_4.same", "four vCPUs, every fourth page of one 2 MiB each",
 	    .val = 4 | SAME_2M)
 

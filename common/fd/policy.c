@@ -126,6 +126,70 @@ POLICY(followed, "followed", "a page is allocated by its own policy, by no neigh
 	gm_vm_free(vm);
 }
 
+/* The node that a mapped page lies on, or a negative errno. */
+static int node_of(void *addr)
+{
+	int status = -EINVAL;
+
+	GM_SETUP_OK(syscall(SYS_move_pages, 0, 1UL, &addr, NULL, &status, 0));
+	return status;
+}
+
+/* A node with memory besides `node`; -1: none. */
+static int other_node(int node)
+{
+	char path[64];
+
+	for (int n = 0; n < 64; n++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/meminfo", n);
+		if (n != node && !access(path, R_OK))
+			return n;
+	}
+	return -1;
+}
+
+/* Every other page is bound to another node; whoever allocates it, it comes from there. */
+GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .profile = "P1",
+	.text = "pages bound to another node lie there, those between them do not: allocated, touched by the host, by the guest",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA, TDP), .caps = GM_CAPS_ALL)
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = fd_p1.kind, .vcpus = 1, .extra_pages = 8);
+	int gmem = gm_gmem_new(vm, NPAGES * PG, fd_p1.flags), here, there;
+	uint8_t *map = fd_mmap(gmem, NPAGES * PG);
+	unsigned long mask;
+
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, NPAGES * PG, NULL, gmem, 0);
+	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
+	map[31 * PG] = 1;
+	here = node_of(map + 31 * PG);
+	there = other_node(here);
+	if (there < 0)
+		gm_skip("one memory node only", "a machine with two NUMA nodes");
+	mask = 1UL << there;
+	for (unsigned int p = 0; p < 30; p += 2)
+		GM_SETUP_OK(syscall(SYS_mbind, map + p * PG, PG, MPOL_BIND, &mask, 64, 0));
+	gm_gmem_allocate(gmem, 0, 10 * PG);
+	for (unsigned int p = 10; p < 20; p++)
+		map[p * PG] = 1;
+	gm_guest_touch(vm, 0, GM_BASE + 20 * PG, 10 * PG, PG);
+	for (unsigned int p = 0; p < 30; p++) {
+		int want = p % 2 ? here : there, got;
+
+		/* Only what is mapped has a node. */
+		(void)*(volatile uint8_t *)(map + p * PG);
+		got = node_of(map + p * PG);
+		GM_EXPECT_AT(GM_PAGE(.off = p * PG), got == want,
+			     "page %u, %s: expected it on node %d, observed %d", p,
+			     p < 10   ? "allocated"
+			     : p < 20 ? "touched by the host"
+				      : "touched by the guest",
+			     want, got);
+	}
+	munmap(map, NPAGES * PG);
+	close(gmem);
+	gm_vm_free(vm);
+}
+
 #define MANY 64UL
 
 #define EACH_PAGE(fn, stem, about)                                                                 \

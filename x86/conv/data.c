@@ -318,7 +318,7 @@ static uint64_t unevictable(void)
 DATA_CASE(freed, "private_freed", "private pages are the kernel's again once VM and file are gone",
 	  .tokens = GM_TOKEN_ALONE)
 {
-	uint64_t before, during, after, size = 16 * GM_2M;
+	uint64_t before, during, after, size = 8 * GM_2M;
 	struct world *w;
 
 	/* Each page by a fault of its own, half of them converted there and back first. */

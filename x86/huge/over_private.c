@@ -16,14 +16,14 @@ static uint64_t place(struct rig *r, uint64_t pages)
 	return at < pages ? at : pages - 1;
 }
 
-static uint64_t length(struct rig *r, uint64_t most)
+static uint64_t length(struct rig *r, uint64_t most, bool whole_gib)
 {
 	static const uint64_t some[] = { 1, 1, 1, 2, 3, 63, 511, 512, 513, 1024, 1535, 8192 };
 	uint64_t len = some[gm_rng_below(&r->rng, ARRAY_SIZE(some))];
 
 	if (gm_rng_below(&r->rng, 6) == 0)
 		len = 1 + gm_rng_below(&r->rng, 3 * 512);
-	if (gm_rng_below(&r->rng, 20) == 0)
+	if (gm_rng_below(&r->rng, 20) == 0 && whole_gib)
 		len = HUGE_PAGES_IN_1G;
 	return len < most ? len : most;
 }
@@ -40,10 +40,20 @@ static void look(struct rig *r, uint64_t gpa, uint64_t len, unsigned int step)
 	rig_expect(r, "step %u: %#lx+%#lx", step, gpa, len);
 }
 
+static uint64_t nr_private(struct rig *r)
+{
+	uint64_t nr = 0;
+
+	for (uint64_t p = 0; p < r->size / GM_PAGE_SIZE; p++)
+		nr += r->shape->private[p];
+	return nr;
+}
+
+/* A long walk has whole GiB in it, too, and looks at every page now and then. */
 static void walk(struct rig *r, uint64_t pages, unsigned int steps)
 {
 	for (unsigned int i = 0; i < steps; i++) {
-		uint64_t at = place(r, pages), len = length(r, pages - at);
+		uint64_t at = place(r, pages), len = length(r, pages - at, steps > 100);
 		bool priv = gm_rng_below(&r->rng, 2);
 
 		if (i & 1)
@@ -55,6 +65,11 @@ static void walk(struct rig *r, uint64_t pages, unsigned int steps)
 		look(r, rig_gpa(0, at), len * GM_PAGE_SIZE, i);
 		rig_write(r, rig_gpa(0, at), len < 3 ? len : 3);
 		rig_write(r, rig_gpa(0, at + len - 1), 1);
+		/* Private pages that are read are memory: only where there are not too many. */
+		if (steps > 100 && i % 8 == 7 && nr_private(r) < 128 * 512) {
+			rig_check(r, r->base, pages, "every page of the region");
+			rig_expect(r, "step %u: every page read", i);
+		}
 	}
 }
 

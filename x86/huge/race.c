@@ -140,7 +140,7 @@ static void race(const struct gm_case *self)
 }
 
 /* Long ranges, since the attributes of a long one take long to change: the moment is wide. */
-#define LEN_1G (GM_1G / 4)
+#define LEN_1G (GM_1G / 8)
 #define LEN_2M (60 * GM_2M)
 static const struct race head_1g = {
 	.gpa = GM_PAGE_SIZE, .len = LEN_1G, .beside = { 0, GM_NO_NAME }, .rounds = 8
