@@ -419,6 +419,28 @@ static void see_both(struct gen *g, uint32_t page)
 						   .len = 1 });
 }
 
+/* Something else is being invalidated at the same time, not far away: two ranges at once. */
+static void third(struct gen *g, const struct gm_sop *pair, uint32_t page)
+{
+	static const uint8_t codes[] = { GM_SOP_PUNCH, GM_SOP_DROP, GM_SOP_MADV, GM_SOP_HCONV };
+	struct gm_sop op = { .code = codes[below(g, sizeof(codes))], .meet = pair[0].meet };
+	unsigned int t = 0;
+
+	while (t < g->p->head.threads &&
+	       ((GM_SOP_HOST | t) == pair[0].actor || (GM_SOP_HOST | t) == pair[1].actor))
+		t++;
+	if (t == g->p->head.threads || !g->weight[op.code])
+		return;
+	op.actor = GM_SOP_HOST | t;
+	op.page = clamp_page(g, (int64_t)page + 9 + (int64_t)below(g, 3 * ST_2M) - ST_2M);
+	op.len = 1 + below(g, 2) * below(g, 64);
+	op.arg = below(g, op.code == GM_SOP_MADV ? 7 : 2);
+	if (op.page + op.len > g->layout->pages ||
+	    st_slot_of(g->layout, op.page) != st_slot_of(g->layout, op.page + op.len - 1))
+		op.len = 1;
+	st_prog_add(g->p, op);
+}
+
 /*
  * Two operations on one page, let go at once, the second held back by a part of the first's
  * duration, which is measured while the program runs; the part grows from pair to pair, so that
@@ -465,6 +487,16 @@ static void race(struct gen *g, uint32_t page)
 		op[late].wait = g->pairs++ * 61 % 1300;
 	st_prog_add(g->p, op[0]);
 	st_prog_add(g->p, op[1]);
+	if (chance(g, 30))
+		third(g, op, page);
+	/* Who reads on without an exit keeps what its TLB has: until somebody flushes it. */
+	if (pair[1] == GM_SOP_READ && chance(g, 60)) {
+		op[1].code = GM_SOP_PEEK;
+		op[1].meet = op[1].wait = 0;
+		op[1].len = 1;
+		for (uint32_t n = 4 + below(g, 12); n; n--)
+			st_prog_add(g->p, op[1]);
+	}
 	if (len > 8)
 		len = 1;
 	if (page + len > g->layout->pages)

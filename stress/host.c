@@ -2,6 +2,7 @@
 /* What threads of the host do in a program. */
 #include <sched.h>
 #include <signal.h>
+#include <time.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -122,10 +123,26 @@ static long read_only_and_back(struct st_run *r, const struct gm_sop *op)
 	return ret;
 }
 
+/* Until the others have done something, or for a moment. */
+static void wait_for_others(struct st_run *r)
+{
+	const struct timespec moment = { .tv_nsec = 100000 };
+	volatile uint64_t *clock = r->clock;
+	uint64_t enough = *clock + 12 * GM_RING_TICK;
+
+	for (unsigned int i = 0; r->concurrent && i < 30 && *clock < enough; i++)
+		nanosleep(&moment, NULL);
+}
+
+/*
+ * A child reads, after others had time to write. Gives the moment at which the fork was over: what a
+ * child has of memory of its own is not younger.
+ */
 static long fork_read(struct st_actor *a, const struct gm_sop *op)
 {
 	struct gm_ring_log *log = (struct gm_ring_log *)(a->buf + GM_PAGE_SIZE);
 	volatile uint32_t *n = (uint32_t *)a->buf;
+	long copied;
 	int status;
 	pid_t pid;
 
@@ -134,14 +151,16 @@ static long fork_read(struct st_actor *a, const struct gm_sop *op)
 	if (pid < 0)
 		return 1;
 	if (!pid) {
+		wait_for_others(a->run);
 		*n = gm_ring_read((uint64_t *)st_hva(a->run, op->page), op->page, 512, log);
 		_exit(0);
 	}
+	copied = st_now(a->run);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	memcpy(log_at(a), log, *n * sizeof(*log));
 	a->logs += *n;
-	return status ? -ECHILD : 0;
+	return status ? -ECHILD : copied;
 }
 
 /* Probes that read a whole range into a buffer and cost no process and no VM. */

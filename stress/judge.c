@@ -24,6 +24,10 @@ static struct st_when when_of(const struct st_run *r, uint32_t i)
 	/* What it pops is read last of all. */
 	if (r->prog.op[i].code == GM_SOP_STACK && !r->concurrent)
 		return (struct st_when){ r->res[i].t1, r->res[i].t1 + 1 };
+	/* A child has what there was at the fork, where the memory is copied on write. */
+	if (r->prog.op[i].code == GM_SOP_FORK && r->res[i].ret > 0 &&
+	    (r->layout->backing == ST_ANON || r->layout->backing == ST_THP))
+		return (struct st_when){ r->res[i].t0, r->res[i].ret };
 	return (struct st_when){ r->res[i].t0, r->res[i].t1 };
 }
 
