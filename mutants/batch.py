@@ -36,7 +36,7 @@ hunt()
 	local name=$1 file
 	rm -rf /tmp/hunt
 	echo "$name" > $switch
-	/gm/bin/gm-stress hunt --out /tmp/hunt --timeout 20s
+	/gm/bin/gm-stress hunt --out /tmp/hunt --timeout 20s --shrink-time 0
 	echo none > $switch
 	for file in /tmp/hunt/*.gmops; do
 		[ ! -e "$file" ] || {{ echo "@part without"; /gm/bin/gm-stress replay "$file" --times 3 --timeout 20s; }}

@@ -356,6 +356,7 @@ static const uint8_t contend[][2] = {
 	{ GM_SOP_STACK, GM_SOP_HCONV },	   { GM_SOP_STACK, GM_SOP_WRITE },
 	{ GM_SOP_PIN, GM_SOP_CONV },	   { GM_SOP_PIN, GM_SOP_WRITE },
 	{ GM_SOP_CONV, GM_SOP_KICK },	   { GM_SOP_READ, GM_SOP_KICK },
+	{ GM_SOP_HCONV, GM_SOP_READ },	   { GM_SOP_PUNCH, GM_SOP_READ },
 	{ GM_SOP_FORK, GM_SOP_HWRITE },	   { GM_SOP_DROP, GM_SOP_HCONV },
 };
 
@@ -487,14 +488,14 @@ static void race(struct gen *g, uint32_t page)
 		op[late].wait = g->pairs++ * 61 % 1300;
 	st_prog_add(g->p, op[0]);
 	st_prog_add(g->p, op[1]);
-	if (chance(g, 30))
+	if (chance(g, 45))
 		third(g, op, page);
 	/* Who reads on without an exit keeps what its TLB has: until somebody flushes it. */
 	if (pair[1] == GM_SOP_READ && chance(g, 60)) {
 		op[1].code = GM_SOP_PEEK;
 		op[1].meet = op[1].wait = 0;
 		op[1].len = 1;
-		for (uint32_t n = 4 + below(g, 12); n; n--)
+		for (uint32_t n = 16 + below(g, 64); n; n--)
 			st_prog_add(g->p, op[1]);
 	}
 	if (len > 8)

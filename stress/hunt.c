@@ -35,6 +35,19 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
+static void shrink(const struct st_soak *o, const struct st_prog *p, enum st_end end,
+		   struct st_result *r, struct st_shrunk *shrunk)
+{
+	struct st_prog min = {};
+
+	st_prog_copy(&min, p);
+	if (st_shrink(&min, end, r, o->shrink_seconds, o->timeout_ms, shrunk))
+		st_report_failure(o->out, p, &min, end, r, shrunk);
+	else
+		printf("it did not fail again when it was to be shrunk\n");
+	st_prog_free(&min);
+}
+
 int st_hunt(const struct st_soak *o)
 {
 	static const char *const order[] = { "", "strict", "free", "races" };
@@ -56,7 +69,7 @@ int st_hunt(const struct st_soak *o)
 					    .order = kinds[k].order,
 					    .ops = o->gen.ops ?: kinds[k].ops,
 					    .vcpus = kinds[k].vcpus };
-			struct st_shrunk none = {};
+			struct st_shrunk shrunk = { .from = 0 };
 			double began = now();
 			enum st_end end;
 
@@ -72,11 +85,13 @@ int st_hunt(const struct st_soak *o)
 			fflush(stdout);
 			if (end == ST_HELD)
 				continue;
-			st_report_failure(o->out, &p, NULL, end, r, &none);
+			st_report_failure(o->out, &p, NULL, end, r, &shrunk);
 			/* One line with everything, for programs. */
 			printf("hunt: %s\t%s over %s, %s\t%lu\t%lu\t%.1f\t%s\t%s\n",
 			       st_end_name(end), g.profile, g.layout, order[g.order], s, ops,
 			       now() - start, r->clause[0] ? r->clause : "-", r->text);
+			if (o->shrink_seconds)
+				shrink(o, &p, end, r, &shrunk);
 			return 1;
 		}
 	}
