@@ -21,6 +21,7 @@
 enum gm_iommu_kind { GM_IOMMU_MOCK, GM_IOMMU_VFIO };
 
 struct gm_iommu_ops;
+struct gm_type1;
 
 struct gm_iommu {
 	int fd; /* /dev/iommu */
@@ -40,6 +41,7 @@ struct gm_iodev {
 	uint64_t bar_size;
 	int access; /* the mock's means to move bytes; the IOAS it stands on */
 	uint32_t access_ioas;
+	struct gm_type1 *type1; /* VFIO's: in a container, and not in an iommufd */
 };
 
 /*
@@ -192,6 +194,8 @@ void gm_type1_open(struct gm_type1 *t);
 int __gm_type1_map(int fd, void *hva, uint64_t len, uint64_t iova);
 /* Bytes that were unmapped, or -1 and errno. */
 int64_t __gm_type1_unmap(int fd, uint64_t iova, uint64_t len);
+/* The device of the group, for DMA through the container; gm_iodev_free() it before the close. */
+struct gm_iodev *gm_type1_dev(struct gm_type1 *t);
 void gm_type1_close(struct gm_type1 *t);
 
 /* --- whoever holds pages --- */
@@ -219,8 +223,8 @@ struct gm_iommu_ops {
 	bool tells; /* page tables can be asked */
 };
 
-/* Gives edu to vfio-pci until the case ends. */
-void gm_edu_bind(const char *bdf);
+/* Gives an edu to vfio-pci until the case ends. */
+void gm_edu_bind(unsigned int nr);
 
 extern const struct gm_iommu_ops gm_iommu_mock_ops, gm_iommu_vfio_ops;
 

@@ -31,6 +31,7 @@ typedef uint64_t gm_needs;
 	X(IOAS_MAP_FILE, "map_file", "IOMMU_IOAS_MAP_FILE")                                        \
 	X(IOMMUFD_TEST, "iommufd_test", "the iommufd mock device")                                 \
 	X(VFIO_EDU, "vfio_edu", "an edu PCI device behind an IOMMU, for real DMA")                 \
+	X(VFIO_EDU_PAIR, "vfio_edu_pair", "two of them, each in an IOMMU group of its own")        \
 	X(VFIO_TYPE1, "vfio_type1", "VFIO type 1 container")                                       \
 	X(MAP_GMEM, "map_gmem", "iommufd maps guest_memfd by fd and offset")                       \
 	X(HUGE_2M, "huge_2m", "a pool of 2 MiB huge pages")                                        \

@@ -121,6 +121,10 @@ static const struct platform_need {
 		gm_probe_vfio_edu, 0, "no edu device behind an IOMMU",
 		.config = "CONFIG_VFIO_PCI", .module = "vfio-pci",
 	},
+	[GM_NEED_VFIO_EDU_PAIR] = {
+		gm_probe_vfio_edu_pair, AFTER(VFIO_EDU), "no second edu device in a group of its own",
+		.other = "a VM with -device edu twice behind an IOMMU, as `make lab` has",
+	},
 	[GM_NEED_VFIO_TYPE1] = {
 		gm_probe_vfio_type1, 0, "no VFIO type 1 container",
 		.config = "CONFIG_VFIO_CONTAINER", .module = "vfio vfio_iommu_type1",

@@ -7,6 +7,7 @@
 #include <linux/kvm.h>
 #include <linux/vfio.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -78,50 +79,57 @@ int gm_probe_iommufd_test(char *remedy)
 	return err == -EOPNOTSUPP ? 0 : err ? err : -EPROTO;
 }
 
-/* The first PCI device 1234:11e8, QEMU's edu, and whether an IOMMU is in front of it. */
-static bool find_edu(char *bdf, size_t len, bool *grouped)
+static char edu[GM_EDU_MAX][32];
+
+/* PCI devices 1234:11e8, QEMU's edu, in the order of their addresses. */
+static unsigned int find_edus(void)
 {
-	DIR *dir = opendir("/sys/bus/pci/devices");
-	bool found = false;
-	struct dirent *d;
+	struct dirent **d;
+	int n = scandir("/sys/bus/pci/devices", &d, NULL, alphasort);
+	unsigned int found = 0;
 
-	while (dir && !found && (d = readdir(dir))) {
-		char path[320], vendor[16], device[16];
+	for (int i = 0; i < n; i++) {
+		char path[320], vendor[16] = "", device[16] = "";
 
-		if (d->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vendor", d->d_name);
-		if (gm_read_text(path, vendor, sizeof(vendor)) < 0 || strcmp(vendor, "0x1234"))
-			continue;
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/device", d->d_name);
-		if (gm_read_text(path, device, sizeof(device)) < 0 || strcmp(device, "0x11e8"))
-			continue;
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", d->d_name);
-		*grouped = !access(path, F_OK);
-		snprintf(bdf, len, "%.31s", d->d_name);
-		found = true;
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vendor", d[i]->d_name);
+		gm_read_text(path, vendor, sizeof(vendor));
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/device", d[i]->d_name);
+		gm_read_text(path, device, sizeof(device));
+		if (found < GM_EDU_MAX && !strcmp(vendor, "0x1234") && !strcmp(device, "0x11e8"))
+			snprintf(edu[found++], sizeof(edu[0]), "%.31s", d[i]->d_name);
+		free(d[i]);
 	}
-	if (dir)
-		closedir(dir);
+	if (n >= 0)
+		free(d);
 	return found;
 }
 
-static char edu[32];
+/* The IOMMU group of an edu, as its number; empty: none. */
+static void group(unsigned int nr, char *to, size_t len)
+{
+	char path[320];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", edu[nr]);
+	n = readlink(path, to, len - 1);
+	to[n < 0 ? 0 : n] = '\0';
+}
 
 int gm_probe_vfio_edu(char *remedy)
 {
-	bool grouped;
+	char g[320];
 
-	if (!find_edu(edu, sizeof(edu), &grouped)) {
+	if (!find_edus()) {
 		snprintf(remedy, GM_REMEDY_LEN,
 			 "a VM with -device edu behind an IOMMU: `make lab IOMMU=intel`");
 		return -ENODEV;
 	}
-	if (!grouped) {
+	group(0, g, sizeof(g));
+	if (!*g) {
 		snprintf(
 			remedy, GM_REMEDY_LEN,
 			"edu is there (%s) but behind no IOMMU: boot with %s, or `make lab IOMMU=intel`",
-			edu, "intel_iommu=on or an AMD IOMMU or SMMUv3 in use");
+			edu[0], "intel_iommu=on or an AMD IOMMU or SMMUv3 in use");
 		return -ENXIO;
 	}
 	if (access("/sys/bus/pci/drivers/vfio-pci", F_OK)) {
@@ -134,9 +142,24 @@ int gm_probe_vfio_edu(char *remedy)
 	return 0;
 }
 
-const char *gm_platform_edu(void)
+int gm_probe_vfio_edu_pair(char *remedy)
 {
-	return gm_platform_has(GM_NEED_VFIO_EDU) ? edu : NULL;
+	char first[320], second[320];
+
+	if (find_edus() < 2) {
+		snprintf(remedy, GM_REMEDY_LEN, "a VM with -device edu twice, as `make lab` has");
+		return -ENODEV;
+	}
+	group(0, first, sizeof(first));
+	group(1, second, sizeof(second));
+	return *second && strcmp(first, second) ? 0 : -ENXIO;
+}
+
+const char *gm_platform_edu(unsigned int nr)
+{
+	return gm_platform_has(nr ? GM_NEED_VFIO_EDU_PAIR : GM_NEED_VFIO_EDU) && nr < GM_EDU_MAX
+		       ? edu[nr]
+		       : NULL;
 }
 
 int gm_probe_vfio_type1(char *remedy)
@@ -169,13 +192,15 @@ static int attach_edu(int iommu, uint32_t ioas, int *device)
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = iommu };
 	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach), .pt_id = ioas };
 	char path[320];
+	char g[320] = "";
 	struct dirent *d;
-	bool grouped;
 	DIR *dir;
 
-	if (!find_edu(edu, sizeof(edu), &grouped) || !grouped)
+	if (find_edus())
+		group(0, g, sizeof(g));
+	if (!*g)
 		return -ENODEV;
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vfio-dev", edu);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vfio-dev", edu[0]);
 	dir = opendir(path);
 	while (dir && *device < 0 && (d = readdir(dir))) {
 		if (strncmp(d->d_name, "vfio", 4))

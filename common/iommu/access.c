@@ -145,12 +145,18 @@ GM_MOCK_CASE(
  * Contiguous pages, of which users hold some: when the device goes, what they hold must stay
  * pinned and everything else not, whatever the pattern (pages.c, the "carry" of a batch).
  */
-static void carry(const struct gm_case *self, uint64_t huge)
+enum kind { APART, HUGE, SIDE_BY_SIDE };
+
+static void carry(const struct gm_case *self, enum kind kind)
 {
-	struct fx fx = fx_new(self, huge ? huge : 64 * PG, huge);
+	uint64_t huge = kind == HUGE ? GM_2M : 0;
+	struct fx fx = fx_new_unattached(self, kind == APART ? 64 * PG : GM_2M, huge);
 	int user = gm_access_new(fx.iommu, fx.ioas, true);
 	struct gm_rng rng;
 
+	if (kind == SIDE_BY_SIDE)
+		fx_side_by_side(&fx, 0);
+	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
 	gm_rng_init(&rng, gm_seed());
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 3 * PG, 40 * PG, IOVA, GM_RW);
 	for (int round = 0; round < 24; round++) {
@@ -198,11 +204,20 @@ GM_MOCK_CASE(
 	carry_4k, .name = "iommu.lifetime.access_carry", .clause = "iommu.lifetime",
 	.text = "users hold any part of a map when its device goes: they keep that part, no more")
 {
-	carry(self, 0);
+	carry(self, APART);
 }
 
 GM_MOCK_CASE(carry_2m, .name = "iommu.lifetime.access_carry_2m", .clause = "iommu.lifetime",
 	     .huge_2m = 1, .text = "the same inside one 2 MiB page")
 {
-	carry(self, GM_2M);
+	carry(self, HUGE);
+}
+
+/* Here a pin of the wrong page is seen, which inside one folio it is not. */
+GM_CASE(carry_split, .name = "iommu.lifetime.access_carry_split", .clause = "iommu.lifetime",
+	.needs = GM_IOMMU_NEEDS_MOCK | GM_NEEDS(ROOT, DEBUGFS), .val = GM_IOMMU_MOCK,
+	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_IOMMU, .profile = "IO",
+	.text = "the same with pages that lie side by side and are folios of their own")
+{
+	carry(self, SIDE_BY_SIDE);
 }

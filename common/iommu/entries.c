@@ -41,7 +41,7 @@ static uint64_t entry_size(uint64_t iova)
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/sys/kernel/debug/iommu/intel/%s/domain_translation_struct",
-		 gm_platform_edu());
+		 gm_platform_edu(0));
 	f = fopen(path, "r");
 	if (!f)
 		gm_skip("the IOMMU's page tables cannot be read",

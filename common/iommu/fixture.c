@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the iommu.* cases share. */
 #include "fixture.h"
+#include "frames.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -77,4 +78,27 @@ void fx_collapse(uint8_t *hva, uint64_t off)
 	gm_skip("no huge folios in shmem",
 		"CONFIG_TRANSPARENT_HUGEPAGE, and memory that is not fragmented (MADV_COLLAPSE: %s)",
 		gm_errno_name(errno));
+}
+
+void fx_side_by_side(struct fx *fx, uint64_t off)
+{
+	int fd = open("/sys/kernel/debug/split_huge_pages", O_WRONLY | O_CLOEXEC);
+	uint8_t *hva = fx->hva + off;
+	uint64_t pfn[2];
+	char ask[96];
+	int n;
+
+	if (fd < 0)
+		gm_skip("folios cannot be split on demand",
+			"CONFIG_TRANSPARENT_HUGEPAGE, and debugfs mounted (split_huge_pages: %s)",
+			gm_errno_name(errno));
+	fx_collapse(fx->hva, off);
+	n = snprintf(ask, sizeof(ask), "%d,0x%lx,0x%lx,0", getpid(), (unsigned long)hva,
+		     (unsigned long)(hva + GM_2M));
+	GM_SETUP(write(fd, ask, n) == n, "split_huge_pages: %s", gm_errno_name(errno));
+	close(fd);
+	(void)*(volatile uint8_t *)hva;
+	(void)*(volatile uint8_t *)(hva + GM_PAGE_SIZE);
+	GM_SETUP(gm_frames_read(hva, 2, pfn) && pfn[1] == pfn[0] + 1,
+		 "the pages of a folio that was split do not lie side by side");
 }

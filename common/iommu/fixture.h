@@ -47,5 +47,10 @@ bool fx_check(struct fx *fx, uint64_t off, uint64_t len, const char *when);
 bool fx_maps(struct fx *fx, uint64_t off, uint64_t len, uint64_t iova);
 /* Makes the 2 MiB at off of a shmem mapping one folio, or SKIPs. */
 void fx_collapse(uint8_t *hva, uint64_t off);
+/*
+ * Makes the 2 MiB at off of a shmem memfd 512 folios whose frames follow each other, or SKIPs. As
+ * root: debugfs split_huge_pages.
+ */
+void fx_side_by_side(struct fx *fx, uint64_t off);
 
 #endif

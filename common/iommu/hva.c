@@ -257,10 +257,11 @@ GM_CASE(dirty, .name = "iommu.map_hva.dirty", .clause = "iommu.map_hva", .flags 
 	struct gm_iommu *iommu = gm_iommu_new(self->val);
 	uint32_t ioas = gm_ioas_new(iommu);
 	struct gm_iodev *dev = gm_iodev_new(iommu, ioas);
-	uint8_t *mem = map_anon(4 * PG, PROT_READ | PROT_WRITE);
-	uint64_t at = IOVA;
+	uint8_t *mem = map_anon(6 * PG, PROT_READ | PROT_WRITE);
+	int user = gm_access_new(iommu, ioas, false);
+	uint64_t at = IOVA, word;
 
-	memset(mem, 1, 4 * PG);
+	memset(mem, 1, 6 * PG);
 	gm_control(!frame_is_dirty(mem) && !frame_is_dirty(mem + 3 * PG),
 		   "memory that only its process wrote: the frames are clean");
 	GM_EXPECT_OK(__gm_map_hva(iommu, ioas, mem, 2 * PG, &at, GM_RO));
@@ -271,7 +272,15 @@ GM_CASE(dirty, .name = "iommu.map_hva.dirty", .clause = "iommu.map_hva", .flags 
 	for (int i = 2; i < 4; i++)
 		GM_EXPECT(frame_is_dirty(mem + i * PG),
 			  "a device could write page %d, and it is not dirty", i);
+	/* An in-kernel user makes dirty what it writes, and that alone. */
+	GM_EXPECT_OK(__gm_map_hva(iommu, ioas, mem + 4 * PG, 2 * PG, &at, GM_RW));
+	GM_EXPECT_OK(__gm_access_rw(iommu, user, IOVA, &word, 8, false));
+	GM_EXPECT_OK(__gm_access_rw(iommu, user, IOVA + PG, &word, 8, true));
+	GM_EXPECT(!frame_is_dirty(mem + 4 * PG), "a user read it, and it became dirty");
+	GM_EXPECT(frame_is_dirty(mem + 5 * PG), "a user wrote it, and it is not dirty");
+	gm_unmap(iommu, ioas, IOVA, 2 * PG);
+	close(user);
 	gm_iodev_free(dev);
 	gm_iommu_free(iommu);
-	munmap(mem, 4 * PG);
+	munmap(mem, 6 * PG);
 }

@@ -47,14 +47,30 @@ static long type1(const struct gm_access *a, int fd)
 	return n;
 }
 
+/* Through the container the device reads or writes, too. */
+static long type1_dma(const struct gm_access *a, struct gm_type1 *t)
+{
+	struct gm_iodev *dev;
+	int r;
+
+	if (__gm_type1_map(t->container, a->hva, a->len, TYPE1_IOVA))
+		return -1;
+	dev = gm_type1_dev(t);
+	r = a->probe->val == DMA_READ ? __gm_dma_read(dev, TYPE1_IOVA, a->buf, a->len)
+				      : __gm_dma_write(dev, TYPE1_IOVA, a->buf, a->len);
+	gm_iodev_free(dev);
+	return r ? -1 : __gm_type1_unmap(t->container, TYPE1_IOVA, a->len);
+}
+
 static long p_type1(const struct gm_access *a)
 {
+	bool dma = a->probe->flags & (GM_ACC_READ | GM_ACC_WRITE);
 	struct gm_type1 t;
 	long r;
 	int err;
 
 	gm_type1_open(&t);
-	r = type1(a, t.container);
+	r = dma ? type1_dma(a, &t) : type1(a, t.container);
 	err = errno;
 	gm_type1_close(&t);
 	errno = err;
@@ -118,6 +134,22 @@ const struct gm_probe gm_probes_iommu[] = {
 	  .flags = GM_ACC_COUNT | GM_ACC_SLOW | GM_ACC_ROOT,
 	  .run = p_type1,
 	  .want = { [GM_CLASS_READ_ONLY] = FOR_WRITING } },
+	{ .name = "vfio_type1_read",
+	  .text = "VFIO_IOMMU_MAP_DMA in a type 1 container, the device reads by DMA",
+	  .path = GM_PATH_LONGTERM,
+	  .needs = GM_NEEDS(VFIO_TYPE1, VFIO_EDU),
+	  .mix = GM_MIX_WHOLE,
+	  .val = DMA_READ,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_FULL,
+	  .run = p_type1 },
+	{ .name = "vfio_type1_write",
+	  .text = "VFIO_IOMMU_MAP_DMA in a type 1 container, the device writes by DMA",
+	  .path = GM_PATH_LONGTERM,
+	  .needs = GM_NEEDS(VFIO_TYPE1, VFIO_EDU),
+	  .mix = GM_MIX_WHOLE,
+	  .val = DMA_WRITE,
+	  .flags = GM_ACC_WRITE | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_FULL,
+	  .run = p_type1 },
 	{ .name = "vfio_compat",
 	  .text = "VFIO_IOMMU_MAP_DMA of the address on an iommufd",
 	  .path = GM_PATH_LONGTERM,

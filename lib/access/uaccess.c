@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Probes: the range as the buffer of a system call. */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -195,6 +200,38 @@ static long p_ioctl(const struct gm_access *a)
 	return each_page(a, ioctl_one);
 }
 
+/* A stopped child, whose registers the kernel writes to the page. */
+static pid_t traced;
+
+static long regs_one(const struct gm_access *a, size_t i)
+{
+	struct iovec v = { a->hva + i, 512 };
+
+	return ptrace(PTRACE_GETREGSET, traced, NT_PRSTATUS, &v);
+}
+
+static long p_regs(const struct gm_access *a)
+{
+	int status, err;
+	long r;
+
+	traced = GM_SETUP_OK(fork());
+	if (!traced) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	GM_SETUP(waitpid(traced, &status, 0) == traced && WIFSTOPPED(status),
+		 "the child does not stop: status %#x", status);
+	r = each_page(a, regs_one);
+	err = errno;
+	kill(traced, SIGKILL);
+	waitpid(traced, NULL, 0);
+	errno = err;
+	return r;
+}
+
 static long clock_one(const struct gm_access *a, size_t i)
 {
 	return syscall(SYS_clock_gettime, CLOCK_MONOTONIC, a->hva + i);
@@ -306,6 +343,11 @@ const struct gm_probe gm_probes_uaccess[] = {
 	  .path = GM_PATH_UACCESS,
 	  .flags = OP | GM_ACC_TWIN,
 	  .run = p_ioctl },
+	{ .name = "ptrace_regs",
+	  .text = "PTRACE_GETREGSET stores the registers of a child in each page",
+	  .path = GM_PATH_UACCESS,
+	  .flags = OP | GM_ACC_SLOW | GM_ACC_TWIN,
+	  .run = p_regs },
 	{ .name = "clock_gettime",
 	  .text = "clock_gettime() stores the time in each page",
 	  .path = GM_PATH_UACCESS,

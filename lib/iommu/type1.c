@@ -10,12 +10,12 @@
 void gm_type1_open(struct gm_type1 *t)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
-	const char *bdf = gm_platform_edu();
+	const char *bdf = gm_platform_edu(0);
 	char path[320], to[512] = "";
 	ssize_t n;
 
 	GM_SETUP(bdf, "no edu device");
-	gm_edu_bind(bdf);
+	gm_edu_bind(0);
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", bdf);
 	n = readlink(path, to, sizeof(to) - 1);
 	GM_SETUP(n > 0 && strrchr(to, '/'), "%s: %s", path, gm_errno_name(errno));

@@ -29,8 +29,11 @@
 #define EDU_TO_RAM 2UL
 #define EDU_BUF 0x40000UL
 
-static struct gm_iodev *open_dev; /* edu is one */
-static bool bound;		  /* by us */
+/* Each edu that there is: bound by us, in use by whom. */
+static struct edu {
+	bool bound;
+	struct gm_iodev *dev;
+} edus[GM_EDU_MAX];
 
 static int write_text(const char *path, const char *text)
 {
@@ -46,32 +49,39 @@ static void close_dev(struct gm_iodev *dev)
 {
 	struct vfio_device_detach_iommufd_pt detach = { .argsz = sizeof(detach) };
 
-	ioctl(dev->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach);
+	if (!dev->type1)
+		ioctl(dev->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach);
 	if (dev->bar)
 		munmap(dev->bar, dev->bar_size);
 	close(dev->fd);
-	open_dev = NULL;
+	for (unsigned int i = 0; i < GM_EDU_MAX; i++)
+		if (edus[i].dev == dev)
+			edus[i].dev = NULL;
 }
 
 /* However the case ends: an open device would make the unbinding wait for ever. */
-static void unbind(void *arg __attribute__((unused)))
+static void unbind(void *arg)
 {
+	struct edu *edu = arg;
+	const char *bdf = gm_platform_edu(edu - edus);
 	char path[320];
 
-	if (open_dev)
-		close_dev(open_dev);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", gm_platform_edu());
-	write_text("/sys/bus/pci/drivers/vfio-pci/unbind", gm_platform_edu());
+	if (edu->dev)
+		close_dev(edu->dev);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", bdf);
+	write_text("/sys/bus/pci/drivers/vfio-pci/unbind", bdf);
 	write_text(path, "\n");
-	bound = false;
+	edu->bound = false;
 }
 
-void gm_edu_bind(const char *bdf)
+void gm_edu_bind(unsigned int nr)
 {
+	const char *bdf = gm_platform_edu(nr);
 	char path[320], to[512] = "";
 	ssize_t n;
 
-	if (bound)
+	GM_SETUP(bdf, "no edu device %u", nr);
+	if (edus[nr].bound)
 		return;
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", bdf);
 	n = readlink(path, to, sizeof(to) - 1);
@@ -80,8 +90,8 @@ void gm_edu_bind(const char *bdf)
 	GM_SETUP(n < 0, "edu %s has a driver already: %s", bdf, to);
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", bdf);
 	GM_SETUP_OK(write_text(path, "vfio-pci"));
-	gm_cleanup(unbind, NULL);
-	bound = true;
+	gm_cleanup(unbind, &edus[nr]);
+	edus[nr].bound = true;
 	GM_SETUP_OK(write_text("/sys/bus/pci/drivers_probe", bdf));
 }
 
@@ -139,13 +149,16 @@ static int edu_attach(struct gm_iodev *dev, uint32_t pt)
 {
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = dev->iommu->fd };
 	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach), .pt_id = pt };
+	unsigned int nr = 0;
 	int err;
 
-	GM_SETUP(!open_dev, "there is one edu only");
-	gm_edu_bind(gm_platform_edu());
-	dev->fd = open_cdev(gm_platform_edu());
+	while (nr < GM_EDU_MAX && edus[nr].dev)
+		nr++;
+	GM_SETUP(nr < GM_EDU_MAX && gm_platform_edu(nr), "there are %u edu devices only", nr);
+	gm_edu_bind(nr);
+	dev->fd = open_cdev(gm_platform_edu(nr));
 	/* From here on, whatever ends the case closes it first. */
-	open_dev = dev;
+	edus[nr].dev = dev;
 	if (ioctl(dev->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind)) {
 		if (errno == EPERM)
 			gm_skip("VFIO does not trust this machine with the device",
@@ -202,6 +215,13 @@ static void through_scratch(struct gm_iodev *dev, void *scratch, uint64_t len, b
 {
 	uint64_t iova = GM_EDU_SCRATCH;
 
+	if (dev->type1) {
+		GM_SETUP(!__gm_type1_map(dev->type1->container, scratch, GM_PAGE_SIZE, iova),
+			 "mapping edu's scratch page: %s", gm_errno_name(errno));
+		transfer(dev, iova, len, to_ram);
+		__gm_type1_unmap(dev->type1->container, iova, GM_PAGE_SIZE);
+		return;
+	}
 	GM_SETUP(!__gm_map_hva(dev->iommu, dev->ioas, scratch, GM_PAGE_SIZE, &iova, GM_RW),
 		 "mapping edu's scratch page: %s", gm_errno_name(errno));
 	transfer(dev, iova, len, to_ram);
@@ -255,6 +275,22 @@ const struct gm_iommu_ops gm_iommu_vfio_ops = {
 	.replace = edu_replace,
 	.read = edu_read,
 	.write = edu_write,
-	.max_devices = 1,
+	.max_devices = GM_EDU_MAX,
 	.cost_ms = 200,
 };
+
+struct gm_iodev *gm_type1_dev(struct gm_type1 *t)
+{
+	static struct gm_iommu none = { .fd = -1,
+					.kind = GM_IOMMU_VFIO,
+					.ops = &gm_iommu_vfio_ops };
+	struct gm_iodev *dev = calloc(1, sizeof(*dev));
+
+	GM_SETUP(dev, "out of memory");
+	dev->iommu = &none;
+	dev->type1 = t;
+	dev->fd = GM_SETUP_OK(ioctl(t->group, VFIO_GROUP_GET_DEVICE_FD, gm_platform_edu(0)));
+	edus[0].dev = dev;
+	map_registers(dev);
+	return dev;
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Maps that begin and end inside a page, where one batch of iommufd ends and the next begins. */
+#include "fixture.h"
+
+#define PG GM_PAGE_SIZE
+
+GM_MOCK_CASE(
+	batches, .name = "iommu.map_file_memfd.subpage_batches", .clause = "iommu.map_file_memfd",
+	.text = "50 pages apart from each other, from half a page to half a page, a few at a time: each in its place")
+{
+	struct fx fx = { .size = 64 * PG };
+	const uint64_t off = PG + 2048, len = 50 * PG;
+
+	fx.iommu = gm_iommu_new(self->val);
+	fx.ioas = gm_ioas_new(fx.iommu);
+	fx.fd = gm_memfd_new(fx.size, 0);
+	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
+	/* Every other page first: neighbours in the file are none in memory. */
+	for (uint64_t i = 0; i < 64; i++)
+		gm_host_fill(fx.hva + (i * 2 + i / 32) % 64 * PG, (i * 2 + i / 32) % 64, 1,
+			     GM_HALF_HOST, 1);
+	gm_mock_memory_limit(fx.iommu, 40);
+	for (int round = 0; round < 2; round++) {
+		/* First the device, then the map; then the other way round. */
+		if (!round)
+			fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
+		gm_map_file(fx.iommu, fx.ioas, fx.fd, off, len, IOVA + 2048, GM_RW);
+		if (round)
+			fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
+		fx_maps(&fx, off, len, IOVA + 2048);
+		GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + PG, 51 * PG, 1), "not one pin a page");
+		gm_dma_expect_same(fx.dev, IOVA + 2048, fx.hva + off, len, "all of it");
+		if (round)
+			gm_unmap(fx.iommu, fx.ioas, IOVA + 2048, len);
+		gm_iodev_free(fx.dev);
+		fx.dev = NULL;
+		GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "pins stay");
+		GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin without a device, pages");
+		if (!round)
+			gm_unmap(fx.iommu, fx.ioas, IOVA + 2048, len);
+	}
+	fx_check(&fx, 0, fx.size, "after it all");
+	fx_free(&fx);
+}
+
+/* The user's pages come from the table of a map that has half of the first and half of the last. */
+GM_MOCK_CASE(
+	users, .name = "iommu.map_file_memfd.subpage_users", .clause = "iommu.map_file_memfd",
+	.text = "an in-kernel user of whole pages, which a device elsewhere has from half a page to half a page")
+{
+	struct fx fx = fx_new(self, 4 * PG, 0);
+	uint32_t whole = gm_ioas_new(fx.iommu);
+	int user = gm_access_new(fx.iommu, whole, true);
+	uint64_t at = IOVA + 2048;
+
+	gm_map_file(fx.iommu, whole, fx.fd, 0, 4 * PG, IOVA, GM_RW);
+	GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, whole, IOVA + 2048, 2 * PG, &at, GM_RW));
+	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin of the device, pages");
+	GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA, 4 * PG, fx.hva, true));
+	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1), "not one pin a page");
+	gm_unmap(fx.iommu, fx.ioas, IOVA + 2048, 2 * PG);
+	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin of the user, pages");
+	close(user);
+	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
+	fx_free(&fx);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a map refers to besides pages: its process, its address space and its user go with it. */
+#include <sys/wait.h>
+#include <time.h>
+
+#include "fixture.h"
+
+#define PG GM_PAGE_SIZE
+#define CHILDREN 64
+#define ROUNDS 4
+#define FIRST_USER 61000 /* users that nobody is */
+
+static const char *const caches[] = { "mm_struct", "task_struct", "uid_cache" };
+
+#define NR_CACHES (sizeof(caches) / sizeof(caches[0]))
+
+/* Objects in use, as /proc/slabinfo has them; -1: this kernel has no such cache of its own. */
+static void count(long *in_use)
+{
+	FILE *f = fopen("/proc/slabinfo", "r");
+	char line[512], name[64];
+	long n;
+
+	if (!f)
+		gm_skip("no /proc/slabinfo", "CONFIG_SLUB_DEBUG=y, and run as root");
+	for (unsigned int i = 0; i < NR_CACHES; i++)
+		in_use[i] = -1;
+	while (fgets(line, sizeof(line), f))
+		for (unsigned int i = 0; i < NR_CACHES; i++)
+			if (sscanf(line, "%63s %ld", name, &n) == 2 && !strcmp(name, caches[i]))
+				in_use[i] = n;
+	fclose(f);
+}
+
+/* Each in a process and as a user of its own: a map, an unmap, the end. */
+static void maps(struct fx *fx, unsigned int rounds)
+{
+	for (unsigned int i = 0; i < rounds * CHILDREN; i++) {
+		pid_t pid = GM_SETUP_OK(fork());
+		uint64_t at = IOVA, len = PG;
+		int status;
+
+		if (!pid) {
+			uid_t uid = FIRST_USER + i;
+
+			_exit(setresuid(uid, uid, uid) ||
+			      __gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, PG, &at, GM_RW) ||
+			      __gm_unmap(fx->iommu, fx->ioas, at, &len));
+		}
+		GM_SETUP_OK(waitpid(pid, &status, 0));
+		GM_ASSERT(!status, "map and unmap by process %u: status %#x", i, status);
+	}
+}
+
+GM_CASE(objects, .name = "iommu.lifetime.objects", .clause = "iommu.lifetime",
+	.needs = GM_IOMMU_NEEDS_MOCK | GM_NEEDS(ROOT), .val = GM_IOMMU_MOCK, .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_IOMMU | GM_TOKEN_ALONE, .profile = "IO", .flags = GM_FULL_ONLY,
+	.text = "256 processes of as many users map, unmap and end: the kernel keeps none of it")
+{
+	struct fx fx = fx_new(self, PG, 0);
+	struct timespec pause = { .tv_nsec = 20000000 };
+	long before[NR_CACHES], after[NR_CACHES];
+	unsigned int looks = 0;
+	bool kept;
+
+	/* What the allocator keeps for itself is there after the first of them. */
+	maps(&fx, 2);
+	count(before);
+	maps(&fx, ROUNDS);
+	do {
+		nanosleep(&pause, NULL);
+		count(after);
+		kept = false;
+		for (unsigned int i = 0; i < NR_CACHES; i++)
+			kept = kept || after[i] - before[i] >= ROUNDS * CHILDREN / 2;
+	} while (kept && ++looks < 100);
+	for (unsigned int i = 0; i < NR_CACHES; i++) {
+		if (before[i] < 0)
+			gm_note("objects of %s are not counted on their own here", caches[i]);
+		GM_EXPECT(after[i] - before[i] < ROUNDS * CHILDREN / 2,
+			  "%s: %ld objects before, %ld after %d maps", caches[i], before[i],
+			  after[i], ROUNDS * CHILDREN);
+	}
+	fx_free(&fx);
+}

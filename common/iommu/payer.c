@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Who pays for pinned pages: whoever mapped them, and not who brings the device or unmaps. */
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "fixture.h"
+
+#define PG GM_PAGE_SIZE
+#define USER 60063
+
+static void set_limit(unsigned long pages)
+{
+	struct rlimit r = { .rlim_cur = pages * PG, .rlim_max = 64 * PG };
+
+	GM_SETUP_OK(setrlimit(RLIMIT_MEMLOCK, &r));
+}
+
+/* In a child with a limit of its own: fn(fx), whose value (below 250) is given back. */
+static int in_child(struct fx *fx, unsigned long limit, int (*fn)(struct fx *fx))
+{
+	pid_t pid = GM_SETUP_OK(fork());
+	int status;
+
+	if (!pid) {
+		set_limit(limit);
+		_exit(fn(fx));
+	}
+	GM_SETUP_OK(waitpid(pid, &status, 0));
+	GM_SETUP(WIFEXITED(status), "child: status %#x", status);
+	return WEXITSTATUS(status);
+}
+
+static int attach(struct fx *fx)
+{
+	return __gm_iodev_new(fx->iommu, fx->ioas) ? 0 : errno;
+}
+
+static int unmap(struct fx *fx)
+{
+	uint64_t len = 3 * PG;
+
+	return __gm_unmap(fx->iommu, fx->ioas, IOVA, &len) ? errno : 0;
+}
+
+#define PAYER                                                                                      \
+	.needs = GM_IOMMU_NEEDS_MOCK, .tokens = GM_TOKEN_IOMMU, .profile = "IO",                   \
+	.clause = "iommu.lifetime", .flags = GM_REFUSAL
+
+GM_CASE(limit, .name = "iommu.lifetime.memlock_mapper", PAYER, .caps = GM_CAPS(CAP_SETUID),
+	.text = "the device comes through a process with another limit: that of who mapped counts")
+{
+	struct fx fx = fx_new_unattached(self, 8 * PG, 0);
+
+	GM_SETUP_OK(setresuid(USER, USER, USER));
+	GM_SETUP_OK(prctl(PR_SET_DUMPABLE, 1));
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 3 * PG, IOVA, GM_RW);
+	set_limit(2);
+	GM_EXPECT_EQ(in_child(&fx, 64, attach), ENOMEM, "who mapped may 2, who attaches 64: errno");
+	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the failed attach, pages");
+	set_limit(3);
+	gm_control(!in_child(&fx, 1, attach), "who mapped may 3, who attaches 1");
+	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin of who mapped, pages");
+	GM_EXPECT_EQ(in_child(&fx, 1, unmap), 0, "unmapped by another: errno");
+	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the unmap, pages");
+	fx_free(&fx);
+}
+
+GM_CASE(process, .name = "iommu.lifetime.memlock_process_other", PAYER,
+	.caps = GM_CAPS(CAP_SYS_RESOURCE),
+	.text = "charged to the process: another attaches, another unmaps, and this one pays and is paid back")
+{
+	struct iommu_option mode = { .size = sizeof(mode),
+				     .option_id = IOMMU_OPTION_RLIMIT_MODE,
+				     .op = IOMMU_OPTION_OP_SET,
+				     .val64 = 1 };
+	struct fx fx = { .size = 8 * PG };
+
+	fx.iommu = gm_iommu_new(self->val);
+	GM_SETUP_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &mode));
+	fx.ioas = gm_ioas_new(fx.iommu);
+	fx.fd = gm_memfd_new(fx.size, 0);
+	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 3 * PG, IOVA, GM_RW);
+	set_limit(2);
+	GM_EXPECT_EQ(in_child(&fx, 64, attach), ENOMEM, "this process may 2: errno");
+	GM_EXPECT_EQ(gm_vm_locked() + gm_vm_pinned(), 0, "VmLck and VmPin after it, pages");
+	set_limit(3);
+	gm_control(!in_child(&fx, 1, attach), "this process may 3");
+	GM_EXPECT_EQ(gm_vm_locked(), 3, "VmLck, pages");
+	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin, pages");
+	GM_EXPECT_EQ(in_child(&fx, 1, unmap), 0, "unmapped by another: errno");
+	GM_EXPECT_EQ(gm_vm_locked() + gm_vm_pinned(), 0, "VmLck and VmPin at the end, pages");
+	fx_free(&fx);
+}
