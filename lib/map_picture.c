@@ -69,11 +69,12 @@ char *gm_map_observe(struct gm_vm *vm, const struct gm_shape *s)
 	char *c = calloc(nr + 1, 1);
 
 	GM_SETUP(c, "out of memory");
-	for (uint64_t i = 0; i < nr; i++) {
+	/* Backwards, since a kernel that unmaps too much most often does so behind what it was asked. */
+	for (uint64_t i = nr; i-- > 0;) {
 		enum gm_size sz = GM_SIZE_NONE;
 
 		/* A 1 GiB mapping is gone with the first probe of it. */
-		if (i % CELLS && c[i - 1] == 'G') {
+		if ((i + 1) % CELLS && c[i + 1] == 'G') {
 			c[i] = 'G';
 			continue;
 		}
