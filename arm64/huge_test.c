@@ -192,3 +192,45 @@ GM_CASE(gmem_4k, .name = "huge.gmem_4k.stage2", .clause = "huge.gmem_4k",
 	close(gmem);
 	gm_vm_free(vm);
 }
+
+static void expect_dirty(struct gm_vm *vm, uint64_t npages, const uint64_t *want, unsigned int nr,
+			 const char *when)
+{
+	unsigned long *bits = calloc(npages / 64 + 1, 8);
+
+	kvm_vm_get_dirty_log(vm->kvm, GM_SLOT, bits);
+	for (uint64_t page = 0; page < npages; page++) {
+		bool is = bits[page / 64] >> page % 64 & 1, should = false;
+
+		for (unsigned int i = 0; i < nr; i++)
+			should |= want[i] == page;
+		GM_EXPECT_AT(GM_PAGE(.gpa = GM_BASE + page * GM_PAGE_SIZE), is == should,
+			     "%s: page %lu should be %s", when, page, should ? "dirty" : "clean");
+	}
+	free(bits);
+}
+
+/* No dump is needed, so that it runs under pKVM as well, where there is none. */
+GM_CASE(dirty_exact, .name = "huge.blocks.dirty_exact", .clause = "huge.blocks", .profile = "P1",
+	.text = "dirty logging over a 2 MiB block: exactly the pages that the guest writes are dirty, each time anew",
+	.needs = GM_NEEDS(THP))
+{
+	struct gm_mem *m = gm_mem_new(GM_MEM_THP, 2 * GM_2M);
+	struct gm_vm *vm = vm_over(m, 2 * GM_2M);
+	const uint64_t npages = 2 * GM_2M / GM_PAGE_SIZE, at[] = { 3, npages / 2 - 1, npages - 1 };
+
+	memset(m->hva, 0, 2 * GM_2M);
+	gm_guest_touch(vm, 0, GM_BASE, 2 * GM_2M, GM_2M);
+	for (int i = 0; i < 3; i++)
+		write_word(vm, GM_BASE + at[i] * GM_PAGE_SIZE);
+	gm_slot_set(vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, GM_BASE, 2 * GM_2M, m->hva, -1, 0);
+	expect_dirty(vm, npages, NULL, 0, "nothing written since");
+	for (unsigned int round = 0; round < 3; round++) {
+		gm_guest_touch(vm, 0, GM_BASE, 2 * GM_2M, 8 * GM_PAGE_SIZE);
+		for (unsigned int i = round; i < 3; i++)
+			write_word(vm, GM_BASE + at[i] * GM_PAGE_SIZE);
+		expect_dirty(vm, npages, at + round, 3 - round, "read all over, written in places");
+	}
+	gm_vm_free(vm);
+	gm_mem_free(m);
+}

@@ -87,6 +87,20 @@ GM_CASE(calls, .name = "pkvm.features.bits", .clause = "pkvm.features",
 	pvm_free(p);
 }
 
+GM_CASE(others, .name = "pkvm.features.other_calls", .clause = "pkvm.features",
+	.text = "calls that are not the hypervisor's own are answered as for any VM: SMCCC_VERSION, NOT_SUPPORTED",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
+
+	GM_EXPECT_EQ(pvm_call(p, 0, 0x80000000, 0, 0, 0), 0x10001, "SMCCC_VERSION");
+	GM_EXPECT_EQ(pvm_call(p, 0, GM_SMCCC_MAP_GPA, GM_BASE, 1, 0), -1,
+		     "a call of another vendor");
+	GM_EXPECT_EQ(pvm_call(p, 0, GM_SMCCC_MEM_UNSHARE + 1, GM_BASE, 0, 0), -1,
+		     "the function behind MEM_UNSHARE");
+	pvm_free(p);
+}
+
 GM_CASE(meminfo, .name = "pkvm.meminfo.page_size", .clause = "pkvm.meminfo", .flags = GM_REFUSAL,
 	.text = "HYP_MEMINFO gives the page size, and -3 when any of its three arguments is not 0",
 	.profile = "P2", .needs = GM_NEEDS(PROTECTED))

@@ -68,5 +68,14 @@ GM_CASE(mte, .name = "fd.slot_arm64.mte", .clause = "fd.slot_arm64", .flags = GM
 		   "anonymous memory is taken");
 	close(gmem);
 	gm_vm_free(vm);
+	/* The other way round: tagging is not for a VM that has one. */
+	vm = GM_VM_NEW();
+	gmem = gm_gmem_new(vm, 4 * PG, SHARED);
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, NULL, gmem, 0);
+	GM_EXPECT_ERRNO(EINVAL, ioctl(vm->kvm->fd, KVM_ENABLE_CAP, &cap), "after the slot");
+	gm_slot_delete(vm, GM_SLOT);
+	gm_control(!ioctl(vm->kvm->fd, KVM_ENABLE_CAP, &cap), "without the slot");
+	close(gmem);
+	gm_vm_free(vm);
 	gm_mem_free(m);
 }

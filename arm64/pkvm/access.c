@@ -111,6 +111,25 @@ GM_CASE(private_initial, .name = "pkvm.private_initial.donated", .clause = "pkvm
 	pvm_free(p);
 }
 
+GM_CASE(private_zero, .name = "pkvm.private_initial.never_touched",
+	.clause = "pkvm.private_initial",
+	.text = "anonymous pages that nobody ever touched: zero to the guest, and its own; others stay the host's zeroes",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
+
+	gm_guest_check_zero(p->vm, 0, GM_BASE, 4, "the first look");
+	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_HALF_SECRET, 1);
+	/* They may all have been one and the same page of zeroes. */
+	for (uint64_t page = 4; page < 8; page++)
+		GM_EXPECT(!pkvm_load(pvm_hva(p, page)).signo && !*(uint64_t *)pvm_hva(p, page),
+			  "a page that the guest never touched is not the host's zeroes");
+	for (uint64_t page = 0; page < 4; page++)
+		pvm_expect_hidden(p, page, "read first, written then");
+	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_SECRET, 1, "what the guest wrote");
+	pvm_free(p);
+}
+
 GM_CASE(pinned, .name = "pkvm.pinned.locked_memory", .clause = "pkvm.pinned",
 	.text = "each donated page is one page of locked memory, shared or not, and none is left after the VM",
 	.profile = "P2", .needs = GM_NEEDS(PROTECTED))

@@ -170,6 +170,17 @@ bool pvm_expect_host(struct pvm *p, uint64_t page, enum gm_half half, unsigned i
 	return gm_host_check(pvm_hva(p, page), pvm_gpa(page) / PG, 1, half, gen, when);
 }
 
+void pvm_expect_stop(struct pvm *p, unsigned int v, uint64_t gpa, int err, const char *what)
+{
+	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
+	struct gm_exit ex = {};
+	bool whole = __gm_run(p->vm, v, &op, 1, &ex, NULL);
+
+	GM_EXPECT_AT(GM_PAGE(.gpa = gpa), !whole && ex.ret == -1 && ex.err == err,
+		     "%s: KVM_RUN should be %s, and the load %s: %s", what, gm_errno_name(err),
+		     whole ? "was done" : "stopped", gm_exit_str(&ex));
+}
+
 uint64_t pkvm_status(const char *field)
 {
 	FILE *f = fopen("/proc/self/status", "r");

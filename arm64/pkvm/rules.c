@@ -62,18 +62,6 @@ GM_CASE(slot_flags, .name = "pkvm.slot_flags.refused", .clause = "pkvm.slot_flag
 	gm_mem_free(m);
 }
 
-/* One load of the guest, which stops the vCPU with this errno. */
-static void expect_stop(struct pvm *p, unsigned int v, uint64_t gpa, int err, const char *what)
-{
-	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
-	struct gm_exit ex = {};
-	bool whole = __gm_run(p->vm, v, &op, 1, &ex, NULL);
-
-	GM_EXPECT_AT(GM_PAGE(.gpa = gpa), !whole && ex.ret == -1 && ex.err == err,
-		     "%s: KVM_RUN should be %s, and the load %s: %s", what, gm_errno_name(err),
-		     whole ? "was done" : "stopped", gm_exit_str(&ex));
-}
-
 GM_CASE(file_vma, .name = "pkvm.file_vma.guest_memfd", .clause = "pkvm.file_vma",
 	.flags = GM_REFUSAL, .profile = "P2", .needs = GM_NEEDS(PROTECTED, GMEM_MMAP, INIT_SHARED),
 	.text = "a slot over a mapping of guest_memfd: the guest's touch is EIO; anonymous and shmem memory work")
@@ -91,9 +79,9 @@ GM_CASE(file_vma, .name = "pkvm.file_vma.guest_memfd", .clause = "pkvm.file_vma"
 	gm_guest_fill(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1);
 	gm_control(pkvm_load(p->mem->hva).signo == SIGSEGV, "shmem is taken by the guest");
 	/* The first time also brings in code and page tables of the guest. */
-	expect_stop(p, 0, far, EIO, "the first page of guest_memfd");
+	pvm_expect_stop(p, 0, far, EIO, "the first page of guest_memfd");
 	locked = pkvm_status("VmLck");
-	expect_stop(p, 0, far + PG, EIO, "a page of guest_memfd");
+	pvm_expect_stop(p, 0, far + PG, EIO, "a page of guest_memfd");
 	GM_EXPECT_EQ(pkvm_status("VmLck"), locked, "locked memory after the refusal");
 	GM_EXPECT(!pkvm_load(map + PG).signo, "the host lost the page that the guest did not get");
 	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1, "the guest runs on");
@@ -120,7 +108,7 @@ GM_CASE(memlock, .name = "pkvm.memlock.exact", .clause = "pkvm.memlock", .flags 
 		gm_guest_touch(p->vm, 0, pvm_gpa(page), PG, PG);
 	gm_control(pkvm_load(pvm_hva(p, 9)).signo == SIGSEGV,
 		   "within the limit the guest gets its pages");
-	expect_stop(p, 0, pvm_gpa(10), ENOMEM, "one page past the limit");
+	pvm_expect_stop(p, 0, pvm_gpa(10), ENOMEM, "one page past the limit");
 	GM_EXPECT_EQ(pkvm_status("VmLck"), now.rlim_cur, "locked memory at the limit");
 	GM_EXPECT(!pkvm_load(pvm_hva(p, 10)).signo,
 		  "the page that the guest did not get is the host's");
@@ -152,6 +140,13 @@ GM_CASE(caps, .name = "pkvm.caps.refused", .clause = "pkvm.caps", .flags = GM_RE
 		KVM_CAP_MP_STATE,
 		KVM_CAP_ARM_SET_DEVICE_ADDR,
 		KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE,
+		KVM_CAP_ARM_SUPPORTED_BLOCK_SIZES,
+		KVM_CAP_READONLY_MEM,
+		KVM_CAP_ONE_REG,
+		KVM_CAP_IMMEDIATE_EXIT,
+		KVM_CAP_VCPU_ATTRIBUTES,
+		KVM_CAP_ARM_WRITABLE_IMP_ID_REGS,
+		KVM_CAP_ARM_USER_IRQ,
 	};
 	static const int some[] = { KVM_CAP_IRQCHIP,	    KVM_CAP_ARM_PSCI,  KVM_CAP_ARM_PSCI_0_2,
 				    KVM_CAP_NR_VCPUS,	    KVM_CAP_MAX_VCPUS, KVM_CAP_MAX_VCPU_ID,
@@ -199,8 +194,8 @@ GM_CASE(other_vm, .name = "pkvm.other_vm.refused", .clause = "pkvm.other_vm", .f
 	pvm_share_all(p, 0, 1, 1);
 	gm_guest_touch(q->vm, 0, far + 6 * PG, PG, PG);
 	gm_control(pkvm_load(pvm_hva(p, 6)).signo == SIGSEGV, "a page of nobody's can be had");
-	expect_stop(q, 0, far, EPERM, "a page of the other VM");
-	expect_stop(q, 0, far + PG, EPERM, "a page that the other VM shared with the host");
+	pvm_expect_stop(q, 0, far, EPERM, "a page of the other VM");
+	pvm_expect_stop(q, 0, far + PG, EPERM, "a page that the other VM shared with the host");
 	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_SECRET, 1, "the owner's data");
 	pvm_expect_host(p, 1, GM_HALF_SECRET, 1, "shared with the host as before");
 	pvm_expect_hidden(p, 0, "hidden from the host as before");

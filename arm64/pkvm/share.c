@@ -105,6 +105,46 @@ GM_CASE(share_same, .name = "pkvm.share.same_page", .clause = "pkvm.share",
 	pvm_free(p);
 }
 
+/* In the guest's page: what gives `val` back. movz x0, #val; ret */
+static void put_code(struct pvm *p, uint64_t page, uint16_t val)
+{
+	uint32_t code[2] = { 0xd2800000 | (uint32_t)val << 5, 0xd65f03c0 };
+
+	memcpy(pvm_hva(p, page), code, sizeof(code));
+	__builtin___clear_cache((char *)pvm_hva(p, page), (char *)pvm_hva(p, page) + 8);
+}
+
+static void expect_runs(struct pvm *p, uint64_t page, uint16_t val, const char *when)
+{
+	struct gm_op op = { .code = GM_OP_EXEC, .addr = pvm_gpa(page) };
+	struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page));
+	struct gm_exit ex = {};
+	bool whole = __gm_run(p->vm, page % p->vm->vcpus, &op, 1, &ex, NULL);
+
+	GM_EXPECT_AT(&at, whole && op.ret == val,
+		     "%s: the guest's call of its code should give %u, and gave %ld: %s", when, val,
+		     op.ret, whole ? "" : gm_exit_str(&ex));
+}
+
+GM_CASE(share_exec, .name = "pkvm.share.code", .clause = "pkvm.share", .profile = "P2",
+	.needs = GM_NEEDS(PROTECTED),
+	.text = "code in a page runs before it is shared, while it is (the host's new code too) and after")
+{
+	struct pvm *p = pvm_new(2, GM_MEM_ANON, 4);
+
+	for (uint64_t page = 0; page < 4; page++) {
+		put_code(p, page, 7 + page);
+		expect_runs(p, page, 7 + page, "the guest's own page");
+		pvm_expect_ret(pvm_share(p, 0, page), 0, page, "MEM_SHARE");
+		expect_runs(p, page, 7 + page, "shared");
+		put_code(p, page, 0x100 + page);
+		expect_runs(p, page, 0x100 + page, "shared, with new code");
+		pvm_expect_ret(pvm_unshare(p, 0, page), 0, page, "MEM_UNSHARE");
+		expect_runs(p, page, 0x100 + page, "taken back");
+	}
+	pvm_free(p);
+}
+
 /* Everything that must not be understood; the page is in the state that `shared` says. */
 static void bad_calls(struct pvm *p, uint64_t page, bool shared)
 {

@@ -75,7 +75,8 @@ static void map_block(struct kvm_vm *kvm, uint64_t gpa, int leaf)
 /* The framework maps arm64 guests with pages only; where its tables are the plainest, blocks too. */
 void gm_arch_map(struct kvm_vm *kvm, uint64_t gpa, uint64_t size, uint64_t pagesize)
 {
-	bool plain = kvm->page_size == GM_PAGE_SIZE && kvm->va_bits == 48 && kvm->pa_bits <= 48;
+	/* Of the guest's own pages, whatever the host's are. */
+	bool plain = kvm->page_size == 4096 && kvm->va_bits == 48 && kvm->pa_bits <= 48;
 
 	if (!plain || pagesize < GM_2M) {
 		virt_map(kvm, gpa, gpa, (size + kvm->page_size - 1) / kvm->page_size);

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* pkvm.file_vma, pkvm.pinned, pkvm.other_vm: which memory of the host a guest gets, and when it is free again. */
+#include <fcntl.h>
+
+#include "pkvm.h"
+
+#define FAR (GM_BASE + GM_1G)
+#define FAR_SLOT (GM_SLOT + 1)
+
+/* Memory that is not the fixture's own, in a slot far above it. */
+static void far_slot(struct gm_vm *vm, void *hva, uint64_t npages)
+{
+	gm_slot_set(vm, FAR_SLOT, 0, FAR, npages * PG, hva, -1, 0);
+	gm_vm_map(vm, FAR, npages * PG, PG);
+}
+
+static uint8_t *map_file(int fd, uint64_t npages, int how)
+{
+	uint8_t *map;
+
+	GM_SETUP_OK(ftruncate(fd, npages * PG));
+	map = mmap(NULL, npages * PG, PROT_READ | PROT_WRITE, how, fd, 0);
+	GM_SETUP(map != MAP_FAILED, "mmap of a file: %s", gm_errno_name(errno));
+	return map;
+}
+
+/* The guest's loads of the first two pages of a shared mapping of fd end with err; memory stays the host's. */
+static void refused(int fd, int err, const char *what)
+{
+	struct pvm *p = pvm_new(1, GM_MEM_SHMEM, 4);
+	uint8_t *map = map_file(fd, 4, MAP_SHARED);
+	uint64_t locked;
+
+	gm_host_fill(map, 0, 4, GM_HALF_HOST, 1);
+	far_slot(p->vm, map, 4);
+	gm_guest_fill(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1);
+	gm_control(pkvm_load(p->mem->hva).signo == SIGSEGV, "shmem is taken by the guest");
+	/* The first time also brings in code and page tables of the guest. */
+	pvm_expect_stop(p, 0, FAR, err, what);
+	locked = pkvm_status("VmLck");
+	pvm_expect_stop(p, 0, FAR + PG, err, what);
+	GM_EXPECT_EQ(pkvm_status("VmLck"), locked, "locked memory after the refusal");
+	gm_host_check(map, 0, 4, GM_HALF_HOST, 1, "what the guest did not get");
+	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1, "the guest runs on");
+	pvm_free(p);
+	munmap(map, 4 * PG);
+}
+
+static int disk_file(void)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/gm.XXXXXX", gm_platform_dio_dir());
+	fd = GM_SETUP_OK(mkostemp(path, O_CLOEXEC));
+	unlink(path);
+	return fd;
+}
+
+GM_CASE(file_disk, .name = "pkvm.file_vma.disk", .clause = "pkvm.file_vma", .profile = "P2",
+	.flags = GM_REFUSAL, .needs = GM_NEEDS(PROTECTED, DISK_DIO), .caps = GM_CAPS_ALL,
+	.text = "a slot over a shared mapping of a file on a disk, which tracks what is dirty: EFAULT")
+{
+	int fd = disk_file();
+
+	refused(fd, EFAULT, "a page of a file on a disk");
+	close(fd);
+}
+
+GM_CASE(file_private, .name = "pkvm.file_vma.private", .clause = "pkvm.file_vma", .profile = "P2",
+	.needs = GM_NEEDS(PROTECTED, DISK_DIO), .caps = GM_CAPS_ALL,
+	.text = "a private mapping of a file: the guest gets a copy of the page, and the file stays as it was")
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
+	int fd = disk_file();
+	uint8_t *map = map_file(fd, 4, MAP_SHARED), *own = map_file(fd, 4, MAP_PRIVATE);
+
+	gm_host_fill(map, FAR / PG, 4, GM_HALF_HOST, 1);
+	far_slot(p->vm, own, 4);
+	gm_guest_check(p->vm, 0, FAR, 2, GM_HALF_HOST, 1, "what is in the file");
+	gm_guest_fill(p->vm, 0, FAR, 2, GM_HALF_SECRET, 2);
+	GM_EXPECT(pkvm_load(own).signo == SIGSEGV && pkvm_load(own + PG).signo == SIGSEGV,
+		  "the copy is the guest's");
+	gm_host_check(map, FAR / PG, 4, GM_HALF_HOST, 1, "the file");
+	pvm_free(p);
+	munmap(map, 4 * PG);
+	munmap(own, 4 * PG);
+	close(fd);
+}
+
+/* mm/memfd.c: a file cannot be sealed against writing while a page of it is referenced. */
+static int seal(int fd)
+{
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) ? errno : 0;
+}
+
+GM_CASE(no_pin_left, .name = "pkvm.pinned.none_left", .clause = "pkvm.pinned", .profile = "P2",
+	.needs = GM_NEEDS(PROTECTED), .flags = GM_REFUSAL,
+	.text = "pages of a memfd are pinned while a VM has them, and free after it; those that it was refused, too")
+{
+	int fd = GM_SETUP_OK(memfd_create("gm", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4), *q = pvm_new(1, GM_MEM_ANON, 4);
+	uint8_t *map = map_file(fd, 8, MAP_SHARED);
+	struct gm_op op[2] = {
+		{ .code = GM_OP_HYPERCALL, .val = GM_SMCCC_MEM_SHARE, .addr = FAR },
+		{ .code = GM_OP_HYPERCALL, .val = GM_SMCCC_MEM_SHARE, .addr = FAR + PG }
+	};
+
+	far_slot(p->vm, map, 8);
+	far_slot(q->vm, map, 8);
+	gm_guest_fill(p->vm, 0, FAR, 6, GM_HALF_PRIVATE, 1);
+	gm_run(p->vm, 0, op, 2);
+	pvm_expect_stop(q, 0, FAR + 3 * PG, EPERM, "a page of the other VM");
+	munmap(map, 8 * PG);
+	pvm_free(q);
+	gm_control(seal(fd) == EBUSY, "pages of a VM are pinned");
+	pvm_free(p);
+	GM_EXPECT_EQ(seal(fd), 0, "errno of F_SEAL_WRITE after the VMs");
+	close(fd);
+}
+
+GM_CASE(ordinary_vm, .name = "pkvm.other_vm.ordinary", .clause = "pkvm.other_vm", .profile = "P2",
+	.flags = GM_REFUSAL, .needs = GM_NEEDS(PROTECTED), .timeout = 120,
+	.text = "a page that ordinary VMs have mapped is EPERM to a protected one until the last of them is gone")
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
+	struct gm_mem *m = gm_mem_new(GM_MEM_ANON, 8 * PG);
+	struct gm_vm *vm[2];
+
+	gm_host_fill(m->hva, FAR / PG, 8, GM_HALF_HOST, 1);
+	for (int i = 0; i < 2; i++) {
+		vm[i] = GM_VM_NEW(.vcpus = 1, .extra_pages = 16);
+		far_slot(vm[i], m->hva, 8);
+		gm_guest_check(vm[i], 0, FAR, 4, GM_HALF_HOST, 1, "an ordinary VM");
+	}
+	far_slot(p->vm, m->hva, 8);
+	gm_guest_touch(p->vm, 0, FAR + 5 * PG, PG, PG);
+	gm_control(pkvm_load(m->hva + 5 * PG).signo == SIGSEGV, "a page of nobody's can be had");
+	pvm_expect_stop(p, 0, FAR + PG, EPERM, "a page of two ordinary VMs");
+	gm_vm_free(vm[0]);
+	pvm_expect_stop(p, 0, FAR + PG, EPERM, "a page of the other ordinary VM");
+	gm_guest_check(vm[1], 0, FAR, 4, GM_HALF_HOST, 1, "which has it all the time");
+	gm_vm_free(vm[1]);
+	gm_guest_check(p->vm, 0, FAR, 4, GM_HALF_HOST, 1, "after both");
+	for (int i = 0; i < 4; i++)
+		GM_EXPECT(pkvm_load(m->hva + i * PG).signo == SIGSEGV,
+			  "page %d is the protected VM's, and the host reaches it", i);
+	pvm_free(p);
+	gm_mem_free(m);
+}
+
+GM_CASE(ordinary_thp, .name = "pkvm.other_vm.block", .clause = "pkvm.other_vm", .profile = "P2",
+	.needs = GM_NEEDS(PROTECTED, THP, PAGES_4K), .timeout = 120,
+	.text = "every page of a 2 MiB block that an ordinary VM had can be a protected VM's after it")
+{
+	struct gm_mem *m = gm_mem_new(GM_MEM_THP, GM_2M);
+	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .extra_pages = 16);
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
+	const uint64_t npages = GM_2M / PG;
+
+	gm_host_fill(m->hva, FAR / PG, npages, GM_HALF_HOST, 1);
+	far_slot(vm, m->hva, npages);
+	far_slot(p->vm, m->hva, npages);
+	gm_guest_check(vm, 0, FAR, 1, GM_HALF_HOST, 1, "one touch");
+	gm_vm_free(vm);
+	for (uint64_t page = 1; page < npages; page += 102)
+		gm_guest_check(p->vm, 0, FAR + page * PG, 1, GM_HALF_HOST, 1, "the next VM");
+	pvm_free(p);
+	gm_mem_free(m);
+}
