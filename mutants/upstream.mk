@@ -5,8 +5,7 @@
 # MUTANTS=name,area,... picks some; IMAGE=: a kernel that has all defects, nothing is built.
 
 GM_UPSTREAM := $(GM_OUT)/upstream
-GM_UPSTREAM_KVM := guest_memfd_test set_memory_region_test pre_fault_memory_test mmu_stress_test \
-	memslot_modification_stress_test kvm_page_table_test
+GM_UPSTREAM_KVM := guest_memfd_test set_memory_region_test pre_fault_memory_test
 GM_UPSTREAM_x86 := private_mem_conversions_test private_mem_kvm_exits_test dirty_log_page_splitting_test
 GM_UPSTREAM_IOMMU := iommufd iommufd_fail_nth
 GM_UPSTREAM_ALL := $(addprefix $(GM_UPSTREAM)/,$(GM_UPSTREAM_KVM) $(GM_UPSTREAM_$(ARCH)) \

@@ -79,14 +79,15 @@ static void each_page(const struct gm_case *self)
 	world_free(w);
 }
 OFFSET_CASE(each_page, to_private, "each_page.to_private",
-	    "every page of 2 MiB alone to private and back: it changes, no other")
+	    "every page of 2 MiB alone to private and back: it changes, no other",
+	    .flags = GM_FULL_ONLY)
 OFFSET_CASE(each_page, to_shared, "each_page.to_shared",
 	    "every page of a private 2 MiB alone to shared and back", .val = FROM_PRIVATE,
 	    .flags = GM_FULL_ONLY)
 OFFSET_CASE(each_page, by_host, "each_page.by_host", "the same by the VMM's own ioctl",
 	    .val = BY_HOST, .flags = GM_FULL_ONLY)
 OFFSET_CASE(each_page, on_thp, "each_page.thp",
-	    "the same with the shared half on transparent huge pages", .val = ON_THP)
+	    "every page of a transparent huge page alone to private and back", .val = ON_THP)
 OFFSET_CASE(each_page, from_thp, "each_page.thp_to_shared",
 	    "every page of a private 2 MiB over a transparent huge page to shared and back",
 	    .val = ON_THP | FROM_PRIVATE)

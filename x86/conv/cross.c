@@ -196,7 +196,7 @@ static void flip(struct cross *x, bool to_private, unsigned int turn)
 static void drive_flips(struct cross *x)
 {
 	/* A GiB is looked at whole by every conversion in it. */
-	unsigned int turns = x->w->size == GM_1G ? 8 : 60;
+	unsigned int turns = x->w->size == GM_1G ? 8 : x->watchers > 1 ? 30 : 60;
 
 	for (unsigned int turn = 0; turn < turns; turn++) {
 		bool to_private = !(turn & 1);

@@ -50,6 +50,9 @@ static void before_one(const struct gm_case *self)
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++) {
 		uint64_t page = rig_gpa(0, at[i]);
 
+		/* In a GiB, what lies next to a border comes to the same as in 2 MiB. */
+		if (big && (i == 1 || i == 4))
+			continue;
 		rig_convert(r, page, 1, true);
 		rig_slot(r, GM_SLOT, r->base, 2 * size, 0, 0);
 		/* From another page of the same huge page first: it must not cover this one. */

@@ -166,7 +166,7 @@ static const struct race tail_2m = { .gpa = GM_2M,
 static const struct race page_2m = { .gpa = GM_2M,
 				     .len = GM_PAGE_SIZE,
 				     .beside = { GM_2M + GM_PAGE_SIZE, 2 * GM_2M - GM_PAGE_SIZE },
-				     .rounds = 100 };
+				     .rounds = 60 };
 
 #define RACE(id, n, what)                                                                          \
 	GM_VARIANT(race, race_##id, .name = "huge.never_over_private.race_" #id,                   \
