@@ -225,6 +225,7 @@ GM_CASE(bench_rate, .name = "bench.rate",
 		.series = { "rate" },
 		.nr_series = 1,
 		.nr_points = 4,
+		.apart = true,
 		.label = { "nothing", "one page", "2 MiB", "private_mem_conversions_test" },
 	};
 	struct bench b;

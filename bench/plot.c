@@ -128,11 +128,14 @@ static void svg_series(FILE *f, const struct plot *p, unsigned int s, double top
 {
 	double step = (double)PLOT_W / p->nr_points;
 
-	fprintf(f, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" points=\"", color[s]);
-	for (unsigned int i = 0; i < p->nr_points; i++)
-		fprintf(f, "%.1f,%.1f ", LEFT + step * (i + 0.5),
-			TOP + PLOT_H * (1 - plot_quartile(&p->point[s][i], 2) / top));
-	fprintf(f, "\"/>\n");
+	if (!p->apart) {
+		fprintf(f, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" points=\"",
+			color[s]);
+		for (unsigned int i = 0; i < p->nr_points; i++)
+			fprintf(f, "%.1f,%.1f ", LEFT + step * (i + 0.5),
+				TOP + PLOT_H * (1 - plot_quartile(&p->point[s][i], 2) / top));
+		fprintf(f, "\"/>\n");
+	}
 	for (unsigned int i = 0; i < p->nr_points; i++) {
 		double x = LEFT + step * (i + 0.5), y[4];
 

@@ -3,6 +3,7 @@
 #ifndef BENCH_PLOT_H
 #define BENCH_PLOT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PLOT_SERIES 4
@@ -22,6 +23,7 @@ struct plot {
 	const char *label[PLOT_POINTS]; /* along x */
 	struct point point[PLOT_SERIES][PLOT_POINTS];
 	unsigned int nr_series, nr_points;
+	bool apart; /* the points along x are things, not sizes: no line joins them */
 };
 
 void plot_add(struct plot *p, unsigned int series, unsigned int point, double value);
