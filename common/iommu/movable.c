@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Memory that must stay movable holds no page that a device has, for it would have it for long. */
+#include "fixture.h"
+#include "frames.h"
+
+#define PG GM_PAGE_SIZE
+#define PAGES 64
+
+/* The frames of ZONE_MOVABLE, [first, last); false: there are none. */
+static bool movable_zone(uint64_t *first, uint64_t *last)
+{
+	FILE *f = fopen("/proc/zoneinfo", "r");
+	unsigned long n, spanned = 0;
+	bool in = false, found = false;
+	char line[256];
+
+	GM_SETUP(f, "/proc/zoneinfo: %s", gm_errno_name(errno));
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "Node", 4))
+			in = strstr(line, "Movable");
+		if (in && sscanf(line, " spanned %lu", &n) == 1)
+			spanned = n;
+		if (in && sscanf(line, " start_pfn: %lu", &n) == 1 && spanned && !found) {
+			*first = n;
+			*last = n + spanned;
+			found = true;
+		}
+	}
+	fclose(f);
+	return found;
+}
+
+static unsigned int in_zone(const uint8_t *mem, uint64_t first, uint64_t last)
+{
+	uint64_t pfn[PAGES];
+	unsigned int n = 0;
+
+	GM_SETUP(gm_frames_read(mem, PAGES, pfn), "page frames cannot be looked at");
+	for (int i = 0; i < PAGES; i++)
+		n += pfn[i] >= first && pfn[i] < last;
+	return n;
+}
+
+/* Some of the memory at mem lies there, or the case is no case. */
+static void be_there(const uint8_t *mem, uint64_t *first, uint64_t *last)
+{
+	if (!movable_zone(first, last) || !in_zone(mem, *first, *last))
+		gm_skip("no memory is kept movable here",
+			"boot with movablecore=1G (make lab KCMD=movablecore=1G)");
+}
+
+#define MOVES                                                                                      \
+	.needs = GM_IOMMU_NEEDS_MOCK | GM_NEEDS(ROOT), .val = GM_IOMMU_MOCK, .caps = GM_CAPS_ALL,  \
+	.tokens = GM_TOKEN_IOMMU, .profile = "IO", .flags = GM_FULL_ONLY
+
+GM_CASE(file, .name = "iommu.lifetime.movable_file", .clause = "iommu.lifetime", MOVES,
+	.text = "pages of ZONE_MOVABLE move out of it before a map by fd pins them, with what they hold")
+{
+	struct fx fx = fx_new(self, PAGES * PG, 0);
+	uint64_t first, last;
+
+	be_there(fx.hva, &first, &last);
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, fx.size, IOVA, GM_RW);
+	fx_check(&fx, 0, fx.size, "moved");
+	GM_EXPECT_EQ(in_zone(fx.hva, first, last), 0, "pinned pages in ZONE_MOVABLE");
+	fx_maps(&fx, 0, fx.size, IOVA);
+	fx_free(&fx);
+}
+
+GM_CASE(hva, .name = "iommu.lifetime.movable_hva", .clause = "iommu.lifetime", MOVES,
+	.text = "the same of memory by address, in page tables already and not")
+{
+	struct fx fx = fx_new(self, PG, 0);
+	uint8_t *mem =
+		mmap(NULL, PAGES * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t first, last, at = IOVA;
+
+	GM_SETUP(mem != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	gm_host_fill(mem, 0, PAGES, GM_HALF_HOST, 2);
+	be_there(mem, &first, &last);
+	GM_EXPECT_OK(__gm_map_hva(fx.iommu, fx.ioas, mem, PAGES * PG, &at, GM_RW));
+	gm_host_check(mem, 0, PAGES, GM_HALF_HOST, 2, "moved");
+	GM_EXPECT_EQ(in_zone(mem, first, last), 0, "pinned pages in ZONE_MOVABLE");
+	GM_EXPECT(!__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA, mem, PAGES * PG),
+		  "the page table does not hold the host's pages");
+	gm_unmap(fx.iommu, fx.ioas, IOVA, PAGES * PG);
+	munmap(mem, PAGES * PG);
+	fx_free(&fx);
+}
