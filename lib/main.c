@@ -12,6 +12,7 @@
 #include <sys/capability.h>
 #include <unistd.h>
 
+#include "anchor.h"
 #include "caps.h"
 #include "case.h"
 #include "ledger.h"
@@ -167,6 +168,7 @@ static int run_case(const char *name, const char *seed)
 		fprintf(stderr, "GM_REPORT_FD=%s is not an open file\n", report);
 		return 2;
 	}
+	gm_anchor_hold();
 	case_seed = gm_seed_derive(strtoull(seed, NULL, 0), c->name);
 	gm_report_open(fd, !report, c->flags & GM_REFUSAL);
 	if (gm_case_problem(c))

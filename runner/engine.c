@@ -16,6 +16,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "../lib/anchor.h"
 #include "../lib/klog.h"
 #include "../lib/leakscan.h"
 #include "../lib/seed.h"
@@ -45,6 +46,7 @@ struct job {
 	struct gm_iso iso;
 	struct gm_iso_end end;
 	int out_fd, report_fd;
+	int anchor; /* lib/anchor.h; -1: none */
 	struct report report;
 	size_t told; /* misses of it that were said */
 	char *out;   /* printed, and not yet said */
@@ -206,19 +208,20 @@ static void epoch_end_shared(struct engine *e)
 	free(when);
 }
 
-static char **case_env(const struct engine *e)
+static char **case_env(const struct engine *e, const struct job *j)
 {
 	static const char *const ours[] = {
 		"GM_REPORT_FD=",     "GM_PROFILE=", "GM_TIMEOUT_SCALE=",
-		"GM_JOURNAL_OWNER=", "GM_FACTS=",
+		"GM_JOURNAL_OWNER=", "GM_FACTS=",   "GM_ANCHOR=",
 	};
 	struct strv env = { 0 };
-	char *own[5] = {
+	char *own[6] = {
 		xprintf("GM_REPORT_FD=%d", GM_ISO_REPORT_FD),
 		xprintf("GM_PROFILE=%s", e->opt->full ? "full" : "quick"),
 		xprintf("GM_TIMEOUT_SCALE=%g", e->opt->scale),
 		xprintf("GM_JOURNAL_OWNER=%d", getpid()),
 		xprintf("GM_FACTS=/proc/%d/fd/%d", getpid(), e->facts),
+		xprintf("GM_ANCHOR=/proc/%d/fd/%d", getpid(), j->anchor),
 	};
 
 	for (char **v = environ; *v; v++) {
@@ -314,7 +317,8 @@ static void start(struct engine *e, struct job *j, struct sched_entry *entry)
 	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)j->seed);
 	emit(e, case_event(e, j, "case_start"));
 
-	env = case_env(e);
+	j->anchor = gm_anchor_new();
+	env = case_env(e, j);
 	spec.envp = env;
 	j->lost = pipe2(out, O_CLOEXEC) || pipe2(report, O_CLOEXEC);
 	spec.out_fd = out[1];
@@ -493,14 +497,15 @@ static void finish(struct engine *e, struct job *j)
 /* The case's processes are gone. Whether all is as before may take a moment to show. */
 static void settle(struct engine *e, struct job *j)
 {
+	bool held = gm_anchor_held(j->anchor);
 	const struct gm_leakscan *before = j->alone ? &e->epoch_before : &j->before;
 	unsigned int kinds = j->alone ? e->epoch_kinds : j->has_before ? GM_LEAK_HUGE : 0;
 	struct gm_leakscan after;
 	char *splat;
 
-	if (kinds) {
+	if (kinds || held) {
 		gm_leakscan_take(&after);
-		if (gm_leakscan_diff(before, &after, kinds, NULL, NULL) &&
+		if ((held || gm_leakscan_diff(before, &after, kinds, NULL, NULL)) &&
 		    now() < j->settle_until) {
 			double waited = now() - (j->settle_until - e->settle);
 
@@ -509,6 +514,12 @@ static void settle(struct engine *e, struct job *j)
 		}
 		gm_leakscan_diff(before, &after, kinds, leak_to_report, &j->report);
 	}
+	if (held)
+		report_leak(&j->report, "leak.address_space",
+			    "the processes are gone, and the address space of one is not");
+	if (j->anchor >= 0)
+		close(j->anchor);
+	j->anchor = -1;
 	if (j->alone) {
 		e->epoch_before = after;
 		e->epoch_taken = now();
