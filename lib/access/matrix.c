@@ -116,6 +116,17 @@ static void check_written(struct gm_stage *s, const struct gm_access *a, unsigne
 	gm_stage_refill(s, page, nr);
 }
 
+/* What a probe must meet with here: a kernel that refuses GUP looks at the mapping first. */
+static struct gm_want stage_want(const struct gm_stage *s, const struct gm_probe *p)
+{
+	const struct gm_want *nogup = &p->want[GM_CLASS_SHARED_NOGUP];
+
+	if (s->nogup && s->class == GM_CLASS_PRIVATE && p->path == GM_PATH_MM &&
+	    nogup->kind == GM_WANT_ERRNO)
+		return *nogup;
+	return gm_access_want(p, s->class);
+}
+
 /* One request on pages of the file and nothing else. */
 static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int page,
 		    unsigned int nr, const char *when)
@@ -124,7 +135,7 @@ static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int p
 			       .len = nr * GM_PAGE_SIZE,
 			       .fd = s->split ? s->fd : s->gmem,
 			       .off = page * GM_PAGE_SIZE };
-	struct gm_want w = gm_access_want(p, s->class);
+	struct gm_want w = stage_want(s, p);
 	struct gm_page where = gm_stage_page(s, page);
 	static uint8_t *buf;
 	struct gm_outcome o;
@@ -178,7 +189,7 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 	struct gm_access a = {
 		.probe = p, .len = MAX_LEN, .fd = -1, .mixed = true, .buf = gm_matrix_buf(MAX_LEN)
 	};
-	struct gm_want w = gm_access_want(p, s->class);
+	struct gm_want w = stage_want(s, p);
 	const size_t pre = MIX_PRE * GM_PAGE_SIZE, mid = MIX_MID * GM_PAGE_SIZE;
 	const size_t tail = (MIX_PRE + MIX_MID) * GM_PAGE_WORDS;
 	struct gm_page where = gm_stage_page(s, page);
@@ -245,13 +256,13 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 }
 
 /* A kernel that refuses GUP of shared pages too (P5) shows it with the plainest probe of all. */
-static bool refuses_gup(struct gm_stage *s)
+static bool refuses_gup(int gmem)
 {
 	const struct gm_probe *p = gm_probe_find("process_vm_readv");
 	struct gm_access a = { .probe = p, .len = GM_PAGE_SIZE, .fd = -1 };
 	struct gm_outcome o;
 
-	a.hva = mmap(NULL, a.len, PROT_READ, MAP_SHARED, s->gmem, 0);
+	a.hva = mmap(NULL, a.len, PROT_READ, MAP_SHARED, gmem, 0);
 	GM_SETUP(a.hva != MAP_FAILED, "mmap of guest_memfd: %s", gm_errno_name(errno));
 	a.buf = gm_matrix_buf(a.len);
 	o = gm_access_run(&a);
@@ -262,9 +273,19 @@ static bool refuses_gup(struct gm_stage *s)
 
 static void recognise(struct gm_stage *s)
 {
-	if (s->class == GM_CLASS_SHARED && !s->split && refuses_gup(s)) {
+	if (s->class == GM_CLASS_SHARED && !s->split && refuses_gup(s->gmem)) {
 		gm_note("GUP of shared pages is refused (P5): demanded of every probe now");
 		s->class = GM_CLASS_SHARED_NOGUP;
+	}
+	/* Of private pages it cannot be told: a shared file beside them is asked. */
+	if (s->class == GM_CLASS_PRIVATE && s->hva && !s->split &&
+	    gm_platform_has(GM_NEED_INIT_SHARED)) {
+		int fd = __gm_gmem_new(s->vm, GM_PAGE_SIZE,
+				       GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
+
+		s->nogup = fd >= 0 && refuses_gup(fd);
+		if (fd >= 0)
+			close(fd);
 	}
 }
 
@@ -375,7 +396,7 @@ static void run_whole(const struct gm_case *self)
 
 	remember_fds();
 	gm_stage_open(&s, state);
-	nogup = refuses_gup(&s);
+	nogup = refuses_gup(s.gmem);
 	for (size_t i = 0; (p = gm_probe_at(i)); i++) {
 		struct gm_want w = gm_access_want(p, s.class);
 

@@ -41,9 +41,10 @@ struct gm_stage {
 	 * half), which must be reached, and the guest's must not.
 	 */
 	bool split;
-	int fd;	   /* ... and the file behind hva then */
-	int prot;  /* of hva; before open(): read and write */
-	bool mute; /* the guest cannot touch its private memory here: it wrote nothing */
+	bool nogup; /* the kernel refuses GUP of shared pages (P5) */
+	int fd;	    /* ... and the file behind hva then */
+	int prot;   /* of hva; before open(): read and write */
+	bool mute;  /* the guest cannot touch its private memory here: it wrote nothing */
 	void (*close)(struct gm_stage *s); /* frees what else open() made; NULL: nothing */
 	void *own;			   /* open()'s, for close() */
 };
