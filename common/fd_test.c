@@ -253,3 +253,22 @@ CREATES(create_distinct, "fd.create_args.distinct", .clause = "fd.create_args",
 	close(b);
 	gm_vm_free(vm);
 }
+
+/* What is probed elsewhere is asked here: a kernel that promises files, and gives none, is no SKIP. */
+GM_CASE(create_promised, .name = "fd.create_args.as_promised", .clause = "fd.create_args",
+	.profile = "any", .needs = GM_NEEDS(KVM),
+	.text = "where KVM_CAP_GUEST_MEMFD is 1, files of one page, of two, of a huge page can be created")
+{
+	const uint64_t sizes[] = { PG, 2 * PG, GM_2M, GM_1G };
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
+
+	if (vm_check_cap(vm->kvm, KVM_CAP_GUEST_MEMFD) <= 0)
+		gm_skip("no guest_memfd on an ordinary VM", "CONFIG_KVM_GUEST_MEMFD=y");
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		int fd = GM_EXPECT_OK(__gm_gmem_new(vm, sizes[i], 0), "%#lx bytes", sizes[i]);
+
+		if (fd >= 0)
+			close(fd);
+	}
+	gm_vm_free(vm);
+}

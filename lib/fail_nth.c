@@ -48,6 +48,15 @@ void gm_fail_nth_open(void)
 				 "%s cannot be written", set[i].path);
 }
 
+void gm_fail_nth_user_pages(void)
+{
+	const char *path = "/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem";
+
+	if (access(path, W_OK))
+		gm_skip("allocations of pages cannot be made to fail", "CONFIG_FAIL_PAGE_ALLOC=y");
+	GM_SETUP(!gm_journal_set(&journal, path, "N"), "%s cannot be written", path);
+}
+
 void gm_fail_nth(unsigned int n)
 {
 	char buf[16];

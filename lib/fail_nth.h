@@ -10,6 +10,8 @@
 
 /* Undone when the case ends. */
 void gm_fail_nth_open(void);
+/* Pages for files and user space may fail from now on, too. After gm_fail_nth_open(). */
+void gm_fail_nth_user_pages(void);
 /* From the next system call of this thread on; 0: nothing fails. */
 void gm_fail_nth(unsigned int n);
 /* False when there were fewer than n steps: a sweep is over. Nothing fails any more. */

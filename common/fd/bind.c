@@ -130,6 +130,23 @@ FD_EACH_HOST(bind_unaligned, "fd.bind_args.unaligned", .clause = "fd.bind_args",
 	bind_free(&b);
 }
 
+/* Nothing of it is ever used where every page is the file's, and it is looked at all the same. */
+FD_EACH_HOST(bind_address, "fd.bind_args.userspace_addr", .clause = "fd.bind_args",
+	     .flags = GM_REFUSAL,
+	     .text = "a userspace_addr that is not all of it user space: EINVAL")
+{
+	const uint64_t bad[] = { 1ULL << 63, (1ULL << 63) - PG, 0xffff888000000000, -2 * SIZE,
+				 -SIZE,	     -(uint64_t)PG };
+	struct bind b = bind_new(self);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++)
+		GM_EXPECT_ERRNO(EINVAL,
+				__gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, SIZE,
+					      (void *)(uintptr_t)bad[i], b.gmem, 0),
+				"userspace_addr %#lx", bad[i]);
+	bind_free(&b);
+}
+
 FD_EACH_HOST(
 	bind_number, "fd.bind_args.slot_number", .clause = "fd.bind_args", .flags = GM_REFUSAL,
 	.text = "slot numbers up to KVM_CAP_NR_MEMSLOTS; beyond, or in no address space: EINVAL")
@@ -224,8 +241,10 @@ FD_EACH_HOST(
 FD_EACH_HOST(bounds_far, "fd.bind_bounds.far", .clause = "fd.bind_bounds", .flags = GM_REFUSAL,
 	     .text = "offsets far past the end, and sizes, without a wrap: EINVAL")
 {
-	const uint64_t offs[] = { GM_2M,      GM_1G,	  1ULL << 40,
-				  1ULL << 52, 1ULL << 62, (1ULL << 63) - 2 * PG };
+	/* The low 32 bits of some are nothing, or little. */
+	const uint64_t offs[] = { GM_2M,	  GM_1G,      4 * GM_1G,
+				  4 * GM_1G + PG, 12 * GM_1G, 1ULL << 40,
+				  1ULL << 52,	  1ULL << 62, (1ULL << 63) - 2 * PG };
 	struct bind b = bind_new(self);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(offs); i++) {

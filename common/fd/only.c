@@ -2,6 +2,7 @@
 /* What the file is, and that it is all there is to its slot: fd.statfs, fd.gmem_only. */
 #include <sys/eventfd.h>
 #include <sys/statfs.h>
+#include <time.h>
 
 #include "fd.h"
 
@@ -31,6 +32,60 @@ FD_EACH_HOST(
 		gm_skip("guest_memfd has no file system of its own here", "Linux 6.19 or later");
 	GM_EXPECT_EQ(fs.f_type, GMEM_MAGIC, "f_type");
 	close(ev);
+	close(gmem);
+	gm_vm_free(vm);
+}
+
+static struct timespec changed(int gmem, bool modified)
+{
+	struct stat st;
+
+	GM_SETUP_OK(fstat(gmem, &st));
+	return modified ? st.st_mtim : st.st_ctim;
+}
+
+static bool later(struct timespec a, struct timespec b)
+{
+	return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+}
+
+/* The clock of time stamps shows another time than that. */
+static void tick(struct timespec than)
+{
+	struct timespec now = than;
+
+	for (int i = 0; i < 5000 && !later(now, than); i++) {
+		usleep(1000);
+		GM_SETUP_OK(clock_gettime(CLOCK_REALTIME_COARSE, &now));
+	}
+	GM_SETUP(later(now, than), "the clock stands still");
+}
+
+FD_EACH_HOST(
+	statfs_times, "fd.statfs.times", .clause = "fd.statfs", .flags = GM_REFUSAL,
+	.text = "an fallocate that succeeds moves st_mtime and st_ctime, one that is refused neither")
+{
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = gm_gmem_new(vm, 5 * PG, f->flags);
+
+	for (int way = 0; way < 2; way++) {
+		struct timespec m = changed(gmem, true), c = changed(gmem, false);
+
+		tick(later(m, c) ? m : c);
+		gm_control(!(way ? __gm_gmem_punch(gmem, PG, PG)
+				 : __gm_gmem_allocate(gmem, 0, 5 * PG)),
+			   "an fallocate");
+		GM_EXPECT(later(changed(gmem, true), m), "way %d: st_mtime did not move", way);
+		GM_EXPECT(later(changed(gmem, false), c), "way %d: st_ctime did not move", way);
+		m = changed(gmem, true);
+		c = changed(gmem, false);
+		tick(later(m, c) ? m : c);
+		GM_EXPECT_ERRNO(EINVAL, way ? __gm_gmem_punch(gmem, 1, PG)
+					    : __gm_gmem_allocate(gmem, 5 * PG, PG));
+		GM_EXPECT(!later(changed(gmem, true), m), "way %d: st_mtime moved, refused", way);
+		GM_EXPECT(!later(changed(gmem, false), c), "way %d: st_ctime moved, refused", way);
+	}
 	close(gmem);
 	gm_vm_free(vm);
 }

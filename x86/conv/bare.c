@@ -28,14 +28,14 @@ static void set_mode(struct kvm_vcpu *vcpu, enum bare_mode mode)
 	struct kvm_sregs sregs;
 
 	vcpu_sregs_get(vcpu, &sregs);
-	if (mode == BARE_USER) {
-		sregs.cs.dpl = 3;
-		sregs.ss.dpl = 3;
-		sregs.cs.selector |= 3;
-		sregs.ss.selector |= 3;
-	} else if (mode == BARE_COMPAT) {
+	if (mode == BARE_COMPAT) {
 		sregs.cs.l = 0;
 		sregs.cs.db = 1;
+	} else {
+		sregs.cs.dpl = mode;
+		sregs.ss.dpl = mode;
+		sregs.cs.selector |= mode;
+		sregs.ss.selector |= mode;
 	}
 	vcpu_sregs_set(vcpu, &sregs);
 }
@@ -59,7 +59,7 @@ struct bare bare_hypercall(enum bare_mode mode, uint64_t nr, uint64_t a0, uint64
 	set_mode(vcpu, mode);
 	vcpu_regs_get(vcpu, &regs);
 	regs.rip = CODE;
-	regs.rflags = 0x3002; /* IOPL 3: user code may do the output that ends it */
+	regs.rflags = 0x3002; /* IOPL 3: any ring may do the output that ends it */
 	regs.rax = nr;
 	regs.rbx = a0;
 	regs.rcx = a1;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One hypercall out of a guest whose registers the host sets: user code, or 32-bit code. */
+/* One hypercall out of a guest whose registers the host sets: any ring, or 32-bit code. */
 #ifndef GM_CONV_BARE_H
 #define GM_CONV_BARE_H
 
 #include "gm.h"
 
-enum bare_mode { BARE_KERNEL, BARE_USER, BARE_COMPAT };
+/* The first four are the rings. */
+enum bare_mode { BARE_KERNEL, BARE_RING_1, BARE_RING_2, BARE_USER, BARE_COMPAT };
 
 struct bare {
 	bool exited;		     /* the request came to the VMM, which answered `answer` */

@@ -173,6 +173,18 @@ BAD_CASE(user, "cpl_3", "user code of the guest: -EPERM, no exit; its kernel may
 	GM_EXPECT_EQ(b.rax, -KVM_EPERM, "from user code, an unknown hypercall: RAX");
 }
 
+BAD_CASE(rings, "rings", "rings 1 and 2, for which the page tables are no bar: -EPERM, no exit")
+{
+	struct bare b = bare_hypercall(BARE_KERNEL, KVM_HC_MAP_GPA_RANGE, GM_BASE, 1, 16, 5);
+
+	gm_control(b.exited && b.rax == 5, "from ring 0: exit %d, RAX %#lx", b.exited, b.rax);
+	for (enum bare_mode ring = BARE_RING_1; ring <= BARE_RING_2; ring++) {
+		b = bare_hypercall(ring, KVM_HC_MAP_GPA_RANGE, GM_BASE, 1, 16, 5);
+		GM_EXPECT(!b.exited, "from ring %d: the VMM was asked, expected no exit", ring);
+		GM_EXPECT_EQ(b.rax, -KVM_EPERM, "from ring %d: RAX", ring);
+	}
+}
+
 BAD_CASE(enable, "enable_args", "the capability takes the hypercalls it lists and no other: EINVAL")
 {
 	struct gm_vm *vm = new_vm(true);

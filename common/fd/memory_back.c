@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Files and slots that come and go, or are refused, leave none of the kernel's own memory behind:
+ * fd.memory_back. Counted over the whole system, hence alone, and so often that the smallest
+ * object would show.
+ */
+#include <linux/mempolicy.h>
+#include <stdio.h>
+
+#include "fd.h"
+
+#define SIZE (600 * PG)
+
+/* A growth of half an object of the smallest slab for each round. */
+#define OBJECT 64
+
+struct scene {
+	const struct fd_flavour *f;
+	struct gm_vm *vm;
+	int gmem;
+};
+
+/* Bytes of slab caches and of vmalloc(): no page of a file is among them. */
+static int64_t kernel_memory(void)
+{
+	FILE *s = fopen("/proc/meminfo", "re");
+	int64_t sum = 0;
+	char line[128];
+	int found = 0;
+	long kb;
+
+	GM_SETUP(s, "/proc/meminfo cannot be read");
+	while (fgets(line, sizeof(line), s)) {
+		if (sscanf(line, "Slab: %ld kB", &kb) == 1 ||
+		    sscanf(line, "VmallocUsed: %ld kB", &kb) == 1) {
+			sum += kb * 1024;
+			found++;
+		}
+	}
+	fclose(s);
+	GM_SETUP(found == 2, "/proc/meminfo has no Slab and VmallocUsed");
+	return sum;
+}
+
+/*
+ * What was freed may be waiting for other CPUs, and is no growth: it is waited for until the least
+ * of it has not changed five times in a row, within bounds.
+ */
+static int64_t settled(void)
+{
+	int64_t least = kernel_memory();
+
+	for (int i = 0, same = 0; i < 100 && same < 5; i++) {
+		int64_t now;
+
+		usleep(20 * 1000);
+		now = kernel_memory();
+		same = now < least ? 0 : same + 1;
+		if (now < least)
+			least = now;
+	}
+	return least;
+}
+
+static void over_and_over(struct scene *s, void (*round)(struct scene *s), unsigned int rounds,
+			  const char *what)
+{
+	int64_t limit = rounds * OBJECT / 2, more = limit, base = settled();
+
+	/* What caches fill up with, and what others do meanwhile, is not the same every time. */
+	for (int attempt = 0; attempt < 5 && more >= limit; attempt++) {
+		int64_t now;
+
+		for (unsigned int i = 0; i < rounds; i++)
+			round(s);
+		now = settled();
+		more = now - base;
+		base = now;
+	}
+	GM_EXPECT(
+		more < limit,
+		"%s %u times, again and again: %ld kB of the kernel's memory more, expected < %ld",
+		what, rounds, more / 1024, limit / 1024);
+	gm_note("%s: %ld kB", what, more / 1024);
+}
+
+#define MEMORY_BACK(fn, what, about)                                                               \
+	FD_DECLARE(fn);                                                                            \
+	GM_VARIANT(fn, fn##_p1, .name = "fd.memory_back." what, .clause = "fd.memory_back",        \
+		   .profile = "P1", .arg = &fd_p1, .text = about, .tokens = GM_TOKEN_ALONE,        \
+		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))                                      \
+	FD_BODY(fn)
+
+static struct scene scene_new(const struct gm_case *self)
+{
+	struct scene s = { .f = self->arg };
+
+	s.vm = GM_VM_NEW(.kind = s.f->kind);
+	s.gmem = gm_gmem_new(s.vm, SIZE, s.f->flags);
+	return s;
+}
+
+static void scene_free(struct scene *s)
+{
+	close(s->gmem);
+	gm_vm_free(s->vm);
+}
+
+static void file_round(struct scene *s)
+{
+	close(gm_gmem_new(s->vm, SIZE, s->f->flags));
+}
+
+MEMORY_BACK(files, "files", "thousands of files created and closed")
+{
+	struct scene s = scene_new(self);
+
+	over_and_over(&s, file_round, 6000, "a file created and closed");
+	scene_free(&s);
+}
+
+/* Closed while bound: its bindings go with it. The slot's own deletion finds nothing to do. */
+static void bound_round(struct scene *s)
+{
+	int gmem = gm_gmem_new(s->vm, SIZE, s->f->flags);
+
+	/* Neither begins nor ends where a node of the bindings does. */
+	GM_SETUP_OK(__fd_slot_set(s->vm, GM_SLOT, GM_BASE, SIZE - 5 * PG, gmem, 3 * PG));
+	close(gmem);
+	gm_slot_delete(s->vm, GM_SLOT);
+}
+
+static void unbound_round(struct scene *s)
+{
+	GM_SETUP_OK(__fd_slot_set(s->vm, GM_SLOT, GM_BASE, SIZE - 5 * PG, s->gmem, 3 * PG));
+	gm_slot_delete(s->vm, GM_SLOT);
+}
+
+MEMORY_BACK(slots, "slots", "slots bound and deleted, files closed while bound")
+{
+	struct scene s = scene_new(self);
+
+	over_and_over(&s, bound_round, 1500, "a file closed while bound");
+	over_and_over(&s, unbound_round, 1500, "a slot bound and deleted");
+	scene_free(&s);
+}
+
+static void refused_round(struct scene *s)
+{
+	GM_SETUP(__fd_slot_set(s->vm, GM_SLOT + 1, GM_BASE + GM_1G, SIZE, s->gmem, 0),
+		 "a second slot over the file's range is taken");
+	GM_SETUP(__fd_slot_set(s->vm, GM_SLOT + 1, GM_BASE + GM_1G, SIZE, s->gmem, PG),
+		 "a slot past the end of the file is taken");
+}
+
+MEMORY_BACK(refused, "refused", "bindings refused because of the file's range, and of its end")
+{
+	struct scene s = scene_new(self);
+
+	GM_SETUP_OK(__fd_slot_set(s.vm, GM_SLOT, GM_BASE, SIZE, s.gmem, 0));
+	over_and_over(&s, refused_round, 3000, "two slots refused");
+	scene_free(&s);
+}
+
+static void policy_round(struct scene *s)
+{
+	int gmem = gm_gmem_new(s->vm, 4 * PG, s->f->flags);
+	uint8_t *map = fd_mmap(gmem, 4 * PG);
+	unsigned long node0 = 1;
+
+	GM_SETUP_OK(syscall(SYS_mbind, map + PG, 2 * PG, MPOL_PREFERRED, &node0, 64, 0));
+	gm_gmem_allocate(gmem, 0, 4 * PG);
+	munmap(map, 4 * PG);
+	close(gmem);
+}
+
+FD_DECLARE(policies);
+GM_VARIANT(policies, policies_p1, .name = "fd.memory_back.policies", .clause = "fd.memory_back",
+	   .profile = "P1", .arg = &fd_p1, .tokens = GM_TOKEN_ALONE,
+	   .text = "files with a memory policy of their own, and pages that were placed by it",
+	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))
+FD_BODY(policies)
+{
+	struct scene s = scene_new(self);
+
+	over_and_over(&s, policy_round, 2000, "a file with a policy");
+	scene_free(&s);
+}

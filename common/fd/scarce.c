@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A page that there is no memory for is asked for again, and comes then: fd.no_memory. */
+#include <linux/mempolicy.h>
+
+#include "fail_nth.h"
+#include "fd.h"
+
+#define NPAGES 200UL
+#define SIZE (NPAGES * PG)
+/* Neither the first page of a node of the file's pages nor the last. */
+#define PAGE 70UL
+#define MOST 200 /* steps: far above what one access has */
+
+#define SCARCE(fn, what, about, ...)                                                               \
+	FD_DECLARE(fn);                                                                            \
+	GM_VARIANT(fn, fn##_p1, .name = "fd.no_memory." what ".p1", .clause = "fd.no_memory",      \
+		   .profile = "P1", .arg = &fd_p1, .text = about, .caps = GM_CAPS_ALL,             \
+		   .tokens = GM_TOKEN_MODULE, .needs = GM_NEEDS(__VA_ARGS__))                      \
+	SCARCE_P0(fn, what, about)                                                                 \
+	FD_BODY(fn)
+#ifdef __x86_64__
+#define SCARCE_P0(fn, what, about)                                                                 \
+	GM_VARIANT(fn, fn##_p0, .name = "fd.no_memory." what ".p0", .clause = "fd.no_memory",      \
+		   .profile = "P0", .arg = &fd_p0, .text = about, .caps = GM_CAPS_ALL,             \
+		   .tokens = GM_TOKEN_MODULE, .needs = GM_NEEDS(SW_PROTECTED, FAIL_NTH, DEBUGFS))
+#else
+#define SCARCE_P0(fn, what, about)
+#endif
+
+static int allocate(void *arg)
+{
+	struct fd_box *b = arg;
+
+	return __gm_gmem_allocate(b->gmem, PAGE * PG, 3 * PG);
+}
+
+static void allocated_not(void *arg, unsigned int n, int err)
+{
+	struct fd_box *b = arg;
+
+	GM_EXPECT_EQ(err, ENOMEM, "errno, step %u failed", n);
+	gm_gmem_punch(b->gmem, PAGE * PG, 3 * PG);
+}
+
+static void allocated(void *arg)
+{
+	struct fd_box *b = arg;
+
+	gm_gmem_punch(b->gmem, PAGE * PG, 3 * PG);
+}
+
+SCARCE(allocation, "fallocate", "each allocation of an fallocate() failing once: ENOMEM", GMEM_MMAP,
+       INIT_SHARED, FAIL_NTH, DEBUGFS)
+{
+	struct fd_box *b = fd_box_new(self->arg, 0, SIZE);
+	unsigned int failed;
+
+	gm_fail_nth_open();
+	gm_fail_nth_user_pages();
+	failed = gm_fail_nth_sweep(allocate, allocated_not, allocated, b);
+	/* Each of the three pages is such a step: none is left out without a word. */
+	GM_EXPECT(failed >= 3,
+		  "%u steps make an allocation of three pages fail, expected 3 or more", failed);
+	fd_box_free(b);
+}
+
+FD_DECLARE(host_touch);
+GM_VARIANT(host_touch, host_touch_p1, .name = "fd.no_memory.host", .clause = "fd.no_memory",
+	   .profile = "P1", .arg = &fd_p1, .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE,
+	   .text = "each allocation of a host's first touch failing once: it waits, no signal",
+	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS))
+FD_BODY(host_touch)
+{
+	struct fd_box *b = fd_box_new(self->arg, 0, SIZE);
+	bool reached = true;
+	unsigned int n;
+
+	gm_fail_nth_open();
+	gm_fail_nth_user_pages();
+	for (n = 1; n < MOST && reached && !gm_failures(); n++) {
+		uint8_t *addr = b->hva + PAGE * PG;
+		int sig, code = 0;
+
+		gm_gmem_punch(b->gmem, PAGE * PG, PG);
+		gm_fail_nth(n);
+		sig = fd_touch(addr, n & 1, &code);
+		reached = gm_fail_nth_reached();
+		GM_EXPECT_AT(GM_PAGE(.off = PAGE * PG, .hva = (uintptr_t)addr), !sig,
+			     "step %u failed: signal %d code %d, expected none", n, sig, code);
+	}
+	GM_SETUP(n > 2 || gm_failures(), "fail-nth made nothing fail");
+	gm_note("%u steps", n - 2);
+	fd_box_free(b);
+}
+
+/* The policy of the first page that was asked for: -1 without an answer. */
+static int policy_of(const void *addr)
+{
+	int mode = -1;
+
+	GM_SETUP_OK(syscall(SYS_get_mempolicy, &mode, NULL, 0, addr, MPOL_F_ADDR));
+	return mode;
+}
+
+static int set_policy(void *arg)
+{
+	struct fd_box *b = arg;
+	unsigned long node0 = 1;
+
+	return syscall(SYS_mbind, b->hva + PG, 3 * PG, MPOL_BIND, &node0, 64, 0);
+}
+
+static void policy_set_not(void *arg, unsigned int n, int err)
+{
+	struct fd_box *b = arg;
+
+	GM_EXPECT_EQ(err, ENOMEM, "errno of mbind(), step %u failed", n);
+	GM_EXPECT_EQ(policy_of(b->hva + 2 * PG), MPOL_DEFAULT, "the policy, step %u failed", n);
+}
+
+static void policy_set(void *arg)
+{
+	struct fd_box *b = arg;
+
+	GM_EXPECT_EQ(policy_of(b->hva + 2 * PG), MPOL_BIND, "the policy that mbind() said is set");
+	GM_SETUP_OK(syscall(SYS_mbind, b->hva + PG, 3 * PG, MPOL_DEFAULT, NULL, 0, 0));
+}
+
+FD_DECLARE(policy);
+GM_VARIANT(
+	policy, policy_p1, .name = "fd.no_memory.mbind", .clause = "fd.no_memory", .profile = "P1",
+	.arg = &fd_p1, .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE,
+	.text = "each allocation of an mbind() failing once: ENOMEM and no policy, or the policy",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA, FAIL_NTH, DEBUGFS))
+FD_BODY(policy)
+{
+	struct fd_box *b = fd_box_new(self->arg, 0, SIZE);
+
+	gm_fail_nth_open();
+	gm_fail_nth_sweep(set_policy, policy_set_not, policy_set, b);
+	GM_EXPECT_EQ(policy_of(b->hva + 2 * PG), MPOL_BIND, "the policy in the end");
+	fd_box_free(b);
+}

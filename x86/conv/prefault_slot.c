@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Prefault of a slot that is on its way out lets it go, and says so: conv.prefault. */
+#include <signal.h>
+#include <unistd.h>
+
+#include "conv.h"
+
+#define ROUNDS 40
+#define ASKED 96
+/* Far beyond what the rounds take, below the case's own limit. */
+#define SECONDS 30
+
+struct remake {
+	struct world *w;
+	atomic_bool over;
+	unsigned int whole, again, none;
+};
+
+static void too_late(int sig __attribute__((unused)))
+{
+	gm_checked();
+	GM_FAIL("the slot cannot be deleted while its memory is prefaulted: neither comes back");
+	gm_end();
+}
+
+static void prefault_without_end(struct remake *r)
+{
+	while (!r->over) {
+		uint64_t gpa = r->w->gpa, size = GPA(ASKED);
+
+		if (!prefault(r->w->vm, 0, &gpa, &size, 0)) {
+			r->whole += !size;
+		} else if (errno == EAGAIN) {
+			r->again++;
+		} else if (errno == EFAULT) {
+			/* The first page is private, and without a slot. */
+			r->none++;
+		} else if (errno != EINTR) {
+			GM_FAIL("prefault of a slot that comes and goes: %s", gm_errno_name(errno));
+			return;
+		}
+	}
+}
+
+static void part(unsigned int i, void *arg)
+{
+	struct remake *r = arg;
+	struct world *w = r->w;
+
+	if (!i) {
+		prefault_without_end(r);
+		return;
+	}
+	for (int n = 0; n < ROUNDS; n++) {
+		gm_slot_delete(w->vm, GM_SLOT);
+		gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->mem->hva, w->gmem, 0);
+	}
+	r->over = true;
+}
+
+GM_CASE(remade, .name = "conv.prefault.slot_remade", .clause = "conv.prefault", .profile = "P0",
+	.text = "a slot is deleted and made again while a vCPU prefaults it without end: both go on",
+	.needs = GM_NEEDS(SW_PROTECTED, PREFAULT, TDP))
+{
+	struct sigaction sa = { .sa_handler = too_late };
+	struct remake r = {
+		.w = WORLD_NEW(.size = GM_2M, .mem = GM_MEM_ANON),
+	};
+	uint64_t first = GFN(r.w->gpa), gpa = r.w->gpa, size = GPA(ASKED);
+	struct script s;
+
+	script_init(&s, r.w, 0);
+	for (uint64_t i = 0; i < ASKED; i += 2)
+		script_convert(&s, first + i, 1, true, true);
+	script_fill(&s, first, ASKED, 1);
+	script_flush(&s);
+	GM_SETUP_OK(sigaction(SIGALRM, &sa, NULL));
+	alarm(SECONDS);
+	gm_parallel(2, part, &r);
+	alarm(0);
+	gm_note("%u prefaults whole, %u EAGAIN, %u without a slot", r.whole, r.again, r.none);
+	GM_EXPECT_OK(prefault(r.w->vm, 0, &gpa, &size, 0), "once the slot stays");
+	GM_EXPECT_EQ(size, 0, "bytes left then");
+	world_check_guest(r.w, 0, first, ASKED, 1, "after the last");
+	world_free(r.w);
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A slot ends where guest physical addresses do: fd.bind_args. */
+#include "gm.h"
+
+#define PG GM_PAGE_SIZE
+#define PAGES 4UL
+
+/* Bits of a guest physical address: the host's, or all that page tables have (kvm_mmu_max_gfn()). */
+static unsigned int width(void)
+{
+	return gm_platform_has(GM_NEED_TDP) ? this_cpu_property(X86_PROPERTY_MAX_PHY_ADDR) : 52;
+}
+
+static void beyond(const struct gm_case *self)
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = self->val);
+	int gmem = gm_gmem_new(vm, PAGES * PG, 0);
+	uint64_t end = 1UL << width();
+
+	gm_note("%u bits", width());
+	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, end - PAGES * PG, PAGES * PG, NULL, gmem, 0),
+		   "the last pages below %#lx", end);
+	gm_slot_delete(vm, GM_SLOT);
+	for (uint64_t over = 1; over < PAGES; over++)
+		GM_EXPECT_ERRNO(EINVAL,
+				__gm_slot_set(vm, GM_SLOT, 0, end - (PAGES - over) * PG, PAGES * PG,
+					      NULL, gmem, 0),
+				"%lu pages of %lu above %#lx", over, PAGES, end);
+	for (uint64_t gpa = end; gpa; gpa <<= 1)
+		GM_EXPECT_ERRNO(EINVAL,
+				__gm_slot_set(vm, GM_SLOT, 0, gpa, PAGES * PG, NULL, gmem, 0),
+				"gpa %#lx", gpa);
+	for (uint64_t left = 1; left < PAGES; left++)
+		GM_EXPECT_ERRNO(
+			EINVAL,
+			__gm_slot_set(vm, GM_SLOT, 0, -left * PG, PAGES * PG, NULL, gmem, 0),
+			"%lu pages before 2^64", left);
+	GM_EXPECT_OK(__gm_slot_set(vm, GM_SLOT, 0, GM_BASE, PAGES * PG, NULL, gmem, 0),
+		     "the legal slot afterwards");
+	close(gmem);
+	gm_vm_free(vm);
+}
+#define BEYOND(id, kind, ...)                                                                           \
+	GM_VARIANT(                                                                                     \
+		beyond, id, .name = "fd.bind_args.address_width." #id, .clause = "fd.bind_args",        \
+		.val = kind, .flags = GM_REFUSAL,                                                       \
+		.text = "the last guest physical pages can be a slot; beyond, or over the end: EINVAL", \
+		__VA_ARGS__)
+BEYOND(p0, GM_VM_SW_PROTECTED, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED))
+BEYOND(p1, GM_VM_DEFAULT, .profile = "P1", .needs = GM_NEEDS(GMEM_DEFAULT))
