@@ -153,18 +153,21 @@ GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .pro
 	.text = "pages bound to another node lie there, those between them do not: allocated, touched by the host, by the guest",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA, TDP), .caps = GM_CAPS_ALL)
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = fd_p1.kind, .vcpus = 1, .extra_pages = 8);
-	int gmem = gm_gmem_new(vm, NPAGES * PG, fd_p1.flags), here, there;
-	uint8_t *map = fd_mmap(gmem, NPAGES * PG);
+	int here, there, gmem;
 	unsigned long mask;
+	struct gm_vm *vm;
+	uint8_t *map;
 
+	if (other_node(other_node(-1)) < 0)
+		gm_skip("one memory node only", "a machine with two NUMA nodes");
+	vm = GM_VM_NEW(.kind = fd_p1.kind, .vcpus = 1, .extra_pages = 8);
+	gmem = gm_gmem_new(vm, NPAGES * PG, fd_p1.flags);
+	map = fd_mmap(gmem, NPAGES * PG);
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, NPAGES * PG, NULL, gmem, 0);
 	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
 	map[31 * PG] = 1;
 	here = node_of(map + 31 * PG);
 	there = other_node(here);
-	if (there < 0)
-		gm_skip("one memory node only", "a machine with two NUMA nodes");
 	mask = 1UL << there;
 	for (unsigned int p = 0; p < 30; p += 2)
 		GM_SETUP_OK(syscall(SYS_mbind, map + p * PG, PG, MPOL_BIND, &mask, 64, 0));
