@@ -9,6 +9,7 @@
 
 #include "gm.h"
 #include "journal.h"
+#include "node.h"
 #include "pool.h"
 
 #define POOL_1G "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages"
@@ -133,19 +134,6 @@ GM_CASE(soft_offline, .name = "fungible.unmovable.soft_offline", .clause = "fung
 	gm_vm_free(vm);
 }
 
-/* Node numbers that have memory besides `node`; -1: none. */
-static int other_node(int node)
-{
-	char path[64];
-
-	for (int n = 0; n < 64; n++) {
-		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/meminfo", n);
-		if (n != node && !access(path, R_OK))
-			return n;
-	}
-	return -1;
-}
-
 #define MOVED 64UL
 
 /* Asks for all pages to go to a node; gives how many did not, or -1. */
@@ -169,14 +157,6 @@ static long bind_to(uint8_t *hva, int to)
 		       MPOL_MF_MOVE_ALL | MPOL_MF_STRICT);
 }
 
-static int node_of(void *page)
-{
-	int status = -1;
-
-	GM_SETUP_OK(syscall(SYS_move_pages, 0, 1UL, &page, NULL, &status, 0));
-	return status;
-}
-
 /* Ordinary memory does go, by either call. */
 static void control_moves(int there)
 {
@@ -186,9 +166,10 @@ static void control_moves(int there)
 
 	memset(mem->hva, 1, mem->size);
 	ret = move_to(mem->hva, there);
-	gm_control(ret == 0 && node_of(mem->hva) == there, "move_pages() of a memfd gave %ld", ret);
+	gm_control(ret == 0 && gm_node_of(mem->hva) == there, "move_pages() of a memfd gave %ld",
+		   ret);
 	ret = bind_to(second, there);
-	gm_control(ret == 0 && node_of(second) == there, "mbind() of a memfd gave %ld", ret);
+	gm_control(ret == 0 && gm_node_of(second) == there, "mbind() of a memfd gave %ld", ret);
 	gm_mem_free(mem);
 }
 
@@ -204,7 +185,7 @@ GM_CASE(move_pages, .name = "fungible.unmovable.move_pages", .clause = "fungible
 	file_new(&f, MOVED * GM_PAGE_SIZE);
 	for (uint64_t i = 0; i < MOVED; i++)
 		before[i] = pfn_of(f.hva + i * GM_PAGE_SIZE);
-	there = other_node(node_of(f.hva));
+	there = gm_node_other(gm_node_of(f.hva));
 	if (there < 0) {
 		file_free(&f);
 		gm_skip("one memory node only", "a machine with two NUMA nodes");

@@ -10,6 +10,7 @@
 #include <sys/time.h>
 
 #include "fd.h"
+#include "node.h"
 
 #define NPAGES 32
 
@@ -126,28 +127,6 @@ POLICY(followed, "followed", "a page is allocated by its own policy, by no neigh
 	gm_vm_free(vm);
 }
 
-/* The node that a mapped page lies on, or a negative errno. */
-static int node_of(void *addr)
-{
-	int status = -EINVAL;
-
-	GM_SETUP_OK(syscall(SYS_move_pages, 0, 1UL, &addr, NULL, &status, 0));
-	return status;
-}
-
-/* A node with memory besides `node`; -1: none. */
-static int other_node(int node)
-{
-	char path[64];
-
-	for (int n = 0; n < 64; n++) {
-		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/meminfo", n);
-		if (n != node && !access(path, R_OK))
-			return n;
-	}
-	return -1;
-}
-
 /* Every other page is bound to another node; whoever allocates it, it comes from there. */
 GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .profile = "P1",
 	.text = "pages bound to another node lie there, those between them do not: allocated, touched by the host, by the guest",
@@ -158,7 +137,7 @@ GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .pro
 	struct gm_vm *vm;
 	uint8_t *map;
 
-	if (other_node(other_node(-1)) < 0)
+	if (gm_node_other(gm_node_other(-1)) < 0)
 		gm_skip("one memory node only", "a machine with two NUMA nodes");
 	vm = GM_VM_NEW(.kind = fd_p1.kind, .vcpus = 1, .extra_pages = 8);
 	gmem = gm_gmem_new(vm, NPAGES * PG, fd_p1.flags);
@@ -166,8 +145,8 @@ GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .pro
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, NPAGES * PG, NULL, gmem, 0);
 	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
 	map[31 * PG] = 1;
-	here = node_of(map + 31 * PG);
-	there = other_node(here);
+	here = gm_node_of(map + 31 * PG);
+	there = gm_node_other(here);
 	mask = 1UL << there;
 	for (unsigned int p = 0; p < 30; p += 2)
 		GM_SETUP_OK(syscall(SYS_mbind, map + p * PG, PG, MPOL_BIND, &mask, 64, 0));
@@ -180,7 +159,7 @@ GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .pro
 
 		/* Only what is mapped has a node. */
 		(void)*(volatile uint8_t *)(map + p * PG);
-		got = node_of(map + p * PG);
+		got = gm_node_of(map + p * PG);
 		GM_EXPECT_AT(GM_PAGE(.off = p * PG), got == want,
 			     "page %u, %s: expected it on node %d, observed %d", p,
 			     p < 10   ? "allocated"
