@@ -34,3 +34,9 @@ lab-packages:
 # Also what a kernel build left behind in the cache; the fetched source stays.
 lab-clean:
 	@lab/clean
+
+# What the lab's VM runs beside the suite.
+$(GM_OUT)/bin/gm-hold-vm: lab/hold_vm.c $(GM_FW)/headers.stamp lab/lab.mk
+	$(GM_SAY) "  CC      $@"
+	@mkdir -p $(@D)
+	@$(CC) $(GM_CFLAGS) $(GM_KHDR_CFLAGS) -fno-PIE -static -no-pie -o $@ $<
