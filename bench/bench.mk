@@ -6,18 +6,8 @@
 GM_BENCH := $(GM_OUT)/bench
 GM_BENCH_SRC := $(wildcard bench/*.c)
 
-# The framework's own test of conversions, to be measured beside ours; x86 has one.
-GM_BENCH_UPSTREAM := $(if $(wildcard $(GM_KVM)/$(ARCH)/private_mem_conversions_test.c),\
-	$(GM_BENCH)/private_mem_conversions_test)
-
-$(GM_BENCH)/private_mem_conversions_test: $(GM_KVM)/$(ARCH)/private_mem_conversions_test.c \
-		bench/start/start.c $(GM_FW)/libkvm.a
-	@mkdir -p $(@D)
-	@$(CC) $(GM_FW_CFLAGS) $(GM_SYSROOT_CFLAGS) -static -no-pie -pthread $(GM_SYSROOT_LDFLAGS) \
-		-o $@ $(filter %.c,$^) $(GM_FW)/libkvm.a
-
 .PHONY: bench
-bench: $(GM_BENCH)/gm_bench $(GM_BENCH)/run-bench $(GM_BENCH_UPSTREAM)
+bench: $(GM_BENCH)/gm_bench $(GM_BENCH)/run-bench
 	@GM_BENCH_DIR='$(GM_BENCH)/results' $(GM_BENCH)/run-bench '$(or $(BENCH),*)'
 
 $(GM_BENCH)/run-bench: bench/run-bench

@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What conversions cost. Declared like cases so as to share their set-up; never pass or fail. */
-#include <libgen.h>
-#include <time.h>
-
 #include "gm.h"
 #include "map_picture.h"
 #include "map_svg.h"
 #include "plot.h"
+#include "rate.h"
 
 #define BENCH                                                                                      \
 	.clause = "bench", .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED),                       \
 	.flags = GM_FULL_ONLY, .timeout = 600
-
-static double now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
-}
 
 struct bench {
 	struct gm_vm *vm;
@@ -54,11 +44,11 @@ static void close_vm(struct bench *b)
 static double access_cost(struct bench *b)
 {
 	const uint64_t stride = 67 * GM_PAGE_SIZE;
-	double start = now_us();
+	double start = bench_us();
 
 	for (int pass = 0; pass < 4; pass++)
 		gm_guest_touch(b->vm, 0, GM_BASE + pass * GM_PAGE_SIZE, b->size - GM_2M, stride);
-	return (now_us() - start) / (4 * (b->size / stride)) * 1000;
+	return (bench_us() - start) / (4 * (b->size / stride)) * 1000;
 }
 
 /* Converts this share of all pages, in ten-thousandths: scattered, or in one piece. */
@@ -113,16 +103,16 @@ static void one_conversion(struct bench *b, struct plot *p, unsigned int point)
 		double start;
 
 		gm_guest_touch(b->vm, 0, at, 8, 8);
-		start = now_us();
+		start = bench_us();
 		gm_convert(b->vm, at, GM_PAGE_SIZE, true);
-		plot_add(p, 0, point, now_us() - start);
+		plot_add(p, 0, point, bench_us() - start);
 		gm_guest_touch(b->vm, 0, at, 8, 8);
-		start = now_us();
+		start = bench_us();
 		gm_convert(b->vm, at, GM_PAGE_SIZE, false);
-		plot_add(p, 1, point, now_us() - start);
-		start = now_us();
+		plot_add(p, 1, point, bench_us() - start);
+		start = bench_us();
 		gm_guest_touch(b->vm, 0, at, 8, 8);
-		plot_add(p, 2, point, now_us() - start);
+		plot_add(p, 2, point, bench_us() - start);
 	}
 }
 
@@ -182,34 +172,6 @@ GM_CASE(bench_slot, .name = "bench.convert_by_slot",
 	plot_write(&p);
 }
 
-static int64_t ignore(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
-		      uint64_t attrs)
-{
-	return 0;
-}
-
-/* Conversions per second of the kernel's own private_mem_conversions_test; 0: it is not there. */
-static double upstream_rate(void)
-{
-	char self[512] = "", command[600], line[256];
-	unsigned long nr = 0, n;
-	double sec = 0, s;
-	FILE *out;
-
-	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
-		return 0;
-	snprintf(command, sizeof(command), "%s/upstream_conversions 2>/dev/null", dirname(self));
-	out = popen(command, "re");
-	while (out && fgets(line, sizeof(line), out))
-		if (sscanf(line, "conversions %lu seconds %lf", &n, &s) == 2) {
-			nr = n;
-			sec = s;
-		}
-	if (out)
-		pclose(out);
-	return sec > 0 ? nr / sec : 0;
-}
-
 /*
  * Per second: the bare exit to user space and back, the exit with a conversion in it, and what the
  * kernel's own test converts (ranges of many sizes, which both sides fill and compare).
@@ -237,7 +199,7 @@ GM_CASE(bench_rate, .name = "bench.rate",
 			struct gm_op op[64];
 			double start;
 
-			b.vm->args.on_convert = i ? NULL : ignore;
+			b.vm->args.on_convert = i ? NULL : bench_ignore;
 			for (int o = 0; o < 64; o++)
 				op[o] = (struct gm_op){
 					.code = GM_OP_MAP_GPA,
@@ -245,14 +207,14 @@ GM_CASE(bench_rate, .name = "bench.rate",
 					.addr = GM_BASE + gm_rng_below(&b.rng, 32) * GM_2M,
 					.val = o & 1 ? GM_MAP_SHARED : GM_MAP_PRIVATE
 				};
-			start = now_us();
+			start = bench_us();
 			for (int round = 0; round < 8; round++)
 				gm_run(b.vm, 0, op, 64);
-			plot_add(&p, 0, i, 8 * 64 * 1e6 / (now_us() - start));
+			plot_add(&p, 0, i, 8 * 64 * 1e6 / (bench_us() - start));
 		}
 	close_vm(&b);
 	for (int r = 0; r < 5; r++) {
-		rate = upstream_rate();
+		rate = bench_upstream_rate();
 		if (rate > 0)
 			plot_add(&p, 0, 3, rate);
 	}

@@ -3,47 +3,32 @@
  * What the stress engine makes of a machine: conversions per second, each with a write and a read
  * of the page, the oracle and the logs included, against the bare exits of the same request.
  */
-#include <sys/wait.h>
-#include <time.h>
-
 #include "gm.h"
 #include "plot.h"
+#include "rate.h"
 #include "../stress/child.h"
 
 #define BENCH                                                                                      \
 	.clause = "bench", .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT, TDP),  \
 	.flags = GM_FULL_ONLY, .timeout = 600
 
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
-static int64_t ignore(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
-		      uint64_t attrs)
-{
-	return 0;
-}
-
 #define BATCHES 40U
 
 /* The request goes to user space and back, and nothing is done about it. */
 static double bare_exits(void)
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1, .on_convert = ignore);
+	struct gm_vm *vm =
+		GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1, .on_convert = bench_ignore);
 	struct gm_op op[GM_MBOX_OPS];
 	double start;
 
 	for (unsigned int i = 0; i < GM_MBOX_OPS; i++)
 		op[i] = (struct gm_op){ .code = GM_OP_MAP_GPA, .addr = GM_BASE, .nr = 1 };
 	gm_run(vm, 0, op, GM_MBOX_OPS);
-	start = seconds();
+	start = bench_us() / 1e6;
 	for (unsigned int i = 0; i < BATCHES; i++)
 		gm_run(vm, 0, op, GM_MBOX_OPS);
-	start = seconds() - start;
+	start = bench_us() / 1e6 - start;
 	gm_vm_free(vm);
 	return BATCHES * GM_MBOX_OPS / start;
 }
@@ -59,7 +44,7 @@ static double unjudged(void)
 
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, mem->hva, gmem, 0);
 	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
-	start = seconds();
+	start = bench_us() / 1e6;
 	for (uint32_t b = 0; b < BATCHES; b++) {
 		for (uint32_t i = 0; i < GM_MBOX_OPS; i += 2) {
 			uint32_t n = b * GM_MBOX_OPS / 2 + i / 2;
@@ -72,7 +57,7 @@ static double unjudged(void)
 		}
 		gm_run(vm, 0, op, GM_MBOX_OPS);
 	}
-	start = seconds() - start;
+	start = bench_us() / 1e6 - start;
 	gm_vm_free(vm);
 	close(gmem);
 	gm_mem_free(mem);
@@ -130,61 +115,6 @@ static double convert_and_touch(unsigned int vcpus, bool ahead)
 	return rate;
 }
 
-/* Requests of all VMs that there are now: KVM's own count. */
-static unsigned long hypercalls(void)
-{
-	FILE *f = fopen("/sys/kernel/debug/kvm/hypercalls", "re");
-	unsigned long n = 0;
-
-	if (f && fscanf(f, "%lu", &n) != 1)
-		n = 0;
-	if (f)
-		fclose(f);
-	return n;
-}
-
-/*
- * Conversions per second of the framework's own private_mem_conversions_test, if it lies beside this
- * program. 0 where that cannot be had.
- */
-static double upstream(void)
-{
-	const struct timespec moment = { .tv_nsec = 10000000 };
-	unsigned long most = 0, base = hypercalls();
-	char path[4096], *slash;
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 64);
-	double start = seconds();
-	int status = 0;
-	pid_t pid;
-
-	if (n < 0)
-		return 0;
-	path[n] = 0;
-	slash = strrchr(path, '/');
-	strcpy(slash + 1, "private_mem_conversions_test");
-	if (access(path, X_OK) || access("/sys/kernel/debug/kvm/hypercalls", R_OK))
-		return 0;
-	pid = fork();
-	if (!pid) {
-		int null = open("/dev/null", O_WRONLY);
-
-		dup2(null, 1);
-		dup2(null, 2);
-		execl(path, path, NULL);
-		_exit(127);
-	}
-	while (!waitpid(pid, &status, WNOHANG)) {
-		unsigned long now = hypercalls() - base;
-
-		most = now > most && now < 1UL << 40 ? now : most;
-		nanosleep(&moment, NULL);
-	}
-	start = seconds() - start;
-	printf("private_mem_conversions_test: status %d, %lu requests in %.1f s\n",
-	       WEXITSTATUS(status), most, start);
-	return most / start;
-}
-
 GM_CASE(bench_stress, .name = "bench.stress",
 	.text = "conversions with a touch per second, judged, against bare exits", BENCH)
 {
@@ -203,7 +133,8 @@ GM_CASE(bench_stress, .name = "bench.stress",
 	double median[7];
 
 	for (int round = 0; round < 3; round++) {
-		plot_add(&p, 0, 0, round ? plot_quartile(&p.point[0][0], 2) : upstream());
+		plot_add(&p, 0, 0,
+			 round ? plot_quartile(&p.point[0][0], 2) : bench_upstream_rate());
 		plot_add(&p, 0, 1, bare_exits());
 		plot_add(&p, 0, 2, unjudged());
 		plot_add(&p, 0, 3, convert_and_touch(1, false));
