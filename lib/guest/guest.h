@@ -38,10 +38,11 @@ void gm_arch_guest_yield(void);
 /* A clock that runs at one rate in guest and host, from different zeros; callable on both sides. */
 uint64_t gm_arch_cycles(void);
 /*
- * Pushes *word on a stack at sp, converts the page of sp, and pops into *word, all in one piece: no
- * other word of that stack is used. The conversion's result; 1 where the architecture has no such.
+ * Pushes *word on a stack at sp, converts the page at gpa (that of the stack, or one that translates
+ * it), forgets the translation of sp, and pops into *word, all in one piece: no other word of that
+ * stack is used. The conversion's result; 1 where the architecture has no such.
  */
-int64_t gm_arch_guest_stack(uint64_t sp, uint64_t attrs, uint64_t *word);
+int64_t gm_arch_guest_stack(uint64_t sp, uint64_t gpa, uint64_t attrs, uint64_t *word);
 /* A function of 8 bytes that gives val; 0 where the architecture has none. */
 uint64_t gm_arch_guest_code(uint16_t val);
 /* Makes instructions written to [gva, gva+len) visible to this vCPU's fetches. */

@@ -127,7 +127,8 @@ static int64_t bad(uint64_t gpa, unsigned int how)
 	}
 }
 
-__attribute__((weak)) int64_t gm_arch_guest_stack(uint64_t sp, uint64_t attrs, uint64_t *word)
+__attribute__((weak)) int64_t gm_arch_guest_stack(uint64_t sp, uint64_t gpa, uint64_t attrs,
+						  uint64_t *word)
 {
 	return 1;
 }
@@ -148,7 +149,8 @@ static void stack(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res
 		res->ret = 1;
 		return;
 	}
-	res->ret = gm_arch_guest_stack(addr + (GM_RING_STACK + 1) * 8, op->arg ? 1 << 4 : 0, &word);
+	res->ret = gm_arch_guest_stack(addr + (GM_RING_STACK + 1) * 8, addr, op->arg ? 1 << 4 : 0,
+				       &word);
 	if (res->ret)
 		return;
 	*log = (struct gm_ring_log){ word, op->page, GM_RING_STACK, 1 };

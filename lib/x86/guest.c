@@ -37,7 +37,7 @@ uint64_t gm_arch_cycles(void)
 	return (uint64_t)hi << 32 | lo;
 }
 
-int64_t gm_arch_guest_stack(uint64_t sp, uint64_t attrs, uint64_t *word)
+int64_t gm_arch_guest_stack(uint64_t sp, uint64_t gpa, uint64_t attrs, uint64_t *word)
 {
 	uint64_t popped, ret = KVM_HC_MAP_GPA_RANGE;
 
@@ -53,7 +53,7 @@ int64_t gm_arch_guest_stack(uint64_t sp, uint64_t attrs, uint64_t *word)
 		     "pop %[popped]\n\t"
 		     "mov %%r12, %%rsp\n\t"
 		     : [popped] "=&r"(popped), "+&a"(ret)
-		     : "b"((sp - 8) & ~4095UL), "c"(1UL), "d"(attrs), [sp] "r"(sp),
+		     : "b"(gpa), "c"(1UL), "d"(attrs), [sp] "r"(sp),
 		       [pushed] "r"(*word), [amd] "r"((uint64_t)host_cpu_is_amd_compatible)
 		     : "r12", "memory", "cc");
 	*word = popped;

@@ -3,6 +3,7 @@
 #include <linux/kvm_para.h>
 
 #include "conv.h"
+#include "guest/guest.h"
 
 #define OWN_CASE(fn, what, about, ...)                                                             \
 	GM_CASE(fn, .name = "conv.own_stack." what, .clause = "conv.own_stack", .text = about,     \
@@ -11,30 +12,10 @@
 #define FROM_SHARED 0x1111aaaaUL
 #define FROM_PRIVATE 0x2222bbbbUL
 
-/*
- * Pushes `pushed` on a stack at sp, converts `gpa`, forgets the translation of sp and pops.
- * All in one piece: no other word of that stack is used.
- */
-static uint64_t push_convert_pop(uint64_t sp, uint64_t gpa, uint64_t attrs, uint64_t pushed)
+/* What is popped after the conversion; all ones: it was refused. */
+static uint64_t push_convert_pop(uint64_t sp, uint64_t gpa, uint64_t attrs, uint64_t word)
 {
-	uint64_t popped, ret = KVM_HC_MAP_GPA_RANGE;
-
-	asm volatile("mov %%rsp, %%r12\n\t"
-		     "mov %[sp], %%rsp\n\t"
-		     "push %[pushed]\n\t"
-		     "test %[amd], %[amd]\n\t"
-		     "jnz 1f\n\t"
-		     "vmcall\n\t"
-		     "jmp 2f\n\t"
-		     "1: vmmcall\n\t"
-		     "2: invlpg -8(%[sp])\n\t"
-		     "pop %[popped]\n\t"
-		     "mov %%r12, %%rsp\n\t"
-		     : [popped] "=&r"(popped), "+&a"(ret)
-		     : "b"(gpa), "c"(1UL), "d"(attrs), [sp] "r"(sp), [pushed] "r"(pushed),
-		       [amd] "r"((uint64_t)host_cpu_is_amd_compatible)
-		     : "r12", "memory", "cc");
-	return ret ? ~0UL : popped;
+	return gm_arch_guest_stack(sp, gpa, attrs, &word) ? ~0UL : word;
 }
 
 static uint64_t guest_stack(uint64_t sp, uint64_t attrs, uint64_t pushed)
