@@ -9,33 +9,14 @@
 #define LEN (PAGES * GM_PAGE_SIZE)
 #define ROUNDS 60
 
-struct room {
-	struct gm_pressure pr;
-	struct gm_vm *vm;
-	int gmem;
-};
-
-static void guest(struct room *r)
+static void guest(struct gm_pressure *pr)
 {
 	for (unsigned int n = 1; n <= ROUNDS; n++) {
-		gm_guest_fill(r->vm, 0, GM_BASE, PAGES / 2, GM_HALF_SECRET, n);
-		gm_guest_check(r->vm, 0, GM_BASE, PAGES / 2, GM_HALF_SECRET, n, "under pressure");
+		gm_guest_fill(pr->vm, 0, GM_BASE, PAGES / 2, GM_HALF_SECRET, n);
+		gm_guest_check(pr->vm, 0, GM_BASE, PAGES / 2, GM_HALF_SECRET, n, "under pressure");
 		/* The half that is punched under its hands: written, and not to be relied on. */
-		gm_guest_touch(r->vm, 0, GM_BASE + LEN / 2, LEN / 2, GM_PAGE_SIZE);
+		gm_guest_touch(pr->vm, 0, GM_BASE + LEN / 2, LEN / 2, GM_PAGE_SIZE);
 	}
-	atomic_store(&r->pr.over, true);
-}
-
-static void one(unsigned int i, void *arg)
-{
-	struct room *r = arg;
-
-	if (i < GM_PRESSURE_THREADS)
-		gm_pressure_probe(&r->pr, i);
-	else if (i == GM_PRESSURE_THREADS)
-		guest(r);
-	else
-		gm_pressure_punch(&r->pr, r->gmem, PAGES / 2, PAGES / 2);
 }
 
 GM_CASE(pressure_private, .name = "gup.pressure.private", .clause = "gup.pressure",
@@ -43,23 +24,23 @@ GM_CASE(pressure_private, .name = "gup.pressure.private", .clause = "gup.pressur
 	.profile = "P1p", .needs = GM_NEEDS(GMEM_MMAP, TDP), .flags = GM_REFUSAL,
 	.caps = GM_CAPS_ALL)
 {
-	struct room r = { .pr = { .pages = PAGES, .class = GM_CLASS_PRIVATE, .rounds = ROUNDS } };
+	struct gm_pressure pr = { .pages = PAGES, .class = GM_CLASS_PRIVATE, .rounds = ROUNDS };
 
-	r.vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
-	r.gmem = gm_gmem_new(r.vm, LEN, GUEST_MEMFD_FLAG_MMAP);
-	r.pr.hva = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_SHARED, r.gmem, 0);
-	GM_SETUP(r.pr.hva != MAP_FAILED, "mmap of guest_memfd: %s", gm_errno_name(errno));
-	gm_slot_set(r.vm, GM_SLOT, 0, GM_BASE, LEN, r.pr.hva, r.gmem, 0);
-	gm_vm_map(r.vm, GM_BASE, GM_2M, GM_2M);
+	pr.vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
+	pr.gmem = gm_gmem_new(pr.vm, LEN, GUEST_MEMFD_FLAG_MMAP);
+	pr.hva = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_SHARED, pr.gmem, 0);
+	GM_SETUP(pr.hva != MAP_FAILED, "mmap of guest_memfd: %s", gm_errno_name(errno));
+	gm_slot_set(pr.vm, GM_SLOT, 0, GM_BASE, LEN, pr.hva, pr.gmem, 0);
+	gm_vm_map(pr.vm, GM_BASE, GM_2M, GM_2M);
 	gm_pressure_controls();
 
-	gm_parallel(GM_PRESSURE_THREADS + 2, one, &r);
+	gm_pressure_run(&pr, guest);
 
-	GM_EXPECT(r.pr.refused >= GM_PRESSURE_THREADS * GM_PRESSURE_PROBES && !r.pr.reached,
-		  "%lu probes refused, %lu reached", (unsigned long)r.pr.refused,
-		  (unsigned long)r.pr.reached);
-	gm_guest_check(r.vm, 0, GM_BASE, PAGES / 2, GM_HALF_SECRET, ROUNDS, "after all");
-	munmap(r.pr.hva, LEN);
-	gm_vm_free(r.vm);
-	close(r.gmem);
+	GM_EXPECT(pr.refused >= GM_PRESSURE_THREADS * GM_PRESSURE_PROBES && !pr.reached,
+		  "%lu probes refused, %lu reached", (unsigned long)pr.refused,
+		  (unsigned long)pr.reached);
+	gm_guest_check(pr.vm, 0, GM_BASE, PAGES / 2, GM_HALF_SECRET, ROUNDS, "after all");
+	munmap(pr.hva, LEN);
+	gm_vm_free(pr.vm);
+	close(pr.gmem);
 }

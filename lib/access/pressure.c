@@ -21,7 +21,7 @@ void gm_pressure_controls(void)
 		gm_matrix_controls(gm_probe_find(names[i / 2][i % 2]), false);
 }
 
-void gm_pressure_probe(struct gm_pressure *pr, unsigned int i)
+static void probe(struct gm_pressure *pr, unsigned int i)
 {
 	struct gm_access a = { .len = REQUEST * GM_PAGE_SIZE,
 			       .fd = -1,
@@ -50,11 +50,39 @@ void gm_pressure_probe(struct gm_pressure *pr, unsigned int i)
 	munmap(a.buf, a.len);
 }
 
-void gm_pressure_punch(struct gm_pressure *pr, int gmem, unsigned long first, unsigned long nr)
+static void punch(struct gm_pressure *pr)
 {
 	struct gm_rng rng;
 
 	gm_rng_init(&rng, gm_seed() ^ 0x70756e6368);
 	for (unsigned long n = 0; !atomic_load(&pr->over) && n < 100 * pr->rounds; n++)
-		gm_gmem_punch(gmem, (first + gm_rng_below(&rng, nr)) * GM_PAGE_SIZE, GM_PAGE_SIZE);
+		gm_gmem_punch(pr->gmem,
+			      (pr->pages / 2 + gm_rng_below(&rng, pr->pages / 2)) * GM_PAGE_SIZE,
+			      GM_PAGE_SIZE);
+}
+
+struct run {
+	struct gm_pressure *pr;
+	void (*guest)(struct gm_pressure *pr);
+};
+
+static void one(unsigned int i, void *arg)
+{
+	struct run *r = arg;
+
+	if (i < GM_PRESSURE_THREADS) {
+		probe(r->pr, i);
+	} else if (i == GM_PRESSURE_THREADS) {
+		r->guest(r->pr);
+		atomic_store(&r->pr->over, true);
+	} else {
+		punch(r->pr);
+	}
+}
+
+void gm_pressure_run(struct gm_pressure *pr, void (*guest)(struct gm_pressure *pr))
+{
+	struct run r = { pr, guest };
+
+	gm_parallel(GM_PRESSURE_THREADS + 2, one, &r);
 }

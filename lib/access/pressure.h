@@ -11,19 +11,22 @@
 #define GM_PRESSURE_PROBES 40 /* at least, by each */
 
 struct gm_pressure {
+	struct gm_vm *vm;
+	int gmem;	      /* its upper half is punched */
 	uint8_t *hva;	      /* what is probed */
 	unsigned long pages;  /* of it */
 	enum gm_class class;  /* what it is: judges every outcome */
 	unsigned long rounds; /* bounds what the threads do */
-	atomic_bool over;     /* set by whoever does the changing */
+	atomic_bool over;     /* the guest has done its part */
 	atomic_ulong refused, reached;
 };
 
 /* The controls of every probe that is used. */
 void gm_pressure_controls(void);
-/* The i-th prober: until over, and GM_PRESSURE_PROBES at least. Nothing private may arrive. */
-void gm_pressure_probe(struct gm_pressure *pr, unsigned int i);
-/* Punches single pages of [first, first + nr) of the file until over. */
-void gm_pressure_punch(struct gm_pressure *pr, int gmem, unsigned long first, unsigned long nr);
+/*
+ * All at once: guest() in one thread, another that punches single pages of the upper half of gmem until
+ * guest() returns, and the probers, GM_PRESSURE_PROBES each at least. Nothing private may arrive.
+ */
+void gm_pressure_run(struct gm_pressure *pr, void (*guest)(struct gm_pressure *pr));
 
 #endif
