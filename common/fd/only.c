@@ -152,7 +152,7 @@ FD_EACH_TDP(
 					1ULL << 44, 1ULL << 45, 1ULL << 61 };
 	const struct fd_flavour *f = self->arg;
 	const unsigned int nr = ARRAY_SIZE(off);
-	struct gm_vm *vm = fd_vm_new(f, 1, 2 * GM_2M);
+	struct gm_vm *vm = fd_vm_new(f, 1, 512 * PG);
 	int gmem = gm_gmem_new(vm, (1ULL << 61) + 16 * PG, f->flags);
 
 	fd_deadline(40);

@@ -149,7 +149,8 @@ FD_EACH_HOST(overlap_tiles, "fd.bind_overlap.tiles", .clause = "fd.bind_overlap"
 
 #define NSLOTS 12
 #define NPAGES 64UL
-#define SLOT_GPA(i) (GM_BASE + (i)*GM_2M)
+#define ROOM (512 * PG) /* of the guest, for a slot wherever it starts: 2 MiB, if pages are 4 KiB */
+#define SLOT_GPA(i) (GM_BASE + (i)*ROOM)
 
 struct place {
 	int file;
@@ -212,7 +213,7 @@ static struct scene *scene_new(const struct fd_flavour *f)
 
 	GM_SETUP(s, "out of memory");
 	s->f = f;
-	s->vm = fd_vm_new(f, 1, NSLOTS * GM_2M);
+	s->vm = fd_vm_new(f, 1, NSLOTS * ROOM);
 	gm_rng_init(&s->rng, gm_seed());
 	for (int i = 0; i < 2; i++) {
 		s->gmem[i] = gm_gmem_new(s->vm, NPAGES * PG, f->flags);
