@@ -177,13 +177,22 @@ GM_CASE(copy, .name = "iommu.lifetime.fail_copy", FAILS,
  * Over the border of two of the IOMMU's tables (none is larger than 2 MiB here): the second table
  * can fail when the first has entries. With large pages off each page is an entry of its own.
  */
-#define BORDER (IOVA + GM_2M - 8 * PG)
+#define BORDER (IOVA + GM_2M)
+
+static uint64_t start; /* of the map: some pages before BORDER */
 
 static int do_map_border(struct fx *fx)
 {
-	uint64_t at = BORDER;
+	uint64_t at = start;
 
 	return __gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, fx->size, &at, GM_RW);
+}
+
+static int do_map_border_hva(struct fx *fx)
+{
+	uint64_t at = start;
+
+	return __gm_map_hva(fx->iommu, fx->ioas, fx->hva, fx->size, &at, GM_RW);
 }
 
 static void border_empty(struct fx *fx, unsigned int n)
@@ -192,13 +201,13 @@ static void border_empty(struct fx *fx, unsigned int n)
 		  "step %u failed: pages stay pinned", n);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "step %u failed: VmPin, pages", n);
 	for (uint64_t off = 0; off < fx->size; off += PG)
-		GM_EXPECT(__gm_mock_maps(fx->iommu, fx->dev->hwpt, BORDER + off, fx->hva + off, PG),
+		GM_EXPECT(__gm_mock_maps(fx->iommu, fx->dev->hwpt, start + off, fx->hva + off, PG),
 			  "step %u failed: page %lu stays mapped", n, off / PG);
 }
 
 static void undo_map_border(struct fx *fx)
 {
-	gm_unmap(fx->iommu, fx->ioas, BORDER, fx->size);
+	gm_unmap(fx->iommu, fx->ioas, start, fx->size);
 	/* The next step is to find the tables missing: they go with the page table. */
 	gm_iodev_free(fx->dev);
 	fx->dev = gm_iodev_new(fx->iommu, fx->ioas);
@@ -212,43 +221,58 @@ static void border_fresh(struct fx *fx, unsigned int n)
 	fx->dev = gm_iodev_new(fx->iommu, fx->ioas);
 }
 
-/* How the pages lie: in one run, in one run but mapped one by one, each apart from the next. */
-enum { RUN, RUN_SMALL, APART };
+/*
+ * How the pages lie: in one run, in one run but mapped one by one, each apart from the next. REST:
+ * apart, and six are pinned but four mapped at a time, so that two are neither in a table nor on
+ * their way there when the second table fails.
+ */
+enum { RUN, RUN_SMALL, APART, REST, REST_HVA };
 
 static void border(const struct gm_case *self)
 {
-	struct fx fx = { .size = self->val == APART ? 16 * PG : GM_2M };
+	bool apart = self->val >= APART, rest = self->val >= REST;
+	uint64_t pages = rest ? 12 : 16, size = apart ? pages * PG : GM_2M;
+	struct fx fx = { .size = size };
 	struct iommu_option off = { .size = sizeof(off),
 				    .option_id = IOMMU_OPTION_HUGE_PAGES,
 				    .op = IOMMU_OPTION_OP_SET };
 
+	start = BORDER - (rest ? 2 : 8) * PG;
 	fx.iommu = gm_iommu_new(GM_IOMMU_MOCK);
 	fx.ioas = gm_ioas_new(fx.iommu);
-	fx.fd = gm_memfd_new(fx.size, self->val == APART ? 0 : GM_2M);
+	fx.fd = gm_memfd_new(fx.size, apart ? 0 : GM_2M);
 	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
 	/* Backwards: neighbours in the file are none in memory, not in that order. */
-	for (int p = 15; p >= 0; p--)
+	for (int p = pages - 1; p >= 0; p--)
 		fx.hva[p * PG] = 1;
 	gm_fail_nth_open();
 	off.object_id = fx.ioas;
 	if (self->val == RUN_SMALL)
 		GM_SETUP_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &off));
 	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-	fx.size = 16 * PG;
-	sweep(&fx, do_map_border, border_fresh, undo_map_border);
-	gm_unmap(fx.iommu, fx.ioas, BORDER, 16 * PG);
-	fx.size = self->val == APART ? 16 * PG : GM_2M;
+	if (rest)
+		gm_mock_memory_limit(fx.iommu, 48);
+	fx.size = pages * PG;
+	sweep(&fx, self->val == REST_HVA ? do_map_border_hva : do_map_border, border_fresh,
+	      undo_map_border);
+	if (!gm_failures())
+		gm_unmap(fx.iommu, fx.ioas, start, fx.size);
+	fx.size = size;
 	fx_free(&fx);
 }
 
 #define BORDERS                                                                                    \
-	.text = "16 pages over two tables of the IOMMU, each step failing once: no entry is left"
+	.text = "pages over two tables of the IOMMU, each step failing once: no entry is left"
 GM_VARIANT(border, border_run, .name = "iommu.lifetime.fail_border", .val = RUN, .huge_2m = 1,
 	   FAILS, BORDERS)
 GM_VARIANT(border, border_small, .name = "iommu.lifetime.fail_border_small", .val = RUN_SMALL,
 	   .huge_2m = 1, FAILS, BORDERS)
 GM_VARIANT(border, border_apart, .name = "iommu.lifetime.fail_border_apart", .val = APART, FAILS,
 	   BORDERS)
+GM_VARIANT(border, border_rest, .name = "iommu.lifetime.fail_border_rest", .val = REST, FAILS,
+	   BORDERS)
+GM_VARIANT(border, border_rest_hva, .name = "iommu.lifetime.fail_border_rest_hva", .val = REST_HVA,
+	   FAILS, BORDERS)
 
 static uint32_t made; /* the page table that the sweep makes */
 

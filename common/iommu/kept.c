@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A map that is gone keeps neither its process nor its address space: their cgroup pays for none. */
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "fixture.h"
+#include "platform.h"
+
+#define PG GM_PAGE_SIZE
+#define PROCESSES 32
+/* Less than a process or its address space takes, with what belongs to it: above 5 KiB. */
+#define EACH 3072L
+
+static char dir[256];
+
+static void gone(void *arg)
+{
+	rmdir(arg);
+}
+
+static int put(const char *file, const char *text)
+{
+	char path[320];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	ret = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+/* What is charged to the group. memory.high: CPUs give up what they have charged in stock. */
+static long charged(void)
+{
+	char path[320];
+	long val = -1;
+	FILE *f;
+
+	GM_SETUP_OK(put("memory.high", "0"));
+	snprintf(path, sizeof(path), "%s/memory.current", dir);
+	f = fopen(path, "re");
+	GM_SETUP(f && fscanf(f, "%ld", &val) == 1, "%s cannot be read", path);
+	fclose(f);
+	return val;
+}
+
+/* Whether processes count: cgroup.memory=nokmem on the kernel's command line. */
+static bool kernel_memory_counts(void)
+{
+	char line[4096] = "";
+	FILE *f = fopen("/proc/cmdline", "re");
+	bool off = f && fgets(line, sizeof(line), f) && strstr(line, "nokmem");
+
+	if (f)
+		fclose(f);
+	return !off;
+}
+
+/* In the group: one process after the other, each of which maps, unmaps and ends. */
+static int nursery(struct fx *fx)
+{
+	cpu_set_t one;
+
+	if (put("cgroup.procs", "0"))
+		return 1;
+	/* Each CPU may keep some of it. */
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	for (unsigned int i = 0; i < PROCESSES; i++) {
+		uint64_t at = IOVA, len = PG;
+		pid_t pid = fork();
+		int status;
+
+		if (!pid)
+			_exit(__gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, PG, &at, GM_RW) ||
+			      __gm_unmap(fx->iommu, fx->ioas, at, &len));
+		if (pid < 0 || waitpid(pid, &status, 0) < 0 || status)
+			return 2;
+	}
+	return 0;
+}
+
+GM_CASE(kept, .name = "iommu.lifetime.kept", .clause = "iommu.lifetime",
+	.needs = GM_IOMMU_NEEDS_MOCK | GM_NEEDS(MEMCG), .val = GM_IOMMU_MOCK, .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_IOMMU, .profile = "IO",
+	.text = "32 processes map, unmap and end: what is charged for them goes back")
+{
+	struct timespec pause = { .tv_nsec = 20000000 };
+	struct fx fx = fx_new(self, PG, 0);
+	unsigned int looks = 0;
+	int status;
+	pid_t pid;
+
+	if (GM_PAGE_SIZE > 4096)
+		gm_skip("memory is charged by pages, and these are larger than what is looked for",
+			"a kernel with pages of 4 KiB");
+	if (!kernel_memory_counts())
+		gm_skip("kernel memory is not charged", "boot without cgroup.memory=nokmem");
+	snprintf(dir, sizeof(dir), "%s/gm-iommu-%d", gm_platform_memcg(), getpid());
+	GM_SETUP(!mkdir(dir, 0755), "mkdir %s: %s", dir, gm_errno_name(errno));
+	gm_cleanup(gone, dir);
+	pid = GM_SETUP_OK(fork());
+	if (!pid)
+		_exit(nursery(&fx));
+	GM_SETUP_OK(waitpid(pid, &status, 0));
+	GM_SETUP(WIFEXITED(status) && WEXITSTATUS(status) != 1, "cannot join %s", dir);
+	GM_ASSERT(!status, "map and unmap by another process failed");
+	/* Some of it is freed after a grace period only. */
+	while (charged() > PROCESSES * EACH && ++looks < 200)
+		nanosleep(&pause, NULL);
+	gm_note("%ld bytes after %d processes", charged(), PROCESSES);
+	GM_EXPECT(charged() <= PROCESSES * EACH,
+		  "%ld bytes stay charged when %d processes are gone", charged(), PROCESSES);
+	fx_free(&fx);
+}
