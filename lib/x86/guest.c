@@ -53,8 +53,8 @@ int64_t gm_arch_guest_stack(uint64_t sp, uint64_t gpa, uint64_t attrs, uint64_t 
 		     "pop %[popped]\n\t"
 		     "mov %%r12, %%rsp\n\t"
 		     : [popped] "=&r"(popped), "+&a"(ret)
-		     : "b"(gpa), "c"(1UL), "d"(attrs), [sp] "r"(sp),
-		       [pushed] "r"(*word), [amd] "r"((uint64_t)host_cpu_is_amd_compatible)
+		     : "b"(gpa), "c"(1UL), "d"(attrs), [sp] "r"(sp), [pushed] "r"(*word),
+		       [amd] "r"((uint64_t)host_cpu_is_amd_compatible)
 		     : "r12", "memory", "cc");
 	*word = popped;
 	return ret;
