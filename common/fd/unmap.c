@@ -117,7 +117,7 @@ FD_EACH_TDP(
 	unmap_running, "fd.punch_unmaps.running_vcpu", .clause = "fd.punch_unmaps",
 	.text = "a vCPU that reads the page in a loop, without an exit, sees zero after the hole")
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, GM_2M);
+	struct fd_box *b = fd_box_new(self->arg, 1, 512 * PG);
 
 	fd_deadline(40);
 	for (unsigned int gen = 1; gen < 5; gen++) {
