@@ -27,7 +27,7 @@ uint64_t gm_mem_pagesize(enum gm_mem_kind kind)
 struct gm_mem *gm_mem_new(enum gm_mem_kind kind, uint64_t size)
 {
 	static const unsigned int mfd[] = {
-		[GM_MEM_SHMEM] = MFD_CLOEXEC,
+		[GM_MEM_SHMEM] = MFD_CLOEXEC | MFD_ALLOW_SEALING,
 		[GM_MEM_HUGE_2M] = MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB,
 		[GM_MEM_HUGE_1G] = MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_1GB,
 	};

@@ -127,12 +127,35 @@ static void control(const struct gm_probe *p, const char *name, uint8_t *hva, in
 	munmap(a.buf, CTL_LEN);
 }
 
+/* Whether whoever asked is done with the pages when it returns, and they stay where they are. */
+static bool lets_go(const struct gm_probe *p)
+{
+	switch (p->path) {
+	case GM_PATH_UACCESS:
+	case GM_PATH_GUP:
+	case GM_PATH_PIN:
+	case GM_PATH_REMOTE:
+	case GM_PATH_PROCMEM:
+		return !(p->flags & (GM_ACC_DROPS | GM_ACC_REMAPS | GM_ACC_HARMFUL));
+	default:
+		return false;
+	}
+}
+
 static void on_mem(const struct gm_probe *p, const char *name, enum gm_mem_kind kind)
 {
 	struct gm_mem *m = gm_mem_new(kind, CTL_LEN);
+	int fd = kind == GM_MEM_SHMEM && lets_go(p) ? GM_SETUP_OK(dup(m->fd)) : -1;
+	bool held = fd >= 0;
 
 	control(p, name, m->hva, m->fd, GM_CLASS_ORDINARY);
 	gm_mem_free(m);
+	/* Sealing waits, not for long, until none but the file has its pages (mm/memfd.c). */
+	for (int i = 0; i < 10 && held; i++)
+		held = fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE);
+	GM_EXPECT(!held, "%s on %s: it is over, and a page of it is still held", p->name, name);
+	if (fd >= 0)
+		close(fd);
 }
 
 static void on_secretmem(const struct gm_probe *p)
