@@ -251,7 +251,7 @@ const struct gm_probe gm_probes_mm[] = {
 	{ .name = "madv_collapse",
 	  .text = "MADV_COLLAPSE of 2 MiB of the file",
 	  .path = GM_PATH_MM,
-	  .needs = GM_NEEDS(THP),
+	  .needs = GM_NEEDS(THP, PAGES_4K),
 	  .flags = GM_ACC_SHMEM | GM_ACC_FD | GM_ACC_NO_MIX | GM_ACC_SLOW,
 	  .run = p_collapse,
 	  .want = { [GM_CLASS_PRIVATE] = GM_ERR(EINVAL, NO_THP),
