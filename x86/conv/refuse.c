@@ -184,6 +184,9 @@ CAPS_CASE(scopes, "scopes", "what /dev/kvm, an ordinary VM and a SW_PROTECTED VM
 		     tdp);
 	GM_EXPECT(gm_platform_cap(GM_SYSTEM_SCOPE, KVM_CAP_VM_TYPES) & 1 << KVM_X86_SW_PROTECTED_VM,
 		  "KVM_CAP_VM_TYPES does not name SW_PROTECTED");
+	GM_EXPECT_EQ(gm_platform_cap(KVM_X86_SW_PROTECTED_VM, KVM_CAP_VM_TYPES),
+		     gm_platform_cap(GM_SYSTEM_SCOPE, KVM_CAP_VM_TYPES),
+		     "KVM_CAP_VM_TYPES of a SW_PROTECTED VM, and of /dev/kvm");
 	/* Nothing else in this word: the contract of the attributes is bit 3 alone. */
 	GM_EXPECT_EQ(gm_platform_cap(GM_SYSTEM_SCOPE, KVM_CAP_MEMORY_ATTRIBUTES),
 		     KVM_MEMORY_ATTRIBUTE_PRIVATE, "the attributes of /dev/kvm");

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A page that leaves the file is free again, whoever brought it in, and however: fd.memory_back.
+ * Counted over the whole system, hence alone, and with far more pages than others take meanwhile.
+ */
+#include <stdio.h>
+
+#include "fd.h"
+
+#define NPAGES 1024UL
+#define SIZE (NPAGES * PG)
+#define ROUNDS 8
+#define LIMIT ((long)(ROUNDS * NPAGES / 2))
+
+/* Free pages of the system: the most of several looks, for what was freed may be on its way. */
+static long free_pages(void)
+{
+	long most = 0;
+
+	for (int i = 0; i < 10; i++) {
+		long now = sysconf(_SC_AVPHYS_PAGES);
+
+		if (now > most)
+			most = now;
+		usleep(5 * 1000);
+	}
+	return most;
+}
+
+enum way { READ, WRITE, READ_AGAIN, ALLOCATE };
+
+static const char *const way_name[] = { "read by the host", "written by the host",
+					"read through two mappings", "allocated" };
+
+static void bring_in(enum way way, int gmem, volatile uint8_t *map, volatile uint8_t *other)
+{
+	if (way == ALLOCATE) {
+		gm_gmem_allocate(gmem, 0, SIZE);
+		return;
+	}
+	for (uint64_t p = 0; p < NPAGES; p++) {
+		if (way == WRITE)
+			map[p * PG] = 1;
+		else
+			(void)map[p * PG];
+		if (way == READ_AGAIN)
+			(void)other[p * PG];
+	}
+}
+
+static void in_and_out(struct gm_vm *vm, enum way way, bool punch)
+{
+	int gmem = gm_gmem_new(vm, SIZE, fd_p1.flags);
+	uint8_t *map = fd_mmap(gmem, SIZE), *other = fd_mmap(gmem, SIZE);
+
+	bring_in(way, gmem, map, other);
+	if (punch)
+		gm_gmem_punch(gmem, 0, SIZE);
+	munmap(map, SIZE);
+	munmap(other, SIZE);
+	close(gmem);
+}
+
+FD_DECLARE(pages);
+GM_VARIANT(
+	pages, pages_p1, .name = "fd.memory_back.pages", .clause = "fd.memory_back",
+	.profile = "P1", .arg = &fd_p1, .tokens = GM_TOKEN_ALONE,
+	.text = "pages that the host touched, or that were allocated, and then a hole, or the end",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+FD_BODY(pages)
+{
+	struct gm_vm *vm = fd_vm_new(self->arg, 0, 0);
+
+	for (enum way way = READ; way <= ALLOCATE; way++) {
+		long gone = LIMIT;
+
+		/* Others take memory too, but not so much every time. */
+		for (int attempt = 0; attempt < 5 && gone >= LIMIT; attempt++) {
+			long before = free_pages();
+
+			for (int i = 0; i < ROUNDS; i++)
+				in_and_out(vm, way, i & 1);
+			gone = before - free_pages();
+		}
+		GM_EXPECT(
+			gone < LIMIT,
+			"%lu pages %s and given back, %d times, again and again: %ld pages of the system are gone, expected < %ld",
+			NPAGES, way_name[way], ROUNDS, gone, LIMIT);
+		gm_note("%s: %ld pages gone", way_name[way], gone);
+	}
+	gm_vm_free(vm);
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A slot is its own pages and no other: fd.bind_overlap. */
+#include "gm.h"
+
+#define PG GM_PAGE_SIZE
+#define PAGES (GM_2M / PG)
+/* The slot takes the middle of memory that goes on in the host and in the file. */
+#define FIRST 100UL
+#define LAST 399UL
+
+#define P0(fn, what, about)                                                                        \
+	GM_VARIANT(fn, fn##_p0, .name = "fd.bind_overlap." what ".p0",                             \
+		   .clause = "fd.bind_overlap", .profile = "P0", .val = GM_VM_SW_PROTECTED,        \
+		   .text = about, .needs = GM_NEEDS(SW_PROTECTED))
+#define P1(fn, what, about)                                                                        \
+	GM_VARIANT(fn, fn##_p1, .name = "fd.bind_overlap." what ".p1",                             \
+		   .clause = "fd.bind_overlap", .profile = "P1", .val = GM_VM_DEFAULT,             \
+		   .text = about, .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+
+struct scene {
+	struct gm_vm *vm;
+	struct gm_mem *mem;
+	int gmem;
+};
+
+static struct scene scene_new(const struct gm_case *self)
+{
+	uint64_t flags = self->val == GM_VM_DEFAULT
+				 ? GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED
+				 : 0;
+	struct scene s = { .vm = GM_VM_NEW(.kind = self->val, .vcpus = 1) };
+
+	s.mem = gm_mem_new(GM_MEM_ANON, GM_2M);
+	s.gmem = gm_gmem_new(s.vm, GM_2M, flags);
+	gm_vm_map(s.vm, GM_BASE, GM_2M, GM_2M);
+	return s;
+}
+
+static void scene_free(struct scene *s)
+{
+	gm_vm_free(s->vm);
+	gm_mem_free(s->mem);
+	close(s->gmem);
+}
+
+static void set_slot(struct scene *s)
+{
+	gm_slot_set(s->vm, GM_SLOT, 0, GM_BASE + FIRST * PG, (LAST + 1 - FIRST) * PG,
+		    s->mem->hva + FIRST * PG, s->gmem, FIRST * PG);
+}
+
+static void expect_mmio(struct scene *s, uint64_t page, bool write, const char *when)
+{
+	struct gm_op op = { .code = write ? GM_OP_WRITE : GM_OP_READ,
+			    .addr = GM_BASE + page * PG + 8,
+			    .val = 1 };
+	struct gm_exit ex;
+
+	GM_EXPECT_AT(GM_PAGE(.gpa = op.addr & -PG),
+		     !__gm_run(s->vm, 0, &op, 1, &ex, NULL) && !ex.ret &&
+			     ex.reason == KVM_EXIT_MMIO,
+		     "%s, a %s where there is no slot: expected KVM_EXIT_MMIO, observed %s", when,
+		     write ? "write" : "read", gm_exit_str(&ex));
+}
+
+/* The slot that was found last is tried first for the next fault: it must be the right one. */
+static void beside(const struct gm_case *self)
+{
+	static const struct {
+		uint64_t own, other;
+	} edge[] = { { FIRST, FIRST - 1 }, { LAST, LAST + 1 } };
+	struct scene s = scene_new(self);
+
+	set_slot(&s);
+	if (self->val == GM_VM_SW_PROTECTED) {
+		gm_convert(s.vm, GM_BASE, GM_2M, true);
+		for (int i = 0; i < 2; i++) {
+			gm_guest_fill(s.vm, 0, GM_BASE + edge[i].own * PG, 1, GM_HALF_PRIVATE, 1);
+			for (int write = 0; write < 2; write++)
+				gm_guest_expect_fault(s.vm, 0, GM_BASE + edge[i].other * PG, write,
+						      KVM_MEMORY_EXIT_FLAG_PRIVATE, PG,
+						      "beside the slot, private");
+		}
+		gm_convert(s.vm, GM_BASE, GM_2M, false);
+	}
+	for (int i = 0; i < 2; i++) {
+		gm_guest_fill(s.vm, 0, GM_BASE + edge[i].own * PG, 1, GM_HALF_SHARED, 2);
+		for (int write = 0; write < 2; write++)
+			expect_mmio(&s, edge[i].other, write, "beside the slot");
+	}
+	gm_guest_check(s.vm, 0, GM_BASE + FIRST * PG, 1, GM_HALF_SHARED, 2, "the first page");
+	gm_guest_check(s.vm, 0, GM_BASE + LAST * PG, 1, GM_HALF_SHARED, 2, "the last page");
+	scene_free(&s);
+}
+P0(beside, "beside_slot", "the pages beside a slot, right after its own were used")
+P1(beside, "beside_slot", "the pages beside a slot, right after its own were used")
