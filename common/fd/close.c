@@ -48,6 +48,21 @@ LAST_CLOSE(close_dup, "dup", "a duplicate keeps the memory; closing it too ends 
 	fd_box_free(b);
 }
 
+/* Reads alone: a page that is still mapped belongs to somebody else by now. */
+LAST_CLOSE(close_far, "far_pages", "a file of some MiB: gone at its end as at its start")
+{
+	static const uint64_t at[] = { 0, 1, 63, 64, 511, 512, 513, 1023, 1024, 1499 };
+	struct fd_box *b = fd_box_new(self->arg, 1, 1500 * PG);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
+		fd_fill(b->vm, 0, b->f, GM_BASE + at[i] * PG, 1, FIRST + at[i], 1);
+	fd_box_close(b);
+	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
+		gm_guest_expect_fault(b->vm, 0, GM_BASE + at[i] * PG, false, b->f->fault, PG,
+				      "after the last close");
+	fd_box_free(b);
+}
+
 static int hold(void *arg)
 {
 	/* The descriptor was inherited: this process closes it by ending. */
