@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A slot is its own pages and no other: fd.bind_overlap. */
+/* A slot is its own pages and no other, for as long as it is there: fd.bind_overlap, fd.slot_flags. */
 #include "gm.h"
 
 #define PG GM_PAGE_SIZE
@@ -94,3 +94,42 @@ static void beside(const struct gm_case *self)
 }
 P0(beside, "beside_slot", "the pages beside a slot, right after its own were used")
 P1(beside, "beside_slot", "the pages beside a slot, right after its own were used")
+
+/* What the guest has mapped of a slot is not looked at when the slot is set once more. */
+static void ordinary(const struct gm_case *self)
+{
+	struct scene s = scene_new(self);
+	const uint64_t size = GM_2M / 2;
+	const struct {
+		uint64_t size, at;
+		uint32_t flags;
+	} other[] = {
+		{ size, PG, 0 },
+		{ size - PG, 0, 0 },
+		{ size + PG, 0, 0 },
+		{ size, 0, KVM_MEM_READONLY },
+		{ size, 0, KVM_MEM_READONLY | KVM_MEM_LOG_DIRTY_PAGES },
+	};
+
+	gm_slot_set(s.vm, GM_SLOT, 0, GM_BASE, size, s.mem->hva, -1, 0);
+	gm_guest_fill(s.vm, 0, GM_BASE, size / PG, GM_HALF_SHARED, 1);
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+		GM_EXPECT_ERRNO(EINVAL,
+				__gm_slot_set(s.vm, GM_SLOT, other[i].flags, GM_BASE, other[i].size,
+					      s.mem->hva + other[i].at, -1, 0),
+				"size %#lx, userspace_addr + %#lx, flags %#x", other[i].size,
+				other[i].at, other[i].flags);
+	gm_control(!__gm_slot_set(s.vm, GM_SLOT, 0, GM_BASE, size, s.mem->hva, -1, 0),
+		   "the slot as it is: %s", gm_errno_name(errno));
+	gm_guest_check(s.vm, 0, GM_BASE, size / PG, GM_HALF_SHARED, 1, "after the refusals");
+	gm_host_check(s.mem->hva, GM_BASE / PG, size / PG, GM_HALF_SHARED, 1, "after the refusals");
+	scene_free(&s);
+}
+#define ORDINARY(id, kind, ...)                                                                    \
+	GM_VARIANT(                                                                                \
+		ordinary, ordinary_##id, .name = "fd.slot_flags.ordinary." #id,                    \
+		.clause = "fd.slot_flags", .val = kind, .flags = GM_REFUSAL,                       \
+		.text = "a slot without guest_memfd keeps its size, memory and READONLY: EINVAL",  \
+		__VA_ARGS__)
+ORDINARY(p0, GM_VM_SW_PROTECTED, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED))
+ORDINARY(p1, GM_VM_DEFAULT, .profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
