@@ -77,6 +77,8 @@ FD_BODY(host_touch)
 
 	gm_fail_nth_open();
 	gm_fail_nth_user_pages();
+	/* The page table stays when the page goes: else it would be the first step, and only then. */
+	GM_SETUP(!fd_touch(b->hva + PAGE * PG, true, NULL), "the page cannot be touched");
 	for (n = 1; n < MOST && reached && !gm_failures(); n++) {
 		uint8_t *addr = b->hva + PAGE * PG;
 		int sig, code = 0;
