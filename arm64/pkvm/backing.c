@@ -4,6 +4,10 @@
 
 #include "pkvm.h"
 
+#ifndef MADV_HWPOISON
+#define MADV_HWPOISON 100
+#endif
+
 #define FAR (GM_BASE + GM_1G)
 #define FAR_SLOT (GM_SLOT + 1)
 
@@ -167,4 +171,93 @@ GM_CASE(ordinary_thp, .name = "pkvm.other_vm.block", .clause = "pkvm.other_vm", 
 		gm_guest_check(p->vm, 0, FAR + page * PG, 1, GM_HALF_HOST, 1, "the next VM");
 	pvm_free(p);
 	gm_mem_free(m);
+}
+
+/* One load of an ordinary VM's guest, which must not get there. */
+static void expect_denied(struct gm_vm *vm, uint64_t gpa, const char *what)
+{
+	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
+	struct gm_exit ex = {};
+	bool whole = __gm_run(vm, 0, &op, 1, &ex, NULL);
+
+	GM_EXPECT_AT(GM_PAGE(.gpa = gpa), !whole && ex.ret == -1 && ex.err == EPERM,
+		     "%s: KVM_RUN should be EPERM, and the load gave %s: %s", what,
+		     whole ? gm_word_str(op.val) : "nothing", whole ? "" : gm_exit_str(&ex));
+}
+
+GM_CASE(mixed_block, .name = "pkvm.other_vm.mixed_block", .clause = "pkvm.other_vm",
+	.profile = "P2", .flags = GM_REFUSAL, .needs = GM_NEEDS(PROTECTED, THP, PAGES_4K),
+	.timeout = 120,
+	.text = "2 MiB of which a protected VM has one page, shared or not, are no block of an ordinary VM's: EPERM, the page stays hidden")
+{
+	const uint64_t npages = GM_2M / PG, hit[2] = { npages / 2 + 3, npages - 1 };
+	struct gm_mem *m = gm_mem_new(GM_MEM_THP, 3 * GM_2M);
+	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .extra_pages = 16);
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
+	struct gm_op op = { .code = GM_OP_HYPERCALL,
+			    .val = GM_SMCCC_MEM_SHARE,
+			    .addr = FAR + GM_2M + hit[1] * PG };
+
+	gm_host_fill(m->hva, FAR / PG, 3 * npages, GM_HALF_HOST, 1);
+	far_slot(vm, m->hva, 3 * npages);
+	far_slot(p->vm, m->hva, 3 * npages);
+	gm_guest_fill(p->vm, 0, FAR + hit[0] * PG, 1, GM_HALF_SECRET, 2);
+	gm_guest_fill(p->vm, 0, op.addr, 1, GM_HALF_SHARED, 2);
+	gm_run(p->vm, 0, &op, 1);
+	GM_EXPECT_EQ(op.ret, 0, "MEM_SHARE");
+	gm_guest_check(vm, 0, FAR + 2 * GM_2M, 1, GM_HALF_HOST, 1, "memory of nobody's");
+	gm_control(true, "2 MiB of nobody's can be had");
+	for (int i = 0; i < 2; i++) {
+		expect_denied(vm, FAR + i * GM_2M, "the first page of such 2 MiB");
+		expect_denied(vm, FAR + i * GM_2M + hit[i] * PG, "the protected VM's page");
+	}
+	gm_guest_check(p->vm, 0, FAR + hit[0] * PG, 1, GM_HALF_SECRET, 2, "the owner's data");
+	GM_EXPECT(pkvm_load(m->hva + hit[0] * PG).signo == SIGSEGV, "its page is hidden");
+	pvm_free(p);
+	gm_guest_check(vm, 0, FAR, 1, GM_HALF_HOST, 1, "with the protected VM gone");
+	gm_guest_check_zero(vm, 0, FAR + hit[0] * PG, 1, "the page that it had");
+	gm_vm_free(vm);
+	gm_mem_free(m);
+}
+
+static volatile struct {
+	bool running; /* the thread that says a page is bad has a signal, too */
+	int times, code;
+	void *addr;
+} bad;
+
+/* What a VMM does: another page in its place. */
+static void on_bad_page(int signo, siginfo_t *info, void *context)
+{
+	if (!bad.running)
+		return;
+	bad.times++;
+	bad.code = info->si_code;
+	bad.addr = info->si_addr;
+	mmap((void *)((uintptr_t)info->si_addr & -PG), PG, PROT_READ | PROT_WRITE,
+	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+/* Costs the machine 4 KiB until it is booted again, and the kernel log a few lines. */
+GM_CASE(bad_page, .name = "pkvm.hwpoison.first_touch", .clause = "pkvm.hwpoison", .profile = "P2",
+	.needs = GM_NEEDS(PROTECTED, HWPOISON), .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE,
+	.text = "the guest's first touch of a page that went bad: SIGBUS, BUS_MCEERR_AR at its address; with another page it goes on")
+{
+	struct sigaction sa = { .sa_sigaction = on_bad_page, .sa_flags = SA_SIGINFO }, old;
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
+
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 4, GM_HALF_HOST, 1);
+	GM_SETUP_OK(sigaction(SIGBUS, &sa, &old));
+	GM_SETUP_OK(madvise(pvm_hva(p, 2), PG, MADV_HWPOISON));
+	bad.running = true;
+	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_HOST, 1, "the pages below");
+	GM_EXPECT_EQ(bad.times, 0, "signals for the pages below");
+	gm_guest_check_zero(p->vm, 0, pvm_gpa(2), 1, "the new page");
+	GM_EXPECT(
+		bad.times == 1 && bad.code == BUS_MCEERR_AR && bad.addr == pvm_hva(p, 2),
+		"expected one SIGBUS, BUS_MCEERR_AR at %p, observed %d, the last with code %d at %p",
+		pvm_hva(p, 2), bad.times, bad.code, bad.addr);
+	gm_guest_check(p->vm, 0, pvm_gpa(3), 1, GM_HALF_HOST, 1, "the page above");
+	GM_SETUP_OK(sigaction(SIGBUS, &old, NULL));
+	pvm_free(p);
 }
