@@ -25,7 +25,7 @@ GM_CASE(no_mmap, .name = "fd.slot_arm64.no_mmap", .clause = "fd.slot_arm64", .fl
 }
 
 GM_CASE(past_ipa, .name = "fd.slot_arm64.past_ipa", .clause = "fd.slot_arm64", .flags = GM_REFUSAL,
-	.text = "a slot that ends past the VM's IPA space is EFAULT, one that ends with it is not",
+	.text = "a slot that ends past the VM's IPA space is EFAULT, also a moved one; one that ends with it is not",
 	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP))
 {
 	struct gm_vm *vm = GM_VM_NEW();
@@ -42,6 +42,16 @@ GM_CASE(past_ipa, .name = "fd.slot_arm64.past_ipa", .clause = "fd.slot_arm64", .
 	GM_EXPECT_ERRNO(EFAULT, __gm_slot_set(vm, GM_SLOT, 0, end, 4 * PG, NULL, gmem, 0));
 	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, end - 4 * PG, 4 * PG, NULL, gmem, 0),
 		   "a slot that ends with the IPA space");
+	/* Nor can one be moved there. */
+	gm_slot_delete(vm, GM_SLOT);
+	gm_slot_set(vm, GM_SLOT + 1, 0, GM_BASE, 4 * PG, m->hva, -1, 0);
+	GM_EXPECT_ERRNO(EFAULT,
+			__gm_slot_set(vm, GM_SLOT + 1, 0, end - 3 * PG, 4 * PG, m->hva, -1, 0),
+			"moved");
+	GM_EXPECT_ERRNO(EFAULT, __gm_slot_set(vm, GM_SLOT + 1, 0, end, 4 * PG, m->hva, -1, 0),
+			"moved");
+	gm_control(!__gm_slot_set(vm, GM_SLOT + 1, 0, end - 4 * PG, 4 * PG, m->hva, -1, 0),
+		   "a slot can be moved to its end");
 	close(gmem);
 	gm_vm_free(vm);
 	gm_mem_free(m);

@@ -166,7 +166,7 @@ GM_CASE(absent, .name = "conv.smccc_handled.not_enabled", .clause = "conv.smccc_
 }
 
 GM_CASE(args, .name = "conv.smccc_args.refused", .clause = "conv.smccc_args", .flags = GM_REFUSAL,
-	.text = "padding, no functions, a wrapping range, an unknown action: EINVAL; overlaps EEXIST; after the first run EBUSY",
+	.text = "padding, no functions, a wrapping range, an unknown action: EINVAL; no memory EFAULT; overlaps EEXIST; after the first run EBUSY",
 	.profile = "P1", .needs = GM_NEEDS(KVM))
 {
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .no_exit_hypercall = true);
@@ -181,13 +181,20 @@ GM_CASE(args, .name = "conv.smccc_args.refused", .clause = "conv.smccc_args", .f
 		GM_EXPECT_ERRNO(EINVAL, set_filter(vm, &f), "padding byte %u", i);
 	}
 	GM_EXPECT_ERRNO(EINVAL, filter(vm, base, 0, fwd), "no functions");
+	GM_EXPECT_ERRNO(EFAULT, set_filter(vm, NULL), "no filter");
+	/* Here the last function does not lie before the first one. */
+	GM_EXPECT_ERRNO(EINVAL, filter(vm, 0, 0, fwd), "no functions from 0 on");
 	GM_EXPECT_ERRNO(EINVAL, filter(vm, ~0U, 2, fwd), "a range that wraps by one");
 	GM_EXPECT_ERRNO(EINVAL, filter(vm, base, ~0U, fwd), "a range that wraps");
 	GM_EXPECT_ERRNO(EINVAL, filter(vm, base, 1, 3), "the action past the last");
 	GM_EXPECT_ERRNO(EINVAL, filter(vm, base, 1, 255), "the last action");
 	GM_EXPECT_ERRNO(EEXIST, filter(vm, 0x80000000, 1, fwd),
 			"the first function of the architecture");
+	GM_EXPECT_ERRNO(EEXIST, filter(vm, 0x8000ffff, 1, fwd), "its last one");
+	GM_EXPECT_ERRNO(EEXIST, filter(vm, 0xc0000000, 1, fwd), "its first 64-bit one");
 	GM_EXPECT_ERRNO(EEXIST, filter(vm, 0xc000ffff, 2, fwd), "its last 64-bit one");
+	GM_EXPECT_OK(filter(vm, 0x80010000, 1, fwd), "the function behind the architecture's");
+	GM_EXPECT_OK(filter(vm, 0xbfffffff, 1, fwd), "the one before its 64-bit ones");
 	gm_control(!filter(vm, base, 4, fwd), "a range can be forwarded");
 	GM_EXPECT_ERRNO(EEXIST, filter(vm, base, 1, fwd), "its first function again");
 	GM_EXPECT_ERRNO(EEXIST, filter(vm, base + 3, 4, fwd), "its last function again");

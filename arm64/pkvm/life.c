@@ -80,8 +80,6 @@ GM_CASE(reclaim_pin, .name = "pkvm.reclaim_pin.pipe", .clause = "pkvm.reclaim_pi
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
 	uint8_t *buf = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct gm_op op = { .code = GM_OP_READ, .addr = pvm_gpa(2) };
-	struct gm_exit ex;
 	int fd[2];
 
 	GM_SETUP(buf != MAP_FAILED, "out of memory");
@@ -91,8 +89,7 @@ GM_CASE(reclaim_pin, .name = "pkvm.reclaim_pin.pipe", .clause = "pkvm.reclaim_pi
 	gm_host_check_zero(buf, 1, "what the kernel read through the old reference");
 	GM_EXPECT(!pkvm_load(pvm_hva(p, 2)).signo, "the page is the host's again");
 	gm_host_check_zero(pvm_hva(p, 2), 1, "the page that was taken");
-	GM_EXPECT(!__gm_run(p->vm, 0, &op, 1, &ex, NULL) && ex.ret == -1 && ex.err == EFAULT,
-		  "the guest's touch of it should end KVM_RUN with EFAULT: %s", gm_exit_str(&ex));
+	pvm_expect_stop(p, 0, pvm_gpa(2), EFAULT, "the page that was taken");
 	pvm_expect_hidden(p, 1, "the page below");
 	pvm_expect_hidden(p, 3, "the page above");
 	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_SECRET, 2, "the pages below");
@@ -216,10 +213,7 @@ GM_CASE(reclaim_gup, .name = "pkvm.reclaim_pin.gup_test", .clause = "pkvm.reclai
 		mmap(NULL, 2 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = GM_SETUP_OK(open("/sys/kernel/debug/gup_test", O_RDWR | O_CLOEXEC));
 	struct longterm pin = { .addr = (uintptr_t)pvm_hva(p, 4), .size = 2 * PG };
-	struct gm_op op[2] = { { .code = GM_OP_READ, .addr = pvm_gpa(4) },
-			       { .code = GM_OP_READ, .addr = pvm_gpa(5) } };
 	__u64 to = (uintptr_t)buf;
-	struct gm_exit ex;
 
 	GM_SETUP(buf != MAP_FAILED, "out of memory");
 	gm_host_fill(p->mem->hva, GM_BASE / PG, 8, GM_HALF_HOST, 1);
@@ -234,10 +228,7 @@ GM_CASE(reclaim_gup, .name = "pkvm.reclaim_pin.gup_test", .clause = "pkvm.reclai
 	for (int i = 0; i < 2; i++) {
 		GM_EXPECT(!pkvm_load(pvm_hva(p, 4 + i)).signo, "the page is the host's again");
 		gm_host_check_zero(pvm_hva(p, 4 + i), 1, "the page that was taken");
-		GM_EXPECT(!__gm_run(p->vm, 0, &op[i], 1, &ex, NULL) && ex.ret == -1 &&
-				  ex.err == EFAULT,
-			  "the guest's touch of it should end KVM_RUN with EFAULT: %s",
-			  gm_exit_str(&ex));
+		pvm_expect_stop(p, 0, pvm_gpa(4 + i), EFAULT, "the page that was taken");
 	}
 	pvm_expect_hidden(p, 3, "the page below");
 	pvm_expect_hidden(p, 6, "the page above");

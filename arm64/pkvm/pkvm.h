@@ -68,7 +68,7 @@ bool pvm_expect_hidden(struct pvm *p, uint64_t page, const char *when);
 bool pvm_expect_host(struct pvm *p, uint64_t page, enum gm_half half, unsigned int gen,
 		     const char *when);
 
-/* One load of the guest, which stops the vCPU with this errno. */
+/* One load of the guest, which stops the vCPU with this errno; a miss, and the end, if it never stops. */
 void pvm_expect_stop(struct pvm *p, unsigned int v, uint64_t gpa, int err, const char *what);
 
 /* "VmLck" and the like of /proc/self/status, in bytes. */
