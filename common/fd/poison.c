@@ -56,11 +56,14 @@ GM_CASE(poison, .name = "fd.hwpoison.mapped_page", .clause = "fd.hwpoison", .pro
 	.text = "a page hot in two vCPUs goes bad: EHWPOISON for both, its neighbours work, a hole heals it")
 {
 	struct fd_box *b = fd_box_new(&fd_p1, 2, NPAGES * PG);
+	uint8_t *fresh;
 	int code, sig;
 
 	fd_deadline(40);
 	fd_fill(b->vm, 0, b->f, GM_BASE, NPAGES, FIRST, 1);
 	fd_check(b->vm, 1, b->f, GM_BASE, NPAGES, FIRST, 1, "before");
+	/* In this process's page tables, too; the child has its own. */
+	gm_host_check(b->hva, FIRST, NPAGES, b->f->half, 1, "before");
 	code = fd_in_child(spoil, b->hva + BAD * PG);
 	GM_SETUP(code <= 0, "MADV_HWPOISON: %s", gm_errno_name(code));
 	expect_bad(b, 0, false, "at once");
@@ -72,6 +75,14 @@ GM_CASE(poison, .name = "fd.hwpoison.mapped_page", .clause = "fd.hwpoison", .pro
 	GM_EXPECT(sig == SIGBUS && code == BUS_MCEERR_AR,
 		  "the host's load: expected SIGBUS/BUS_MCEERR_AR, observed signal %d code %d", sig,
 		  code);
+	fresh = mmap(NULL, PG, PROT_READ, MAP_SHARED, b->gmem, BAD * PG);
+	GM_SETUP(fresh != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	sig = fd_touch(fresh, false, &code);
+	GM_EXPECT(
+		sig == SIGBUS && code == BUS_MCEERR_AR,
+		"a load by a new mapping: expected SIGBUS/BUS_MCEERR_AR, observed signal %d code %d",
+		sig, code);
+	munmap(fresh, PG);
 	gm_host_check(b->hva, FIRST, BAD, b->f->half, 1, "the host's pages below");
 	/* The slot is made anew: still bad. Then the page is given up: a new one, of zeroes. */
 	gm_slot_delete(b->vm, GM_SLOT);
