@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Files of huge pages beside the map: allocated ahead, with holes, and when there are too few pages. */
+#include "fixture.h"
+#include "pool.h"
+
+GM_MOCK_CASE(
+	scarce, .name = "iommu.map_file_memfd.scarce", .clause = "iommu.map_file_memfd",
+	.flags = GM_REFUSAL, .huge_2m = 3,
+	.text = "two huge pages are neither used nor promised: a map of three new ones is ENOMEM, of two is not")
+{
+	struct fx fx = { .size = 3 * GM_2M };
+	struct gm_pool before, pool;
+	uint64_t at = IOVA;
+	uint8_t *promised;
+	uint64_t rest;
+	int other;
+
+	fx.iommu = gm_iommu_new(self->val);
+	fx.ioas = gm_ioas_new(fx.iommu);
+	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
+	gm_pool_read(&before, GM_2M);
+	/* A mapping that nobody touches has the promise of its pages, and none of them. */
+	rest = (before.free - before.resv - 2) * GM_2M;
+	other = gm_memfd_new(rest, GM_2M);
+	promised = mmap(NULL, rest, PROT_READ | PROT_WRITE, MAP_SHARED, other, 0);
+	GM_SETUP(promised != MAP_FAILED, "mmap of %lu MiB: %s", rest >> 20, gm_errno_name(errno));
+	gm_pool_read(&pool, GM_2M);
+	GM_SETUP(pool.free - pool.resv == 2, "somebody else uses the pool");
+	fx.fd = gm_memfd_new(fx.size, GM_2M);
+	GM_EXPECT_ERRNO(ENOMEM, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, fx.size, &at, GM_RW),
+			"three of two");
+	GM_EXPECT(gm_memfd_unpinned(fx.fd), "the refused map holds pages");
+	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refused map, pages");
+	gm_pool_read(&pool, GM_2M);
+	GM_EXPECT_EQ(pool.resv, before.resv + (long)(rest / GM_2M), "pages promised to others");
+	GM_SETUP_OK(ftruncate(fx.fd, 0));
+	GM_SETUP_OK(ftruncate(fx.fd, fx.size));
+	gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * GM_2M, &at, GM_RW),
+		   "two of two");
+	gm_unmap(fx.iommu, fx.ioas, IOVA, 2 * GM_2M);
+	munmap(promised, rest);
+	close(other);
+	fx_free(&fx);
+	gm_pool_read(&pool, GM_2M);
+	GM_EXPECT(pool.free == before.free && pool.resv == before.resv,
+		  "%ld free, %ld promised at the end, %ld and %ld before", pool.free, pool.resv,
+		  before.free, before.resv);
+}
+
+GM_MOCK_CASE(
+	allocated, .name = "iommu.map_file_memfd.allocated_2m", .clause = "iommu.map_file_memfd",
+	.huge_2m = 6,
+	.text = "fallocate() of huge pages, twice: zeroes for device and host, and nobody but the map holds them")
+{
+	struct fx fx = { .size = 3 * GM_2M };
+	uint8_t *used;
+	int other = gm_memfd_new(6 * GM_2M, GM_2M);
+
+	/* What is taken next was somebody else's. */
+	used = mmap(NULL, 6 * GM_2M, PROT_READ | PROT_WRITE, MAP_SHARED, other, 0);
+	GM_SETUP(used != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	memset(used, 0x5a, 6 * GM_2M);
+	munmap(used, 6 * GM_2M);
+	close(other);
+	fx.iommu = gm_iommu_new(self->val);
+	fx.ioas = gm_ioas_new(fx.iommu);
+	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
+	fx.fd = gm_memfd_new(fx.size, GM_2M);
+	GM_SETUP_OK(fallocate(fx.fd, 0, 0, 2 * GM_2M));
+	GM_SETUP_OK(fallocate(fx.fd, 0, 0, fx.size));
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, fx.size, IOVA, GM_RW);
+	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
+	gm_host_check_zero(fx.hva, fx.size / GM_PAGE_SIZE, "allocated ahead");
+	fx_maps(&fx, 0, fx.size, IOVA);
+	gm_unmap(fx.iommu, fx.ioas, IOVA, fx.size);
+	fx_free(&fx);
+}
+
+GM_MOCK_CASE(
+	hole, .name = "iommu.lifetime.punch_2m", .clause = "iommu.lifetime", .huge_2m = 6,
+	.text = "a hole from the middle of one huge page to that of another: these are cleared in part and stay")
+{
+	const uint64_t half = GM_2M / 2;
+	struct fx fx = fx_new(self, 4 * GM_2M, GM_2M);
+
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, fx.size, IOVA, GM_RW);
+	GM_SETUP_OK(fallocate(fx.fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, half,
+			      fx.size - 2 * half));
+	fx_check(&fx, 0, half, "before the hole");
+	fx_check(&fx, fx.size - half, half, "behind the hole");
+	gm_host_check_zero(fx.hva + half, (fx.size - 2 * half) / GM_PAGE_SIZE, "the hole");
+	fx_maps(&fx, 0, GM_2M, IOVA);
+	fx_maps(&fx, 3 * GM_2M, GM_2M, IOVA + 3 * GM_2M);
+	GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + GM_2M, fx.hva + GM_2M, GM_2M),
+		  "the device has a new page of the file");
+	gm_unmap(fx.iommu, fx.ioas, IOVA, fx.size);
+	fx_free(&fx);
+}
