@@ -192,3 +192,39 @@ FD_EACH_TDP(refused_content, "fd.slot_flags.content_stays", .clause = "fd.slot_f
 	GM_EXPECT_EQ(op[1].val, 5, "a word written afterwards");
 	fd_box_free(b);
 }
+
+GM_CASE(readonly_write, .name = "fd.slot_flags.readonly_write", .clause = "fd.slot_flags",
+	.profile = "P1", .needs = GM_NEEDS(TDP),
+	.text = "an ordinary READONLY slot: the guest reads it, its writes exit with address and data")
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
+	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, GM_2M);
+	struct kvm_run *run = vm->vcpu[0]->run;
+
+	gm_slot_set(vm, GM_SLOT, KVM_MEM_READONLY, GM_BASE, GM_2M, mem->hva, -1, 0);
+	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
+	for (unsigned int i = 0; i < 8; i++) {
+		uint64_t gfn = GM_BASE / PG + i, at = GM_BASE + i * PG + 24,
+			 word = gm_word(gfn, GM_HALF_PRIVATE, 1, 3);
+		struct gm_op write = { .code = GM_OP_WRITE, .addr = at, .val = word };
+		struct gm_exit ex;
+
+		gm_host_fill(mem->hva + i * PG, gfn, 1, GM_HALF_HOST, 1);
+		/* Every other page is mapped, for reading, when the write comes. */
+		if (i & 1)
+			gm_guest_check(vm, 0, GM_BASE + i * PG, 1, GM_HALF_HOST, 1, "before");
+		GM_EXPECT_AT(
+			GM_PAGE(.gpa = at & -PG, .hva = (uintptr_t)mem->hva + i * PG),
+			!__gm_run(vm, 0, &write, 1, &ex, NULL) && !ex.ret &&
+				ex.reason == KVM_EXIT_MMIO && run->mmio.is_write &&
+				run->mmio.phys_addr == at && run->mmio.len == 8 &&
+				!memcmp(run->mmio.data, &word, 8),
+			"a write at %#lx: expected KVM_EXIT_MMIO there with its 8 bytes, observed %s, address %#llx, %u bytes",
+			at, gm_exit_str(&ex), run->mmio.phys_addr, run->mmio.len);
+		gm_guest_check(vm, 0, GM_BASE + i * PG, 1, GM_HALF_HOST, 1,
+			       "the write has no effect");
+		gm_host_check(mem->hva + i * PG, gfn, 1, GM_HALF_HOST, 1, "the memory of the slot");
+	}
+	gm_vm_free(vm);
+	gm_mem_free(mem);
+}
