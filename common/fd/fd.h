@@ -160,6 +160,14 @@ int fd_in_child(int (*fn)(void *arg), void *arg);
  */
 void fd_deadline(unsigned int seconds);
 
+/*
+ * vCPU 0 reads the first word of the page at gpa (which the guest has mapped at that address) in a loop,
+ * without an exit; once it has seen `before`, change(arg) runs on another thread. What the vCPU reads
+ * when change() has returned.
+ */
+uint64_t fd_running_read(struct gm_vm *vm, uint64_t gpa, uint64_t before, void (*change)(void *arg),
+			 void *arg);
+
 /* Leaves `bytes` of free memory that hold a pattern, for the kernel to hand out next. */
 void fd_dirty_free_memory(uint64_t bytes);
 

@@ -71,46 +71,16 @@ FD_EACH_TDP(
 	fd_box_free(b);
 }
 
-/* The guest reads one page without pause, and never leaves, while the host punches it. */
-static struct {
-	uint64_t running, stop, last;
-} loop_state __attribute__((aligned(4096)));
-
-__attribute__((target("general-regs-only"))) static uint64_t loop_read(uint64_t addr, uint64_t nr,
-								       uint64_t stride)
-{
-	volatile uint64_t *running = &loop_state.running, *stop = &loop_state.stop;
-	uint64_t seen = 0;
-
-	while (!*stop) {
-		seen = *(volatile uint64_t *)addr;
-		*running = seen;
-	}
-	/* The hole was complete before the host said stop. */
-	return *(volatile uint64_t *)addr;
-}
-
-struct looping {
-	struct fd_box *b;
-	uint64_t gpa, before;
-	struct gm_op op;
+struct hole {
+	int gmem;
+	uint64_t off;
 };
 
-static void loop_thread(unsigned int i, void *arg)
+static void punch(void *arg)
 {
-	struct looping *l = arg;
-	volatile uint64_t *running = addr_gva2hva(l->b->vm->kvm, (gva_t)&loop_state.running);
-	volatile uint64_t *stop = addr_gva2hva(l->b->vm->kvm, (gva_t)&loop_state.stop);
+	struct hole *h = arg;
 
-	if (!i) {
-		gm_run(l->b->vm, 0, &l->op, 1);
-		return;
-	}
-	/* The time limit of the case bounds this. */
-	while (*running != l->before)
-		sched_yield();
-	gm_gmem_punch(l->b->gmem, l->gpa - GM_BASE, PG);
-	*stop = 1;
+	gm_gmem_punch(h->gmem, h->off, PG);
 }
 
 FD_EACH_TDP(
@@ -121,20 +91,16 @@ FD_EACH_TDP(
 
 	fd_deadline(40);
 	for (unsigned int gen = 1; gen < 5; gen++) {
-		struct looping l = { .b = b, .gpa = GM_BASE + 100 * gen * PG };
+		uint64_t gpa = GM_BASE + 100 * gen * PG, ret;
+		struct hole h = { b->gmem, gpa - GM_BASE };
 
-		l.before = gm_word(l.gpa / PG, b->f->half, gen, 0);
-		l.op = (struct gm_op){ .code = GM_OP_CALL,
-				       .addr = (uintptr_t)loop_read,
-				       .val = l.gpa };
-		fd_fill(b->vm, 0, b->f, l.gpa - PG, 3, l.gpa / PG - 1, gen);
-		memset(addr_gva2hva(b->vm->kvm, (gva_t)&loop_state), 0, sizeof(loop_state));
-		gm_parallel(2, loop_thread, &l);
-		GM_EXPECT_AT(GM_PAGE(.gpa = l.gpa, .off = l.gpa - GM_BASE), !l.op.ret,
+		fd_fill(b->vm, 0, b->f, gpa - PG, 3, gpa / PG - 1, gen);
+		ret = fd_running_read(b->vm, gpa, gm_word(gpa / PG, b->f->half, gen, 0), punch, &h);
+		GM_EXPECT_AT(GM_PAGE(.gpa = gpa, .off = gpa - GM_BASE), !ret,
 			     "after the hole the running vCPU read %s, expected zero",
-			     gm_word_str(l.op.ret));
-		fd_check(b->vm, 0, b->f, l.gpa - PG, 1, l.gpa / PG - 1, gen, "below");
-		fd_check(b->vm, 0, b->f, l.gpa + PG, 1, l.gpa / PG + 1, gen, "above");
+			     gm_word_str(ret));
+		fd_check(b->vm, 0, b->f, gpa - PG, 1, gpa / PG - 1, gen, "below");
+		fd_check(b->vm, 0, b->f, gpa + PG, 1, gpa / PG + 1, gen, "above");
 	}
 	fd_box_free(b);
 }
