@@ -17,6 +17,8 @@ typedef uint64_t gm_needs;
 	X(GMEM_DEFAULT, "guest_memfd_default", "guest_memfd on the default VM type")               \
 	X(GMEM_MMAP, "guest_memfd_mmap", "GUEST_MEMFD_FLAG_MMAP on the default VM type")           \
 	X(INIT_SHARED, "init_shared", "GUEST_MEMFD_FLAG_INIT_SHARED on the default VM type")       \
+	X(GMEM_FS, "guest_memfd_fs",                                                               \
+	  "guest_memfd with a file system, and memory policies, of its own")                       \
 	X(SW_PROTECTED, "sw_protected", "KVM_X86_SW_PROTECTED_VM with private memory attributes")  \
 	X(PROTECTED, "protected", "arm64 protected VMs (pKVM)")                                    \
 	X(INPLACE, "inplace", "in-place conversion on the guest_memfd fd")                         \

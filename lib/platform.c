@@ -55,6 +55,11 @@ static const struct platform_need {
 		.other = "a newer kernel: GUEST_MEMFD_FLAG_INIT_SHARED (6.18 has it)",
 		.lasts = true,
 	},
+	[GM_NEED_GMEM_FS] = {
+		gm_probe_gmem_fs, AFTER(GMEM_DEFAULT), "guest_memfd has no file system of its own here",
+		.other = "Linux 6.19 or later",
+		.lasts = true,
+	},
 	[GM_NEED_SW_PROTECTED] = {
 		gm_probe_sw_protected, AFTER(KVM), "no SW_PROTECTED VM type",
 		"x86", .config = "CONFIG_KVM_SW_PROTECTED_VM",

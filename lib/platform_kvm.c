@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -369,6 +370,26 @@ int gm_probe_gmem_mmap(char *remedy)
 int gm_probe_init_shared(char *remedy)
 {
 	return try_gmem(default_type(), GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
+}
+
+/* Before, its inode was one of the anonymous file system, as an eventfd's is, without a policy. */
+int gm_probe_gmem_fs(char *remedy)
+{
+	struct stat st, anon;
+	int vm, gmem, ev, ret = gm_probe_gmem_file(0, &vm, &gmem);
+
+	if (ret)
+		return ret;
+	ev = eventfd(0, EFD_CLOEXEC);
+	if (ev < 0 || fstat(ev, &anon) || fstat(gmem, &st))
+		ret = -errno;
+	else if (st.st_dev == anon.st_dev)
+		ret = -ENODEV;
+	if (ev >= 0)
+		close(ev);
+	close(gmem);
+	close(vm);
+	return ret;
 }
 
 int gm_probe_sw_protected(char *remedy)

@@ -25,7 +25,7 @@ gm_probe gm_probe_huge_2m, gm_probe_huge_1g, gm_probe_thp, gm_probe_cma, gm_prob
 gm_probe gm_probe_gup_test, gm_probe_debugfs, gm_probe_io_uring, gm_probe_udmabuf, gm_probe_xdp,
 	gm_probe_packet, gm_probe_loop, gm_probe_blkdev, gm_probe_disk_dio, gm_probe_root,
 	gm_probe_fail_nth;
-gm_probe gm_probe_pages_4k;
+gm_probe gm_probe_pages_4k, gm_probe_gmem_fs;
 
 /* A guest_memfd of one page on a fresh default VM; both fds are the caller's. 0 or -errno. */
 int gm_probe_gmem_file(uint64_t flags, int *vm, int *gmem);

@@ -180,7 +180,7 @@ FD_DECLARE(policies);
 GM_VARIANT(policies, policies_p1, .name = "fd.memory_back.policies", .clause = "fd.memory_back",
 	   .profile = "P1", .arg = &fd_p1, .tokens = GM_TOKEN_ALONE,
 	   .text = "files with a memory policy of their own, and pages that were placed by it",
-	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))
+	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA))
 FD_BODY(policies)
 {
 	struct scene s = scene_new(self);

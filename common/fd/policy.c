@@ -46,10 +46,10 @@ static void expect_policies(const uint8_t *map, unsigned int from, unsigned int 
 	FD_DECLARE(fn);                                                                            \
 	GM_VARIANT(fn, fn##_p1, .name = "fd.mempolicy." stem ".p1", .profile = "P1",               \
 		   .clause = "fd.mempolicy", .arg = &fd_p1, .text = about,                         \
-		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))                                \
+		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA))                       \
 	GM_VARIANT(fn, fn##_p1p, .name = "fd.mempolicy." stem ".p1p", .profile = "P1p",            \
 		   .clause = "fd.mempolicy", .arg = &fd_p1p, .text = about,                        \
-		   .needs = GM_NEEDS(GMEM_MMAP, NUMA))                                             \
+		   .needs = GM_NEEDS(GMEM_MMAP, GMEM_FS, NUMA))                                    \
 	FD_BODY(fn)
 
 POLICY(file, "of_the_file",
@@ -130,7 +130,7 @@ POLICY(followed, "followed", "a page is allocated by its own policy, by no neigh
 /* Every other page is bound to another node; whoever allocates it, it comes from there. */
 GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .profile = "P1",
 	.text = "pages bound to another node lie there, those between them do not: allocated, touched by the host, by the guest",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA, TDP), .caps = GM_CAPS_ALL)
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA, TDP), .caps = GM_CAPS_ALL)
 {
 	int here, there, gmem;
 	unsigned long mask;
@@ -178,10 +178,11 @@ GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .pro
 	FD_DECLARE(fn);                                                                            \
 	GM_VARIANT(fn, fn##_p1, .name = "fd.fallocate_args." stem ".p1", .profile = "P1",          \
 		   .clause = "fd.fallocate_args", .arg = &fd_p1, .text = about,                    \
-		   .tokens = GM_TOKEN_ALONE, .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))      \
+		   .tokens = GM_TOKEN_ALONE,                                                       \
+		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA))                       \
 	GM_VARIANT(fn, fn##_p1p, .name = "fd.fallocate_args." stem ".p1p", .profile = "P1p",       \
 		   .clause = "fd.fallocate_args", .arg = &fd_p1p, .text = about,                   \
-		   .tokens = GM_TOKEN_ALONE, .needs = GM_NEEDS(GMEM_MMAP, NUMA))                   \
+		   .tokens = GM_TOKEN_ALONE, .needs = GM_NEEDS(GMEM_MMAP, GMEM_FS, NUMA))          \
 	FD_BODY(fn)
 
 EACH_PAGE(

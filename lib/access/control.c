@@ -150,9 +150,15 @@ static void on_mem(const struct gm_probe *p, const char *name, enum gm_mem_kind 
 
 	control(p, name, m->hva, m->fd, GM_CLASS_ORDINARY);
 	gm_mem_free(m);
-	/* Sealing waits, not for long, until none but the file has its pages (mm/memfd.c). */
-	for (int i = 0; i < 10 && held; i++)
+	/*
+	 * Sealing waits, not for long, until none but the file has its pages (mm/memfd.c). It does not
+	 * wait for mappings: those of a process that has just ended may need a moment more.
+	 */
+	for (int i = 0; i < 15 && held; i++) {
 		held = fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE);
+		if (held)
+			usleep(100 * 1000);
+	}
 	GM_EXPECT(!held, "%s on %s: it is over, and a page of it is still held", p->name, name);
 	if (fd >= 0)
 		close(fd);

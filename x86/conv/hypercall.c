@@ -128,8 +128,9 @@ ARGS_CASE(result, "result", "whatever the VMM answers is what the guest finds in
 	gm_vm_free(vm);
 }
 
+/* Where guests are run without two-dimensional paging, in software, the instruction never exits. */
 ARGS_CASE(default_vm, "default_vm", "an ordinary VM's guest asks the same way",
-	  .needs = GM_NEEDS(KVM, HYPERCALL_EXIT))
+	  .needs = GM_NEEDS(KVM, HYPERCALL_EXIT, TDP))
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
 
