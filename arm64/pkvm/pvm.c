@@ -170,25 +170,15 @@ bool pvm_expect_host(struct pvm *p, uint64_t page, enum gm_half half, unsigned i
 	return gm_host_check(pvm_hva(p, page), pvm_gpa(page) / PG, 1, half, gen, when);
 }
 
-static void too_late(int sig __attribute__((unused)))
-{
-	/* The thread is inside KVM_RUN: nothing of the library is half done. */
-	gm_checked();
-	GM_FAIL("the guest's load neither ends nor stops: it faults for ever");
-	gm_end();
-}
-
 void pvm_expect_stop(struct pvm *p, unsigned int v, uint64_t gpa, int err, const char *what)
 {
 	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
-	struct sigaction sa = { .sa_handler = too_late };
 	struct gm_exit ex = {};
 	bool whole;
 
-	GM_SETUP_OK(sigaction(SIGALRM, &sa, NULL));
-	alarm(40);
+	gm_deadline(40);
 	whole = __gm_run(p->vm, v, &op, 1, &ex, NULL);
-	alarm(0);
+	gm_deadline(0);
 	GM_EXPECT_AT(GM_PAGE(.gpa = gpa), !whole && ex.ret == -1 && ex.err == err,
 		     "%s: KVM_RUN should be %s, and the load %s: %s", what, gm_errno_name(err),
 		     whole ? "was done" : "stopped", gm_exit_str(&ex));

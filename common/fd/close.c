@@ -135,7 +135,7 @@ LAST_CLOSE(close_delete, "delete_after",
 	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
 	int next;
 
-	fd_deadline(40);
+	gm_deadline(40);
 	fd_fill(b->vm, 0, b->f, GM_BASE, 16, FIRST, 1);
 	fd_box_close(b);
 	expect_gone(b, 0, "after the last close");

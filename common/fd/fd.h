@@ -155,12 +155,6 @@ int fd_touch(const volatile void *addr, bool write, int *code);
 int fd_in_child(int (*fn)(void *arg), void *arg);
 
 /*
- * A guest that does not come back within `seconds` is a miss: for cases where a kernel that loses
- * count of its invalidations lets vCPUs fault for ever. The case's own thread runs the vCPU.
- */
-void fd_deadline(unsigned int seconds);
-
-/*
  * vCPU 0 reads the first word of the page at gpa (which the guest has mapped at that address) in a loop,
  * without an exit; once it has seen `before`, change(arg) runs on another thread. What the vCPU reads
  * when change() has returned.

@@ -77,19 +77,3 @@ void fd_dirty_free_memory(uint64_t bytes)
 		p[i] = gm_word(0xdeadbee, GM_HALF_HOST, 0xffff, i);
 	munmap(p, bytes);
 }
-
-static void too_late(int sig __attribute__((unused)))
-{
-	/* The thread is inside KVM_RUN: nothing of the library is half done. */
-	gm_checked();
-	GM_FAIL("the guest does not come back: it faults, or waits, for ever");
-	gm_end();
-}
-
-void fd_deadline(unsigned int seconds)
-{
-	struct sigaction sa = { .sa_handler = too_late };
-
-	GM_SETUP_OK(sigaction(SIGALRM, &sa, NULL));
-	alarm(seconds);
-}
