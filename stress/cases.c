@@ -94,11 +94,13 @@ static void run_plan(const struct gm_case *self)
 
 #define NEEDS GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT, TDP, PREFAULT)
 
+/* Every program ends with a look at the pools of huge pages, so nobody else may take from them. */
 #define STRESS(id, c, what, about, flags_, huge2m, huge1g, ...)                                    \
 	static const struct plan plan_##id = { __VA_ARGS__ };                                      \
 	GM_VARIANT(run_plan, id, .name = c "." what, .clause = c, .text = about, .profile = "P0",  \
 		   .needs = NEEDS, .arg = &plan_##id, .flags = flags_, .huge_2m = huge2m,          \
-		   .huge_1g = huge1g, .caps = GM_CAPS_ALL, .timeout = 600)
+		   .huge_1g = huge1g, .tokens = GM_TOKEN_HUGE, .caps = GM_CAPS_ALL,                \
+		   .timeout = 600)
 
 STRESS(ordered_conv, "stress.ordered", "conversion",
        "random conversions, accesses and holes, one at a time: exactly what the model says", 0, 0,

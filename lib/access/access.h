@@ -191,6 +191,9 @@ long gm_acc_to_file(const struct gm_access *a, int fd,
 void gm_acc_connection(int s[2]);
 /* SKIPs if the last call failed because the kernel does not have it. */
 void gm_acc_absent(const char *reason, const char *remedy);
+/* The address of frames that this thread alone sends and receives: on lo. SKIPs where lo is down. */
+struct sockaddr_ll;
+void gm_acc_lo(struct sockaddr_ll *to);
 
 /* --- families, one table each --- */
 extern const struct gm_probe gm_probes_cpu[], gm_probes_uaccess[], gm_probes_remote[],

@@ -2,7 +2,6 @@
 /* Probes: sockets that take pages by reference or pin them, and frames sent from the range. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_xdp.h>
 #include <net/if.h>
@@ -21,6 +20,8 @@
 #ifndef SOL_XDP
 #define SOL_XDP 283
 #endif
+/* Of no protocol that the kernel knows, nor any of the 4095 after it. */
+#define FRAME_PROTOCOL 0xa000
 
 void gm_acc_connection(int s[2])
 {
@@ -62,7 +63,7 @@ static long p_zerocopy(const struct gm_access *a)
 	return r;
 }
 
-static void loopback_up(void)
+void gm_acc_lo(struct sockaddr_ll *to)
 {
 	int s = GM_SETUP_OK(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	struct ifreq ifr = { .ifr_name = "lo" };
@@ -72,18 +73,19 @@ static void loopback_up(void)
 		gm_skip("the loopback device is down", "ip link set lo up");
 	}
 	close(s);
+	*to = (struct sockaddr_ll){ .sll_family = AF_PACKET,
+				    .sll_protocol = htons(FRAME_PROTOCOL + gettid() % 0x1000),
+				    .sll_ifindex = if_nametoindex("lo"),
+				    .sll_halen = 6 };
 }
 
 static long p_packet(const struct gm_access *a)
 {
-	struct sockaddr_ll to = { .sll_family = AF_PACKET,
-				  .sll_protocol = htons(ETH_P_802_EX1),
-				  .sll_halen = 6 };
+	struct sockaddr_ll to;
 	int tx, rx, err;
 	long r;
 
-	loopback_up();
-	to.sll_ifindex = if_nametoindex("lo");
+	gm_acc_lo(&to);
 	tx = GM_SETUP_OK(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	rx = GM_SETUP_OK(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	GM_SETUP_OK(bind(rx, (struct sockaddr *)&to, sizeof(to)));

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Probes: the mapped rings of packet sockets, filled from the range and emptied into it. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <net/if.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,21 +14,8 @@
 
 #define FRAME (2 * GM_ACC_PAGE) /* a header, and a page of data */
 #define FRAMES 16UL
-#define PROTOCOL ETH_P_802_EX1
 /* Where a sender's data begins, Documentation/networking/packet_mmap.rst. */
 #define TX_DATA (TPACKET_HDRLEN - sizeof(struct sockaddr_ll))
-
-static struct sockaddr_ll lo(void)
-{
-	struct sockaddr_ll to = { .sll_family = AF_PACKET,
-				  .sll_protocol = htons(PROTOCOL),
-				  .sll_halen = 6 };
-
-	to.sll_ifindex = if_nametoindex("lo");
-	if (!to.sll_ifindex)
-		gm_skip("no loopback device", "ip link set lo up");
-	return to;
-}
 
 /* A packet socket on lo with a ring of `kind`, mapped; one without for 0. */
 static int ring_socket(int kind, uint8_t **ring)
@@ -40,8 +24,11 @@ static int ring_socket(int kind, uint8_t **ring)
 				   .tp_block_nr = FRAMES,
 				   .tp_frame_size = FRAME,
 				   .tp_frame_nr = FRAMES };
-	struct sockaddr_ll to = lo();
-	int s = GM_SETUP_OK(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	struct sockaddr_ll to;
+	int s;
+
+	gm_acc_lo(&to);
+	s = GM_SETUP_OK(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 
 	if (kind) {
 		GM_SETUP_OK(setsockopt(s, SOL_PACKET, kind, &req, sizeof(req)));
@@ -80,8 +67,9 @@ static long p_ring_send(const struct gm_access *a)
 				 __ATOMIC_RELEASE);
 	}
 	if (whole) {
-		struct sockaddr_ll to = lo();
+		struct sockaddr_ll to;
 
+		gm_acc_lo(&to);
 		GM_SETUP_OK(sendto(tx, NULL, 0, 0, (struct sockaddr *)&to, sizeof(to)));
 	}
 	for (size_t i = 0; i < whole; i++) {
@@ -103,12 +91,13 @@ static long p_ring_recv(const struct gm_access *a)
 {
 	struct iovec mine[FRAMES], theirs = { a->hva, a->len };
 	size_t n = a->len / GM_ACC_PAGE;
-	struct sockaddr_ll to = lo();
+	struct sockaddr_ll to;
 	uint8_t *ring;
 	int tx, rx, err;
 	long r;
 
 	GM_SETUP(n <= FRAMES, "too long");
+	gm_acc_lo(&to);
 	rx = ring_socket(PACKET_RX_RING, &ring);
 	tx = GM_SETUP_OK(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	for (size_t i = 0; i < n; i++) {
