@@ -15,6 +15,7 @@
 #include "anchor.h"
 #include "caps.h"
 #include "case.h"
+#include "deadline.h"
 #include "ledger.h"
 #include "main.h"
 #include "platform.h"
@@ -157,7 +158,7 @@ static void ledger_close(void *arg __attribute__((unused)))
 static int run_case(const char *name, const char *seed)
 {
 	const struct gm_case *c = gm_case_find(name);
-	const char *report = getenv("GM_REPORT_FD");
+	const char *report = getenv("GM_REPORT_FD"), *scale = getenv("GM_TIMEOUT_SCALE");
 	int fd = report ? atoi(report) : STDERR_FILENO;
 
 	if (!c) {
@@ -182,6 +183,8 @@ static int run_case(const char *name, const char *seed)
 		GM_SETUP(!gm_caps_apply(c->caps), "cannot apply the capabilities");
 	gm_ledger_open();
 	gm_cleanup(ledger_close, NULL);
+	if (scale)
+		gm_deadline((c->timeout ? c->timeout : GM_TIMEOUT) * atof(scale));
 	c->run(c);
 	gm_verdict(GM_PASS, "", "");
 }

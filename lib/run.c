@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Running vCPUs: posts batches to the guest's interpreter and says how they came back. */
+#include "deadline.h"
 #include "vm.h"
 
 /* Gives the guest's words, where it has any, to a miss. */
@@ -148,7 +149,9 @@ bool __gm_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int n
 	memcpy(box->op, op, nr * sizeof(*op));
 	box->done = 0;
 	box->nr = nr;
+	gm_underway("KVM_RUN");
 	whole = run_batch(vm, v, ex ? ex : &mine);
+	gm_underway_end();
 	demand_mbox(vm, v);
 	memcpy(op, box->op, nr * sizeof(*op));
 	if (done)

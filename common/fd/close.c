@@ -135,7 +135,6 @@ LAST_CLOSE(close_delete, "delete_after",
 	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
 	int next;
 
-	gm_deadline(40);
 	fd_fill(b->vm, 0, b->f, GM_BASE, 16, FIRST, 1);
 	fd_box_close(b);
 	expect_gone(b, 0, "after the last close");
@@ -145,7 +144,6 @@ LAST_CLOSE(close_delete, "delete_after",
 	gm_guest_check_zero(b->vm, 0, GM_BASE, 16, "the next file");
 	fd_fill(b->vm, 0, b->f, GM_BASE, 16, FIRST, 2);
 	fd_check(b->vm, 0, b->f, GM_BASE, 16, FIRST, 2, "the next file");
-	alarm(0);
 	close(next);
 	fd_box_free(b);
 }

@@ -52,7 +52,6 @@ static const struct way {
 
 static void follows(const struct gm_case *self)
 {
-	gm_deadline(40);
 	for (unsigned int i = 0; i < ARRAY_SIZE(way) && !gm_failures(); i++) {
 		struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
 		struct gm_mem *mem = gm_mem_new(self->val, GM_2M);

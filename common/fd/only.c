@@ -153,7 +153,6 @@ FD_EACH_TDP(
 	struct gm_vm *vm = fd_vm_new(f, 1, 512 * PG);
 	int gmem = gm_gmem_new(vm, (1ULL << 61) + 16 * PG, f->flags);
 
-	gm_deadline(40);
 	for (unsigned int i = 0; i < nr; i++) {
 		fd_slot_set(vm, f, GM_SLOT + i, GM_BASE + 16 * i * PG, 4 * PG, gmem, off[i], NULL);
 		fd_fill(vm, 0, f, GM_BASE + 16 * i * PG, 4, 100 * i, 1);

@@ -59,7 +59,6 @@ GM_CASE(poison, .name = "fd.hwpoison.mapped_page", .clause = "fd.hwpoison", .pro
 	uint8_t *fresh;
 	int code, sig;
 
-	gm_deadline(40);
 	fd_fill(b->vm, 0, b->f, GM_BASE, NPAGES, FIRST, 1);
 	fd_check(b->vm, 1, b->f, GM_BASE, NPAGES, FIRST, 1, "before");
 	/* In this process's page tables, too; the child has its own. */

@@ -201,7 +201,6 @@ GM_CASE(readonly_write, .name = "fd.slot_flags.readonly_write", .clause = "fd.sl
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, GM_2M);
 	struct kvm_run *run = vm->vcpu[0]->run;
 
-	gm_deadline(20);
 	gm_slot_set(vm, GM_SLOT, KVM_MEM_READONLY, GM_BASE, GM_2M, mem->hva, -1, 0);
 	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
 	for (unsigned int i = 0; i < 8; i++) {

@@ -11,7 +11,6 @@ FD_EACH_TDP_QUICK(
 	struct fd_box *b = fd_box_new(self->arg, 2, 512 * PG);
 	static const int pages[] = { 511, 256, 1, 0 };
 
-	gm_deadline(40);
 	fd_fill(b->vm, 0, b->f, GM_BASE, 512, FIRST, 1);
 	for (unsigned int i = 0; i < ARRAY_SIZE(pages); i++) {
 		uint64_t gpa = GM_BASE + pages[i] * PG, id = FIRST + pages[i];
@@ -34,7 +33,6 @@ FD_EACH_TDP(unmap_goes_on, "fd.punch_unmaps.guest_goes_on", .clause = "fd.punch_
 	struct gm_vm *vm = fd_vm_new(f, 1, 2 * GM_2M);
 	int gmem = gm_gmem_new(vm, 32 * PG, f->flags);
 
-	gm_deadline(40);
 	fd_slot_set(vm, f, GM_SLOT, GM_BASE, 8 * PG, gmem, 8 * PG, NULL);
 	fd_slot_set(vm, f, GM_SLOT + 1, GM_BASE + GM_2M, 8 * PG, gmem, 20 * PG, NULL);
 	for (unsigned int s = 0; s < 32; s += 3) {
@@ -47,7 +45,6 @@ FD_EACH_TDP(unmap_goes_on, "fd.punch_unmaps.guest_goes_on", .clause = "fd.punch_
 	gm_gmem_punch(gmem, 0, GM_1G);
 	gm_guest_check_zero(vm, 0, GM_BASE, 8, "after all holes");
 	gm_guest_check_zero(vm, 0, GM_BASE + GM_2M, 8, "after all holes");
-	alarm(0);
 	gm_vm_free(vm);
 	close(gmem);
 }
@@ -58,7 +55,6 @@ FD_EACH_TDP(
 {
 	struct fd_box *b = fd_box_new(self->arg, 2, 8 * PG);
 
-	gm_deadline(40);
 	for (unsigned int gen = 1; gen < 20; gen++) {
 		uint64_t p = gen % 8, gpa = GM_BASE + p * PG;
 
@@ -89,7 +85,6 @@ FD_EACH_TDP(
 {
 	struct fd_box *b = fd_box_new(self->arg, 1, 512 * PG);
 
-	gm_deadline(40);
 	for (unsigned int gen = 1; gen < 5; gen++) {
 		uint64_t gpa = GM_BASE + 100 * gen * PG, ret;
 		struct hole h = { b->gmem, gpa - GM_BASE };
@@ -116,7 +111,6 @@ FD_EACH_TDP(
 	/* Slot i holds file pages [8i, 8i + 8), slot 0 highest, two pages up in its 2 MiB. */
 	uint64_t gpa[4];
 
-	gm_deadline(40);
 	for (int i = 0; i < 4; i++) {
 		gpa[i] = GM_BASE + (3 - i) * GM_2M + 2 * PG;
 		fd_slot_set(vm, f, GM_SLOT + i, gpa[i], 8 * PG, gmem, i * 8 * PG, map);

@@ -116,7 +116,6 @@ FD_EACH_TDP_QUICK(
 	uint64_t gpa[] = { GM_BASE, GM_BASE + LONG - PG };
 	struct window w = { .b = b, .len = LONG, .board = board_of(b->vm), .vcpus = 2 };
 
-	gm_deadline(40);
 	for (unsigned int gen = 1; gen <= ROUNDS && !gm_failures(); gen++) {
 		memset(w.board, 0, sizeof(*w.board));
 		gm_gmem_allocate(b->gmem, 0, LONG);
@@ -143,7 +142,6 @@ GM_CASE(order, .name = "fd.punch_unmaps.host_after_guest", .clause = "fd.punch_u
 	struct fd_box *b = fd_box_new(&fd_p1, 1, 4 * LONG);
 	struct window w = { .b = b, .len = 4 * LONG, .board = board_of(b->vm), .vcpus = 1 };
 
-	gm_deadline(40);
 	for (unsigned int gen = 1; gen <= ROUNDS && !gm_failures(); gen++) {
 		memset(w.board, 0, sizeof(*w.board));
 		atomic_store(&w.done, false);
@@ -172,7 +170,6 @@ FD_EACH_TDP(flush, "fd.punch_unmaps.flush_beside_cold_slot", .clause = "fd.punch
 		.b = &b, .len = 32 * PG, .board = board_of(b.vm), .vcpus = 1, .at_once = true
 	};
 
-	gm_deadline(40);
 	b.gmem = gm_gmem_new(b.vm, b.size, f->flags);
 	if (f->flags & GUEST_MEMFD_FLAG_MMAP)
 		b.hva = fd_mmap(b.gmem, b.size);
@@ -204,8 +201,6 @@ FD_EACH_TDP(
 	struct gm_vm *vm = fd_vm_new(f, 1, GM_2M);
 	int gmem = gm_gmem_new(vm, 48 * PG, f->flags);
 
-	/* Only what hangs for ever is this late. */
-	gm_deadline(25);
 	fd_slot_set(vm, f, GM_SLOT, GM_BASE, 16 * PG, gmem, 16 * PG, NULL);
 	fd_fill(vm, 0, f, GM_BASE, 16, FIRST, 1);
 	gm_gmem_punch(gmem, 0, 16 * PG);
@@ -217,7 +212,6 @@ FD_EACH_TDP(
 	fd_check(vm, 0, f, GM_BASE + 5 * PG, 11, FIRST + 5, 1, "behind it");
 	gm_gmem_punch(gmem, 16 * PG, 16 * PG);
 	gm_guest_check_zero(vm, 0, GM_BASE, 16, "all of it");
-	alarm(0);
 	gm_vm_free(vm);
 	close(gmem);
 }

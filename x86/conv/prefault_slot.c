@@ -1,27 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Prefault of a slot that is on its way out lets it go, and says so: conv.prefault. */
-#include <signal.h>
-#include <unistd.h>
-
 #include "conv.h"
 
 #define ROUNDS 40
 #define ASKED 96
-/* Far beyond what the rounds take, below the case's own limit. */
-#define SECONDS 30
 
 struct remake {
 	struct world *w;
 	atomic_bool over;
 	unsigned int whole, again, none;
 };
-
-static void too_late(int sig __attribute__((unused)))
-{
-	gm_checked();
-	GM_FAIL("the slot cannot be deleted while its memory is prefaulted: neither comes back");
-	gm_end();
-}
 
 static void prefault_without_end(struct remake *r)
 {
@@ -62,7 +50,6 @@ GM_CASE(remade, .name = "conv.prefault.slot_remade", .clause = "conv.prefault", 
 	.text = "a slot is deleted and made again while a vCPU prefaults it without end: both go on",
 	.needs = GM_NEEDS(SW_PROTECTED, PREFAULT, TDP))
 {
-	struct sigaction sa = { .sa_handler = too_late };
 	struct remake r = {
 		.w = WORLD_NEW(.size = GM_2M, .mem = GM_MEM_ANON),
 	};
@@ -74,10 +61,7 @@ GM_CASE(remade, .name = "conv.prefault.slot_remade", .clause = "conv.prefault", 
 		script_convert(&s, first + i, 1, true, true);
 	script_fill(&s, first, ASKED, 1);
 	script_flush(&s);
-	GM_SETUP_OK(sigaction(SIGALRM, &sa, NULL));
-	alarm(SECONDS);
 	gm_parallel(2, part, &r);
-	alarm(0);
 	gm_note("%u prefaults whole, %u EAGAIN, %u without a slot", r.whole, r.again, r.none);
 	GM_EXPECT_OK(prefault(r.w->vm, 0, &gpa, &size, 0), "once the slot stays");
 	GM_EXPECT_EQ(size, 0, "bytes left then");

@@ -150,8 +150,11 @@ uint64_t vcpu_stat(struct gm_vm *vm, unsigned int v, const char *name)
 int prefault(struct gm_vm *vm, unsigned int v, uint64_t *gpa, uint64_t *size, uint64_t flags)
 {
 	struct kvm_pre_fault_memory range = { .gpa = *gpa, .size = *size, .flags = flags };
-	int ret = __vcpu_ioctl(vm->vcpu[v], KVM_PRE_FAULT_MEMORY, &range);
+	int ret;
 
+	gm_underway("KVM_PRE_FAULT_MEMORY");
+	ret = __vcpu_ioctl(vm->vcpu[v], KVM_PRE_FAULT_MEMORY, &range);
+	gm_underway_end();
 	*gpa = range.gpa;
 	*size = range.size;
 	return ret;
