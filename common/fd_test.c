@@ -89,6 +89,23 @@ GM_CASE(create_cap_system, .name = "fd.create_flags.system_scope", .clause = "fd
 	gm_vm_free(vm);
 }
 
+/*
+ * Ordinary VMs got guest_memfd together with mappings of it (Linux 6.18): without the one the other is
+ * of no use. Where the flags are gone, every case that needs them would SKIP, and nothing would FAIL.
+ */
+GM_CASE(create_mappable, .name = "fd.create_flags.ordinary_vm", .clause = "fd.create_flags",
+	.text = "an ordinary VM that has guest_memfd has it mappable, and shared from the start",
+	.profile = "P1", .needs = GM_NEEDS(GMEM_DEFAULT))
+{
+	const uint64_t both = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
+
+	GM_EXPECT_EQ(vm_check_cap(vm->kvm, KVM_CAP_GUEST_MEMFD_FLAGS) & both, both,
+		     "MMAP and INIT_SHARED of KVM_CAP_GUEST_MEMFD_FLAGS");
+	close(GM_EXPECT_OK(__gm_gmem_new(vm, PG, both)));
+	gm_vm_free(vm);
+}
+
 CREATES(create_zero, "fd.create_args.zero", .clause = "fd.create_args", .flags = GM_REFUSAL,
 	.text = "size 0 is EINVAL, with and without flags")
 {

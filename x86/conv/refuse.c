@@ -192,6 +192,35 @@ CAPS_CASE(scopes, "scopes", "what /dev/kvm, an ordinary VM and a SW_PROTECTED VM
 		     KVM_MEMORY_ATTRIBUTE_PRIVATE, "the attributes of /dev/kvm");
 }
 
+CAPS_CASE(prefault_works, "prefault",
+	  "KVM_CAP_PRE_FAULT_MEMORY is the same everywhere, and where it is 1 the call works")
+{
+	static const enum gm_vm_kind kind[] = { GM_VM_DEFAULT, GM_VM_SW_PROTECTED };
+	static const unsigned long type[] = { KVM_X86_DEFAULT_VM, KVM_X86_SW_PROTECTED_VM };
+	long all = gm_platform_cap(GM_SYSTEM_SCOPE, KVM_CAP_PRE_FAULT_MEMORY);
+
+	GM_EXPECT_EQ(all, gm_platform_has(GM_NEED_TDP), "KVM_CAP_PRE_FAULT_MEMORY of /dev/kvm");
+	for (int i = 0; i < 2; i++) {
+		struct gm_vm *vm = GM_VM_NEW(.kind = kind[i], .vcpus = 1);
+		struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, GM_2M);
+		uint64_t gpa = GM_BASE, size = GM_2M;
+
+		GM_EXPECT_EQ(gm_platform_cap(type[i], KVM_CAP_PRE_FAULT_MEMORY), all,
+			     "KVM_CAP_PRE_FAULT_MEMORY of %s",
+			     i ? "a SW_PROTECTED VM" : "an ordinary VM");
+		gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, mem->hva, -1, 0);
+		gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
+		if (all)
+			GM_EXPECT_OK(prefault(vm, 0, &gpa, &size, 0));
+		else
+			GM_EXPECT_ERRNO(EOPNOTSUPP, prefault(vm, 0, &gpa, &size, 0));
+		GM_EXPECT_EQ(size, all ? 0 : GM_2M, "bytes left");
+		gm_guest_check_zero(vm, 0, GM_BASE, 512, "prefaulted");
+		gm_vm_free(vm);
+		gm_mem_free(mem);
+	}
+}
+
 CAPS_CASE(ordinary, "ordinary_vm", "an ordinary VM refuses PRIVATE, EINVAL, and keeps its memory",
 	  .flags = GM_REFUSAL)
 {
