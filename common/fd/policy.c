@@ -111,11 +111,15 @@ POLICY(followed, "followed", "a page is allocated by its own policy, by no neigh
 
 	GM_SETUP_OK(set_policy(map + 8 * PG, 8 * PG, MPOL_INTERLEAVE));
 	for (unsigned int p = 0; p < NPAGES; p++) {
-		long want = p >= 8 && p < 16, got;
+		long want = p >= 8 && p < 16, got = -1;
 
-		before = interleaved();
-		gm_gmem_allocate(gmem, p * PG, PG);
-		got = interleaved() - before;
+		/* The counter is everybody's: what a stranger adds does not come three times. */
+		for (int attempt = 0; attempt < 3 && got != want; attempt++) {
+			gm_gmem_punch(gmem, p * PG, PG);
+			before = interleaved();
+			gm_gmem_allocate(gmem, p * PG, PG);
+			got = interleaved() - before;
+		}
 		all += got;
 		GM_EXPECT_AT(GM_PAGE(.off = p * PG), got == want,
 			     "page %u: expected %ld interleaved allocations, observed %ld", p, want,

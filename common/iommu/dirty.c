@@ -121,6 +121,9 @@ GM_MOCK_CASE(
 	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, 0, PG, &got, 0), "no length");
 	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, 4 * PG, 0, &got, 0), "no page size");
 	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA + 1024, PG, PG, &got, 0), "an unaligned IOVA");
+	/* Each end by itself, finer than the pages of any table; a bitmap of such would fit. */
+	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA + 1024, 3 * 1024, 1024, &got, 0), "its start");
+	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, 3 * 1024, 1024, &got, 0), "its end");
 	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, PG + 2048, PG, &got, 0),
 			"length not of whole pages");
 	GM_EXPECT_ERRNO(EOVERFLOW, get(&fx, hwpt, ~0UL - PG + 1, 2 * PG, PG, &got, 0), "wrapping");
@@ -210,6 +213,8 @@ GM_MOCK_CASE(
 	}
 	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, 3 * PG, 2 * PG, room, 0),
 			"it ends inside a page");
+	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA + PG, 3 * PG, 2 * PG, room, 0),
+			"a start between two bits");
 	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA + PG, 2 * PG, 2 * PG, room, 0),
 			"it begins inside a page");
 	gm_control(!get(&fx, hwpt, IOVA, 4 * PG, 2 * PG, room, 0), "the good call");

@@ -104,6 +104,15 @@ void script_flush(struct script *s);
  */
 unsigned int run_racing(struct world *w, unsigned int v, struct gm_op *op, unsigned int nr);
 
+/* --- memory of the host whose faults wait; wants GM_NEED_USERFAULTFD --- */
+
+/* A userfaultfd over [hva, hva + size), where nothing is mapped yet; the caller closes it. */
+int uffd_new(void *hva, uint64_t size);
+/* Waits for a fault: a vCPU that has it is past the point where it looked at the attribute. */
+void uffd_wait(int uffd);
+/* Gives the page of `unit` bytes at gpa, with generation gen of the shared half. */
+void uffd_give(int uffd, struct world *w, uint64_t gpa, uint64_t unit, unsigned int gen);
+
 /* --- binary statistics of KVM; a missing one is an ERROR --- */
 
 uint64_t vm_stat(struct gm_vm *vm, const char *name);

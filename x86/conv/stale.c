@@ -4,12 +4,8 @@
  * true then: conv.cross_vcpu.
  */
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
-#include <poll.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "conv.h"
 
@@ -24,46 +20,6 @@ struct stale {
 	struct gm_op op;
 };
 
-static int uffd_new(void *hva, uint64_t size)
-{
-	int fd = GM_SETUP_OK(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK));
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .range = { (uintptr_t)hva, size },
-				       .mode = UFFDIO_REGISTER_MODE_MISSING };
-
-	GM_SETUP_OK(ioctl(fd, UFFDIO_API, &api));
-	GM_SETUP_OK(ioctl(fd, UFFDIO_REGISTER, &reg));
-	return fd;
-}
-
-/* Waits for the vCPU's fault: then it is past the point where it looked at the attribute. */
-static void wait_fault(struct stale *t)
-{
-	struct pollfd p = { .fd = t->uffd, .events = POLLIN };
-	struct uffd_msg msg;
-
-	GM_SETUP_OK(poll(&p, 1, -1));
-	GM_SETUP(read(t->uffd, &msg, sizeof(msg)) == sizeof(msg) &&
-			 msg.event == UFFD_EVENT_PAGEFAULT,
-		 "no fault came from userfaultfd");
-}
-
-/* Gives the host's page: generation 2 of the shared half. */
-static void resolve(struct stale *t)
-{
-	uint64_t off = GPA(t->gfn) - t->w->gpa, first = off & -t->unit;
-	uint8_t *page =
-		mmap(NULL, t->unit, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct uffdio_copy copy = { .dst = (uintptr_t)t->w->mem->hva + first,
-				    .src = (uintptr_t)page,
-				    .len = t->unit };
-
-	GM_SETUP(page != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	gm_host_fill(page, GFN(t->w->gpa + first), PAGES(t->unit), GM_HALF_SHARED, 2);
-	GM_SETUP_OK(ioctl(t->uffd, UFFDIO_COPY, &copy));
-	munmap(page, t->unit);
-}
-
 static void stale_thread(unsigned int i, void *arg)
 {
 	struct stale *t = arg;
@@ -72,9 +28,9 @@ static void stale_thread(unsigned int i, void *arg)
 		run_racing(t->w, 0, &t->op, 1);
 		return;
 	}
-	wait_fault(t);
+	uffd_wait(t->uffd);
 	t->overtake(t);
-	resolve(t);
+	uffd_give(t->uffd, t->w, GPA(t->gfn), t->unit, 2);
 }
 
 static void to_private(struct stale *t)
@@ -145,65 +101,3 @@ STALE(overtaken_4k, "fault_overtaken",
       "a fault that waits for the host's page while the page is converted: the new half is mapped")
 STALE(overtaken_2m, "fault_overtaken_2m", "the same where the host's page is a huge one",
       .huge_2m = 1)
-
-/* --- faults on the very pages of a long range, while it is converted --- */
-
-#define LONG (32UL << 20)
-
-struct ends {
-	struct world *w;
-	atomic_bool stop;
-	atomic_ulong rounds[2];
-	uint64_t at[2];
-};
-
-static void ends_thread(unsigned int i, void *arg)
-{
-	struct ends *e = arg;
-	struct world *w = e->w;
-
-	if (i) {
-		while (!atomic_load(&e->stop)) {
-			/* One end each: a fault that waits for the one would keep it from the other. */
-			struct gm_op op = { .code = GM_OP_READ, .addr = e->at[i - 1] };
-
-			run_racing(w, i, &op, 1);
-			atomic_fetch_add(&e->rounds[i - 1], 1);
-		}
-		return;
-	}
-	for (unsigned int round = 0; round < 6 && !gm_failures(); round++) {
-		bool private = !(round & 1);
-
-		gm_convert(w->vm, w->gpa, w->size, private);
-		/* Not before the others have been at it: an old mapping would be in use by now. */
-		for (int end = 0; end < 2; end++) {
-			unsigned long seen = atomic_load(&e->rounds[end]);
-
-			while (atomic_load(&e->rounds[end]) < seen + 2)
-				sched_yield();
-		}
-		for (int end = 0; end < 2; end++)
-			gm_guest_check(w->vm, 0, e->at[end], 1,
-				       private ? GM_HALF_PRIVATE : GM_HALF_SHARED, 1,
-				       end ? "the last page" : "the first page");
-	}
-	atomic_store(&e->stop, true);
-}
-
-GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .clause = "conv.cross_vcpu",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED),
-	.text = "two vCPUs touch the ends of a long range while it is converted: the new half when it is")
-{
-	struct world *w = WORLD_NEW(.size = LONG, .vcpus = 3);
-	struct ends e = { .w = w, .at = { w->gpa, w->gpa + LONG - GM_PAGE_SIZE } };
-
-	for (int private = 1; private >= 0; private --) {
-		gm_convert(w->vm, w->gpa, w->size, private);
-		for (int end = 0; end < 2; end++)
-			gm_guest_fill(w->vm, 0, e.at[end], 1,
-				      private ? GM_HALF_PRIVATE : GM_HALF_SHARED, 1);
-	}
-	gm_parallel(3, ends_thread, &e);
-	world_free(w);
-}

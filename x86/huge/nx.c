@@ -99,3 +99,40 @@ GM_CASE(nx, .name = "huge.interplay.nx_huge_pages", .clause = "huge.interplay",
 	counts(r, 2, 0, "recovered and read");
 	rig_free(r);
 }
+
+/*
+ * What was executed before anything else of its GiB was mapped: there is nothing to split, and data
+ * that comes later must not be mapped huge over it, or each side's fault undoes the other's mapping.
+ */
+GM_CASE(nx_fresh, .name = "huge.interplay.nx_before_data", .clause = "huge.interplay",
+	.text = "code runs first, data beside it is touched later: nothing huge over the page that runs",
+	.profile = "P0", .needs = HUGE_NEEDS | GM_NEEDS(ROOT, PREFAULT), .huge_1g = 1,
+	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_HUGE | GM_TOKEN_MODULE)
+{
+	uint64_t at = rig_gpa(0, 512 * 7 + 3);
+	struct gm_ledger want = { .pages = { [GM_SIZE_4K] = 1 }, .fixed = 1 };
+	struct kvm_pre_fault_memory ahead = { .gpa = (at & ~(GM_2M - 1)) + 5 * GM_2M,
+					      .size = GM_2M };
+	struct rig *r;
+
+	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "no journal");
+	gm_cleanup(restore, NULL);
+	param(PARAM("nx_huge_pages_recovery_ratio"), "0");
+	param(PARAM("nx_huge_pages"), "force");
+	r = RIG(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
+	execute(r, at, "executed first");
+	gm_ledger_expect(r->vm, &r->start, &want, "one page executed");
+	gm_guest_touch(r->vm, 0, at + GM_PAGE_SIZE, 8, 8);
+	want = (struct gm_ledger){ .pages = { [GM_SIZE_4K] = 2 }, .fixed = 2 };
+	gm_ledger_expect(r->vm, &r->start, &want, "data in the same 2 MiB");
+	gm_guest_touch(r->vm, 0, at + GM_2M, 8, 8);
+	want = (struct gm_ledger){ .pages = { [GM_SIZE_4K] = 2, [GM_SIZE_2M] = 1 }, .fixed = 3 };
+	gm_ledger_expect(r->vm, &r->start, &want, "data in the next 2 MiB");
+	execute(r, at, "executed again");
+	gm_ledger_expect(r->vm, &r->start, &want, "executed again: it was mapped all the time");
+	/* A prefault is a read, and not counted: what nobody executes is mapped huge. */
+	GM_EXPECT_OK(__vcpu_ioctl(r->vm->vcpu[0], KVM_PRE_FAULT_MEMORY, &ahead));
+	want = (struct gm_ledger){ .pages = { [GM_SIZE_4K] = 2, [GM_SIZE_2M] = 2 }, .fixed = 3 };
+	gm_ledger_expect(r->vm, &r->start, &want, "prefaulted");
+	rig_free(r);
+}

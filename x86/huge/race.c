@@ -163,6 +163,11 @@ static const struct race tail_2m = { .gpa = GM_2M,
 				     .len = LEN_2M + GM_PAGE_SIZE,
 				     .beside = { GM_2M + LEN_2M + 2 * GM_PAGE_SIZE, GM_NO_NAME },
 				     .rounds = 16 };
+static const struct race tail_late_2m = { .gpa = GM_2M,
+					  .len = LEN_2M + 300 * GM_PAGE_SIZE,
+					  .beside = { GM_2M + LEN_2M + 301 * GM_PAGE_SIZE,
+						      GM_2M + LEN_2M + 511 * GM_PAGE_SIZE },
+					  .rounds = 16 };
 static const struct race page_2m = { .gpa = GM_2M,
 				     .len = GM_PAGE_SIZE,
 				     .beside = { GM_2M + GM_PAGE_SIZE, 2 * GM_2M - GM_PAGE_SIZE },
@@ -178,6 +183,7 @@ static const struct race page_2m = { .gpa = GM_2M,
 #define HUGE_page_1g HUGE_1G_FULL(1)
 #define HUGE_head_2m HUGE_2M(64)
 #define HUGE_tail_2m HUGE_2M(64)
+#define HUGE_tail_late_2m HUGE_2M(64)
 #define HUGE_page_2m HUGE_2M(64)
 RACE(head_1g, 2, "a stretch behind the first page of a GiB")
 RACE(tail_1g, 3, "a stretch that ends with the first page of a GiB")
@@ -185,4 +191,5 @@ RACE(inside_1g, 3, "a stretch inside a GiB, both sides of which")
 RACE(page_1g, 4, "one page of a GiB")
 RACE(head_2m, 2, "a stretch from the second page of a 2 MiB page")
 RACE(tail_2m, 2, "a stretch to the first page of a 2 MiB page")
+RACE(tail_late_2m, 3, "a stretch that ends in the second half of a 2 MiB page")
 RACE(page_2m, 4, "one page of a 2 MiB page")

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A prefault is a read that the VMM may stop (Documentation/virt/kvm/api.rst, KVM_PRE_FAULT_MEMORY):
+ * it breaks no copy-on-write, and a signal ends it early: conv.prefault.
+ */
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "conv.h"
+
+/* Pages of this process that are its own, not the kernel's page of zeros. */
+static long own_pages(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	char line[128];
+	long kb = -1;
+
+	GM_SETUP(f, "/proc/self/status: %s", gm_errno_name(errno));
+	while (kb < 0 && fgets(line, sizeof(line), f))
+		sscanf(line, "RssAnon: %ld kB", &kb);
+	fclose(f);
+	GM_SETUP(kb >= 0, "/proc/self/status has no RssAnon");
+	return kb * 1024 / GM_PAGE_SIZE;
+}
+
+GM_CASE(no_cow, .name = "conv.prefault.no_cow", .clause = "conv.prefault", .profile = "P0",
+	.needs = GM_NEEDS(SW_PROTECTED, PREFAULT, TDP),
+	.text = "shared memory that was never written is mapped, and not allocated, by a prefault")
+{
+	struct world *w = WORLD_NEW(.size = GM_2M);
+	uint64_t gpa = w->gpa, size = w->size, n = PAGES(w->size);
+	long before, after;
+
+	gm_guest_check_zero(w->vm, 0, w->gpa, 1, "before");
+	before = own_pages();
+	GM_EXPECT_OK(prefault(w->vm, 0, &gpa, &size, 0));
+	GM_EXPECT_EQ(size, 0, "bytes left");
+	after = own_pages();
+	GM_EXPECT(after - before < (long)n / 4,
+		  "a prefault of %lu untouched pages allocated %ld of them", n, after - before);
+	/* The measure is one that sees them. */
+	gm_guest_fill(w->vm, 0, w->gpa, n, GM_HALF_SHARED, 1);
+	after = own_pages();
+	gm_control(after - before >= (long)n, "%ld pages more once the guest wrote %lu",
+		   after - before, n);
+	world_free(w);
+}
+
+#define TICK_US 1000
+#define LEAST (16UL << 20)
+#define MOST (256UL << 20)
+
+static void nothing(int sig __attribute__((unused))) {}
+
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	GM_SETUP_OK(clock_gettime(CLOCK_MONOTONIC, &t));
+	return t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault", .profile = "P0",
+	.needs = GM_NEEDS(SW_PROTECTED, PREFAULT, TDP),
+	.text = "a signal ends a long prefault early: what is left is told, and the rest can be done")
+{
+	struct itimerval tick = { .it_value = { 0, TICK_US } }, off = { 0 };
+	struct sigaction sa = { .sa_handler = nothing, .sa_flags = SA_RESTART };
+	struct world *w = WORLD_NEW(.size = MOST);
+	uint64_t gpa, left, size;
+	int64_t took = 0;
+	bool early = false;
+
+	GM_SETUP_OK(sigaction(SIGALRM, &sa, NULL));
+	/* Private pages, allocated ahead; how many take ten times what the signal needs to come. */
+	gm_convert(w->vm, w->gpa, MOST, true);
+	for (size = LEAST; size <= MOST; size *= 2) {
+		gpa = w->gpa;
+		left = size;
+		took = now_us();
+		gm_control(!prefault(w->vm, 0, &gpa, &left, 0) && !left,
+			   "%lu MiB prefaulted, undisturbed", size >> 20);
+		took = now_us() - took;
+		gm_gmem_punch(w->gmem, 0, size);
+		if (took >= 10 * TICK_US)
+			break;
+	}
+	if (size > MOST)
+		gm_skip("memory is prefaulted faster than signals come", "a slower machine");
+	for (int attempt = 0; attempt < 10 && !early; attempt++) {
+		int r, err;
+
+		gpa = w->gpa;
+		left = size;
+		GM_SETUP_OK(setitimer(ITIMER_REAL, &tick, NULL));
+		r = prefault(w->vm, 0, &gpa, &left, 0);
+		err = errno;
+		GM_SETUP_OK(setitimer(ITIMER_REAL, &off, NULL));
+		/* EINTR only if nothing was done. */
+		GM_EXPECT(left == size ? r == -1 && err == EINTR : !r,
+			  "%lu of %lu bytes left: result %d, %s", left, size, r,
+			  gm_errno_name(err));
+		GM_EXPECT_EQ(gpa - w->gpa, size - left, "how far gpa moved");
+		early = left;
+		if (left && !gm_failures()) {
+			GM_EXPECT_OK(prefault(w->vm, 0, &gpa, &left, 0), "the rest");
+			GM_EXPECT_EQ(left, 0, "bytes left of the rest");
+		}
+		gm_gmem_punch(w->gmem, 0, size);
+	}
+	/* A signal that comes before anything is done: EINTR, and nothing is. */
+	tick.it_interval.tv_usec = TICK_US / 4;
+	tick.it_value.tv_usec = TICK_US / 4;
+	GM_SETUP_OK(setitimer(ITIMER_REAL, &tick, NULL));
+	for (int i = 0; i < 4000 && !gm_failures(); i++) {
+		int r;
+
+		gpa = w->gpa;
+		left = GM_PAGE_SIZE;
+		r = prefault(w->vm, 0, &gpa, &left, 0);
+		GM_EXPECT(r ? errno == EINTR && left : !left,
+			  "one page under signals: result %d, %s, %lu bytes left", r,
+			  gm_errno_name(errno), left);
+	}
+	GM_SETUP_OK(setitimer(ITIMER_REAL, &off, NULL));
+	GM_EXPECT(early, "ten prefaults of %ld us each were not stopped by a signal after %d us",
+		  took, TICK_US);
+	world_free(w);
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A vCPU that never stops writing while the log is read: what was written after KVM protected the
+ * page anew is in the next log, or a migration loses it. The vCPU makes no exit of its own, so
+ * nothing but KVM's flush makes it forget that it may write.
+ */
+#include <sched.h>
+
+#include "huge.h"
+
+#define ROUNDS 300
+#define SWITCHES 40
+
+static struct {
+	volatile uint64_t stop;
+} hot_state __attribute__((aligned(4096)));
+
+static uint64_t write_on(uint64_t addr, uint64_t unused1, uint64_t unused2)
+{
+	uint64_t n = 0;
+
+	while (!hot_state.stop)
+		*(volatile uint64_t *)addr = ++n;
+	return n;
+}
+
+struct hot {
+	struct rig *r;
+	uint64_t page;
+	struct gm_op op;
+	bool clear; /* the log is read, and cleared by a call of its own */
+};
+
+static bool log_has(struct hot *h, uint64_t page)
+{
+	unsigned long log[GM_2M / GM_PAGE_SIZE / 64] = {};
+
+	kvm_vm_get_dirty_log(h->r->vm->kvm, GM_SLOT, log);
+	if (h->clear)
+		kvm_vm_clear_dirty_log(h->r->vm->kvm, GM_SLOT, log, 0, GM_2M / GM_PAGE_SIZE);
+	return log[page / 64] >> page % 64 & 1;
+}
+
+static void log_set(struct hot *h, bool on)
+{
+	gm_slot_set(h->r->vm, GM_SLOT, on ? KVM_MEM_LOG_DIRTY_PAGES : 0, h->r->base, GM_2M,
+		    h->r->mem->hva, -1, 0);
+}
+
+/* One write may have been on its way; the second begins after this was called. */
+static void wait_written(struct hot *h)
+{
+	volatile uint64_t *count = (uint64_t *)(h->r->mem->hva + h->page * GM_PAGE_SIZE);
+	uint64_t before = *count;
+
+	while (*count < before + 2)
+		;
+}
+
+static void hot_thread(unsigned int i, void *arg)
+{
+	struct hot *h = arg;
+	volatile uint64_t *stop = addr_gva2hva(h->r->vm->kvm, (gva_t)&hot_state.stop);
+	unsigned int late = 0, lost = 0;
+
+	if (!i) {
+		gm_run(h->r->vm, 0, &h->op, 1);
+		return;
+	}
+	for (unsigned int round = 0; round < SWITCHES; round++) {
+		log_set(h, false);
+		wait_written(h);
+		log_set(h, true);
+		wait_written(h);
+		late += !log_has(h, h->page);
+	}
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		wait_written(h);
+		lost += !log_has(h, h->page);
+	}
+	*stop = 1;
+	GM_EXPECT_AT(
+		GM_PAGE(.gpa = rig_gpa(0, h->page)), !late,
+		"%u of %u first logs lack the page that the running vCPU wrote since logging began",
+		late, SWITCHES);
+	GM_EXPECT_AT(
+		GM_PAGE(.gpa = rig_gpa(0, h->page)), !lost,
+		"%u of %u logs lack the page, though the running vCPU wrote it since the log before",
+		lost, ROUNDS);
+}
+
+static void log_hot(const struct gm_case *self)
+{
+	struct rig *r = RIG(.kind = self->huge_2m ? GM_MEM_HUGE_2M : GM_MEM_ANON, .size = GM_2M,
+			    .no_gmem = true);
+	struct hot h = { .r = r, .page = 300, .clear = self->val };
+
+	if (h.clear)
+		vm_enable_cap(r->vm->kvm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
+			      KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE);
+	rig_write(r, r->base, 512);
+	*(volatile uint64_t *)(r->mem->hva + h.page * GM_PAGE_SIZE) = 0;
+	memset(addr_gva2hva(r->vm->kvm, (gva_t)&hot_state), 0, sizeof(hot_state));
+	h.op = (struct gm_op){ .code = GM_OP_CALL,
+			       .addr = (uintptr_t)write_on,
+			       .val = rig_gpa(0, h.page) };
+	gm_parallel(2, hot_thread, &h);
+	GM_EXPECT(!log_has(&h, h.page + 1), "the page beside it was never written");
+	rig_free(r);
+}
+
+#define HOT(id, what, manual, about)                                                               \
+	GM_VARIANT(log_hot, id, .name = "huge.interplay." what, .clause = "huge.interplay",        \
+		   .val = manual, .text = about, HUGE_2M(1))
+HOT(hot, "dirty_log_hot", false, "a vCPU that writes without pause is in every log that is read")
+HOT(hot_clear, "dirty_log_hot_clear", true,
+    "the same where the log is cleared by a call of its own")
