@@ -25,6 +25,7 @@ FD_EACH_HOST(
 	GM_EXPECT_EQ(st.st_mode, S_IFREG | 0600, "st_mode");
 	GM_EXPECT_EQ(st.st_size, 5 * PG, "st_size");
 	GM_EXPECT_EQ(st.st_nlink, 1, "st_nlink");
+	GM_EXPECT_EQ(st.st_blksize, PG, "st_blksize");
 	GM_EXPECT_EQ(st.st_uid, geteuid(), "st_uid");
 	if (gm_platform_has(GM_NEED_GMEM_FS))
 		GM_EXPECT_EQ(fs.f_type, GMEM_MAGIC, "f_type");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* After a hole the old page is out of reach for every guest and every mapping: fd.punch_unmaps. */
 #include "fd.h"
+#include "pagesize.h"
 
 #define FIRST (GM_BASE / PG)
 
@@ -193,4 +194,38 @@ GM_CASE(unmap_host, .name = "fd.punch_unmaps.host_mappings", .clause = "fd.punch
 	munmap(one, PG);
 	munmap(second, 4 * PG);
 	fd_box_free(b);
+}
+
+/*
+ * The hole reaches beyond what the slot binds of the file, on both sides; beside the slot, in the guest,
+ * lies ordinary memory. That is no business of the hole's: not one page of it is faulted in again.
+ */
+GM_CASE(unmap_beyond, .name = "fd.punch_unmaps.beyond_the_slot", .clause = "fd.punch_unmaps",
+	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, PAGE_STATS, TDP),
+	.text = "a hole larger than the slot's part of the file leaves its neighbours in the guest mapped")
+{
+	struct gm_vm *vm = fd_vm_new(&fd_p1, 1, GM_2M);
+	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, 32 * PG);
+	int gmem = gm_gmem_new(vm, 64 * PG, fd_p1.flags);
+	struct gm_ledger before, after;
+
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 16 * PG, mem->hva, -1, 0);
+	fd_slot_set(vm, &fd_p1, GM_SLOT + 1, GM_BASE + 16 * PG, 16 * PG, gmem, 24 * PG, NULL);
+	gm_slot_set(vm, GM_SLOT + 2, 0, GM_BASE + 32 * PG, 16 * PG, mem->hva + 16 * PG, -1, 0);
+	fd_fill(vm, 0, &fd_p1, GM_BASE, 48, FIRST, 1);
+	gm_ledger_read(vm, &before);
+	gm_gmem_punch(gmem, 4 * PG, 56 * PG);
+	gm_ledger_read(vm, &after);
+	GM_EXPECT_EQ(before.pages[GM_SIZE_4K] - after.pages[GM_SIZE_4K], 16,
+		     "mappings that the hole cost");
+	gm_guest_touch(vm, 0, GM_BASE, 16 * PG, PG);
+	gm_guest_touch(vm, 0, GM_BASE + 32 * PG, 16 * PG, PG);
+	gm_ledger_read(vm, &before);
+	GM_EXPECT_EQ(before.fixed, after.fixed, "faults of the neighbours, before and after");
+	fd_check(vm, 0, &fd_p1, GM_BASE, 16, FIRST, 1, "below");
+	gm_guest_check_zero(vm, 0, GM_BASE + 16 * PG, 16, "the hole");
+	fd_check(vm, 0, &fd_p1, GM_BASE + 32 * PG, 16, FIRST + 32, 1, "above");
+	gm_vm_free(vm);
+	close(gmem);
+	gm_mem_free(mem);
 }

@@ -112,6 +112,8 @@ GM_MOCK_CASE(
 	GM_EXPECT_ERRNO(EFAULT, allow(&fx, (void *)8, 1), "a bad pointer");
 	GM_EXPECT_ERRNO(EADDRINUSE, allow(&fx, second, 2), "the second above the aperture");
 	GM_EXPECT_OK(allow(&fx, good, 2));
+	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(fx.iommu, fx.ioas, 0x5000000, PG),
+			"reserve an allowed one, where nothing is mapped");
 	/* What is refused leaves the ranges as they were. */
 	GM_EXPECT_ERRNO(EADDRINUSE, allow(&fx, second, 2), "again, with ranges allowed before");
 	GM_EXPECT_ERRNO(EINVAL, allow(&fx, twice, 2), "again, two that overlap");
@@ -132,6 +134,8 @@ GM_MOCK_CASE(
 	GM_EXPECT_OK(allow(&fx, NULL, 0), "any again");
 	gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, 3 * PG, PG, &at, GM_RW), "any IOVA");
 	fx_maps(&fx, 3 * PG, PG, at);
+	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(fx.iommu, fx.ioas, at, PG),
+			"reserve a mapped one, where anything is allowed");
 	fx_free(&fx);
 }
 
