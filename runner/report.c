@@ -268,6 +268,20 @@ static void add_end_leak(void *arg, const char *line)
 	report_leak(arg, "leak.processes", line);
 }
 
+/* What was missed before stays missed, however the case ended. */
+static struct judgement keep_misses(const struct report *r, struct judgement j)
+{
+	char *reason;
+
+	if (strcmp(j.verdict, "ERROR") || r->verdict || !json_array_size(r->fails))
+		return j;
+	reason = xprintf("%zu missed, then: %s", json_array_size(r->fails), j.reason);
+	free(j.reason);
+	j.verdict = "FAIL";
+	j.reason = reason;
+	return j;
+}
+
 struct judgement judge(struct report *r, const struct judge_by *by)
 {
 	struct judgement j;
@@ -284,7 +298,8 @@ struct judgement judge(struct report *r, const struct judge_by *by)
 		free(text);
 	}
 
-	j = r->verdict && !by->keeper_lost ? judge_said(r, by) : judge_silent(r, by);
+	j = r->verdict && !by->keeper_lost ? judge_said(r, by)
+					   : keep_misses(r, judge_silent(r, by));
 	/* What is left behind is a miss of its own, whatever the case found. */
 	if (json_array_size(r->leaks) &&
 	    (!strcmp(j.verdict, "PASS") || !strcmp(j.verdict, "SKIP"))) {

@@ -191,6 +191,7 @@ GM_MOCK_CASE(
 {
 	struct fx fx = compat_new(self, VFIO_TYPE1_IOMMU);
 	struct gm_iodev *second;
+	uint64_t word = 0x1234;
 	uint32_t hwpt;
 
 	GM_EXPECT_OK(map_dma(&fx, IOVA, fx.hva, 8 * PG, VFIO_RW));
@@ -226,9 +227,21 @@ GM_MOCK_CASE(
 	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
 	fx_maps(&fx, 5 * PG, PG, IOVA + 5 * PG);
 	fx_maps(&fx, PG, 2 * PG, IOVA + PG);
+	/* Finer than the pages of the table there is no cut, at neither end. */
+	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&fx, IOVA + PG + 1024, PG - 1024, 0),
+			"from inside a page");
+	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&fx, IOVA + PG, PG + 1024, 0), "to inside a page");
+	fx_maps(&fx, PG, 2 * PG, IOVA + PG);
 	GM_EXPECT_EQ(unmap_dma(&fx, 0, 0, VFIO_DMA_UNMAP_FLAG_ALL), 3 * PG, "everything");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "pins stay");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
+	/* Each part has the rights of the whole. */
+	GM_EXPECT_OK(map_dma(&fx, IOVA, fx.hva, 4 * PG, VFIO_DMA_MAP_FLAG_READ));
+	GM_EXPECT_EQ(unmap_dma(&fx, IOVA + PG, PG, 0), PG, "the second page of a read-only map");
+	for (int i = 0; i < 4; i += 1 + !i)
+		GM_EXPECT_ERRNO(EPERM, __gm_dma_write(fx.dev, IOVA + i * PG, &word, 8),
+				"page %d of the read-only map", i);
+	GM_EXPECT_OK(__gm_dma_read(fx.dev, IOVA + 3 * PG, &word, 8));
 	fx_free(&fx);
 }
 

@@ -45,6 +45,9 @@ void gm_iommu_destroy(struct gm_iommu *iommu, uint32_t id)
 	GM_SETUP_OK(__gm_iommu_destroy(iommu, id));
 }
 
+/* Without FIXED_IOVA the field is output alone: who takes this for a wish does so for every map. */
+#define IGNORED_IOVA 0x66600000
+
 int __gm_map_file(struct gm_iommu *iommu, uint32_t ioas, int fd, uint64_t start, uint64_t len,
 		  uint64_t *iova, uint32_t prot)
 {
@@ -55,7 +58,7 @@ int __gm_map_file(struct gm_iommu *iommu, uint32_t ioas, int fd, uint64_t start,
 		.fd = fd,
 		.start = start,
 		.length = len,
-		.iova = *iova == GM_ANY_IOVA ? 0 : *iova,
+		.iova = *iova == GM_ANY_IOVA ? IGNORED_IOVA : *iova,
 	};
 	int ret = ioctl(iommu->fd, IOMMU_IOAS_MAP_FILE, &arg);
 
@@ -82,7 +85,7 @@ int __gm_map_hva(struct gm_iommu *iommu, uint32_t ioas, void *hva, uint64_t len,
 		.ioas_id = ioas,
 		.user_va = (uintptr_t)hva,
 		.length = len,
-		.iova = *iova == GM_ANY_IOVA ? 0 : *iova,
+		.iova = *iova == GM_ANY_IOVA ? IGNORED_IOVA : *iova,
 	};
 	int ret = ioctl(iommu->fd, IOMMU_IOAS_MAP, &arg);
 
@@ -100,7 +103,7 @@ int __gm_ioas_copy(struct gm_iommu *iommu, uint32_t dst, uint32_t src, uint64_t 
 		.dst_ioas_id = dst,
 		.src_ioas_id = src,
 		.length = len,
-		.dst_iova = *dst_iova == GM_ANY_IOVA ? 0 : *dst_iova,
+		.dst_iova = *dst_iova == GM_ANY_IOVA ? IGNORED_IOVA : *dst_iova,
 		.src_iova = src_iova,
 	};
 	int ret = ioctl(iommu->fd, IOMMU_IOAS_COPY, &arg);

@@ -44,6 +44,11 @@ static const struct sample {
 	{ "", SIGTERM, "ERROR", "interrupted", .interrupted = true },
 	{ "", 0, "ERROR", "hangs in the kernel: 2 task", .stuck = 2 },
 	{ PASS_3, EXITED(0), "ERROR", "kept the case was killed", .lost = true },
+	/* ... but what was missed before */
+	{ "fail\tx.c:1\tmiss\n", SIGTERM, "FAIL", "1 missed, then: no verdict within its 9 s",
+	  .timed_out = true },
+	{ "fail\tx.c:1\tmiss\n", 0, "FAIL", "1 missed, then: hangs in the kernel", .stuck = 2 },
+	{ "fail\tx.c:1\tmiss\n", SIGSEGV, "FAIL", "1 missed, then: ended without" },
 	{ "note\thalf", EXITED(0), "ERROR", "without a verdict" },
 	{ "verdict\tPASS\t\t\tchecks=3\tcontrols=1", EXITED(0), "ERROR", "without a verdict" },
 	/* words that contradict */

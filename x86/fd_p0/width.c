@@ -18,9 +18,12 @@ static void beyond(const struct gm_case *self)
 	uint64_t end = 1UL << width();
 
 	gm_note("%u bits", width());
-	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, end - PAGES * PG, PAGES * PG, NULL, gmem, 0),
-		   "the last pages below %#lx", end);
+	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, end / 2, PAGES * PG, NULL, gmem, 0),
+		   "pages at %#lx", end / 2);
 	gm_slot_delete(vm, GM_SLOT);
+	if (GM_EXPECT_OK(__gm_slot_set(vm, GM_SLOT, 0, end - PAGES * PG, PAGES * PG, NULL, gmem, 0),
+			 "the last pages below %#lx", end) == 0)
+		gm_slot_delete(vm, GM_SLOT);
 	for (uint64_t over = 1; over < PAGES; over++)
 		GM_EXPECT_ERRNO(EINVAL,
 				__gm_slot_set(vm, GM_SLOT, 0, end - (PAGES - over) * PG, PAGES * PG,
