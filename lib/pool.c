@@ -38,17 +38,63 @@ void gm_pool_read(struct gm_pool *p, uint64_t size)
 	};
 }
 
+/* The sum of a counter over all nodes; -1 where the kernel knows of none. */
+static long over_nodes(uint64_t size, const char *name)
+{
+	long sum = -1;
+
+	for (unsigned int node = 0; node < 64; node++) {
+		char path[160];
+		unsigned long val;
+		FILE *f;
+
+		snprintf(path, sizeof(path),
+			 "/sys/devices/system/node/node%u/hugepages/hugepages-%lukB/%s", node,
+			 size / 1024, name);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fscanf(f, "%lu", &val) == 1)
+			sum = (sum < 0 ? 0 : sum) + (long)val;
+		fclose(f);
+	}
+	return sum;
+}
+
+/* The pool is what its nodes have together. */
+static bool nodes_agree(const struct gm_pool *now, const char *when)
+{
+	const struct {
+		const char *name;
+		long all;
+	} count[] = { { "nr_hugepages", now->nr },
+		      { "free_hugepages", now->free },
+		      { "surplus_hugepages", now->surplus } };
+	bool agree = true;
+
+	for (size_t i = 0; i < sizeof(count) / sizeof(count[0]); i++) {
+		long sum = over_nodes(now->size, count[i].name);
+
+		agree &= GM_EXPECT(sum < 0 || sum == count[i].all,
+				   "%s: %s of %lu kB pages: %ld in all, %ld on the nodes together",
+				   when, count[i].name, now->size / 1024, count[i].all, sum);
+	}
+	return agree;
+}
+
 bool gm_pool_expect(const struct gm_pool *before, long taken, long resv, const char *when)
 {
 	struct gm_pool now;
 
 	gm_pool_read(&now, before->size);
-	return GM_EXPECT(
-		now.nr == before->nr && now.free == before->free - taken &&
-			now.resv == before->resv + resv && now.surplus == before->surplus,
-		"%s: pool of %lu kB pages: expected %ld pages, %ld free, %ld reserved, %ld surplus, observed %ld, %ld, %ld, %ld",
-		when, before->size / 1024, before->nr, before->free - taken, before->resv + resv,
-		before->surplus, now.nr, now.free, now.resv, now.surplus);
+	return nodes_agree(&now, when) &&
+	       GM_EXPECT(
+		       now.nr == before->nr && now.free == before->free - taken &&
+			       now.resv == before->resv + resv && now.surplus == before->surplus,
+		       "%s: pool of %lu kB pages: expected %ld pages, %ld free, %ld reserved, %ld surplus, observed %ld, %ld, %ld, %ld",
+		       when, before->size / 1024, before->nr, before->free - taken,
+		       before->resv + resv, before->surplus, now.nr, now.free, now.resv,
+		       now.surplus);
 }
 
 uint64_t gm_meminfo(const char *key)

@@ -14,7 +14,10 @@ struct gm_pool {
 
 /* The pool of pages of `size` bytes; all zero where there is none. */
 void gm_pool_read(struct gm_pool *p, uint64_t size);
-/* Expects free and reserved pages to be `taken` and `resv` away from `before`, the rest alike. */
+/*
+ * Expects free and reserved pages to be `taken` and `resv` away from `before`, the rest alike; and the
+ * nodes' counters to add up to the pool's.
+ */
 bool gm_pool_expect(const struct gm_pool *before, long taken, long resv, const char *when);
 
 /* A number of /proc/meminfo, in bytes; 0 when it is not there. */
