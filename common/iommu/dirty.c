@@ -104,6 +104,14 @@ GM_MOCK_CASE(
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	uint32_t plain = fx.dev->hwpt, hwpt;
 	uint64_t bit = 5, got = 0;
+	struct iommu_hwpt_get_dirty_bitmap raw = { .size = sizeof(raw),
+						   .__reserved = 1,
+						   .iova = IOVA,
+						   .length = 4 * PG,
+						   .page_size = PG };
+	struct iommu_hwpt_set_dirty_tracking set = { .size = sizeof(set),
+						     .flags =
+							     IOMMU_HWPT_DIRTY_TRACKING_ENABLE | 2 };
 	struct gm_iodev *dev;
 
 	GM_EXPECT_ERRNO(EOPNOTSUPP, track(&fx, plain, true), "a table without tracking");
@@ -128,6 +136,12 @@ GM_MOCK_CASE(
 			"length not of whole pages");
 	GM_EXPECT_ERRNO(EOVERFLOW, get(&fx, hwpt, ~0UL - PG + 1, 2 * PG, PG, &got, 0), "wrapping");
 	GM_EXPECT_ERRNO(EOPNOTSUPP, get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 2), "an unknown flag");
+	set.hwpt_id = raw.hwpt_id = hwpt;
+	raw.data = (uintptr_t)&got;
+	GM_EXPECT_ERRNO(EOPNOTSUPP, ioctl(fx.iommu->fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &raw),
+			"a reserved field");
+	GM_EXPECT_ERRNO(EOPNOTSUPP, ioctl(fx.iommu->fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &set),
+			"an unknown flag of the switch");
 	gm_control(!get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 0), "the good call");
 	dev = gm_mock_nodirty_dev(fx.iommu, fx.ioas);
 	GM_EXPECT_ERRNO(EOPNOTSUPP,

@@ -65,6 +65,14 @@ GM_IOMMU_CASES(
 		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, (1 + i % 5) * PG, &iova[i],
 					   GM_RW),
 			     "the IOVA of map %d, freed, fixed", i);
+	/* A copy is told where it went, too. */
+	for (int i = 1; i < 8; i += 2) {
+		uint64_t at = GM_ANY_IOVA, len;
+
+		GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, iova[i], PG, &at, GM_RW));
+		len = PG;
+		GM_EXPECT_OK(__gm_unmap(fx.iommu, fx.ioas, at, &len), "the copy at IOVA %#lx", at);
+	}
 	fx_free(&fx);
 }
 

@@ -201,3 +201,59 @@ static void generate(void)
 	}
 }
 GM_GENERATE(generate)
+
+/* --- fields that must be zero, or go with another --- */
+
+#define FIELD(call, fill, type, field, val, err)                                                   \
+	{                                                                                          \
+#call " " #field " " #val, call, sizeof(struct type), fill,                        \
+			offsetof(struct type, field), sizeof(((struct type *)0)->field), val, err  \
+	}
+
+static const struct {
+	const char *name;
+	unsigned long nr;
+	uint32_t size;
+	void (*fill)(struct fx *fx, void *arg);
+	size_t at, len;
+	uint64_t val;
+	int err;
+} fields[] = {
+	FIELD(IOMMU_OPTION, fill_option, iommu_option, __reserved, 1, EOPNOTSUPP),
+	FIELD(IOMMU_OPTION, fill_option, iommu_option, __reserved, 1U << 15, EOPNOTSUPP),
+	FIELD(IOMMU_IOAS_IOVA_RANGES, fill_ranges, iommu_ioas_iova_ranges, __reserved, 1,
+	      EOPNOTSUPP),
+	FIELD(IOMMU_IOAS_ALLOW_IOVAS, fill_allow, iommu_ioas_allow_iovas, __reserved, 1,
+	      EOPNOTSUPP),
+	FIELD(IOMMU_HWPT_ALLOC, fill_hwpt, iommu_hwpt_alloc, __reserved, 1, EOPNOTSUPP),
+	FIELD(IOMMU_HWPT_ALLOC, fill_hwpt, iommu_hwpt_alloc, flags, 1U << 4, EOPNOTSUPP),
+	FIELD(IOMMU_HWPT_ALLOC, fill_hwpt, iommu_hwpt_alloc, flags, 1U << 31, EOPNOTSUPP),
+	/* Data and its type go together. */
+	FIELD(IOMMU_HWPT_ALLOC, fill_hwpt, iommu_hwpt_alloc, data_len, 8, EINVAL),
+	FIELD(IOMMU_HWPT_ALLOC, fill_hwpt, iommu_hwpt_alloc, data_type, 1, EINVAL),
+};
+
+GM_MOCK_CASE(field_values, .name = "iommu.map_file_args.fields", .clause = "iommu.map_file_args",
+	     .flags = GM_REFUSAL,
+	     .text = "reserved fields, unknown flags, data without a type and a type without data")
+{
+	struct fx fx = fx_new(self, 4 * PG, 0);
+	uint64_t buf[32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		memset(buf, 0, sizeof(buf));
+		*(uint32_t *)buf = fields[i].size;
+		fields[i].fill(&fx, buf);
+		gm_control(!ioctl(fx.iommu->fd, fields[i].nr, buf), "%s: without it: %s",
+			   fields[i].name, gm_errno_name(errno));
+		if (fields[i].fill == fill_hwpt)
+			undo_hwpt(&fx, buf);
+		memset(buf, 0, sizeof(buf));
+		*(uint32_t *)buf = fields[i].size;
+		fields[i].fill(&fx, buf);
+		memcpy((uint8_t *)buf + fields[i].at, &fields[i].val, fields[i].len);
+		GM_EXPECT_ERRNO(fields[i].err, ioctl(fx.iommu->fd, fields[i].nr, buf), "%s",
+				fields[i].name);
+	}
+	fx_free(&fx);
+}
