@@ -77,6 +77,20 @@ const char *gm_errno_name(int err);
 		if (!GM_EXPECT(cond, __VA_ARGS__))                                                 \
 			gm_end();                                                                  \
 	} while (0)
+/*
+ * What the kernel must grant, on the way to what the case is about: a refusal is a miss and ends the
+ * case, success counts as no check. Where memory is short, the machine is at fault: ERROR.
+ */
+#define GM_GRANTED(cond, ...)                                                                      \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			if (errno == ENOMEM)                                                       \
+				GM_ERROR(__VA_ARGS__);                                             \
+			gm_checked();                                                              \
+			GM_FAIL(__VA_ARGS__);                                                      \
+			gm_end();                                                                  \
+		}                                                                                  \
+	} while (0)
 #define GM_SETUP(cond, ...)                                                                        \
 	do {                                                                                       \
 		if (!(cond))                                                                       \

@@ -72,12 +72,12 @@ int __gm_gmem_allocate(int gmem, uint64_t off, uint64_t len)
 
 void gm_gmem_punch(int gmem, uint64_t off, uint64_t len)
 {
-	GM_SETUP(!__gm_gmem_punch(gmem, off, len), "punch %#lx+%#lx: %s", off, len,
-		 gm_errno_name(errno));
+	GM_GRANTED(!__gm_gmem_punch(gmem, off, len), "punch %#lx+%#lx: %s", off, len,
+		   gm_errno_name(errno));
 }
 
 void gm_gmem_allocate(int gmem, uint64_t off, uint64_t len)
 {
-	GM_SETUP(!__gm_gmem_allocate(gmem, off, len), "allocate %#lx+%#lx: %s", off, len,
-		 gm_errno_name(errno));
+	GM_GRANTED(!__gm_gmem_allocate(gmem, off, len), "allocate %#lx+%#lx: %s", off, len,
+		   gm_errno_name(errno));
 }

@@ -68,8 +68,8 @@ int gm_gmem_new(struct gm_vm *vm, uint64_t size, uint64_t flags)
 {
 	int fd = __gm_gmem_new(vm, size, flags);
 
-	GM_SETUP(fd >= 0, "KVM_CREATE_GUEST_MEMFD size %#lx flags %#lx: %s", size, flags,
-		 gm_errno_name(errno));
+	GM_GRANTED(fd >= 0, "KVM_CREATE_GUEST_MEMFD size %#lx flags %#lx: %s", size, flags,
+		   gm_errno_name(errno));
 	return fd;
 }
 
@@ -103,8 +103,8 @@ void gm_slot_set(struct gm_vm *vm, uint32_t id, uint32_t flags, uint64_t gpa, ui
 {
 	int ret = __gm_slot_set(vm, id, flags, gpa, size, hva, gmem, gmem_off);
 
-	GM_SETUP(!ret, "slot %u: gpa %#lx size %#lx flags %#x: %s", id, gpa, size, flags,
-		 gm_errno_name(errno));
+	GM_GRANTED(!ret, "slot %u: gpa %#lx size %#lx flags %#x: %s", id, gpa, size, flags,
+		   gm_errno_name(errno));
 }
 
 void gm_slot_delete(struct gm_vm *vm, uint32_t id)
