@@ -80,14 +80,14 @@ apt_suites()
 }
 
 # apt_fetch_lists: fetches and verifies the lists; a suite that the mirror lacks is left out.
-# Fails, and shows why, if none could be had.
+# Fails, and shows why, if none could be had: apt-get itself only warns where the network is gone.
 apt_fetch_lists()
 {
 	local log=$apt_dir/update.log
 
-	if ! apt_own apt-get update -q > "$log" 2>&1 &&
-	   ! compgen -G "$apt_dir/state/lists/*Release" > "$log.found"; then
-		gm_say "$(grep -m 1 '^E:' "$log")"
+	apt_own apt-get update -q > "$log" 2>&1 || :
+	if ! compgen -G "$apt_dir/state/lists/*Release" > "$log.found"; then
+		gm_say "$(grep -m 1 '^[EW]:' "$log" || tail -n 1 "$log")"
 		return 1
 	fi
 }
