@@ -64,7 +64,10 @@ static int check_globs(const struct catalogue *cat, const struct strv *globs, co
 		free(prefix);
 		if (found)
 			continue;
-		if (as_prefix)
+		if (clauses && !strncmp(glob, "leak.", 5))
+			complain("%s '%s' picks no case: the ledger looks at it in every case",
+				 option, glob);
+		else if (as_prefix)
 			complain("%s '%s' matches nothing; did you mean '%s.*'?", option, glob,
 				 glob);
 		else
