@@ -15,6 +15,10 @@
 #define BOLD "\033[1m"
 #define OFF "\033[0m"
 
+/* How the reason of a case begins that never had its turn. */
+#define NO_TURN "not run: "
+#define MANY 5
+
 void view_init(struct view *v, const struct state *st, bool verbose)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -64,6 +68,9 @@ void view_case(struct view *v, const struct record *rec)
 	const char *verdict = record_verdict(rec);
 	char *block;
 
+	/* The summary names them, or counts them. */
+	if (!strncmp(record_reason(rec), NO_TURN, strlen(NO_TURN)))
+		return;
 	wipe(v);
 	if (!strcmp(verdict, "PASS")) {
 		if (v->verbose)
@@ -120,16 +127,39 @@ void view_tick(struct view *v)
 	free(more);
 }
 
+/* How many were not run for this very reason, if it is one of those. */
+static unsigned int not_run(const struct state *st, const char *reason)
+{
+	unsigned int same = 0;
+
+	if (strncmp(reason, NO_TURN, strlen(NO_TURN)))
+		return 0;
+	for (size_t i = 0; i < st->n; i++)
+		same += !strcmp(record_reason(&st->v[i]), reason);
+	return same;
+}
+
 static void list_bad(struct view *v, const char *verdict, unsigned int nr)
 {
+	const char *told = "";
+
 	if (!nr)
 		return;
 	printf("\n%s%s%s (%u)\n", paint(v, RED), verdict, paint(v, OFF), nr);
 	for (size_t i = 0; i < v->st->n; i++) {
 		const struct record *rec = &v->st->v[i];
+		unsigned int same = not_run(v->st, record_reason(rec));
 
 		if (strcmp(record_verdict(rec), verdict))
 			continue;
+		/* All that an interrupt or a lost machine took is one line, not hundreds. */
+		if (same > MANY) {
+			if (strcmp(told, record_reason(rec)))
+				printf("  %u cases %.*s\n", same,
+				       (int)strcspn(record_reason(rec), "\n"), record_reason(rec));
+			told = record_reason(rec);
+			continue;
+		}
 		printf("  %s", rec->name);
 		if (*record_reason(rec))
 			printf(": %.*s", (int)strcspn(record_reason(rec), "\n"),
