@@ -2,9 +2,9 @@
 /* The machine that a program runs on: VM, rings, threads, rounds. */
 #include <signal.h>
 #include <sched.h>
-#include <time.h>
 #include <sys/syscall.h>
 
+#include "clock.h"
 #include "exec.h"
 
 #define CONTROL (GM_BASE + 16 * GM_1G) /* rings lie here, far from what is under test */
@@ -366,14 +366,6 @@ static void check(const struct st_run *r)
 	}
 }
 
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
 void st_exec(const struct st_prog *p, struct st_result *out)
 {
 	static struct st_run run;
@@ -407,9 +399,9 @@ void st_exec(const struct st_prog *p, struct st_result *out)
 	for (unsigned int i = 0; i < r->prog.head.threads; i++)
 		start_actor(r, &r->thread[i], i, false);
 	out->began = true;
-	out->seconds = -seconds();
+	out->seconds = -gm_now();
 	ok = st_rounds(r, 0, r->own, p->head.strict);
-	out->seconds += seconds();
+	out->seconds += gm_now();
 	ok = ok && st_rounds(r, r->own, r->prog.nr, true) && st_judge_sizes(r);
 	out->over = true;
 	if (!ok)

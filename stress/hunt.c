@@ -3,8 +3,8 @@
  * A short program of every kind for each seed, the first failure ends it: what all planted defects
  * are asked with (make mutants STRESS=1). Kinds that a known finding of Linux 7.3 fails are left out.
  */
-#include <time.h>
 
+#include "clock.h"
 #include "report.h"
 #include "soak.h"
 
@@ -27,14 +27,6 @@ static const struct {
 	{ "everything", "shmem", "slot=0", 3, 500, 3 },
 };
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
 static void shrink(const struct st_soak *o, const struct st_prog *p, enum st_end end,
 		   struct st_result *r, struct st_shrunk *shrunk)
 {
@@ -54,7 +46,7 @@ int st_hunt(const struct st_soak *o)
 	uint64_t seeds = o->seeds ?: 3, first = o->gen.seed ?: 1, ops = 0;
 	struct st_result *r = st_result_new();
 	struct st_prog p = {};
-	double start = now();
+	double start = gm_now();
 	char why[200];
 	int ret = st_platform();
 
@@ -70,7 +62,7 @@ int st_hunt(const struct st_soak *o)
 					    .ops = o->gen.ops ?: kinds[k].ops,
 					    .vcpus = kinds[k].vcpus };
 			struct st_shrunk shrunk = { .from = 0 };
-			double began = now();
+			double began = gm_now();
 			enum st_end end;
 
 			GM_SETUP(!st_gen(&g, &p, why, sizeof(why)), "%s", why);
@@ -81,7 +73,7 @@ int st_hunt(const struct st_soak *o)
 			ops += r->done;
 			printf("seed %lu, %s over %s, %s: %s, %u operations, %.1f s\n", s,
 			       g.profile, g.layout, order[g.order], st_end_name(end), r->done,
-			       now() - began);
+			       gm_now() - began);
 			fflush(stdout);
 			if (end == ST_HELD)
 				continue;
@@ -89,13 +81,13 @@ int st_hunt(const struct st_soak *o)
 			/* One line with everything, for programs. */
 			printf("hunt: %s\t%s over %s, %s\t%lu\t%lu\t%.1f\t%s\t%s\n",
 			       st_end_name(end), g.profile, g.layout, order[g.order], s, ops,
-			       now() - start, r->clause[0] ? r->clause : "-", r->text);
+			       gm_now() - start, r->clause[0] ? r->clause : "-", r->text);
 			if (o->shrink_seconds)
 				shrink(o, &p, end, r, &shrunk);
 			return 1;
 		}
 	}
-	printf("hunt: held\t-\t%lu\t%lu\t%.1f\t-\t-\n", seeds, ops, now() - start);
+	printf("hunt: held\t-\t%lu\t%lu\t%.1f\t-\t-\n", seeds, ops, gm_now() - start);
 	st_prog_free(&p);
 	st_result_free(r);
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Shrinking against the real kernel: the same clause, in bounded time, and how surely it fails. */
-#include <time.h>
 
+#include "clock.h"
 #include "minimize.h"
 #include "soak.h"
 
@@ -13,17 +13,9 @@ struct shrink {
 	double until;
 };
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
 static bool over(void *arg)
 {
-	return now() > ((struct shrink *)arg)->until;
+	return gm_now() > ((struct shrink *)arg)->until;
 }
 
 /* What breaks a promise about content may show as either of these, by chance. */
@@ -65,7 +57,7 @@ bool st_shrink(struct st_prog *p, enum st_end end, struct st_result *r, long sec
 	struct shrink s = { .end = end, .timeout_ms = timeout_ms ?: 20000, .repeat = 1 };
 	struct st_min m = { .fails = fails, .over = over, .arg = &s, .op = UINT32_MAX, .page = -1 };
 	const struct st_layout *l = st_layout_find(p->head.layout);
-	double start = now();
+	double start = gm_now();
 	struct st_prog try = {};
 	unsigned int again = 0;
 
@@ -103,7 +95,7 @@ bool st_shrink(struct st_prog *p, enum st_end end, struct st_result *r, long sec
 		again = 1;
 	}
 	out->tries = m.tries;
-	out->seconds = now() - start;
+	out->seconds = gm_now() - start;
 	st_prog_free(&try);
 	st_result_free(s.r);
 	return again;
@@ -118,7 +110,7 @@ struct by {
 
 static bool by_over(void *arg)
 {
-	return now() > ((struct by *)arg)->until;
+	return gm_now() > ((struct by *)arg)->until;
 }
 
 /* The command gets the file's name as its last word. */
@@ -141,7 +133,7 @@ static bool fails_by(const struct st_prog *p, void *arg)
 
 bool st_shrink_by(struct st_prog *p, const char *command, long seconds, struct st_shrunk *out)
 {
-	double start = now();
+	double start = gm_now();
 	struct by by = { .command = command, .until = start + seconds };
 	struct st_min m = {
 		.fails = fails_by, .over = by_over, .arg = &by, .op = UINT32_MAX, .page = -1
@@ -154,6 +146,6 @@ bool st_shrink_by(struct st_prog *p, const char *command, long seconds, struct s
 	for (out->of = 0; out->of < 3; out->of++)
 		out->fails += fails_by(p, &by);
 	out->tries = m.tries;
-	out->seconds = now() - start;
+	out->seconds = gm_now() - start;
 	return true;
 }

@@ -2,8 +2,8 @@
 /* Seeds without end: the loop, its live line, its sums. */
 #include <signal.h>
 #include <sys/utsname.h>
-#include <time.h>
 
+#include "clock.h"
 #include "report.h"
 #include "soak.h"
 #include "verdict.h"
@@ -15,14 +15,6 @@ static void stopped(int sig)
 	/* The program that runs is given time to end; a second Ctrl-C is not asked for it. */
 	stop = 1;
 	signal(sig, SIG_DFL);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 void st_soak_name(struct st_prog *p)
@@ -78,7 +70,7 @@ static void say(const struct st_sum *s, uint64_t seed, double seconds, const cha
 static void live(const struct st_sum *s, uint64_t seed, double start, double *last)
 {
 	bool tty = isatty(STDERR_FILENO);
-	double t = now();
+	double t = gm_now();
 
 	if (t - *last < (tty ? 0.5 : 30))
 		return;
@@ -124,7 +116,7 @@ int st_platform(void)
 
 int st_soak(const struct st_soak *o)
 {
-	double start = now(), last = start;
+	double start = gm_now(), last = start;
 	struct st_result *r;
 	struct st_gen g = o->gen;
 	struct st_sum sum = {};
@@ -149,7 +141,7 @@ int st_soak(const struct st_soak *o)
 	for (uint64_t i = o->shard - 1; !stop; i += o->shards) {
 		enum st_end end;
 
-		if ((o->seeds && i >= o->seeds) || (o->seconds && now() - start >= o->seconds) ||
+		if ((o->seeds && i >= o->seeds) || (o->seconds && gm_now() - start >= o->seconds) ||
 		    sum.failed + sum.errors >= o->collect)
 			break;
 		g.seed = base + i;
@@ -165,7 +157,7 @@ int st_soak(const struct st_soak *o)
 			failure(o, &p, end, r);
 		live(&sum, g.seed, start, &last);
 	}
-	sum.seconds = now() - start;
+	sum.seconds = gm_now() - start;
 	if (isatty(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
 	say(&sum, g.seed, sum.seconds, "\n");

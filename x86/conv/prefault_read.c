@@ -3,12 +3,9 @@
  * A prefault is a read that the VMM may stop (Documentation/virt/kvm/api.rst, KVM_PRE_FAULT_MEMORY):
  * it breaks no copy-on-write, and a signal ends it early: conv.prefault.
  */
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/time.h>
-#include <time.h>
-
+#include "clock.h"
 #include "conv.h"
+#include "ticks.h"
 
 /* Pages of this process that are its own, not the kernel's page of zeros. */
 static long own_pages(void)
@@ -52,37 +49,24 @@ GM_CASE(no_cow, .name = "conv.prefault.no_cow", .clause = "conv.prefault", .prof
 #define LEAST (16UL << 20)
 #define MOST (256UL << 20)
 
-static void nothing(int sig __attribute__((unused))) {}
-
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	GM_SETUP_OK(clock_gettime(CLOCK_MONOTONIC, &t));
-	return t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault", .profile = "P0",
 	.needs = GM_NEEDS(SW_PROTECTED, PREFAULT, TDP),
 	.text = "a signal ends a long prefault early: what is left is told, and the rest can be done")
 {
-	struct itimerval tick = { .it_value = { 0, TICK_US } }, off = { 0 };
-	struct sigaction sa = { .sa_handler = nothing, .sa_flags = SA_RESTART };
 	struct world *w = WORLD_NEW(.size = MOST);
 	uint64_t gpa, left, size;
-	int64_t took = 0;
+	double took = 0; /* us */
 	bool early = false;
 
-	GM_SETUP_OK(sigaction(SIGALRM, &sa, NULL));
 	/* Private pages, allocated ahead; how many take ten times what the signal needs to come. */
 	gm_convert(w->vm, w->gpa, MOST, true);
 	for (size = LEAST; size <= MOST; size *= 2) {
 		gpa = w->gpa;
 		left = size;
-		took = now_us();
+		took = gm_now() * 1e6;
 		gm_control(!prefault(w->vm, 0, &gpa, &left, 0) && !left,
 			   "%lu MiB prefaulted, undisturbed", size >> 20);
-		took = now_us() - took;
+		took = gm_now() * 1e6 - took;
 		gm_gmem_punch(w->gmem, 0, size);
 		if (took >= 10 * TICK_US)
 			break;
@@ -94,10 +78,10 @@ GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault", .pr
 
 		gpa = w->gpa;
 		left = size;
-		GM_SETUP_OK(setitimer(ITIMER_REAL, &tick, NULL));
+		gm_ticks(TICK_US, 0);
 		r = prefault(w->vm, 0, &gpa, &left, 0);
 		err = errno;
-		GM_SETUP_OK(setitimer(ITIMER_REAL, &off, NULL));
+		gm_ticks_stop();
 		/* EINTR only if nothing was done. */
 		GM_EXPECT(left == size ? r == -1 && err == EINTR : !r,
 			  "%lu of %lu bytes left: result %d, %s", left, size, r,
@@ -111,9 +95,7 @@ GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault", .pr
 		gm_gmem_punch(w->gmem, 0, size);
 	}
 	/* A signal that comes before anything is done: EINTR, and nothing is. */
-	tick.it_interval.tv_usec = TICK_US / 4;
-	tick.it_value.tv_usec = TICK_US / 4;
-	GM_SETUP_OK(setitimer(ITIMER_REAL, &tick, NULL));
+	gm_ticks(TICK_US / 4, TICK_US / 4);
 	for (int i = 0; i < 4000 && !gm_failures(); i++) {
 		int r;
 
@@ -124,8 +106,8 @@ GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault", .pr
 			  "one page under signals: result %d, %s, %lu bytes left", r,
 			  gm_errno_name(errno), left);
 	}
-	GM_SETUP_OK(setitimer(ITIMER_REAL, &off, NULL));
-	GM_EXPECT(early, "ten prefaults of %ld us each were not stopped by a signal after %d us",
+	gm_ticks_stop();
+	GM_EXPECT(early, "ten prefaults of %.0f us each were not stopped by a signal after %d us",
 		  took, TICK_US);
 	world_free(w);
 }
