@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A file whose only purpose is to be mapped. */
+/* A file that is there to be mapped. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -31,15 +31,16 @@ bool gm_anchor_held(int fd)
 	return fd >= 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) && errno == EBUSY;
 }
 
-void gm_anchor_hold(void)
+void *gm_anchor_hold(void)
 {
 	const char *path = getenv("GM_ANCHOR");
 	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	void *page;
 
 	if (fd < 0)
-		return;
-	/* Nobody touches it, so it costs no page. Without it there is one check less. */
-	if (mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED)
-		errno = 0;
+		return NULL;
+	/* Without it there is one check less. */
+	page = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
+	return page == MAP_FAILED ? NULL : page;
 }

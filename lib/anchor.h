@@ -17,7 +17,10 @@ int gm_anchor_new(void);
 /* Does an address space that held it still exist? Once false, it cannot be held any more. */
 bool gm_anchor_held(int fd);
 
-/* For a case: maps what the environment variable GM_ANCHOR names, if anything, for life. */
-void gm_anchor_hold(void);
+/*
+ * For a case: maps what the environment variable GM_ANCHOR names, if anything, for life. Returns the
+ * page, or NULL: what is written there, the runner can read (lib/underway.h).
+ */
+void *gm_anchor_hold(void);
 
 #endif

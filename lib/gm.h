@@ -6,10 +6,10 @@
 #include "caps.h"
 #include "case.h"
 #include "check.h"
-#include "deadline.h"
 #include "main.h"
 #include "platform.h"
 #include "seed.h"
+#include "underway.h"
 #include "vm.h"
 #include "word.h"
 

@@ -15,11 +15,11 @@
 #include "anchor.h"
 #include "caps.h"
 #include "case.h"
-#include "deadline.h"
 #include "ledger.h"
 #include "main.h"
 #include "platform.h"
 #include "seed.h"
+#include "underway.h"
 #include "verdict.h"
 
 static uint64_t case_seed;
@@ -158,7 +158,7 @@ static void ledger_close(void *arg __attribute__((unused)))
 static int run_case(const char *name, const char *seed)
 {
 	const struct gm_case *c = gm_case_find(name);
-	const char *report = getenv("GM_REPORT_FD"), *scale = getenv("GM_TIMEOUT_SCALE");
+	const char *report = getenv("GM_REPORT_FD");
 	int fd = report ? atoi(report) : STDERR_FILENO;
 
 	if (!c) {
@@ -169,7 +169,7 @@ static int run_case(const char *name, const char *seed)
 		fprintf(stderr, "GM_REPORT_FD=%s is not an open file\n", report);
 		return 2;
 	}
-	gm_anchor_hold();
+	gm_underway_in(gm_anchor_hold());
 	case_seed = gm_seed_derive(strtoull(seed, NULL, 0), c->name);
 	gm_report_open(fd, !report, c->flags & GM_REFUSAL);
 	if (gm_case_problem(c))
@@ -183,8 +183,6 @@ static int run_case(const char *name, const char *seed)
 		GM_SETUP(!gm_caps_apply(c->caps), "cannot apply the capabilities");
 	gm_ledger_open();
 	gm_cleanup(ledger_close, NULL);
-	if (scale)
-		gm_deadline((c->timeout ? c->timeout : GM_TIMEOUT) * atof(scale));
 	c->run(c);
 	gm_verdict(GM_PASS, "", "");
 }

@@ -4,6 +4,7 @@
 #include <linux/memfd.h>
 #include <fcntl.h>
 
+#include "underway.h"
 #include "vm.h"
 
 #ifndef MFD_HUGE_2MB
@@ -62,12 +63,13 @@ void gm_mem_free(struct gm_mem *m)
 
 int __gm_gmem_punch(int gmem, uint64_t off, uint64_t len)
 {
-	return fallocate(gmem, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, off, len);
+	return GM_CALL("fallocate(PUNCH_HOLE)",
+		       fallocate(gmem, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, off, len));
 }
 
 int __gm_gmem_allocate(int gmem, uint64_t off, uint64_t len)
 {
-	return fallocate(gmem, FALLOC_FL_KEEP_SIZE, off, len);
+	return GM_CALL("fallocate()", fallocate(gmem, FALLOC_FL_KEEP_SIZE, off, len));
 }
 
 void gm_gmem_punch(int gmem, uint64_t off, uint64_t len)

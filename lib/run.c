@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Running vCPUs: posts batches to the guest's interpreter and says how they came back. */
-#include "deadline.h"
+#include "underway.h"
 #include "vm.h"
 
 /* Gives the guest's words, where it has any, to a miss. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* VMs and their slots, over the KVM selftests framework. */
+#include "underway.h"
 #include "vm.h"
 
 static struct gm_slot *slot_find(struct gm_vm *vm, uint32_t id)
@@ -86,7 +87,8 @@ int __gm_slot_set(struct gm_vm *vm, uint32_t id, uint32_t flags, uint64_t gpa, u
 		.guest_memfd_offset = gmem_off,
 	};
 	struct gm_slot *s = slot_find(vm, id);
-	int ret = ioctl(vm->kvm->fd, KVM_SET_USER_MEMORY_REGION2, &region);
+	int ret = GM_CALL("KVM_SET_USER_MEMORY_REGION2",
+			  ioctl(vm->kvm->fd, KVM_SET_USER_MEMORY_REGION2, &region));
 
 	if (ret)
 		return ret;
@@ -144,7 +146,8 @@ int __gm_convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private)
 		.attributes = to_private ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0,
 	};
 
-	return ioctl(vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr);
+	return GM_CALL("KVM_SET_MEMORY_ATTRIBUTES",
+		       ioctl(vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr));
 }
 
 void gm_convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private)

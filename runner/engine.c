@@ -20,6 +20,7 @@
 #include "../lib/klog.h"
 #include "../lib/leakscan.h"
 #include "../lib/seed.h"
+#include "../lib/underway.h"
 #include "engine.h"
 #include "machine.h"
 #include "report.h"
@@ -46,7 +47,8 @@ struct job {
 	struct gm_iso iso;
 	struct gm_iso_end end;
 	int out_fd, report_fd;
-	int anchor; /* lib/anchor.h; -1: none */
+	int anchor;	/* lib/anchor.h; -1: none */
+	char stuck[64]; /* what did not come back, if anything */
 	struct report report;
 	size_t told; /* misses of it that were said */
 	char *out;   /* printed, and not yet said */
@@ -211,14 +213,12 @@ static void epoch_end_shared(struct engine *e)
 static char **case_env(const struct engine *e, const struct job *j)
 {
 	static const char *const ours[] = {
-		"GM_REPORT_FD=",     "GM_PROFILE=", "GM_TIMEOUT_SCALE=",
-		"GM_JOURNAL_OWNER=", "GM_FACTS=",   "GM_ANCHOR=",
+		"GM_REPORT_FD=", "GM_PROFILE=", "GM_JOURNAL_OWNER=", "GM_FACTS=", "GM_ANCHOR=",
 	};
 	struct strv env = { 0 };
-	char *own[6] = {
+	char *own[5] = {
 		xprintf("GM_REPORT_FD=%d", GM_ISO_REPORT_FD),
 		xprintf("GM_PROFILE=%s", e->opt->full ? "full" : "quick"),
-		xprintf("GM_TIMEOUT_SCALE=%g", e->opt->scale),
 		xprintf("GM_JOURNAL_OWNER=%d", getpid()),
 		xprintf("GM_FACTS=/proc/%d/fd/%d", getpid(), e->facts),
 		xprintf("GM_ANCHOR=/proc/%d/fd/%d", getpid(), j->anchor),
@@ -462,6 +462,7 @@ static void finish(struct engine *e, struct job *j)
 		.required = is_required(e->opt, c->name, c->clause),
 		.timeout = c->timeout * e->opt->scale,
 		.interrupted = e->stopping,
+		.stuck = j->stuck,
 	};
 	struct judgement verdict = judge(&j->report, &by);
 	json_t *ev = case_event(e, j, "case_end");
@@ -517,6 +518,10 @@ static void settle(struct engine *e, struct job *j)
 	if (held)
 		report_leak(&j->report, "leak.address_space",
 			    "the processes are gone, and the address space of one is not");
+	if (!j->end.timed_out ||
+	    !gm_underway_stuck(j->anchor, j->entry->c->timeout * e->opt->scale / 3, j->stuck,
+			       sizeof(j->stuck)))
+		j->stuck[0] = '\0';
 	if (j->anchor >= 0)
 		close(j->anchor);
 	j->anchor = -1;

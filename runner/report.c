@@ -298,6 +298,14 @@ struct judgement judge(struct report *r, const struct judge_by *by)
 		free(text);
 	}
 
+	if (by->stuck && *by->stuck && !by->keeper_lost) {
+		char *text = xprintf("%s does not come back: it faults, or waits, without end",
+				     by->stuck);
+
+		json_array_append_new(r->fails, pair("at", "the time limit", text));
+		free(text);
+	}
+
 	j = r->verdict && !by->keeper_lost ? judge_said(r, by)
 					   : keep_misses(r, judge_silent(r, by));
 	/* What is left behind is a miss of its own, whatever the case found. */

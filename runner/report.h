@@ -38,9 +38,10 @@ struct judge_by {
 	bool refusal, required;
 	double timeout; /* seconds */
 	bool interrupted;
+	const char *stuck; /* what the kernel was at when the time was up, and long before; or "" */
 };
 
-/* The verdict. May add to r->leaks and r->notes what it found. */
+/* The verdict. May add to r->fails, r->leaks and r->notes what it found. */
 struct judgement judge(struct report *r, const struct judge_by *by);
 
 void report_note(struct report *r, const char *text);

@@ -123,6 +123,8 @@ gm 'order.*' --jobs 4
 check "destructive cases come last" eval '[ "$(grep -oE "order\.[a-z]+" out | tail -n 1)" = order.destructive ]'
 gm 'slow.*' --jobs 4
 check "hangs end" eval 'exits 1 && says "slow.hang # ERROR no verdict within its 1 s" && says "slow.stubborn # ERROR .* ignored SIGTERM"'
+check "what the kernel does not end is a miss" eval 'says "^not ok [0-9]+ slow.underway # time" && says "KVM_RUN does not come back"'
+check "what it ended is none" says 'slow.underway_over # ERROR no verdict within its 1 s'
 check "a daemon is a leak" says 'leak.processes: left behind: pid'
 check "no process is left" soon no_fakes
 gm slow.hang --timeout-scale 0.2

@@ -11,7 +11,7 @@ GM_UNIT_CC ?= gcc
 GM_UNIT_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wno-unused-parameter \
 	-Wno-missing-field-initializers -Wno-format-zero-length -Werror -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer -DGM_VERSION='"unit"'
-GM_UNIT_LIB := $(filter-out runner/main.c,$(wildcard runner/*.c)) lib/anchor.c lib/isolate.c lib/journal.c \
+GM_UNIT_LIB := $(filter-out runner/main.c,$(wildcard runner/*.c)) lib/anchor.c lib/underway.c lib/isolate.c lib/journal.c \
 	lib/seed.c lib/leakscan.c lib/klog.c lib/check.c lib/case.c lib/need.c lib/map_svg.c
 GM_UNIT_LIB += $(patsubst %,stress/%.c,op prog layout profile gen oracle minimize)
 GM_UNIT_LIB_OBJ := $(GM_UNIT_LIB:%.c=$(GM_UNIT)/obj/%.o)
@@ -38,9 +38,9 @@ $(GM_UNIT)/gm-run: $(GM_UNIT)/obj/runner/main.o $(GM_UNIT)/libunit.a
 	@$(GM_UNIT_CC) $(GM_UNIT_FLAGS) -o $@ $^ -ljansson -lmxml -lm -lpthread
 
 # Not sanitized: it plays a test program, and crashes on purpose.
-$(GM_UNIT_FAKE): tests/fake/fake_test.c tests/tests.mk
+$(GM_UNIT_FAKE): tests/fake/fake_test.c lib/anchor.c lib/underway.c tests/tests.mk
 	@mkdir -p $(@D)
-	@$(GM_UNIT_CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -o $@ $<
+	@$(GM_UNIT_CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -o $@ $(filter %.c,$^)
 
 .SECONDARY: $(GM_UNIT_SRC:%.c=$(GM_UNIT)/obj/%.o)
 

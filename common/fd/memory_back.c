@@ -11,9 +11,6 @@
 
 #define SIZE (600 * PG)
 
-/* A growth of half an object of the smallest slab for each round. */
-#define OBJECT 64
-
 struct scene {
 	const struct fd_flavour *f;
 	struct gm_vm *vm;
@@ -62,8 +59,9 @@ static int64_t settled(void)
 	return least;
 }
 
+/* A growth of half an object in each round, `object` being the smallest that it could lose (bytes). */
 static void over_and_over(struct scene *s, void (*round)(struct scene *s), unsigned int rounds,
-			  const char *what)
+			  unsigned int object, const char *what)
 {
 	int64_t limit, more, base = settled();
 	int attempt = 0;
@@ -73,7 +71,7 @@ static void over_and_over(struct scene *s, void (*round)(struct scene *s), unsig
 		int64_t now;
 
 		rounds *= attempt ? 2 : 1;
-		limit = (int64_t)rounds * OBJECT / 2;
+		limit = (int64_t)rounds * object / 2;
 		for (unsigned int i = 0; i < rounds; i++)
 			round(s);
 		now = settled();
@@ -118,7 +116,7 @@ MEMORY_BACK(files, "files", "thousands of files created and closed")
 {
 	struct scene s = scene_new(self);
 
-	over_and_over(&s, file_round, 6000, "a file created and closed");
+	over_and_over(&s, file_round, 6000, 64, "a file created and closed");
 	scene_free(&s);
 }
 
@@ -143,8 +141,8 @@ MEMORY_BACK(slots, "slots", "slots bound and deleted, files closed while bound")
 {
 	struct scene s = scene_new(self);
 
-	over_and_over(&s, bound_round, 1500, "a file closed while bound");
-	over_and_over(&s, unbound_round, 1500, "a slot bound and deleted");
+	over_and_over(&s, bound_round, 1500, 128, "a file closed while bound");
+	over_and_over(&s, unbound_round, 1500, 128, "a slot bound and deleted");
 	scene_free(&s);
 }
 
@@ -161,11 +159,11 @@ MEMORY_BACK(refused, "refused", "bindings refused because of the file's range, a
 	struct scene s = scene_new(self);
 
 	GM_SETUP_OK(__fd_slot_set(s.vm, GM_SLOT, GM_BASE, SIZE, s.gmem, 0));
-	over_and_over(&s, refused_round, 3000, "two slots refused");
+	over_and_over(&s, refused_round, 3000, 128, "two slots refused");
 	scene_free(&s);
 }
 
-/* Several of the smallest structure in each file: one alone is not what a round has to show. */
+/* Eight of the smallest structure in each file: one alone is not what a round has to show. */
 static void policy_round(struct scene *s)
 {
 	int gmem = gm_gmem_new(s->vm, 16 * PG, s->f->flags);
@@ -188,6 +186,6 @@ FD_BODY(policies)
 {
 	struct scene s = scene_new(self);
 
-	over_and_over(&s, policy_round, 1000, "a file with eight policies");
+	over_and_over(&s, policy_round, 1000, 8 * 64, "a file with eight policies");
 	scene_free(&s);
 }

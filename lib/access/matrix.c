@@ -364,7 +364,7 @@ static const char *format(const char *fmt, const char *a, const char *b)
 	return s;
 }
 
-static bool all_there(gm_needs needs)
+bool gm_matrix_needs(gm_needs needs)
 {
 	for (int n = 0; n < GM_NEED_NR; n++)
 		if (needs >> n & 1 && !gm_platform_has(n))
@@ -403,7 +403,7 @@ static void run_whole(const struct gm_case *self)
 		/* What reaches such a mapping does it by GUP. */
 		if (!would_need(p, s.class) || (nogup && reaches(&w)))
 			continue;
-		if (!all_there(p->needs)) {
+		if (!gm_matrix_needs(p->needs)) {
 			gm_note("%s was not asked: %s", p->name, "what it needs is missing");
 			continue;
 		}

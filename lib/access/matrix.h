@@ -60,6 +60,17 @@ void gm_matrix_add_ordinary(void);
 
 /* --- between the files of the matrix --- */
 
+/* What is asked of memory that everybody may reach, bytes. */
+#define GM_MATRIX_CTL_LEN (4 * GM_PAGE_SIZE)
+/*
+ * The probe on so much memory at hva, of the file fd (-1: none). What does not succeed is a miss
+ * where the case promises that it does, else an ERROR of the control; other data is always a miss.
+ * Returns whether all was well. `name` is the memory's.
+ */
+bool gm_matrix_try(const struct gm_probe *p, const char *name, uint8_t *hva, int fd,
+		   enum gm_class class, bool promised);
+/* Is all there that the probe, or a state, needs? */
+bool gm_matrix_needs(gm_needs needs);
 /* Runs the probe's control on a memfd, anonymous memory, THP and memfd_secret; ERROR or SKIP. */
 void gm_matrix_controls(const struct gm_probe *p, bool hugetlb);
 /* The first of them alone, where the others were asked elsewhere. */

@@ -9,6 +9,7 @@
 
 #include "access.h"
 #include "check.h"
+#include "underway.h"
 
 static __thread sigjmp_buf here;
 static __thread volatile sig_atomic_t armed;
@@ -46,6 +47,7 @@ struct gm_outcome gm_access_run(const struct gm_access *a)
 	if (!sigsetjmp(here, 1)) {
 		armed = 1;
 		errno = 0;
+		gm_underway(a->probe->name);
 		o.ret = a->probe->run(a);
 		o.err = o.ret < 0 ? errno : 0;
 	} else {
@@ -55,6 +57,7 @@ struct gm_outcome gm_access_run(const struct gm_access *a)
 		o.addr = fault_addr;
 	}
 	armed = 0;
+	gm_underway_end();
 	return o;
 }
 

@@ -7,6 +7,7 @@
 #include "iommu.h"
 #include "main.h"
 #include "seed.h"
+#include "underway.h"
 
 struct gm_iommu *gm_iommu_new(enum gm_iommu_kind kind)
 {
@@ -37,7 +38,7 @@ int __gm_iommu_destroy(struct gm_iommu *iommu, uint32_t id)
 {
 	struct iommu_destroy arg = { .size = sizeof(arg), .id = id };
 
-	return ioctl(iommu->fd, IOMMU_DESTROY, &arg);
+	return GM_CALL("IOMMU_DESTROY", ioctl(iommu->fd, IOMMU_DESTROY, &arg));
 }
 
 void gm_iommu_destroy(struct gm_iommu *iommu, uint32_t id)
@@ -60,7 +61,7 @@ int __gm_map_file(struct gm_iommu *iommu, uint32_t ioas, int fd, uint64_t start,
 		.length = len,
 		.iova = *iova == GM_ANY_IOVA ? IGNORED_IOVA : *iova,
 	};
-	int ret = ioctl(iommu->fd, IOMMU_IOAS_MAP_FILE, &arg);
+	int ret = GM_CALL("IOMMU_IOAS_MAP_FILE", ioctl(iommu->fd, IOMMU_IOAS_MAP_FILE, &arg));
 
 	if (!ret)
 		*iova = arg.iova;
@@ -87,7 +88,7 @@ int __gm_map_hva(struct gm_iommu *iommu, uint32_t ioas, void *hva, uint64_t len,
 		.length = len,
 		.iova = *iova == GM_ANY_IOVA ? IGNORED_IOVA : *iova,
 	};
-	int ret = ioctl(iommu->fd, IOMMU_IOAS_MAP, &arg);
+	int ret = GM_CALL("IOMMU_IOAS_MAP", ioctl(iommu->fd, IOMMU_IOAS_MAP, &arg));
 
 	if (!ret)
 		*iova = arg.iova;
@@ -106,7 +107,7 @@ int __gm_ioas_copy(struct gm_iommu *iommu, uint32_t dst, uint32_t src, uint64_t 
 		.dst_iova = *dst_iova == GM_ANY_IOVA ? IGNORED_IOVA : *dst_iova,
 		.src_iova = src_iova,
 	};
-	int ret = ioctl(iommu->fd, IOMMU_IOAS_COPY, &arg);
+	int ret = GM_CALL("IOMMU_IOAS_COPY", ioctl(iommu->fd, IOMMU_IOAS_COPY, &arg));
 
 	if (!ret)
 		*dst_iova = arg.dst_iova;
@@ -121,7 +122,7 @@ int __gm_unmap(struct gm_iommu *iommu, uint32_t ioas, uint64_t iova, uint64_t *l
 		.iova = iova,
 		.length = *len,
 	};
-	int ret = ioctl(iommu->fd, IOMMU_IOAS_UNMAP, &arg);
+	int ret = GM_CALL("IOMMU_IOAS_UNMAP", ioctl(iommu->fd, IOMMU_IOAS_UNMAP, &arg));
 
 	if (!ret)
 		*len = arg.length;

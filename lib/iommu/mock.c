@@ -10,8 +10,9 @@
 #include <iommufd_test.h>
 
 #include "iommu.h"
+#include "underway.h"
 
-#define TEST(iommu, cmd) ioctl((iommu)->fd, IOMMU_TEST_CMD, cmd)
+#define TEST(iommu, cmd) GM_CALL("IOMMU_TEST_CMD", ioctl((iommu)->fd, IOMMU_TEST_CMD, cmd))
 
 static int new_access(struct gm_iommu *iommu, uint32_t ioas, uint32_t flags)
 {

@@ -6,6 +6,7 @@
 
 #include "iommu.h"
 #include "platform.h"
+#include "underway.h"
 
 void gm_type1_open(struct gm_type1 *t)
 {
@@ -46,14 +47,16 @@ int __gm_type1_map(int fd, void *hva, uint64_t len, uint64_t iova)
 						.iova = iova,
 						.size = len };
 
-	return ioctl(fd, VFIO_IOMMU_MAP_DMA, &arg);
+	return GM_CALL("VFIO_IOMMU_MAP_DMA", ioctl(fd, VFIO_IOMMU_MAP_DMA, &arg));
 }
 
 int64_t __gm_type1_unmap(int fd, uint64_t iova, uint64_t len)
 {
 	struct vfio_iommu_type1_dma_unmap arg = { .argsz = sizeof(arg), .iova = iova, .size = len };
 
-	return ioctl(fd, VFIO_IOMMU_UNMAP_DMA, &arg) ? -1 : (int64_t)arg.size;
+	return GM_CALL("VFIO_IOMMU_UNMAP_DMA", ioctl(fd, VFIO_IOMMU_UNMAP_DMA, &arg))
+		       ? -1
+		       : (int64_t)arg.size;
 }
 
 void gm_type1_close(struct gm_type1 *t)

@@ -15,6 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../lib/anchor.h"
+#include "../../lib/underway.h"
+
 static int report_fd = 2;
 static const char *seed = "";
 
@@ -151,6 +154,27 @@ static void hang(void)
 {
 	for (;;)
 		pause();
+}
+
+/* The kernel is at something, as far as anybody can tell; a child's calls do not count. */
+static void underway(void)
+{
+	gm_underway_in(gm_anchor_hold());
+	gm_underway("KVM_RUN");
+	hang();
+}
+
+static void underway_over(void)
+{
+	gm_underway_in(gm_anchor_hold());
+	gm_underway("KVM_RUN");
+	if (!fork()) {
+		gm_underway("a child's");
+		_exit(0);
+	}
+	wait(NULL);
+	gm_underway_end();
+	hang();
 }
 
 static void stubborn(void)
@@ -373,6 +397,8 @@ static const struct fake {
 	{ "end.binary", binary, "" },
 	{ "end.environment", check_environment, "" },
 	{ "slow.hang", hang, ", \"timeout\": 1" },
+	{ "slow.underway", underway, ", \"timeout\": 1" },
+	{ "slow.underway_over", underway_over, ", \"timeout\": 1" },
 	{ "slow.stubborn", stubborn, ", \"timeout\": 1" },
 	{ "slow.orphan", orphan, "" },
 	{ "slow.orphan_hang", orphan_hang, ", \"timeout\": 1" },

@@ -19,6 +19,7 @@ static const struct sample {
 	const char *verdict, *reason; /* reason: a part of it */
 	bool refusal, required, timed_out, interrupted, lost;
 	unsigned int leftovers, stuck;
+	const char *underway;
 } samples[] = {
 	{ PASS_3, EXITED(0), "PASS", "" },
 	{ PASS_3, EXITED(0), "PASS", "", .refusal = true },
@@ -47,6 +48,9 @@ static const struct sample {
 	/* ... but what was missed before */
 	{ "fail\tx.c:1\tmiss\n", SIGTERM, "FAIL", "1 missed, then: no verdict within its 9 s",
 	  .timed_out = true },
+	{ "", SIGTERM, "FAIL", "1 missed, then: no verdict within its 9 s", .timed_out = true,
+	  .underway = "KVM_RUN" },
+	{ "", SIGTERM, "ERROR", "kept the case was killed", .lost = true, .underway = "KVM_RUN" },
 	{ "fail\tx.c:1\tmiss\n", 0, "FAIL", "1 missed, then: hangs in the kernel", .stuck = 2 },
 	{ "fail\tx.c:1\tmiss\n", SIGSEGV, "FAIL", "1 missed, then: ended without" },
 	{ "note\thalf", EXITED(0), "ERROR", "without a verdict" },
@@ -97,6 +101,7 @@ static void check(const struct sample *s, size_t piece)
 		.timeout = 9,
 		.interrupted = s->interrupted,
 		.keeper_lost = s->lost,
+		.stuck = s->underway,
 	};
 	struct judgement j;
 	struct report r;
