@@ -69,7 +69,7 @@ static void run(const struct gm_case *self)
 	GM_VARIANT(run, fn, .name = "gup.ordinary." suffix, .clause = "gup.ordinary",              \
 		   .profile = "any", .text = "every probe that moves data, on " about,             \
 		   .needs = GM_NEEDS(need), .caps = GM_CAPS_ALL,                                   \
-		   .tokens = GM_TOKEN_HUGE | GM_TOKEN_IOMMU, .timeout = 180, .arg = &fn##_memory)
+		   .tokens = GM_TOKEN_HUGE | GM_TOKEN_IOMMU, .timeout = 60, .arg = &fn##_memory)
 
 LARGE(thp, "thp", THP, "transparent huge pages", "THP", GM_MEM_THP, 2, 0, 0);
 LARGE(huge_2m, "hugetlb_2m", HUGE_2M, "2 MiB pages of hugetlb", "hugetlb of 2 MiB", GM_MEM_HUGE_2M,
@@ -136,7 +136,7 @@ static void run_closed(const struct gm_case *self)
 	GM_VARIANT(run_closed, fn, .name = "gup.ordinary." suffix, .clause = "gup.ordinary",       \
 		   .profile = "any", .text = "every probe that moves data, on " about,             \
 		   .caps = GM_CAPS_ALL, .flags = GM_REFUSAL, .tokens = GM_TOKEN_IOMMU,             \
-		   .timeout = 180, .arg = &fn##_range)
+		   .timeout = 60, .arg = &fn##_range)
 
 CLOSED(unmapped, "unmapped", "addresses where nothing is mapped", -1, GM_ACC_READ | GM_ACC_WRITE,
        "mm/gup.c:__get_user_pages(): no VMA");

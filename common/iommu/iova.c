@@ -95,6 +95,82 @@ GM_MOCK_CASE(alloc_align, .name = "iommu.map_file_args.alloc_align",
 	fx_free(&fx);
 }
 
+/* The range alone may be used. What map() does there is taken back. */
+#define ONLY(from, len, map)                                                                       \
+	({                                                                                         \
+		struct iommu_iova_range only = { from, (from) + (len)-1 };                         \
+		int ret;                                                                           \
+                                                                                                   \
+		at = GM_ANY_IOVA;                                                                  \
+		GM_SETUP_OK(allow(&fx, &only, 1));                                                 \
+		ret = map;                                                                         \
+		if (!ret)                                                                          \
+			GM_EXPECT_EQ(at, only.start, "the IOVA of the only place");                \
+		if (!ret)                                                                          \
+			GM_SETUP_OK(__gm_unmap(fx.iommu, fx.ioas, 0, &(uint64_t){ ~0UL }));        \
+		ret;                                                                               \
+	})
+
+GM_MOCK_CASE(
+	alloc_fits, .name = "iommu.map_file_args.alloc_fits", .clause = "iommu.map_file_args",
+	.flags = GM_REFUSAL, .huge_2m = 2,
+	.text = "allocation takes a place that fits to the byte, not one that is a byte short, never IOVA 0")
+{
+	struct fx fx = fx_new_unattached(self, 2 * GM_2M, GM_2M);
+	uint64_t at = GM_ANY_IOVA;
+	uint8_t *hva = fx.hva;
+
+#define BY_FILE(off, len) __gm_map_file(fx.iommu, fx.ioas, fx.fd, off, len, &at, GM_RW)
+#define BY_HVA(off, len) __gm_map_hva(fx.iommu, fx.ioas, hva + (off), len, &at, GM_RW)
+	GM_EXPECT_OK(BY_FILE(0, PG));
+	GM_EXPECT(at, "IOVA 0 was allocated");
+	gm_unmap(fx.iommu, fx.ioas, at, PG);
+	GM_EXPECT_ERRNO(ENOSPC, ONLY(0x1000000UL, PG - 1, BY_FILE(0, PG)), "a byte short");
+	gm_control(!ONLY(0x1000000UL, PG, BY_FILE(0, PG)), "a page where there is one");
+	GM_EXPECT_ERRNO(ENOSPC, ONLY(0x1000000UL, PG - 1, BY_HVA(0, PG)),
+			"a byte short, by address");
+	/* Memory that begins a page off a huge one asks for no more than a page's alignment. */
+	GM_EXPECT_OK(ONLY(0x1001000UL, GM_2M, BY_FILE(PG, GM_2M)), "2 MiB of the file, a page off");
+	GM_EXPECT_OK(ONLY(0x1001000UL, GM_2M, BY_HVA(PG, GM_2M)), "2 MiB by address, a page off");
+	fx_free(&fx);
+}
+
+GM_MOCK_CASE(
+	copy_refused, .name = "iommu.lifetime.copy_refused", .clause = "iommu.lifetime",
+	.flags = GM_REFUSAL, .huge_2m = 1,
+	.text = "a copy to where something is: EEXIST, and the file goes with its last map all the same")
+{
+	struct fx fx = fx_new_unattached(self, GM_2M, GM_2M);
+	uint64_t at = gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
+
+	GM_EXPECT_ERRNO(EEXIST, __gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA, PG, &at, GM_RW),
+			"onto itself");
+	GM_EXPECT_ERRNO(ENOENT,
+			__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA + PG, 4 * PG, &at, GM_RW),
+			"past its end");
+	at = IOVA + GM_2M;
+	gm_control(!__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA, PG, &at, GM_RW), "elsewhere");
+	gm_unmap(fx.iommu, fx.ioas, IOVA + GM_2M, PG);
+	gm_unmap(fx.iommu, fx.ioas, IOVA, 4 * PG);
+	/* The file, and so the ledger's huge page, outlives what still knows it. */
+	fx_free(&fx);
+}
+
+GM_MOCK_CASE(alloc_coarse, .name = "iommu.map_file_args.alloc_coarse",
+	     .clause = "iommu.map_file_args", .flags = GM_REFUSAL,
+	     .text = "memory that begins inside the device's smallest page gets no IOVA: EINVAL")
+{
+	struct fx fx = fx_new(self, 4 * PG, 0);
+	uint64_t at = GM_ANY_IOVA;
+	uint8_t *hva = fx.hva;
+
+	/* The mock's pages are half of ours. */
+	GM_EXPECT_ERRNO(EINVAL, BY_HVA(PG / 4, PG), "by address");
+	GM_EXPECT_ERRNO(EINVAL, BY_FILE(PG / 4, PG), "of the file");
+	gm_control(!BY_HVA(PG / 2, PG), "half a page off");
+	fx_free(&fx);
+}
+
 GM_MOCK_CASE(
 	allowed, .name = "iommu.map_file_args.allowed", .clause = "iommu.map_file_args",
 	.flags = GM_REFUSAL,

@@ -96,10 +96,11 @@ GM_MOCK_CASE(copy, .name = "iommu.map_file_perms.copy", .clause = "iommu.map_fil
 /* Real page tables hold the permission too, not only the areas that in-kernel users see. */
 GM_MOCK_CASE(access_pin, .name = "iommu.map_file_perms.access", .clause = "iommu.map_file_perms",
 	     .flags = GM_REFUSAL,
-	     .text = "an in-kernel user may pin a read-only map for reading only")
+	     .text = "an in-kernel user may pin a read-only map, or copy of one, for reading only")
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	int user = gm_access_new(fx.iommu, fx.ioas, true), item;
+	uint64_t at = IOVA + 4 * PG;
 
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * PG, IOVA, GM_RO);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 2 * PG, 2 * PG, IOVA + 2 * PG, GM_RW);
@@ -111,6 +112,17 @@ GM_MOCK_CASE(access_pin, .name = "iommu.map_file_perms.access", .clause = "iommu
 	gm_control(item >= 0, "pinning all of it for reading");
 	item = __gm_access_pin(fx.iommu, user, IOVA + 2 * PG, 2 * PG, fx.hva + 2 * PG, true);
 	gm_control(item >= 0, "pinning the writable one for writing");
+	/* The copy may less than the pages, and than the map beside it. */
+	GM_SETUP_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA + 2 * PG, 2 * PG, &at, GM_RO));
+	GM_EXPECT_ERRNO(EPERM, __gm_access_pin(fx.iommu, user, at, PG, fx.hva + 2 * PG, true),
+			"a read-only copy of a writable map");
+	GM_EXPECT_ERRNO(
+		EPERM,
+		__gm_access_pin(fx.iommu, user, IOVA + 3 * PG, 2 * PG, fx.hva + 3 * PG, true),
+		"from the writable map into its read-only copy");
+	item = __gm_access_pin(fx.iommu, user, at, 2 * PG, fx.hva + 2 * PG, false);
+	gm_control(item >= 0, "pinning the copy for reading");
+	GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(fx.iommu, user, at, 0, NULL, false), "no bytes");
 	close(user);
 	fx_free(&fx);
 }

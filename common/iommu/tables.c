@@ -185,6 +185,7 @@ GM_MOCK_CASE(
 	GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + PG, 2 * PG, fx.hva + PG, true));
 	GM_EXPECT_ERRNO(EADDRINUSE, __gm_access_replace(fx.iommu, user, half), "half pages there");
 	GM_EXPECT_ERRNO(ENOENT, __gm_access_replace(fx.iommu, user, 4711), "no such space");
+	GM_EXPECT_OK(__gm_access_replace(fx.iommu, user, fx.ioas), "to where it is");
 	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + PG, 2 * PG, 1), "it lost its pages");
 	GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + 3 * PG, PG, fx.hva + 3 * PG, true),
 		     "it is where it was");
