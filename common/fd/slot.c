@@ -99,6 +99,15 @@ FD_EACH_HOST(
 			   !plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva),
 		   "dirty logging switched");
 	gm_control(!plain_set(&p, 0, PLAIN_GPA + GM_2M, SIZE, p.mem->hva), "an ordinary one moves");
+	GM_EXPECT_ERRNO(EEXIST, plain_set(&p, 0, GM_BASE, SIZE, p.mem->hva),
+			"an ordinary one moves onto the file's");
+	GM_EXPECT_ERRNO(EEXIST, plain_set(&p, 0, GM_BASE + SIZE / 2 - PG, SIZE, p.mem->hva),
+			"onto the last page of it");
+	GM_EXPECT_ERRNO(EEXIST, plain_set(&p, 0, GM_BASE - SIZE + PG, SIZE, p.mem->hva),
+			"onto the first");
+	GM_EXPECT_OK(plain_set(&p, 0, GM_BASE + SIZE / 2, SIZE, p.mem->hva), "right behind it");
+	GM_EXPECT_OK(plain_set(&p, 0, GM_BASE + SIZE / 2 + PG, SIZE, p.mem->hva),
+		     "a page further, over where it is");
 
 	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, 0), "the same again");
 	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE + SIZE, SIZE / 2, NULL, 0), "moved");

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A page of the shared half that has gone bad: the VMM is told which, the private half works on. */
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "gm.h"
+
+#define PG GM_PAGE_SIZE
+#define NPAGES 8
+#define BAD 5
+#define FIRST (GM_BASE / PG)
+
+#ifndef MADV_HWPOISON
+#define MADV_HWPOISON 100
+#endif
+
+static volatile sig_atomic_t code, times;
+static void *volatile addr;
+static sigjmp_buf told;
+
+static void note(int sig __attribute__((unused)), siginfo_t *info,
+		 void *context __attribute__((unused)))
+{
+	code = info->si_code;
+	addr = info->si_addr;
+	/*
+	 * KVM_RUN is left with EINTR, and gm_run() calls it again: who does is told again. An error of
+	 * KVM_RUN's own would end it at the first time.
+	 */
+	if (++times == 2)
+		siglongjmp(told, 1);
+}
+
+/* Does the guest's read of the page at gpa come back? Not where the VMM was told instead. */
+static bool reads(struct gm_vm *vm, uint64_t gpa, struct gm_op *op, struct gm_exit *ex)
+{
+	*op = (struct gm_op){ .code = GM_OP_READ, .addr = gpa };
+	*ex = (struct gm_exit){ 0 };
+	times = code = 0;
+	addr = NULL;
+	if (!sigsetjmp(told, 1))
+		return __gm_run(vm, 0, op, 1, ex, NULL);
+	gm_underway_end();
+	vm->stopped[0] = true;
+	return false;
+}
+
+/* The process that says a page is bad is killed by it: a child. */
+static void spoil(void *hva)
+{
+	pid_t pid = GM_SETUP_OK(fork());
+	int status;
+
+	if (!pid) {
+		signal(SIGBUS, SIG_DFL);
+		_exit(madvise(hva, PG, MADV_HWPOISON) ? errno : 0);
+	}
+	GM_SETUP_OK(waitpid(pid, &status, 0));
+	GM_SETUP(!WIFEXITED(status) || !WEXITSTATUS(status), "MADV_HWPOISON: %s",
+		 gm_errno_name(WEXITSTATUS(status)));
+}
+
+/* Costs the machine 4 KiB until it is booted again, as fd.hwpoison.mapped_page does. */
+GM_CASE(shared_half, .name = "fd.hwpoison.shared_half", .clause = "fd.hwpoison", .profile = "P0",
+	.needs = GM_NEEDS(SW_PROTECTED, HWPOISON, TDP), .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_MODULE,
+	.text = "a shared page goes bad under the guest: SIGBUS names it to the vCPU, the rest works on")
+{
+	struct sigaction sa = { .sa_sigaction = note, .sa_flags = SA_SIGINFO };
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
+	struct gm_mem *mem = gm_mem_new(GM_MEM_SHMEM, NPAGES * PG);
+	int gmem = gm_gmem_new(vm, NPAGES * PG, 0);
+	uint64_t bad = GM_BASE + BAD * PG;
+	struct gm_exit ex;
+	struct gm_op op;
+
+	gm_vm_map(vm, GM_BASE, GM_2M, PG);
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, NPAGES * PG, mem->hva, gmem, 0);
+	gm_guest_fill(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1);
+	GM_SETUP_OK(sigaction(SIGBUS, &sa, NULL));
+	spoil(mem->hva + BAD * PG);
+	for (int i = 0; i < 2; i++) {
+		bool through = reads(vm, bad, &op, &ex);
+
+		GM_EXPECT_AT(
+			GM_PAGE(.gpa = bad, .hva = (uintptr_t)mem->hva + BAD * PG),
+			!through && times == 2 && code == BUS_MCEERR_AR &&
+				addr == mem->hva + BAD * PG,
+			"the guest's read %d of the bad page: expected SIGBUS/BUS_MCEERR_AR at its address and EINTR, each time, observed %d times code %d at %p, %s",
+			i + 1, times, code, addr, through ? gm_word_str(op.val) : gm_exit_str(&ex));
+	}
+	/* It never knew the page as a private one: that is another. */
+	gm_convert(vm, bad, PG, true);
+	gm_guest_check_zero(vm, 0, bad, 1, "private");
+	gm_guest_fill(vm, 0, bad, 1, GM_HALF_PRIVATE, 2);
+	gm_guest_check(vm, 0, GM_BASE, BAD, GM_HALF_SHARED, 1, "below the bad page");
+	gm_guest_check(vm, 0, bad, 1, GM_HALF_PRIVATE, 2, "its private half");
+	gm_guest_check(vm, 0, bad + PG, NPAGES - BAD - 1, GM_HALF_SHARED, 1, "above");
+	gm_vm_free(vm);
+	close(gmem);
+	gm_mem_free(mem);
+}
