@@ -67,8 +67,9 @@ GM_MOCK_CASE(
 	struct fx fx = fx_new_unattached(self, PG, 0);
 	uint8_t *mem = cut_short(&fx, fx.ioas);
 	int user = gm_access_new(fx.iommu, fx.ioas, false);
-	uint64_t buf[2 * PG / 8] = {};
+	uint64_t *buf = calloc(2, PG);
 
+	GM_SETUP(buf, "out of memory");
 	for (int k = 0; k < 2; k++) {
 		gm_control(!rw[k](fx.iommu, user, IOVA + 10 * PG, buf, 2 * PG, false) &&
 				   !memcmp(buf, mem + 10 * PG, 2 * PG),
@@ -84,6 +85,7 @@ GM_MOCK_CASE(
 				"write to what is gone, path %d", k);
 	}
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, pages");
+	free(buf);
 	close(user);
 	gm_unmap(fx.iommu, fx.ioas, IOVA, 16 * PG);
 	munmap(mem, 12 * PG);
