@@ -8,6 +8,9 @@
 
 #define PG GM_PAGE_SIZE
 
+typedef int rw_fn(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, uint64_t len,
+		  bool write);
+
 /* 16 pages by address, mapped for users; then the last 4 go. */
 static uint8_t *cut_short(struct fx *fx, uint32_t ioas)
 {
@@ -61,9 +64,7 @@ GM_MOCK_CASE(
 	.flags = GM_REFUSAL,
 	.text = "a user copies from and to memory that is gone, or read-only, by either path: EFAULT")
 {
-	static int (*const rw[])(struct gm_iommu * iommu, int access, uint64_t iova, void *buf,
-				 uint64_t len,
-				 bool write) = { __gm_access_rw_user, __gm_access_rw };
+	static rw_fn *const rw[] = { __gm_access_rw_user, __gm_access_rw };
 	struct fx fx = fx_new_unattached(self, PG, 0);
 	uint8_t *mem = cut_short(&fx, fx.ioas);
 	int user = gm_access_new(fx.iommu, fx.ioas, false);

@@ -95,21 +95,23 @@ GM_MOCK_CASE(alloc_align, .name = "iommu.map_file_args.alloc_align",
 	fx_free(&fx);
 }
 
-/* The range alone may be used. What map() does there is taken back. */
-#define ONLY(from, len, map)                                                                       \
-	({                                                                                         \
-		struct iommu_iova_range only = { from, (from) + (len)-1 };                         \
-		int ret;                                                                           \
-                                                                                                   \
-		at = GM_ANY_IOVA;                                                                  \
-		GM_SETUP_OK(allow(&fx, &only, 1));                                                 \
-		ret = map;                                                                         \
-		if (!ret)                                                                          \
-			GM_EXPECT_EQ(at, only.start, "the IOVA of the only place");                \
-		if (!ret)                                                                          \
-			GM_SETUP_OK(__gm_unmap(fx.iommu, fx.ioas, 0, &(uint64_t){ ~0UL }));        \
-		ret;                                                                               \
-	})
+/* Maps so much memory from off on, by the file or by its address, where this range alone is allowed. */
+static int only(struct fx *fx, uint64_t from, uint64_t room, bool by_hva, uint64_t off,
+		uint64_t len)
+{
+	struct iommu_iova_range range = { from, from + room - 1 };
+	uint64_t at = GM_ANY_IOVA;
+	int ret;
+
+	GM_SETUP_OK(allow(fx, &range, 1));
+	ret = by_hva ? __gm_map_hva(fx->iommu, fx->ioas, fx->hva + off, len, &at, GM_RW)
+		     : __gm_map_file(fx->iommu, fx->ioas, fx->fd, off, len, &at, GM_RW);
+	if (!ret) {
+		GM_EXPECT_EQ(at, from, "the IOVA of the only place");
+		gm_unmap(fx->iommu, fx->ioas, at, len);
+	}
+	return ret;
+}
 
 GM_MOCK_CASE(
 	alloc_fits, .name = "iommu.map_file_args.alloc_fits", .clause = "iommu.map_file_args",
@@ -117,21 +119,21 @@ GM_MOCK_CASE(
 	.text = "allocation takes a place that fits to the byte, not one that is a byte short, never IOVA 0")
 {
 	struct fx fx = fx_new_unattached(self, 2 * GM_2M, GM_2M);
-	uint64_t at = GM_ANY_IOVA;
-	uint8_t *hva = fx.hva;
+	uint64_t at = gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, GM_ANY_IOVA, GM_RW);
 
-#define BY_FILE(off, len) __gm_map_file(fx.iommu, fx.ioas, fx.fd, off, len, &at, GM_RW)
-#define BY_HVA(off, len) __gm_map_hva(fx.iommu, fx.ioas, hva + (off), len, &at, GM_RW)
-	GM_EXPECT_OK(BY_FILE(0, PG));
 	GM_EXPECT(at, "IOVA 0 was allocated");
 	gm_unmap(fx.iommu, fx.ioas, at, PG);
-	GM_EXPECT_ERRNO(ENOSPC, ONLY(0x1000000UL, PG - 1, BY_FILE(0, PG)), "a byte short");
-	gm_control(!ONLY(0x1000000UL, PG, BY_FILE(0, PG)), "a page where there is one");
-	GM_EXPECT_ERRNO(ENOSPC, ONLY(0x1000000UL, PG - 1, BY_HVA(0, PG)),
-			"a byte short, by address");
-	/* Memory that begins a page off a huge one asks for no more than a page's alignment. */
-	GM_EXPECT_OK(ONLY(0x1001000UL, GM_2M, BY_FILE(PG, GM_2M)), "2 MiB of the file, a page off");
-	GM_EXPECT_OK(ONLY(0x1001000UL, GM_2M, BY_HVA(PG, GM_2M)), "2 MiB by address, a page off");
+	for (int hva = 0; hva < 2; hva++) {
+		const char *how = hva ? "by address" : "of the file";
+
+		GM_EXPECT_ERRNO(ENOSPC, only(&fx, 0x1000000, PG - 1, hva, 0, PG),
+				"a page %s, where a byte less is allowed", how);
+		gm_control(!only(&fx, 0x1000000, PG, hva, 0, PG), "a page %s, and room for it",
+			   how);
+		/* What begins a page off a huge one asks for no more than a page's alignment. */
+		GM_EXPECT_OK(only(&fx, 0x1000000 + PG, GM_2M, hva, PG, GM_2M),
+			     "2 MiB %s, a page off", how);
+	}
 	fx_free(&fx);
 }
 
@@ -162,12 +164,13 @@ GM_MOCK_CASE(alloc_coarse, .name = "iommu.map_file_args.alloc_coarse",
 {
 	struct fx fx = fx_new(self, 4 * PG, 0);
 	uint64_t at = GM_ANY_IOVA;
-	uint8_t *hva = fx.hva;
 
+#define COARSE_HVA(off) __gm_map_hva(fx.iommu, fx.ioas, fx.hva + (off), PG, &at, GM_RW)
 	/* The mock's pages are half of ours. */
-	GM_EXPECT_ERRNO(EINVAL, BY_HVA(PG / 4, PG), "by address");
-	GM_EXPECT_ERRNO(EINVAL, BY_FILE(PG / 4, PG), "of the file");
-	gm_control(!BY_HVA(PG / 2, PG), "half a page off");
+	GM_EXPECT_ERRNO(EINVAL, COARSE_HVA(PG / 4), "by address");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, PG / 4, PG, &at, GM_RW),
+			"of the file");
+	gm_control(!COARSE_HVA(PG / 2), "half a page off");
 	fx_free(&fx);
 }
 
