@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "fd.h"
+#include "frames.h"
 
 #define NPAGES 1024UL
 #define SIZE (NPAGES * PG)
@@ -89,4 +90,44 @@ FD_BODY(pages)
 		gm_note("%s: %ld pages gone", way_name[way], gone);
 	}
 	gm_vm_free(vm);
+}
+
+#define GUEST_PAGES 512UL
+
+/* Frame by frame: one that a fault of the guest's forgot is enough. */
+FD_DECLARE(guest);
+GM_VARIANT(
+	guest, guest_p1, .name = "fd.memory_back.guest", .clause = "fd.memory_back",
+	.profile = "P1", .arg = &fd_p1, .caps = GM_CAPS_ALL,
+	.text = "pages that the guest wrote or read first, and then a hole, or the end: every frame is free",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP))
+FD_BODY(guest)
+{
+	for (int hole = 0; hole < 2; hole++) {
+		struct fd_box *b = fd_box_new(self->arg, 1, GUEST_PAGES * PG);
+		uint64_t pfn[GUEST_PAGES], half = GUEST_PAGES / 2;
+		long marked;
+
+		fd_fill(b->vm, 0, b->f, GM_BASE, half, 0, 1);
+		gm_guest_check_zero(b->vm, 0, GM_BASE + half * PG, half, "read first");
+		gm_host_check(b->hva, 0, half, b->f->half, 1, "the guest's pages");
+		for (uint64_t p = half; p < GUEST_PAGES; p++)
+			(void)*(volatile uint8_t *)(b->hva + p * PG);
+		if (!gm_frames_read(b->hva, GUEST_PAGES, pfn))
+			gm_skip("page frames cannot be looked at here",
+				"run as root, on a kernel with CONFIG_PROC_PAGE_MONITOR=y");
+		marked = gm_frames_marked(pfn, GUEST_PAGES);
+		/* The last few may still wait for their mark, one list a CPU. */
+		gm_control(marked > (long)GUEST_PAGES / 2, "%ld of %lu frames are the file's",
+			   marked, GUEST_PAGES);
+		if (hole)
+			gm_gmem_punch(b->gmem, 0, GUEST_PAGES * PG);
+		else
+			fd_box_free(b);
+		GM_EXPECT_EQ(gm_frames_marked(pfn, GUEST_PAGES), 0,
+			     "frames of %lu that are held after the %s", GUEST_PAGES,
+			     hole ? "hole" : "end");
+		if (hole)
+			fd_box_free(b);
+	}
 }
