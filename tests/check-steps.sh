@@ -22,13 +22,18 @@ on_arm64() {
 		step mutants-arm64 env ARCH=arm64 mutants/run --no-clean --only "$CHECK_MUTANTS_ARM64"
 }
 
+# The shorter of the two lanes takes what needs no VM.
+others() {
+	on_arm64
+	step style make --no-print-directory style
+}
+
 steps() {
 	step packages lab/packages check || return
 	step build make --no-print-directory all || return
 	# A lab mostly runs one case on one CPU: two architectures fit side by side.
-	beside arm64 on_arm64
+	beside others others
 	step unit make --no-print-directory unit
-	step style make --no-print-directory style
 	step consumers make --no-print-directory consumers
 	run_lab lab
 	LAB_ONLY='--clause iommu.*' run_lab lab-amd IOMMU=amd
