@@ -194,12 +194,12 @@ int gm_journal_recover(const char *path, void (*say)(const char *text))
 	DIR *d;
 
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Only root changes global state; who cannot read or write here has nothing to undo. */
 	if (dir < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return errno == ENOENT || errno == EACCES ? 0 : -errno;
 	lock = lock_dir(dir);
 	if (lock < 0) {
 		close(dir);
-		/* Only root changes global state; who cannot write here has nothing to undo. */
 		return lock == -EACCES || lock == -EROFS ? 0 : lock;
 	}
 

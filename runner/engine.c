@@ -26,6 +26,7 @@
 #include "report.h"
 #include "schedule.h"
 #include "select.h"
+#include "setup.h"
 
 #define GRACE_MS 3000	   /* from SIGTERM to SIGKILL */
 #define KILL_MS 10000	   /* then a task cannot be killed */
@@ -537,6 +538,22 @@ static void settle(struct engine *e, struct job *j)
 	finish(e, j);
 }
 
+/* A case that was ended did not put back itself what it had changed: the next one finds it so. */
+static void put_back(struct job *j)
+{
+	char *text;
+	int n;
+
+	if (!j->lost && !j->end.timed_out && j->end.reaped && WIFEXITED(j->end.status))
+		return;
+	n = setup_put_back();
+	if (n <= 0)
+		return;
+	text = xprintf("%d setting(s) that it had changed were put back", n);
+	report_note(&j->report, text);
+	free(text);
+}
+
 static void take_end(struct engine *e, struct job *j)
 {
 	if (!j->lost)
@@ -545,6 +562,7 @@ static void take_end(struct engine *e, struct job *j)
 		j->end.seconds = now() - j->start;
 	read_output(e, j);
 	read_report(e, j);
+	put_back(j);
 	if (j->out_len && j->out[j->out_len - 1] != '\n') {
 		j->out = xgrow(j->out, j->out_len + 1);
 		j->out[j->out_len++] = '\n';

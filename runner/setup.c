@@ -91,9 +91,14 @@ static void say(const char *text)
 	complain("%s", text);
 }
 
+int setup_put_back(void)
+{
+	return gm_journal_recover(gm_journal_dir(), say);
+}
+
 void setup_recover(void)
 {
-	int n = gm_journal_recover(gm_journal_dir(), say);
+	int n = setup_put_back();
 
 	if (n > 0)
 		complain(

@@ -121,6 +121,9 @@ GM_FAKE_LOCK=$dir/lock gm 'lock.*' --jobs 4
 check "tokens keep cases apart" exits 0
 gm 'order.*' --jobs 4
 check "destructive cases come last" eval '[ "$(grep -oE "order\.[a-z]+" out | tail -n 1)" = order.destructive ]'
+echo old > "$dir/setting"
+GM_FAKE_SETTING=$dir/setting gm 'setting.*'
+check "a dead case's settings are put back before the next" eval 'says "^not ok 1 setting.a_changed # time" && says "1 setting.s. that it had changed were put back" && says "^ok 2 setting.b_looks"'
 gm 'slow.*' --jobs 4
 check "hangs end" eval 'exits 1 && says "slow.hang # ERROR no verdict within its 1 s" && says "slow.stubborn # ERROR .* ignored SIGTERM"'
 check "what the kernel does not end is a miss" eval 'says "^not ok [0-9]+ slow.underway # time" && says "KVM_RUN does not come back"'

@@ -38,7 +38,7 @@ $(GM_UNIT)/gm-run: $(GM_UNIT)/obj/runner/main.o $(GM_UNIT)/libunit.a
 	@$(GM_UNIT_CC) $(GM_UNIT_FLAGS) -o $@ $^ -ljansson -lmxml -lm -lpthread
 
 # Not sanitized: it plays a test program, and crashes on purpose.
-$(GM_UNIT_FAKE): tests/fake/fake_test.c lib/anchor.c lib/underway.c tests/tests.mk
+$(GM_UNIT_FAKE): tests/fake/fake_test.c lib/anchor.c lib/journal.c lib/underway.c tests/tests.mk
 	@mkdir -p $(@D)
 	@$(GM_UNIT_CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -o $@ $(filter %.c,$^)
 

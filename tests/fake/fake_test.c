@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../../lib/anchor.h"
+#include "../../lib/journal.h"
 #include "../../lib/underway.h"
 
 static int report_fd = 2;
@@ -154,6 +155,29 @@ static void hang(void)
 {
 	for (;;)
 		pause();
+}
+
+/* Dies with a setting changed: the file that GM_FAKE_SETTING names. */
+static void changed(void)
+{
+	const char *path = getenv("GM_FAKE_SETTING");
+	struct gm_journal j;
+
+	if (!path || gm_journal_open(&j, gm_journal_dir()) || gm_journal_set(&j, path, "changed"))
+		exit(9);
+	say("fail\tfake_test.c:1\tit was changed");
+	raise(SIGKILL);
+}
+
+static void looks(void)
+{
+	char now[16] = "";
+	FILE *f = fopen(getenv("GM_FAKE_SETTING"), "r");
+
+	if (!f || !fgets(now, sizeof(now), f) || strncmp(now, "old", 3))
+		exit(9);
+	fclose(f);
+	pass();
 }
 
 /* The kernel is at something, as far as anybody can tell; a child's calls do not count. */
@@ -397,6 +421,8 @@ static const struct fake {
 	{ "end.binary", binary, "" },
 	{ "end.environment", check_environment, "" },
 	{ "slow.hang", hang, ", \"timeout\": 1" },
+	{ "setting.a_changed", changed, "" },
+	{ "setting.b_looks", looks, "" },
 	{ "slow.underway", underway, ", \"timeout\": 1" },
 	{ "slow.underway_over", underway_over, ", \"timeout\": 1" },
 	{ "slow.stubborn", stubborn, ", \"timeout\": 1" },
