@@ -195,6 +195,7 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 	struct gm_page where = gm_stage_page(s, page);
 	struct gm_outcome o;
 	uint64_t *mem;
+	uint8_t *gap;
 	int err = p->mix_err ? p->mix_err : w.val;
 	bool ok;
 
@@ -204,6 +205,11 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 		      page * GM_PAGE_SIZE) != MAP_FAILED,
 		 "mmap of guest_memfd: %s", gm_errno_name(errno));
 	mem = (uint64_t *)a.hva;
+	/* Frames that follow each other are one run to many: the first two are none, as a rule. */
+	gap = gm_matrix_buf(GM_PAGE_SIZE);
+	mem[0] = 0;
+	gap[0] = 1;
+	mem[GM_PAGE_WORDS] = 0;
 	for (size_t i = 0; i < a.len / 8; i++)
 		if (i < MIX_PRE * GM_PAGE_WORDS || i >= tail)
 			mem[i] = mix_word(i);
@@ -251,6 +257,7 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 		gm_stage_forget(page, MIX_MID);
 	if (p->flags & GM_ACC_DROPS)
 		gm_stage_refill(s, page, MIX_MID);
+	munmap(gap, GM_PAGE_SIZE);
 	munmap(a.hva, a.len);
 	munmap(a.buf, a.len);
 }
