@@ -22,6 +22,10 @@ static const struct {
 	{ '.', "#e6e8eb", "not mapped" },
 };
 
+/* As many entries below each other, in pixels of the picture. */
+#define LEGEND_ROWS 3
+#define LEGEND_STEP 18
+
 static const char *color_of(char cell)
 {
 	for (unsigned int i = 0; i < ARRAY_LEN(legend); i++)
@@ -53,19 +57,21 @@ void gm_map_svg(FILE *out, const char *title, const struct gm_map_panel *panel, 
 
 	fprintf(out,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" height=\"%u\" font-family=\"sans-serif\" font-size=\"12\">\n",
-		width, foot + 30);
+		width, foot + (LEGEND_ROWS + 1) * LEGEND_STEP);
 	fprintf(out, "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n");
 	fprintf(out,
 		"<text x=\"24\" y=\"24\" font-size=\"15\">%s: each cell is 2 MiB of guest memory</text>\n",
 		title);
 	for (unsigned int i = 0; i < nr; i++)
 		svg_panel(out, &panel[i], 24 + i * 408);
-	for (unsigned int i = 0, x = 24; i < ARRAY_LEN(legend); i++) {
+	/* In rows: side by side they are wider than one panel. */
+	for (unsigned int i = 0; i < ARRAY_LEN(legend); i++) {
+		unsigned int x = 24 + i / LEGEND_ROWS * 180;
+		unsigned int y = foot + i % LEGEND_ROWS * LEGEND_STEP;
+
 		fprintf(out, "<rect x=\"%u\" y=\"%u\" width=\"10\" height=\"10\" fill=\"%s\"/>\n",
-			x, foot, legend[i].color);
-		fprintf(out, "<text x=\"%u\" y=\"%u\">%s</text>\n", x + 15, foot + 10,
-			legend[i].text);
-		x += 30 + 7 * strlen(legend[i].text);
+			x, y, legend[i].color);
+		fprintf(out, "<text x=\"%u\" y=\"%u\">%s</text>\n", x + 15, y + 10, legend[i].text);
 	}
 	fprintf(out, "</svg>\n");
 }
