@@ -30,13 +30,13 @@ cases()
 	echo; echo "@part with"; cat /tmp/with/latest/results.json; echo
 	[ -z "$bad" ] || {{ echo "@part without"; cat /tmp/without/latest/results.json; echo; }}
 }}
-# hunt NAME: the stress alone; then what failed again, without the defect
+# hunt NAME SEEDS: the stress alone; then what failed again, without the defect
 hunt()
 {{
-	local name=$1 file
+	local name=$1 seeds=$2 file
 	rm -rf /tmp/hunt
 	echo "$name" > $switch
-	/gm/bin/gm-stress hunt --out /tmp/hunt --timeout 20s --shrink-time 0
+	/gm/bin/gm-stress hunt --seeds $seeds --out /tmp/hunt --timeout 20s --shrink-time 0
 	echo none > $switch
 	for file in /tmp/hunt/*.gmops; do
 		[ ! -e "$file" ] || {{ echo "@part without"; /gm/bin/gm-stress replay "$file" --times 3 --timeout 20s; }}
@@ -75,7 +75,7 @@ def boots(command, rows, out, line, env, told, silence=120):
     as it comes, parts None when the VM died or hung over it; when it returns False the kernel is not
     to be trusted any more, and the rest is asked in a new boot.
     """
-    left, nr = list(rows), 0
+    left, nr, empty = list(rows), 0, 0
     while left:
         nr += 1
         where = f"{out}.{nr}"
@@ -105,12 +105,17 @@ def boots(command, rows, out, line, env, told, silence=120):
         if trust and begun in by_name:
             seen.add(begun)
             told(by_name[begun], None)
+        elif not seen and not empty:
+            # A busy machine may fail to boot, once.
+            empty += 1
+            continue
         elif not seen:
-            # Nothing at all: the boot itself is to blame, and the next one would be no better.
+            # Nothing at all, twice: the kernel is to blame, and the next boot would be no better.
             with open(where + ".log", encoding="utf-8", errors="replace") as f:
                 why = f.read().strip().splitlines()[-1:] or [f"lab/batch ended with {status}"]
             for row in left:
                 told(row, {"": "", "nothing": why[0]})
             return nr
+        empty = 0
         left = [r for r in left if r["name"] not in seen]
     return nr
