@@ -189,8 +189,8 @@ qemu_args()
 	arm64-*)
 		machine=virt,virtualization=on,gic-version=3
 		[ "$iommu" = none ] || machine=$machine,iommu=smmuv3
-		# The kernels with these pages know memory tagging, see configs/.
-		[ "$pages" = 4k ] || [ "$accel" = kvm ] || machine=$machine,mte=on
+		# What a host's CPU does not have KVM cannot give.
+		[ "$accel" = kvm ] || machine=$machine,mte=on
 		args=(-M "$machine" "${args[@]}") ;;
 	esac
 }

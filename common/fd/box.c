@@ -125,3 +125,23 @@ bool fd_check(struct gm_vm *vm, unsigned int v, const struct fd_flavour *f, uint
 		"%s: vCPU %u read %lu wrong words, the first at %#lx: expected %s, observed %s",
 		when, v, op.bad, op.bad_addr, gm_word_str(op.expected), gm_word_str(op.observed));
 }
+
+struct fd_plain fd_plain_new(unsigned int vcpus, uint64_t npages)
+{
+	struct fd_plain p = { .vm = fd_vm_new(&fd_p1, vcpus, npages * PG),
+			      .mem = gm_mem_new(GM_MEM_ANON, npages * PG) };
+
+	fd_plain_bind(&p);
+	return p;
+}
+
+void fd_plain_bind(struct fd_plain *p)
+{
+	gm_slot_set(p->vm, GM_SLOT, 0, GM_BASE, p->mem->size, p->mem->hva, -1, 0);
+}
+
+void fd_plain_free(struct fd_plain *p)
+{
+	gm_vm_free(p->vm);
+	gm_mem_free(p->mem);
+}

@@ -112,30 +112,20 @@ FD_EACH_TDP_QUICK(
 	fd_box_free(b);
 }
 
-struct plain {
-	struct gm_vm *vm;
-	struct gm_mem *mem;
-};
-
 static void plain_again(void *arg)
 {
-	struct plain *p = arg;
-
-	gm_slot_set(p->vm, GM_SLOT, 0, GM_BASE, NPAGES * PG, p->mem->hva, -1, 0);
+	fd_plain_bind(arg);
 }
 
 GM_CASE(delete_plain, .name = "fd.slot_flags.delete_running.ordinary", .clause = "fd.slot_flags",
 	.text = "the same of a slot that has ordinary memory", .profile = "any",
 	.needs = GM_NEEDS(TDP))
 {
-	struct plain p = { .vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1,
-					   .extra_pages = NPAGES / 512 + 16),
-			   .mem = gm_mem_new(GM_MEM_ANON, NPAGES * PG) };
+	struct fd_plain p = fd_plain_new(1, NPAGES);
 
-	gm_vm_map(p.vm, GM_BASE, NPAGES * PG, GM_2M);
+	gm_slot_delete(p.vm, GM_SLOT);
 	delete_under(p.vm, false, plain_again, &p);
 	plain_again(&p);
 	gm_guest_check_zero(p.vm, 0, GM_BASE, NPAGES, "the slot made again");
-	gm_vm_free(p.vm);
-	gm_mem_free(p.mem);
+	fd_plain_free(&p);
 }

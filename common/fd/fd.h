@@ -124,6 +124,16 @@ void fd_box_free(struct fd_box *b);
 /* Closes the file and the mapping, once. */
 void fd_box_close(struct fd_box *b);
 
+/* An ordinary VM, and npages of anonymous memory that are whole in slot GM_SLOT at GM_BASE. */
+struct fd_plain {
+	struct gm_vm *vm;
+	struct gm_mem *mem;
+};
+struct fd_plain fd_plain_new(unsigned int vcpus, uint64_t npages);
+/* The slot anew, where the case deleted it. */
+void fd_plain_bind(struct fd_plain *p);
+void fd_plain_free(struct fd_plain *p);
+
 /*
  * Binds, and makes the range private where that is an attribute. `map` is the host's mapping of
  * the whole file, or NULL: userspace_addr only where guests cannot do without, since elsewhere it

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ordinary memory of a slot follows the VMM's mappings of it: fd.shared_follows. */
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "fd.h"
 
@@ -100,3 +101,62 @@ static void follows(const struct gm_case *self)
 		__VA_ARGS__)
 FOLLOWS(small, GM_MEM_ANON, .needs = GM_NEEDS(TDP))
 FOLLOWS(thp, GM_MEM_THP, .needs = GM_NEEDS(TDP, THP))
+
+static bool is_first(uint8_t *hva)
+{
+	for (unsigned int p = 0; p < NPAGES; p++)
+		if (*(uint64_t *)(hva + p * PG) != gm_word(FIRST + p, GM_HALF_SHARED, 1, 0))
+			return false;
+	return true;
+}
+
+/* A child that keeps what was there when it came to be: 0 if that is what it has at the end. */
+static pid_t keeper(uint8_t *hva, int end[2])
+{
+	pid_t pid;
+
+	GM_SETUP_OK(pipe(end));
+	pid = GM_SETUP_OK(fork());
+	if (!pid) {
+		char c;
+
+		close(end[1]);
+		_exit(read(end[0], &c, 1) < 0 || !is_first(hva));
+	}
+	close(end[0]);
+	return pid;
+}
+
+/* The guest has written every page, its translations allow it; then memory is copied on write. */
+static void forked(const struct gm_case *self)
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
+	struct gm_mem *mem = gm_mem_new(self->val, GM_2M);
+	int end[2], status;
+	pid_t pid;
+
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, mem->hva, -1, 0);
+	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
+	gm_guest_fill(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1);
+	pid = keeper(mem->hva, end);
+	gm_guest_check(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1, "after the fork");
+	gm_guest_fill(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 2);
+	gm_host_check(mem->hva, FIRST, NPAGES, GM_HALF_SHARED, 2, "what the guest wrote then");
+	close(end[1]);
+	GM_SETUP_OK(waitpid(pid, &status, 0));
+	GM_EXPECT(!status,
+		  "what the guest wrote after the fork is in the child's copy (status %#x)",
+		  status);
+	gm_guest_check(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 2, "at the end");
+	gm_vm_free(vm);
+	gm_mem_free(mem);
+}
+
+#define FORKED(id, kind, ...)                                                                              \
+	GM_VARIANT(                                                                                        \
+		forked, forked_##id, .name = "fd.shared_follows.forked." #id,                              \
+		.clause = "fd.shared_follows", .profile = "any", .val = kind,                              \
+		.text = "a guest writes to pages that a child shares since a fork: to the VMM's own copy", \
+		__VA_ARGS__)
+FORKED(small, GM_MEM_ANON, .needs = GM_NEEDS(TDP))
+FORKED(thp, GM_MEM_THP, .needs = GM_NEEDS(TDP, THP))

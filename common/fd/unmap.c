@@ -213,6 +213,8 @@ GM_CASE(unmap_beyond, .name = "fd.punch_unmaps.beyond_the_slot", .clause = "fd.p
 	fd_slot_set(vm, &fd_p1, GM_SLOT + 1, GM_BASE + 16 * PG, 16 * PG, gmem, 24 * PG, NULL);
 	gm_slot_set(vm, GM_SLOT + 2, 0, GM_BASE + 32 * PG, 16 * PG, mem->hva + 16 * PG, -1, 0);
 	fd_fill(vm, 0, &fd_p1, GM_BASE, 48, FIRST, 1);
+	/* The guest's own code is faulted in, too. */
+	gm_guest_touch(vm, 0, GM_BASE, 48 * PG, PG);
 	gm_ledger_read(vm, &before);
 	gm_gmem_punch(gmem, 4 * PG, 56 * PG);
 	gm_ledger_read(vm, &after);

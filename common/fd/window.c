@@ -138,11 +138,11 @@ GM_CASE(order, .name = "fd.punch_unmaps.host_after_guest", .clause = "fd.punch_u
 	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP),
 	.text = "from the moment on that the host sees the new page no guest has the old one")
 {
-	/* Longer still: host and guest have to look at the right moment. */
+	/* Longer still, and more often: host and guest have to look at the right moment. */
 	struct fd_box *b = fd_box_new(&fd_p1, 1, 4 * LONG);
 	struct window w = { .b = b, .len = 4 * LONG, .board = board_of(b->vm), .vcpus = 1 };
 
-	for (unsigned int gen = 1; gen <= ROUNDS && !gm_failures(); gen++) {
+	for (unsigned int gen = 1; gen <= 4 * ROUNDS && !gm_failures(); gen++) {
 		memset(w.board, 0, sizeof(*w.board));
 		atomic_store(&w.done, false);
 		gm_gmem_allocate(b->gmem, 0, 4 * LONG);

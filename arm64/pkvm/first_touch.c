@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The first touch of a page of a protected VM: of two vCPUs at once, and at its end. */
+#include "first_touch.h"
+#include "pkvm.h"
+
+#define NPAGES 96UL
+
+GM_CASE(two_at_once, .name = "pkvm.private_initial.two_at_once", .clause = "pkvm.private_initial",
+	.text = "two vCPUs add to a word of the same new page at once: both go on, neither is lost",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	struct pvm *p = pvm_new(2, GM_MEM_ANON, NPAGES);
+
+	gm_first_touch(p->vm, GM_BASE, NPAGES, NULL);
+	for (uint64_t page = 0; page < NPAGES; page += 31)
+		pvm_expect_hidden(p, page, "touched by both");
+	pvm_free(p);
+}
+
+GM_CASE(from_above, .name = "pkvm.private_initial.from_above", .clause = "pkvm.private_initial",
+	.text = "pages that are touched in their last word first, the last page first: the host's words, none holds up the guest",
+	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+{
+	struct pvm *p = pvm_new(1, GM_MEM_ANON, NPAGES);
+
+	gm_host_fill(p->mem->hva, GM_BASE / PG, NPAGES, GM_HALF_HOST, 1);
+	gm_touch_from_above(p->vm, GM_BASE, NPAGES, 1);
+	for (uint64_t page = 0; page < NPAGES; page += 31)
+		pvm_expect_hidden(p, page, "touched at its end");
+	pvm_free(p);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A guest runs code out of guest_memfd: fd.gmem_only. */
+#include "fd.h"
+#include "guest/guest.h"
+
+FD_EACH_TDP_QUICK(code, "fd.gmem_only.code", .clause = "fd.gmem_only",
+		  .text = "code in a page of the file runs; after a hole new code does")
+{
+	struct fd_box *b = fd_box_new(self->arg, 2, 512 * PG);
+	static const uint64_t pages[] = { 511, 100, 0 };
+
+	for (unsigned int i = 0; i < 2 * ARRAY_SIZE(pages); i++) {
+		uint64_t page = pages[i / 2], gpa = GM_BASE + page * PG;
+		uint16_t val = 1000 + 7 * i;
+		struct gm_op op[] = {
+			{ .code = GM_OP_WRITE, .addr = gpa, .val = gm_arch_guest_code(val) },
+			{ .code = GM_OP_EXEC, .addr = gpa },
+		};
+
+		/* Each vCPU once: what the other one wrote before is gone with the hole. */
+		gm_run(b->vm, i % 2, op, 2);
+		GM_EXPECT_AT(GM_PAGE(.gpa = gpa, .off = page * PG), op[1].ret == val,
+			     "the code should give %u, and gave %ld", val, op[1].ret);
+		gm_gmem_punch(b->gmem, page * PG, PG);
+	}
+	fd_box_free(b);
+}
