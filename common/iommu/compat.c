@@ -54,6 +54,10 @@ GM_MOCK_CASE(
 {
 	struct fx fx = fx_new(self, PG, 0);
 	uint32_t id = fx.ioas, bad = 4711, other = gm_ioas_new(fx.iommu);
+	struct iommu_vfio_ioas reserved = { .size = sizeof(reserved),
+					    .ioas_id = fx.ioas,
+					    .op = IOMMU_VFIO_IOAS_SET,
+					    .__reserved = 1 };
 
 	GM_EXPECT_ERRNO(ENODEV, compat_ioas(fx.iommu, IOMMU_VFIO_IOAS_GET, &id), "not set");
 	GM_EXPECT_ERRNO(ENODEV, map_dma(&fx, IOVA, fx.hva, PG, VFIO_RW), "a map");
@@ -61,6 +65,8 @@ GM_MOCK_CASE(
 	GM_EXPECT_ERRNO(ENODEV, ioctl(fx.iommu->fd, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU), "type 1");
 	GM_EXPECT_ERRNO(ENOENT, compat_ioas(fx.iommu, IOMMU_VFIO_IOAS_SET, &bad), "no such IOAS");
 	GM_EXPECT_ERRNO(EOPNOTSUPP, compat_ioas(fx.iommu, 3, &id), "no such operation");
+	GM_EXPECT_ERRNO(EOPNOTSUPP, ioctl(fx.iommu->fd, IOMMU_VFIO_IOAS, &reserved),
+			"a reserved field");
 	GM_EXPECT_EQ(ioctl(fx.iommu->fd, VFIO_GET_API_VERSION), VFIO_API_VERSION, "the version");
 	GM_EXPECT_EQ(ioctl(fx.iommu->fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU), 1, "type 1v2");
 	GM_EXPECT_EQ(ioctl(fx.iommu->fd, VFIO_CHECK_EXTENSION, VFIO_UNMAP_ALL), 1, "unmap of all");

@@ -15,8 +15,8 @@ static int track(struct fx *fx, uint32_t hwpt, bool on)
 	return ioctl(fx->iommu->fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &arg);
 }
 
-static int get(struct fx *fx, uint32_t hwpt, uint64_t iova, uint64_t len, uint64_t pgsize,
-	       void *bitmap, uint32_t flags)
+int fx_dirty_get(struct fx *fx, uint32_t hwpt, uint64_t iova, uint64_t len, uint64_t pgsize,
+		 void *bitmap, uint32_t flags)
 {
 	struct iommu_hwpt_get_dirty_bitmap arg = {
 		.size = sizeof(arg),
@@ -47,12 +47,12 @@ uint64_t fx_iopte_size(struct fx *fx, uint64_t iova, uint64_t start, uint64_t le
 	uint64_t bit = (iova - start) / PG;
 
 	GM_SETUP(map, "out of memory");
-	GM_SETUP_OK(get(fx, fx->dev->hwpt, start, len, PG, map, 0));
+	GM_SETUP_OK(fx_dirty_get(fx, fx->dev->hwpt, start, len, PG, map, 0));
 	memset(map, 0, words * 8);
 	map[bit / 64] |= 1UL << bit % 64;
 	GM_SETUP_OK(__gm_mock_dirty(fx->iommu, fx->dev->hwpt, start, len, PG, map));
 	memset(map, 0, words * 8);
-	GM_SETUP_OK(get(fx, fx->dev->hwpt, start, len, PG, map, 0));
+	GM_SETUP_OK(fx_dirty_get(fx, fx->dev->hwpt, start, len, PG, map, 0));
 	GM_EXPECT_AT(GM_PAGE(.iova = iova), map[bit / 64] >> bit % 64 & 1,
 		     "the page written is not dirty");
 	for (uint64_t i = 0; i < words; i++)
@@ -81,15 +81,15 @@ GM_MOCK_CASE(exact, .name = "iommu.dirty.exact", .clause = "iommu.dirty",
 			     __builtin_popcountll(wrote[0]) + __builtin_popcountll(wrote[1]),
 			     "pages written");
 		memset(got, 0, sizeof(got));
-		GM_EXPECT_OK(get(&fx, hwpt, IOVA, 128 * PG, PG, got,
-				 IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
+		GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, 128 * PG, PG, got,
+					  IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
 		GM_EXPECT_EQ(got[0], wrote[0], "round %d: the bitmap, looked at only", round);
 		memset(got, 0, sizeof(got));
-		GM_EXPECT_OK(get(&fx, hwpt, IOVA, 64 * PG, PG, got, 0));
+		GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, 64 * PG, PG, got, 0));
 		GM_EXPECT_EQ(got[0], wrote[0], "round %d: the bitmap", round);
 		GM_EXPECT_EQ(got[1], 0, "round %d: bits past the range asked for", round);
 		memset(got, 0, sizeof(got));
-		GM_EXPECT_OK(get(&fx, hwpt, IOVA, 128 * PG, PG, got, 0));
+		GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, 128 * PG, PG, got, 0));
 		GM_EXPECT_EQ(got[0], 0, "round %d: pages that were cleared", round);
 		GM_EXPECT((got[1] & wrote[1]) == wrote[1],
 			  "round %d: the second map: %#lx, wrote %#lx", round, got[1], wrote[1]);
@@ -115,7 +115,7 @@ GM_MOCK_CASE(
 	struct gm_iodev *dev;
 
 	GM_EXPECT_ERRNO(EOPNOTSUPP, track(&fx, plain, true), "a table without tracking");
-	GM_EXPECT_ERRNO(EOPNOTSUPP, get(&fx, plain, IOVA, 4 * PG, PG, &got, 0),
+	GM_EXPECT_ERRNO(EOPNOTSUPP, fx_dirty_get(&fx, plain, IOVA, 4 * PG, PG, &got, 0),
 			"a table without tracking");
 	hwpt = fx_dirty_hwpt(&fx, false);
 	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
@@ -124,25 +124,29 @@ GM_MOCK_CASE(
 	GM_EXPECT_ERRNO(EINVAL, __gm_mock_dirty(fx.iommu, hwpt, IOVA, 4 * PG, PG, &bit),
 			"while it is off");
 	GM_EXPECT_OK(track(&fx, hwpt, true));
-	GM_EXPECT_OK(get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 0));
+	GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 0));
 	GM_EXPECT_EQ(got, 0, "the bitmap of a fresh start");
-	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, 0, PG, &got, 0), "no length");
-	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, 4 * PG, 0, &got, 0), "no page size");
-	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA + 1024, PG, PG, &got, 0), "an unaligned IOVA");
+	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA, 0, PG, &got, 0), "no length");
+	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA, 4 * PG, 0, &got, 0), "no page size");
+	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA + 1024, PG, PG, &got, 0),
+			"an unaligned IOVA");
 	/* Each end by itself, finer than the pages of any table; a bitmap of such would fit. */
-	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA + 1024, 3 * 1024, 1024, &got, 0), "its start");
-	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, 3 * 1024, 1024, &got, 0), "its end");
-	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, PG + 2048, PG, &got, 0),
+	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA + 1024, 3 * 1024, 1024, &got, 0),
+			"its start");
+	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA, 3 * 1024, 1024, &got, 0), "its end");
+	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA, PG + 2048, PG, &got, 0),
 			"length not of whole pages");
-	GM_EXPECT_ERRNO(EOVERFLOW, get(&fx, hwpt, ~0UL - PG + 1, 2 * PG, PG, &got, 0), "wrapping");
-	GM_EXPECT_ERRNO(EOPNOTSUPP, get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 2), "an unknown flag");
+	GM_EXPECT_ERRNO(EOVERFLOW, fx_dirty_get(&fx, hwpt, ~0UL - PG + 1, 2 * PG, PG, &got, 0),
+			"wrapping");
+	GM_EXPECT_ERRNO(EOPNOTSUPP, fx_dirty_get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 2),
+			"an unknown flag");
 	set.hwpt_id = raw.hwpt_id = hwpt;
 	raw.data = (uintptr_t)&got;
 	GM_EXPECT_ERRNO(EOPNOTSUPP, ioctl(fx.iommu->fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &raw),
 			"a reserved field");
 	GM_EXPECT_ERRNO(EOPNOTSUPP, ioctl(fx.iommu->fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &set),
 			"an unknown flag of the switch");
-	gm_control(!get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 0), "the good call");
+	gm_control(!fx_dirty_get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 0), "the good call");
 	dev = gm_mock_nodirty_dev(fx.iommu, fx.ioas);
 	GM_EXPECT_ERRNO(EOPNOTSUPP,
 			ioctl(fx.iommu->fd, IOMMU_HWPT_ALLOC,
@@ -204,12 +208,12 @@ GM_MOCK_CASE(
 			wrote[b / 8] |= 1 << b % 8;
 		}
 		GM_SETUP_OK(__gm_mock_dirty(fx.iommu, hwpt, IOVA, len, PG, wrote));
-		GM_EXPECT_OK(
-			get(&fx, hwpt, IOVA, len, PG, model, IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
+		GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, len, PG, model,
+					  IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
 		for (uint64_t b = 0; b < bits; b++)
 			GM_EXPECT(!(wrote[b / 8] >> b % 8 & 1) || model[b / 8] >> b % 8 & 1,
 				  "page %lu was written, and is not dirty", b);
-		GM_EXPECT_OK(get(&fx, hwpt, IOVA, len, size, room + how[i].at, 0));
+		GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, len, size, room + how[i].at, 0));
 		for (uint64_t b = 0; b < n; b++) {
 			bool want = false, is = room[how[i].at + b / 8] >> b % 8 & 1;
 
@@ -225,13 +229,13 @@ GM_MOCK_CASE(
 				       how[i].at, k, room[k]))
 				break;
 	}
-	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA, 3 * PG, 2 * PG, room, 0),
+	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA, 3 * PG, 2 * PG, room, 0),
 			"it ends inside a page");
-	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA + PG, 3 * PG, 2 * PG, room, 0),
+	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA + PG, 3 * PG, 2 * PG, room, 0),
 			"a start between two bits");
-	GM_EXPECT_ERRNO(EINVAL, get(&fx, hwpt, IOVA + PG, 2 * PG, 2 * PG, room, 0),
+	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA + PG, 2 * PG, 2 * PG, room, 0),
 			"it begins inside a page");
-	gm_control(!get(&fx, hwpt, IOVA, 4 * PG, 2 * PG, room, 0), "the good call");
+	gm_control(!fx_dirty_get(&fx, hwpt, IOVA, 4 * PG, 2 * PG, room, 0), "the good call");
 	free(model);
 	free(wrote);
 	munmap(room, 3 * PG);

@@ -89,6 +89,16 @@ static int do_attach(struct fx *fx)
 	return fx->dev ? 0 : -1;
 }
 
+/* All 24 pages, by maps that meet at odd places. */
+static void map_three(struct fx *fx)
+{
+	static const uint64_t from[] = { 0, 9, 17, 24 };
+
+	for (int i = 0; i < 3; i++)
+		gm_map_file(fx->iommu, fx->ioas, fx->fd, from[i] * PG, (from[i + 1] - from[i]) * PG,
+			    IOVA + from[i] * PG, GM_RW);
+}
+
 static void undo_attach(struct fx *fx)
 {
 	gm_iodev_free(fx->dev);
@@ -101,9 +111,7 @@ GM_CASE(attach, .name = "iommu.lifetime.fail_attach", FAILS,
 	struct fx fx = fx_new_unattached(self, 24 * PG, 0);
 
 	gm_fail_nth_open();
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 9 * PG, IOVA, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 9 * PG, 8 * PG, IOVA + 9 * PG, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 17 * PG, 7 * PG, IOVA + 17 * PG, GM_RW);
+	map_three(&fx);
 	gm_mock_memory_limit(fx.iommu, 48);
 	sweep(&fx, do_attach, nothing_pinned, undo_attach);
 	fx_maps(&fx, 0, fx.size, IOVA);
@@ -130,9 +138,7 @@ GM_CASE(pin, .name = "iommu.lifetime.fail_pin", FAILS,
 	struct fx fx = fx_new_unattached(self, 24 * PG, 0);
 
 	gm_fail_nth_open();
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 9 * PG, IOVA, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 9 * PG, 8 * PG, IOVA + 9 * PG, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 17 * PG, 7 * PG, IOVA + 17 * PG, GM_RW);
+	map_three(&fx);
 	user = gm_access_new(fx.iommu, fx.ioas, true);
 	sweep(&fx, do_pin, nothing_pinned, undo_nothing);
 	close(user);
@@ -299,9 +305,7 @@ GM_CASE(table, .name = "iommu.lifetime.fail_table", FAILS,
 	struct fx fx = fx_new(self, 24 * PG, 0);
 
 	gm_fail_nth_open();
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 9 * PG, IOVA, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 9 * PG, 8 * PG, IOVA + 9 * PG, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 17 * PG, 7 * PG, IOVA + 17 * PG, GM_RW);
+	map_three(&fx);
 	gm_mock_memory_limit(fx.iommu, 48);
 	sweep(&fx, do_table, as_before, undo_table);
 	GM_EXPECT(!__gm_mock_maps(fx.iommu, made, IOVA, fx.hva, fx.size),

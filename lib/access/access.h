@@ -65,8 +65,9 @@ enum gm_access_flag {
 	GM_ACC_FILLED = 1 << 17,  /* zeros would not tell success: only pages with content */
 	GM_ACC_SCRATCH =
 		1 << 18, /* success leaves the pages to the kernel, for a while: any content */
-	GM_ACC_TWIN = 1 << 19, /* reaches shared pages as another does: there, full profile only */
-	GM_ACC_ANON = 1 << 16, /* the control is anonymous memory and nothing else */
+	GM_ACC_TWIN = 1 << 19,	/* reaches shared pages as another does: there, full profile only */
+	GM_ACC_PAGES = 1 << 20, /* takes whole pages and no parts of them */
+	GM_ACC_ANON = 1 << 16,	/* the control is anonymous memory and nothing else */
 };
 
 /* How a request that starts in ordinary memory and runs into refused pages must end. */

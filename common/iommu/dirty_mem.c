@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The memory that a dirty bitmap goes to: written as its owner could write it himself: iommu.dirty. */
+#include "dirty.h"
+
+#define PG GM_PAGE_SIZE
+#define PAGES 8UL
+
+struct where {
+	const char *name;
+	int prot, flags;
+	bool arrives; /* else the bits have nowhere to go */
+};
+
+/* Every bit of the pages written is set, and the file that the memory shows has what it had. */
+GM_MOCK_CASE(
+	memory, .name = "iommu.dirty.bitmap_memory", .clause = "iommu.dirty",
+	.text = "a bitmap that goes to a copy of a file, or to what may only be read: the file stays as it is")
+{
+	static const struct where where[] = {
+		{ "a shared mapping", PROT_READ | PROT_WRITE, MAP_SHARED, true },
+		{ "a private mapping", PROT_READ | PROT_WRITE, MAP_PRIVATE, true },
+		{ "a shared mapping that is read-only", PROT_READ, MAP_SHARED, false },
+		{ "a private mapping that is read-only", PROT_READ, MAP_PRIVATE, false },
+	};
+	struct fx fx = fx_new(self, PAGES * PG, 0);
+	uint32_t hwpt = fx_dirty_hwpt(&fx, false);
+	const uint8_t bits = 0x55;
+
+	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PAGES * PG, IOVA, GM_RW);
+	for (unsigned int i = 0; i < sizeof(where) / sizeof(where[0]); i++) {
+		const struct where *w = &where[i];
+		int fd = gm_memfd_new(PG, 0);
+		uint8_t *file = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		uint8_t *room = mmap(NULL, PG, w->prot, w->flags, fd, 0);
+		uint64_t word = bits, want = w->arrives ? 0xff : 0, seen;
+
+		GM_SETUP(file != MAP_FAILED && room != MAP_FAILED, "mmap: %s",
+			 gm_errno_name(errno));
+		/* The page is there, and known to this mapping as what may be read. */
+		*file = 0;
+		(void)*(volatile uint8_t *)room;
+		GM_SETUP_OK(__gm_mock_dirty(fx.iommu, hwpt, IOVA, PAGES * PG, PG, &word));
+		GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, PAGES * PG, PG, room,
+					  w->arrives ? 0 : IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR),
+			     "%s", w->name);
+		seen = *(volatile uint8_t *)room;
+		GM_EXPECT((seen & bits) == (want & bits), "%s: its bits are %#lx, written %#x",
+			  w->name, seen, bits);
+		seen = *(volatile uint8_t *)file;
+		GM_EXPECT(w->flags == MAP_SHARED && w->arrives ? (seen & bits) == bits : !seen,
+			  "%s: the file has %#lx", w->name, seen);
+		munmap(room, PG);
+		munmap(file, PG);
+		close(fd);
+	}
+	fx_free(&fx);
+}
