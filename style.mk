@@ -19,3 +19,5 @@ style:
 	@clang-format --dry-run -Werror $(GM_STYLE_C)
 	$(GM_SAY) "  STYLE   shellcheck, $(words $(GM_STYLE_SH)) scripts"
 	@shellcheck -x $(GM_STYLE_SH)
+	$(GM_SAY) "  STYLE   planted defects, where they lie"
+	@k=$$(lab/ksrc) || exit 2; mutants/where $$k

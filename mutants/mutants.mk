@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make mutants: plants every defect of the tables, many a boot. MUTANTS=name,area,... picks some.
-# STRESS=1: only the stress looks for them, with three seeds of each kind of program.
+# STRESS=1: only the stress looks for them, with three seeds of each kind of program, ten for its own races.
 # ONE_PER_BOOT=1: each from the start of a boot of its own. IMAGE=: a kernel that has them all.
 
 .PHONY: mutants

@@ -4,7 +4,7 @@
 
 ifneq ($(GM_NEEDS_KSRC),)
 ifeq ($(KSRC),)
-KSRC := $(shell lab/ksrc)
+override KSRC := $(shell lab/ksrc)
 ifeq ($(KSRC),)
 $(error no kernel tree: the line above says why; KSRC=/path/to/linux names one)
 endif

@@ -2,6 +2,7 @@
 /* The rig of the huge.* cases. */
 #include <stdarg.h>
 
+#include "guest/guest.h"
 #include "rig.h"
 #include "map_picture.h"
 
@@ -29,6 +30,8 @@ static void warm_up(struct rig *r)
 			{ .code = GM_OP_FLUSH_TLB, .addr = page },
 			{ .code = GM_OP_MAP_GPA, .addr = page, .nr = 0 },
 			{ .code = GM_OP_SPIN, .addr = page, .val = 0 },
+			{ .code = GM_OP_WRITE, .addr = page, .val = gm_arch_guest_code(1) },
+			{ .code = GM_OP_EXEC, .addr = page },
 		};
 		struct gm_op all[GM_MBOX_OPS] = {};
 
