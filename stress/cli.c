@@ -173,6 +173,8 @@ int st_cli(int argc, char **argv)
 	struct st_prog p = {};
 	int ret;
 
+	/* A log is to show how far a long run, or one with a boot for each step, has come. */
+	setlinebuf(stdout);
 	if (!strcmp(command, "merge"))
 		return st_merge(argc - 2, argv + 2);
 	for (int i = 2; i < argc; i++) {
