@@ -47,6 +47,7 @@ typedef uint64_t gm_needs;
 	X(UDMABUF, "udmabuf", "/dev/udmabuf")                                                      \
 	X(KSM, "ksm", "MADV_MERGEABLE")                                                            \
 	X(HWPOISON, "hwpoison", "MADV_HWPOISON")                                                   \
+	X(UNPOISON, "unpoison", "a poisoned page can be given back")                               \
 	X(XDP, "xdp", "AF_XDP sockets")                                                            \
 	X(PACKET, "packet", "AF_PACKET sockets")                                                   \
 	X(SWAP, "swap", "swapon()")                                                                \

@@ -183,6 +183,10 @@ static const struct platform_need {
 		gm_probe_hwpoison, 0, "no MADV_HWPOISON",
 		.config = "CONFIG_MEMORY_FAILURE",
 	},
+	[GM_NEED_UNPOISON] = {
+		gm_probe_unpoison, AFTER(HWPOISON) | AFTER(DEBUGFS), "no hwpoison injector in debugfs",
+		.config = "CONFIG_HWPOISON_INJECT",
+	},
 	[GM_NEED_XDP] = {
 		gm_probe_xdp, 0, "no AF_XDP",
 		.config = "CONFIG_XDP_SOCKETS",

@@ -20,8 +20,8 @@ gm_probe gm_probe_kvm, gm_probe_gmem, gm_probe_gmem_default, gm_probe_gmem_mmap,
 gm_probe gm_probe_iommufd, gm_probe_map_file, gm_probe_iommufd_test, gm_probe_vfio_edu,
 	gm_probe_vfio_edu_pair, gm_probe_vfio_type1, gm_probe_map_gmem;
 gm_probe gm_probe_huge_2m, gm_probe_huge_1g, gm_probe_thp, gm_probe_cma, gm_probe_secretmem,
-	gm_probe_userfaultfd, gm_probe_ksm, gm_probe_hwpoison, gm_probe_swap, gm_probe_numa,
-	gm_probe_memcg;
+	gm_probe_userfaultfd, gm_probe_ksm, gm_probe_hwpoison, gm_probe_unpoison, gm_probe_swap,
+	gm_probe_numa, gm_probe_memcg;
 gm_probe gm_probe_gup_test, gm_probe_debugfs, gm_probe_io_uring, gm_probe_udmabuf, gm_probe_xdp,
 	gm_probe_packet, gm_probe_loop, gm_probe_blkdev, gm_probe_disk_dio, gm_probe_root,
 	gm_probe_fail_nth;

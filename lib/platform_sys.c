@@ -51,6 +51,11 @@ int gm_probe_gup_test(char *remedy)
 	return gm_try_open(DEBUGFS "/gup_test", O_RDWR);
 }
 
+int gm_probe_unpoison(char *remedy)
+{
+	return gm_try_open(DEBUGFS "/hwpoison/unpoison-pfn", O_WRONLY);
+}
+
 /*
  * A ring of no entries is EINVAL where rings are to be had (io_uring/io_uring.c). No ring is made:
  * its teardown would leave task work behind that interrupts a case's first ioctl.

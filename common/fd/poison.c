@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "fd.h"
+#include "pool.h"
 
 #ifndef MADV_HWPOISON
 #define MADV_HWPOISON 100
@@ -44,6 +45,51 @@ static void expect_rest(struct fd_box *b, unsigned int v, const char *when)
 	fd_check(b->vm, v, b->f, GM_BASE, BAD, FIRST, 1, when);
 	fd_check(b->vm, v, b->f, GM_BASE + (BAD + 1) * PG, NPAGES - BAD - 1, FIRST + BAD + 1, 1,
 		 when);
+}
+
+/* mm/memory-failure.c:unpoison_memory(): EBUSY while the page has a mapping, or anybody a reference. */
+static int give_back(uint64_t pfn)
+{
+	int fd = GM_SETUP_OK(open("/sys/kernel/debug/hwpoison/unpoison-pfn", O_WRONLY));
+	int err = dprintf(fd, "%lu\n", pfn) < 0 ? errno : 0;
+
+	close(fd);
+	return err;
+}
+
+GM_CASE(poison_kept, .name = "fd.hwpoison.no_reference", .clause = "fd.hwpoison", .profile = "P1",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, UNPOISON), .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_MODULE,
+	.text = "nobody keeps a reference of a bad page that was refused: after a hole it is good again")
+{
+	struct fd_box *b = fd_box_new(&fd_p1, 2, NPAGES * PG);
+	uint64_t pfn;
+	int code, err;
+
+	fd_fill(b->vm, 0, b->f, GM_BASE, NPAGES, FIRST, 1);
+	gm_host_check(b->hva, FIRST, NPAGES, b->f->half, 1, "before");
+	pfn = gm_pfn_of(b->hva + BAD * PG);
+	GM_SETUP(pfn, "/proc/self/pagemap does not tell the page frame");
+	code = fd_in_child(spoil, b->hva + BAD * PG);
+	GM_SETUP(code <= 0, "MADV_HWPOISON: %s", gm_errno_name(code));
+	for (int i = 0; i < 8; i++) {
+		expect_bad(b, i % 2, i % 3, "again and again");
+		fd_touch(b->hva + BAD * PG, i % 3, &code);
+	}
+	err = give_back(pfn);
+	GM_EXPECT(err == EBUSY,
+		  "a bad page given back while it is in the file: expected EBUSY, observed %s",
+		  gm_errno_name(err));
+	gm_gmem_punch(b->gmem, BAD * PG, PG);
+	/* A CPU that is about to free pages may have one in its batch: again, for a second. */
+	for (int i = 0; i < 100 && (err = give_back(pfn)) == EBUSY; i++)
+		usleep(10000);
+	GM_EXPECT(
+		!err,
+		"a bad page given back after the hole: expected success, observed %s: a reference is left",
+		gm_errno_name(err));
+	gm_guest_check_zero(b->vm, 0, GM_BASE + BAD * PG, 1, "after the hole");
+	fd_box_free(b);
 }
 
 /*
