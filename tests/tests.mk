@@ -46,7 +46,7 @@ $(GM_UNIT_FAKE): tests/fake/fake_test.c lib/anchor.c lib/journal.c lib/underway.
 
 .PHONY: unit
 unit: $(GM_UNIT_BIN) $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
-	@tests/unit.sh $(GM_UNIT)/gm-run $(GM_UNIT_FAKE) $(GM_UNIT_BIN) tests/batch.py
+	@tests/unit.sh $(GM_UNIT)/gm-run $(GM_UNIT_FAKE) $(GM_UNIT_BIN) tests/batch.py tests/stressed.py
 
 .PHONY: consumers
 consumers: $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
