@@ -115,6 +115,8 @@ static void *actor_main(void *arg)
 
 	a->tid = syscall(SYS_gettid);
 	a->pin_fd = -1;
+	if (!a->vcpu)
+		st_let_signals_in(false);
 	a->fail_fd = a->vcpu ? -1 : open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	for (;;) {
 		/* A kick may find it here. */

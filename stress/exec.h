@@ -130,6 +130,8 @@ static inline uint64_t st_now(struct st_run *r)
 /* 0 or -errno. */
 long st_slot_make(struct st_run *r, unsigned int i);
 void st_wait_meet(struct st_run *r, unsigned int meet);
+/* Threads of the host: whether SIGUSR1 reaches the one that calls this. */
+void st_let_signals_in(bool in);
 /* One operation of a thread: stamps, result and log are set. */
 void st_host_op(struct st_actor *a, uint32_t index);
 /* Everything of the round against the oracle; false when something failed. */

@@ -216,6 +216,10 @@ static void choose_details(struct gen *g, struct gm_sop *op)
 		range(g, op, false, 1, false);
 		break;
 	case GM_SOP_KICK:
+		op->arg = g->p->head.threads && chance(g, 35)
+				  ? GM_SOP_HOST | below(g, g->p->head.threads)
+				  : below(g, g->p->head.vcpus);
+		break;
 	case GM_SOP_MIGRATE:
 		op->arg = below(g, g->p->head.vcpus);
 		break;
@@ -356,6 +360,8 @@ static const uint8_t contend[][2] = {
 	{ GM_SOP_STACK, GM_SOP_HCONV },	   { GM_SOP_STACK, GM_SOP_WRITE },
 	{ GM_SOP_PIN, GM_SOP_CONV },	   { GM_SOP_PIN, GM_SOP_WRITE },
 	{ GM_SOP_CONV, GM_SOP_KICK },	   { GM_SOP_READ, GM_SOP_KICK },
+	{ GM_SOP_WRITE, GM_SOP_KICK },	   { GM_SOP_PUNCH, GM_SOP_KICK },
+	{ GM_SOP_HCONV, GM_SOP_KICK },	   { GM_SOP_CONV, GM_SOP_KICK },
 	{ GM_SOP_HCONV, GM_SOP_READ },	   { GM_SOP_PUNCH, GM_SOP_READ },
 	{ GM_SOP_FORK, GM_SOP_HWRITE },	   { GM_SOP_DROP, GM_SOP_HCONV },
 };

@@ -42,7 +42,7 @@ enum gm_sop_code {
 	GM_SOP_SLOT,	 /* the slot around the page is deleted and made again */
 	GM_SOP_VM2,	 /* a second VM with a file of its own comes and goes */
 	GM_SOP_REFUSE,	 /* an ioctl that must be refused; arg: which */
-	GM_SOP_KICK,	 /* a signal into KVM_RUN of vCPU arg */
+	GM_SOP_KICK,	 /* a signal for the actor arg: into KVM_RUN, or a thread's PUNCH, HCONV */
 	GM_SOP_MIGRATE,	 /* vCPU arg moves to the next CPU */
 	GM_SOP_PRESSURE, /* len pages of other memory, touched and given back */
 	GM_SOP_MAP,	 /* iommufd maps the shared half by file, arg: which device mapping */
