@@ -23,6 +23,9 @@
 
 /* What exits by itself within this time of the program's end was not left behind. */
 #define LEFTOVER_GRACE_MS 250
+/* How often the keeper looks at the clock, and how much can have passed since at most, see look(). */
+#define LOOK_MS 250
+#define LOOK_MOST_MS 1000
 /* Descendants looked at in one scan; a program that has more is killed in several scans. */
 #define MAX_TASKS 4096
 
@@ -44,6 +47,8 @@ struct keeper {
 	bool orphaned;	/* the caller is dead */
 	int fd, sigfd;
 	size_t text_len;
+	long long looked,
+		awake; /* ms: the last look at the clock, and what passed in all, see look() */
 };
 
 static long long now_ms(void)
@@ -217,17 +222,37 @@ static void wait_for_news(struct keeper *k, long long ms)
 	reap(k);
 }
 
-/* Until the program's own process ends, or `ms` have passed (-1: no limit), or it must stop. */
+/*
+ * A machine that stood still (it slept; its hypervisor, or its emulator's host, did something else)
+ * took nobody's time: between two looks no more passes than LOOK_MOST_MS. True if it stood still.
+ */
+static bool look(struct keeper *k)
+{
+	long long now = now_ms(), passed = now - k->looked;
+
+	k->looked = now;
+	k->awake += passed < LOOK_MOST_MS ? passed : LOOK_MOST_MS;
+	return passed > LOOK_MOST_MS;
+}
+
+/*
+ * Until the program's own process ends, or `ms` have passed (-1: no limit), or it must stop. After a
+ * standstill it has a third of its time at least, to show that it moves (see gm_underway_stuck()).
+ */
 static void wait_main(struct keeper *k, long long ms, bool heed_stop)
 {
-	long long deadline = now_ms() + ms;
+	long long deadline;
 
+	look(k);
+	deadline = k->awake + ms;
 	while (!k->main_gone && !(heed_stop && k->end.stopped)) {
-		long long left = ms < 0 ? -1 : deadline - now_ms();
+		long long left = ms < 0 ? -1 : deadline - k->awake;
 
 		if (ms >= 0 && left <= 0)
 			return;
-		wait_for_news(k, left);
+		wait_for_news(k, left > LOOK_MS ? LOOK_MS : left);
+		if (look(k) && deadline < k->awake + ms / 3)
+			deadline = k->awake + ms / 3;
 	}
 }
 

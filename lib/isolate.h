@@ -19,11 +19,13 @@
 struct gm_iso_spec {
 	char *const *argv; /* argv[0] is the path that is executed */
 	char *const *envp;
-	int out_fd;		 /* becomes stdout and stderr; the caller's copy stays open */
-	int report_fd;		 /* becomes GM_ISO_REPORT_FD; -1: none */
-	unsigned int timeout_ms; /* then SIGTERM to the program's process group; 0: no limit */
-	unsigned int grace_ms;	 /* then SIGKILL to the group and to every descendant */
-	unsigned int kill_ms;	 /* then the task counts as one that cannot be killed */
+	int out_fd;    /* becomes stdout and stderr; the caller's copy stays open */
+	int report_fd; /* becomes GM_ISO_REPORT_FD; -1: none */
+	unsigned int
+		timeout_ms;    /* then SIGTERM to the program's process group; 0: no limit. Time in
+				  * which the whole machine stood still does not count. */
+	unsigned int grace_ms; /* then SIGKILL to the group and to every descendant */
+	unsigned int kill_ms;  /* then the task counts as one that cannot be killed */
 };
 
 struct gm_iso {

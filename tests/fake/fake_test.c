@@ -249,6 +249,16 @@ static void orphan_hang(void)
 	hang();
 }
 
+/* For as long as the file is there that GM_FAKE_MARK names. */
+static void until_told(void)
+{
+	printf("here\n");
+	fflush(stdout);
+	while (!access(getenv("GM_FAKE_MARK"), F_OK))
+		usleep(2000);
+	pass();
+}
+
 static void hang_after_pass(void)
 {
 	say("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
@@ -429,6 +439,7 @@ static const struct fake {
 	{ "slow.orphan", orphan, "" },
 	{ "slow.orphan_hang", orphan_hang, ", \"timeout\": 1" },
 	{ "slow.hang_after_pass", hang_after_pass, ", \"timeout\": 1" },
+	{ "slow.until_told", until_told, "" },
 	{ "slow.flood", flood, "" },
 	{ "lock.a", exclusive, ", \"tokens\": [\"iommu\"]" },
 	{ "lock.b", exclusive, ", \"tokens\": [\"iommu\"]" },

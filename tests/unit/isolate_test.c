@@ -161,6 +161,33 @@ static void stubborn_is_killed(void **state)
 	assert_non_null(strstr(o.out, "ignores SIGTERM"));
 }
 
+/* The keeper stands still, as it does when the machine does, for longer than the program may take. */
+static void standstill_is_no_hang(void **state)
+{
+	struct gm_iso_end end;
+	struct gm_iso iso;
+	int fd, out, report;
+	char c;
+
+	snprintf(mark, sizeof(mark), "%s/mark", unit_dir);
+	fd = open(mark, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	spawn(&iso, GM_FAKE_PROGRAM, "slow.until_told", 3000, &out, &report);
+	assert_int_equal(read(out, &c, 1), 1);
+	kill(iso.keeper, SIGSTOP);
+	poll(NULL, 0, 3500);
+	kill(iso.keeper, SIGCONT);
+	poll(NULL, 0, 50);
+	unlink(mark);
+	assert_int_equal(gm_iso_wait(&iso, &end), 0);
+	assert_false(end.timed_out || end.stopped);
+	assert_true(WIFEXITED(end.status) && !WEXITSTATUS(end.status));
+	assert_true(end.seconds >= 3.5);
+	close(out);
+	close(report);
+}
+
 static void daemon_is_found(void **state)
 {
 	struct outcome o;
@@ -258,6 +285,7 @@ int main(void)
 		in_dir(missing_program_is_told),
 		in_dir(hang_is_terminated),
 		in_dir(stubborn_is_killed),
+		in_dir(standstill_is_no_hang),
 		in_dir(daemon_is_found),
 		in_dir(daemon_of_a_hang_is_killed),
 		in_dir(stop_ends_it),
