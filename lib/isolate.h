@@ -21,9 +21,8 @@ struct gm_iso_spec {
 	char *const *envp;
 	int out_fd;    /* becomes stdout and stderr; the caller's copy stays open */
 	int report_fd; /* becomes GM_ISO_REPORT_FD; -1: none */
-	unsigned int
-		timeout_ms;    /* then SIGTERM to the program's process group; 0: no limit. Time in
-				  * which the whole machine stood still does not count. */
+	/* Then SIGTERM to the program's process group; 0: no limit. Standstills do not count. */
+	unsigned int timeout_ms;
 	unsigned int grace_ms; /* then SIGKILL to the group and to every descendant */
 	unsigned int kill_ms;  /* then the task counts as one that cannot be killed */
 };
