@@ -241,6 +241,7 @@ static bool look(struct keeper *k)
  */
 static void wait_main(struct keeper *k, long long ms, bool heed_stop)
 {
+	bool again = true;
 	long long deadline;
 
 	look(k);
@@ -251,8 +252,11 @@ static void wait_main(struct keeper *k, long long ms, bool heed_stop)
 		if (ms >= 0 && left <= 0)
 			return;
 		wait_for_news(k, left > LOOK_MS ? LOOK_MS : left);
-		if (look(k) && deadline < k->awake + ms / 3)
+		/* Once: where every look is late there would be no end. */
+		if (look(k) && again && deadline < k->awake + ms / 3) {
 			deadline = k->awake + ms / 3;
+			again = false;
+		}
 	}
 }
 
