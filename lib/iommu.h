@@ -226,6 +226,9 @@ struct gm_iommu_ops {
 /* Gives an edu to vfio-pci until the case ends. */
 void gm_edu_bind(unsigned int nr);
 
+/* As the kernel starts: a case that died may have left a small gm_mock_memory_limit(). */
+void gm_mock_memory_whole(struct gm_iommu *iommu);
+
 extern const struct gm_iommu_ops gm_iommu_mock_ops, gm_iommu_vfio_ops;
 
 #endif

@@ -102,3 +102,41 @@ void fx_side_by_side(struct fx *fx, uint64_t off)
 	GM_SETUP(gm_frames_read(hva, 2, pfn) && pfn[1] == pfn[0] + 1,
 		 "the pages of a folio that was split do not lie side by side");
 }
+
+/* Two neighbours in the file that are neighbours in memory, too? -1: nobody tells. */
+static int neighbours(const struct fx *fx)
+{
+	size_t n = fx->size / GM_PAGE_SIZE;
+	uint64_t *pfn = calloc(n, sizeof(*pfn));
+	int found = 0;
+
+	GM_SETUP(pfn, "out of memory");
+	if (!gm_frames_read(fx->hva, n, pfn))
+		found = -1;
+	for (size_t p = 1; p < n && !found; p++)
+		found = pfn[p] == pfn[p - 1] + 1;
+	free(pfn);
+	return found;
+}
+
+void fx_apart(struct fx *fx)
+{
+	enum { TRIES = 16 };
+	uint8_t *between = mmap(NULL, TRIES * fx->size, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int found = 1;
+
+	GM_SETUP(between != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	for (int i = 0; i < TRIES && found == 1; i++) {
+		/* A frame for somebody else after each of the file's. */
+		GM_SETUP_OK(madvise(fx->hva, fx->size, MADV_REMOVE));
+		for (uint64_t off = 0; off < fx->size; off += GM_PAGE_SIZE) {
+			gm_host_fill(fx->hva + off, off / GM_PAGE_SIZE, 1, GM_HALF_HOST, 1);
+			between[i * fx->size + off] = 1;
+		}
+		found = neighbours(fx);
+	}
+	munmap(between, TRIES * fx->size);
+	GM_SETUP(found >= 0, "/proc/self/pagemap tells no frames: CAP_SYS_ADMIN");
+	GM_SETUP(!found, "the pages of a file lie side by side, %d times over", TRIES);
+}

@@ -52,5 +52,10 @@ void fx_collapse(uint8_t *hva, uint64_t off);
  * root: debugfs split_huge_pages.
  */
 void fx_side_by_side(struct fx *fx, uint64_t off);
+/*
+ * Fills the file anew with pages of which no two that follow each other in the file do so in
+ * memory: an entry of its own for each wherever iommufd counts runs. As root (/proc/self/pagemap).
+ */
+void fx_apart(struct fx *fx);
 
 #endif

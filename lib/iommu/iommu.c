@@ -17,6 +17,8 @@ struct gm_iommu *gm_iommu_new(enum gm_iommu_kind kind)
 	iommu->kind = kind;
 	iommu->ops = kind == GM_IOMMU_MOCK ? &gm_iommu_mock_ops : &gm_iommu_vfio_ops;
 	iommu->fd = GM_SETUP_OK(open("/dev/iommu", O_RDWR | O_CLOEXEC));
+	if (kind == GM_IOMMU_MOCK)
+		gm_mock_memory_whole(iommu);
 	return iommu;
 }
 

@@ -176,6 +176,11 @@ static int set_limit(struct gm_iommu *iommu, uint32_t bytes)
 	return TEST(iommu, &cmd);
 }
 
+void gm_mock_memory_whole(struct gm_iommu *iommu)
+{
+	GM_SETUP_OK(set_limit(iommu, 65536));
+}
+
 static void reset_limit(void *arg __attribute__((unused)))
 {
 	struct gm_iommu iommu = { .fd = open("/dev/iommu", O_RDWR | O_CLOEXEC) };
