@@ -52,12 +52,11 @@ $(GM_OUT)/libgm.a: $(GM_LIB_OBJ)
 	$(GM_SAY) "  AR      $@"
 	@rm -f $@ && $(CROSS_COMPILE)ar rcs $@ $^
 
+# lib/create_vm.c has a say in every KVM_CREATE_VM.
+GM_ARCH_LDFLAGS := -Wl,--wrap=ioctl
 ifeq ($(ARCH),x86)
 # lib/x86/width.c has a say in how deep the guests' page tables are.
-GM_ARCH_LDFLAGS := -Wl,--wrap=kvm_get_cpu_address_width
-else
-# lib/arm64/vm.c adds to the VM type that the framework asks for.
-GM_ARCH_LDFLAGS := -Wl,--wrap=ioctl
+GM_ARCH_LDFLAGS += -Wl,--wrap=kvm_get_cpu_address_width
 endif
 
 define gm_program

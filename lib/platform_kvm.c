@@ -27,19 +27,6 @@ static int open_kvm(void)
 	return open("/dev/kvm", O_RDWR | O_CLOEXEC);
 }
 
-/* KVM_CREATE_VM can be interrupted (EINTR) by a signal that has nothing to do with us. */
-static int create_vm(int kvm, unsigned long type)
-{
-	int vm = -1;
-
-	for (int tries = 0; tries < 3; tries++) {
-		vm = ioctl(kvm, KVM_CREATE_VM, type);
-		if (vm >= 0 || errno != EINTR)
-			break;
-	}
-	return vm;
-}
-
 /* A VM of this type, with errno on -1. */
 static int new_vm(unsigned long type)
 {
@@ -48,7 +35,7 @@ static int new_vm(unsigned long type)
 
 	if (kvm < 0)
 		return -1;
-	vm = create_vm(kvm, type);
+	vm = ioctl(kvm, KVM_CREATE_VM, type);
 	err = errno;
 	close(kvm);
 	errno = err;

@@ -204,6 +204,8 @@ unsigned long gm_arch_vm_type(enum gm_vm_kind kind);
  * none, the hook sees to it that the next KVM_CREATE_VM gets it. Without the hook: gm_arch_vm_type().
  */
 unsigned long gm_arch_shape_type(enum gm_vm_kind kind);
+/* Bits that the next KVM_CREATE_VM gets beside those that the framework gives. Without the hook: none. */
+unsigned long gm_arch_more_type(void);
 /* Lets the guest's conversion requests reach user space. */
 void gm_arch_enable_conversion_exits(struct kvm_vm *kvm);
 /* Maps with entries of pagesize where the framework can, else 4 KiB. */

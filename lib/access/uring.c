@@ -21,10 +21,6 @@ enum { PLAIN, ASYNC, POLLER, FIXED, READ = 16 };
 #define BUFFERS_UPDATE 16
 #define URING_REMEDY "sysctl kernel.io_uring_disabled=0, kernel with CONFIG_IO_URING=y"
 
-/*
- * No need is declared: the probe behind it leaves work to this task, which would interrupt
- * KVM_CREATE_VM at some later moment. Here the VM exists already.
- */
 static void ring_init(struct io_uring *ring, unsigned int flags)
 {
 	int r = io_uring_queue_init(8, ring, flags);

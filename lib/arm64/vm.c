@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Architecture hooks of the host side, arm64. */
-#include <stdarg.h>
 
 #include "arm64/smccc.h"
 #include "vm.h"
@@ -20,23 +19,13 @@ unsigned long gm_arch_vm_type(enum gm_vm_kind kind)
 /* What the framework's next KVM_CREATE_VM is to have beside the IPA size that it knows of. */
 static __thread unsigned long more_type;
 
-int __real_ioctl(int fd, unsigned long req, ...);
-int __wrap_ioctl(int fd, unsigned long req, ...);
-
-/* The framework takes no VM type on arm64. Linked with --wrap, its ioctls come by here. */
-int __wrap_ioctl(int fd, unsigned long req, ...)
+/* The framework takes no VM type on arm64. */
+unsigned long gm_arch_more_type(void)
 {
-	unsigned long arg;
-	va_list ap;
+	unsigned long type = more_type;
 
-	va_start(ap, req);
-	arg = va_arg(ap, unsigned long);
-	va_end(ap);
-	if (req == KVM_CREATE_VM) {
-		arg |= more_type;
-		more_type = 0;
-	}
-	return __real_ioctl(fd, req, arg);
+	more_type = 0;
+	return type;
 }
 
 unsigned long gm_arch_shape_type(enum gm_vm_kind kind)
