@@ -16,6 +16,7 @@ static struct {
 	bool plain;   /* nobody parses: print for people */
 	bool refusal; /* PASS takes a control that held */
 	bool over;    /* the verdict is out */
+	bool skipped; /* it is SKIP */
 	atomic_ulong checks, controls, failures;
 } st = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .plain = true };
 
@@ -76,6 +77,11 @@ void gm_report_open(int fd, bool plain, bool refusal)
 unsigned long gm_failures(void)
 {
 	return st.failures;
+}
+
+bool gm_skipped(void)
+{
+	return st.skipped;
 }
 
 void gm_checked(void)
@@ -266,6 +272,7 @@ void gm_skip(const char *reason, const char *remedy, ...)
 
 	if (st.failures)
 		gm_end();
+	st.skipped = true;
 	gm_verdict(GM_SKIPPED, reason, text);
 	__builtin_unreachable();
 }

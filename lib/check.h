@@ -50,6 +50,7 @@ void __gm_control(bool held, const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 void gm_checked(void);		 /* counts one check */
 unsigned long gm_failures(void); /* misses so far */
+bool gm_skipped(void);		 /* by gm_skip(): what runs now is clean-up */
 
 /* Called back, last registered first, when the case ends in any way but a signal. */
 void gm_cleanup(void (*fn)(void *arg), void *arg);
