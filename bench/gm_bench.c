@@ -7,7 +7,7 @@
 #include "rate.h"
 
 #define BENCH                                                                                      \
-	.clause = "bench", .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED),                       \
+	.clause = "bench", .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES),                       \
 	.flags = GM_FULL_ONLY, .timeout = 600
 
 struct bench {

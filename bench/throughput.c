@@ -9,7 +9,7 @@
 #include "../stress/child.h"
 
 #define BENCH                                                                                      \
-	.clause = "bench", .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT, TDP),  \
+	.clause = "bench", .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT, TDP),  \
 	.flags = GM_FULL_ONLY, .timeout = 600
 
 #define BATCHES 40U

@@ -313,7 +313,7 @@ static json_t *profiles(const json_t *types)
 	json_t *more = flags & ~3ULL ? json_null() : json_false();
 	json_t *list = json_array();
 
-	add_need_profile(list, "P0", "x86 SW_PROTECTED VM", GM_NEED_SW_PROTECTED);
+	add_need_profile(list, "P0", "x86 SW_PROTECTED VM", GM_NEED_ATTRIBUTES);
 	add_need_profile(list, "P1", "guest_memfd, MMAP and INIT_SHARED, ordinary VM",
 			 GM_NEED_INIT_SHARED);
 	add_need_profile(list, "P1p", "guest_memfd, MMAP alone, ordinary VM", GM_NEED_GMEM_MMAP);

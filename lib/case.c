@@ -15,7 +15,7 @@ extern void (*const __stop_gm_generators[])(void) __attribute__((weak));
 static const struct gm_case **cases;
 static size_t cases_nr, cases_room;
 
-void gm_case_add(const struct gm_case *c)
+static void add(const struct gm_case *c)
 {
 	if (cases_nr == cases_room) {
 		cases_room = cases_room ? 2 * cases_room : 256;
@@ -24,6 +24,31 @@ void gm_case_add(const struct gm_case *c)
 			abort();
 	}
 	cases[cases_nr++] = c;
+}
+
+/* The case as it is put to one provider. Lives as long as the process. */
+static const struct gm_case *for_provider(const struct gm_case *c, enum gm_provider_id p)
+{
+	struct gm_case *mine = malloc(sizeof(*mine));
+	char *name;
+
+	if (!mine || asprintf(&name, "%s%s", c->name, gm_provider_suffix(p)) < 0)
+		abort();
+	*mine = *c;
+	mine->name = name;
+	mine->provider = p;
+	mine->profile = gm_provider_profile(p);
+	mine->needs |= gm_provider_needs(p);
+	return mine;
+}
+
+void gm_case_add(const struct gm_case *c)
+{
+	if (!c->providers)
+		add(c);
+	for (enum gm_provider_id p = 0; p < GM_PROVIDER_NR; p++)
+		if (c->providers & (1U << p))
+			add(for_provider(c, p));
 }
 
 static int by_name(const void *a, const void *b)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "need.h"
+#include "provider.h"
 
 /* What the runner must not give to two cases at once. */
 enum gm_token {
@@ -34,6 +35,12 @@ struct gm_case {
 	const char *name; /* [a-z0-9_.]+, "<area>.<clause>.<what>": never changes once published */
 	const char *clause; /* id in contract/clauses.tsv */
 	const char *text;   /* one line: what is put to the kernel */
+	/*
+	 * GM_PROVIDERS(...): who converts. The registry makes one case for each, which has that
+	 * one as .provider, the provider's profile and needs, and its suffix at the end of the name.
+	 */
+	unsigned int providers;
+	enum gm_provider_id provider; /* the registry's; never in a declaration */
 	const char *
 		profile; /* of CONTRACT.md: "P0", "P1", "P1p", ...; "any" where it does not matter */
 	gm_needs needs;	 /* GM_NEEDS(...): missing ones make it SKIP, with reason and remedy */

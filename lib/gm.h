@@ -6,6 +6,7 @@
 #include "caps.h"
 #include "case.h"
 #include "check.h"
+#include "convert.h"
 #include "main.h"
 #include "platform.h"
 #include "seed.h"

@@ -24,7 +24,7 @@ GM_KVM_CFLAGS := $(GM_WARN) -Ilib $(subst -I$(KSRC),-isystem $(KSRC),$(GM_FW_CFL
 
 # What watches a case from outside is the runner's.
 GM_LIB_SRC := $(filter-out lib/isolate.c,\
-	$(wildcard lib/*.c lib/guest/*.c lib/access/*.c lib/iommu/*.c lib/$(ARCH)/*.c))
+	$(wildcard lib/*.c lib/guest/*.c lib/access/*.c lib/iommu/*.c lib/provider/*.c lib/$(ARCH)/*.c))
 GM_LIB_OBJ := $(GM_LIB_SRC:%.c=$(GM_OUT)/obj/%.o)
 GM_TEST_SRC := $(wildcard common/*_test.c $(ARCH)/*_test.c)
 # Further files of a program lie in a folder of its name: common/gup_test.c and common/gup/*.c.
@@ -33,7 +33,7 @@ GM_PROGRAMS := $(foreach s,$(GM_TEST_SRC),$(GM_OUT)/bin/$(notdir $(s:.c=)))
 GM_TEST_PARTS := $(foreach s,$(GM_TEST_SRC),$(call gm_parts,$(s:.c=)))
 
 # The rest of lib/ must build, and does, without the framework: that wall is kept by the compiler.
-GM_PLAIN := $(foreach f,anchor underway case check main facts ledger word model need kconfig caps seed journal platform%,\
+GM_PLAIN := $(foreach f,anchor underway case check main facts provider ledger word model need kconfig caps seed journal platform%,\
 	$(GM_OUT)/obj/lib/$(f).o)
 $(GM_PLAIN): GM_OBJ_CFLAGS = $(GM_CFLAGS) $(GM_KHDR_CFLAGS)
 # The mock's ioctl structures are no exported header: they come from the tree under test.

@@ -23,10 +23,16 @@
 #include "verdict.h"
 
 static uint64_t case_seed;
+static enum gm_provider_id case_provider;
 
 uint64_t gm_seed(void)
 {
 	return case_seed;
+}
+
+enum gm_provider_id gm_case_provider(void)
+{
+	return case_provider;
 }
 
 static int list_names(void)
@@ -170,6 +176,7 @@ static int run_case(const char *name, const char *seed)
 		return 2;
 	}
 	gm_underway_in(gm_anchor_hold());
+	case_provider = c->provider;
 	case_seed = gm_seed_derive(strtoull(seed, NULL, 0), c->name);
 	gm_report_open(fd, !report, c->flags & GM_REFUSAL);
 	if (gm_case_problem(c))

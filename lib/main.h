@@ -5,8 +5,12 @@
 
 #include <stdint.h>
 
+#include "provider.h"
+
 /* The case's own seed: the same for the same run seed and case name, on every architecture. */
 uint64_t gm_seed(void);
+/* The provider that the running case is about; GM_PROVIDER_NONE where it states none. */
+enum gm_provider_id gm_case_provider(void);
 
 /* What a program does with arguments that are no case of its own; without it: exec gm-run. */
 int gm_program_main(int argc, char **argv);

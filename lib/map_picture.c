@@ -2,6 +2,7 @@
 /* The map of a GiB, for people. */
 #include <stdlib.h>
 
+#include "convert.h"
 #include "map_picture.h"
 #include "map_svg.h"
 #include "vm.h"

@@ -9,12 +9,13 @@
 #define PER_1G (512UL * 512)
 
 struct page {
-	struct gm_content half[2]; /* [1]: the private one */
+	struct gm_content memory[2]; /* [1]: what private accesses reach, if that is another */
 	uint8_t is_private;
 };
 
 struct gm_model {
 	uint64_t first, npages;
+	enum gm_content_rule rule;
 	struct page page[];
 };
 
@@ -24,7 +25,7 @@ static void die(const char *what)
 	abort();
 }
 
-struct gm_model *gm_model_new(uint64_t first, uint64_t npages)
+struct gm_model *gm_model_new(uint64_t first, uint64_t npages, enum gm_content_rule rule)
 {
 	struct gm_model *m = calloc(1, sizeof(*m) + npages * sizeof(struct page));
 
@@ -32,6 +33,7 @@ struct gm_model *gm_model_new(uint64_t first, uint64_t npages)
 		die("out of memory");
 	m->first = first;
 	m->npages = npages;
+	m->rule = rule;
 	return m;
 }
 
@@ -79,6 +81,12 @@ static struct page *at(const struct gm_model *m, uint64_t gfn)
 	return (struct page *)&m->page[gfn - m->first];
 }
 
+/* The memory of the page that accesses of this state reach. */
+static struct gm_content *memory(const struct gm_model *m, uint64_t gfn, bool private)
+{
+	return &at(m, gfn)->memory[private && m->rule == GM_CONTENT_TWO_MEMORIES];
+}
+
 void gm_model_convert(struct gm_model *m, uint64_t gfn, uint64_t n, bool to_private)
 {
 	for (uint64_t i = 0; i < n; i++)
@@ -94,30 +102,27 @@ static void wrote(struct gm_content *c, enum gm_half half, unsigned int gen, uns
 void gm_model_guest_wrote(struct gm_model *m, uint64_t gfn, uint64_t n, enum gm_half half,
 			  unsigned int gen, unsigned int stride)
 {
-	for (uint64_t i = 0; i < n; i++) {
-		struct page *p = at(m, gfn + i);
-
-		wrote(&p->half[p->is_private], half, gen, stride);
-	}
+	for (uint64_t i = 0; i < n; i++)
+		wrote(memory(m, gfn + i, at(m, gfn + i)->is_private), half, gen, stride);
 }
 
 void gm_model_host_wrote(struct gm_model *m, uint64_t gfn, uint64_t n, enum gm_half half,
 			 unsigned int gen)
 {
 	for (uint64_t i = 0; i < n; i++)
-		wrote(&at(m, gfn + i)->half[0], half, gen, 1);
+		wrote(memory(m, gfn + i, false), half, gen, 1);
 }
 
 void gm_model_punched(struct gm_model *m, uint64_t gfn, uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++)
-		at(m, gfn + i)->half[1] = (struct gm_content){};
+		*memory(m, gfn + i, true) = (struct gm_content){};
 }
 
 void gm_model_dropped(struct gm_model *m, uint64_t gfn, uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++)
-		at(m, gfn + i)->half[0] = (struct gm_content){};
+		*memory(m, gfn + i, false) = (struct gm_content){};
 }
 
 bool gm_model_private(const struct gm_model *m, uint64_t gfn)
@@ -125,16 +130,19 @@ bool gm_model_private(const struct gm_model *m, uint64_t gfn)
 	return at(m, gfn)->is_private;
 }
 
-struct gm_content gm_model_half(const struct gm_model *m, uint64_t gfn, bool private_half)
+struct gm_content gm_model_memory(const struct gm_model *m, uint64_t gfn, bool private_half)
 {
-	return at(m, gfn)->half[private_half];
+	return *memory(m, gfn, private_half);
+}
+
+enum gm_content_rule gm_model_rule(const struct gm_model *m)
+{
+	return m->rule;
 }
 
 struct gm_content gm_model_guest(const struct gm_model *m, uint64_t gfn)
 {
-	const struct page *p = at(m, gfn);
-
-	return p->half[p->is_private];
+	return *memory(m, gfn, at(m, gfn)->is_private);
 }
 
 static bool same(struct gm_content a, struct gm_content b)
@@ -144,17 +152,12 @@ static bool same(struct gm_content a, struct gm_content b)
 
 uint64_t gm_model_run(const struct gm_model *m, uint64_t gfn, uint64_t max)
 {
-	const struct page *p = at(m, gfn);
+	bool private = gm_model_private(m, gfn);
 	uint64_t n = 1;
 
-	while (n < max && gm_model_has(m, gfn + n)) {
-		const struct page *q = at(m, gfn + n);
-
-		if (p->is_private != q->is_private ||
-		    !same(p->half[p->is_private], q->half[q->is_private]))
-			break;
+	while (n < max && gm_model_has(m, gfn + n) && gm_model_private(m, gfn + n) == private &&
+	       same(gm_model_guest(m, gfn), gm_model_guest(m, gfn + n)))
 		n++;
-	}
 	return n;
 }
 

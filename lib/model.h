@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What guest memory must look like: for each page its state and what each of its two halves
- * holds. Told what was done, it says what a guest or a host must read now; it asks no kernel.
+ * What guest memory must look like: for each page its state and what each of its memories (one or
+ * two, by the content rule) holds. Told what was done, it says what a guest or a host must read now; it asks no kernel.
  *
  * Pages are gfns in [first, first + npages). Every call demands that its range lies inside;
  * gm_model_clip() cuts one down. Pages of different threads are different memory: threads that
@@ -23,10 +23,16 @@ struct gm_content {
 	uint16_t gen;
 };
 
+/* What becomes of a page's content when the page is converted. */
+enum gm_content_rule {
+	GM_CONTENT_TWO_MEMORIES, /* a private and a shared memory, each keeps its own */
+	GM_CONTENT_ONE_MEMORY,	 /* one memory, kept */
+};
+
 struct gm_model;
 
-/* All pages shared, all halves zero. Aborts when out of memory. */
-struct gm_model *gm_model_new(uint64_t first, uint64_t npages);
+/* All pages shared, all memory zero. Aborts when out of memory. */
+struct gm_model *gm_model_new(uint64_t first, uint64_t npages, enum gm_content_rule rule);
 void gm_model_free(struct gm_model *m);
 uint64_t gm_model_first(const struct gm_model *m);
 uint64_t gm_model_npages(const struct gm_model *m);
@@ -40,19 +46,21 @@ void gm_model_convert(struct gm_model *m, uint64_t gfn, uint64_t n, bool to_priv
 /* The guest wrote (half, gen) into whichever half it sees; every stride-th word of each page. */
 void gm_model_guest_wrote(struct gm_model *m, uint64_t gfn, uint64_t n, enum gm_half half,
 			  unsigned int gen, unsigned int stride);
-/* The host wrote into the shared half, whatever the guest sees. */
+/* The host wrote into what serves shared accesses, whatever the guest sees. */
 void gm_model_host_wrote(struct gm_model *m, uint64_t gfn, uint64_t n, enum gm_half half,
 			 unsigned int gen);
-/* The private half was punched out. */
+/* A hole was punched into the guest_memfd. */
 void gm_model_punched(struct gm_model *m, uint64_t gfn, uint64_t n);
-/* The shared half was replaced by zeros. */
+/* The memory that serves shared accesses was replaced by zeros. */
 void gm_model_dropped(struct gm_model *m, uint64_t gfn, uint64_t n);
 
 /* --- what must be --- */
 
 bool gm_model_private(const struct gm_model *m, uint64_t gfn);
 struct gm_content gm_model_guest(const struct gm_model *m, uint64_t gfn);
-struct gm_content gm_model_half(const struct gm_model *m, uint64_t gfn, bool private_half);
+/* Of the memory that private, or shared, accesses reach: with one memory they are the same. */
+struct gm_content gm_model_memory(const struct gm_model *m, uint64_t gfn, bool private_half);
+enum gm_content_rule gm_model_rule(const struct gm_model *m);
 /* Pages from gfn, at most max, that one check covers: same state and same content for the guest. */
 uint64_t gm_model_run(const struct gm_model *m, uint64_t gfn, uint64_t max);
 uint64_t gm_model_private_pages(const struct gm_model *m);

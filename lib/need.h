@@ -19,9 +19,11 @@ typedef uint64_t gm_needs;
 	X(INIT_SHARED, "init_shared", "GUEST_MEMFD_FLAG_INIT_SHARED on the default VM type")       \
 	X(GMEM_FS, "guest_memfd_fs",                                                               \
 	  "guest_memfd with a file system, and memory policies, of its own")                       \
-	X(SW_PROTECTED, "sw_protected", "KVM_X86_SW_PROTECTED_VM with private memory attributes")  \
+	X(SW_PROTECTED, "sw_protected", "KVM_X86_SW_PROTECTED_VM")                                 \
+	X(ATTRIBUTES, "vm_attributes", "VM-wide memory attributes on a SW_PROTECTED VM")           \
 	X(PROTECTED, "protected", "arm64 protected VMs (pKVM)")                                    \
 	X(INPLACE, "inplace", "in-place conversion on the guest_memfd fd")                         \
+	X(ORDINARY_PRIVATE, "ordinary_private", "an ordinary VM runs on private pages of a file")  \
 	X(PREFAULT, "prefault", "KVM_PRE_FAULT_MEMORY")                                            \
 	X(HYPERCALL_EXIT, "hypercall_exit", "KVM_CAP_EXIT_HYPERCALL for KVM_HC_MAP_GPA_RANGE")     \
 	X(PAGE_STATS, "page_stats", "KVM binary statistics pages_4k, pages_2m, pages_1g")          \

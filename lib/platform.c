@@ -66,6 +66,12 @@ static const struct platform_need {
 		.other = "boot with kvm.tdp_mmu=1",
 		.lasts = true,
 	},
+	[GM_NEED_ATTRIBUTES] = {
+		gm_probe_attributes, AFTER(KVM) | AFTER(SW_PROTECTED),
+		"no VM-wide memory attributes",
+		"x86", .other = "CONFIG_KVM_VM_MEMORY_ATTRIBUTES=y and kvm.gmem_in_place_conversion=0",
+		.lasts = true,
+	},
 	[GM_NEED_PROTECTED] = {
 		gm_probe_protected, AFTER(KVM), "no protected VM type",
 		"arm64",
@@ -75,6 +81,12 @@ static const struct platform_need {
 	[GM_NEED_INPLACE] = {
 		gm_probe_inplace, AFTER(KVM) | AFTER(GMEM), "no in-place conversion",
 		.other = "a kernel with KVM_SET_MEMORY_ATTRIBUTES2 on guest_memfd",
+		.lasts = true,
+	},
+	[GM_NEED_ORDINARY_PRIVATE] = {
+		gm_probe_ordinary_private, AFTER(KVM) | AFTER(GMEM_DEFAULT),
+		"an ordinary VM cannot use private pages here",
+		.other = "a kernel without in-place conversion, or kvm.gmem_in_place_conversion=0",
 		.lasts = true,
 	},
 	[GM_NEED_PREFAULT] = {

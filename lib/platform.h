@@ -20,7 +20,7 @@
 /* Strings returned here live as long as the process, unless the function says otherwise. */
 
 bool gm_platform_has(enum gm_need n);
-/* The SKIP reason: one constant string per need, "no SW_PROTECTED VM type". */
+/* The SKIP reason: one constant string per need, "no VM-wide memory attributes". */
 const char *gm_need_reason(enum gm_need n);
 /*
  * What would mend it on this very machine: a config option, module, sysctl, boot parameter,

@@ -17,7 +17,7 @@
 
 #include "platform_priv.h"
 
-/* In the series for in-place conversion only: ioctl on the guest_memfd, 16 words of argument. */
+/* In-place conversion: ioctl on the guest_memfd, 16 words of argument. See convert.h. */
 #define GM_SET_MEMORY_ATTRIBUTES2 0xc080aed2UL
 /* Exported by the arm64 headers of 7.3; include/uapi/linux/kvm.h:708 */
 #define GM_VM_TYPE_ARM_PROTECTED (1UL << 31)
@@ -395,7 +395,6 @@ int gm_probe_sw_protected(char *remedy)
 				 gm_need_remedy(GM_NEED_TDP));
 		return r;
 	}
-	/* Such a VM has attributes and guest_memfd. Where it has not, the cases are to FAIL, not to SKIP. */
 	close(vm);
 	return 0;
 #else
@@ -417,7 +416,11 @@ int gm_probe_protected(char *remedy)
 #endif
 }
 
-/* An all-zero argument has size 0, which converts nothing: a kernel that knows the call says so. */
+/*
+ * Do attributes live in the guest_memfds of this VM type? By the capability, where the headers of
+ * KSRC have it, and by the ioctl: an all-zero argument has size 0, which a kernel that knows the
+ * call refuses with something other than ENOTTY.
+ */
 static bool knows_inplace(unsigned long vm_type, uint64_t flags)
 {
 	uint64_t arg[16] = { 0 };
@@ -425,6 +428,10 @@ static bool knows_inplace(unsigned long vm_type, uint64_t flags)
 	int fd = vm < 0 ? -1 : create_gmem(vm, flags);
 	bool known = fd >= 0 && (!ioctl(fd, GM_SET_MEMORY_ATTRIBUTES2, arg) || errno != ENOTTY);
 
+#ifdef KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES
+	known |= vm >= 0 && ioctl(vm, KVM_CHECK_EXTENSION,
+				  (unsigned long)KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES) > 0;
+#endif
 	if (fd >= 0)
 		close(fd);
 	if (vm >= 0)
@@ -449,6 +456,36 @@ int gm_probe_inplace(char *remedy)
 		snprintf(remedy, GM_REMEDY_LEN,
 			 "boot with kvm.gmem_in_place_conversion=1 (it is %s)", value);
 	return -ENOTTY;
+}
+
+/*
+ * A SW_PROTECTED VM has attributes of its own, or in its guest_memfds. Where it has neither, the
+ * cases must FAIL, not SKIP; so what counts is that they are found in the files alone.
+ */
+int gm_probe_attributes(char *remedy)
+{
+#ifdef __x86_64__
+	struct kvm_memory_attributes attr = {
+		.size = sysconf(_SC_PAGESIZE),
+		.attributes = KVM_MEMORY_ATTRIBUTE_PRIVATE,
+	};
+	int vm = new_vm(KVM_X86_SW_PROTECTED_VM);
+	bool has;
+
+	if (vm < 0)
+		return -errno;
+	has = ioctl(vm, KVM_CHECK_EXTENSION, (unsigned long)KVM_CAP_MEMORY_ATTRIBUTES) > 0 ||
+	      !ioctl(vm, KVM_SET_MEMORY_ATTRIBUTES, &attr);
+	close(vm);
+	return has || !knows_inplace(KVM_X86_SW_PROTECTED_VM, 0) ? 0 : -ENOTTY;
+#else
+	return -EOPNOTSUPP;
+#endif
+}
+
+int gm_probe_ordinary_private(char *remedy)
+{
+	return knows_inplace(default_type(), 0) ? -ENOTTY : 0;
 }
 
 /* What either scope offers is there: that both say the same is for a case to find out. */

@@ -14,9 +14,9 @@
 typedef int gm_probe(char *remedy);
 
 gm_probe gm_probe_kvm, gm_probe_gmem, gm_probe_gmem_default, gm_probe_gmem_mmap,
-	gm_probe_init_shared, gm_probe_sw_protected, gm_probe_protected, gm_probe_inplace,
-	gm_probe_prefault, gm_probe_hypercall_exit, gm_probe_page_stats, gm_probe_tdp,
-	gm_probe_stage2_dump;
+	gm_probe_init_shared, gm_probe_sw_protected, gm_probe_attributes, gm_probe_ordinary_private,
+	gm_probe_protected, gm_probe_inplace, gm_probe_prefault, gm_probe_hypercall_exit,
+	gm_probe_page_stats, gm_probe_tdp, gm_probe_stage2_dump;
 gm_probe gm_probe_iommufd, gm_probe_map_file, gm_probe_iommufd_test, gm_probe_vfio_edu,
 	gm_probe_vfio_edu_pair, gm_probe_vfio_type1, gm_probe_map_gmem;
 gm_probe gm_probe_huge_2m, gm_probe_huge_1g, gm_probe_thp, gm_probe_cma, gm_probe_secretmem,

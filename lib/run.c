@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Running vCPUs: posts batches to the guest's interpreter and says how they came back. */
+#include "convert.h"
 #include "underway.h"
 #include "vm.h"
+
+/* Far beyond what races can give: it ends a vCPU that comes back for ever. */
+#define RACES_MAX 20000U
 
 /* Gives the guest's words, where it has any, to a miss. */
 static void guest_words(struct kvm_vcpu *vcpu)
@@ -84,8 +88,42 @@ static void restart(struct gm_vm *vm, unsigned int v)
 	gm_arch_vcpu_restart(vcpu, vm->start[v]);
 }
 
-/* Enters the guest until its batch is done or something else happened. */
-static bool run_batch(struct gm_vm *vm, unsigned int v, struct gm_exit *ex)
+static int enter(struct kvm_vcpu *vcpu, struct gm_exit *ex)
+{
+	int ret;
+
+	do {
+		gm_arch_forget_exit(vcpu);
+		errno = 0;
+		ret = __vcpu_run(vcpu);
+	} while (ret && errno == EINTR);
+	exit_of(vcpu, ret, errno, ex);
+	return ret;
+}
+
+int gm_enter(struct gm_vm *vm, unsigned int v, struct gm_exit *ex)
+{
+	int ret;
+
+	gm_underway("KVM_RUN");
+	ret = enter(vm->vcpu[v], ex);
+	gm_underway_end();
+	errno = ex->err;
+	return ret;
+}
+
+/* A fault that began in one state of its page and found the other. */
+static bool is_race(struct gm_vm *vm, const struct gm_exit *ex)
+{
+	return ex->ret && ex->err == EFAULT && ex->reason == KVM_EXIT_MEMORY_FAULT &&
+	       gm_slot_at(vm, ex->fault.gpa) && ex->fault.size == GM_PAGE_SIZE;
+}
+
+/*
+ * Enters the guest until its batch is done or something else happened. Where `races` is given, a
+ * fault that raced with a conversion is counted there and entered again.
+ */
+static bool run_batch(struct gm_vm *vm, unsigned int v, struct gm_exit *ex, unsigned int *races)
 {
 	struct kvm_vcpu *vcpu = vm->vcpu[v];
 	uint64_t gpa, npages, attrs;
@@ -93,12 +131,11 @@ static bool run_batch(struct gm_vm *vm, unsigned int v, struct gm_exit *ex)
 	int ret;
 
 	for (;;) {
-		gm_arch_forget_exit(vcpu);
-		errno = 0;
-		ret = __vcpu_run(vcpu);
-		if (ret && errno == EINTR)
+		ret = enter(vcpu, ex);
+		if (races && *races < RACES_MAX && is_race(vm, ex)) {
+			++*races;
 			continue;
-		exit_of(vcpu, ret, errno, ex);
+		}
 		if (ret && vm->args.on_exit && vm->args.on_exit(vm, v, ex))
 			continue;
 		if (ret)
@@ -136,21 +173,27 @@ static void demand_mbox(struct gm_vm *vm, unsigned int v)
 	}
 }
 
-bool __gm_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int nr,
-	      struct gm_exit *ex, unsigned int *done)
+void gm_post(struct gm_vm *vm, unsigned int v, const struct gm_op *op, unsigned int nr)
 {
 	struct gm_mbox *box = &vm->mbox[v];
-	struct gm_exit mine;
-	bool whole;
 
 	GM_SETUP(nr <= GM_MBOX_OPS, "%u operations in a batch", nr);
-	if (vm->stopped[v])
-		restart(vm, v);
 	memcpy(box->op, op, nr * sizeof(*op));
 	box->done = 0;
 	box->nr = nr;
+}
+
+static bool run_ops(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int nr,
+		    struct gm_exit *ex, unsigned int *done, unsigned int *races)
+{
+	struct gm_mbox *box = &vm->mbox[v];
+	bool whole;
+
+	if (vm->stopped[v])
+		restart(vm, v);
+	gm_post(vm, v, op, nr);
 	gm_underway("KVM_RUN");
-	whole = run_batch(vm, v, ex ? ex : &mine);
+	whole = run_batch(vm, v, ex, races);
 	gm_underway_end();
 	demand_mbox(vm, v);
 	memcpy(op, box->op, nr * sizeof(*op));
@@ -164,13 +207,24 @@ bool __gm_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int n
 	return whole;
 }
 
-void gm_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int nr)
+bool __gm_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int nr,
+	      struct gm_exit *ex, unsigned int *done)
+{
+	struct gm_exit mine;
+
+	return run_ops(vm, v, op, nr, ex ? ex : &mine, done, NULL);
+}
+
+static void must_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int nr,
+		     unsigned int *races)
 {
 	unsigned int done = 0;
 	struct gm_exit ex;
 
-	if (__gm_run(vm, v, op, nr, &ex, &done))
+	if (run_ops(vm, v, op, nr, &ex, &done, races))
 		return;
+	if (races && *races == RACES_MAX)
+		gm_note("vCPU %u came back %u times with KVM_EXIT_MEMORY_FAULT", v, *races);
 	if (done < nr) {
 		struct gm_page page = gm_vm_page(vm, op[done].addr);
 
@@ -180,6 +234,19 @@ void gm_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int nr)
 		GM_FAIL("vCPU %u stopped after its last operation: %s", v, gm_exit_str(&ex));
 	}
 	gm_end();
+}
+
+void gm_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int nr)
+{
+	must_run(vm, v, op, nr, NULL);
+}
+
+unsigned int gm_run_racing(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned int nr)
+{
+	unsigned int races = 0;
+
+	must_run(vm, v, op, nr, &races);
+	return races;
 }
 
 struct parallel {

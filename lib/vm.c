@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* VMs and their slots, over the KVM selftests framework. */
+#include "convert.h"
 #include "underway.h"
 #include "vm.h"
 
@@ -11,7 +12,7 @@ static struct gm_slot *slot_find(struct gm_vm *vm, uint32_t id)
 	return NULL;
 }
 
-static struct gm_slot *slot_at(struct gm_vm *vm, uint64_t gpa)
+struct gm_slot *gm_slot_at(struct gm_vm *vm, uint64_t gpa)
 {
 	for (int i = 0; i < GM_MAX_SLOTS; i++)
 		if (vm->slot[i].used && gpa - vm->slot[i].gpa < vm->slot[i].size)
@@ -32,6 +33,7 @@ struct gm_vm *gm_vm_new(const struct gm_vm_args *args)
 	GM_SETUP(vm, "out of memory");
 	GM_SETUP(args->vcpus <= GM_MAX_VCPUS, "%u vCPUs, %d at most", args->vcpus, GM_MAX_VCPUS);
 	vm->args = *args;
+	vm->provider = gm_provider_for(args->kind);
 	vm->vcpus = args->vcpus;
 	if (!args->vcpus) {
 		vm->kvm = ____vm_create(shape);
@@ -121,50 +123,23 @@ void gm_vm_map(struct gm_vm *vm, uint64_t gpa, uint64_t size, uint64_t pagesize)
 
 uint8_t *gm_hva(struct gm_vm *vm, uint64_t gpa)
 {
-	struct gm_slot *s = slot_at(vm, gpa);
+	struct gm_slot *s = gm_slot_at(vm, gpa);
 
-	return s && s->hva ? s->hva + (gpa - s->gpa) : NULL;
+	if (!s)
+		return NULL;
+	if (vm->file_map && s->gmem == vm->file_map_of)
+		return vm->file_map + s->gmem_off + (gpa - s->gpa);
+	return s->hva ? s->hva + (gpa - s->gpa) : NULL;
 }
 
 struct gm_page gm_vm_page(struct gm_vm *vm, uint64_t gpa)
 {
-	struct gm_slot *s = slot_at(vm, gpa);
+	struct gm_slot *s = gm_slot_at(vm, gpa);
 	struct gm_page p = *GM_PAGE(.gpa = gpa, .gva = gpa);
 
 	if (s && s->gmem >= 0)
 		p.off = s->gmem_off + (gpa - s->gpa);
-	if (s && s->hva)
-		p.hva = (uintptr_t)s->hva + (gpa - s->gpa);
+	if (gm_hva(vm, gpa))
+		p.hva = (uintptr_t)gm_hva(vm, gpa);
 	return p;
-}
-
-int __gm_convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private)
-{
-	struct kvm_memory_attributes attr = {
-		.address = gpa,
-		.size = len,
-		.attributes = to_private ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0,
-	};
-
-	return GM_CALL("KVM_SET_MEMORY_ATTRIBUTES",
-		       ioctl(vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr));
-}
-
-void gm_convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private)
-{
-	struct gm_page page = gm_vm_page(vm, gpa);
-	int ret = __gm_convert(vm, gpa, len, to_private);
-
-	/* A legal conversion that is refused breaks conv.never_refused, wherever it happens. */
-	if (ret) {
-		GM_FAIL_AT(&page, "a legal conversion of %#lx bytes to %s was refused: %s", len,
-			   to_private ? "private" : "shared", gm_errno_name(errno));
-		gm_end();
-	}
-}
-
-int64_t gm_vm_convert_on_request(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
-				 uint64_t attrs)
-{
-	return __gm_convert(vm, gpa, npages * GM_PAGE_SIZE, attrs & GM_MAP_PRIVATE) ? -errno : 0;
 }

@@ -28,6 +28,7 @@ enum gm_vm_kind {
 };
 
 struct gm_vm;
+struct gm_provider;
 
 /* How one KVM_RUN sequence came back to the host. */
 struct gm_exit {
@@ -72,11 +73,11 @@ struct gm_mem {
 	uint64_t map_size;
 };
 
-/* One slot as the fixture knows it; gm_hva() and gm_vm_off() look here. */
+/* One slot as the fixture knows it; gm_hva() and gm_vm_page() look here. */
 struct gm_slot {
 	uint32_t id, flags;
 	uint64_t gpa, size;
-	uint8_t *hva; /* host mapping of the shared half; NULL: none */
+	uint8_t *hva; /* userspace_addr; NULL: none */
 	int gmem;     /* guest_memfd; -1: none */
 	uint64_t gmem_off;
 	bool used;
@@ -86,10 +87,14 @@ struct gm_slot {
 
 struct gm_vm {
 	struct gm_vm_args args;
+	const struct gm_provider *provider; /* who converts its memory; NULL: nobody */
 	struct kvm_vm *kvm;
 	struct kvm_vcpu *vcpu[GM_MAX_VCPUS];
 	unsigned int vcpus;
 	struct gm_slot slot[GM_MAX_SLOTS];
+	/* The host's mapping of a whole guest_memfd that serves shared accesses; NULL: none. */
+	uint8_t *file_map;
+	int file_map_of;	    /* ... and which file */
 	struct gm_mbox *mbox;	    /* the host's view of gm_mbox[]; NULL without vCPUs */
 	void *start[GM_MAX_VCPUS];  /* gm_arch_vcpu_start() of each */
 	bool stopped[GM_MAX_VCPUS]; /* in the middle of an operation that will not go on */
@@ -129,25 +134,21 @@ void gm_slot_delete(struct gm_vm *vm, uint32_t id);
 
 /* Maps [gpa, gpa + size) 1:1 in the guest's own page tables, with entries of `pagesize` bytes. */
 void gm_vm_map(struct gm_vm *vm, uint64_t gpa, uint64_t size, uint64_t pagesize);
-/* The host's address of gpa's shared half; NULL where there is none. */
+/* The slot of gpa; NULL: none. The VM's own. */
+struct gm_slot *gm_slot_at(struct gm_vm *vm, uint64_t gpa);
+/*
+ * Where the host sees gpa while it is shared: in its mapping of the file, where that serves shared
+ * accesses, else at userspace_addr. NULL where there is neither.
+ */
 uint8_t *gm_hva(struct gm_vm *vm, uint64_t gpa);
 /* All the names of a page that the fixture knows, for GM_EXPECT_AT(). */
 struct gm_page gm_vm_page(struct gm_vm *vm, uint64_t gpa);
 
-/* --- conversion --- */
+/* --- conversion: see convert.h --- */
 
-/*
- * Makes [gpa, gpa + len) private or shared by whatever this VM's kernel offers (x86: the memory
- * attributes; in-place: the guest_memfd). -1 and errno. What the VMM does, not what a guest asks.
- */
-int __gm_convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private);
-void gm_convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private);
 /* The attributes argument of the guest's request; page-size hints may be or'ed in. */
 #define GM_MAP_SHARED 0UL	  /* KVM_MAP_GPA_RANGE_DECRYPTED */
 #define GM_MAP_PRIVATE (1UL << 4) /* KVM_MAP_GPA_RANGE_ENCRYPTED, uapi/linux/kvm_para.h */
-/* Default on_convert: does what the guest asks; 0, or -errno. */
-int64_t gm_vm_convert_on_request(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
-				 uint64_t attrs);
 
 /* --- running --- */
 
@@ -161,6 +162,20 @@ int64_t gm_vm_convert_on_request(struct gm_vm *vm, unsigned int vcpu, uint64_t g
 bool __gm_run(struct gm_vm *vm, unsigned int vcpu, struct gm_op *op, unsigned int nr,
 	      struct gm_exit *ex, unsigned int *done);
 void gm_run(struct gm_vm *vm, unsigned int vcpu, struct gm_op *op, unsigned int nr);
+/*
+ * gm_run() for a vCPU whose pages others convert meanwhile. A fault that began in one state and
+ * found the other comes back as KVM_EXIT_MEMORY_FAULT of a page of a slot (kvm_mmu_faultin_pfn() of
+ * arch/x86/kvm/mmu/mmu.c), which a VMM answers by entering again; any other exit is a miss. Gives
+ * how many there were.
+ */
+unsigned int gm_run_racing(struct gm_vm *vm, unsigned int vcpu, struct gm_op *op, unsigned int nr);
+/* Posts the batch without entering: for cases that enter by hand. */
+void gm_post(struct gm_vm *vm, unsigned int vcpu, const struct gm_op *op, unsigned int nr);
+/*
+ * One KVM_RUN, the only way into it; a signal does not count. Its result, with errno, and the exit.
+ * What the exit means is the caller's.
+ */
+int gm_enter(struct gm_vm *vm, unsigned int vcpu, struct gm_exit *ex);
 /* "exit 39 (KVM_EXIT_MEMORY_FAULT), errno EFAULT, gpa 0x..., size 0x..., flags 0x8" */
 const char *gm_exit_str(const struct gm_exit *ex);
 
@@ -191,6 +206,14 @@ bool gm_host_check_zero(const void *hva, uint64_t npages, const char *when);
  * one memory. A difference is a miss. The word's old content is put back.
  */
 bool gm_prove_same_page(struct gm_vm *vm, unsigned int v, uint64_t gpa, void *hva);
+
+/* --- binary statistics of KVM; a missing one is an ERROR --- */
+
+uint64_t gm_vm_stat(struct gm_vm *vm, const char *name);
+uint64_t gm_vcpu_stat(struct gm_vm *vm, unsigned int v, const char *name);
+
+/* KVM_PRE_FAULT_MEMORY; *gpa and *size become what is left. -1 and errno. */
+int gm_prefault(struct gm_vm *vm, unsigned int v, uint64_t *gpa, uint64_t *size, uint64_t flags);
 
 /* Runs fn(i) on nr threads and waits for all of them: one vCPU each, say. */
 void gm_parallel(unsigned int nr, void (*fn)(unsigned int i, void *arg), void *arg);

@@ -92,7 +92,7 @@ static void run_plan(const struct gm_case *self)
 	st_result_free(r);
 }
 
-#define NEEDS GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT, TDP, PREFAULT)
+#define NEEDS GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT, TDP, PREFAULT)
 
 /* Every program ends with a look at the pools of huge pages, so nobody else may take from them. */
 #define STRESS(id, c, what, about, flags_, huge2m, huge1g, ...)                                    \

@@ -105,9 +105,9 @@ static void failure(const struct st_soak *o, const struct st_prog *p, enum st_en
 
 int st_platform(void)
 {
-	if (!gm_platform_has(GM_NEED_SW_PROTECTED)) {
-		fprintf(stderr, "gm-stress: %s; %s\n", gm_need_reason(GM_NEED_SW_PROTECTED),
-			gm_need_remedy(GM_NEED_SW_PROTECTED));
+	if (!gm_platform_has(GM_NEED_ATTRIBUTES)) {
+		fprintf(stderr, "gm-stress: %s; %s\n", gm_need_reason(GM_NEED_ATTRIBUTES),
+			gm_need_remedy(GM_NEED_ATTRIBUTES));
 		return 4;
 	}
 	gm_framework_start();

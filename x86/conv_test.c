@@ -4,7 +4,7 @@
 
 #define OFFSET_CASE(fn, id, what, about, ...)                                                      \
 	GM_VARIANT(fn, id, .name = "conv.any_offset." what, .clause = "conv.any_offset",           \
-		   .text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+		   .text = about, .providers = GM_PROVIDERS_X86, __VA_ARGS__)
 
 enum how { FROM_PRIVATE = 1, ON_THP = 2, BY_HOST = 4, SAME_2M = 8, PART_2M = 16 };
 
@@ -13,26 +13,26 @@ enum how { FROM_PRIVATE = 1, ON_THP = 2, BY_HOST = 4, SAME_2M = 8, PART_2M = 16 
  * back; its neighbours near and far are looked at after each. The order jumps about (n is a power
  * of two, the step odd), so that what a page before left behind is not what the next hides behind.
  */
-static void there_and_back(struct script *s, uint64_t first, uint64_t n, bool away, bool by_host)
+static void there_and_back(struct gm_batch *s, uint64_t first, uint64_t n, bool away, bool by_host)
 {
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t gfn = first + i * 307 % n;
 
-		if (!script_owns(s, gfn))
+		if (!gm_batch_owns(s, gfn))
 			continue;
-		script_convert(s, gfn, 1, away, by_host);
-		script_check(s, gfn, 1, 1);
-		script_fill(s, gfn, 1, 1);
-		script_check_suspects(s, gfn, 1);
-		script_convert(s, gfn, 1, !away, by_host);
-		script_check_suspects(s, gfn, 1);
-		script_fill(s, gfn, 1, 1);
+		gm_batch_convert(s, gfn, 1, away, by_host);
+		gm_batch_check(s, gfn, 1, 1);
+		gm_batch_fill(s, gfn, 1, 1);
+		gm_batch_check_suspects(s, gfn, 1);
+		gm_batch_convert(s, gfn, 1, !away, by_host);
+		gm_batch_check_suspects(s, gfn, 1);
+		gm_batch_fill(s, gfn, 1, 1);
 	}
-	script_flush(s);
+	gm_batch_flush(s);
 }
 
 /* All pages one way, in one order, and back in another: every mixture on the way. */
-static void one_by_one(struct script *s, uint64_t first, uint64_t n, bool away, bool by_host)
+static void one_by_one(struct gm_batch *s, uint64_t first, uint64_t n, bool away, bool by_host)
 {
 	static const unsigned int step[2] = { 307, 131 };
 
@@ -40,43 +40,43 @@ static void one_by_one(struct script *s, uint64_t first, uint64_t n, bool away, 
 		for (uint64_t i = 0; i < n; i++) {
 			uint64_t gfn = first + i * step[pass] % n;
 
-			if (!script_owns(s, gfn))
+			if (!gm_batch_owns(s, gfn))
 				continue;
-			script_convert(s, gfn, 1, away ^ pass, by_host);
-			script_check(s, gfn, 1, 1);
-			script_fill(s, gfn, 1, 1);
-			script_check_suspects(s, gfn, 1);
+			gm_batch_convert(s, gfn, 1, away ^ pass, by_host);
+			gm_batch_check(s, gfn, 1, 1);
+			gm_batch_fill(s, gfn, 1, 1);
+			gm_batch_check_suspects(s, gfn, 1);
 		}
 	}
-	script_flush(s);
+	gm_batch_flush(s);
 }
 
-static void start_from(struct world *w, bool private)
+static void start_from(struct gm_fixture *w, bool private)
 {
 	uint64_t first = GFN(w->gpa), all = PAGES(w->size);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, all, 1);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, all, 1);
 	if (private) {
-		script_convert(&s, first, all, true, false);
-		script_fill(&s, first, all, 1);
+		gm_batch_convert(&s, first, all, true, false);
+		gm_batch_fill(&s, first, all, 1);
 	}
-	script_flush(&s);
+	gm_batch_flush(&s);
 }
 
 static void each_page(const struct gm_case *self)
 {
-	struct world *w =
-		WORLD_NEW(.size = 3 * GM_2M, .mem = self->val & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
-	struct script s;
+	struct gm_fixture *w =
+		GM_FIXTURE(.size = 3 * GM_2M, .mem = self->val & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
+	struct gm_batch s;
 
 	start_from(w, self->val & FROM_PRIVATE);
-	script_init(&s, w, 0);
+	gm_batch_init(&s, w, 0);
 	there_and_back(&s, GFN(w->gpa) + 512, 512, !(self->val & FROM_PRIVATE),
 		       self->val & BY_HOST);
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 OFFSET_CASE(each_page, to_private, "each_page.to_private",
 	    "every page of 2 MiB alone to private and back: it changes, no other",
@@ -94,15 +94,15 @@ OFFSET_CASE(each_page, from_thp, "each_page.thp_to_shared",
 
 static void mixtures(const struct gm_case *self)
 {
-	struct world *w =
-		WORLD_NEW(.size = 3 * GM_2M, .mem = self->val & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
-	struct script s;
+	struct gm_fixture *w =
+		GM_FIXTURE(.size = 3 * GM_2M, .mem = self->val & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
+	struct gm_batch s;
 
 	start_from(w, false);
-	script_init(&s, w, 0);
+	gm_batch_init(&s, w, 0);
 	one_by_one(&s, GFN(w->gpa) + 512, 512, true, self->val & BY_HOST);
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 OFFSET_CASE(mixtures, mixtures_anon, "mixtures",
 	    "512 pages to private one by one, and back in another order", .flags = GM_FULL_ONLY)
@@ -110,17 +110,17 @@ OFFSET_CASE(mixtures, mixtures_thp, "mixtures.thp",
 	    "512 pages over a transparent huge page to private one by one, and back", .val = ON_THP)
 
 struct team {
-	struct world *w;
+	struct gm_fixture *w;
 	bool same, part;
 };
 
 static void team_member(unsigned int v, void *arg)
 {
 	struct team *t = arg;
-	struct world *w = t->w;
-	struct script s;
+	struct gm_fixture *w = t->w;
+	struct gm_batch s;
 
-	script_init(&s, w, v);
+	gm_batch_init(&s, w, v);
 	if (t->same) {
 		s.share = w->vm->vcpus;
 		s.turn = v;
@@ -138,11 +138,11 @@ static void together(const struct gm_case *self)
 	unsigned int nr = self->val & 7;
 	struct team t = { .same = self->val & SAME_2M, .part = self->val & PART_2M };
 
-	t.w = WORLD_NEW(.size = t.same ? GM_2M : nr * GM_2M, .vcpus = nr, .mem = GM_MEM_THP);
+	t.w = GM_FIXTURE(.size = t.same ? GM_2M : nr * GM_2M, .vcpus = nr, .mem = GM_MEM_THP);
 	start_from(t.w, false);
 	gm_parallel(nr, team_member, &t);
-	world_check_halves(t.w, nr - 1, "at the end");
-	world_free(t.w);
+	gm_fixture_check_all(t.w, nr - 1, "at the end");
+	gm_fixture_free(t.w);
 }
 OFFSET_CASE(together, separate_2, "vcpus_2.separate",
 	    "two vCPUs, each every page of a 2 MiB of its own", .val = 2, .flags = GM_FULL_ONLY)
@@ -160,30 +160,30 @@ OFFSET_CASE(together, same_4, "vcpus_4.same", "four vCPUs, every fourth page of 
 static void borders(const struct gm_case *self)
 {
 	uint64_t size = self->val, count = size == GM_1G ? 3 : 5;
-	struct world *w = WORLD_NEW(.size = (count + 1) * size, .mem = GM_MEM_THP);
-	struct script s;
+	struct gm_fixture *w = GM_FIXTURE(.size = (count + 1) * size, .mem = GM_MEM_THP);
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
+	gm_batch_init(&s, w, 0);
 	for (uint64_t b = 1; b <= count; b++) {
 		uint64_t border = GFN(w->gpa + b * size);
 
-		script_fill(&s, border - 4, 8, 1);
+		gm_batch_fill(&s, border - 4, 8, 1);
 		for (uint64_t gfn = border - 3; gfn < border + 3; gfn++) {
 			for (int to_private = 1; to_private >= 0; to_private--) {
-				script_convert(&s, gfn, 1, to_private, gfn & 1);
-				script_check_suspects(&s, gfn, 1);
-				script_fill(&s, gfn, 1, 1);
+				gm_batch_convert(&s, gfn, 1, to_private, gfn & 1);
+				gm_batch_check_suspects(&s, gfn, 1);
+				gm_batch_fill(&s, gfn, 1, 1);
 			}
 		}
 		for (int to_private = 1; to_private >= 0; to_private--) {
-			script_convert(&s, border - 1, 2, to_private, false);
-			script_check_suspects(&s, border - 1, 2);
-			script_fill(&s, border - 1, 2, 1);
+			gm_batch_convert(&s, border - 1, 2, to_private, false);
+			gm_batch_check_suspects(&s, border - 1, 2);
+			gm_batch_fill(&s, border - 1, 2, 1);
 		}
 	}
-	script_flush(&s);
-	world_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 512, "at the end");
-	world_free(w);
+	gm_batch_flush(&s);
+	gm_fixture_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 512, "at the end");
+	gm_fixture_free(w);
 }
 OFFSET_CASE(borders, borders_2m, "borders_2m", "three pages on either side of 2 MiB borders",
 	    .val = GM_2M)
@@ -193,9 +193,9 @@ OFFSET_CASE(borders, borders_1g, "borders_1g", "three pages on either side of 1 
 /* The first page of the guest's memory, and the last that it can address. */
 static void edge(const struct gm_case *self)
 {
-	struct world *w = WORLD_NEW(.size = 4 * GM_2M, .no_slot = true, .no_map = true);
+	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M, .no_slot = true, .no_map = true);
 	uint64_t gpa, n = 16, at;
-	struct script s;
+	struct gm_batch s;
 
 	/* A window of its own in the guest's mappings: the model's pages are where the slot is. */
 	gpa = self->val ? GPA(w->vm->kvm->max_gfn + 1) - n * GM_PAGE_SIZE : 0;
@@ -206,21 +206,21 @@ static void edge(const struct gm_case *self)
 	gm_model_free(w->model);
 	w->gpa = gpa;
 	w->size = n * GM_PAGE_SIZE;
-	w->model = gm_model_new(GFN(gpa), n);
-	gm_slot_set(w->vm, GM_SLOT, 0, gpa, w->size, w->mem->hva, w->gmem, 0);
+	w->model = gm_model_new(GFN(gpa), n, w->provider->content);
+	gm_fixture_slot(w, GM_SLOT, gpa, w->size, 0);
 	gm_vm_map(w->vm, gpa, w->size, GM_PAGE_SIZE);
 	start_from(w, false);
-	script_init(&s, w, 0);
+	gm_batch_init(&s, w, 0);
 	for (int to_private = 1; to_private >= 0; to_private--) {
 		for (at = 0; at < n; at++) {
-			script_convert(&s, GFN(gpa) + at, 1, to_private, at & 1);
-			script_check(&s, GFN(gpa), n, 1);
-			script_fill(&s, GFN(gpa) + at, 1, 1);
+			gm_batch_convert(&s, GFN(gpa) + at, 1, to_private, at & 1);
+			gm_batch_check(&s, GFN(gpa), n, 1);
+			gm_batch_fill(&s, GFN(gpa) + at, 1, 1);
 		}
 	}
-	script_flush(&s);
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_batch_flush(&s);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 OFFSET_CASE(edge, edge_below_4g, "edge.below_4g", "the last pages below 4 GiB, one by one",
 	    .val = 0)

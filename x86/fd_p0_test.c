@@ -50,7 +50,7 @@ static void both_fill(struct both *b)
 }
 
 GM_CASE(init_shared, .name = "fd.create_flags.init_shared_refused", .clause = "fd.create_flags",
-	.profile = "P0", .flags = GM_REFUSAL, .needs = GM_NEEDS(SW_PROTECTED),
+	.profile = "P0", .flags = GM_REFUSAL, .needs = GM_NEEDS(ATTRIBUTES),
 	.text = "INIT_SHARED is EINVAL where the VM type has private memory, alone and with MMAP")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
@@ -69,7 +69,7 @@ GM_CASE(init_shared, .name = "fd.create_flags.init_shared_refused", .clause = "f
 }
 
 GM_CASE(punch_private_only, .name = "fd.punch_exact.private_half_only", .profile = "P0",
-	.clause = "fd.punch_exact", .needs = GM_NEEDS(SW_PROTECTED),
+	.clause = "fd.punch_exact", .needs = GM_NEEDS(ATTRIBUTES),
 	.text = "a hole over private and shared pages in turn: shared halves keep every word")
 {
 	struct both b = both_new(0);
@@ -101,7 +101,7 @@ GM_CASE(punch_private_only, .name = "fd.punch_exact.private_half_only", .profile
 }
 
 GM_CASE(shared_hole, .name = "fd.punch_exact.shared_half_only", .profile = "P0",
-	.clause = "fd.punch_exact", .needs = GM_NEEDS(SW_PROTECTED),
+	.clause = "fd.punch_exact", .needs = GM_NEEDS(ATTRIBUTES),
 	.text = "the other way round: dropping the shared half takes nothing from the file")
 {
 	struct both b = both_new(0);
@@ -118,7 +118,7 @@ GM_CASE(shared_hole, .name = "fd.punch_exact.shared_half_only", .profile = "P0",
 }
 
 GM_CASE(close_shared, .name = "fd.last_close.shared_half", .clause = "fd.last_close",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED),
+	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES),
 	.text = "after the last close private pages fault and shared pages work")
 {
 	struct both b = both_new(0);
@@ -144,7 +144,7 @@ GM_CASE(close_shared, .name = "fd.last_close.shared_half", .clause = "fd.last_cl
 }
 
 GM_CASE(mappable, .name = "fd.bind_overlap.mappable_serves_both", .profile = "P0",
-	.clause = "fd.bind_overlap", .needs = GM_NEEDS(SW_PROTECTED),
+	.clause = "fd.bind_overlap", .needs = GM_NEEDS(ATTRIBUTES),
 	.text = "a file with the MMAP flag serves shared and private accesses of a SW_PROTECTED VM")
 {
 	struct both b;
@@ -173,7 +173,7 @@ GM_CASE(mappable, .name = "fd.bind_overlap.mappable_serves_both", .profile = "P0
 }
 
 GM_CASE(slot_twice, .name = "fd.bind_overlap.halves_of_two_slots", .profile = "P0",
-	.clause = "fd.bind_overlap", .needs = GM_NEEDS(SW_PROTECTED), .flags = GM_REFUSAL,
+	.clause = "fd.bind_overlap", .needs = GM_NEEDS(ATTRIBUTES), .flags = GM_REFUSAL,
 	.text = "two slots may share userspace_addr, never a range of the file")
 {
 	struct both b = both_new(0);

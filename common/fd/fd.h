@@ -67,7 +67,7 @@ extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
 #ifdef __x86_64__
 #define FD_P0(fn, stem, ...)                                                                       \
 	GM_VARIANT(fn, fn##_p0, .name = stem ".p0", .profile = "P0", .arg = &fd_p0,                \
-		   .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+		   .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
 #else
 #define FD_P0(fn, stem, ...)
 #endif

@@ -299,7 +299,7 @@ GM_VARIANT(no_io_uring, no_io_uring_p1, .name = "fd.no_io.io_uring.p1", .clause 
 GM_VARIANT(no_io_uring, no_io_uring_p0, .name = "fd.no_io.io_uring.p0", .clause = "fd.no_io",
 	   .profile = "P0", .flags = GM_REFUSAL, .arg = &fd_p0,
 	   .text = "io_uring reads and writes: EINVAL, registered or not",
-	   .needs = GM_NEEDS(SW_PROTECTED, IO_URING))
+	   .needs = GM_NEEDS(ATTRIBUTES, IO_URING))
 #endif
 FD_BODY(no_io_uring)
 {

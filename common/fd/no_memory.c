@@ -17,7 +17,7 @@
 #ifdef __x86_64__
 #define NO_MEMORY_P0(fn, stem, ...)                                                                \
 	GM_VARIANT(fn, fn##_p0, .name = stem ".p0", .profile = "P0", .arg = &fd_p0,                \
-		   .needs = GM_NEEDS(SW_PROTECTED, FAIL_NTH, DEBUGFS), __VA_ARGS__)
+		   .needs = GM_NEEDS(ATTRIBUTES, FAIL_NTH, DEBUGFS), __VA_ARGS__)
 #else
 #define NO_MEMORY_P0(fn, stem, ...)
 #endif

@@ -22,7 +22,7 @@
 #define SCARCE_P0(fn, what, about)                                                                 \
 	GM_VARIANT(fn, fn##_p0, .name = "fd.no_memory." what ".p0", .clause = "fd.no_memory",      \
 		   .profile = "P0", .arg = &fd_p0, .text = about, .caps = GM_CAPS_ALL,             \
-		   .tokens = GM_TOKEN_MODULE, .needs = GM_NEEDS(SW_PROTECTED, FAIL_NTH, DEBUGFS))
+		   .tokens = GM_TOKEN_MODULE, .needs = GM_NEEDS(ATTRIBUTES, FAIL_NTH, DEBUGFS))
 #else
 #define SCARCE_P0(fn, what, about)
 #endif

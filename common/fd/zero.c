@@ -129,7 +129,7 @@ GM_VARIANT(zero_prefault, zero_prefault_p1p, .name = "fd.zeroed.prefault.p1p", .
 GM_VARIANT(zero_prefault, zero_prefault_p0, .name = "fd.zeroed.prefault.p0", .profile = "P0",
 	   .clause = "fd.zeroed", .arg = &fd_p0,
 	   .text = "pages that KVM_PRE_FAULT_MEMORY brought in",
-	   .needs = GM_NEEDS(SW_PROTECTED, PREFAULT))
+	   .needs = GM_NEEDS(ATTRIBUTES, PREFAULT))
 #endif
 FD_BODY(zero_prefault)
 {

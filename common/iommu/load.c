@@ -6,7 +6,7 @@
 #include "pagesize.h"
 
 #define PG GM_PAGE_SIZE
-#define P0_NEEDS (1ULL << GM_NEED_SW_PROTECTED)
+#define P0_NEEDS (1ULL << GM_NEED_ATTRIBUTES)
 #define BOTH(fn, n, ...)                                                                           \
 	static void fn(const struct gm_case *self);                                                \
 	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .profile = "P0", .val = GM_IOMMU_MOCK,        \

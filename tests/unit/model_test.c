@@ -9,7 +9,7 @@
 
 static int make(void **state)
 {
-	*state = gm_model_new(FIRST, NPAGES);
+	*state = gm_model_new(FIRST, NPAGES, GM_CONTENT_TWO_MEMORIES);
 	return 0;
 }
 
@@ -67,7 +67,7 @@ static void halves_are_two(void **state)
 	is(m, FIRST, false, GM_HALF_PRIVATE, 2);
 	is(m, FIRST + 1, true, GM_HALF_PRIVATE, 2);
 	assert_int_equal(gm_model_guest(m, FIRST + 1).stride, 64);
-	assert_int_equal(gm_model_half(m, FIRST + 1, false).gen, 1);
+	assert_int_equal(gm_model_memory(m, FIRST + 1, false).gen, 1);
 	gm_model_host_wrote(m, FIRST, 3, GM_HALF_HOST, 3);
 	is(m, FIRST + 1, true, GM_HALF_PRIVATE, 2);
 	gm_model_convert(m, FIRST + 1, 1, false);

@@ -9,7 +9,7 @@
  */
 static void touched_while_absent(const struct gm_case *self)
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t gfn = GFN(w->gpa) + 5, gpa = GPA(gfn);
 	struct gm_page page = gm_vm_page(w->vm, gpa);
 	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
@@ -20,7 +20,7 @@ static void touched_while_absent(const struct gm_case *self)
 	GM_ASSERT(!__gm_run(w->vm, 0, &op, 1, &ex, NULL) && ex.reason == KVM_EXIT_MMIO,
 		  "a read without a slot: expected exit %u (KVM_EXIT_MMIO), observed %s",
 		  KVM_EXIT_MMIO, gm_exit_str(&ex));
-	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->mem->hva, w->gmem, 0);
+	gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
 	if (self->val)
 		gm_convert(w->vm, gpa, GM_PAGE_SIZE, true);
 	op = (struct gm_op){ .code = GM_OP_READ, .addr = gpa };
@@ -30,14 +30,14 @@ static void touched_while_absent(const struct gm_case *self)
 		    self->val ? ", private now" : "", gm_exit_str(&ex)))
 		GM_EXPECT_EQ(op.val, self->val ? 0 : gm_word(gfn, GM_HALF_SHARED, 1, 0),
 			     "what the guest read");
-	world_free(w);
+	gm_fixture_free(w);
 }
 GM_VARIANT(touched_while_absent, absent_shared, .name = "conv.before_slot.touched.shared",
 	   .clause = "conv.before_slot",
 	   .text = "a page touched while its slot was away, still shared", .profile = "P0",
-	   .needs = GM_NEEDS(SW_PROTECTED))
+	   .needs = GM_NEEDS(ATTRIBUTES))
 /* Linux 7.3.4 fails it. */
 GM_VARIANT(touched_while_absent, absent_private, .name = "conv.before_slot.touched.private",
 	   .clause = "conv.before_slot",
 	   .text = "a page touched while its slot was away, converted to private since",
-	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .flags = GM_FULL_ONLY, .val = 1)
+	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .flags = GM_FULL_ONLY, .val = 1)

@@ -24,15 +24,15 @@ static bool check_at(struct gm_vm *vm, uint64_t gpa, uint64_t n, uint64_t delta,
 }
 
 GM_CASE(alias, .name = "conv.data.one_memory_two_slots", .clause = "conv.data", .profile = "P0",
-	.needs = GM_NEEDS(SW_PROTECTED),
+	.needs = GM_NEEDS(ATTRIBUTES),
 	.text = "two slots over one memory: both see it, and both lose what the host drops of it")
 {
 	static const struct {
 		uint64_t at, n;
 	} drop[] = { { 0, 1 }, { 5, 3 }, { NPAGES - 1, 1 }, { NPAGES - 4, 4 }, { 0, NPAGES } };
-	struct world *w = WORLD_NEW(.size = 2 * GM_2M, .no_slot = true);
+	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .no_slot = true);
 	uint64_t second = w->gpa + GM_2M;
-	uint8_t *hva = w->mem->hva;
+	uint8_t *hva = w->hva;
 
 	/* The lower slot has a private half, too; the upper one has none. */
 	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, GPA(NPAGES), hva, w->gmem, 0);
@@ -63,5 +63,5 @@ GM_CASE(alias, .name = "conv.data.one_memory_two_slots", .clause = "conv.data", 
 	GM_SETUP_OK(madvise(hva, GPA(NPAGES), MADV_DONTNEED));
 	gm_guest_check_zero(w->vm, 0, second, NPAGES, "dropped beside a private first");
 	gm_guest_check(w->vm, 0, w->gpa, NPAGES, GM_HALF_PRIVATE, 50, "the private half");
-	world_free(w);
+	gm_fixture_free(w);
 }

@@ -50,6 +50,7 @@ struct bare bare_hypercall(enum bare_mode mode, uint64_t nr, uint64_t a0, uint64
 	struct kvm_vcpu *vcpu = vm->vcpu[0];
 	struct kvm_run *run = vcpu->run;
 	struct kvm_regs regs;
+	struct gm_exit ex;
 	struct bare b = {};
 
 	gm_slot_set(vm, GM_SLOT, 0, CODE, GM_PAGE_SIZE, mem->hva, -1, 0);
@@ -66,14 +67,14 @@ struct bare bare_hypercall(enum bare_mode mode, uint64_t nr, uint64_t a0, uint64
 	regs.rdx = a2;
 	vcpu_regs_set(vcpu, &regs);
 
-	GM_SETUP(!__vcpu_run(vcpu), "KVM_RUN: %s", gm_errno_name(errno));
+	GM_SETUP(!gm_enter(vm, 0, &ex), "KVM_RUN: %s", gm_errno_name(errno));
 	if (run->exit_reason == KVM_EXIT_HYPERCALL) {
 		b.exited = true;
 		b.nr = run->hypercall.nr;
 		memcpy(b.args, run->hypercall.args, sizeof(b.args));
 		b.flags = run->hypercall.flags;
 		run->hypercall.ret = answer;
-		GM_SETUP(!__vcpu_run(vcpu), "KVM_RUN: %s", gm_errno_name(errno));
+		GM_SETUP(!gm_enter(vm, 0, &ex), "KVM_RUN: %s", gm_errno_name(errno));
 	}
 	GM_SETUP(run->exit_reason == KVM_EXIT_IO && run->io.port == PORT,
 		 "the guest did not come to its end: exit %u", run->exit_reason);

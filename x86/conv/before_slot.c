@@ -4,10 +4,10 @@
 
 #define SLOT_CASE(fn, what, about, ...)                                                            \
 	GM_CASE(fn, .name = "conv.before_slot." what, .clause = "conv.before_slot", .text = about, \
-		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
 
 /* Stripes of every length that matters, over [first, first + n). */
-static void stripes(struct world *w, uint64_t first, uint64_t n)
+static void stripes(struct gm_fixture *w, uint64_t first, uint64_t n)
 {
 	static const uint64_t len[] = { 1, 1, 3, 130, 511, 1, 512, 2, 513, 7 };
 	uint64_t at = 0;
@@ -15,82 +15,82 @@ static void stripes(struct world *w, uint64_t first, uint64_t n)
 	for (unsigned int i = 0; at < n; i++) {
 		uint64_t l = len[i % 10] < n - at ? len[i % 10] : n - at;
 
-		world_convert(w, first + at, l, !(i & 1));
+		gm_fixture_convert(w, first + at, l, !(i & 1));
 		at += l;
 	}
 }
 
 /* Writes all that the guest sees, and looks at both halves of everything. */
-static void use(struct world *w, const char *when)
+static void use(struct gm_fixture *w, const char *when)
 {
 	uint64_t first = GFN(w->gpa), n = PAGES(w->size);
-	struct script s;
+	struct gm_batch s;
 
 	/* Shared neighbours first: a huge mapping of them would cover what is private. */
-	script_init(&s, w, 0);
-	script_check(&s, first, n, 64);
-	script_flush(&s);
-	script_fill(&s, first, n, 8);
-	script_check(&s, first, n, 8);
-	script_flush(&s);
-	world_check_guest(w, 0, first, n, 8, when);
-	world_check_host(w, first, n, 8, when);
+	gm_batch_init(&s, w, 0);
+	gm_batch_check(&s, first, n, 64);
+	gm_batch_flush(&s);
+	gm_batch_fill(&s, first, n, 8);
+	gm_batch_check(&s, first, n, 8);
+	gm_batch_flush(&s);
+	gm_fixture_check_guest(w, 0, first, n, 8, when);
+	gm_fixture_check_host(w, first, n, 8, when);
 }
 
-static void add_slot(struct world *w, uint64_t gmem_off)
+static void add_slot(struct gm_fixture *w, uint64_t gmem_off)
 {
-	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->mem->hva, w->gmem, gmem_off);
+	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->uaddr, w->gmem, gmem_off);
 }
 
 static void preset(const struct gm_case *self)
 {
-	struct world *w = WORLD_NEW(.size = 4 * GM_2M, .no_slot = true, .mem = self->val);
+	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M, .no_slot = true, .mem = self->val);
 
 	/* Written first: what a mapping too large would show in the place of a private zero. */
-	world_host_write(w, GFN(w->gpa), PAGES(w->size));
+	gm_fixture_host_write(w, GFN(w->gpa), PAGES(w->size));
 	stripes(w, GFN(w->gpa), PAGES(w->size));
 	add_slot(w, 0);
 	use(w, "attributes before the slot");
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 GM_VARIANT(preset, preset_anon, .name = "conv.before_slot.preset", .clause = "conv.before_slot",
 	   .text = "attributes set before the slot exists hold", .profile = "P0",
-	   .needs = GM_NEEDS(SW_PROTECTED), .val = GM_MEM_ANON)
+	   .needs = GM_NEEDS(ATTRIBUTES), .val = GM_MEM_ANON)
 GM_VARIANT(preset, preset_thp, .name = "conv.before_slot.preset_thp", .clause = "conv.before_slot",
 	   .text = "... and hold where the shared half could be mapped huge", .profile = "P0",
-	   .needs = GM_NEEDS(SW_PROTECTED), .val = GM_MEM_THP)
+	   .needs = GM_NEEDS(ATTRIBUTES), .val = GM_MEM_THP)
 
 /* One private page per case of where in a huge page it can be, found by no range but its own. */
 SLOT_CASE(single, "preset_single", "one private page anywhere in 2 MiB before the slot exists")
 {
 	static const uint64_t at[] = { 0, 1, 77, 255, 256, 510, 511 };
-	struct world *w = WORLD_NEW(.size = 3 * GM_2M, .no_slot = true, .mem = GM_MEM_THP);
+	struct gm_fixture *w = GM_FIXTURE(.size = 3 * GM_2M, .no_slot = true, .mem = GM_MEM_THP);
 	uint64_t middle = GFN(w->gpa) + 512;
 
-	world_host_write(w, GFN(w->gpa), PAGES(w->size));
+	gm_fixture_host_write(w, GFN(w->gpa), PAGES(w->size));
 	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
-		world_convert(w, middle + at[i], 1, true);
+		gm_fixture_convert(w, middle + at[i], 1, true);
 		add_slot(w, 0);
 		use(w, "one private page");
 		gm_slot_delete(w->vm, GM_SLOT);
-		world_convert(w, middle + at[i], 1, false);
-		world_convert(w, middle, 512, true);
-		world_convert(w, middle + at[i], 1, false);
+		gm_fixture_convert(w, middle + at[i], 1, false);
+		gm_fixture_convert(w, middle, 512, true);
+		gm_fixture_convert(w, middle + at[i], 1, false);
 		add_slot(w, 0);
 		use(w, "one shared page");
 		gm_slot_delete(w->vm, GM_SLOT);
-		world_convert(w, middle, 512, false);
+		gm_fixture_convert(w, middle, 512, false);
 	}
 	add_slot(w, 0);
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 
 SLOT_CASE(kept, "kept_over_delete",
 	  "delete and re-create the slot: attributes and both halves hold")
 {
-	struct world *w = WORLD_NEW(.size = 4 * GM_2M, .mem = GM_MEM_THP);
+	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M, .mem = GM_MEM_THP);
 
 	stripes(w, GFN(w->gpa), PAGES(w->size));
 	use(w, "before the slot goes");
@@ -98,15 +98,15 @@ SLOT_CASE(kept, "kept_over_delete",
 		gm_slot_delete(w->vm, GM_SLOT);
 		/* What changes while there is no slot counts too. */
 		if (i == 1)
-			world_convert(w, GFN(w->gpa) + 600, 500, false);
+			gm_fixture_convert(w, GFN(w->gpa) + 600, 500, false);
 		if (i == 2)
-			world_convert(w, GFN(w->gpa) + 1020, 10, true);
+			gm_fixture_convert(w, GFN(w->gpa) + 1020, 10, true);
 		add_slot(w, 0);
-		world_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 8, "the slot is back");
+		gm_fixture_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 8, "the slot is back");
 		use(w, "the slot is back");
 	}
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 
 /*
@@ -121,21 +121,21 @@ SLOT_CASE(moved, "other_gpa", "the slot comes back elsewhere: attributes stay at
 	} to[] = {
 		{ 0, 0 }, { 1, 0 }, { 511, 3 }, { 512, 512 }, { 513, 77 },
 	};
-	struct world *w = WORLD_NEW(.size = 4 * GM_2M, .no_slot = true, .mem = GM_MEM_THP);
+	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M, .no_slot = true, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa), part = 512;
-	uint8_t *hva = w->mem->hva;
+	uint8_t *hva = w->hva;
 
 	stripes(w, first, PAGES(w->size));
 	for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
 		uint64_t at = first + to[i].gfn;
-		struct script s;
+		struct gm_batch s;
 
 		gm_slot_set(w->vm, GM_SLOT, 0, GPA(at), GPA(part), hva + GPA(to[i].gmem), w->gmem,
 			    GPA(to[i].gmem));
-		script_init(&s, w, 0);
-		script_fill(&s, at, part, 8);
-		script_check(&s, at, part, 8);
-		script_flush(&s);
+		gm_batch_init(&s, w, 0);
+		gm_batch_fill(&s, at, part, 8);
+		gm_batch_check(&s, at, part, 8);
+		gm_batch_flush(&s);
 		/* The host sees the shared pages of it, and of the private ones nothing. */
 		for (uint64_t p = 0; p < part; p++) {
 			struct gm_content c = gm_model_guest(w->model, at + p);
@@ -152,7 +152,7 @@ SLOT_CASE(moved, "other_gpa", "the slot comes back elsewhere: attributes stay at
 		}
 		gm_slot_delete(w->vm, GM_SLOT);
 	}
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 SLOT_CASE(plain_move, "plain_slot_moved",

@@ -119,7 +119,7 @@ static uint64_t guest_reader(uint64_t v, uint64_t unused, uint64_t seed)
 }
 
 struct party {
-	struct world *w;
+	struct gm_fixture *w;
 	struct arena *a;      /* the host's view */
 	unsigned int owners;  /* vCPUs that own pages */
 	unsigned int readers; /* vCPUs that only read */
@@ -171,7 +171,8 @@ static void prefault_part(struct party *t)
 		uint64_t gpa = t->a->base, size = GPA(NPAGES) * (t->a->stride / GM_PAGE_SIZE);
 
 		/* A page whose state changes under it ends it early, with what is left. */
-		if (prefault(t->w->vm, v, &gpa, &size, 0) && errno != EFAULT && errno != EAGAIN) {
+		if (gm_prefault(t->w->vm, v, &gpa, &size, 0) && errno != EFAULT &&
+		    errno != EAGAIN) {
 			GM_FAIL("prefault at %#lx: %s", gpa, gm_errno_name(errno));
 			return;
 		}
@@ -186,7 +187,7 @@ static void guest(struct party *t, unsigned int v, uint64_t (*fn)(uint64_t, uint
 			    .nr = (uint64_t)(t->owners + t->host_owner) << 32 | t->rounds,
 			    .stride = gm_seed() | 1 };
 
-	t->races += run_racing(t->w, v, &op, 1);
+	t->races += gm_run_racing(t->w->vm, v, &op, 1);
 }
 
 static void attend(unsigned int i, void *arg)
@@ -222,8 +223,8 @@ static void hold(const struct gm_case *self, unsigned int owners, unsigned int f
 	unsigned int vcpus = t.owners + t.readers + t.prefaulter;
 	struct gm_op warm = { .code = GM_OP_NOP };
 
-	t.w = WORLD_NEW(.size = GM_2M, .vcpus = vcpus,
-			.mem = flags & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
+	t.w = GM_FIXTURE(.size = GM_2M, .vcpus = vcpus,
+			 .mem = flags & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
 	t.a = addr_gva2hva(t.w->vm->kvm, (gva_t)&arena);
 	memset(t.a, 0, sizeof(*t.a));
 	t.a->base = t.w->gpa + GPA(200);
@@ -247,7 +248,7 @@ static void hold(const struct gm_case *self, unsigned int owners, unsigned int f
 		GM_EXPECT(t.a->v[v].reads, "vCPU %u made no read that could be judged", v);
 	}
 	gm_note("%u faults raced with a conversion", t.races);
-	world_free(t.w);
+	gm_fixture_free(t.w);
 }
 
 static void party(const struct gm_case *self)
@@ -258,7 +259,7 @@ static void party(const struct gm_case *self)
 #define PARTY(id, what, about, owners, how, ...)                                                   \
 	GM_VARIANT(party, id, .name = "conv.concurrent." what, .clause = "conv.concurrent",        \
 		   .text = about, .profile = "P0",                                                 \
-		   .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT, TDP),                           \
+		   .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT, TDP),                             \
 		   .val = (owners) << 8 | (how), __VA_ARGS__)
 
 PARTY(party_2, "vcpus_2", "two vCPUs convert and write every other page, and read all", 2, 0)

@@ -8,30 +8,30 @@
 
 static void to_private(void *arg)
 {
-	struct world *w = arg;
+	struct gm_fixture *w = arg;
 
 	gm_convert(w->vm, w->gpa, LEN, true);
 }
 
 static void to_shared(void *arg)
 {
-	struct world *w = arg;
+	struct gm_fixture *w = arg;
 
 	gm_convert(w->vm, w->gpa, LEN, false);
 }
 
-static void contended(struct world *w, void (*change)(void *arg))
+static void contended(struct gm_fixture *w, void (*change)(void *arg))
 {
-	gm_contend(w->vm, 1, w->gpa + LEN, w->mem->hva + LEN, NOISE, change, w);
+	gm_contend(w->vm, 1, w->gpa + LEN, w->hva + LEN, NOISE, change, w);
 }
 
 GM_CASE(there_and_back, .name = "conv.any_range.contended", .clause = "conv.any_range",
 	.text = "4096 pages convert there and back while another vCPU faults: none is left as it was",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, TDP))
+	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, TDP))
 {
-	struct world *w = WORLD_NEW(.size = LEN + NOISE, .vcpus = 2);
+	struct gm_fixture *w = GM_FIXTURE(.size = LEN + NOISE, .vcpus = 2);
 
-	gm_host_fill(w->mem->hva, GFN(w->gpa), PAGES(LEN), GM_HALF_SHARED, 1);
+	gm_host_fill(w->hva, GFN(w->gpa), PAGES(LEN), GM_HALF_SHARED, 1);
 	gm_convert(w->vm, w->gpa, LEN, true);
 	gm_guest_fill(w->vm, 0, w->gpa, PAGES(LEN), GM_HALF_PRIVATE, 1);
 	for (unsigned int i = 0; i < 2 && !gm_failures(); i++) {
@@ -40,5 +40,5 @@ GM_CASE(there_and_back, .name = "conv.any_range.contended", .clause = "conv.any_
 		contended(w, to_private);
 		gm_guest_check(w->vm, 0, w->gpa, PAGES(LEN), GM_HALF_PRIVATE, 1, "private again");
 	}
-	world_free(w);
+	gm_fixture_free(w);
 }

@@ -6,11 +6,11 @@
 
 #define CROSS_CASE(fn, id, what, about, ...)                                                       \
 	GM_VARIANT(fn, id, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu",           \
-		   .text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+		   .text = about, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
 
 #define CROSS_CASE_ONE(fn, what, about)                                                            \
 	GM_CASE(fn, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu", .text = about,   \
-		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED))
+		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES))
 
 /*
  * What host and guests tell each other; the guests' copy lies in their own memory. An even epoch
@@ -85,7 +85,7 @@ static uint64_t guest_write(uint64_t v, uint64_t addr, uint64_t unused)
 }
 
 struct cross {
-	struct world *w;
+	struct gm_fixture *w;
 	struct board *b;       /* the host's view of it */
 	unsigned int watchers; /* vCPUs 1... */
 	uint64_t gpa;	       /* of the page */
@@ -97,7 +97,7 @@ static void watcher(unsigned int i, void *arg)
 	struct cross *x = arg;
 	struct gm_op op = { .code = GM_OP_CALL, .addr = (uintptr_t)x->fn, .val = i, .nr = x->gpa };
 
-	run_racing(x->w, i, &op, 1);
+	gm_run_racing(x->w->vm, i, &op, 1);
 }
 
 /* The driver of the case, on the thread of vCPU 0; the others watch. */
@@ -158,8 +158,8 @@ static struct cross *cross_new(unsigned int watchers, enum gm_mem_kind mem, uint
 	struct cross *x = calloc(1, sizeof(*x));
 
 	GM_SETUP(x, "out of memory");
-	x->w = WORLD_NEW(.size = mem == GM_MEM_HUGE_1G ? GM_1G : GM_2M, .vcpus = watchers + 1,
-			 .mem = mem);
+	x->w = GM_FIXTURE(.size = mem == GM_MEM_HUGE_1G ? GM_1G : GM_2M, .vcpus = watchers + 1,
+			  .mem = mem);
 	x->b = addr_gva2hva(x->w->vm->kvm, (gva_t)&board);
 	memset(x->b, 0, sizeof(*x->b));
 	x->watchers = watchers;
@@ -170,7 +170,7 @@ static struct cross *cross_new(unsigned int watchers, enum gm_mem_kind mem, uint
 
 static void cross_free(struct cross *x)
 {
-	world_free(x->w);
+	gm_fixture_free(x->w);
 	free(x);
 }
 
@@ -230,7 +230,7 @@ CROSS_CASE(flips, flips_3, "read_3", "three vCPUs that read the page without end
 
 static void drive_slots(struct cross *x)
 {
-	struct world *w = x->w;
+	struct gm_fixture *w = x->w;
 
 	for (unsigned int turn = 0; turn < 20; turn++) {
 		begin_change(x);
@@ -244,12 +244,11 @@ CROSS_CASE_ONE(two_slots, "read_beside_cold_slot",
 	       "a vCPU reads one slot while it is converted together with one that nobody touched")
 {
 	struct cross *x = cross_new(1, GM_MEM_ANON, 77, guest_watch);
-	struct world *w = x->w;
+	struct gm_fixture *w = x->w;
 
 	gm_slot_delete(w->vm, GM_SLOT);
 	for (unsigned int i = 0; i < 2; i++)
-		gm_slot_set(w->vm, GM_SLOT + i, 0, w->gpa + i * GM_2M / 2, GM_2M / 2,
-			    w->mem->hva + i * GM_2M / 2, w->gmem, i * GM_2M / 2);
+		gm_fixture_slot(w, GM_SLOT + i, w->gpa + i * GM_2M / 2, GM_2M / 2, i * GM_2M / 2);
 	gm_convert(w->vm, w->gpa, w->size, true);
 	put(w->vm, x->gpa, IN_PRIVATE(x));
 	gm_convert(w->vm, w->gpa, w->size, false);
@@ -391,7 +390,7 @@ static void drive_prefault(struct cross *x)
 		gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, to_private);
 		end_change(x, to_private ? IN_PRIVATE(x) : IN_SHARED(x));
 		/* Maps all again, between two looks of the watcher. */
-		if (prefault(x->w->vm, 0, &gpa, &size, 0))
+		if (gm_prefault(x->w->vm, 0, &gpa, &size, 0))
 			GM_FAIL("prefault: %s", gm_errno_name(errno));
 		wait_all(x);
 	}
@@ -412,4 +411,4 @@ static void prefaulted(const struct gm_case *self)
 GM_VARIANT(prefaulted, prefaulted_1, .name = "conv.cross_vcpu.prefault",
 	   .clause = "conv.cross_vcpu",
 	   .text = "a vCPU reads while another prefaults what was converted", .profile = "P0",
-	   .needs = GM_NEEDS(SW_PROTECTED, PREFAULT, TDP))
+	   .needs = GM_NEEDS(ATTRIBUTES, PREFAULT, TDP))

@@ -4,146 +4,160 @@
 
 #include "conv.h"
 
+/* No word of [hva, hva + size) carries this half's name. Leaves the memory alone. */
+static void expect_absent(const void *hva, uint64_t size, enum gm_half half, const char *when)
+{
+	const volatile uint64_t *w = hva;
+
+	for (uint64_t i = 0; i < size / 8; i++)
+		if (gm_word_ok(w[i]) && gm_word_half(w[i]) == half)
+			GM_FAIL_AT(GM_PAGE(.hva = (uintptr_t)&w[i]),
+				   "%s: expected nothing of the guest's own, observed %s", when,
+				   gm_word_str(w[i]));
+	gm_checked();
+}
+
 #define DATA_CASE(fn, what, about, ...)                                                            \
 	GM_CASE(fn, .name = "conv.data." what, .clause = "conv.data", .text = about,               \
-		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
 
 DATA_CASE(kept, "both_halves_kept",
 	  "six turns of every page: each half holds what was last written to it")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
+	gm_batch_init(&s, w, 0);
 	for (int turn = 0; turn < 6; turn++) {
-		script_check(&s, first, 512, 1);
+		gm_batch_check(&s, first, 512, 1);
 		/* A third is written in each turn: old and new generations side by side. */
 		for (uint64_t i = turn % 3; i < 512; i += 3)
-			script_fill(&s, first + i, 1, 1);
-		script_convert(&s, first, 512, !(turn & 1), turn & 2);
+			gm_batch_fill(&s, first + i, 1, 1);
+		gm_batch_convert(&s, first, 512, !(turn & 1), turn & 2);
 	}
-	script_flush(&s);
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_batch_flush(&s);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 
 DATA_CASE(zeroed, "fresh_private_is_zero",
 	  "private pages never used before are zero, whatever memory they had")
 {
-	struct world *w;
+	struct gm_fixture *w;
 	struct gm_mem *dirty = gm_mem_new(GM_MEM_ANON, 8 * GM_2M);
 
 	/* Leaves written pages behind for the kernel to hand out. */
 	gm_host_fill(dirty->hva, 0, PAGES(dirty->size), GM_HALF_HOST, 1);
 	gm_mem_free(dirty);
 	for (int round = 0; round < 2; round++) {
-		w = WORLD_NEW(.size = 2 * GM_2M);
-		world_convert(w, GFN(w->gpa), 1024, true);
-		world_check_guest(w, 0, GFN(w->gpa), 1024, 1, "never used before");
+		w = GM_FIXTURE(.size = 2 * GM_2M);
+		gm_fixture_convert(w, GFN(w->gpa), 1024, true);
+		gm_fixture_check_guest(w, 0, GFN(w->gpa), 1024, 1, "never used before");
 		/* The next round gets these back. */
 		gm_guest_fill(w->vm, 0, w->gpa, 1024, GM_HALF_SECRET, 3);
-		world_free(w);
+		gm_fixture_free(w);
 	}
 }
 
 DATA_CASE(hole, "hole", "a hole takes the private half alone, whichever state the page is in")
 {
-	struct world *w = WORLD_NEW(.size = 2 * GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M);
 	uint64_t first = GFN(w->gpa);
 	static const struct {
 		uint64_t at, n;
 	} hole[] = {
 		{ 0, 1 }, { 3, 1 }, { 100, 57 }, { 510, 4 }, { 700, 1 }, { 1023, 1 },
 	};
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, 1024, 1);
-	script_convert(&s, first, 1024, true, true);
-	script_fill(&s, first, 1024, 1);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 1024, 1);
+	gm_batch_convert(&s, first, 1024, true, true);
+	gm_batch_fill(&s, first, 1024, 1);
 	/* The second half of the pages is shared when the holes come. */
-	script_convert(&s, first + 512, 512, false, true);
-	script_flush(&s);
+	gm_batch_convert(&s, first + 512, 512, false, true);
+	gm_batch_flush(&s);
 	for (size_t i = 0; i < sizeof(hole) / sizeof(hole[0]); i++) {
-		world_punch(w, first + hole[i].at, hole[i].n);
-		world_check_guest(w, 0, first, 1024, 8, "after a hole");
-		world_check_host(w, first, 1024, 8, "after a hole");
+		gm_fixture_punch(w, first + hole[i].at, hole[i].n);
+		gm_fixture_check_guest(w, 0, first, 1024, 8, "after a hole");
+		gm_fixture_check_host(w, first, 1024, 8, "after a hole");
 	}
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 
 DATA_CASE(host, "host_writes",
 	  "the host writes shared halves: seen when shared, never in the private half")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, 512, 1);
-	script_flush(&s);
-	gm_prove_same_page(w->vm, 0, w->gpa, w->mem->hva);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_flush(&s);
+	gm_prove_same_page(w->vm, 0, w->gpa, w->hva);
 	for (uint64_t i = 0; i < 512; i += 2)
-		world_convert(w, first + i, 1, true);
-	script_fill(&s, first, 512, 1);
-	script_flush(&s);
-	world_host_write(w, first, 512);
-	world_check_guest(w, 0, first, 512, 1, "written by the host, every other page private");
-	world_convert(w, first, 512, false);
-	world_check_guest(w, 0, first, 512, 1, "all shared again");
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+		gm_fixture_convert(w, first + i, 1, true);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_flush(&s);
+	gm_fixture_host_write(w, first, 512);
+	gm_fixture_check_guest(w, 0, first, 512, 1,
+			       "written by the host, every other page private");
+	gm_fixture_convert(w, first, 512, false);
+	gm_fixture_check_guest(w, 0, first, 512, 1, "all shared again");
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 
 DATA_CASE(dropped, "shared_half_dropped",
 	  "the host gives the shared half back to the kernel: the private half stays")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, 512, 1);
-	script_convert(&s, first + 100, 300, true, true);
-	script_fill(&s, first, 512, 1);
-	script_flush(&s);
-	GM_SETUP_OK(madvise(w->mem->hva, w->size, MADV_DONTNEED));
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_convert(&s, first + 100, 300, true, true);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_flush(&s);
+	GM_SETUP_OK(madvise(w->hva, w->size, MADV_DONTNEED));
 	gm_model_dropped(w->model, first, 512);
-	world_check_guest(w, 0, first, 512, 1, "after MADV_DONTNEED");
-	GM_SETUP_OK(mprotect(w->mem->hva + GPA(100), GPA(300), PROT_NONE));
-	world_check_guest(w, 0, first + 100, 300, 1, "with no host mapping at all");
-	GM_SETUP_OK(mprotect(w->mem->hva, w->size, PROT_READ | PROT_WRITE));
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_fixture_check_guest(w, 0, first, 512, 1, "after MADV_DONTNEED");
+	GM_SETUP_OK(mprotect(w->hva + GPA(100), GPA(300), PROT_NONE));
+	gm_fixture_check_guest(w, 0, first + 100, 300, 1, "with no host mapping at all");
+	GM_SETUP_OK(mprotect(w->hva, w->size, PROT_READ | PROT_WRITE));
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 
 DATA_CASE(search, "secret_not_found",
 	  "no word of the private half is anywhere in what the host mapped")
 {
-	struct world *w = WORLD_NEW(.size = 2 * GM_2M, .vcpus = 2);
+	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .vcpus = 2);
 	uint64_t first = GFN(w->gpa);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, 1024, 1);
-	script_flush(&s);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 1024, 1);
+	gm_batch_flush(&s);
 	for (int turn = 0; turn < 3; turn++) {
-		world_convert(w, first + 13 * turn, 700, true);
+		gm_fixture_convert(w, first + 13 * turn, 700, true);
 		gm_guest_fill(w->vm, turn & 1, GPA(first + 13 * turn), 700, GM_HALF_SECRET,
 			      turn + 1);
-		expect_absent(w->mem->hva, w->size, GM_HALF_SECRET, "while private");
-		world_convert(w, first + 13 * turn + 100, 400, false);
-		world_check_guest(w, 0, first + 13 * turn + 100, 400, 1, "converted back");
-		expect_absent(w->mem->hva, w->size, GM_HALF_SECRET, "after converting back");
-		world_convert(w, first, 1024, false);
+		expect_absent(w->hva, w->size, GM_HALF_SECRET, "while private");
+		gm_fixture_convert(w, first + 13 * turn + 100, 400, false);
+		gm_fixture_check_guest(w, 0, first + 13 * turn + 100, 400, 1, "converted back");
+		expect_absent(w->hva, w->size, GM_HALF_SECRET, "after converting back");
+		gm_fixture_convert(w, first, 1024, false);
 	}
 	/* The search does find what is there. */
 	gm_guest_fill(w->vm, 0, w->gpa, 1, GM_HALF_DEVICE, 1);
-	GM_SETUP(gm_word_half(*(volatile uint64_t *)w->mem->hva) == GM_HALF_DEVICE,
+	GM_SETUP(gm_word_half(*(volatile uint64_t *)w->hva) == GM_HALF_DEVICE,
 		 "the host does not see what a guest writes to shared memory");
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 static uint64_t guest_outs(uint64_t from, uint64_t count, uint64_t unused)
@@ -162,17 +176,17 @@ static uint64_t guest_ins(uint64_t to, uint64_t count, uint64_t unused)
 static void string_io(struct gm_vm *vm, uint64_t (*fn)(uint64_t, uint64_t, uint64_t), uint64_t gpa,
 		      uint8_t *seen, uint64_t *nseen)
 {
-	struct kvm_run *run = vm->vcpu[0]->run;
-
-	vm->mbox[0].op[0] = (struct gm_op){
+	struct gm_op op = {
 		.code = GM_OP_CALL, .addr = (uintptr_t)fn, .val = gpa, .nr = GM_PAGE_SIZE
 	};
-	vm->mbox[0].done = 0;
-	vm->mbox[0].nr = 1;
+	struct kvm_run *run = vm->vcpu[0]->run;
+	struct gm_exit ex;
+
+	gm_post(vm, 0, &op, 1);
 	*nseen = 0;
 	/* Each exit carries at least one byte of the page. */
 	for (unsigned int i = 0; i <= 2 * GM_PAGE_SIZE; i++) {
-		if (__vcpu_run(vm->vcpu[0])) {
+		if (gm_enter(vm, 0, &ex)) {
 			gm_note("string I/O on a private page: %s", gm_errno_name(errno));
 			return;
 		}
@@ -194,51 +208,51 @@ static void string_io(struct gm_vm *vm, uint64_t (*fn)(uint64_t, uint64_t, uint6
 DATA_CASE(strings, "string_io",
 	  "KVM itself reads and writes a private page for string I/O: the shared half, if any")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa), page = first + 9, n;
 	uint8_t *seen = calloc(1, GM_PAGE_SIZE);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, 16, 1);
-	script_convert(&s, page, 1, true, true);
-	script_fill(&s, page, 1, 1);
-	script_flush(&s);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 16, 1);
+	gm_batch_convert(&s, page, 1, true, true);
+	gm_batch_fill(&s, page, 1, 1);
+	gm_batch_flush(&s);
 	string_io(w->vm, guest_outs, GPA(page), seen, &n);
 	expect_absent(seen, GM_PAGE_SIZE, GM_HALF_PRIVATE, "what the guest's OUTS gave the host");
 	if (n == GM_PAGE_SIZE)
 		gm_host_check(seen, page, 1, GM_HALF_SHARED,
-			      gm_model_half(w->model, page, false).gen,
+			      gm_model_memory(w->model, page, false).gen,
 			      "what the guest's OUTS gave the host");
 	else
 		GM_EXPECT_EQ(n, 0, "bytes that OUTS gave the host before it ended");
-	world_check_guest(w, 0, first, 16, 1, "after OUTS");
+	gm_fixture_check_guest(w, 0, first, 16, 1, "after OUTS");
 	string_io(w->vm, guest_ins, GPA(page), seen, &n);
 	/* The shared half of that page may have taken it; nothing else. */
-	world_check_guest(w, 0, first, 16, 1, "after INS");
-	world_check_host(w, first, 9, 1, "after INS");
-	world_check_host(w, page + 1, 6, 1, "after INS");
+	gm_fixture_check_guest(w, 0, first, 16, 1, "after INS");
+	gm_fixture_check_host(w, first, 9, 1, "after INS");
+	gm_fixture_check_host(w, page + 1, 6, 1, "after INS");
 	free(seen);
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 DATA_CASE(pv_clock, "pv_clock",
 	  "KVM writes its clock page: into the shared half, never the private one")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa), page = first + 4, changed = 0;
-	volatile uint64_t *word = (volatile uint64_t *)(w->mem->hva + GPA(4));
+	volatile uint64_t *word = (volatile uint64_t *)(w->hva + GPA(4));
 	unsigned int gen;
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, 8, 1);
-	script_convert(&s, page, 1, true, true);
-	script_fill(&s, page, 1, 1);
-	script_flush(&s);
-	gen = gm_model_half(w->model, page, false).gen;
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 8, 1);
+	gm_batch_convert(&s, page, 1, true, true);
+	gm_batch_fill(&s, page, 1, 1);
+	gm_batch_flush(&s);
+	gen = gm_model_memory(w->model, page, false).gen;
 	vcpu_set_msr(w->vm->vcpu[0], MSR_KVM_SYSTEM_TIME_NEW, (GPA(page) + 64) | 1);
-	world_check_guest(w, 0, first, 8, 1, "with the clock page on a private page");
+	gm_fixture_check_guest(w, 0, first, 8, 1, "with the clock page on a private page");
 	for (unsigned int i = 0; i < 512; i++) {
 		bool clock = i >= 8 && i < 12; /* struct pvclock_vcpu_time_info: 32 bytes */
 
@@ -251,19 +265,19 @@ DATA_CASE(pv_clock, "pv_clock",
 	/* KVM may refuse to write; if it wrote, it wrote here. */
 	gm_note("%lu words of the shared half were written", changed);
 	vcpu_set_msr(w->vm->vcpu[0], MSR_KVM_SYSTEM_TIME_NEW, 0);
-	world_check_guest(w, 0, first, 8, 1, "with the clock off");
-	world_free(w);
+	gm_fixture_check_guest(w, 0, first, 8, 1, "with the clock off");
+	gm_fixture_free(w);
 }
 
 DATA_CASE(straddle, "straddle",
 	  "eight bytes over the border of a private and a shared page: four of each half")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa), a = w->gpa + GPA(8), b = w->gpa + GPA(9);
 	/* The last four bytes of page 8 and the first of page 9; [1]: of the private half. */
 	uint32_t tail[2] = { 0x11111111, 0x22222222 }, head[2] = { 0x33333333, 0x44444444 };
 
-	world_convert(w, first + 8, 2, true);
+	gm_fixture_convert(w, first + 8, 2, true);
 	for (int private = 1; private >= 0; private --) {
 		struct gm_op op[] = {
 			{ .code = GM_OP_WRITE,
@@ -274,7 +288,7 @@ DATA_CASE(straddle, "straddle",
 
 		gm_run(w->vm, 0, op, 2);
 		if (private)
-			world_convert(w, first + 8, 2, false);
+			gm_fixture_convert(w, first + 8, 2, false);
 	}
 	for (unsigned int turn = 0; turn < 8; turn++) {
 		bool pa = turn & 1, pb = turn >> 1 & 1;
@@ -298,7 +312,7 @@ DATA_CASE(straddle, "straddle",
 		GM_EXPECT_EQ(*(volatile uint32_t *)gm_hva(w->vm, b), head[0],
 			     "the shared half's first four bytes of the second page");
 	}
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 static uint64_t unevictable(void)
@@ -319,19 +333,19 @@ DATA_CASE(freed, "private_freed", "private pages are the kernel's again once VM 
 	  .tokens = GM_TOKEN_ALONE)
 {
 	uint64_t before, during, after, size = 8 * GM_2M;
-	struct world *w;
+	struct gm_fixture *w;
 
 	/* Each page by a fault of its own, half of them converted there and back first. */
 	before = unevictable();
-	w = WORLD_NEW(.size = size);
-	world_convert(w, GFN(w->gpa), PAGES(size), true);
+	w = GM_FIXTURE(.size = size);
+	gm_fixture_convert(w, GFN(w->gpa), PAGES(size), true);
 	gm_guest_touch(w->vm, 0, w->gpa, size / 2, GM_PAGE_SIZE);
-	world_convert(w, GFN(w->gpa), PAGES(size), false);
+	gm_fixture_convert(w, GFN(w->gpa), PAGES(size), false);
 	gm_guest_touch(w->vm, 0, w->gpa, size / 2, GM_PAGE_SIZE);
-	world_convert(w, GFN(w->gpa), PAGES(size), true);
+	gm_fixture_convert(w, GFN(w->gpa), PAGES(size), true);
 	gm_guest_touch(w->vm, 0, w->gpa, size, GM_PAGE_SIZE);
 	during = unevictable();
-	world_free(w);
+	gm_fixture_free(w);
 	after = unevictable();
 	/* The counter is kept per CPU and lags by some pages: a quarter is far beyond that. */
 	GM_SETUP(during > before + size / 2, "private pages are not counted: %lu bytes, then %lu",

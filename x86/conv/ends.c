@@ -12,7 +12,7 @@
 #define LONG (32UL << 20)
 
 struct ends {
-	struct world *w;
+	struct gm_fixture *w;
 	atomic_bool stop;
 	atomic_ulong rounds[2];
 	uint64_t at[2];
@@ -21,14 +21,14 @@ struct ends {
 static void ends_thread(unsigned int i, void *arg)
 {
 	struct ends *e = arg;
-	struct world *w = e->w;
+	struct gm_fixture *w = e->w;
 
 	if (i) {
 		while (!atomic_load(&e->stop)) {
 			/* One end each: a fault that waits for the one would keep it from the other. */
 			struct gm_op op = { .code = GM_OP_READ, .addr = e->at[i - 1] };
 
-			run_racing(w, i, &op, 1);
+			gm_run_racing(w->vm, i, &op, 1);
 			atomic_fetch_add(&e->rounds[i - 1], 1);
 		}
 		return;
@@ -53,10 +53,10 @@ static void ends_thread(unsigned int i, void *arg)
 }
 
 GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .clause = "conv.cross_vcpu",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED),
+	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES),
 	.text = "two vCPUs touch the ends of a long range while it is converted: the new half when it is")
 {
-	struct world *w = WORLD_NEW(.size = LONG, .vcpus = 3);
+	struct gm_fixture *w = GM_FIXTURE(.size = LONG, .vcpus = 3);
 	struct ends e = { .w = w, .at = { w->gpa, w->gpa + LONG - GM_PAGE_SIZE } };
 
 	for (int private = 1; private >= 0; private --) {
@@ -66,7 +66,7 @@ GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .clause = "conv.cross_
 				      private ? GM_HALF_PRIVATE : GM_HALF_SHARED, 1);
 	}
 	gm_parallel(3, ends_thread, &e);
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 /* --- a fault that began before the conversion and gets its page in the middle of it --- */
@@ -75,7 +75,7 @@ GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .clause = "conv.cross_
 #define ROUNDS 4U
 
 struct midway {
-	struct world *w;
+	struct gm_fixture *w;
 	int uffd;
 	uint64_t gpa; /* of the page: the first or the last of the range */
 	struct gm_op op;
@@ -90,14 +90,14 @@ static void midway_thread(unsigned int i, void *arg)
 
 	switch (i) {
 	case 0:
-		run_racing(m->w, 0, &m->op, 1);
+		gm_run_racing(m->w->vm, 0, &m->op, 1);
 		break;
 	case 1:
 		/* Past the moment when it asked whether anything is being converted. */
 		uffd_wait(m->uffd);
 		atomic_store(&m->go, true);
 		/* What was mapped is gone: the attributes are what comes next, and takes its time. */
-		while (vm_stat(m->w->vm, "pages_4k") >= m->mapped)
+		while (gm_vm_stat(m->w->vm, "pages_4k") >= m->mapped)
 			;
 		m->midway = !atomic_load(&m->done);
 		uffd_give(m->uffd, m->w, m->gpa, GM_PAGE_SIZE, 2);
@@ -112,11 +112,11 @@ static void midway_thread(unsigned int i, void *arg)
 }
 
 GM_CASE(midway, .name = "conv.cross_vcpu.fault_midway", .clause = "conv.cross_vcpu",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, USERFAULTFD, PAGE_STATS, TDP),
+	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, USERFAULTFD, PAGE_STATS, TDP),
 	.caps = GM_CAPS_ALL,
 	.text = "the page of a waiting fault comes in the middle of a conversion whose first or last it is")
 {
-	struct world *w = WORLD_NEW(.size = FAR, .vcpus = 2);
+	struct gm_fixture *w = GM_FIXTURE(.size = FAR, .vcpus = 2);
 	struct midway m = { .w = w };
 	unsigned int midway = 0;
 
@@ -127,11 +127,11 @@ GM_CASE(midway, .name = "conv.cross_vcpu.fault_midway", .clause = "conv.cross_vc
 		gm_convert(w->vm, m.gpa, GM_PAGE_SIZE, true);
 		gm_guest_fill(w->vm, 0, m.gpa, 1, GM_HALF_PRIVATE, 1);
 		gm_convert(w->vm, w->gpa, w->size, false);
-		GM_SETUP_OK(madvise(w->mem->hva, w->size, MADV_DONTNEED));
-		m.uffd = uffd_new(w->mem->hva + (m.gpa - w->gpa), GM_PAGE_SIZE);
+		GM_SETUP_OK(madvise(w->hva, w->size, MADV_DONTNEED));
+		m.uffd = uffd_new(w->hva + (m.gpa - w->gpa), GM_PAGE_SIZE);
 		m.op = (struct gm_op){ .code = GM_OP_READ, .addr = m.gpa };
 		gm_guest_touch(w->vm, 1, w->gpa + FAR / 2, 8, 8);
-		m.mapped = vm_stat(w->vm, "pages_4k");
+		m.mapped = gm_vm_stat(w->vm, "pages_4k");
 		atomic_store(&m.go, false);
 		atomic_store(&m.done, false);
 		gm_parallel(3, midway_thread, &m);
@@ -142,5 +142,5 @@ GM_CASE(midway, .name = "conv.cross_vcpu.fault_midway", .clause = "conv.cross_vc
 		close(m.uffd);
 	}
 	gm_note("%u of %u pages came midway", midway, ROUNDS);
-	world_free(w);
+	gm_fixture_free(w);
 }

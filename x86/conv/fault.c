@@ -4,7 +4,7 @@
 
 #define FAULT_CASE(fn, what, about, ...)                                                           \
 	GM_CASE(fn, .name = "conv.fault_exit." what, .clause = "conv.fault_exit", .text = about,   \
-		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
 
 #define PRIVATE KVM_MEMORY_EXIT_FLAG_PRIVATE
 
@@ -64,49 +64,49 @@ static void expect_exits(struct gm_vm *vm, uint64_t gpa, uint64_t npages, const 
 
 FAULT_CASE(no_gmem, "slot_without_gmem", "private access where the slot has no guest_memfd")
 {
-	struct world *w = WORLD_NEW(.size = 2 * GM_2M, .no_gmem = true);
+	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .no_gmem = true);
 	uint64_t first = GFN(w->gpa);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, 1024, 1);
-	script_flush(&s);
-	world_convert(w, first + 512, 512, true);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 1024, 1);
+	gm_batch_flush(&s);
+	gm_fixture_convert(w, first + 512, 512, true);
 	expect_exits(w->vm, w->gpa + GM_2M, 512, "no guest_memfd");
 	/* The shared side of the border is untouched, and all of it after converting back. */
-	world_check_guest(w, 0, first, 512, 1, "beside the private part");
-	world_check_host(w, first, 1024, 1, "while private");
-	world_convert(w, first + 512, 512, false);
-	world_check_guest(w, 0, first, 1024, 1, "after converting back");
-	world_free(w);
+	gm_fixture_check_guest(w, 0, first, 512, 1, "beside the private part");
+	gm_fixture_check_host(w, first, 1024, 1, "while private");
+	gm_fixture_convert(w, first + 512, 512, false);
+	gm_fixture_check_guest(w, 0, first, 1024, 1, "after converting back");
+	gm_fixture_free(w);
 }
 
 FAULT_CASE(one_page, "one_page",
 	   "one private page in a slot without guest_memfd, its neighbours shared")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M, .no_gmem = true, .mem = GM_MEM_THP);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, 512, 1);
-	script_flush(&s);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_flush(&s);
 	for (uint64_t at = 0; at < 512; at += 73) {
-		world_convert(w, first + at, 1, true);
+		gm_fixture_convert(w, first + at, 1, true);
 		expect_exit(w->vm, GPA(first + at) + 16, "the only private page");
 		if (at)
-			world_check_guest(w, 0, first, at, 8, "below it");
-		world_check_guest(w, 0, first + at + 1, 511 - at, 8, "above it");
-		world_convert(w, first + at, 1, false);
-		world_check_guest(w, 0, first, 512, 8, "after converting back");
+			gm_fixture_check_guest(w, 0, first, at, 8, "below it");
+		gm_fixture_check_guest(w, 0, first + at + 1, 511 - at, 8, "above it");
+		gm_fixture_convert(w, first + at, 1, false);
+		gm_fixture_check_guest(w, 0, first, 512, 8, "after converting back");
 	}
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 FAULT_CASE(second, "second_page",
 	   "eight bytes over a border: the exit names the page that is private")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M, .no_gmem = true);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true);
 
 	for (int which = 0; which < 2; which++) {
 		uint64_t border = w->gpa + GPA(100),
@@ -128,7 +128,7 @@ FAULT_CASE(second, "second_page",
 		}
 		gm_convert(w->vm, private, GM_PAGE_SIZE, false);
 	}
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 FAULT_CASE(no_slot, "no_slot", "private access where there is no slot; shared there is MMIO")
@@ -156,77 +156,74 @@ FAULT_CASE(no_slot, "no_slot", "private access where there is no slot; shared th
 FAULT_CASE(deleted, "slot_deleted",
 	   "private access after the slot went away, and after it came back")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, 512, 1);
-	script_convert(&s, first, 512, true, true);
-	script_fill(&s, first, 512, 1);
-	script_flush(&s);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_convert(&s, first, 512, true, true);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_flush(&s);
 	gm_slot_delete(w->vm, GM_SLOT);
 	expect_exits(w->vm, w->gpa, 512, "slot deleted");
-	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->mem->hva, w->gmem, 0);
-	world_check_halves(w, 0, "the slot is back");
-	world_free(w);
+	gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
+	gm_fixture_check_all(w, 0, "the slot is back");
+	gm_fixture_free(w);
 }
 
 FAULT_CASE(closed, "gmem_closed", "private access after the last reference to the guest_memfd went")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
 	int second = dup(w->gmem);
-	struct script s;
+	struct gm_batch s;
 
 	GM_SETUP(second >= 0, "dup: %s", gm_errno_name(errno));
-	script_init(&s, w, 0);
-	script_fill(&s, first, 512, 1);
-	script_convert(&s, first, 512, true, true);
-	script_fill(&s, first, 512, 1);
-	script_flush(&s);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_convert(&s, first, 512, true, true);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_flush(&s);
 	close(w->gmem);
 	w->gmem = -1;
-	world_check_guest(w, 0, first, 512, 1, "one reference is left");
+	gm_fixture_check_guest(w, 0, first, 512, 1, "one reference is left");
 	close(second);
 	/* Mapped pages and pages never touched alike. */
 	expect_exits(w->vm, w->gpa, 512, "guest_memfd closed");
-	world_convert(w, first, 512, false);
-	world_check_guest(w, 0, first, 512, 1, "the shared half is still there");
-	world_convert(w, first + 5, 1, true);
+	gm_fixture_convert(w, first, 512, false);
+	gm_fixture_check_guest(w, 0, first, 512, 1, "the shared half is still there");
+	gm_fixture_convert(w, first + 5, 1, true);
 	expect_exit(w->vm, GPA(first + 5), "private again");
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 FAULT_CASE(write_kept, "retry_after_exit",
 	   "the VMM converts what the exit named and the same access goes through, once")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M, .no_gmem = true);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true);
 	uint64_t first = GFN(w->gpa);
 	struct gm_op op = { .code = GM_OP_ADD, .addr = w->gpa + 8 * 4096 + 24, .val = 5 };
-	struct kvm_run *run = w->vm->vcpu[0]->run;
 	struct gm_mbox *box = &w->vm->mbox[0];
-	struct script s;
-	uint64_t *word = (uint64_t *)(w->mem->hva + 8 * 4096 + 24);
+	struct gm_exit ex;
+	struct gm_batch s;
+	uint64_t *word = (uint64_t *)(w->hva + 8 * 4096 + 24);
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, 512, 1);
-	script_flush(&s);
-	world_convert(w, first + 8, 1, true);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_flush(&s);
+	gm_fixture_convert(w, first + 8, 1, true);
 	*word = 100;
-	box->op[0] = op;
-	box->done = 0;
-	box->nr = 1;
-	errno = 0;
-	GM_EXPECT(__vcpu_run(w->vm->vcpu[0]) == -1 && errno == EFAULT &&
-			  run->exit_reason == KVM_EXIT_MEMORY_FAULT,
-		  "exit %u, %s", run->exit_reason, gm_errno_name(errno));
+	gm_post(w->vm, 0, &op, 1);
+	GM_EXPECT(gm_enter(w->vm, 0, &ex) == -1 && ex.err == EFAULT &&
+			  ex.reason == KVM_EXIT_MEMORY_FAULT,
+		  "expected KVM_EXIT_MEMORY_FAULT, observed %s", gm_exit_str(&ex));
 	GM_EXPECT_EQ(box->done, 0, "operations done at the exit");
 	GM_EXPECT_EQ(*word, 100, "the shared half at the exit");
-	gm_convert(w->vm, run->memory_fault.gpa, run->memory_fault.size, false);
-	GM_EXPECT(!__vcpu_run(w->vm->vcpu[0]) && gm_arch_is_yield(w->vm->vcpu[0]),
-		  "after the conversion: exit %u, %s", run->exit_reason, gm_errno_name(errno));
+	gm_convert(w->vm, ex.fault.gpa, ex.fault.size, false);
+	GM_EXPECT(!gm_enter(w->vm, 0, &ex) && gm_arch_is_yield(w->vm->vcpu[0]),
+		  "after the conversion: %s", gm_exit_str(&ex));
 	GM_EXPECT_EQ(box->op[0].ret, 100, "the word before the locked add of 5");
 	GM_EXPECT_EQ(*word, 105, "the word after the locked add of 5");
-	world_free(w);
+	gm_fixture_free(w);
 }

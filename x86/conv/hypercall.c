@@ -9,15 +9,12 @@
 /* Enters the vCPU and demands that it comes back with the request, or with the yield (false). */
 static bool enter(struct gm_vm *vm)
 {
-	struct kvm_vcpu *vcpu = vm->vcpu[0];
-	int ret;
+	struct gm_exit ex;
 
-	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
-	ret = __vcpu_run(vcpu);
-	GM_SETUP(!ret, "KVM_RUN: %s", gm_errno_name(errno));
-	if (vcpu->run->exit_reason == KVM_EXIT_HYPERCALL)
+	GM_SETUP(!gm_enter(vm, 0, &ex), "KVM_RUN: %s", gm_errno_name(errno));
+	if (ex.reason == KVM_EXIT_HYPERCALL)
 		return true;
-	GM_SETUP(gm_arch_is_yield(vcpu), "exit %u", vcpu->run->exit_reason);
+	GM_SETUP(gm_arch_is_yield(vm->vcpu[0]), "exit %u", ex.reason);
 	return false;
 }
 
@@ -27,9 +24,7 @@ static void ask(struct gm_vm *vm, uint64_t gpa, uint64_t npages, uint64_t attrs,
 	struct gm_op op = { .code = GM_OP_MAP_GPA, .addr = gpa, .nr = npages, .val = attrs };
 	struct kvm_run *run = vm->vcpu[0]->run;
 
-	vm->mbox[0].op[0] = op;
-	vm->mbox[0].done = 0;
-	vm->mbox[0].nr = 1;
+	gm_post(vm, 0, &op, 1);
 	/* KVM promises 0 here to a VMM that never writes it. */
 	run->hypercall.ret = 0x1122334455667788;
 	memset(run->hypercall.args, 0xee, sizeof(run->hypercall.args));
@@ -51,7 +46,7 @@ static void ask(struct gm_vm *vm, uint64_t gpa, uint64_t npages, uint64_t attrs,
 }
 
 ARGS_CASE(gpa_npages, "gpa_npages", "any gpa with any number of pages, far beyond 512 and 2^32",
-	  .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT))
+	  .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT))
 {
 	static const uint64_t n[] = {
 		1,
@@ -99,7 +94,7 @@ ARGS_CASE(gpa_npages, "gpa_npages", "any gpa with any number of pages, far beyon
 }
 
 ARGS_CASE(attributes, "attributes", "each attribute bit alone, every page-size hint, all bits",
-	  .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT))
+	  .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT))
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
 
@@ -116,7 +111,7 @@ ARGS_CASE(attributes, "attributes", "each attribute bit alone, every page-size h
 }
 
 ARGS_CASE(result, "result", "whatever the VMM answers is what the guest finds in RAX, all 64 bits",
-	  .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT))
+	  .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT))
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
 
@@ -142,22 +137,22 @@ ARGS_CASE(default_vm, "default_vm", "an ordinary VM's guest asks the same way",
 
 ARGS_CASE(not_done, "kvm_converts_nothing",
 	  "the request alone changes nothing: the VMM decides, whatever it answers",
-	  .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT))
+	  .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT))
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, 512, 1);
-	script_flush(&s);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_flush(&s);
 	ask(w->vm, w->gpa, 512, GM_MAP_PRIVATE, 0);
 	ask(w->vm, w->gpa + GM_PAGE_SIZE, 1, GM_MAP_PRIVATE, -EINVAL);
-	script_check(&s, first, 512, 1);
-	script_convert(&s, first, 512, true, true);
-	script_fill(&s, first, 512, 1);
-	script_flush(&s);
+	gm_batch_check(&s, first, 512, 1);
+	gm_batch_convert(&s, first, 512, true, true);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_flush(&s);
 	ask(w->vm, w->gpa, 512, GM_MAP_SHARED, 0);
-	world_check_halves(w, 0, "after requests that were answered and not done");
-	world_free(w);
+	gm_fixture_check_all(w, 0, "after requests that were answered and not done");
+	gm_fixture_free(w);
 }

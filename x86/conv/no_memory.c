@@ -7,27 +7,27 @@
 #define MOST 400
 
 /* The first, the last and the middle page are what they were: the guest reads the shared half. */
-static void expect_shared(struct world *w, uint64_t gfn, uint64_t n)
+static void expect_shared(struct gm_fixture *w, uint64_t gfn, uint64_t n)
 {
-	world_check_guest(w, 0, gfn, 1, 64, "the first page after ENOMEM");
-	world_check_guest(w, 0, gfn + n / 2, 1, 64, "the middle page after ENOMEM");
-	world_check_guest(w, 0, gfn + n - 1, 1, 64, "the last page after ENOMEM");
+	gm_fixture_check_guest(w, 0, gfn, 1, 64, "the first page after ENOMEM");
+	gm_fixture_check_guest(w, 0, gfn + n / 2, 1, 64, "the middle page after ENOMEM");
+	gm_fixture_check_guest(w, 0, gfn + n - 1, 1, 64, "the last page after ENOMEM");
 }
 
 GM_CASE(no_memory, .name = "conv.refuse_bad.no_memory", .clause = "conv.refuse_bad",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, FAIL_NTH, DEBUGFS), .caps = GM_CAPS_ALL,
+	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, FAIL_NTH, DEBUGFS), .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_ALONE, .timeout = 120,
 	.text = "a conversion with too little memory, by ever so little: ENOMEM, no page changes, the next one goes through")
 {
-	struct world *w = WORLD_NEW(.size = 2 * GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M);
 	uint64_t gfn = GFN(w->gpa) + 100, n = 700;
 	unsigned int failed = 0;
-	struct script script;
+	struct gm_batch script;
 	int ret = -1, err;
 
-	script_init(&script, w, 0);
-	script_fill(&script, GFN(w->gpa), 1024, 8);
-	script_flush(&script);
+	gm_batch_init(&script, w, 0);
+	gm_batch_fill(&script, GFN(w->gpa), 1024, 8);
+	gm_batch_flush(&script);
 	gm_fail_nth_open();
 	for (unsigned int i = 0; i < MOST && ret && !gm_failures(); i++) {
 		gm_fail_from(i * STEP);
@@ -46,7 +46,7 @@ GM_CASE(no_memory, .name = "conv.refuse_bad.no_memory", .clause = "conv.refuse_b
 		  MOST * STEP);
 	/* All of it or nothing; and back to shared takes no memory. */
 	gm_model_convert(w->model, gfn, n, true);
-	world_check_guest(w, 0, GFN(w->gpa), 1024, 64, "once it went through");
+	gm_fixture_check_guest(w, 0, GFN(w->gpa), 1024, 64, "once it went through");
 	gm_fail_from(0);
 	ret = __gm_convert(w->vm, GPA(gfn), GPA(n), false);
 	err = errno;
@@ -54,6 +54,6 @@ GM_CASE(no_memory, .name = "conv.refuse_bad.no_memory", .clause = "conv.refuse_b
 	GM_EXPECT(!ret, "to shared without memory: %s", gm_errno_name(err));
 	gm_model_convert(w->model, gfn, n, false);
 	GM_SETUP(failed || gm_failures(), "no conversion failed: CONFIG_FAILSLAB");
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }

@@ -7,7 +7,7 @@
 
 #define OWN_CASE(fn, what, about, ...)                                                             \
 	GM_CASE(fn, .name = "conv.own_stack." what, .clause = "conv.own_stack", .text = about,     \
-		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT), __VA_ARGS__)
+		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT), __VA_ARGS__)
 
 #define FROM_SHARED 0x1111aaaaUL
 #define FROM_PRIVATE 0x2222bbbbUL
@@ -44,7 +44,7 @@ static void put(struct gm_vm *vm, uint64_t gpa, uint64_t val)
 OWN_CASE(stack, "stack",
 	 "the page under its stack: what it pushed stays behind, what it pops is the other half's")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 
 	for (uint64_t at = 3; at < 512; at += 101) {
 		uint64_t page = w->gpa + GPA(at), sp = page + 2048;
@@ -65,7 +65,7 @@ OWN_CASE(stack, "stack",
 				     FROM_SHARED + turn, "the shared half of the stack");
 		}
 	}
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 /* gpa of its own page, attributes: converts itself and gives the constant that comes next. */
@@ -114,7 +114,7 @@ static void guest_put_code(struct gm_vm *vm, uint64_t gpa, uint32_t constant)
 
 OWN_CASE(code, "next_instruction", "the page of its code: the next instruction is the other half's")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M, .mem = GM_MEM_THP);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .mem = GM_MEM_THP);
 
 	for (uint64_t at = 0; at < 512; at += 73) {
 		uint64_t page = w->gpa + GPA(at), code = page + 1024;
@@ -133,7 +133,7 @@ OWN_CASE(code, "next_instruction", "the page of its code: the next instruction i
 				     at, turn);
 		}
 	}
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 /* Where the window is: 1 GiB above everything else, its last page table inside the world. */
@@ -157,7 +157,7 @@ static uint64_t guest_table(uint64_t table, uint64_t attrs, uint64_t pushed)
 
 OWN_CASE(table, "page_table", "the page table under its stack: the stack is another page after")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M, .extra_pages = 8);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .extra_pages = 8);
 	uint64_t table = w->gpa + GPA(17), a = w->gpa + GPA(100), b = w->gpa + GPA(200), pte;
 
 	virt_pg_map(w->vm->kvm, WINDOW, a);
@@ -180,5 +180,5 @@ OWN_CASE(table, "page_table", "the page table under its stack: the stack is anot
 	}
 	GM_EXPECT_EQ(*(volatile uint64_t *)gm_hva(w->vm, a + 2040), FROM_SHARED + 7, "page a");
 	GM_EXPECT_EQ(*(volatile uint64_t *)gm_hva(w->vm, b + 2040), FROM_PRIVATE + 8, "page b");
-	world_free(w);
+	gm_fixture_free(w);
 }

@@ -4,35 +4,35 @@
 
 #define PREFAULT_CASE(fn, what, about, ...)                                                        \
 	GM_CASE(fn, .name = "conv.prefault." what, .clause = "conv.prefault", .text = about,       \
-		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, PREFAULT, PAGE_STATS, TDP),       \
+		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, PREFAULT, PAGE_STATS, TDP),         \
 		__VA_ARGS__)
 
 /* Prefaults and demands that `left` bytes remain and the 4 KiB mappings grew by `pages`. */
-static void expect_mapped(struct world *w, uint64_t gfn, uint64_t n, uint64_t left, int64_t pages,
-			  const char *when)
+static void expect_mapped(struct gm_fixture *w, uint64_t gfn, uint64_t n, uint64_t left,
+			  int64_t pages, const char *when)
 {
-	uint64_t gpa = GPA(gfn), size = GPA(n), before = vm_stat(w->vm, "pages_4k");
-	int ret = prefault(w->vm, 0, &gpa, &size, 0);
+	uint64_t gpa = GPA(gfn), size = GPA(n), before = gm_vm_stat(w->vm, "pages_4k");
+	int ret = gm_prefault(w->vm, 0, &gpa, &size, 0);
 
 	GM_EXPECT(!ret, "%s: %lu pages from gfn %#lx: %s, expected 0", when, n, gfn,
 		  gm_errno_name(errno));
 	GM_EXPECT_EQ(size, left, "%s: bytes left of %lu pages from gfn %#lx", when, n, gfn);
 	GM_EXPECT_EQ(gpa, GPA(gfn + n) - left, "%s: where it goes on", when);
-	GM_EXPECT_EQ(vm_stat(w->vm, "pages_4k") - before, pages, "%s: mappings of 4 KiB made",
+	GM_EXPECT_EQ(gm_vm_stat(w->vm, "pages_4k") - before, pages, "%s: mappings of 4 KiB made",
 		     when);
 }
 
 /* Reads the word of each page and gives how many faults that took. */
-static uint64_t faults(struct world *w, uint64_t gfn, uint64_t n)
+static uint64_t faults(struct gm_fixture *w, uint64_t gfn, uint64_t n)
 {
-	uint64_t before = vcpu_stat(w->vm, 0, "pf_fixed");
+	uint64_t before = gm_vcpu_stat(w->vm, 0, "pf_fixed");
 
 	gm_guest_touch(w->vm, 0, GPA(gfn), GPA(n), GM_PAGE_SIZE);
-	return vcpu_stat(w->vm, 0, "pf_fixed") - before;
+	return gm_vcpu_stat(w->vm, 0, "pf_fixed") - before;
 }
 
 /* The guest's own code and tables are faulted in, so that counts are about the slot alone. */
-static void warm_up(struct world *w)
+static void warm_up(struct gm_fixture *w)
 {
 	struct gm_op op = { .code = GM_OP_NOP };
 
@@ -48,13 +48,13 @@ PREFAULT_CASE(exact, "exact", "as many pages as asked, no neighbour, and none tw
 	} range[] = {
 		{ 0, 1 }, { 2, 1 }, { 5, 3 }, { 511, 2 }, { 600, 300 }, { 100, 56 }, { 1022, 2 },
 	};
-	struct world *w = WORLD_NEW(.size = 3 * GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = 3 * GM_2M);
 	uint64_t first = GFN(w->gpa);
 
 	warm_up(w);
 	for (int private = 0; private <= 1; private ++) {
-		world_convert(w, first, PAGES(w->size), !private);
-		world_convert(w, first, PAGES(w->size), private);
+		gm_fixture_convert(w, first, PAGES(w->size), !private);
+		gm_fixture_convert(w, first, PAGES(w->size), private);
 		for (size_t i = 0; i < sizeof(range) / sizeof(range[0]); i++) {
 			uint64_t gfn = first + range[i].at, n = range[i].n;
 
@@ -69,98 +69,97 @@ PREFAULT_CASE(exact, "exact", "as many pages as asked, no neighbour, and none tw
 		GM_EXPECT_EQ(faults(w, first + 513, 87), 87, "faults beside what was prefaulted");
 		GM_EXPECT_EQ(faults(w, first + 1024, 1), 1, "faults beside what was prefaulted");
 	}
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 PREFAULT_CASE(follows, "follows_attributes",
 	      "page by page the half that the attribute says, data kept")
 {
-	struct world *w = WORLD_NEW(.size = 2 * GM_2M, .mem = GM_MEM_ANON);
+	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .mem = GM_MEM_ANON);
 	uint64_t first = GFN(w->gpa), n = PAGES(w->size);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, n, 1);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, n, 1);
 	for (uint64_t i = 0; i < n; i += 5)
-		script_convert(&s, first + i, 1 + i % 3, true, true);
-	script_fill(&s, first, n, 1);
-	script_flush(&s);
+		gm_batch_convert(&s, first + i, 1 + i % 3, true, true);
+	gm_batch_fill(&s, first, n, 1);
+	gm_batch_flush(&s);
 	/* Off and on again: nothing is mapped, both halves hold what was written. */
 	gm_slot_delete(w->vm, GM_SLOT);
-	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->mem->hva, w->gmem, 0);
+	gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
 	warm_up(w);
 	expect_mapped(w, first, n - 1, 0, n - 1, "a mixture");
 	GM_EXPECT_EQ(faults(w, first, n), 0, "faults after the prefault");
-	world_check_guest(w, 0, first, n, 1, "after the prefault");
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_fixture_check_guest(w, 0, first, n, 1, "after the prefault");
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 
 PREFAULT_CASE(unmapped, "unmapped_by_conversion",
 	      "what was prefaulted goes when it is converted, no more")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa), all;
 
 	warm_up(w);
-	world_convert(w, first + 100, 100, true);
+	gm_fixture_convert(w, first + 100, 100, true);
 	expect_mapped(w, first, 511, 0, 511, "a mixture");
-	all = vm_stat(w->vm, "pages_4k");
-	world_convert(w, first + 50, 1, true);
-	GM_EXPECT_EQ(all - vm_stat(w->vm, "pages_4k"), 1, "mappings that one conversion took");
-	world_convert(w, first + 150, 100, false);
-	GM_EXPECT_EQ(all - vm_stat(w->vm, "pages_4k"), 101, "mappings that both took");
+	all = gm_vm_stat(w->vm, "pages_4k");
+	gm_fixture_convert(w, first + 50, 1, true);
+	GM_EXPECT_EQ(all - gm_vm_stat(w->vm, "pages_4k"), 1, "mappings that one conversion took");
+	gm_fixture_convert(w, first + 150, 100, false);
+	GM_EXPECT_EQ(all - gm_vm_stat(w->vm, "pages_4k"), 101, "mappings that both took");
 	GM_EXPECT_EQ(faults(w, first, 512), 101, "faults after the conversions");
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 PREFAULT_CASE(partial, "partial", "it stops where it cannot go on, and says where")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M, .no_slot = true);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_slot = true);
 	uint64_t first = GFN(w->gpa), gpa, size;
 
 	/* [0, 128) whole; [128, 256) without guest_memfd; nothing from 256. */
-	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, GPA(128), w->mem->hva, w->gmem, 0);
-	gm_slot_set(w->vm, GM_SLOT + 1, 0, w->gpa + GPA(128), GPA(128), w->mem->hva + GPA(128), -1,
-		    0);
+	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, GPA(128), w->uaddr, w->gmem, 0);
+	gm_slot_set(w->vm, GM_SLOT + 1, 0, w->gpa + GPA(128), GPA(128), w->uaddr + GPA(128), -1, 0);
 	gm_guest_touch(w->vm, 0, w->gpa, 8, 8);
 	gm_guest_touch(w->vm, 0, w->gpa, 8, 8);
-	world_convert(w, first + 200, 1, true);
+	gm_fixture_convert(w, first + 200, 1, true);
 	expect_mapped(w, first + 100, 156, GPA(56), 100, "a private page without guest_memfd");
 	gpa = GPA(first + 200);
 	size = GPA(10);
-	GM_EXPECT_ERRNO(EFAULT, prefault(w->vm, 0, &gpa, &size, 0), "from that page on");
+	GM_EXPECT_ERRNO(EFAULT, gm_prefault(w->vm, 0, &gpa, &size, 0), "from that page on");
 	GM_EXPECT(gpa == GPA(first + 200) && size == GPA(10),
 		  "what is left: %#lx bytes at %#lx, expected all", size, gpa);
 	expect_mapped(w, first + 250, 10, GPA(4), 6, "the end of the slot");
 	gpa = GPA(first + 256);
 	size = GM_PAGE_SIZE;
-	GM_EXPECT_ERRNO(ENOENT, prefault(w->vm, 0, &gpa, &size, 0), "shared, no slot");
+	GM_EXPECT_ERRNO(ENOENT, gm_prefault(w->vm, 0, &gpa, &size, 0), "shared, no slot");
 	GM_EXPECT(gpa == GPA(first + 256) && size == GM_PAGE_SIZE,
 		  "what is left: %#lx bytes at %#lx, expected all", size, gpa);
-	world_convert(w, first + 300, 1, true);
+	gm_fixture_convert(w, first + 300, 1, true);
 	gpa = GPA(first + 300);
-	GM_EXPECT_ERRNO(EFAULT, prefault(w->vm, 0, &gpa, &size, 0), "private, no slot");
-	world_free(w);
+	GM_EXPECT_ERRNO(EFAULT, gm_prefault(w->vm, 0, &gpa, &size, 0), "private, no slot");
+	gm_fixture_free(w);
 }
 
 PREFAULT_CASE(refused, "bad_args",
 	      "flags, unaligned or no size, unaligned gpa, wrap: EINVAL, nothing mapped",
 	      .flags = GM_REFUSAL)
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t gpa, size, mapped;
 
 #define REFUSED(g, s, f, ...)                                                                      \
 	do {                                                                                       \
 		gpa = (g);                                                                         \
 		size = (s);                                                                        \
-		GM_EXPECT_ERRNO(EINVAL, prefault(w->vm, 0, &gpa, &size, f), __VA_ARGS__);          \
+		GM_EXPECT_ERRNO(EINVAL, gm_prefault(w->vm, 0, &gpa, &size, f), __VA_ARGS__);       \
 		GM_EXPECT(gpa == (g) && size == (s), "what is left: %#lx bytes at %#lx", size,     \
 			  gpa);                                                                    \
 	} while (0)
 	warm_up(w);
-	mapped = vm_stat(w->vm, "pages_4k");
+	mapped = gm_vm_stat(w->vm, "pages_4k");
 	for (int bit = 0; bit < 64; bit++)
 		REFUSED(w->gpa, GM_2M, 1UL << bit, "flags bit %d", bit);
 	for (int bit = 0; bit < 12; bit++) {
@@ -173,64 +172,64 @@ PREFAULT_CASE(refused, "bad_args",
 	REFUSED(w->gpa, -w->gpa, 0, "to exactly 2^64");
 	REFUSED(w->gpa, -GM_PAGE_SIZE, 0, "wrapping");
 #undef REFUSED
-	GM_EXPECT_EQ(vm_stat(w->vm, "pages_4k"), mapped, "mappings of 4 KiB after the refusals");
+	GM_EXPECT_EQ(gm_vm_stat(w->vm, "pages_4k"), mapped, "mappings of 4 KiB after the refusals");
 	gpa = w->gpa;
 	size = GM_2M - GM_PAGE_SIZE;
-	gm_control(!prefault(w->vm, 0, &gpa, &size, 0) && !size &&
-			   vm_stat(w->vm, "pages_4k") == mapped + 511,
+	gm_control(!gm_prefault(w->vm, 0, &gpa, &size, 0) && !size &&
+			   gm_vm_stat(w->vm, "pages_4k") == mapped + 511,
 		   "a legal prefault: %lu bytes left, %lu pages mapped", size,
-		   vm_stat(w->vm, "pages_4k") - mapped);
-	world_free(w);
+		   gm_vm_stat(w->vm, "pages_4k") - mapped);
+	gm_fixture_free(w);
 }
 
 PREFAULT_CASE(huge, "thp",
 	      "a huge shared page is mapped huge, but for the 2 MiB with a private page",
 	      .huge_2m = 2)
 {
-	struct world *w = WORLD_NEW(.size = 2 * GM_2M, .mem = GM_MEM_HUGE_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .mem = GM_MEM_HUGE_2M);
 	uint64_t first = GFN(w->gpa), gpa = w->gpa, size = w->size, huge, small;
 	struct gm_op op = { .code = GM_OP_NOP };
 
-	gm_host_fill(w->mem->hva, first, 1024, GM_HALF_HOST, 7);
+	gm_host_fill(w->hva, first, 1024, GM_HALF_HOST, 7);
 	gm_model_host_wrote(w->model, first, 1024, GM_HALF_HOST, 7);
 	gm_run(w->vm, 0, &op, 1);
-	world_convert(w, first + 700, 1, true);
-	huge = vm_stat(w->vm, "pages_2m");
-	small = vm_stat(w->vm, "pages_4k");
-	GM_EXPECT_OK(prefault(w->vm, 0, &gpa, &size, 0));
+	gm_fixture_convert(w, first + 700, 1, true);
+	huge = gm_vm_stat(w->vm, "pages_2m");
+	small = gm_vm_stat(w->vm, "pages_4k");
+	GM_EXPECT_OK(gm_prefault(w->vm, 0, &gpa, &size, 0));
 	GM_EXPECT_EQ(size, 0, "bytes left");
 	GM_EXPECT_EQ(gpa, w->gpa + w->size, "where it ended");
-	GM_EXPECT_EQ(vm_stat(w->vm, "pages_2m") - huge, 1, "mappings of 2 MiB made");
-	GM_EXPECT_EQ(vm_stat(w->vm, "pages_4k") - small, 512, "mappings of 4 KiB made");
-	world_check_guest(w, 0, first, 1024, 1, "after the prefault");
+	GM_EXPECT_EQ(gm_vm_stat(w->vm, "pages_2m") - huge, 1, "mappings of 2 MiB made");
+	GM_EXPECT_EQ(gm_vm_stat(w->vm, "pages_4k") - small, 512, "mappings of 4 KiB made");
+	gm_fixture_check_guest(w, 0, first, 1024, 1, "after the prefault");
 	/* One page asked of each, the last of the one and the first of the other. */
-	world_convert(w, first + 700, 1, false);
+	gm_fixture_convert(w, first + 700, 1, false);
 	gm_slot_delete(w->vm, GM_SLOT);
-	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->mem->hva, w->gmem, 0);
+	gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
 	gm_run(w->vm, 0, &op, 1);
-	huge = vm_stat(w->vm, "pages_2m");
+	huge = gm_vm_stat(w->vm, "pages_2m");
 	gpa = GPA(first + 511);
 	size = 2 * GM_PAGE_SIZE;
-	GM_EXPECT_OK(prefault(w->vm, 0, &gpa, &size, 0));
+	GM_EXPECT_OK(gm_prefault(w->vm, 0, &gpa, &size, 0));
 	GM_EXPECT_EQ(size, 0, "bytes left of two pages in two huge ones");
 	GM_EXPECT_EQ(gpa, GPA(first + 513), "where it ended");
-	GM_EXPECT_EQ(vm_stat(w->vm, "pages_2m") - huge, 2, "mappings of 2 MiB made");
-	world_check_guest(w, 0, first, 1024, 1, "after the second prefault");
-	world_free(w);
+	GM_EXPECT_EQ(gm_vm_stat(w->vm, "pages_2m") - huge, 2, "mappings of 2 MiB made");
+	gm_fixture_check_guest(w, 0, first, 1024, 1, "after the second prefault");
+	gm_fixture_free(w);
 }
 
 PREFAULT_CASE(other_vcpu, "other_vcpu", "one vCPU prefaults while another runs; both find it")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M, .vcpus = 2);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .vcpus = 2);
 	uint64_t first = GFN(w->gpa), gpa = w->gpa, size = GPA(300), before;
 
-	world_convert(w, first + 10, 250, true);
+	gm_fixture_convert(w, first + 10, 250, true);
 	warm_up(w);
 	gm_guest_touch(w->vm, 1, w->gpa + GPA(500), 8, 8);
 	gm_guest_touch(w->vm, 1, w->gpa + GPA(500), 8, 8);
-	GM_EXPECT_OK(prefault(w->vm, 0, &gpa, &size, 0));
-	before = vcpu_stat(w->vm, 1, "pf_fixed");
+	GM_EXPECT_OK(gm_prefault(w->vm, 0, &gpa, &size, 0));
+	before = gm_vcpu_stat(w->vm, 1, "pf_fixed");
 	gm_guest_touch(w->vm, 1, w->gpa, GPA(300), GM_PAGE_SIZE);
-	GM_EXPECT_EQ(vcpu_stat(w->vm, 1, "pf_fixed") - before, 0, "faults of the other vCPU");
-	world_free(w);
+	GM_EXPECT_EQ(gm_vcpu_stat(w->vm, 1, "pf_fixed") - before, 0, "faults of the other vCPU");
+	gm_fixture_free(w);
 }

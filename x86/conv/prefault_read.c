@@ -23,16 +23,16 @@ static long own_pages(void)
 }
 
 GM_CASE(no_cow, .name = "conv.prefault.no_cow", .clause = "conv.prefault", .profile = "P0",
-	.needs = GM_NEEDS(SW_PROTECTED, PREFAULT, TDP),
+	.needs = GM_NEEDS(ATTRIBUTES, PREFAULT, TDP),
 	.text = "shared memory that was never written is mapped, and not allocated, by a prefault")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t gpa = w->gpa, size = w->size, n = PAGES(w->size);
 	long before, after;
 
 	gm_guest_check_zero(w->vm, 0, w->gpa, 1, "before");
 	before = own_pages();
-	GM_EXPECT_OK(prefault(w->vm, 0, &gpa, &size, 0));
+	GM_EXPECT_OK(gm_prefault(w->vm, 0, &gpa, &size, 0));
 	GM_EXPECT_EQ(size, 0, "bytes left");
 	after = own_pages();
 	GM_EXPECT(after - before < (long)n / 4,
@@ -42,7 +42,7 @@ GM_CASE(no_cow, .name = "conv.prefault.no_cow", .clause = "conv.prefault", .prof
 	after = own_pages();
 	gm_control(after - before >= (long)n, "%ld pages more once the guest wrote %lu",
 		   after - before, n);
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 #define TICK_US 1000
@@ -50,10 +50,10 @@ GM_CASE(no_cow, .name = "conv.prefault.no_cow", .clause = "conv.prefault", .prof
 #define MOST (256UL << 20)
 
 GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault", .profile = "P0",
-	.needs = GM_NEEDS(SW_PROTECTED, PREFAULT, TDP),
+	.needs = GM_NEEDS(ATTRIBUTES, PREFAULT, TDP),
 	.text = "a signal ends a long prefault early: what is left is told, and the rest can be done")
 {
-	struct world *w = WORLD_NEW(.size = MOST);
+	struct gm_fixture *w = GM_FIXTURE(.size = MOST);
 	uint64_t gpa, left, size;
 	double took = 0; /* us */
 	bool early = false;
@@ -64,7 +64,7 @@ GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault", .pr
 		gpa = w->gpa;
 		left = size;
 		took = gm_now() * 1e6;
-		gm_control(!prefault(w->vm, 0, &gpa, &left, 0) && !left,
+		gm_control(!gm_prefault(w->vm, 0, &gpa, &left, 0) && !left,
 			   "%lu MiB prefaulted, undisturbed", size >> 20);
 		took = gm_now() * 1e6 - took;
 		gm_gmem_punch(w->gmem, 0, size);
@@ -79,7 +79,7 @@ GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault", .pr
 		gpa = w->gpa;
 		left = size;
 		gm_ticks(TICK_US, 0);
-		r = prefault(w->vm, 0, &gpa, &left, 0);
+		r = gm_prefault(w->vm, 0, &gpa, &left, 0);
 		err = errno;
 		gm_ticks_stop();
 		/* EINTR only if nothing was done. */
@@ -89,7 +89,7 @@ GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault", .pr
 		GM_EXPECT_EQ(gpa - w->gpa, size - left, "how far gpa moved");
 		early = left;
 		if (left && !gm_failures()) {
-			GM_EXPECT_OK(prefault(w->vm, 0, &gpa, &left, 0), "the rest");
+			GM_EXPECT_OK(gm_prefault(w->vm, 0, &gpa, &left, 0), "the rest");
 			GM_EXPECT_EQ(left, 0, "bytes left of the rest");
 		}
 		gm_gmem_punch(w->gmem, 0, size);
@@ -101,7 +101,7 @@ GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault", .pr
 
 		gpa = w->gpa;
 		left = GM_PAGE_SIZE;
-		r = prefault(w->vm, 0, &gpa, &left, 0);
+		r = gm_prefault(w->vm, 0, &gpa, &left, 0);
 		GM_EXPECT(r ? errno == EINTR && left : !left,
 			  "one page under signals: result %d, %s, %lu bytes left", r,
 			  gm_errno_name(errno), left);
@@ -109,5 +109,5 @@ GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault", .pr
 	gm_ticks_stop();
 	GM_EXPECT(early, "ten prefaults of %.0f us each were not stopped by a signal after %d us",
 		  took, TICK_US);
-	world_free(w);
+	gm_fixture_free(w);
 }

@@ -6,7 +6,7 @@
 #define ASKED 96
 
 struct remake {
-	struct world *w;
+	struct gm_fixture *w;
 	atomic_bool over;
 	unsigned int whole, again, none;
 };
@@ -16,7 +16,7 @@ static void prefault_without_end(struct remake *r)
 	while (!r->over) {
 		uint64_t gpa = r->w->gpa, size = GPA(ASKED);
 
-		if (!prefault(r->w->vm, 0, &gpa, &size, 0)) {
+		if (!gm_prefault(r->w->vm, 0, &gpa, &size, 0)) {
 			r->whole += !size;
 		} else if (errno == EAGAIN) {
 			r->again++;
@@ -33,7 +33,7 @@ static void prefault_without_end(struct remake *r)
 static void part(unsigned int i, void *arg)
 {
 	struct remake *r = arg;
-	struct world *w = r->w;
+	struct gm_fixture *w = r->w;
 
 	if (!i) {
 		prefault_without_end(r);
@@ -41,30 +41,30 @@ static void part(unsigned int i, void *arg)
 	}
 	for (int n = 0; n < ROUNDS; n++) {
 		gm_slot_delete(w->vm, GM_SLOT);
-		gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->mem->hva, w->gmem, 0);
+		gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
 	}
 	r->over = true;
 }
 
 GM_CASE(remade, .name = "conv.prefault.slot_remade", .clause = "conv.prefault", .profile = "P0",
 	.text = "a slot is deleted and made again while a vCPU prefaults it without end: both go on",
-	.needs = GM_NEEDS(SW_PROTECTED, PREFAULT, TDP))
+	.needs = GM_NEEDS(ATTRIBUTES, PREFAULT, TDP))
 {
 	struct remake r = {
-		.w = WORLD_NEW(.size = GM_2M, .mem = GM_MEM_ANON),
+		.w = GM_FIXTURE(.size = GM_2M, .mem = GM_MEM_ANON),
 	};
 	uint64_t first = GFN(r.w->gpa), gpa = r.w->gpa, size = GPA(ASKED);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, r.w, 0);
+	gm_batch_init(&s, r.w, 0);
 	for (uint64_t i = 0; i < ASKED; i += 2)
-		script_convert(&s, first + i, 1, true, true);
-	script_fill(&s, first, ASKED, 1);
-	script_flush(&s);
+		gm_batch_convert(&s, first + i, 1, true, true);
+	gm_batch_fill(&s, first, ASKED, 1);
+	gm_batch_flush(&s);
 	gm_parallel(2, part, &r);
 	gm_note("%u prefaults whole, %u EAGAIN, %u without a slot", r.whole, r.again, r.none);
-	GM_EXPECT_OK(prefault(r.w->vm, 0, &gpa, &size, 0), "once the slot stays");
+	GM_EXPECT_OK(gm_prefault(r.w->vm, 0, &gpa, &size, 0), "once the slot stays");
 	GM_EXPECT_EQ(size, 0, "bytes left then");
-	world_check_guest(r.w, 0, first, ASKED, 1, "after the last");
-	world_free(r.w);
+	gm_fixture_check_guest(r.w, 0, first, ASKED, 1, "after the last");
+	gm_fixture_free(r.w);
 }

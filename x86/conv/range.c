@@ -4,10 +4,10 @@
 
 #define RANGE_CASE(fn, id, what, about, ...)                                                       \
 	GM_VARIANT(fn, id, .name = "conv.any_range." what, .clause = "conv.any_range",             \
-		   .text = about, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+		   .text = about, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
 
 struct walk {
-	struct world *w;
+	struct gm_fixture *w;
 	unsigned int steps;
 	uint64_t *hot; /* where ranges like to begin: borders */
 	unsigned int nhot;
@@ -40,16 +40,16 @@ static uint64_t pick_len(struct gm_rng *rng, uint64_t max)
 static void walk_one(unsigned int v, void *arg)
 {
 	struct walk *k = arg;
-	struct world *w = k->w;
+	struct gm_fixture *w = k->w;
 	uint64_t part = PAGES(w->size) / w->vm->vcpus, private = 0, gfn, n;
 	struct gm_rng rng;
-	struct script s;
+	struct gm_batch s;
 	char name[16];
 	bool by_host;
 
 	snprintf(name, sizeof(name), "vcpu%u", v);
 	gm_rng_init(&rng, gm_seed_derive(gm_seed(), name));
-	script_init(&s, w, v);
+	gm_batch_init(&s, w, v);
 	s.lo = GFN(w->gpa) + v * part;
 	s.hi = s.lo + part;
 	for (unsigned int i = 0; i < k->steps; i++) {
@@ -70,31 +70,31 @@ static void walk_one(unsigned int v, void *arg)
 			n = s.hi - gfn;
 		by_host = gm_rng_below(&rng, 3) == 0;
 		if (what < 9 && private < k->budget) {
-			script_convert(&s, gfn, n, true, by_host);
+			gm_batch_convert(&s, gfn, n, true, by_host);
 			private += n;
 		} else if (what < 16) {
-			script_convert(&s, gfn, n, false, by_host);
+			gm_batch_convert(&s, gfn, n, false, by_host);
 			private -= private > n ? n : private;
 		} else if (what < 18) {
-			script_fill(&s, gfn, n, n > 64 ? 64 : 1);
+			gm_batch_fill(&s, gfn, n, n > 64 ? 64 : 1);
 		} else {
-			script_flush(&s);
+			gm_batch_flush(&s);
 			n = n > 64 ? 64 : n;
 			if (what == 18)
-				world_host_write(w, gfn, n);
+				gm_fixture_host_write(w, gfn, n);
 			else
-				world_punch(w, gfn, n);
+				gm_fixture_punch(w, gfn, n);
 		}
-		script_check_suspects(&s, gfn, n);
+		gm_batch_check_suspects(&s, gfn, n);
 		/* What the step was about is written now and then, so that stale halves show. */
 		if (what & 1)
-			script_fill(&s, gfn, 1, 1);
+			gm_batch_fill(&s, gfn, 1, 1);
 	}
-	script_flush(&s);
+	gm_batch_flush(&s);
 }
 
 /* Every page of the 2 MiB around a place that was walked about, unless it was one before. */
-static void check_around(struct world *w, const uint64_t *hot, unsigned int nr)
+static void check_around(struct gm_fixture *w, const uint64_t *hot, unsigned int nr)
 {
 	uint64_t first = GFN(w->gpa), end = first + PAGES(w->size), lo = hot[nr] - 4 * 512,
 		 hi = hot[nr] + 8 * 512;
@@ -107,10 +107,10 @@ static void check_around(struct world *w, const uint64_t *hot, unsigned int nr)
 	if (hi > end)
 		hi = end;
 	if (lo < hi)
-		world_check_guest(w, 0, lo, hi - lo, 512, "around a border, at the end");
+		gm_fixture_check_guest(w, 0, lo, hi - lo, 512, "around a border, at the end");
 }
 
-static void random_walk(struct world *w, unsigned int steps, uint64_t max, unsigned int nhot)
+static void random_walk(struct gm_fixture *w, unsigned int steps, uint64_t max, unsigned int nhot)
 {
 	struct walk k = { .w = w, .steps = steps, .max = max, .nhot = nhot, .budget = 4096 };
 	uint64_t per_g = PAGES(GM_1G), all = PAGES(w->size), first = GFN(w->gpa);
@@ -118,7 +118,7 @@ static void random_walk(struct world *w, unsigned int steps, uint64_t max, unsig
 	k.hot = calloc(nhot, sizeof(*k.hot));
 	GM_SETUP(k.hot, "out of memory");
 	for (unsigned int i = 0; i < nhot; i++)
-		k.hot[i] = first + world_random(w, all / 512 + 1) * 512;
+		k.hot[i] = first + gm_fixture_random(w, all / 512 + 1) * 512;
 	/* Every other one is a border of 1 GiB, where the world has any. */
 	for (unsigned int i = 0; i < nhot && all > per_g; i += 2)
 		k.hot[i] = (first / per_g + 1 + i / 2 % (all / per_g)) * per_g;
@@ -132,19 +132,20 @@ static void random_walk(struct world *w, unsigned int steps, uint64_t max, unsig
 static void gigabytes(const struct gm_case *self)
 {
 	unsigned int vcpus = self->val;
-	struct world *w = WORLD_NEW(.size = 4 * GM_1G, .vcpus = vcpus, .mem = GM_MEM_THP);
-	struct script s;
+	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_1G, .vcpus = vcpus, .mem = GM_MEM_THP);
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
+	gm_batch_init(&s, w, 0);
 	random_walk(w, (self->flags & GM_FULL_ONLY ? 600 : 32) / vcpus, 2048, 16);
 	if (self->flags & GM_FULL_ONLY)
-		world_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 512, "all pages at the end");
+		gm_fixture_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 512,
+				       "all pages at the end");
 	for (uint64_t gfn = GFN(w->gpa); gfn < GFN(w->gpa + w->size); gfn += 512) {
-		script_check(&s, gfn, 1, 512);
-		script_check(&s, gfn + 511, 1, 512);
+		gm_batch_check(&s, gfn, 1, 512);
+		gm_batch_check(&s, gfn + 511, 1, 512);
 	}
-	script_flush(&s);
-	world_free(w);
+	gm_batch_flush(&s);
+	gm_fixture_free(w);
 }
 RANGE_CASE(gigabytes, gigabytes_1, "random_4g.vcpus_1",
 	   "random ranges over 4 GiB, borders favoured", .val = 1)
@@ -160,14 +161,14 @@ RANGE_CASE(gigabytes, gigabytes_long_4, "random_4g.vcpus_4_long",
 /* Small enough that every word of both halves of every page is compared. */
 static void megabytes(const struct gm_case *self)
 {
-	struct world *w = WORLD_NEW(.size = 8 * GM_2M, .vcpus = self->val & 7,
-				    .mem = self->val & 8 ? GM_MEM_THP : GM_MEM_ANON,
-				    /* Not aligned to 1 GiB: the border lies in the middle. */
-				    .gpa = GM_BASE + GM_1G - 4 * GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = 8 * GM_2M, .vcpus = self->val & 7,
+					  .mem = self->val & 8 ? GM_MEM_THP : GM_MEM_ANON,
+					  /* Not aligned to 1 GiB: the border lies in the middle. */
+					  .gpa = GM_BASE + GM_1G - 4 * GM_2M);
 
 	random_walk(w, (self->flags & GM_FULL_ONLY ? 900 : 40) / (self->val & 7), 1500, 12);
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 RANGE_CASE(megabytes, megabytes_1, "random_16m.vcpus_1",
 	   "random ranges around a 1 GiB border, every word of both halves compared", .val = 1,

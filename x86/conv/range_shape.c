@@ -4,34 +4,34 @@
 
 #define RANGE_CASE(fn, what, about, ...)                                                           \
 	GM_CASE(fn, .name = "conv.any_range." what, .clause = "conv.any_range", .text = about,     \
-		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
 
 RANGE_CASE(every_short, "every_short", "all ranges within twelve pages over a 2 MiB border")
 {
-	struct world *w = WORLD_NEW(.size = 2 * GM_2M, .mem = GM_MEM_THP);
+	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .mem = GM_MEM_THP);
 	uint64_t base = GFN(w->gpa) + 506, n = 12;
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, GFN(w->gpa), PAGES(w->size), 1);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, GFN(w->gpa), PAGES(w->size), 1);
 	for (uint64_t a = 0; a < n; a++) {
 		for (uint64_t b = a + 1; b <= n; b++) {
-			script_convert(&s, base + a, b - a, true, (a ^ b) & 1);
-			script_check(&s, base - 1, n + 2, 8);
-			script_fill(&s, base + a, b - a, 8);
-			script_convert(&s, base + a, b - a, false, a & 1);
-			script_check(&s, base - 1, n + 2, 8);
+			gm_batch_convert(&s, base + a, b - a, true, (a ^ b) & 1);
+			gm_batch_check(&s, base - 1, n + 2, 8);
+			gm_batch_fill(&s, base + a, b - a, 8);
+			gm_batch_convert(&s, base + a, b - a, false, a & 1);
+			gm_batch_check(&s, base - 1, n + 2, 8);
 		}
 	}
-	script_flush(&s);
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_batch_flush(&s);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 
 RANGE_CASE(every_512th, "every_512th",
 	   "long ranges: the first, the last and every 512th page are of them")
 {
-	struct world *w = WORLD_NEW(.size = 4 * GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M);
 	uint64_t first = GFN(w->gpa);
 	static const struct {
 		uint64_t at, n;
@@ -39,26 +39,26 @@ RANGE_CASE(every_512th, "every_512th",
 		{ 512, 2 * 512 },     { 511, 2 * 512 },	    { 513, 2 * 512 },
 		{ 512, 2 * 512 - 1 }, { 512, 2 * 512 + 1 }, { 1, 3 * 512 + 7 },
 	};
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, PAGES(w->size), 64);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, PAGES(w->size), 64);
 	for (size_t i = 0; i < sizeof(range) / sizeof(range[0]); i++) {
 		for (int to_private = 1; to_private >= 0; to_private--) {
-			script_convert(&s, first + range[i].at, range[i].n, to_private, i & 1);
-			script_check(&s, first, PAGES(w->size), 512);
-			script_check_suspects(&s, first + range[i].at, range[i].n);
+			gm_batch_convert(&s, first + range[i].at, range[i].n, to_private, i & 1);
+			gm_batch_check(&s, first, PAGES(w->size), 512);
+			gm_batch_check_suspects(&s, first + range[i].at, range[i].n);
 		}
 	}
 	/* And each 512th alone: nothing between changes. */
 	for (int to_private = 1; to_private >= 0; to_private--) {
 		for (uint64_t p = 0; p < PAGES(w->size); p += 512)
-			script_convert(&s, first + p, 1, to_private, false);
-		script_check(&s, first, PAGES(w->size), 512);
+			gm_batch_convert(&s, first + p, 1, to_private, false);
+		gm_batch_check(&s, first, PAGES(w->size), 512);
 	}
-	script_flush(&s);
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_batch_flush(&s);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 
 RANGE_CASE(half_done, "half_done",
@@ -71,148 +71,149 @@ RANGE_CASE(half_done, "half_done",
 		{ 0, 1 },  { 63, 1 },  { 31, 1 },  { 1, 62 },
 	};
 	static const uint64_t odd[] = { 0, 1, 30, 31, 32, 33, 62, 63 };
-	struct world *w = WORLD_NEW(.size = 2 * GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M);
 	uint64_t from = GFN(w->gpa) + 480, n = 64;
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, GFN(w->gpa), PAGES(w->size), 1);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, GFN(w->gpa), PAGES(w->size), 1);
 	for (int away = 1; away >= 0; away--) {
-		script_convert(&s, from - 2, n + 4, !away, true);
+		gm_batch_convert(&s, from - 2, n + 4, !away, true);
 		for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++) {
-			script_convert(&s, from + done[i].at, done[i].n, away, i & 1);
-			script_check(&s, from - 2, n + 4, 8);
-			script_fill(&s, from - 2, n + 4, 8);
-			script_convert(&s, from, n, away, !(i & 1));
-			script_check(&s, from - 2, n + 4, 8);
-			script_fill(&s, from - 2, n + 4, 8);
-			script_convert(&s, from, n, !away, i & 1);
-			script_check(&s, from - 2, n + 4, 8);
+			gm_batch_convert(&s, from + done[i].at, done[i].n, away, i & 1);
+			gm_batch_check(&s, from - 2, n + 4, 8);
+			gm_batch_fill(&s, from - 2, n + 4, 8);
+			gm_batch_convert(&s, from, n, away, !(i & 1));
+			gm_batch_check(&s, from - 2, n + 4, 8);
+			gm_batch_fill(&s, from - 2, n + 4, 8);
+			gm_batch_convert(&s, from, n, !away, i & 1);
+			gm_batch_check(&s, from - 2, n + 4, 8);
 		}
 		/* All but one right already: the first, the last, each side of the 2 MiB border. */
-		script_convert(&s, from, n, away, true);
+		gm_batch_convert(&s, from, n, away, true);
 		for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-			script_convert(&s, from + odd[i], 1, !away, i & 1);
-			script_check(&s, from - 2, n + 4, 8);
-			script_convert(&s, from, n, away, !(i & 1));
-			script_check(&s, from - 2, n + 4, 8);
-			script_fill(&s, from - 2, n + 4, 8);
+			gm_batch_convert(&s, from + odd[i], 1, !away, i & 1);
+			gm_batch_check(&s, from - 2, n + 4, 8);
+			gm_batch_convert(&s, from, n, away, !(i & 1));
+			gm_batch_check(&s, from - 2, n + 4, 8);
+			gm_batch_fill(&s, from - 2, n + 4, 8);
 		}
 	}
-	script_flush(&s);
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_batch_flush(&s);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 
 /* Touches all and gives how many faults that took. */
-static uint64_t faults(struct world *w)
+static uint64_t faults(struct gm_fixture *w)
 {
-	uint64_t before = vcpu_stat(w->vm, 0, "pf_fixed");
+	uint64_t before = gm_vcpu_stat(w->vm, 0, "pf_fixed");
 
 	gm_guest_touch(w->vm, 0, w->gpa, w->size, GM_PAGE_SIZE);
-	return vcpu_stat(w->vm, 0, "pf_fixed") - before;
+	return gm_vcpu_stat(w->vm, 0, "pf_fixed") - before;
 }
 
 RANGE_CASE(noop, "repeat_is_noop",
 	   "setting what is set already unmaps nothing, whatever lies beside it",
-	   .needs = GM_NEEDS(SW_PROTECTED, PAGE_STATS, TDP))
+	   .needs = GM_NEEDS(ATTRIBUTES, PAGE_STATS, TDP))
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	static const uint64_t alone[] = { 0, 1, 99, 100, 149, 150, 255, 256, 299, 510, 511 };
 	uint64_t first = GFN(w->gpa), mapped;
 
-	world_convert(w, first + 100, 50, true);
-	world_convert(w, first + 300, 1, true);
+	gm_fixture_convert(w, first + 100, 50, true);
+	gm_fixture_convert(w, first + 300, 1, true);
 	/* The guest's own code, stack and tables are counted with it, once. */
 	GM_EXPECT(faults(w) >= 512, "fewer faults than pages at the first touch");
 	GM_EXPECT_EQ(faults(w), 0, "pages faulted in at the second touch");
-	mapped = vm_stat(w->vm, "pages_4k");
+	mapped = gm_vm_stat(w->vm, "pages_4k");
 	/* Neighbours of the other kind on one side, on both, on none. */
-	world_convert(w, first, 100, false);
-	world_convert(w, first + 150, 150, false);
-	world_convert(w, first + 400, 64, false);
-	world_convert(w, first + 301, 1, false);
-	world_convert(w, first + 100, 50, true);
-	world_convert(w, first + 120, 10, true);
-	world_convert(w, first + 300, 1, true);
+	gm_fixture_convert(w, first, 100, false);
+	gm_fixture_convert(w, first + 150, 150, false);
+	gm_fixture_convert(w, first + 400, 64, false);
+	gm_fixture_convert(w, first + 301, 1, false);
+	gm_fixture_convert(w, first + 100, 50, true);
+	gm_fixture_convert(w, first + 120, 10, true);
+	gm_fixture_convert(w, first + 300, 1, true);
 	/* One page alone, at either end of the 2 MiB and of what is private. */
 	for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++)
-		world_convert(w, first + alone[i], 1, gm_model_private(w->model, first + alone[i]));
-	GM_EXPECT_EQ(vm_stat(w->vm, "pages_4k"), mapped,
+		gm_fixture_convert(w, first + alone[i], 1,
+				   gm_model_private(w->model, first + alone[i]));
+	GM_EXPECT_EQ(gm_vm_stat(w->vm, "pages_4k"), mapped,
 		     "pages_4k after conversions to what was so");
 	GM_EXPECT_EQ(faults(w), 0, "pages faulted in after conversions to what was so");
 	/* The same count does move when there is something to do. */
-	world_convert(w, first + 299, 2, true);
+	gm_fixture_convert(w, first + 299, 2, true);
 	GM_EXPECT_EQ(faults(w), 2, "pages faulted in after a range of two of which one changed");
-	world_convert(w, first + 299, 1, false);
+	gm_fixture_convert(w, first + 299, 1, false);
 	GM_EXPECT_EQ(faults(w), 1, "pages faulted in after one page changed");
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 RANGE_CASE(slots_and_hole, "two_slots_and_hole",
 	   "a range over two slots, a hole between them and gfns beyond; the hole remembers")
 {
 	/* 1 MiB, a hole of 1 MiB, 1 MiB; the files swapped, at offsets that fit neither. */
-	struct world *w = WORLD_NEW(.size = 3 * GM_2M / 2, .no_slot = true);
+	struct gm_fixture *w = GM_FIXTURE(.size = 3 * GM_2M / 2, .no_slot = true);
 	uint64_t first = GFN(w->gpa), part = 256, gmem_off = 7;
 	uint64_t in_file[3] = { gmem_off + 2 * part, 0, gmem_off };
 	int gmem = gm_gmem_new(w->vm, 4 * GM_2M, 0);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
+	gm_batch_init(&s, w, 0);
 	for (int i = 0; i < 3; i += 2)
 		gm_slot_set(w->vm, GM_SLOT + i, 0, GPA(first + i * part), GPA(part),
-			    w->mem->hva + GPA(i * part), gmem, GPA(in_file[i]));
-	script_fill(&s, first, part, 1);
-	script_fill(&s, first + 2 * part, part, 1);
+			    w->uaddr + GPA(i * part), gmem, GPA(in_file[i]));
+	gm_batch_fill(&s, first, part, 1);
+	gm_batch_fill(&s, first + 2 * part, part, 1);
 	for (int to_private = 1; to_private >= 0; to_private--) {
-		script_convert(&s, first + 10, 3 * part - 20, to_private, true);
-		script_check(&s, first, part, 1);
-		script_check(&s, first + 2 * part, part, 1);
+		gm_batch_convert(&s, first + 10, 3 * part - 20, to_private, true);
+		gm_batch_check(&s, first, part, 1);
+		gm_batch_check(&s, first + 2 * part, part, 1);
 		if (!to_private)
 			break;
-		script_fill(&s, first, part, 1);
-		script_fill(&s, first + 2 * part, part, 1);
+		gm_batch_fill(&s, first, part, 1);
+		gm_batch_fill(&s, first + 2 * part, part, 1);
 	}
 	/* Again, and now a slot in the hole: it is private, but for what lies outside the range. */
-	script_convert(&s, first + part - 1, part + 1, true, true);
-	script_convert(&s, first + part + 3, 1, false, true);
-	gm_slot_set(w->vm, GM_SLOT + 1, 0, GPA(first + part), GPA(part), w->mem->hva + GPA(part),
-		    gmem, GPA(gmem_off + part));
-	script_check(&s, first, 3 * part, 1);
-	script_fill(&s, first, 3 * part, 1);
-	script_flush(&s);
-	world_check_halves(w, 0, "with the hole filled");
+	gm_batch_convert(&s, first + part - 1, part + 1, true, true);
+	gm_batch_convert(&s, first + part + 3, 1, false, true);
+	gm_slot_set(w->vm, GM_SLOT + 1, 0, GPA(first + part), GPA(part), w->uaddr + GPA(part), gmem,
+		    GPA(gmem_off + part));
+	gm_batch_check(&s, first, 3 * part, 1);
+	gm_batch_fill(&s, first, 3 * part, 1);
+	gm_batch_flush(&s);
+	gm_fixture_check_all(w, 0, "with the hole filled");
 	close(gmem);
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 RANGE_CASE(far, "far_gfns",
 	   "gfns that no guest can reach, up to the last: no page of the guest's changes")
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, 512, 1);
-	script_convert(&s, first + 7, 1, true, true);
-	script_fill(&s, first, 512, 1);
-	script_flush(&s);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_convert(&s, first + 7, 1, true, true);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_flush(&s);
 	/* The same low bits, one high bit more. */
 	for (int bit = 33; bit < 64; bit++) {
 		gm_convert(w->vm, w->gpa ^ 1UL << bit, 16 * GM_PAGE_SIZE, true);
-		script_check(&s, first, 20, 1);
+		gm_batch_check(&s, first, 20, 1);
 	}
 	/* Address and size may add up to 2^64 - 4096: the last gfn but one. */
 	gm_convert(w->vm, -3 * GM_PAGE_SIZE, 2 * GM_PAGE_SIZE, true);
 	gm_convert(w->vm, -3 * GM_PAGE_SIZE, 2 * GM_PAGE_SIZE, false);
 	for (int bit = 33; bit < 64; bit++)
 		gm_convert(w->vm, w->gpa ^ 1UL << bit, 16 * GM_PAGE_SIZE, false);
-	script_check(&s, first, 512, 1);
-	script_flush(&s);
-	world_check_halves(w, 0, "at the end");
-	world_free(w);
+	gm_batch_check(&s, first, 512, 1);
+	gm_batch_flush(&s);
+	gm_fixture_check_all(w, 0, "at the end");
+	gm_fixture_free(w);
 }
 
 RANGE_CASE(gfn0, "gfn_0", "the first page of the address space is converted, and the range from it")
@@ -254,31 +255,31 @@ RANGE_CASE(gfn0, "gfn_0", "the first page of the address space is converted, and
 
 RANGE_CASE(other_vm, "other_vm", "attributes of one VM are no other's")
 {
-	struct world *a = WORLD_NEW(.size = GM_2M), *b = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *a = GM_FIXTURE(.size = GM_2M), *b = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(a->gpa);
-	struct script sa, sb;
+	struct gm_batch sa, sb;
 
-	script_init(&sa, a, 0);
-	script_init(&sb, b, 0);
-	script_fill(&sa, first, 512, 1);
+	gm_batch_init(&sa, a, 0);
+	gm_batch_init(&sb, b, 0);
+	gm_batch_fill(&sa, first, 512, 1);
 	/* Generations of the two differ, so that a page of the other's names itself. */
 	b->gen = 1000;
-	script_fill(&sb, first, 512, 1);
-	script_convert(&sa, first + 3, 300, true, false);
-	script_fill(&sa, first, 512, 1);
-	script_convert(&sb, first + 200, 200, true, false);
-	script_fill(&sb, first, 512, 1);
-	script_check(&sa, first, 512, 1);
-	script_flush(&sa);
-	script_check(&sb, first, 512, 1);
-	script_flush(&sb);
-	script_convert(&sa, first, 512, false, false);
-	script_check(&sa, first, 512, 1);
-	script_flush(&sa);
-	script_check(&sb, first, 512, 1);
-	script_flush(&sb);
-	world_check_halves(a, 0, "the first VM at the end");
-	world_check_halves(b, 0, "the second VM at the end");
-	world_free(a);
-	world_free(b);
+	gm_batch_fill(&sb, first, 512, 1);
+	gm_batch_convert(&sa, first + 3, 300, true, false);
+	gm_batch_fill(&sa, first, 512, 1);
+	gm_batch_convert(&sb, first + 200, 200, true, false);
+	gm_batch_fill(&sb, first, 512, 1);
+	gm_batch_check(&sa, first, 512, 1);
+	gm_batch_flush(&sa);
+	gm_batch_check(&sb, first, 512, 1);
+	gm_batch_flush(&sb);
+	gm_batch_convert(&sa, first, 512, false, false);
+	gm_batch_check(&sa, first, 512, 1);
+	gm_batch_flush(&sa);
+	gm_batch_check(&sb, first, 512, 1);
+	gm_batch_flush(&sb);
+	gm_fixture_check_all(a, 0, "the first VM at the end");
+	gm_fixture_check_all(b, 0, "the second VM at the end");
+	gm_fixture_free(a);
+	gm_fixture_free(b);
 }

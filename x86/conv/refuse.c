@@ -4,8 +4,7 @@
 
 #define REFUSE_CASE(fn, what, about, ...)                                                          \
 	GM_CASE(fn, .name = "conv.refuse_bad." what, .clause = "conv.refuse_bad", .text = about,   \
-		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .flags = GM_REFUSAL,             \
-		__VA_ARGS__)
+		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .flags = GM_REFUSAL, __VA_ARGS__)
 
 static int set(struct gm_vm *vm, uint64_t address, uint64_t size, uint64_t attributes,
 	       uint64_t flags)
@@ -21,37 +20,37 @@ static int set(struct gm_vm *vm, uint64_t address, uint64_t size, uint64_t attri
 }
 
 /* A world in which each page knows its half: 1 in 3 private, all written. */
-static struct world *striped(void)
+static struct gm_fixture *striped(void)
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, 512, 1);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, 512, 1);
 	for (uint64_t i = 1; i + 3 < 512; i += 3)
-		script_convert(&s, first + i, 1, true, true);
-	script_fill(&s, first, 512, 1);
-	script_flush(&s);
+		gm_batch_convert(&s, first + i, 1, true, true);
+	gm_batch_fill(&s, first, 512, 1);
+	gm_batch_flush(&s);
 	return w;
 }
 
-static void unchanged(struct world *w)
+static void unchanged(struct gm_fixture *w)
 {
 	uint64_t first = GFN(w->gpa);
 
-	world_check_guest(w, 0, first, 512, 1, "after the refusals");
-	world_check_host(w, first, 512, 1, "after the refusals");
+	gm_fixture_check_guest(w, 0, first, 512, 1, "after the refusals");
+	gm_fixture_check_host(w, first, 512, 1, "after the refusals");
 	gm_control(!set(w->vm, w->gpa, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0),
 		   "a legal conversion to private: %s", gm_errno_name(errno));
 	gm_model_convert(w->model, first, 512, true);
-	world_check_guest(w, 0, first, 512, 1, "after the legal conversion");
-	world_free(w);
+	gm_fixture_check_guest(w, 0, first, 512, 1, "after the legal conversion");
+	gm_fixture_free(w);
 }
 
 REFUSE_CASE(size, "size", "size 0, or with any bit below 4096 set: EINVAL")
 {
-	struct world *w = striped();
+	struct gm_fixture *w = striped();
 
 	for (uint64_t attr = 0; attr <= KVM_MEMORY_ATTRIBUTE_PRIVATE;
 	     attr += KVM_MEMORY_ATTRIBUTE_PRIVATE) {
@@ -70,7 +69,7 @@ REFUSE_CASE(size, "size", "size 0, or with any bit below 4096 set: EINVAL")
 
 REFUSE_CASE(address, "address", "an address with any bit below 4096 set: EINVAL")
 {
-	struct world *w = striped();
+	struct gm_fixture *w = striped();
 
 	for (uint64_t attr = 0; attr <= KVM_MEMORY_ATTRIBUTE_PRIVATE;
 	     attr += KVM_MEMORY_ATTRIBUTE_PRIVATE) {
@@ -90,7 +89,7 @@ REFUSE_CASE(address, "address", "an address with any bit below 4096 set: EINVAL"
 
 REFUSE_CASE(wrap, "wrap", "address + size beyond 2^64 - 4096: EINVAL")
 {
-	struct world *w = striped();
+	struct gm_fixture *w = striped();
 
 	for (uint64_t attr = 0; attr <= KVM_MEMORY_ATTRIBUTE_PRIVATE;
 	     attr += KVM_MEMORY_ATTRIBUTE_PRIVATE) {
@@ -109,7 +108,7 @@ REFUSE_CASE(wrap, "wrap", "address + size beyond 2^64 - 4096: EINVAL")
 
 REFUSE_CASE(attributes, "attributes", "each attribute bit but PRIVATE, alone and with it: EINVAL")
 {
-	struct world *w = striped();
+	struct gm_fixture *w = striped();
 
 	for (int bit = 0; bit < 64; bit++) {
 		uint64_t attr = 1UL << bit;
@@ -128,7 +127,7 @@ REFUSE_CASE(attributes, "attributes", "each attribute bit but PRIVATE, alone and
 
 REFUSE_CASE(flags, "flags", "each bit of flags: EINVAL")
 {
-	struct world *w = striped();
+	struct gm_fixture *w = striped();
 
 	for (int bit = 0; bit < 64; bit++) {
 		GM_EXPECT_ERRNO(EINVAL,
@@ -141,7 +140,7 @@ REFUSE_CASE(flags, "flags", "each bit of flags: EINVAL")
 
 REFUSE_CASE(pointer, "bad_pointer", "an argument that cannot be read: EFAULT")
 {
-	struct world *w = striped();
+	struct gm_fixture *w = striped();
 
 	GM_EXPECT_ERRNO(EFAULT, ioctl(w->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, NULL));
 	GM_EXPECT_ERRNO(EFAULT, ioctl(w->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, (void *)-8UL));
@@ -150,7 +149,7 @@ REFUSE_CASE(pointer, "bad_pointer", "an argument that cannot be read: EFAULT")
 
 #define CAPS_CASE(fn, what, about, ...)                                                            \
 	GM_CASE(fn, .name = "conv.caps." what, .clause = "conv.caps", .text = about,               \
-		.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
 
 CAPS_CASE(scopes, "scopes", "what /dev/kvm, an ordinary VM and a SW_PROTECTED VM say they can")
 {
@@ -211,9 +210,9 @@ CAPS_CASE(prefault_works, "prefault",
 		gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, mem->hva, -1, 0);
 		gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
 		if (all)
-			GM_EXPECT_OK(prefault(vm, 0, &gpa, &size, 0));
+			GM_EXPECT_OK(gm_prefault(vm, 0, &gpa, &size, 0));
 		else
-			GM_EXPECT_ERRNO(EOPNOTSUPP, prefault(vm, 0, &gpa, &size, 0));
+			GM_EXPECT_ERRNO(EOPNOTSUPP, gm_prefault(vm, 0, &gpa, &size, 0));
 		GM_EXPECT_EQ(size, all ? 0 : GM_2M, "bytes left");
 		gm_guest_check_zero(vm, 0, GM_BASE, 512, "prefaulted");
 		gm_vm_free(vm);

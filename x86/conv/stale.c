@@ -12,7 +12,7 @@
 /* --- a fault that waits for the host's memory --- */
 
 struct stale {
-	struct world *w;
+	struct gm_fixture *w;
 	int uffd;
 	uint64_t gfn, unit; /* of the page; of the host's page, bytes */
 	bool write;
@@ -25,7 +25,7 @@ static void stale_thread(unsigned int i, void *arg)
 	struct stale *t = arg;
 
 	if (!i) {
-		run_racing(t->w, 0, &t->op, 1);
+		gm_run_racing(t->w->vm, 0, &t->op, 1);
 		return;
 	}
 	uffd_wait(t->uffd);
@@ -55,7 +55,7 @@ static void overtaken(const struct gm_case *self)
 	static void (*const how[])(struct stale *) = { to_private, whole_to_private,
 						       there_and_back };
 	enum gm_mem_kind kind = self->huge_2m ? GM_MEM_HUGE_2M : GM_MEM_ANON;
-	struct world *w = WORLD_NEW(.size = GM_2M, .mem = kind, .vcpus = 2);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .mem = kind, .vcpus = 2);
 	struct stale t = { .w = w, .unit = gm_mem_pagesize(kind) };
 	uint64_t first = GFN(w->gpa);
 
@@ -71,8 +71,8 @@ static void overtaken(const struct gm_case *self)
 					      FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0,
 					      w->size));
 		else
-			GM_SETUP_OK(madvise(w->mem->hva, w->size, MADV_DONTNEED));
-		t.uffd = uffd_new(w->mem->hva, w->size);
+			GM_SETUP_OK(madvise(w->hva, w->size, MADV_DONTNEED));
+		t.uffd = uffd_new(w->hva, w->size);
 		t.gfn = first + 100 * i + 7;
 		t.overtake = how[i % 3];
 		t.op = (struct gm_op){ .code = i < 3 ? GM_OP_READ : GM_OP_ADD, .addr = GPA(t.gfn) };
@@ -90,12 +90,12 @@ static void overtaken(const struct gm_case *self)
 				       "after a fault that was overtaken");
 		close(t.uffd);
 	}
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 #define STALE(id, what, about, ...)                                                                \
 	GM_VARIANT(overtaken, id, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu",    \
-		   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, USERFAULTFD, TDP),             \
+		   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, USERFAULTFD, TDP),               \
 		   .caps = GM_CAPS_ALL, .text = about, __VA_ARGS__)
 STALE(overtaken_4k, "fault_overtaken",
       "a fault that waits for the host's page while the page is converted: the new half is mapped")

@@ -12,23 +12,23 @@
 		.text = about, .profile = "P0", __VA_ARGS__)
 
 /* Both halves of every page written; the words stay what they are from here on. */
-static void fill_both(struct world *w)
+static void fill_both(struct gm_fixture *w)
 {
 	uint64_t first = GFN(w->gpa), n = PAGES(w->size);
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
-	script_fill(&s, first, n, 1);
-	script_convert(&s, first, n, true, true);
-	script_fill(&s, first, n, 1);
-	script_convert(&s, first, n, false, true);
-	script_flush(&s);
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, first, n, 1);
+	gm_batch_convert(&s, first, n, true, true);
+	gm_batch_fill(&s, first, n, 1);
+	gm_batch_convert(&s, first, n, false, true);
+	gm_batch_flush(&s);
 }
 
 /* Converts as fast as it can, anywhere, with no regard to the others. */
 static void blow(unsigned int v, void *arg)
 {
-	struct world *w = arg;
+	struct gm_fixture *w = arg;
 	uint64_t n = PAGES(w->size);
 	struct gm_op op[32];
 	struct gm_rng rng;
@@ -47,7 +47,7 @@ static void blow(unsigned int v, void *arg)
 				.val = gm_rng_below(&rng, 2) ? GM_MAP_PRIVATE : GM_MAP_SHARED,
 			};
 		}
-		run_racing(w, v, op, 32);
+		gm_run_racing(w->vm, v, op, 32);
 		for (unsigned int i = 0; i < 32; i++)
 			GM_EXPECT(op[i].code == GM_OP_READ || !op[i].ret,
 				  "vCPU %u: %lu pages at %#lx: the guest got %ld, expected 0", v,
@@ -57,51 +57,51 @@ static void blow(unsigned int v, void *arg)
 
 static void storm(const struct gm_case *self)
 {
-	struct world *w = WORLD_NEW(.size = 2 * GM_2M, .vcpus = self->val, .mem = GM_MEM_THP);
+	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .vcpus = self->val, .mem = GM_MEM_THP);
 
 	fill_both(w);
 	gm_parallel(self->val, blow, w);
-	world_convert(w, GFN(w->gpa), PAGES(w->size), false);
-	world_check_halves(w, 0, "after the storm");
-	world_free(w);
+	gm_fixture_convert(w, GFN(w->gpa), PAGES(w->size), false);
+	gm_fixture_check_all(w, 0, "after the storm");
+	gm_fixture_free(w);
 }
 GM_VARIANT(storm, storm_2, .name = "conv.never_refused.storm_2", .clause = "conv.never_refused",
 	   .text = "two vCPUs convert the same pages in a storm", .profile = "P0",
-	   .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT), .val = 2)
+	   .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT), .val = 2)
 GM_VARIANT(storm, storm_4, .name = "conv.never_refused.storm_4", .clause = "conv.never_refused",
 	   .text = "four vCPUs convert the same pages in a storm", .profile = "P0",
-	   .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT), .val = 4)
+	   .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT), .val = 4)
 
 /* Each page there and back, alone and in pairs, and all data as before. */
-static void convert_all(struct world *w, const char *when)
+static void convert_all(struct gm_fixture *w, const char *when)
 {
 	uint64_t first = GFN(w->gpa), n = PAGES(w->size);
 
 	for (uint64_t i = 0; i + 2 < n; i += 1 + i % 3) {
-		world_convert(w, first + i, 1 + i % 2, true);
-		world_check_guest(w, 0, first + i, 2, 8, when);
-		world_convert(w, first + i, 1 + i % 2, false);
+		gm_fixture_convert(w, first + i, 1 + i % 2, true);
+		gm_fixture_check_guest(w, 0, first + i, 2, 8, when);
+		gm_fixture_convert(w, first + i, 1 + i % 2, false);
 	}
-	world_check_halves(w, 0, when);
+	gm_fixture_check_all(w, 0, when);
 }
 
-STORM_CASE(locked, "mlocked", "the shared half is locked in memory",
-	   .needs = GM_NEEDS(SW_PROTECTED), .caps = GM_CAPS(CAP_IPC_LOCK))
+STORM_CASE(locked, "mlocked", "the shared half is locked in memory", .needs = GM_NEEDS(ATTRIBUTES),
+	   .caps = GM_CAPS(CAP_IPC_LOCK))
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 
 	fill_both(w);
-	GM_SETUP_OK(mlock(w->mem->hva, w->size));
+	GM_SETUP_OK(mlock(w->hva, w->size));
 	convert_all(w, "with the shared half locked");
-	GM_SETUP_OK(munlock(w->mem->hva, w->size));
-	world_free(w);
+	GM_SETUP_OK(munlock(w->hva, w->size));
+	gm_fixture_free(w);
 }
 
 STORM_CASE(piped, "in_a_pipe", "pages of the shared half lie in a pipe (vmsplice)",
-	   .needs = GM_NEEDS(SW_PROTECTED))
+	   .needs = GM_NEEDS(ATTRIBUTES))
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
-	struct iovec iov = { .iov_base = w->mem->hva, .iov_len = 16 * GM_PAGE_SIZE };
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
+	struct iovec iov = { .iov_base = w->hva, .iov_len = 16 * GM_PAGE_SIZE };
 	uint64_t first = GFN(w->gpa);
 	uint8_t *out = malloc(iov.iov_len);
 	int fd[2];
@@ -114,7 +114,7 @@ STORM_CASE(piped, "in_a_pipe", "pages of the shared half lie in a pipe (vmsplice
 		 gm_errno_name(errno));
 	convert_all(w, "with the shared half in a pipe");
 	/* Written while private: not what the pipe hands out. */
-	world_convert(w, first, 16, true);
+	gm_fixture_convert(w, first, 16, true);
 	gm_guest_fill(w->vm, 0, w->gpa, 16, GM_HALF_SECRET, 1);
 	for (uint64_t got = 0; got < iov.iov_len;) {
 		ssize_t n = read(fd[0], out + got, iov.iov_len - got);
@@ -122,19 +122,19 @@ STORM_CASE(piped, "in_a_pipe", "pages of the shared half lie in a pipe (vmsplice
 		GM_SETUP(n > 0, "read of the pipe: %s", gm_errno_name(errno));
 		got += n;
 	}
-	gm_host_check(out, first, 16, GM_HALF_SHARED, gm_model_half(w->model, first, false).gen,
+	gm_host_check(out, first, 16, GM_HALF_SHARED, gm_model_memory(w->model, first, false).gen,
 		      "what the pipe handed out");
 	close(fd[0]);
 	close(fd[1]);
 	free(out);
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 STORM_CASE(pinned, "pinned", "the shared half is pinned for long (io_uring registered buffers)",
-	   .needs = GM_NEEDS(SW_PROTECTED, IO_URING), .caps = GM_CAPS(CAP_IPC_LOCK))
+	   .needs = GM_NEEDS(ATTRIBUTES, IO_URING), .caps = GM_CAPS(CAP_IPC_LOCK))
 {
-	struct world *w = WORLD_NEW(.size = GM_2M);
-	struct iovec iov = { .iov_base = w->mem->hva, .iov_len = w->size };
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
+	struct iovec iov = { .iov_base = w->hva, .iov_len = w->size };
 	struct io_uring ring;
 	int ret;
 
@@ -146,14 +146,14 @@ STORM_CASE(pinned, "pinned", "the shared half is pinned for long (io_uring regis
 	convert_all(w, "with the shared half pinned");
 	io_uring_unregister_buffers(&ring);
 	io_uring_queue_exit(&ring);
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 STORM_CASE(shmem, "shmem_mapped_twice",
 	   "the shared half is a memfd that is mapped and read elsewhere too",
-	   .needs = GM_NEEDS(SW_PROTECTED))
+	   .needs = GM_NEEDS(ATTRIBUTES))
 {
-	struct world *w = WORLD_NEW(.size = GM_2M, .mem = GM_MEM_SHMEM);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .mem = GM_MEM_SHMEM);
 	uint8_t *twice;
 
 	fill_both(w);
@@ -162,21 +162,21 @@ STORM_CASE(shmem, "shmem_mapped_twice",
 	GM_SETUP(twice != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	convert_all(w, "with the shared half mapped twice");
 	gm_host_check(twice, GFN(w->gpa), 512, GM_HALF_SHARED,
-		      gm_model_half(w->model, GFN(w->gpa), false).gen,
+		      gm_model_memory(w->model, GFN(w->gpa), false).gen,
 		      "through the second mapping");
 	munmap(twice, w->size);
-	world_free(w);
+	gm_fixture_free(w);
 }
 
 STORM_CASE(dirty, "dirty_log", "with dirty logging of a slot that has no guest_memfd",
-	   .needs = GM_NEEDS(SW_PROTECTED))
+	   .needs = GM_NEEDS(ATTRIBUTES))
 {
-	struct world *w = WORLD_NEW(.size = GM_2M, .no_slot = true, .mem = GM_MEM_THP);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_slot = true, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa), bitmap[8];
 
-	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->mem->hva, -1, 0);
+	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->hva, -1, 0);
 	gm_guest_fill(w->vm, 0, w->gpa, 512, GM_HALF_SHARED, 1);
-	gm_slot_set(w->vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, w->gpa, w->size, w->mem->hva, -1, 0);
+	gm_slot_set(w->vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, w->gpa, w->size, w->hva, -1, 0);
 	for (uint64_t i = 0; i < 512; i += 7) {
 		gm_convert(w->vm, GPA(first + i), GM_PAGE_SIZE, true);
 		gm_guest_expect_fault(w->vm, 0, GPA(first + i) + 8, true,
@@ -204,22 +204,22 @@ STORM_CASE(dirty, "dirty_log", "with dirty logging of a slot that has no guest_m
 }
 
 STORM_CASE(wide, "two_gib_at_once", "2 GiB in one call, there and back, beside a vCPU's pages",
-	   .needs = GM_NEEDS(SW_PROTECTED), .flags = GM_FULL_ONLY)
+	   .needs = GM_NEEDS(ATTRIBUTES), .flags = GM_FULL_ONLY)
 {
-	struct world *w = WORLD_NEW(.size = 3 * GM_1G, .mem = GM_MEM_THP);
+	struct gm_fixture *w = GM_FIXTURE(.size = 3 * GM_1G, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa), n = PAGES(2 * GM_1G) + 1;
-	struct script s;
+	struct gm_batch s;
 
-	script_init(&s, w, 0);
+	gm_batch_init(&s, w, 0);
 	for (int turn = 0; turn < 2; turn++) {
-		script_fill(&s, first, 3, 1);
-		script_fill(&s, first + n - 1, 4, 1);
-		script_convert(&s, first + 1, n, true, turn);
-		script_check_suspects(&s, first + 1, n);
-		script_fill(&s, first + n - 1, 4, 1);
-		script_convert(&s, first + 1, n, false, !turn);
-		script_check_suspects(&s, first + 1, n);
+		gm_batch_fill(&s, first, 3, 1);
+		gm_batch_fill(&s, first + n - 1, 4, 1);
+		gm_batch_convert(&s, first + 1, n, true, turn);
+		gm_batch_check_suspects(&s, first + 1, n);
+		gm_batch_fill(&s, first + n - 1, 4, 1);
+		gm_batch_convert(&s, first + 1, n, false, !turn);
+		gm_batch_check_suspects(&s, first + 1, n);
 	}
-	script_flush(&s);
-	world_free(w);
+	gm_batch_flush(&s);
+	gm_fixture_free(w);
 }

@@ -31,12 +31,12 @@ void uffd_wait(int uffd)
 		 "no fault came from userfaultfd");
 }
 
-void uffd_give(int uffd, struct world *w, uint64_t gpa, uint64_t unit, unsigned int gen)
+void uffd_give(int uffd, struct gm_fixture *w, uint64_t gpa, uint64_t unit, unsigned int gen)
 {
 	uint64_t first = (gpa - w->gpa) & -unit;
 	uint8_t *page =
 		mmap(NULL, unit, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct uffdio_copy copy = { .dst = (uintptr_t)w->mem->hva + first,
+	struct uffdio_copy copy = { .dst = (uintptr_t)w->hva + first,
 				    .src = (uintptr_t)page,
 				    .len = unit };
 

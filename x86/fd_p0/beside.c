@@ -11,7 +11,7 @@
 #define P0(fn, what, about)                                                                        \
 	GM_VARIANT(fn, fn##_p0, .name = "fd.bind_overlap." what ".p0",                             \
 		   .clause = "fd.bind_overlap", .profile = "P0", .val = GM_VM_SW_PROTECTED,        \
-		   .text = about, .needs = GM_NEEDS(SW_PROTECTED))
+		   .text = about, .needs = GM_NEEDS(ATTRIBUTES))
 #define P1(fn, what, about)                                                                        \
 	GM_VARIANT(fn, fn##_p1, .name = "fd.bind_overlap." what ".p1",                             \
 		   .clause = "fd.bind_overlap", .profile = "P1", .val = GM_VM_DEFAULT,             \
@@ -131,5 +131,5 @@ static void ordinary(const struct gm_case *self)
 		.clause = "fd.slot_flags", .val = kind, .flags = GM_REFUSAL,                       \
 		.text = "a slot without guest_memfd keeps its size, memory and READONLY: EINVAL",  \
 		__VA_ARGS__)
-ORDINARY(p0, GM_VM_SW_PROTECTED, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED))
+ORDINARY(p0, GM_VM_SW_PROTECTED, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES))
 ORDINARY(p1, GM_VM_DEFAULT, .profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))

@@ -64,7 +64,7 @@ static void spoil(void *hva)
 
 /* Costs the machine 4 KiB until it is booted again, as fd.hwpoison.mapped_page does. */
 GM_CASE(shared_half, .name = "fd.hwpoison.shared_half", .clause = "fd.hwpoison", .profile = "P0",
-	.needs = GM_NEEDS(SW_PROTECTED, HWPOISON, TDP), .caps = GM_CAPS_ALL,
+	.needs = GM_NEEDS(ATTRIBUTES, HWPOISON, TDP), .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_MODULE,
 	.text = "a shared page goes bad under the guest: SIGBUS names it to the vCPU, the rest works on")
 {

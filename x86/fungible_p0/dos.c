@@ -100,7 +100,7 @@ static void expect_charge(const struct group *g, int64_t base, int64_t change, c
 /* Every page of private memory is charged, and every page of it comes back. */
 GM_CASE(charged, .name = "fungible.dos.charged", .clause = "fungible.dos",
 	.text = "64 MiB of private memory: charged to the VMM page by page, uncharged when punched and when closed",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, MEMCG), .caps = GM_CAPS_ALL)
+	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, MEMCG), .caps = GM_CAPS_ALL)
 {
 	static struct group g;
 	struct gm_vm *vm;
@@ -167,7 +167,7 @@ static void expect_file(const struct group *g, int64_t want, const char *when)
 /* memory.current is only as exact as the CPUs' stocks; the statistics are, to the page. */
 GM_CASE(charged_exactly, .name = "fungible.dos.charged_exactly", .clause = "fungible.dos",
 	.text = "3000 pages of private memory and holes in them: charged to the VMM to the page",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, MEMCG), .caps = GM_CAPS_ALL,
+	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, MEMCG), .caps = GM_CAPS_ALL,
 	.flags = GM_FULL_ONLY)
 {
 	const uint64_t pages = 3000;
@@ -205,7 +205,7 @@ GM_CASE(charged_exactly, .name = "fungible.dos.charged_exactly", .clause = "fung
 /* Every other page of 256 MiB: the worst that the attributes can cost, again and again. */
 GM_CASE(attributes, .name = "fungible.dos.attributes", .clause = "fungible.dos",
 	.text = "a storm over every other page: memory of the attributes is bounded, and gone when all is shared",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, MEMCG), .caps = GM_CAPS_ALL)
+	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, MEMCG), .caps = GM_CAPS_ALL)
 {
 	static struct group g;
 	const uint64_t pages = 65536;
@@ -297,7 +297,7 @@ static void storm_thread(unsigned int i, void *arg)
 
 GM_CASE(host_works, .name = "fungible.dos.host_works", .clause = "fungible.dos",
 	.text = "two vCPUs convert without pause: another process does its work and ends, and so does the storm",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED))
+	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES))
 {
 	struct storm s = { .vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 2) };
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, 2 * GM_2M);

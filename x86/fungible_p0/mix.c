@@ -90,8 +90,8 @@ static void mix(const struct gm_case *self)
 
 GM_VARIANT(mix, mix_2m, .name = "fungible.mix.slide_2m", .clause = "fungible.mix",
 	   .text = "three VMs of 2 MiB pages slide from shared to private and back, five times",
-	   .val = 5, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = VMS)
+	   .val = 5, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = VMS)
 GM_VARIANT(mix, mix_1g, .name = "fungible.mix.slide_1g", .clause = "fungible.mix",
 	   .text = "three VMs of 1 GiB pages slide from shared to private and back", .val = 1,
-	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_1g = VMS, .flags = GM_FULL_ONLY,
+	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_1g = VMS, .flags = GM_FULL_ONLY,
 	   .timeout = 180)

@@ -111,10 +111,10 @@ static void orders(const struct gm_case *self)
 
 GM_VARIANT(orders, orders_some, .name = "fungible.pool_back.orders", .clause = "fungible.pool_back",
 	   .text = "VM, vCPU, slot, guest_memfd, memfd and mapping closed in eight orders",
-	   .val = 8, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
+	   .val = 8, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = PAGES)
 GM_VARIANT(orders, orders_all, .name = "fungible.pool_back.orders_all",
 	   .clause = "fungible.pool_back", .text = "the same in all 720 orders", .val = ORDERS,
-	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES,
+	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = PAGES,
 	   .flags = GM_FULL_ONLY, .timeout = 900)
 
 /* A VMM that converts until it is killed; says on the pipe how far it is. */
@@ -204,11 +204,11 @@ static void killed(const struct gm_case *self)
 
 GM_VARIANT(killed, killed_2m, .name = "fungible.pool_back.kill", .clause = "fungible.pool_back",
 	   .text = "a VMM killed in the middle of conversions gives its 2 MiB pages back", .val = 0,
-	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
+	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = PAGES)
 GM_VARIANT(killed, killed_tree, .name = "fungible.pool_back.kill_tree",
 	   .clause = "fungible.pool_back",
 	   .text = "a VMM and its child that inherited everything, killed", .val = 1,
-	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
+	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = PAGES)
 GM_VARIANT(killed, killed_1g, .name = "fungible.pool_back.kill_1g", .clause = "fungible.pool_back",
 	   .text = "a VMM killed in the middle of conversions gives its 1 GiB page back", .val = 0,
-	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_1g = 1, .flags = GM_FULL_ONLY)
+	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_1g = 1, .flags = GM_FULL_ONLY)

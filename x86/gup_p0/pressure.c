@@ -29,7 +29,7 @@ static void guest(struct gm_pressure *pr)
 
 GM_CASE(pressure_attr, .name = "gup.pressure.attr", .clause = "gup.pressure",
 	.text = "four threads probe, the guest converts, the host punches: nothing private arrives",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED, HYPERCALL_EXIT), .caps = GM_CAPS_ALL)
+	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT), .caps = GM_CAPS_ALL)
 {
 	struct gm_pressure pr = { .pages = PAGES, .class = GM_CLASS_SHARED, .rounds = ROUNDS };
 	struct gm_mem *mem = gm_mem_new(GM_MEM_SHMEM, LEN);

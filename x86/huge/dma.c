@@ -15,9 +15,9 @@ GM_IOMMU_CASES_SLOW(
 	uint64_t iova = 64UL << 20, len = 128UL << 20;
 	uint32_t ioas;
 
-	if (!gm_platform_has(GM_NEED_SW_PROTECTED) || !gm_platform_has(GM_NEED_PAGE_STATS))
-		gm_skip(gm_need_reason(GM_NEED_SW_PROTECTED), "%s",
-			gm_need_remedy(GM_NEED_SW_PROTECTED));
+	if (!gm_platform_has(GM_NEED_ATTRIBUTES) || !gm_platform_has(GM_NEED_PAGE_STATS))
+		gm_skip(gm_need_reason(GM_NEED_ATTRIBUTES), "%s",
+			gm_need_remedy(GM_NEED_ATTRIBUTES));
 	r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
 	iommu = gm_iommu_new(self->val);
 	ioas = gm_ioas_new(iommu);

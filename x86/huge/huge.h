@@ -24,7 +24,7 @@ extern const uint64_t huge_pages[HUGE_NR_PAGES]; /* number in the GiB */
 
 #define HUGE_PAGES_IN_1G (512UL * 512)
 
-#define HUGE_NEEDS GM_NEEDS(SW_PROTECTED, PAGE_STATS, TDP)
+#define HUGE_NEEDS GM_NEEDS(ATTRIBUTES, PAGE_STATS, TDP)
 /* The fields that all cases have; nr1g 1 GiB pages, or nr2m of 2 MiB. */
 #define HUGE_1G(nr) .profile = "P0", .needs = HUGE_NEEDS, .huge_1g = (nr)
 #define HUGE_1G_FULL(nr) HUGE_1G(nr), .flags = GM_FULL_ONLY

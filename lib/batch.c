@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Scripts: what one vCPU does, in batches, each read judged by what the model said then. */
-#include "conv.h"
+/* Batches of one vCPU, each read judged by what the model said when it was queued. */
+#include "batch.h"
 
-void script_init(struct script *s, struct world *w, unsigned int v)
+void gm_batch_init(struct gm_batch *s, struct gm_fixture *w, unsigned int v)
 {
 	s->w = w;
 	s->v = v;
@@ -12,28 +12,28 @@ void script_init(struct script *s, struct world *w, unsigned int v)
 	s->block = 1;
 	s->share = 1;
 	s->turn = 0;
-	s->now = (struct script_note){};
+	s->now = (struct gm_batch_note){};
 }
 
-bool script_owns(const struct script *s, uint64_t gfn)
+bool gm_batch_owns(const struct gm_batch *s, uint64_t gfn)
 {
 	return gfn >= s->lo && gfn < s->hi && gfn / s->block % s->share == s->turn;
 }
 
-static struct gm_op *queue(struct script *s)
+static struct gm_op *queue(struct gm_batch *s)
 {
 	if (s->nr == GM_MBOX_OPS)
-		script_flush(s);
+		gm_batch_flush(s);
 	s->note[s->nr] = s->now;
 	return &s->op[s->nr++];
 }
 
-void script_convert(struct script *s, uint64_t gfn, uint64_t n, bool to_private, bool by_host)
+void gm_batch_convert(struct gm_batch *s, uint64_t gfn, uint64_t n, bool to_private, bool by_host)
 {
-	s->now = (struct script_note){ gfn, n, to_private, s->now.step + 1, s->now.when };
+	s->now = (struct gm_batch_note){ gfn, n, to_private, s->now.step + 1, s->now.when };
 	if (by_host) {
-		script_flush(s);
-		world_convert(s->w, gfn, n, to_private);
+		gm_batch_flush(s);
+		gm_fixture_convert(s->w, gfn, n, to_private);
 		return;
 	}
 	*queue(s) = (struct gm_op){
@@ -45,9 +45,9 @@ void script_convert(struct script *s, uint64_t gfn, uint64_t n, bool to_private,
 	gm_model_convert(s->w->model, gfn, n, to_private);
 }
 
-void script_fill(struct script *s, uint64_t gfn, uint64_t n, unsigned int stride)
+void gm_batch_fill(struct gm_batch *s, uint64_t gfn, uint64_t n, unsigned int stride)
 {
-	unsigned int gen = world_gen(s->w);
+	unsigned int gen = gm_fixture_gen(s->w);
 
 	/* One operation per run of one state: the half is part of what is written. */
 	while (n) {
@@ -71,7 +71,7 @@ void script_fill(struct script *s, uint64_t gfn, uint64_t n, unsigned int stride
 	}
 }
 
-void script_check(struct script *s, uint64_t gfn, uint64_t n, unsigned int stride)
+void gm_batch_check(struct gm_batch *s, uint64_t gfn, uint64_t n, unsigned int stride)
 {
 	while (n) {
 		struct gm_content c = gm_model_guest(s->w->model, gfn);
@@ -90,26 +90,26 @@ void script_check(struct script *s, uint64_t gfn, uint64_t n, unsigned int strid
 	}
 }
 
-void script_check_suspects(struct script *s, uint64_t gfn, uint64_t n)
+void gm_batch_check_suspects(struct gm_batch *s, uint64_t gfn, uint64_t n)
 {
 	uint64_t suspect[GM_MODEL_SUSPECTS];
 	size_t nr = gm_model_suspects(s->w->model, gfn, n, suspect);
 
 	for (size_t i = 0; i < nr; i++)
-		if (script_owns(s, suspect[i]))
-			script_check(s, suspect[i], 1, 1);
+		if (gm_batch_owns(s, suspect[i]))
+			gm_batch_check(s, suspect[i], 1, 1);
 	/* Where the neighbours are somebody else's: the nearest of our own. */
 	for (uint64_t d = s->share * s->block; s->share > 1 && d <= 512; d *= 2) {
-		if (script_owns(s, gfn - d))
-			script_check(s, gfn - d, 1, 1);
-		if (script_owns(s, gfn + n - 1 + d))
-			script_check(s, gfn + n - 1 + d, 1, 1);
+		if (gm_batch_owns(s, gfn - d))
+			gm_batch_check(s, gfn - d, 1, 1);
+		if (gm_batch_owns(s, gfn + n - 1 + d))
+			gm_batch_check(s, gfn + n - 1 + d, 1, 1);
 	}
 }
 
-static void judge(struct script *s, unsigned int i)
+static void judge(struct gm_batch *s, unsigned int i)
 {
-	struct script_note *note = &s->note[i];
+	struct gm_batch_note *note = &s->note[i];
 	const char *to = note->to_private ? "private" : "shared";
 	struct gm_op *op = &s->op[i];
 	struct gm_page page;
@@ -133,7 +133,7 @@ static void judge(struct script *s, unsigned int i)
 		gm_word_str(op->observed));
 }
 
-void script_flush(struct script *s)
+void gm_batch_flush(struct gm_batch *s)
 {
 	unsigned long before = gm_failures();
 
@@ -143,7 +143,7 @@ void script_flush(struct script *s)
 	for (unsigned int i = 0; i < s->nr; i++)
 		judge(s, i);
 	s->nr = 0;
-	/* What is mapped wrongly is not to be written: that could be the end of the machine. */
+	/* Do not write to a wrong mapping: that could take the machine down. */
 	if (gm_failures() > before)
 		gm_end();
 }

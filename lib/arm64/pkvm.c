@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* pKVM: the guest itself shares and unshares its pages, and the VMM has no say. */
+#include "convert.h"
+#include "smccc.h"
+
+/* In the guest, page by page as the hypervisor takes them: how many it granted. */
+static uint64_t guest_convert(uint64_t gpa, uint64_t npages, uint64_t unshare)
+{
+	uint64_t nr = unshare ? GM_SMCCC_MEM_UNSHARE : GM_SMCCC_MEM_SHARE;
+
+	for (uint64_t i = 0; i < npages; i++)
+		if (gm_arch_guest_hypercall(nr, gpa + i * gm_guest_page_size, 0, 0))
+			return i;
+	return npages;
+}
+
+/* On vCPU 0, which is not running. What the hypervisor refuses is EINVAL here. */
+static int convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private, uint64_t *done)
+{
+	struct gm_op op = { .code = GM_OP_CALL,
+			    .addr = (uint64_t)guest_convert,
+			    .val = gpa,
+			    .nr = len / GM_PAGE_SIZE,
+			    .stride = to_private };
+
+	gm_run(vm, 0, &op, 1);
+	*done = op.ret * GM_PAGE_SIZE;
+	errno = EINVAL;
+	return *done == len ? 0 : -1;
+}
+
+const struct gm_provider gm_provider_pkvm = {
+	.id = GM_PROVIDER_PKVM,
+	.kind = GM_VM_PROTECTED,
+	.content = GM_CONTENT_ONE_MEMORY,
+	.convert = convert,
+};

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The guest-memory fixture: a VM whose provider converts, one slot over a guest_memfd, memory of the
+ * host beside it, and the model of what all of it must hold. Each step goes to the kernel and to the
+ * model. Who converts is the running case's provider; the steps are the same for all of them.
+ */
+#ifndef GM_FIXTURE_H
+#define GM_FIXTURE_H
+
+#include <stdatomic.h>
+
+#include "convert.h"
+#include "model.h"
+#include "seed.h"
+#include "vm.h"
+
+#define GFN(gpa) ((gpa) / GM_PAGE_SIZE)
+#define GPA(gfn) ((gfn)*GM_PAGE_SIZE)
+#define PAGES(bytes) ((bytes) / GM_PAGE_SIZE)
+
+struct gm_fixture_args {
+	uint64_t gpa, size;   /* bytes; gpa 0: GM_BASE */
+	enum gm_mem_kind mem; /* of the memory at userspace_addr */
+	unsigned int vcpus;   /* 0: one */
+	uint64_t guest_page;  /* size of the guest's own mappings; 0: 2 MiB */
+	bool no_slot;	      /* the case makes the slots itself, with gm_fixture_slot() */
+	bool no_gmem;	      /* a slot without guest_memfd: for the attributes provider only */
+	bool no_map;	      /* the case maps the guest's pages itself */
+	/*
+	 * Where the file serves shared accesses, userspace_addr is memory that no guest access may
+	 * reach: gm_fixture_free() looks whether one did. With this it is the file's own mapping, as
+	 * VMMs have it: KVM itself reads and writes guest memory there.
+	 */
+	bool uaddr_is_file;
+	/* The host touches pages while they are converted: EAGAIN that a retry resolves is fine. */
+	bool host_touches;
+	uint64_t extra_pages; /* for guest page tables, beyond what `size` takes */
+	int64_t (*on_convert)(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
+			      uint64_t attrs);
+};
+
+struct gm_fixture {
+	struct gm_vm *vm;
+	const struct gm_provider *provider; /* of the VM */
+	struct gm_mem *mem;		    /* the memory at userspace_addr */
+	int gmem;
+	uint8_t *hva;	/* where the host sees shared pages: mem, or a mapping of the file */
+	uint8_t *uaddr; /* what slots get as userspace_addr */
+	struct gm_model *model;
+	uint64_t gpa, size; /* bytes */
+	bool host_touches;
+	atomic_uint gen;   /* the last generation that was given out */
+	struct gm_rng rng; /* of the case's seed */
+};
+
+struct gm_fixture *gm_fixture_new(const struct gm_fixture_args *args);
+#define GM_FIXTURE(...) gm_fixture_new(&(const struct gm_fixture_args){ __VA_ARGS__ })
+void gm_fixture_free(struct gm_fixture *w);
+/* A page is one memory: what was written in one state is there in the other. */
+bool gm_fixture_one_memory(const struct gm_fixture *w);
+/* A slot over [off, off + size) of the file, and of the memory at userspace_addr. */
+void gm_fixture_slot(struct gm_fixture *w, uint32_t id, uint64_t gpa, uint64_t size, uint64_t off);
+/* Never 0, never the one before. */
+unsigned int gm_fixture_gen(struct gm_fixture *w);
+uint64_t gm_fixture_random(struct gm_fixture *w, uint64_t n);
+/* Both the kernel and the model. */
+void gm_fixture_convert(struct gm_fixture *w, uint64_t gfn, uint64_t n, bool to_private);
+void gm_fixture_punch(struct gm_fixture *w, uint64_t gfn, uint64_t n);
+/* The host writes pages; where the file serves shared accesses they are shared now. */
+void gm_fixture_host_write(struct gm_fixture *w, uint64_t gfn, uint64_t n);
+/*
+ * What serves shared accesses as the host reads it, words `stride` apart. Where that is the file,
+ * private pages are left out: the host cannot read them.
+ */
+void gm_fixture_check_host(struct gm_fixture *w, uint64_t gfn, uint64_t n, unsigned int stride,
+			   const char *when);
+/* What the guest sees of [gfn, gfn + n), words `stride` apart (1: all of them). */
+void gm_fixture_check_guest(struct gm_fixture *w, unsigned int v, uint64_t gfn, uint64_t n,
+			    unsigned int stride, const char *when);
+/*
+ * All memory of every page: what the guest sees now, then after converting all to private, then
+ * after converting all to shared, which is how it ends.
+ */
+void gm_fixture_check_all(struct gm_fixture *w, unsigned int v, const char *when);
+
+#endif

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The words for conversion providers: a table, nothing is opened here. */
+#include "provider.h"
+
+static const struct {
+	const char *name, *suffix, *profile;
+	gm_needs needs;
+} providers[GM_PROVIDER_NR] = {
+	[GM_PROVIDER_NONE] = { "none", "", "any", 0 },
+#define X(id, name, suffix, profile, needs) [GM_PROVIDER_##id] = { name, suffix, profile, needs },
+	GM_PROVIDER_LIST(X)
+#undef X
+};
+
+const char *gm_provider_name(enum gm_provider_id p)
+{
+	return providers[p].name;
+}
+
+const char *gm_provider_suffix(enum gm_provider_id p)
+{
+	return providers[p].suffix;
+}
+
+const char *gm_provider_profile(enum gm_provider_id p)
+{
+	return providers[p].profile;
+}
+
+gm_needs gm_provider_needs(enum gm_provider_id p)
+{
+	return providers[p].needs;
+}
