@@ -95,13 +95,10 @@ static void expect_untouched(struct gm_fixture *w)
 		 gm_errno_name(errno));
 	gm_checked();
 	for (size_t i = 0; i < n; i++) {
-		struct gm_page page =
-			*GM_PAGE(.hva = (uintptr_t)w->mem->hva + i * sysconf(_SC_PAGESIZE));
-
 		if (!(in[i] & 1))
 			continue;
 		GM_FAIL_AT(
-			&page,
+			GM_PAGE(.hva = (uintptr_t)w->mem->hva + i * sysconf(_SC_PAGESIZE)),
 			"memory at userspace_addr was touched, page %zu of %zu: every access goes to the file",
 			i, n);
 		break;
