@@ -264,6 +264,9 @@ static void flip(struct cross *x, bool to_private, unsigned int turn)
 	}
 	end_change(x, x->word);
 	expect_unmapped(x, to_private, before);
+	/* Nothing promises when new code is seen by a vCPU that runs it without an exit. */
+	if (x->fn == guest_exec)
+		return;
 	/* New content, by the guest, or by the host if it may: the watchers find that, too. */
 	x->word = gm_word(GFN(x->gpa), to_private ? GM_HALF_PRIVATE : GM_HALF_HOST, ++x->gen, 0);
 	begin_change(x);
