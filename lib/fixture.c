@@ -15,18 +15,16 @@ static uint8_t *map_file(int gmem, uint64_t size)
 	return hva;
 }
 
-static void new_file(struct gm_fixture *w, const struct gm_fixture_args *args)
+void gm_fixture_file(struct gm_fixture *w)
 {
 	const struct gm_provider *p = w->provider;
 
-	w->gmem = gm_gmem_new(w->vm, args->size, p->flags_shared);
+	w->gmem = gm_gmem_new(w->vm, w->file_size, p->flags_shared);
 	if (!p->file_serves_shared)
 		return;
-	w->hva = map_file(w->gmem, args->size);
+	w->hva = map_file(w->gmem, w->file_size);
 	w->vm->file_map = w->hva;
 	w->vm->file_map_of = w->gmem;
-	if (args->uaddr_is_file)
-		w->uaddr = w->hva;
 }
 
 struct gm_fixture *gm_fixture_new(const struct gm_fixture_args *args)
@@ -39,6 +37,7 @@ struct gm_fixture *gm_fixture_new(const struct gm_fixture_args *args)
 	GM_SETUP(w, "out of memory");
 	w->gpa = args->gpa ?: GM_BASE;
 	w->size = args->size;
+	w->file_size = args->file_size ?: args->size;
 	w->gmem = -1;
 	w->host_touches = args->host_touches;
 	if (args->host_touches && !args->on_convert)
@@ -57,7 +56,9 @@ struct gm_fixture *gm_fixture_new(const struct gm_fixture_args *args)
 	w->model = gm_model_new(GFN(w->gpa), PAGES(w->size), w->provider->content);
 	gm_rng_init(&w->rng, gm_seed());
 	if (!args->no_gmem)
-		new_file(w, args);
+		gm_fixture_file(w);
+	if (args->uaddr_is_file)
+		w->uaddr = w->hva;
 	if (!args->no_slot)
 		gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
 	if (!args->no_map)
@@ -75,6 +76,12 @@ void gm_fixture_slot(struct gm_fixture *w, uint32_t id, uint64_t gpa, uint64_t s
 	gm_slot_set(w->vm, id, 0, gpa, size, w->uaddr + off, w->gmem, off);
 }
 
+/* Where the host sees the page: as the slot has it, or would have it where there is none. */
+static uint8_t *host_view(struct gm_fixture *w, uint64_t gfn)
+{
+	return gm_hva(w->vm, GPA(gfn)) ?: w->hva + GPA(gfn) - w->gpa;
+}
+
 /* Where the file serves shared accesses, nothing ever comes to userspace_addr. */
 static void expect_untouched(struct gm_fixture *w)
 {
@@ -88,13 +95,10 @@ static void expect_untouched(struct gm_fixture *w)
 		 gm_errno_name(errno));
 	gm_checked();
 	for (size_t i = 0; i < n; i++) {
-		struct gm_page page =
-			*GM_PAGE(.hva = (uintptr_t)w->mem->hva + i * sysconf(_SC_PAGESIZE));
-
 		if (!(in[i] & 1))
 			continue;
 		GM_FAIL_AT(
-			&page,
+			GM_PAGE(.hva = (uintptr_t)w->mem->hva + i * sysconf(_SC_PAGESIZE)),
 			"memory at userspace_addr was touched, page %zu of %zu: every access goes to the file",
 			i, n);
 		break;
@@ -107,7 +111,7 @@ void gm_fixture_free(struct gm_fixture *w)
 	expect_untouched(w);
 	gm_vm_free(w->vm);
 	if (w->hva != w->mem->hva)
-		munmap(w->hva, w->size);
+		munmap(w->hva, w->file_size);
 	if (w->gmem >= 0)
 		close(w->gmem);
 	gm_mem_free(w->mem);
@@ -125,7 +129,7 @@ uint64_t gm_fixture_random(struct gm_fixture *w, uint64_t n)
 	return gm_rng_below(&w->rng, n);
 }
 
-void gm_fixture_convert(struct gm_fixture *w, uint64_t gfn, uint64_t n, bool to_private)
+static void convert(struct gm_fixture *w, uint64_t gfn, uint64_t n, bool to_private)
 {
 	if (w->host_touches)
 		GM_GRANTED(!__gm_convert_retry(w->vm, GPA(gfn), GPA(n), to_private),
@@ -133,6 +137,28 @@ void gm_fixture_convert(struct gm_fixture *w, uint64_t gfn, uint64_t n, bool to_
 			   gm_errno_name(errno));
 	else
 		gm_convert(w->vm, GPA(gfn), GPA(n), to_private);
+}
+
+void gm_fixture_convert(struct gm_fixture *w, uint64_t gfn, uint64_t n, bool to_private)
+{
+	if (!w->provider->file_serves_shared) {
+		convert(w, gfn, n, to_private);
+		gm_model_convert(w->model, gfn, n, to_private);
+		return;
+	}
+	for (uint64_t at = gfn, end = gfn + n, run; at < end; at += run) {
+		const struct gm_slot *s = gm_slot_at(w->vm, GPA(at));
+
+		run = s && GFN(s->gpa + s->size) < end ? GFN(s->gpa + s->size) - at : end - at;
+		if (s) {
+			convert(w, at, run, to_private);
+			continue;
+		}
+		/* Attributes live in the file, which takes them where no slot is, too. */
+		for (run = 1; at + run < end && !gm_slot_at(w->vm, GPA(at + run)); run++)
+			;
+		gm_gmem_convert(w->gmem, GPA(at) - w->gpa, GPA(run), to_private);
+	}
 	gm_model_convert(w->model, gfn, n, to_private);
 }
 
@@ -146,21 +172,35 @@ void gm_fixture_host_write(struct gm_fixture *w, uint64_t gfn, uint64_t n)
 {
 	unsigned int gen = gm_fixture_gen(w);
 
-	gm_host_fill(w->hva + GPA(gfn) - w->gpa, gfn, n, GM_HALF_HOST, gen);
-	gm_model_host_wrote(w->model, gfn, n, GM_HALF_HOST, gen);
+	for (uint64_t end = gfn + n; gfn < end; gfn++) {
+		if (w->provider->file_serves_shared && gm_model_private(w->model, gfn))
+			continue;
+		gm_host_fill(host_view(w, gfn), gfn, 1, GM_HALF_HOST, gen);
+		gm_model_host_wrote(w->model, gfn, 1, GM_HALF_HOST, gen);
+	}
+}
+
+bool gm_host_sees(const void *hva)
+{
+	/* A path that cannot be read is EFAULT; any other result says that it was read. */
+	errno = 0;
+	return !access(hva, F_OK) || errno != EFAULT;
 }
 
 void gm_fixture_check_host(struct gm_fixture *w, uint64_t gfn, uint64_t n, unsigned int stride,
 			   const char *when)
 {
 	for (uint64_t end = gfn + n; gfn < end; gfn++) {
-		volatile uint64_t *word = (void *)(w->hva + GPA(gfn) - w->gpa);
+		volatile uint64_t *word = (void *)host_view(w, gfn);
 		struct gm_content c = gm_model_memory(w->model, gfn, false);
 		unsigned int step = c.stride > stride ? c.stride : stride;
 		struct gm_page page = gm_vm_page(w->vm, GPA(gfn));
 
-		if (w->provider->file_serves_shared && gm_model_private(w->model, gfn))
+		if (w->provider->file_serves_shared && gm_model_private(w->model, gfn)) {
+			GM_EXPECT_AT(&page, !gm_host_sees((void *)word),
+				     "%s: the host reaches a private page of the file", when);
 			continue;
+		}
 		for (unsigned int i = 0; i < GM_PAGE_WORDS; i += step) {
 			uint64_t want = c.half ? gm_word(gfn, c.half, c.gen, i) : 0, got = word[i];
 
@@ -186,6 +226,22 @@ void gm_fixture_check_guest(struct gm_fixture *w, unsigned int v, uint64_t gfn, 
 	gm_batch_init(&s, w, v);
 	s.now.when = when;
 	gm_batch_check(&s, gfn, n, stride);
+	gm_batch_flush(&s);
+}
+
+void gm_fixture_check_each(struct gm_fixture *w, unsigned int v, const char *when)
+{
+	uint64_t gfn = GFN(w->gpa), end = gfn + PAGES(w->size);
+	struct gm_batch s;
+
+	gm_batch_init(&s, w, v);
+	s.now.when = when;
+	if (!w->provider->file_serves_shared)
+		gm_batch_check(&s, gfn, PAGES(w->size), 512);
+	for (; gfn < end; gfn += 512) {
+		gm_batch_check(&s, gfn, 1, 512);
+		gm_batch_check(&s, gfn + 511, 1, 512);
+	}
 	gm_batch_flush(&s);
 }
 

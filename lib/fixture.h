@@ -20,6 +20,7 @@
 
 struct gm_fixture_args {
 	uint64_t gpa, size;   /* bytes; gpa 0: GM_BASE */
+	uint64_t file_size;   /* of the guest_memfd; 0: size */
 	enum gm_mem_kind mem; /* of the memory at userspace_addr */
 	unsigned int vcpus;   /* 0: one */
 	uint64_t guest_page;  /* size of the guest's own mappings; 0: 2 MiB */
@@ -47,7 +48,7 @@ struct gm_fixture {
 	uint8_t *hva;	/* where the host sees shared pages: mem, or a mapping of the file */
 	uint8_t *uaddr; /* what slots get as userspace_addr */
 	struct gm_model *model;
-	uint64_t gpa, size; /* bytes */
+	uint64_t gpa, size, file_size; /* bytes */
 	bool host_touches;
 	atomic_uint gen;   /* the last generation that was given out */
 	struct gm_rng rng; /* of the case's seed */
@@ -56,6 +57,8 @@ struct gm_fixture {
 struct gm_fixture *gm_fixture_new(const struct gm_fixture_args *args);
 #define GM_FIXTURE(...) gm_fixture_new(&(const struct gm_fixture_args){ __VA_ARGS__ })
 void gm_fixture_free(struct gm_fixture *w);
+/* A new guest_memfd, and the host's mapping of it, where there is none any more. */
+void gm_fixture_file(struct gm_fixture *w);
 /* A page is one memory: what was written in one state is there in the other. */
 bool gm_fixture_one_memory(const struct gm_fixture *w);
 /* A slot over [off, off + size) of the file, and of the memory at userspace_addr. */
@@ -63,20 +66,30 @@ void gm_fixture_slot(struct gm_fixture *w, uint32_t id, uint64_t gpa, uint64_t s
 /* Never 0, never the one before. */
 unsigned int gm_fixture_gen(struct gm_fixture *w);
 uint64_t gm_fixture_random(struct gm_fixture *w, uint64_t n);
-/* Both the kernel and the model. */
+/*
+ * Both the kernel and the model. Where attributes live in the file, pages without a slot are
+ * converted too, at the offset that the fixture's own slot gives them.
+ */
 void gm_fixture_convert(struct gm_fixture *w, uint64_t gfn, uint64_t n, bool to_private);
 void gm_fixture_punch(struct gm_fixture *w, uint64_t gfn, uint64_t n);
-/* The host writes pages; where the file serves shared accesses they are shared now. */
+/* The host writes pages; where the file serves shared accesses, those that are shared. */
 void gm_fixture_host_write(struct gm_fixture *w, uint64_t gfn, uint64_t n);
+/* Whether system calls can read the host's page. Where they can, its page tables have it after. */
+bool gm_host_sees(const void *hva);
 /*
  * What serves shared accesses as the host reads it, words `stride` apart. Where that is the file,
- * private pages are left out: the host cannot read them.
+ * private pages must be out of the host's reach.
  */
 void gm_fixture_check_host(struct gm_fixture *w, uint64_t gfn, uint64_t n, unsigned int stride,
 			   const char *when);
 /* What the guest sees of [gfn, gfn + n), words `stride` apart (1: all of them). */
 void gm_fixture_check_guest(struct gm_fixture *w, unsigned int v, uint64_t gfn, uint64_t n,
 			    unsigned int stride, const char *when);
+/*
+ * One word of every page. Where the file serves shared accesses, reading allocates pages: there it is
+ * the first and the last of each 2 MiB.
+ */
+void gm_fixture_check_each(struct gm_fixture *w, unsigned int v, const char *when);
 /*
  * All memory of every page: what the guest sees now, then after converting all to private, then
  * after converting all to shared, which is how it ends.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the host does to its memory reaches every slot over it, to the last page: conv.data. */
+/* What the host does to memory reaches every slot over it, to the last page: conv.data. */
 #include <sys/mman.h>
 
 #include "conv.h"
@@ -23,31 +23,67 @@ static bool check_at(struct gm_vm *vm, uint64_t gpa, uint64_t n, uint64_t delta,
 			    gm_word_str(op.expected), gm_word_str(op.observed));
 }
 
-GM_CASE(alias, .name = "conv.data.one_memory_two_slots", .clause = "conv.data", .profile = "P0",
-	.needs = GM_NEEDS(ATTRIBUTES),
+static void drop(struct gm_fixture *w, uint64_t at, uint64_t n)
+{
+	if (gm_fixture_one_memory(w))
+		gm_gmem_punch(w->gmem, at, n);
+	else
+		GM_SETUP_OK(madvise(w->hva + at, n, MADV_DONTNEED));
+}
+
+/* Two memories: the other slot goes on, and what is dropped is the shared one alone. */
+static void beside_private(struct gm_fixture *w, uint64_t second)
+{
+	gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_HALF_PRIVATE, 50);
+	gm_host_fill(w->hva, GFN(w->gpa), NPAGES, GM_HALF_SHARED, 51);
+	check_at(w->vm, second, NPAGES, 512, 51, "the second slot beside a private first");
+	drop(w, 0, GPA(NPAGES));
+	gm_guest_check_zero(w->vm, 0, second, NPAGES, "dropped beside a private first");
+	gm_guest_check(w->vm, 0, w->gpa, NPAGES, GM_HALF_PRIVATE, 50, "the private half");
+}
+
+/* One memory: the other slot loses it, each page, mapped as it was. */
+static void lost_to_private(struct gm_fixture *w, uint64_t second)
+{
+	for (uint64_t p = 0; p < NPAGES; p++) {
+		struct gm_op op = { .code = GM_OP_READ, .addr = second + GPA(p) };
+		struct gm_page page = gm_vm_page(w->vm, op.addr);
+		struct gm_exit ex;
+
+		GM_EXPECT_AT(
+			&page, !__gm_run(w->vm, 0, &op, 1, &ex, NULL) && ex.ret && ex.err == EFAULT,
+			"the second slot, over the host's mapping of a private page: expected EFAULT, observed %s",
+			gm_exit_str(&ex));
+	}
+	gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_HALF_SHARED, 50);
+	gm_convert(w->vm, w->gpa, GPA(NPAGES), false);
+	check_at(w->vm, second, NPAGES, 512, 50, "the second slot once all is shared again");
+}
+
+GM_CASE(alias, .name = "conv.data.one_memory_two_slots", .clause = "conv.data",
+	.providers = GM_PROVIDERS_X86,
 	.text = "two slots over one memory: both see it, and both lose what the host drops of it")
 {
 	static const struct {
 		uint64_t at, n;
-	} drop[] = { { 0, 1 }, { 5, 3 }, { NPAGES - 1, 1 }, { NPAGES - 4, 4 }, { 0, NPAGES } };
+	} range[] = { { 0, 1 }, { 5, 3 }, { NPAGES - 1, 1 }, { NPAGES - 4, 4 }, { 0, NPAGES } };
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .no_slot = true);
 	uint64_t second = w->gpa + GM_2M;
-	uint8_t *hva = w->hva;
 
-	/* The lower slot has a private half, too; the upper one has none. */
-	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, GPA(NPAGES), hva, w->gmem, 0);
-	gm_slot_set(w->vm, GM_SLOT + 1, 0, second, GPA(NPAGES), hva, -1, 0);
-	for (unsigned int i = 0; i < sizeof(drop) / sizeof(drop[0]) && !gm_failures(); i++) {
-		uint64_t at = GPA(drop[i].at), n = drop[i].n, end = drop[i].at + n;
+	/* The lower slot has the file, too; the upper one has what the host sees of it, or beside it. */
+	gm_fixture_slot(w, GM_SLOT, w->gpa, GPA(NPAGES), 0);
+	gm_slot_set(w->vm, GM_SLOT + 1, 0, second, GPA(NPAGES), w->hva, -1, 0);
+	for (unsigned int i = 0; i < sizeof(range) / sizeof(range[0]) && !gm_failures(); i++) {
+		uint64_t at = GPA(range[i].at), n = range[i].n, end = range[i].at + n;
 		unsigned int gen = i + 1;
 
 		gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_HALF_SHARED, gen);
 		check_at(w->vm, second, NPAGES, 512, gen, "through the other slot");
-		GM_SETUP_OK(madvise(hva + at, GPA(n), MADV_DONTNEED));
+		drop(w, at, GPA(n));
 		gm_guest_check_zero(w->vm, 0, w->gpa + at, n, "dropped, the first slot");
 		gm_guest_check_zero(w->vm, 0, second + at, n, "dropped, the second slot");
-		if (drop[i].at)
-			check_at(w->vm, second, drop[i].at, 512, gen, "below, the second slot");
+		if (range[i].at)
+			check_at(w->vm, second, range[i].at, 512, gen, "below, the second slot");
 		if (end < NPAGES)
 			check_at(w->vm, second + GPA(end), NPAGES - end, 512, gen,
 				 "above, the second slot");
@@ -55,13 +91,10 @@ GM_CASE(alias, .name = "conv.data.one_memory_two_slots", .clause = "conv.data", 
 		gm_guest_fill(w->vm, 0, second + at, 1, GM_HALF_SHARED, gen + 100);
 		check_at(w->vm, w->gpa + at, 1, -512UL, gen + 100, "new memory");
 	}
-	/* One of them private: the other goes on, and what is dropped is the shared half alone. */
 	gm_convert(w->vm, w->gpa, GPA(NPAGES), true);
-	gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_HALF_PRIVATE, 50);
-	gm_host_fill(hva, GFN(w->gpa), NPAGES, GM_HALF_SHARED, 51);
-	check_at(w->vm, second, NPAGES, 512, 51, "the second slot beside a private first");
-	GM_SETUP_OK(madvise(hva, GPA(NPAGES), MADV_DONTNEED));
-	gm_guest_check_zero(w->vm, 0, second, NPAGES, "dropped beside a private first");
-	gm_guest_check(w->vm, 0, w->gpa, NPAGES, GM_HALF_PRIVATE, 50, "the private half");
+	if (gm_fixture_one_memory(w))
+		lost_to_private(w, second);
+	else
+		beside_private(w, second);
 	gm_fixture_free(w);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Attributes belong to guest addresses, not to slots: conv.before_slot. */
+/* Attributes belong to guest addresses, or to the file, not to slots: conv.before_slot. */
 #include "conv.h"
 
 #define SLOT_CASE(fn, what, about, ...)                                                            \
 	GM_CASE(fn, .name = "conv.before_slot." what, .clause = "conv.before_slot", .text = about, \
-		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
+		__VA_ARGS__)
 
 /* Stripes of every length that matters, over [first, first + n). */
 static void stripes(struct gm_fixture *w, uint64_t first, uint64_t n)
@@ -37,9 +37,9 @@ static void use(struct gm_fixture *w, const char *when)
 	gm_fixture_check_host(w, first, n, 8, when);
 }
 
-static void add_slot(struct gm_fixture *w, uint64_t gmem_off)
+static void add_slot(struct gm_fixture *w)
 {
-	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->uaddr, w->gmem, gmem_off);
+	gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
 }
 
 static void preset(const struct gm_case *self)
@@ -49,20 +49,21 @@ static void preset(const struct gm_case *self)
 	/* Written first: what a mapping too large would show in the place of a private zero. */
 	gm_fixture_host_write(w, GFN(w->gpa), PAGES(w->size));
 	stripes(w, GFN(w->gpa), PAGES(w->size));
-	add_slot(w, 0);
+	add_slot(w);
 	use(w, "attributes before the slot");
 	gm_fixture_check_all(w, 0, "at the end");
 	gm_fixture_free(w);
 }
 GM_VARIANT(preset, preset_anon, .name = "conv.before_slot.preset", .clause = "conv.before_slot",
-	   .text = "attributes set before the slot exists hold", .profile = "P0",
-	   .needs = GM_NEEDS(ATTRIBUTES), .val = GM_MEM_ANON)
+	   .text = "attributes set before the slot exists hold", .providers = GM_PROVIDERS_X86,
+	   .val = GM_MEM_ANON)
 GM_VARIANT(preset, preset_thp, .name = "conv.before_slot.preset_thp", .clause = "conv.before_slot",
-	   .text = "... and hold where the shared half could be mapped huge", .profile = "P0",
-	   .needs = GM_NEEDS(ATTRIBUTES), .val = GM_MEM_THP)
+	   .text = "... and hold where the shared half could be mapped huge",
+	   .providers = GM_PROVIDERS(ATTRIBUTES), .val = GM_MEM_THP)
 
 /* One private page per case of where in a huge page it can be, found by no range but its own. */
-SLOT_CASE(single, "preset_single", "one private page anywhere in 2 MiB before the slot exists")
+SLOT_CASE(single, "preset_single", "one private page anywhere in 2 MiB before the slot exists",
+	  .providers = GM_PROVIDERS_X86)
 {
 	static const uint64_t at[] = { 0, 1, 77, 255, 256, 510, 511 };
 	struct gm_fixture *w = GM_FIXTURE(.size = 3 * GM_2M, .no_slot = true, .mem = GM_MEM_THP);
@@ -71,24 +72,25 @@ SLOT_CASE(single, "preset_single", "one private page anywhere in 2 MiB before th
 	gm_fixture_host_write(w, GFN(w->gpa), PAGES(w->size));
 	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		gm_fixture_convert(w, middle + at[i], 1, true);
-		add_slot(w, 0);
+		add_slot(w);
 		use(w, "one private page");
 		gm_slot_delete(w->vm, GM_SLOT);
 		gm_fixture_convert(w, middle + at[i], 1, false);
 		gm_fixture_convert(w, middle, 512, true);
 		gm_fixture_convert(w, middle + at[i], 1, false);
-		add_slot(w, 0);
+		add_slot(w);
 		use(w, "one shared page");
 		gm_slot_delete(w->vm, GM_SLOT);
 		gm_fixture_convert(w, middle, 512, false);
 	}
-	add_slot(w, 0);
+	add_slot(w);
 	gm_fixture_check_all(w, 0, "at the end");
 	gm_fixture_free(w);
 }
 
 SLOT_CASE(kept, "kept_over_delete",
-	  "delete and re-create the slot: attributes and both halves hold")
+	  "delete and re-create the slot: attributes and both halves hold",
+	  .providers = GM_PROVIDERS_X86)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M, .mem = GM_MEM_THP);
 
@@ -101,7 +103,7 @@ SLOT_CASE(kept, "kept_over_delete",
 			gm_fixture_convert(w, GFN(w->gpa) + 600, 500, false);
 		if (i == 2)
 			gm_fixture_convert(w, GFN(w->gpa) + 1020, 10, true);
-		add_slot(w, 0);
+		add_slot(w);
 		gm_fixture_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 8, "the slot is back");
 		use(w, "the slot is back");
 	}
@@ -111,10 +113,12 @@ SLOT_CASE(kept, "kept_over_delete",
 
 /*
  * The slot moves by an odd number of pages, the file under it by another: attributes stay where
- * they were in the guest, contents go with the memory. Words name the gfn that they were written
- * at, so all is written anew after each move.
+ * they were, in the guest or in the file, contents go with the memory. Words name the gfn that they
+ * were written at, so all is written anew after each move.
  */
-SLOT_CASE(moved, "other_gpa", "the slot comes back elsewhere: attributes stay at their addresses")
+SLOT_CASE(moved, "other_gpa",
+	  "the slot comes back elsewhere: attributes stay at their addresses, or in the file",
+	  .providers = GM_PROVIDERS_X86)
 {
 	static const struct {
 		uint64_t gfn, gmem;
@@ -123,32 +127,25 @@ SLOT_CASE(moved, "other_gpa", "the slot comes back elsewhere: attributes stay at
 	};
 	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M, .no_slot = true, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa), part = 512;
-	uint8_t *hva = w->hva;
 
 	stripes(w, first, PAGES(w->size));
 	for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
-		uint64_t at = first + to[i].gfn;
-		struct gm_batch s;
+		uint64_t at = first + to[i].gfn, off = to[i].gmem;
+		uint64_t owner = w->provider->file_serves_shared ? first + off : at;
 
-		gm_slot_set(w->vm, GM_SLOT, 0, GPA(at), GPA(part), hva + GPA(to[i].gmem), w->gmem,
-			    GPA(to[i].gmem));
-		gm_batch_init(&s, w, 0);
-		gm_batch_fill(&s, at, part, 8);
-		gm_batch_check(&s, at, part, 8);
-		gm_batch_flush(&s);
+		gm_fixture_slot(w, GM_SLOT, GPA(at), GPA(part), GPA(off));
+		gm_guest_fill(w->vm, 0, GPA(at), part, GM_HALF_GUEST, i + 1);
+		gm_guest_check(w->vm, 0, GPA(at), part, GM_HALF_GUEST, i + 1, "moved");
 		/* The host sees the shared pages of it, and of the private ones nothing. */
 		for (uint64_t p = 0; p < part; p++) {
-			struct gm_content c = gm_model_guest(w->model, at + p);
-			uint64_t got = *(volatile uint64_t *)(hva + GPA(to[i].gmem + p));
-			bool mine = got == gm_word(at + p, c.half, c.gen, 0);
+			volatile uint64_t *word = (void *)(w->hva + GPA(off + p));
+			uint64_t got = gm_host_sees((void *)word) ? *word : 0;
+			bool private = gm_model_private(w->model, owner + p);
 
-			GM_EXPECT_AT(
-				GM_PAGE(.gpa = GPA(at + p)),
-				mine == !gm_model_private(w->model, at + p) &&
-					!(gm_word_ok(got) && gm_word_half(got) == GM_HALF_PRIVATE),
-				"slot %zu: %s page, the host read %s", i,
-				gm_model_private(w->model, at + p) ? "private" : "shared",
-				gm_word_str(got));
+			GM_EXPECT_AT(GM_PAGE(.gpa = GPA(at + p)),
+				     (got == gm_word(at + p, GM_HALF_GUEST, i + 1, 0)) == !private,
+				     "slot %zu: %s page, the host read %s", i,
+				     private ? "private" : "shared", gm_word_str(got));
 		}
 		gm_slot_delete(w->vm, GM_SLOT);
 	}
@@ -156,28 +153,28 @@ SLOT_CASE(moved, "other_gpa", "the slot comes back elsewhere: attributes stay at
 }
 
 SLOT_CASE(plain_move, "plain_slot_moved",
-	  "a slot without guest_memfd is moved: its pages are private where the address is")
+	  "a slot without guest_memfd is moved: its pages are private where the address is",
+	  .providers = GM_PROVIDERS(ATTRIBUTES))
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	struct gm_mem *mem = gm_mem_new(GM_MEM_THP, GM_2M);
+	struct gm_fixture *w =
+		GM_FIXTURE(.size = 4 * GM_2M, .mem = GM_MEM_THP, .no_gmem = true, .no_slot = true);
+	struct gm_vm *vm = w->vm;
 
-	gm_vm_map(vm, GM_BASE, 4 * GM_2M, GM_2M);
 	gm_convert(vm, GM_BASE + 9 * GM_PAGE_SIZE, GM_PAGE_SIZE, true);
 	gm_convert(vm, GM_BASE + 2 * GM_2M + 20 * GM_PAGE_SIZE, GM_PAGE_SIZE, true);
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, mem->hva, -1, 0);
+	gm_fixture_slot(w, GM_SLOT, GM_BASE, GM_2M, 0);
 	gm_guest_fill(vm, 0, GM_BASE + 10 * GM_PAGE_SIZE, 502, GM_HALF_SHARED, 1);
 	gm_guest_expect_fault(vm, 0, GM_BASE + 9 * GM_PAGE_SIZE, true, KVM_MEMORY_EXIT_FLAG_PRIVATE,
 			      GM_PAGE_SIZE, "before the move");
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE + 2 * GM_2M, GM_2M, mem->hva, -1, 0);
+	gm_fixture_slot(w, GM_SLOT, GM_BASE + 2 * GM_2M, GM_2M, 0);
 	gm_guest_fill(vm, 0, GM_BASE + 2 * GM_2M, 20, GM_HALF_SHARED, 2);
 	gm_guest_fill(vm, 0, GM_BASE + 2 * GM_2M + 21 * GM_PAGE_SIZE, 491, GM_HALF_SHARED, 2);
 	gm_guest_expect_fault(vm, 0, GM_BASE + 2 * GM_2M + 20 * GM_PAGE_SIZE, false,
 			      KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE, "after the move");
-	gm_host_check(mem->hva + 21 * GM_PAGE_SIZE, GFN(GM_BASE + 2 * GM_2M) + 21, 491,
+	gm_host_check(w->hva + 21 * GM_PAGE_SIZE, GFN(GM_BASE + 2 * GM_2M) + 21, 491,
 		      GM_HALF_SHARED, 2, "after the move");
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, mem->hva, -1, 0);
+	gm_fixture_slot(w, GM_SLOT, GM_BASE, GM_2M, 0);
 	gm_guest_expect_fault(vm, 0, GM_BASE + 9 * GM_PAGE_SIZE, false,
 			      KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE, "moved back");
-	gm_vm_free(vm);
-	gm_mem_free(mem);
+	gm_fixture_free(w);
 }

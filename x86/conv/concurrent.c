@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Many at once on the same 2 MiB: every read is explained by some order: conv.concurrent. */
+#include <sys/uio.h>
+
 #include "conv.h"
 
 /*
@@ -21,10 +23,11 @@ struct arena {
 	struct shared_page page[NPAGES];
 	volatile uint64_t base;	  /* gpa of page 0 */
 	volatile uint64_t stride; /* bytes from page to page */
+	volatile uint64_t one;	  /* a page is one memory, whose content is kept */
 	volatile uint64_t stop;
 	struct {
 		volatile uint64_t reads, bad, page, from, to, observed, refused;
-	} v[GM_MAX_VCPUS];
+	} v[GM_MAX_VCPUS + 1]; /* the last: the host */
 };
 
 static struct arena arena __attribute__((aligned(4096)));
@@ -37,27 +40,33 @@ static uint64_t xorshift(uint64_t *s)
 	return *s;
 }
 
-/* One read of page p and its judgement. The word read lies where owners write. */
-static void read_one(uint64_t v, unsigned int p)
+/* A read of page p that began with `from` confirmed. */
+static void judge(struct arena *a, uint64_t v, unsigned int p, uint64_t from, uint64_t seen)
 {
-	struct shared_page *page = &arena.page[p];
-	uint64_t from = page->confirmed, to, seen;
+	struct shared_page *page = &a->page[p];
+	uint64_t to = page->announced;
 
-	seen = *(volatile uint64_t *)(arena.base + p * arena.stride);
-	to = page->announced;
 	/* The journal went round meanwhile: nothing is known. */
 	if (to - from >= JOURNAL - 2)
 		return;
-	arena.v[v].reads++;
+	a->v[v].reads++;
 	for (uint64_t n = from; n <= to; n++)
 		if (page->word[n % JOURNAL] == seen)
 			return;
-	if (arena.v[v].bad++)
+	if (a->v[v].bad++)
 		return;
-	arena.v[v].page = p;
-	arena.v[v].from = page->word[from % JOURNAL];
-	arena.v[v].to = page->word[to % JOURNAL];
-	arena.v[v].observed = seen;
+	a->v[v].page = p;
+	a->v[v].from = page->word[from % JOURNAL];
+	a->v[v].to = page->word[to % JOURNAL];
+	a->v[v].observed = seen;
+}
+
+/* One read of page p and its judgement. The word read lies where owners write. */
+static void read_one(uint64_t v, unsigned int p)
+{
+	uint64_t from = arena.page[p].confirmed;
+
+	judge(&arena, v, p, from, *(volatile uint64_t *)(arena.base + p * arena.stride));
 }
 
 static void announce(struct shared_page *page, uint64_t word)
@@ -87,14 +96,14 @@ static uint64_t guest_part(uint64_t v, uint64_t arg, uint64_t seed)
 
 			announce(page, word);
 			*(volatile uint64_t *)addr = word;
-			half[p][private[p]] = word;
+			half[p][private[p] && !arena.one] = word;
 		} else {
 			struct gm_op op = { .code = GM_OP_MAP_GPA,
 					    .addr = addr,
 					    .nr = 1,
 					    .val = private[p] ? GM_MAP_SHARED : GM_MAP_PRIVATE };
 
-			announce(page, half[p][!private[p]]);
+			announce(page, half[p][!private[p] && !arena.one]);
 			gm_guest_op(&op);
 			if (op.ret)
 				arena.v[v].refused++;
@@ -125,41 +134,86 @@ struct party {
 	unsigned int readers; /* vCPUs that only read */
 	bool host_owner;      /* the host owns pages too: converts, writes, punches */
 	bool prefaulter;      /* a thread prefaults all of it without end */
+	bool host_reader;     /* a thread of the host reads all of it without end */
 	unsigned int rounds;
 	atomic_uint running;
 	atomic_uint races;
 };
 
+/* Its own page, which nobody else changes. */
+static void expect_host(struct gm_fixture *w, uint64_t gpa, bool private, uint64_t want)
+{
+	volatile uint64_t *word = (volatile uint64_t *)gm_hva(w->vm, gpa);
+	struct gm_page page = gm_vm_page(w->vm, gpa);
+
+	if (GM_EXPECT_AT(&page, gm_host_sees((void *)word) == !private,
+			 "the page is %s, and the host %s it", private ? "private" : "shared",
+			 private ? "sees" : "does not see") &&
+	    !private)
+		GM_EXPECT_AT(&page, *word == want, "the host read %s, expected %s",
+			     gm_word_str(*word), gm_word_str(want));
+}
+
 static void host_part(struct party *t)
 {
 	unsigned int share = t->owners + 1, turn = t->owners;
 	uint64_t half[NPAGES][2] = {}, gen = 0;
-	bool private[NPAGES] = {};
+	bool private[NPAGES] = {}, two = !t->a->one;
 	struct gm_rng rng;
 
 	gm_rng_init(&rng, gm_seed_derive(gm_seed(), "host"));
 	for (unsigned int i = 0; i < t->rounds; i++) {
 		unsigned int p = gm_rng_below(&rng, NPAGES / share) * share + turn;
 		uint64_t gpa = t->a->base + p * t->a->stride;
+		volatile uint64_t *word = (volatile uint64_t *)gm_hva(t->w->vm, gpa);
 		struct shared_page *page = &t->a->page[p];
+		unsigned int what = gm_rng_below(&rng, 3);
 
-		switch (gm_rng_below(&rng, 3)) {
+		/* Where there is one memory the host writes it while it is shared. */
+		if (what == 1 && private[p] && !two)
+			what = 2;
+		switch (what) {
 		case 0: /* convert */
-			announce(page, half[p][!private[p]]);
+			announce(page, half[p][!private[p] && two]);
 			gm_convert(t->w->vm, gpa, GM_PAGE_SIZE, !private[p]);
 			private[p] = !private[p];
+			if (!two)
+				expect_host(t->w, gpa, private[p], half[p][0]);
 			break;
 		case 1: /* write the shared half */
 			half[p][0] = gm_word(GFN(gpa), GM_HALF_HOST, ++gen, 0);
-			announce(page, half[p][private[p]]);
-			*(volatile uint64_t *)gm_hva(t->w->vm, gpa) = half[p][0];
+			announce(page, half[p][private[p] && two]);
+			*word = half[p][0];
 			break;
 		default: /* punch the private one */
-			half[p][1] = 0;
-			announce(page, half[p][private[p]]);
+			half[p][two] = 0;
+			announce(page, half[p][private[p] && two]);
 			gm_gmem_punch(t->w->gmem, gpa - t->w->gpa, GM_PAGE_SIZE);
 		}
 		page->confirmed = page->announced;
+	}
+}
+
+/*
+ * Takes a reference of the page for the time that it reads. One memory: what was read while the page
+ * is shared, is what the guest reads; else it is the memory that only shared accesses reach.
+ */
+static void host_reader(struct party *t)
+{
+	struct gm_rng rng;
+
+	gm_rng_init(&rng, gm_seed_derive(gm_seed(), "reader"));
+	while (t->running) {
+		unsigned int p = gm_rng_below(&rng, NPAGES);
+		uint64_t from = t->a->page[p].confirmed, seen;
+		struct iovec to = { &seen, sizeof(seen) };
+		struct iovec at = { gm_hva(t->w->vm, t->a->base + p * t->a->stride), sizeof(seen) };
+
+		if (process_vm_readv(getpid(), &to, 1, &at, 1, 0) < 0)
+			GM_EXPECT(errno == EFAULT && t->a->one, "process_vm_readv: %s",
+				  gm_errno_name(errno));
+		else if (t->a->one)
+			judge(t->a, GM_MAX_VCPUS, p, from, seen);
 	}
 }
 
@@ -202,14 +256,14 @@ static void attend(unsigned int i, void *arg)
 	} else if (i == t->owners + t->readers && t->host_owner) {
 		host_part(t);
 	} else {
-		prefault_part(t);
+		(t->host_reader ? host_reader : prefault_part)(t);
 		return;
 	}
 	if (!--t->running)
 		t->a->stop = 1;
 }
 
-enum { READERS = 1, HOST = 2, PREFAULTS = 4, ON_THP = 8, APART = 16 };
+enum { READERS = 1, HOST = 2, PREFAULTS = 4, ON_THP = 8, APART = 16, HOST_READS = 32 };
 
 static void hold(const struct gm_case *self, unsigned int owners, unsigned int flags)
 {
@@ -218,22 +272,28 @@ static void hold(const struct gm_case *self, unsigned int owners, unsigned int f
 		.readers = !!(flags & READERS),
 		.host_owner = flags & HOST,
 		.prefaulter = flags & PREFAULTS,
+		.host_reader = flags & HOST_READS,
 		.rounds = self->flags & GM_FULL_ONLY ? 4000 : 250,
 	};
 	unsigned int vcpus = t.owners + t.readers + t.prefaulter;
 	struct gm_op warm = { .code = GM_OP_NOP };
 
 	t.w = GM_FIXTURE(.size = GM_2M, .vcpus = vcpus,
-			 .mem = flags & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
+			 .mem = flags & ON_THP ? GM_MEM_THP : GM_MEM_ANON,
+			 .host_touches = t.host_reader);
 	t.a = addr_gva2hva(t.w->vm->kvm, (gva_t)&arena);
 	memset(t.a, 0, sizeof(*t.a));
 	t.a->base = t.w->gpa + GPA(200);
 	t.a->stride = GM_PAGE_SIZE * (flags & APART ? 3 : 1);
+	t.a->one = gm_fixture_one_memory(t.w);
 	t.running = t.owners + t.host_owner;
 	/* Prefault needs a vCPU with a root: one that ran. */
 	for (unsigned int v = 0; v < vcpus; v++)
 		gm_run(t.w->vm, v, &warm, 1);
-	gm_parallel(t.owners + t.readers + t.host_owner + t.prefaulter, attend, &t);
+	gm_parallel(t.owners + t.readers + t.host_owner + t.host_reader + t.prefaulter, attend, &t);
+	GM_EXPECT(!t.a->v[GM_MAX_VCPUS].bad,
+		  "the host: %lu reads of %lu have no order that explains them",
+		  t.a->v[GM_MAX_VCPUS].bad, t.a->v[GM_MAX_VCPUS].reads);
 	for (unsigned int v = 0; v < t.owners + t.readers; v++) {
 		struct gm_page page = gm_vm_page(t.w->vm, t.a->base + t.a->v[v].page * t.a->stride);
 
@@ -258,15 +318,17 @@ static void party(const struct gm_case *self)
 
 #define PARTY(id, what, about, owners, how, ...)                                                   \
 	GM_VARIANT(party, id, .name = "conv.concurrent." what, .clause = "conv.concurrent",        \
-		   .text = about, .profile = "P0",                                                 \
-		   .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT, TDP),                             \
-		   .val = (owners) << 8 | (how), __VA_ARGS__)
+		   .text = about, .providers = GM_PROVIDERS_X86,                                   \
+		   .needs = GM_NEEDS(HYPERCALL_EXIT, TDP), .val = (owners) << 8 | (how),           \
+		   __VA_ARGS__)
 
 PARTY(party_2, "vcpus_2", "two vCPUs convert and write every other page, and read all", 2, 0)
 PARTY(party_2r, "vcpus_2_reader", "... with a third that only reads", 2, READERS | ON_THP)
 PARTY(party_4, "vcpus_4", "four vCPUs convert, write and read pages three apart", 4, APART | ON_THP)
 PARTY(party_host, "host", "a vCPU and the host, which converts, writes and punches its pages", 1,
       HOST | READERS)
+PARTY(party_touch, "host_reads", "two vCPUs, while a thread of the host reads their pages", 2,
+      HOST_READS)
 PARTY(party_pre, "prefault", "two vCPUs, while another thread prefaults all of it", 2, PREFAULTS)
 PARTY(party_all, "all", "two vCPUs, a reader, the host and a prefaulting thread", 2,
       READERS | HOST | PREFAULTS | ON_THP)

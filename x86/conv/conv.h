@@ -7,7 +7,10 @@
 #include "fixture.h"
 #include "gm.h"
 
-/* --- memory of the host whose faults wait; wants GM_NEED_USERFAULTFD --- */
+/*
+ * --- memory at userspace_addr whose faults wait; wants GM_NEED_USERFAULTFD, and the attributes
+ * provider: in place no fault goes there ---
+ */
 
 /* A userfaultfd over [hva, hva + size), where nothing is mapped yet; the caller closes it. */
 int uffd_new(void *hva, uint64_t size);
@@ -15,5 +18,14 @@ int uffd_new(void *hva, uint64_t size);
 void uffd_wait(int uffd);
 /* Gives the page of `unit` bytes at gpa, with generation gen of the shared half. */
 void uffd_give(int uffd, struct gm_fixture *w, uint64_t gpa, uint64_t unit, unsigned int gen);
+
+/* Reads a word of each page on vCPU v and gives how many faults that took. */
+static inline uint64_t touch_faults(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t size)
+{
+	uint64_t before = gm_vcpu_stat(vm, v, "pf_fixed");
+
+	gm_guest_touch(vm, v, gpa, size, GM_PAGE_SIZE);
+	return gm_vcpu_stat(vm, v, "pf_fixed") - before;
+}
 
 #endif

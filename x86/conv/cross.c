@@ -6,11 +6,11 @@
 
 #define CROSS_CASE(fn, id, what, about, ...)                                                       \
 	GM_VARIANT(fn, id, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu",           \
-		   .text = about, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
+		   .text = about, .providers = GM_PROVIDERS_X86, __VA_ARGS__)
 
 #define CROSS_CASE_ONE(fn, what, about)                                                            \
 	GM_CASE(fn, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu", .text = about,   \
-		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES))
+		.providers = GM_PROVIDERS_X86)
 
 /*
  * What host and guests tell each other; the guests' copy lies in their own memory. An even epoch
@@ -42,7 +42,7 @@ static uint64_t look(uint64_t addr, bool exec)
 	return exec ? ((uint64_t(*)(void))addr)() : *(volatile uint64_t *)addr;
 }
 
-/* Looks and looks, with no exit but for faults, until told to stop. */
+/* Reads in a loop, until told to stop. Exits only on a fault. */
 static uint64_t watch(uint64_t v, uint64_t addr, bool exec)
 {
 	uint64_t epoch, expected, seen;
@@ -90,6 +90,9 @@ struct cross {
 	unsigned int watchers; /* vCPUs 1... */
 	uint64_t gpa;	       /* of the page */
 	uint64_t (*fn)(uint64_t, uint64_t, uint64_t);
+	uint64_t from, size; /* what is converted with it; bytes */
+	uint64_t word;	     /* what the page holds, where it is one memory */
+	unsigned int gen;    /* ... and how often it was written */
 };
 
 static void watcher(unsigned int i, void *arg)
@@ -164,6 +167,8 @@ static struct cross *cross_new(unsigned int watchers, enum gm_mem_kind mem, uint
 	memset(x->b, 0, sizeof(*x->b));
 	x->watchers = watchers;
 	x->gpa = x->w->gpa + GPA(at);
+	x->from = x->gpa;
+	x->size = GM_PAGE_SIZE;
 	x->fn = fn;
 	return x;
 }
@@ -181,30 +186,101 @@ static void put(struct gm_vm *vm, uint64_t gpa, uint64_t val)
 	gm_run(vm, 0, &op, 1);
 }
 
-/* By the VMM's ioctl and, every other time, by vCPU 0's hypercall. */
-static void flip(struct cross *x, bool to_private, unsigned int turn)
-{
-	if (turn & 2)
-		gm_guest_convert(x->w->vm, 0, x->gpa & -GM_PAGE_SIZE, 1, to_private);
-	else
-		gm_convert(x->w->vm, x->gpa & -GM_PAGE_SIZE, GM_PAGE_SIZE, to_private);
-}
-
 #define IN_SHARED(x) gm_word(GFN((x)->gpa), GM_HALF_SHARED, 1, 0)
 #define IN_PRIVATE(x) gm_word(GFN((x)->gpa), GM_HALF_PRIVATE, 1, 0)
+
+/* What the watchers find: the word itself, or a function that gives it. */
+static void put_word(struct cross *x, uint64_t word, bool by_host)
+{
+	uint8_t code[16] = { 0x48, 0xb8, [10] = 0xc3 }; /* movabs $word, %rax; ret */
+	bool exec = x->fn == guest_exec;
+	uint64_t val[2] = { word };
+
+	if (exec) {
+		memcpy(code + 2, &word, 8);
+		memcpy(val, code, sizeof(val));
+	}
+	for (int i = 0; i <= exec; i++) {
+		if (by_host)
+			((volatile uint64_t *)gm_hva(x->w->vm, x->gpa))[i] = val[i];
+		else
+			put(x->w->vm, x->gpa + 8 * i, val[i]);
+	}
+}
+
+/* Both memories have their word, or the one that there is; all is shared. */
+static void put_both(struct cross *x)
+{
+	gm_convert(x->w->vm, x->from, x->size, true);
+	put_word(x, IN_PRIVATE(x), false);
+	gm_convert(x->w->vm, x->from, x->size, false);
+	put_word(x, IN_SHARED(x), false);
+	x->word = IN_SHARED(x);
+	x->b->expect = x->word;
+}
+
+/* Faults of all watchers. */
+static uint64_t faults(struct cross *x)
+{
+	uint64_t n = 0;
+
+	for (unsigned int v = 1; v <= x->watchers; v++)
+		n += gm_vcpu_stat(x->w->vm, v, "pf_taken");
+	return n;
+}
+
+/*
+ * One memory looks the same in both states: that the conversion unmapped it everywhere shows by
+ * another fault, and by what the host sees.
+ */
+static void expect_unmapped(struct cross *x, bool to_private, uint64_t before)
+{
+	struct gm_page page = gm_vm_page(x->w->vm, x->gpa);
+
+	GM_EXPECT_AT(&page, faults(x) > before, "converted to %s: the watchers read on, no fault",
+		     to_private ? "private" : "shared");
+	GM_EXPECT_AT(&page, gm_host_sees(gm_hva(x->w->vm, x->gpa)) == !to_private,
+		     "converted to %s: the host %s the page", to_private ? "private" : "shared",
+		     to_private ? "sees" : "does not see");
+}
+
+/* By the VMM's ioctl, one for all of it, and, every other time, by vCPU 0's hypercall. */
+static void flip(struct cross *x, bool to_private, unsigned int turn)
+{
+	struct gm_fixture *w = x->w;
+	bool one = gm_fixture_one_memory(w);
+	uint64_t before = one ? faults(x) : 0;
+
+	begin_change(x);
+	if (turn & 2)
+		gm_guest_convert(w->vm, 0, x->from, PAGES(x->size), to_private);
+	else if (w->provider->file_serves_shared)
+		gm_gmem_convert(w->gmem, x->from - w->gpa, x->size, to_private);
+	else
+		gm_convert(w->vm, x->from, x->size, to_private);
+	if (!one) {
+		end_change(x, to_private ? IN_PRIVATE(x) : IN_SHARED(x));
+		return;
+	}
+	end_change(x, x->word);
+	expect_unmapped(x, to_private, before);
+	/* Nothing promises when new code is seen by a vCPU that runs it without an exit. */
+	if (x->fn == guest_exec)
+		return;
+	/* New content, by the guest, or by the host if it may: the watchers find that, too. */
+	x->word = gm_word(GFN(x->gpa), to_private ? GM_HALF_PRIVATE : GM_HALF_HOST, ++x->gen, 0);
+	begin_change(x);
+	put_word(x, x->word, !to_private);
+	end_change(x, x->word);
+}
 
 static void drive_flips(struct cross *x)
 {
 	/* A GiB is looked at whole by every conversion in it. */
 	unsigned int turns = x->w->size == GM_1G ? 8 : x->watchers > 1 ? 30 : 60;
 
-	for (unsigned int turn = 0; turn < turns; turn++) {
-		bool to_private = !(turn & 1);
-
-		begin_change(x);
-		flip(x, to_private, turn);
-		end_change(x, to_private ? IN_PRIVATE(x) : IN_SHARED(x));
-	}
+	for (unsigned int turn = 0; turn < turns && !gm_failures(); turn++)
+		flip(x, !(turn & 1), turn);
 }
 
 static void flips(const struct gm_case *self)
@@ -214,29 +290,22 @@ static void flips(const struct gm_case *self)
 					       : GM_MEM_ANON;
 	struct cross *x = cross_new(self->val & 7, mem, 77, guest_watch);
 
-	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, true);
-	put(x->w->vm, x->gpa, IN_PRIVATE(x));
-	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, false);
-	put(x->w->vm, x->gpa, IN_SHARED(x));
-	x->b->expect = IN_SHARED(x);
+	put_both(x);
 	cross_run(x, drive_flips);
 	cross_free(x);
 }
 CROSS_CASE(flips, flips_1, "read", "a vCPU that reads the page without end", .val = 1,
 	   .flags = GM_FULL_ONLY)
 CROSS_CASE(flips, flips_thp, "read_thp", "the same over a transparent huge page", .val = 1 | 8)
-CROSS_CASE(flips, flips_1g, "read_1g", "the same over a 1 GiB page", .val = 1, .huge_1g = 1)
+GM_VARIANT(flips, flips_1g, .name = "conv.cross_vcpu.read_1g", .clause = "conv.cross_vcpu",
+	   .text = "the same over a 1 GiB page", .providers = GM_PROVIDERS(ATTRIBUTES), .val = 1,
+	   .huge_1g = 1)
 CROSS_CASE(flips, flips_3, "read_3", "three vCPUs that read the page without end", .val = 3 | 8)
 
 static void drive_slots(struct cross *x)
 {
-	struct gm_fixture *w = x->w;
-
-	for (unsigned int turn = 0; turn < 20; turn++) {
-		begin_change(x);
-		gm_convert(w->vm, w->gpa, w->size, !(turn & 1));
-		end_change(x, turn & 1 ? IN_SHARED(x) : IN_PRIVATE(x));
-	}
+	for (unsigned int turn = 0; turn < 20 && !gm_failures(); turn++)
+		flip(x, !(turn & 1), 0);
 }
 
 /* A conversion over two slots, of which only the first is mapped anywhere: its vCPU is told. */
@@ -249,11 +318,9 @@ CROSS_CASE_ONE(two_slots, "read_beside_cold_slot",
 	gm_slot_delete(w->vm, GM_SLOT);
 	for (unsigned int i = 0; i < 2; i++)
 		gm_fixture_slot(w, GM_SLOT + i, w->gpa + i * GM_2M / 2, GM_2M / 2, i * GM_2M / 2);
-	gm_convert(w->vm, w->gpa, w->size, true);
-	put(w->vm, x->gpa, IN_PRIVATE(x));
-	gm_convert(w->vm, w->gpa, w->size, false);
-	put(w->vm, x->gpa, IN_SHARED(x));
-	x->b->expect = IN_SHARED(x);
+	x->from = w->gpa;
+	x->size = w->size;
+	put_both(x);
 	cross_run(x, drive_slots);
 	cross_free(x);
 }
@@ -286,54 +353,51 @@ CROSS_CASE(beside, beside_private, "beside_private",
 CROSS_CASE(beside, beside_shared, "beside_shared",
 	   "a vCPU that reads a shared page whose neighbours are converted", .val = 0)
 
-/* Code: movabs $word, %rax; ret. */
-static void guest_put_code(struct cross *x, uint64_t word)
-{
-	uint8_t code[16] = { 0x48, 0xb8, [10] = 0xc3 };
-	uint64_t half[2];
-
-	memcpy(code + 2, &word, 8);
-	memcpy(half, code, sizeof(half));
-	put(x->w->vm, x->gpa, half[0]);
-	put(x->w->vm, x->gpa + 8, half[1]);
-}
-
 static void exec(const struct gm_case *self)
 {
 	struct cross *x = cross_new(1, GM_MEM_THP, 130, guest_exec);
 
-	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, true);
-	guest_put_code(x, IN_PRIVATE(x));
-	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, false);
-	guest_put_code(x, IN_SHARED(x));
-	x->b->expect = IN_SHARED(x);
+	put_both(x);
 	cross_run(x, drive_flips);
 	cross_free(x);
 }
 CROSS_CASE(exec, exec_1, "exec", "a vCPU that runs the code in the page without end")
 
-/* After to_private returned, no write arrives in the shared half any more. */
+/*
+ * After to_private returned, no write arrives in the shared memory any more; one memory is out of the
+ * host's reach, and keeps what is written meanwhile.
+ */
 static void drive_writer(struct cross *x)
 {
 	volatile uint64_t *word = (volatile uint64_t *)gm_hva(x->w->vm, x->gpa);
 	struct gm_page page = gm_vm_page(x->w->vm, x->gpa);
-	uint64_t stood, then;
+	bool one = gm_fixture_one_memory(x->w);
+	uint64_t stood, then, before = 0;
 
-	for (unsigned int turn = 0; turn < 60; turn++) {
-		gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, true);
+	for (unsigned int turn = 0; turn < 60 && !gm_failures(); turn++) {
+		if (one)
+			before = faults(x);
 		stood = *word;
+		gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, true);
+		if (!one)
+			stood = *word;
 		/* Two looks at the clock of the writer: it wrote in between, elsewhere. */
 		for (int i = 0; i < 2; i++) {
 			x->b->epoch++;
 			wait_all(x);
 		}
-		then = *word;
+		if (one)
+			expect_unmapped(x, true, before);
+		else
+			then = *word;
+		gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, false);
+		if (one)
+			then = *word;
 		if (!GM_EXPECT_AT(
-			    &page, then == stood,
-			    "turn %u: the page is private and its shared half went from %lu to %lu",
+			    &page, one ? then > stood : then == stood,
+			    "turn %u: while the page was private its shared half went from %lu to %lu",
 			    turn, stood, then))
 			return;
-		gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, false);
 		/* And the other way round: it arrives there again. */
 		stood = *word;
 		while (*word == stood && !x->b->v[1].bad)
@@ -384,11 +448,8 @@ static void drive_prefault(struct cross *x)
 {
 	for (unsigned int turn = 0; turn < 40; turn++) {
 		uint64_t gpa = x->w->gpa, size = GM_2M;
-		bool to_private = !(turn & 1);
 
-		begin_change(x);
-		gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, to_private);
-		end_change(x, to_private ? IN_PRIVATE(x) : IN_SHARED(x));
+		flip(x, !(turn & 1), 0);
 		/* Maps all again, between two looks of the watcher. */
 		if (gm_prefault(x->w->vm, 0, &gpa, &size, 0))
 			GM_FAIL("prefault: %s", gm_errno_name(errno));
@@ -400,15 +461,11 @@ static void prefaulted(const struct gm_case *self)
 {
 	struct cross *x = cross_new(1, GM_MEM_THP, 400, guest_watch);
 
-	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, true);
-	put(x->w->vm, x->gpa, IN_PRIVATE(x));
-	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, false);
-	put(x->w->vm, x->gpa, IN_SHARED(x));
-	x->b->expect = IN_SHARED(x);
+	put_both(x);
 	cross_run(x, drive_prefault);
 	cross_free(x);
 }
 GM_VARIANT(prefaulted, prefaulted_1, .name = "conv.cross_vcpu.prefault",
 	   .clause = "conv.cross_vcpu",
-	   .text = "a vCPU reads while another prefaults what was converted", .profile = "P0",
-	   .needs = GM_NEEDS(ATTRIBUTES, PREFAULT, TDP))
+	   .text = "a vCPU reads while another prefaults what was converted",
+	   .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(PREFAULT, TDP))

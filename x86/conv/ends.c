@@ -18,6 +18,25 @@ struct ends {
 	uint64_t at[2];
 };
 
+/*
+ * One memory looks the same in both states: that nothing was left mapped shows by another fault, and
+ * by what the host sees.
+ */
+static void expect_end(struct ends *e, int end, bool private, uint64_t faults)
+{
+	struct gm_fixture *w = e->w;
+	const char *name = end ? "the last page" : "the first page";
+	bool one = gm_fixture_one_memory(w);
+
+	gm_guest_check(w->vm, 0, e->at[end], 1, private && !one ? GM_HALF_PRIVATE : GM_HALF_SHARED,
+		       1, name);
+	if (!one)
+		return;
+	GM_EXPECT(gm_vcpu_stat(w->vm, end + 1, "pf_taken") > faults, "%s: no fault since", name);
+	GM_EXPECT_EQ(gm_host_sees(gm_hva(w->vm, e->at[end])), !private, "%s: the host sees it",
+		     name);
+}
+
 static void ends_thread(unsigned int i, void *arg)
 {
 	struct ends *e = arg;
@@ -35,7 +54,10 @@ static void ends_thread(unsigned int i, void *arg)
 	}
 	for (unsigned int round = 0; round < 6 && !gm_failures(); round++) {
 		bool private = !(round & 1);
+		uint64_t faults[2];
 
+		for (int end = 0; end < 2; end++)
+			faults[end] = gm_vcpu_stat(w->vm, end + 1, "pf_taken");
 		gm_convert(w->vm, w->gpa, w->size, private);
 		/* Not before the others have been at it: an old mapping would be in use by now. */
 		for (int end = 0; end < 2; end++) {
@@ -45,15 +67,13 @@ static void ends_thread(unsigned int i, void *arg)
 				sched_yield();
 		}
 		for (int end = 0; end < 2; end++)
-			gm_guest_check(w->vm, 0, e->at[end], 1,
-				       private ? GM_HALF_PRIVATE : GM_HALF_SHARED, 1,
-				       end ? "the last page" : "the first page");
+			expect_end(e, end, private, faults[end]);
 	}
 	atomic_store(&e->stop, true);
 }
 
 GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .clause = "conv.cross_vcpu",
-	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES),
+	.providers = GM_PROVIDERS_X86,
 	.text = "two vCPUs touch the ends of a long range while it is converted: the new half when it is")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = LONG, .vcpus = 3);
@@ -69,7 +89,10 @@ GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .clause = "conv.cross_
 	gm_fixture_free(w);
 }
 
-/* --- a fault that began before the conversion and gets its page in the middle of it --- */
+/*
+ * --- a fault that began before the conversion and gets its page in the middle of it: in place no
+ * fault waits for memory of the host ---
+ */
 
 #define FAR (256UL << 20)
 #define ROUNDS 4U
@@ -112,7 +135,7 @@ static void midway_thread(unsigned int i, void *arg)
 }
 
 GM_CASE(midway, .name = "conv.cross_vcpu.fault_midway", .clause = "conv.cross_vcpu",
-	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, USERFAULTFD, PAGE_STATS, TDP),
+	.providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(USERFAULTFD, PAGE_STATS, TDP),
 	.caps = GM_CAPS_ALL,
 	.text = "the page of a waiting fault comes in the middle of a conversion whose first or last it is")
 {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A private access that cannot be served says exactly where it was: conv.fault_exit. */
+#include <sys/mman.h>
+
 #include "conv.h"
 
 #define FAULT_CASE(fn, what, about, ...)                                                           \
 	GM_CASE(fn, .name = "conv.fault_exit." what, .clause = "conv.fault_exit", .text = about,   \
-		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
+		__VA_ARGS__)
 
 #define PRIVATE KVM_MEMORY_EXIT_FLAG_PRIVATE
 
@@ -25,7 +27,7 @@ static struct gm_op access_op(enum access how, uint64_t gpa)
 }
 
 /* Every access to gpa must come back as exit 39 with the page's own address. */
-static void expect_exit(struct gm_vm *vm, uint64_t gpa, const char *when)
+static void expect_exit_flags(struct gm_vm *vm, uint64_t gpa, uint64_t flags, const char *when)
 {
 	struct gm_page page = gm_vm_page(vm, gpa & -GM_PAGE_SIZE);
 	struct gm_exit ex;
@@ -43,26 +45,53 @@ static void expect_exit(struct gm_vm *vm, uint64_t gpa, const char *when)
 		GM_EXPECT_AT(
 			&page,
 			ex.ret == -1 && ex.err == EFAULT && ex.reason == KVM_EXIT_MEMORY_FAULT &&
-				ex.fault.flags == PRIVATE &&
-				ex.fault.gpa == (gpa & -GM_PAGE_SIZE) &&
+				ex.fault.flags == flags && ex.fault.gpa == (gpa & -GM_PAGE_SIZE) &&
 				ex.fault.size == GM_PAGE_SIZE,
-			"%s, %s at %#lx: expected exit 39, KVM_RUN -1 EFAULT, gpa %#lx, size 0x1000, flags 0x8, observed %s",
-			when, access_name[how], gpa, gpa & -GM_PAGE_SIZE, gm_exit_str(&ex));
+			"%s, %s at %#lx: expected exit 39, KVM_RUN -1 EFAULT, gpa %#lx, size 0x1000, flags %#lx, observed %s",
+			when, access_name[how], gpa, gpa & -GM_PAGE_SIZE, flags, gm_exit_str(&ex));
 	}
 }
 
-/* In the first, the last and other pages, at the first, the last and other bytes. */
-static void expect_exits(struct gm_vm *vm, uint64_t gpa, uint64_t npages, const char *when)
+static void expect_exit(struct gm_vm *vm, uint64_t gpa, const char *when)
 {
-	static const uint64_t byte[] = { 0, 8, 2048, 4088 };
-	static const uint64_t at[] = { 0, 1, 255, 256, 511 };
-
-	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
-		if (at[i] < npages)
-			expect_exit(vm, gpa + GPA(at[i]) + byte[i % 4], when);
+	expect_exit_flags(vm, gpa, PRIVATE, when);
 }
 
-FAULT_CASE(no_gmem, "slot_without_gmem", "private access where the slot has no guest_memfd")
+static void expect_mmio(struct gm_vm *vm, uint64_t gpa, const char *when)
+{
+	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
+	struct gm_exit ex;
+
+	GM_EXPECT(!__gm_run(vm, 0, &op, 1, &ex, NULL) && !ex.ret && ex.reason == KVM_EXIT_MMIO,
+		  "%s, read at %#lx: expected KVM_EXIT_MMIO, observed %s", when, gpa,
+		  gm_exit_str(&ex));
+}
+
+/* In the first, the last and other pages of 2 MiB, at the first, the last and other bytes. */
+static const uint64_t somewhere[] = { 0, GPA(1) + 8, GPA(255) + 2048, GPA(256) + 4088, GPA(511) };
+#define NSOMEWHERE (sizeof(somewhere) / sizeof(somewhere[0]))
+
+static void expect_exits(struct gm_vm *vm, uint64_t gpa, const char *when)
+{
+	for (size_t i = 0; i < NSOMEWHERE; i++)
+		expect_exit(vm, gpa + somewhere[i], when);
+}
+
+/* Both states of every page of 2 MiB, then private. */
+static void fill_2m(struct gm_fixture *w)
+{
+	struct gm_batch s;
+
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, GFN(w->gpa), 512, 1);
+	gm_batch_convert(&s, GFN(w->gpa), 512, true, true);
+	gm_batch_fill(&s, GFN(w->gpa), 512, 1);
+	gm_batch_flush(&s);
+}
+
+/* In place nothing is private that has no file: such slots, and gpas without one, have no twins. */
+FAULT_CASE(no_gmem, "slot_without_gmem", "private access where the slot has no guest_memfd",
+	   .providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .no_gmem = true);
 	uint64_t first = GFN(w->gpa);
@@ -72,7 +101,7 @@ FAULT_CASE(no_gmem, "slot_without_gmem", "private access where the slot has no g
 	gm_batch_fill(&s, first, 1024, 1);
 	gm_batch_flush(&s);
 	gm_fixture_convert(w, first + 512, 512, true);
-	expect_exits(w->vm, w->gpa + GM_2M, 512, "no guest_memfd");
+	expect_exits(w->vm, w->gpa + GM_2M, "no guest_memfd");
 	/* The shared side of the border is untouched, and all of it after converting back. */
 	gm_fixture_check_guest(w, 0, first, 512, 1, "beside the private part");
 	gm_fixture_check_host(w, first, 1024, 1, "while private");
@@ -82,7 +111,8 @@ FAULT_CASE(no_gmem, "slot_without_gmem", "private access where the slot has no g
 }
 
 FAULT_CASE(one_page, "one_page",
-	   "one private page in a slot without guest_memfd, its neighbours shared")
+	   "one private page in a slot without guest_memfd, its neighbours shared",
+	   .providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa);
@@ -104,7 +134,8 @@ FAULT_CASE(one_page, "one_page",
 }
 
 FAULT_CASE(second, "second_page",
-	   "eight bytes over a border: the exit names the page that is private")
+	   "eight bytes over a border: the exit names the page that is private",
+	   .providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true);
 
@@ -131,66 +162,72 @@ FAULT_CASE(second, "second_page",
 	gm_fixture_free(w);
 }
 
-FAULT_CASE(no_slot, "no_slot", "private access where there is no slot; shared there is MMIO")
+FAULT_CASE(no_slot, "no_slot", "private access where there is no slot; shared there is MMIO",
+	   .providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1, .extra_pages = 16);
 	uint64_t gpa[] = { GM_BASE, GM_BASE + GM_1G - GM_2M, GM_BASE + 5 * GM_1G,
 			   GPA(vm->kvm->max_gfn + 1) - GM_2M };
-	struct gm_op op = { .code = GM_OP_READ };
-	struct gm_exit ex;
 
 	for (size_t i = 0; i < sizeof(gpa) / sizeof(gpa[0]); i++) {
 		gm_vm_map(vm, gpa[i], GM_2M, GM_2M);
 		gm_convert(vm, gpa[i], GM_2M, true);
-		expect_exits(vm, gpa[i], 512, "no slot");
+		expect_exits(vm, gpa[i], "no slot");
 		gm_convert(vm, gpa[i], GM_2M, false);
-		op.addr = gpa[i] + 8;
-		GM_EXPECT(!__gm_run(vm, 0, &op, 1, &ex, NULL) && !ex.ret &&
-				  ex.reason == KVM_EXIT_MMIO,
-			  "shared, no slot at %#lx: expected KVM_EXIT_MMIO, observed %s", gpa[i],
-			  gm_exit_str(&ex));
+		expect_mmio(vm, gpa[i] + 8, "shared, no slot");
 	}
 	gm_vm_free(vm);
 }
 
 FAULT_CASE(deleted, "slot_deleted",
-	   "private access after the slot went away, and after it came back")
+	   "private access after the slot went away, and after it came back",
+	   .providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
-	uint64_t first = GFN(w->gpa);
-	struct gm_batch s;
 
-	gm_batch_init(&s, w, 0);
-	gm_batch_fill(&s, first, 512, 1);
-	gm_batch_convert(&s, first, 512, true, true);
-	gm_batch_fill(&s, first, 512, 1);
-	gm_batch_flush(&s);
+	fill_2m(w);
 	gm_slot_delete(w->vm, GM_SLOT);
-	expect_exits(w->vm, w->gpa, 512, "slot deleted");
+	expect_exits(w->vm, w->gpa, "slot deleted");
 	gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
 	gm_fixture_check_all(w, 0, "the slot is back");
 	gm_fixture_free(w);
 }
 
-FAULT_CASE(closed, "gmem_closed", "private access after the last reference to the guest_memfd went")
+/*
+ * In place the attribute is away with the file. All is shared when it comes back: private pages that
+ * were touched meanwhile are what conv.before_slot.touched is about.
+ */
+FAULT_CASE(deleted_file, "slot_deleted",
+	   "access to what was private after the slot went away: MMIO; and after it came back",
+	   .providers = GM_PROVIDERS(INPLACE))
+{
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
+
+	fill_2m(w);
+	gm_slot_delete(w->vm, GM_SLOT);
+	for (size_t i = 0; i < NSOMEWHERE; i++)
+		expect_mmio(w->vm, w->gpa + somewhere[i], "slot deleted");
+	gm_fixture_convert(w, GFN(w->gpa), 512, false);
+	gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
+	gm_fixture_check_all(w, 0, "the slot is back");
+	gm_fixture_free(w);
+}
+
+FAULT_CASE(closed, "gmem_closed", "private access after the last reference to the guest_memfd went",
+	   .providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
 	int second = dup(w->gmem);
-	struct gm_batch s;
 
 	GM_SETUP(second >= 0, "dup: %s", gm_errno_name(errno));
-	gm_batch_init(&s, w, 0);
-	gm_batch_fill(&s, first, 512, 1);
-	gm_batch_convert(&s, first, 512, true, true);
-	gm_batch_fill(&s, first, 512, 1);
-	gm_batch_flush(&s);
+	fill_2m(w);
 	close(w->gmem);
 	w->gmem = -1;
 	gm_fixture_check_guest(w, 0, first, 512, 1, "one reference is left");
 	close(second);
 	/* Mapped pages and pages never touched alike. */
-	expect_exits(w->vm, w->gpa, 512, "guest_memfd closed");
+	expect_exits(w->vm, w->gpa, "guest_memfd closed");
 	gm_fixture_convert(w, first, 512, false);
 	gm_fixture_check_guest(w, 0, first, 512, 1, "the shared half is still there");
 	gm_fixture_convert(w, first + 5, 1, true);
@@ -198,8 +235,72 @@ FAULT_CASE(closed, "gmem_closed", "private access after the last reference to th
 	gm_fixture_free(w);
 }
 
+/* The host's mapping is a reference of the file as well as its descriptors are. */
+static void drop_file(struct gm_fixture *w)
+{
+	GM_SETUP_OK(munmap(w->hva, w->file_size));
+	w->hva = w->mem->hva;
+	w->vm->file_map = NULL;
+	close(w->gmem);
+	w->gmem = -1;
+}
+
+FAULT_CASE(closed_file, "gmem_closed",
+	   "any access after the last reference to the guest_memfd went: the exit says shared",
+	   .providers = GM_PROVIDERS(INPLACE))
+{
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
+	uint64_t first = GFN(w->gpa);
+	int second = dup(w->gmem);
+
+	GM_SETUP(second >= 0, "dup: %s", gm_errno_name(errno));
+	fill_2m(w);
+	gm_fixture_convert(w, first + 256, 255, false);
+	drop_file(w);
+	gm_fixture_check_guest(w, 0, first, 512, 1, "one reference is left");
+	close(second);
+	/* Private pages and shared ones alike: no file says that a page is private. */
+	for (size_t i = 0; i < NSOMEWHERE; i++)
+		expect_exit_flags(w->vm, w->gpa + somewhere[i], 0, "guest_memfd closed");
+	gm_fixture_free(w);
+}
+
+/* In place the exit says that the file is gone, and the VMM gives another. */
+FAULT_CASE(write_again, "retry_after_exit",
+	   "the VMM gives what the exit named a new file and the same access goes through, once",
+	   .providers = GM_PROVIDERS(INPLACE))
+{
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
+	struct gm_op op = { .code = GM_OP_ADD, .addr = w->gpa + 8 * 4096 + 24, .val = 5 };
+	struct gm_mbox *box = &w->vm->mbox[0];
+	uint64_t init = 100;
+	struct gm_exit ex;
+
+	fill_2m(w);
+	drop_file(w);
+	gm_post(w->vm, 0, &op, 1);
+	GM_EXPECT(gm_enter(w->vm, 0, &ex) == -1 && ex.err == EFAULT &&
+			  ex.reason == KVM_EXIT_MEMORY_FAULT && !ex.fault.flags &&
+			  ex.fault.gpa == (op.addr & -GM_PAGE_SIZE),
+		  "expected KVM_EXIT_MEMORY_FAULT, observed %s", gm_exit_str(&ex));
+	GM_EXPECT_EQ(box->done, 0, "operations done at the exit");
+	gm_slot_delete(w->vm, GM_SLOT);
+	gm_fixture_file(w);
+	gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
+	memcpy(gm_hva(w->vm, op.addr), &init, sizeof(init));
+	gm_convert(w->vm, ex.fault.gpa, ex.fault.size, true);
+	GM_EXPECT(!gm_enter(w->vm, 0, &ex) && gm_arch_is_yield(w->vm->vcpu[0]),
+		  "after the new file: %s", gm_exit_str(&ex));
+	GM_EXPECT_EQ(box->op[0].ret, 100, "the word before the locked add of 5");
+	gm_convert(w->vm, op.addr & -GM_PAGE_SIZE, GM_PAGE_SIZE, false);
+	GM_EXPECT_EQ(*(volatile uint64_t *)gm_hva(w->vm, op.addr), 105,
+		     "the word after the locked add of 5");
+	gm_fixture_free(w);
+}
+
 FAULT_CASE(write_kept, "retry_after_exit",
-	   "the VMM converts what the exit named and the same access goes through, once")
+	   "the VMM converts what the exit named and the same access goes through, once",
+	   .providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true);
 	uint64_t first = GFN(w->gpa);

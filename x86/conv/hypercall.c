@@ -4,7 +4,7 @@
 
 #define ARGS_CASE(fn, what, about, ...)                                                            \
 	GM_CASE(fn, .name = "conv.hypercall_args." what, .clause = "conv.hypercall_args",          \
-		.text = about, .profile = "P0", __VA_ARGS__)
+		.text = about, __VA_ARGS__)
 
 /* Enters the vCPU and demands that it comes back with the request, or with the yield (false). */
 static bool enter(struct gm_vm *vm)
@@ -46,7 +46,7 @@ static void ask(struct gm_vm *vm, uint64_t gpa, uint64_t npages, uint64_t attrs,
 }
 
 ARGS_CASE(gpa_npages, "gpa_npages", "any gpa with any number of pages, far beyond 512 and 2^32",
-	  .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT))
+	  .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT))
 {
 	static const uint64_t n[] = {
 		1,
@@ -94,7 +94,7 @@ ARGS_CASE(gpa_npages, "gpa_npages", "any gpa with any number of pages, far beyon
 }
 
 ARGS_CASE(attributes, "attributes", "each attribute bit alone, every page-size hint, all bits",
-	  .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT))
+	  .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT))
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
 
@@ -111,7 +111,7 @@ ARGS_CASE(attributes, "attributes", "each attribute bit alone, every page-size h
 }
 
 ARGS_CASE(result, "result", "whatever the VMM answers is what the guest finds in RAX, all 64 bits",
-	  .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT))
+	  .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT))
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
 
@@ -124,7 +124,7 @@ ARGS_CASE(result, "result", "whatever the VMM answers is what the guest finds in
 }
 
 /* Where guests are run without two-dimensional paging, in software, the instruction never exits. */
-ARGS_CASE(default_vm, "default_vm", "an ordinary VM's guest asks the same way",
+ARGS_CASE(default_vm, "default_vm", "an ordinary VM's guest asks the same way", .profile = "P0",
 	  .needs = GM_NEEDS(KVM, HYPERCALL_EXIT, TDP))
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
@@ -137,7 +137,7 @@ ARGS_CASE(default_vm, "default_vm", "an ordinary VM's guest asks the same way",
 
 ARGS_CASE(not_done, "kvm_converts_nothing",
 	  "the request alone changes nothing: the VMM decides, whatever it answers",
-	  .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT))
+	  .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);

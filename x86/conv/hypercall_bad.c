@@ -7,7 +7,7 @@
 
 #define BAD_CASE(fn, what, about, ...)                                                             \
 	GM_CASE(fn, .name = "conv.hypercall_bad." what, .clause = "conv.hypercall_bad",            \
-		.text = about, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT),     \
+		.text = about, .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT),   \
 		.flags = GM_REFUSAL, __VA_ARGS__)
 
 /* Numbers of errors that KVM gives to guests are its own: KVM_ENOSYS of uapi/linux/kvm_para.h. */
@@ -210,7 +210,7 @@ BAD_CASE(enable, "enable_args", "the capability takes the hypercalls it lists an
 
 GM_CASE(compat, .name = "conv.hypercall_args.compat", .clause = "conv.hypercall_args",
 	.text = "32-bit code: the low halves of the registers, no LONG_MODE, 32 bits of the result",
-	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT))
+	.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT))
 {
 	uint64_t high = 0xabcd1234UL << 32;
 	struct bare b = bare_hypercall(BARE_COMPAT, high | KVM_HC_MAP_GPA_RANGE, high | 0xd0001000,

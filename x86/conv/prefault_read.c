@@ -22,8 +22,9 @@ static long own_pages(void)
 	return kb * 1024 / GM_PAGE_SIZE;
 }
 
-GM_CASE(no_cow, .name = "conv.prefault.no_cow", .clause = "conv.prefault", .profile = "P0",
-	.needs = GM_NEEDS(ATTRIBUTES, PREFAULT, TDP),
+/* In place a page of the file is allocated by whoever needs it, readers too. */
+GM_CASE(no_cow, .name = "conv.prefault.no_cow", .clause = "conv.prefault",
+	.providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(PREFAULT, TDP),
 	.text = "shared memory that was never written is mapped, and not allocated, by a prefault")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
@@ -49,8 +50,8 @@ GM_CASE(no_cow, .name = "conv.prefault.no_cow", .clause = "conv.prefault", .prof
 #define LEAST (16UL << 20)
 #define MOST (256UL << 20)
 
-GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault", .profile = "P0",
-	.needs = GM_NEEDS(ATTRIBUTES, PREFAULT, TDP),
+GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault",
+	.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(PREFAULT, TDP),
 	.text = "a signal ends a long prefault early: what is left is told, and the rest can be done")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = MOST);

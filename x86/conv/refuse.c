@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Malformed conversions are refused and change nothing: conv.refuse_bad; who may ask: conv.caps. */
+/*
+ * Malformed conversions are refused and change nothing: conv.refuse_bad; who may ask: conv.caps.
+ * Arguments of the ioctl on the VM; in place there is another, which conv.inplace_args is about.
+ */
 #include "conv.h"
 
 #define REFUSE_CASE(fn, what, about, ...)                                                          \
 	GM_CASE(fn, .name = "conv.refuse_bad." what, .clause = "conv.refuse_bad", .text = about,   \
-		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .flags = GM_REFUSAL, __VA_ARGS__)
+		.providers = GM_PROVIDERS(ATTRIBUTES), .flags = GM_REFUSAL, __VA_ARGS__)
 
 static int set(struct gm_vm *vm, uint64_t address, uint64_t size, uint64_t attributes,
 	       uint64_t flags)
@@ -148,10 +151,10 @@ REFUSE_CASE(pointer, "bad_pointer", "an argument that cannot be read: EFAULT")
 }
 
 #define CAPS_CASE(fn, what, about, ...)                                                            \
-	GM_CASE(fn, .name = "conv.caps." what, .clause = "conv.caps", .text = about,               \
-		.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
+	GM_CASE(fn, .name = "conv.caps." what, .clause = "conv.caps", .text = about, __VA_ARGS__)
 
-CAPS_CASE(scopes, "scopes", "what /dev/kvm, an ordinary VM and a SW_PROTECTED VM say they can")
+CAPS_CASE(scopes, "scopes", "what /dev/kvm, an ordinary VM and a SW_PROTECTED VM say they can",
+	  .providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	static const struct {
 		const char *name;
@@ -192,7 +195,8 @@ CAPS_CASE(scopes, "scopes", "what /dev/kvm, an ordinary VM and a SW_PROTECTED VM
 }
 
 CAPS_CASE(prefault_works, "prefault",
-	  "KVM_CAP_PRE_FAULT_MEMORY is the same everywhere, and where it is 1 the call works")
+	  "KVM_CAP_PRE_FAULT_MEMORY is the same everywhere, and where it is 1 the call works",
+	  .providers = GM_PROVIDERS_X86)
 {
 	static const enum gm_vm_kind kind[] = { GM_VM_DEFAULT, GM_VM_SW_PROTECTED };
 	static const unsigned long type[] = { KVM_X86_DEFAULT_VM, KVM_X86_SW_PROTECTED_VM };
@@ -221,7 +225,7 @@ CAPS_CASE(prefault_works, "prefault",
 }
 
 CAPS_CASE(ordinary, "ordinary_vm", "an ordinary VM refuses PRIVATE, EINVAL, and keeps its memory",
-	  .flags = GM_REFUSAL)
+	  .providers = GM_PROVIDERS(ATTRIBUTES), .flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
 	struct gm_vm *sw = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 0);

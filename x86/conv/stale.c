@@ -9,7 +9,7 @@
 
 #include "conv.h"
 
-/* --- a fault that waits for the host's memory --- */
+/* --- a fault that waits for the host's memory: in place no fault does --- */
 
 struct stale {
 	struct gm_fixture *w;
@@ -95,7 +95,7 @@ static void overtaken(const struct gm_case *self)
 
 #define STALE(id, what, about, ...)                                                                \
 	GM_VARIANT(overtaken, id, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu",    \
-		   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, USERFAULTFD, TDP),               \
+		   .providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(USERFAULTFD, TDP),     \
 		   .caps = GM_CAPS_ALL, .text = about, __VA_ARGS__)
 STALE(overtaken_4k, "fault_overtaken",
       "a fault that waits for the host's page while the page is converted: the new half is mapped")

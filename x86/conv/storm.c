@@ -9,9 +9,9 @@
 
 #define STORM_CASE(fn, what, about, ...)                                                           \
 	GM_CASE(fn, .name = "conv.never_refused." what, .clause = "conv.never_refused",            \
-		.text = about, .profile = "P0", __VA_ARGS__)
+		.text = about, __VA_ARGS__)
 
-/* Both halves of every page written; the words stay what they are from here on. */
+/* All memory of every page written; the words stay what they are from here on. */
 static void fill_both(struct gm_fixture *w)
 {
 	uint64_t first = GFN(w->gpa), n = PAGES(w->size);
@@ -66,11 +66,11 @@ static void storm(const struct gm_case *self)
 	gm_fixture_free(w);
 }
 GM_VARIANT(storm, storm_2, .name = "conv.never_refused.storm_2", .clause = "conv.never_refused",
-	   .text = "two vCPUs convert the same pages in a storm", .profile = "P0",
-	   .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT), .val = 2)
+	   .text = "two vCPUs convert the same pages in a storm", .providers = GM_PROVIDERS_X86,
+	   .needs = GM_NEEDS(HYPERCALL_EXIT), .val = 2)
 GM_VARIANT(storm, storm_4, .name = "conv.never_refused.storm_4", .clause = "conv.never_refused",
-	   .text = "four vCPUs convert the same pages in a storm", .profile = "P0",
-	   .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT), .val = 4)
+	   .text = "four vCPUs convert the same pages in a storm", .providers = GM_PROVIDERS_X86,
+	   .needs = GM_NEEDS(HYPERCALL_EXIT), .val = 4)
 
 /* Each page there and back, alone and in pairs, and all data as before. */
 static void convert_all(struct gm_fixture *w, const char *when)
@@ -85,7 +85,7 @@ static void convert_all(struct gm_fixture *w, const char *when)
 	gm_fixture_check_all(w, 0, when);
 }
 
-STORM_CASE(locked, "mlocked", "the shared half is locked in memory", .needs = GM_NEEDS(ATTRIBUTES),
+STORM_CASE(locked, "mlocked", "the shared half is locked in memory", .providers = GM_PROVIDERS_X86,
 	   .caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
@@ -97,8 +97,9 @@ STORM_CASE(locked, "mlocked", "the shared half is locked in memory", .needs = GM
 	gm_fixture_free(w);
 }
 
+/* In place this page, and one that is pinned, is in use: conv.inplace_busy. */
 STORM_CASE(piped, "in_a_pipe", "pages of the shared half lie in a pipe (vmsplice)",
-	   .needs = GM_NEEDS(ATTRIBUTES))
+	   .providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	struct iovec iov = { .iov_base = w->hva, .iov_len = 16 * GM_PAGE_SIZE };
@@ -131,7 +132,8 @@ STORM_CASE(piped, "in_a_pipe", "pages of the shared half lie in a pipe (vmsplice
 }
 
 STORM_CASE(pinned, "pinned", "the shared half is pinned for long (io_uring registered buffers)",
-	   .needs = GM_NEEDS(ATTRIBUTES, IO_URING), .caps = GM_CAPS(CAP_IPC_LOCK))
+	   .providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(IO_URING),
+	   .caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	struct iovec iov = { .iov_base = w->hva, .iov_len = w->size };
@@ -150,31 +152,30 @@ STORM_CASE(pinned, "pinned", "the shared half is pinned for long (io_uring regis
 }
 
 STORM_CASE(shmem, "shmem_mapped_twice",
-	   "the shared half is a memfd that is mapped and read elsewhere too",
-	   .needs = GM_NEEDS(ATTRIBUTES))
+	   "what serves shared accesses is a file that is mapped and read elsewhere too",
+	   .providers = GM_PROVIDERS_X86)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .mem = GM_MEM_SHMEM);
+	int fd = w->provider->file_serves_shared ? w->gmem : w->mem->fd;
+	struct gm_content c;
 	uint8_t *twice;
 
 	fill_both(w);
-	twice = mmap(NULL, w->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, w->mem->fd,
-		     0);
+	twice = mmap(NULL, w->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
 	GM_SETUP(twice != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	convert_all(w, "with the shared half mapped twice");
-	gm_host_check(twice, GFN(w->gpa), 512, GM_HALF_SHARED,
-		      gm_model_memory(w->model, GFN(w->gpa), false).gen,
-		      "through the second mapping");
+	c = gm_model_memory(w->model, GFN(w->gpa), false);
+	gm_host_check(twice, GFN(w->gpa), 512, c.half, c.gen, "through the second mapping");
 	munmap(twice, w->size);
 	gm_fixture_free(w);
 }
 
 STORM_CASE(dirty, "dirty_log", "with dirty logging of a slot that has no guest_memfd",
-	   .needs = GM_NEEDS(ATTRIBUTES))
+	   .providers = GM_PROVIDERS(ATTRIBUTES))
 {
-	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_slot = true, .mem = GM_MEM_THP);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa), bitmap[8];
 
-	gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, w->size, w->hva, -1, 0);
 	gm_guest_fill(w->vm, 0, w->gpa, 512, GM_HALF_SHARED, 1);
 	gm_slot_set(w->vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, w->gpa, w->size, w->hva, -1, 0);
 	for (uint64_t i = 0; i < 512; i += 7) {
@@ -196,15 +197,11 @@ STORM_CASE(dirty, "dirty_log", "with dirty logging of a slot that has no guest_m
 		GM_EXPECT_AT(GM_PAGE(.gpa = GPA(first + i)),
 			     (bitmap[i / 64] >> i % 64 & 1) == (i % 100 == 3),
 			     "page %lu is %sdirty", i, bitmap[i / 64] >> i % 64 & 1 ? "" : "not ");
-	gm_vm_free(w->vm);
-	close(w->gmem);
-	gm_mem_free(w->mem);
-	gm_model_free(w->model);
-	free(w);
+	gm_fixture_free(w);
 }
 
 STORM_CASE(wide, "two_gib_at_once", "2 GiB in one call, there and back, beside a vCPU's pages",
-	   .needs = GM_NEEDS(ATTRIBUTES), .flags = GM_FULL_ONLY)
+	   .providers = GM_PROVIDERS_X86, .flags = GM_FULL_ONLY)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 3 * GM_1G, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa), n = PAGES(2 * GM_1G) + 1;
