@@ -18,9 +18,13 @@ static void open_file(struct gm_stage *s, uint64_t flags)
 	gm_slot_set(s->vm, GM_SLOT, 0, GM_BASE, STAGE_LEN, s->hva, s->gmem, 0);
 }
 
+/* Where no ordinary VM can run on private pages the probes are all there is to ask. */
 static void open_private(struct gm_stage *s)
 {
 	open_file(s, GUEST_MEMFD_FLAG_MMAP);
+	s->mute = !gm_platform_has(GM_NEED_ORDINARY_PRIVATE);
+	if (s->mute)
+		gm_note("%s: the guest wrote nothing", gm_need_reason(GM_NEED_ORDINARY_PRIVATE));
 }
 
 static void open_shared(struct gm_stage *s)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Memory by file descriptor and offset for a device: iommu.map_file_memfd, every kind of offset. */
-#include "iommu/fixture.h"
+#include "iommu/fx.h"
 
 #define PG GM_PAGE_SIZE
 

@@ -43,15 +43,13 @@ static void open_attr(struct gm_stage *s)
 static const struct gm_state states[] = {
 	{ .name = "attr",
 	  .text = "the shared half of pages that are private by attribute",
-	  .profile = "P0",
-	  .needs = GM_NEEDS(ATTRIBUTES),
+	  .providers = GM_PROVIDERS(ATTRIBUTES),
 	  .class = GM_CLASS_ORDINARY,
 	  .full = true,
 	  .open = open_attr },
 	{ .name = "none_attr",
 	  .text = "guest_memfd that cannot be mapped, private by attribute",
-	  .profile = "P0",
-	  .needs = GM_NEEDS(ATTRIBUTES),
+	  .providers = GM_PROVIDERS(ATTRIBUTES),
 	  .class = GM_CLASS_NO_VMA,
 	  .open = open_half },
 };

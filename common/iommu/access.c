@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* In-kernel users of an address space (mdev-like), with and without a device beside them. */
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 

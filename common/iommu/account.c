@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 /* Users that nobody is: what is charged to them is charged by this case. */

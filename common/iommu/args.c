@@ -5,7 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* In-kernel users that reach over pages which others hold, and over folios of every size. */
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 

@@ -2,7 +2,7 @@
 /* The old VFIO ioctls on an iommufd: maps by address that may be cut in two: iommu.vfio_compat. */
 #include <linux/vfio.h>
 
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 

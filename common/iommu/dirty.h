@@ -3,7 +3,7 @@
 #ifndef COMMON_IOMMU_DIRTY_H
 #define COMMON_IOMMU_DIRTY_H
 
-#include "fixture.h"
+#include "fx.h"
 
 /* Moves fx->dev to a new page table that tracks, and switches it on. */
 uint32_t fx_dirty_hwpt(struct fx *fx, bool huge);

@@ -2,7 +2,7 @@
 /* The IOMMU's own page tables, as VT-d shows them in debugfs: entries as large as the memory. */
 #include <linux/iommufd.h>
 
-#include "fixture.h"
+#include "fx.h"
 #include "platform.h"
 
 #define PG GM_PAGE_SIZE

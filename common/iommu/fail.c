@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every allocation and every step of iommufd fails once: nothing is left behind, ever. */
 #include "fail_nth.h"
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 

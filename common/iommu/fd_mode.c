@@ -2,7 +2,7 @@
 /* A device may not write what the file descriptor may not: iommu.map_file_fd_mode. */
 #include <fcntl.h>
 
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 

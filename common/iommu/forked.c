@@ -2,7 +2,7 @@
 /* Private memory that a child still shares: a device has the pages of who mapped, and no others. */
 #include <sys/wait.h>
 
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 #define PAGES 4

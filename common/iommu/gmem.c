@@ -2,7 +2,7 @@
 /* guest_memfd and a device, where iommufd does not know guest_memfd: refused, and nothing left. */
 #include <linux/udmabuf.h>
 
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 #define SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Files of huge pages beside the map: allocated ahead, with holes, and when there are too few pages. */
-#include "fixture.h"
+#include "fx.h"
 #include "pool.h"
 
 GM_MOCK_CASE(

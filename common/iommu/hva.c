@@ -2,7 +2,7 @@
 /* Memory by its address, for devices and for in-kernel users: iommu.map_hva. */
 #include <sys/wait.h>
 
-#include "fixture.h"
+#include "fx.h"
 #include "frames.h"
 #include "platform.h"
 

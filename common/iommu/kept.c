@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "fixture.h"
+#include "fx.h"
 #include "platform.h"
 
 #define PG GM_PAGE_SIZE

@@ -3,27 +3,26 @@
 #include <stdatomic.h>
 
 #include "fixture.h"
+#include "fx.h"
 #include "pagesize.h"
 
 #define PG GM_PAGE_SIZE
-#define P0_NEEDS (1ULL << GM_NEED_ATTRIBUTES)
 #define BOTH(fn, n, ...)                                                                           \
 	static void fn(const struct gm_case *self);                                                \
-	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .profile = "P0", .val = GM_IOMMU_MOCK,        \
-		   .needs = GM_IOMMU_NEEDS_MOCK | P0_NEEDS, .caps = GM_CAPS(CAP_IPC_LOCK),         \
-		   .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)                                          \
-	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .profile = "P0", .val = GM_IOMMU_VFIO,          \
-		   .needs = GM_IOMMU_NEEDS_DMA | P0_NEEDS, .caps = GM_CAPS(CAP_IPC_LOCK),          \
-		   .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)                                          \
+	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .val = GM_IOMMU_MOCK,                         \
+		   .providers = GM_PROVIDERS_X86, .needs = GM_IOMMU_NEEDS_MOCK,                    \
+		   .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)           \
+	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .val = GM_IOMMU_VFIO,                           \
+		   .providers = GM_PROVIDERS_X86, .needs = GM_IOMMU_NEEDS_DMA,                     \
+		   .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)           \
 	static void fn(const struct gm_case *self __attribute__((unused)))
 
 #define DEV_PAGES 16UL
 
 struct load {
-	struct gm_vm *vm;
-	struct gm_mem *mem;
+	struct gm_fixture *w;
+	struct gm_vm *vm; /* w's */
 	struct gm_iodev *dev;
-	int gmem;
 	uint64_t dma_off;	     /* of the pages that the device has, in the memory */
 	unsigned int rounds;	     /* of the device */
 	unsigned int gen[DEV_PAGES]; /* what the device wrote last, by page */
@@ -50,6 +49,48 @@ static void device_thread(struct load *l)
 	atomic_store(&l->over, true);
 }
 
+/*
+ * What serves shared accesses, for the device: by fd where that is a memfd, by its address where it
+ * is the guest_memfd.
+ */
+static void map_shared(struct load *l, struct gm_iommu *iommu, uint32_t ioas)
+{
+	uint64_t at = IOVA;
+
+	if (l->w->provider->file_serves_shared)
+		GM_GRANTED(!__gm_map_hva(iommu, ioas, l->w->hva + l->dma_off, DEV_PAGES * PG, &at,
+					 GM_RW),
+			   "map of the address of shared pages: %s", gm_errno_name(errno));
+	else
+		gm_map_file(iommu, ioas, l->w->mem->fd, l->dma_off, DEV_PAGES * PG, IOVA, GM_RW);
+}
+
+/* One memory: its content stays over conversions, and a hole takes it. */
+static void one_memory(struct load *l, uint64_t off, uint64_t n, unsigned int gen)
+{
+	uint64_t gpa = GM_BASE + off;
+
+	gm_guest_check(l->vm, 0, gpa, n, GM_HALF_SHARED, 1, "converted");
+	gm_guest_fill(l->vm, 0, gpa, n, GM_HALF_PRIVATE, gen);
+	gm_guest_check(l->vm, 0, gpa, n, GM_HALF_PRIVATE, gen, "private");
+	gm_guest_convert(l->vm, 0, gpa, n, false);
+	gm_guest_check(l->vm, 0, gpa, n, GM_HALF_PRIVATE, gen, "shared again");
+	gm_gmem_punch(l->w->gmem, off, n * PG);
+	gm_guest_check_zero(l->vm, 0, gpa, n, "punched");
+	gm_guest_fill(l->vm, 0, gpa, n, GM_HALF_SHARED, 1);
+}
+
+static void two_memories(struct load *l, uint64_t off, uint64_t n, unsigned int gen)
+{
+	uint64_t gpa = GM_BASE + off;
+
+	gm_guest_fill(l->vm, 0, gpa, n, GM_HALF_PRIVATE, gen);
+	gm_guest_check(l->vm, 0, gpa, n, GM_HALF_PRIVATE, gen, "private");
+	gm_guest_convert(l->vm, 0, gpa, n, false);
+	gm_gmem_punch(l->w->gmem, off, n * PG);
+	gm_guest_check(l->vm, 0, gpa, n, GM_HALF_SHARED, 1, "shared again");
+}
+
 /* The guest converts to and fro, the host punches what is on the other side at that moment. */
 static void guest_thread(struct load *l)
 {
@@ -63,11 +104,10 @@ static void guest_thread(struct load *l)
 		unsigned int gen = 1000 + l->converted;
 
 		gm_guest_convert(l->vm, 0, GM_BASE + off, n, true);
-		gm_guest_fill(l->vm, 0, GM_BASE + off, n, GM_HALF_PRIVATE, gen);
-		gm_guest_check(l->vm, 0, GM_BASE + off, n, GM_HALF_PRIVATE, gen, "private");
-		gm_guest_convert(l->vm, 0, GM_BASE + off, n, false);
-		gm_gmem_punch(l->gmem, off, n * PG);
-		gm_guest_check(l->vm, 0, GM_BASE + off, n, GM_HALF_SHARED, 1, "shared again");
+		if (gm_fixture_one_memory(l->w))
+			one_memory(l, off, n, gen);
+		else
+			two_memories(l, off, n, gen);
 		l->converted++;
 		if (gm_failures())
 			break;
@@ -88,10 +128,28 @@ static void check_device_pages(struct load *l, const char *when)
 		uint64_t off = l->dma_off + p * PG;
 		unsigned int gen = l->gen[p] ?: 1;
 
-		gm_host_check(l->mem->hva + off, (GM_BASE + off) / PG, 1, GM_HALF_SHARED, gen,
-			      when);
+		gm_host_check(l->w->hva + off, (GM_BASE + off) / PG, 1, GM_HALF_SHARED, gen, when);
 		gm_guest_check(l->vm, 0, GM_BASE + off, 1, GM_HALF_SHARED, gen, when);
 	}
+}
+
+/* With two memories the device keeps the shared one; a page that is both is not converted. */
+static void convert_held(struct load *l)
+{
+	uint64_t gpa = GM_BASE + l->dma_off, done;
+
+	if (gm_fixture_one_memory(l->w)) {
+		GM_EXPECT_ERRNO(EAGAIN,
+				__gm_convert_to(l->vm, gpa, GM_2M - l->dma_off, true, &done));
+		GM_EXPECT_EQ(done, 0, "bytes before the page that is held");
+		check_device_pages(l, "after the refused conversion");
+	} else {
+		gm_guest_convert(l->vm, 0, gpa, 1, true);
+		gm_guest_fill(l->vm, 0, gpa, 1, GM_HALF_PRIVATE, 7);
+	}
+	gm_dma_prove_same_page(l->dev, IOVA, l->w->hva + l->dma_off, "the page that is shared");
+	if (!gm_fixture_one_memory(l->w))
+		gm_guest_check(l->vm, 0, gpa, 1, GM_HALF_PRIVATE, 7, "the private half, after DMA");
 }
 
 BOTH(beside, "iommu.lifetime.load", .clause = "iommu.lifetime", .timeout = 120,
@@ -104,14 +162,11 @@ BOTH(beside, "iommu.lifetime.load", .clause = "iommu.lifetime", .timeout = 120,
 	struct gm_iommu *iommu = gm_iommu_new(self->val);
 	uint32_t ioas = gm_ioas_new(iommu);
 
-	l.vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	l.mem = gm_mem_new(GM_MEM_SHMEM, GM_2M);
-	l.gmem = gm_gmem_new(l.vm, GM_2M, 0);
-	gm_slot_set(l.vm, GM_SLOT, 0, GM_BASE, GM_2M, l.mem->hva, l.gmem, 0);
-	gm_vm_map(l.vm, GM_BASE, GM_2M, GM_2M);
+	l.w = GM_FIXTURE(.size = GM_2M, .mem = GM_MEM_SHMEM);
+	l.vm = l.w->vm;
 	gm_guest_fill(l.vm, 0, GM_BASE, 512, GM_HALF_SHARED, 1);
 	l.dev = gm_iodev_new(iommu, ioas);
-	gm_map_file(iommu, ioas, l.mem->fd, l.dma_off, DEV_PAGES * PG, IOVA, GM_RW);
+	map_shared(&l, iommu, ioas);
 
 	gm_parallel(2, thread, &l);
 
@@ -120,19 +175,12 @@ BOTH(beside, "iommu.lifetime.load", .clause = "iommu.lifetime", .timeout = 120,
 	gm_guest_check(l.vm, 0, GM_BASE, 40, GM_HALF_SHARED, 1, "below the device's pages");
 	gm_guest_check(l.vm, 0, GM_BASE + 56 * PG, 456, GM_HALF_SHARED, 1,
 		       "above the device's pages");
-	/* A page that the device has may become private: the device keeps the shared half. */
-	gm_guest_convert(l.vm, 0, GM_BASE + l.dma_off, 1, true);
-	gm_guest_fill(l.vm, 0, GM_BASE + l.dma_off, 1, GM_HALF_PRIVATE, 7);
-	gm_dma_prove_same_page(l.dev, IOVA, l.mem->hva + l.dma_off,
-			       "the shared half of a private page");
-	gm_guest_check(l.vm, 0, GM_BASE + l.dma_off, 1, GM_HALF_PRIVATE, 7,
-		       "the private half, after DMA");
+	convert_held(&l);
 	GM_EXPECT_EQ(gm_vm_pinned(), DEV_PAGES, "VmPin, pages");
 	gm_iodev_free(l.dev);
 	gm_iommu_free(iommu);
-	gm_vm_free(l.vm);
-	close(l.gmem);
-	gm_mem_free(l.mem);
+	gm_convert(l.vm, GM_BASE, GM_2M, true);
+	gm_fixture_free(l.w);
 }
 
 /*
@@ -141,10 +189,10 @@ BOTH(beside, "iommu.lifetime.load", .clause = "iommu.lifetime", .timeout = 120,
  */
 static void huge(const struct gm_case *self);
 #define HUGE_DMA                                                                                   \
-	.profile = "P0", .clause = "huge.dma", .huge_1g = 2, .timeout = 180,                       \
+	.providers = GM_PROVIDERS(ATTRIBUTES), .clause = "huge.dma", .huge_1g = 2, .timeout = 180, \
 	.caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,                                   \
 	.text = "conversions in one GiB while another is DMA-mapped and written: its 1 GiB mapping and data stay"
-#define HUGE_NEEDS (P0_NEEDS | 1ULL << GM_NEED_PAGE_STATS | 1ULL << GM_NEED_TDP)
+#define HUGE_NEEDS GM_NEEDS(PAGE_STATS, TDP)
 GM_VARIANT(huge, huge_mock, .name = "huge.dma.next_door.mock", .val = GM_IOMMU_MOCK,
 	   .needs = GM_IOMMU_NEEDS_MOCK | HUGE_NEEDS, HUGE_DMA)
 GM_VARIANT(huge, huge_dma, .name = "huge.dma.next_door.dma", .val = GM_IOMMU_VFIO,
@@ -160,16 +208,13 @@ static void huge(const struct gm_case *self)
 	uint32_t ioas = gm_ioas_new(iommu);
 	struct gm_ledger start, touched;
 
-	l.vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	l.mem = gm_mem_new(GM_MEM_HUGE_1G, 2 * GM_1G);
-	l.gmem = gm_gmem_new(l.vm, 2 * GM_1G, 0);
-	gm_slot_set(l.vm, GM_SLOT, 0, GM_BASE, 2 * GM_1G, l.mem->hva, l.gmem, 0);
-	gm_vm_map(l.vm, GM_BASE, 2 * GM_1G, GM_2M);
+	l.w = GM_FIXTURE(.size = 2 * GM_1G, .mem = GM_MEM_HUGE_1G);
+	l.vm = l.w->vm;
 	gm_ledger_read(l.vm, &start);
 	l.dev = gm_iodev_new(iommu, ioas);
-	gm_map_file(iommu, ioas, l.mem->fd, l.dma_off, DEV_PAGES * PG, IOVA, GM_RW);
+	map_shared(&l, iommu, ioas);
 	if (self->val == GM_IOMMU_MOCK)
-		gm_map_file(iommu, ioas, l.mem->fd, GM_1G, GM_1G, GM_1G, GM_RW);
+		gm_map_file(iommu, ioas, l.w->mem->fd, GM_1G, GM_1G, GM_1G, GM_RW);
 	gm_guest_fill(l.vm, 0, GM_BASE + l.convert_off, l.convert_pages, GM_HALF_SHARED, 1);
 	gm_guest_fill(l.vm, 0, GM_BASE + l.dma_off, DEV_PAGES, GM_HALF_SHARED, 1);
 	gm_ledger_read(l.vm, &touched);
@@ -200,10 +245,8 @@ static void huge(const struct gm_case *self)
 		     "1 GiB pages at the end");
 	GM_EXPECT_EQ(gm_vm_pinned(), DEV_PAGES + (self->val == GM_IOMMU_MOCK ? GM_1G / PG : 0),
 		     "VmPin, pages");
-	gm_dma_prove_same_page(l.dev, IOVA, l.mem->hva + l.dma_off, "at the end");
+	gm_dma_prove_same_page(l.dev, IOVA, l.w->hva + l.dma_off, "at the end");
 	gm_iodev_free(l.dev);
 	gm_iommu_free(iommu);
-	gm_vm_free(l.vm);
-	close(l.gmem);
-	gm_mem_free(l.mem);
+	gm_fixture_free(l.w);
 }

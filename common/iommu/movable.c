@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Memory that must stay movable holds no page that a device has, for it would have it for long. */
-#include "fixture.h"
+#include "fx.h"
 #include "frames.h"
 
 #define PG GM_PAGE_SIZE

@@ -3,7 +3,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 #define CHILDREN 64

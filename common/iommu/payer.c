@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 #define USER 60063

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Who may do what with a map: iommu.map_file_perms. */
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Pages read back from page tables, moves that fail, and page tables that are somebody else's. */
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 

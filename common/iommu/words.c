@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reserved words, unknown options and flags, numbers of all ones, in every ioctl that has them. */
-#include "fixture.h"
+#include "fx.h"
 
 #define PG GM_PAGE_SIZE
 #define ONES (~0ULL)

@@ -183,33 +183,28 @@ static uint64_t mix_word(size_t i)
 	return gm_word(0x6000 + i / GM_PAGE_WORDS, GM_HALF_HOST, 4, i % GM_PAGE_WORDS);
 }
 
-/* [ordinary | pages of the file | ordinary]: what comes after the border must not be reached. */
-static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int page)
+/*
+ * [others' | pages of the file from `page` on | others']: what comes after the border must not be
+ * reached. `others` names the memory around.
+ */
+static void mixed_at(struct gm_stage *s, const struct gm_probe *p, uint8_t *hva, unsigned int page,
+		     const char *others)
 {
-	struct gm_access a = {
-		.probe = p, .len = MAX_LEN, .fd = -1, .mixed = true, .buf = gm_matrix_buf(MAX_LEN)
-	};
+	struct gm_access a = { .probe = p,
+			       .hva = hva,
+			       .len = MAX_LEN,
+			       .fd = -1,
+			       .mixed = true,
+			       .buf = gm_matrix_buf(MAX_LEN) };
 	struct gm_want w = stage_want(s, p);
 	const size_t pre = MIX_PRE * GM_PAGE_SIZE, mid = MIX_MID * GM_PAGE_SIZE;
 	const size_t tail = (MIX_PRE + MIX_MID) * GM_PAGE_WORDS;
 	struct gm_page where = gm_stage_page(s, page);
+	uint64_t *mem = (uint64_t *)hva;
 	struct gm_outcome o;
-	uint64_t *mem;
-	uint8_t *gap;
 	int err = p->mix_err ? p->mix_err : w.val;
 	bool ok;
 
-	a.hva = mmap(NULL, a.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	GM_SETUP(a.hva != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	GM_SETUP(mmap(a.hva + pre, mid, s->prot, MAP_SHARED | MAP_FIXED, s->gmem,
-		      page * GM_PAGE_SIZE) != MAP_FAILED,
-		 "mmap of guest_memfd: %s", gm_errno_name(errno));
-	mem = (uint64_t *)a.hva;
-	/* Frames that follow each other are one run to many: the first two are none, as a rule. */
-	gap = gm_matrix_buf(GM_PAGE_SIZE);
-	mem[0] = 0;
-	gap[0] = 1;
-	mem[GM_PAGE_WORDS] = 0;
 	for (size_t i = 0; i < a.len / 8; i++)
 		if (i < MIX_PRE * GM_PAGE_WORDS || i >= tail)
 			mem[i] = mix_word(i);
@@ -230,9 +225,8 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 		ok = (p->mix != GM_MIX_WHOLE && is_short) || (p->mix != GM_MIX_SHORT && is_whole);
 	}
 	GM_EXPECT_AT(
-		&where, ok,
-		"%s, ordinary memory up to byte %zu, then the guest's: expected %s%s, observed %s",
-		p->name, pre,
+		&where, ok, "%s, %s up to byte %zu, then the guest's: expected %s%s, observed %s",
+		p->name, others, pre,
 		reaches(&w) || w.kind == GM_WANT_SIGNAL || p->mix ? gm_want_str(&w)
 								  : "a short count to the border",
 		p->mix == GM_MIX_EITHER ? " or a short count" : "", gm_outcome_str(&o));
@@ -257,9 +251,39 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 		gm_stage_forget(page, MIX_MID);
 	if (p->flags & GM_ACC_DROPS)
 		gm_stage_refill(s, page, MIX_MID);
-	munmap(gap, GM_PAGE_SIZE);
-	munmap(a.hva, a.len);
 	munmap(a.buf, a.len);
+}
+
+/* With ordinary memory around, in mappings of its own. */
+static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int page)
+{
+	const size_t pre = MIX_PRE * GM_PAGE_SIZE, mid = MIX_MID * GM_PAGE_SIZE;
+	uint8_t *gap, *hva;
+
+	hva = mmap(NULL, MAX_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	GM_SETUP(hva != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	GM_SETUP(mmap(hva + pre, mid, s->prot, MAP_SHARED | MAP_FIXED, s->gmem,
+		      page * GM_PAGE_SIZE) != MAP_FAILED,
+		 "mmap of guest_memfd: %s", gm_errno_name(errno));
+	/* Frames that follow each other are one run to many: the first two are none, as a rule. */
+	gap = gm_matrix_buf(GM_PAGE_SIZE);
+	hva[0] = 0;
+	gap[0] = 1;
+	hva[GM_PAGE_SIZE] = 0;
+	mixed_at(s, p, hva, page, "ordinary memory");
+	munmap(gap, GM_PAGE_SIZE);
+	munmap(hva, MAX_LEN);
+}
+
+/* With shared pages of the same file around, in one mapping. */
+static void mixed_in_file(struct gm_stage *s, const struct gm_probe *p)
+{
+	_Static_assert(MIX_PRE == GM_BORDER_SHARED && MIX_POST == GM_BORDER_SHARED &&
+			       MIX_MID == GM_BORDER_PRIVATE,
+		       "one shape of mixed requests");
+
+	mixed_at(s, p, s->hva + GM_BORDER * GM_PAGE_SIZE, GM_BORDER + GM_BORDER_SHARED,
+		 "shared pages");
 }
 
 /* A kernel that refuses GUP of shared pages too (P5) shows it with the plainest probe of all. */
@@ -300,12 +324,15 @@ static void sweep(struct gm_stage *s, const struct gm_probe *p)
 {
 	struct gm_rng r;
 
-	for (const struct gm_window *w = gm_windows; w->name; w++)
-		for (unsigned int i = 0; i < w->nr; i++)
-			request(s, p, w->first + i, 1, w->name);
+	gm_for_windows(w, s) for (unsigned int i = 0; i < w->nr; i++)
+		request(s, p, w->first + i, 1, w->name);
 	gm_rng_init(&r, gm_seed());
-	for (int i = 0; i < 8; i++)
-		request(s, p, gm_rng_below(&r, GM_STAGE_PAGES), 1, "any page");
+	for (int i = 0; i < 8; i++) {
+		unsigned int page = gm_rng_below(&r, GM_STAGE_PAGES);
+
+		if (!gm_stage_shared_page(s, page))
+			request(s, p, page, 1, "any page");
+	}
 }
 
 struct matrix_case {
@@ -344,12 +371,14 @@ static void run(const struct gm_case *self)
 			 gm_errno_name(errno));
 	gm_matrix_controls(p, false);
 	recognise(&s);
-	for (const struct gm_window *w = gm_windows; w->name; w++)
-		if ((w->slow_too || !(p->flags & GM_ACC_SLOW)) &&
-		    (w->how == GM_TOUCHED || w->how == GM_AGAIN || !(p->flags & GM_ACC_FILLED)))
-			request(&s, p, w->first, w->nr, w->name);
-	if (s.hva && !s.split && !(p->flags & (GM_ACC_NO_MIX | GM_ACC_NO_VA)))
+	gm_for_windows(w, &s) if ((w->slow_too || !(p->flags & GM_ACC_SLOW)) &&
+				  (gm_window_filled(w) || !(p->flags & GM_ACC_FILLED)))
+		request(&s, p, w->first, w->nr, w->name);
+	if (s.hva && !s.split && !(p->flags & (GM_ACC_NO_MIX | GM_ACC_NO_VA))) {
 		mixed(&s, p, 16);
+		if (s.border)
+			mixed_in_file(&s, p);
+	}
 	if (!(p->flags & (GM_ACC_SLOW | GM_ACC_DROPS)))
 		sweep(&s, p);
 	gm_stage_check(&s, p->name);
@@ -416,10 +445,10 @@ static void run_whole(const struct gm_case *self)
 		}
 		asked++;
 		gm_matrix_control(p);
-		for (const struct gm_window *w = gm_windows; w->name; w++)
-			if (w->slow_too &&
-			    (w == gm_windows || !(p->flags & (GM_ACC_FILLED | GM_ACC_SLOW))))
-				request(&s, p, w->first, w->nr, w->name);
+		gm_for_windows(
+			w, &s) if (w->slow_too &&
+				   (w == gm_windows || !(p->flags & (GM_ACC_FILLED | GM_ACC_SLOW))))
+			request(&s, p, w->first, w->nr, w->name);
 		if (!(p->flags & (GM_ACC_NO_MIX | GM_ACC_SLOW)))
 			mixed(&s, p, 16);
 	}
@@ -439,6 +468,7 @@ void gm_matrix_add_whole(const struct gm_state *state)
 	*c = (struct gm_case){ .name = format("gup.%s.%s", state->name, "shared"),
 			       .clause = format("gup.%s%s", state->name, ""),
 			       .text = state->text,
+			       .providers = state->providers,
 			       .profile = state->profile,
 			       .needs = state->needs,
 			       .caps = GM_CAPS_ALL,
@@ -493,6 +523,7 @@ static void add(const struct gm_state *state, const struct gm_probe *p, bool use
 	} else {
 		c->name = format(user ? "gup.%s.%s.user" : "gup.%s.%s", p->name, state->name);
 		c->text = format("%s: %s", p->text, state->text);
+		c->providers = state->providers;
 		c->profile = state->profile;
 		c->needs |= state->needs;
 		c->run = run;

@@ -14,9 +14,11 @@
 struct gm_stage;
 
 struct gm_state {
-	const char *name;    /* the end of the case's name: stable for ever */
-	const char *text;    /* "guest_memfd, private by file" */
-	const char *profile; /* of CONTRACT.md */
+	const char *name; /* the end of the case's name: stable for ever */
+	const char *text; /* "guest_memfd, private by file" */
+	/* GM_PROVIDERS(...): who converts; then the registry sees to profile, needs and suffix. */
+	unsigned int providers;
+	const char *profile; /* of CONTRACT.md, where there is no provider */
 	gm_needs needs;
 	enum gm_class class;
 	bool full; /* left out of the quick profile */
@@ -25,9 +27,18 @@ struct gm_state {
 	 * the probes are tried on. gm_stage_close() frees the VM, the file and the mapping.
 	 */
 	void (*open)(struct gm_stage *s);
+	/* Converts, once the guest has written to the pages as they are at first; NULL: nothing. */
+	void (*convert)(struct gm_stage *s);
 };
 
 #define GM_STAGE_PAGES 1024UL /* 4 MiB: borders of 2 MiB inside */
+/*
+ * Where a state has both kinds of pages in one mapping (s->border): GM_BORDER_SHARED shared pages,
+ * GM_BORDER_PRIVATE private ones, and as many shared ones again.
+ */
+#define GM_BORDER 200
+#define GM_BORDER_SHARED 2
+#define GM_BORDER_PRIVATE 4
 
 /* What open() leaves. */
 struct gm_stage {
@@ -41,12 +52,15 @@ struct gm_stage {
 	 * half), which must be reached, and the guest's must not.
 	 */
 	bool split;
-	bool nogup; /* the kernel refuses GUP of shared pages (P5) */
-	int fd;	    /* ... and the file behind hva then */
-	int prot;   /* of hva; before open(): read and write */
-	bool mute;  /* the guest cannot touch its private memory here: it wrote nothing */
-	void (*close)(struct gm_stage *s); /* frees what else open() made; NULL: nothing */
-	void *own;			   /* open()'s, for close() */
+	bool nogup;  /* the kernel refuses GUP of shared pages (P5) */
+	bool before; /* host and guest used pages before they were converted: further windows */
+	bool border; /* a few pages at GM_BORDER are shared, the rest is private */
+	int fd;	     /* ... and the file behind hva then */
+	int prot;    /* of hva; before open(): read and write */
+	bool mute;   /* the guest cannot touch its private memory here: it wrote nothing */
+	/* Frees what else open() made, or all of it: then vm and hva are NULL. NULL: nothing. */
+	void (*close)(struct gm_stage *s);
+	void *own; /* open()'s, for close() */
 };
 
 /* Adds "gup.<probe>.<state>" for each probe that the state has a question for. */

@@ -12,10 +12,15 @@
 
 struct gm_pressure {
 	struct gm_vm *vm;
-	int gmem;	      /* its upper half is punched */
-	uint8_t *hva;	      /* what is probed */
-	unsigned long pages;  /* of it */
-	enum gm_class class;  /* what it is: judges every outcome */
+	int gmem;	     /* its upper half is punched */
+	uint8_t *hva;	     /* what is probed */
+	unsigned long pages; /* of it */
+	enum gm_class class; /* what it is: judges every outcome */
+	/*
+	 * So many pages, the lower ones, are converted in place meanwhile, by guest(): what touches
+	 * them succeeds, is refused as private pages are, or stops at the first that is private.
+	 */
+	unsigned long converted;
 	unsigned long rounds; /* bounds what the threads do */
 	atomic_bool over;     /* the guest has done its part */
 	atomic_ulong refused, reached;

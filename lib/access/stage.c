@@ -14,22 +14,38 @@ const struct gm_window gm_windows[] = { { "touched by the guest", 16, 4, GM_TOUC
 					{ "punched and touched again", 80, 4, GM_AGAIN, true },
 					{ "around 2 MiB", 510, 4, GM_TOUCHED, false },
 					{ "the file's last", 1020, 4, GM_TOUCHED, false },
+					{ "written by the host before", 128, 4, GM_HOST_WROTE,
+					  true },
+					{ "read by the host before", 144, 4, GM_HOST_READ, false },
+					{ "held by the host before", 160, 4, GM_HOST_HELD, false },
 					{ 0 } };
 
 /* What the guest writes: the windows and their neighbours, which nobody asks for. */
 static const struct {
 	unsigned int first, nr;
 } filled[] = {
-	{ 12, 12 },
-	{ 60, 28 },
-	{ 506, 12 },
-	{ 1016, 8 },
+	{ 12, 12 },  { 60, 28 },  { GM_BORDER + GM_BORDER_SHARED, GM_BORDER_PRIVATE },
+	{ 506, 12 }, { 1016, 8 },
 };
 
 static struct {
 	enum gm_half half;
 	uint8_t gen[GM_STAGE_PAGES]; /* 0: zero */
 } model;
+
+bool gm_window_filled(const struct gm_window *w)
+{
+	return w->how == GM_TOUCHED || w->how == GM_AGAIN || w->how == GM_HOST_WROTE ||
+	       w->how == GM_HOST_HELD;
+}
+
+bool gm_stage_shared_page(const struct gm_stage *s, unsigned int page)
+{
+	unsigned int i = page - GM_BORDER;
+
+	return s->border && i < 2 * GM_BORDER_SHARED + GM_BORDER_PRIVATE &&
+	       i - GM_BORDER_SHARED >= GM_BORDER_PRIVATE;
+}
 
 uint64_t gm_stage_word(unsigned int page, unsigned int w)
 {
@@ -90,9 +106,14 @@ static void for_runs(struct gm_stage *s, unsigned int from, unsigned int to, uin
 	}
 }
 
+void gm_stage_check_pages(struct gm_stage *s, unsigned int first, unsigned int nr, const char *when)
+{
+	for_runs(s, first, first + nr, GM_OP_CHECK, when);
+}
+
 void gm_stage_check(struct gm_stage *s, const char *when)
 {
-	for_runs(s, 0, GM_STAGE_PAGES, GM_OP_CHECK, when);
+	gm_stage_check_pages(s, 0, GM_STAGE_PAGES, when);
 }
 
 void gm_stage_refill(struct gm_stage *s, unsigned int first, unsigned int nr)
@@ -113,8 +134,9 @@ void gm_stage_check_zero(struct gm_stage *s)
 {
 	if (s->mute)
 		return;
-	for (const struct gm_window *w = gm_windows; w->name; w++) {
-		if (w->how == GM_TOUCHED || w->how == GM_AGAIN)
+	gm_for_windows(w, s)
+	{
+		if (gm_window_filled(w))
 			continue;
 		for (unsigned int i = w->first; i < w->first + w->nr; i++)
 			if (!model.gen[i])
@@ -140,6 +162,8 @@ void gm_stage_check_unmapped(struct gm_stage *s)
 	for (unsigned int i = 0; i < GM_STAGE_PAGES; i++) {
 		struct gm_page page = gm_stage_page(s, i);
 
+		if (gm_stage_shared_page(s, i))
+			continue;
 		/* Bit 63: present, 62: swapped (Documentation/admin-guide/mm/pagemap.rst). */
 		if (!GM_EXPECT_AT(&page, !(e[i] >> 62),
 				  "a private page is in the host's page tables: pagemap %#lx",
@@ -157,7 +181,8 @@ static void try_voice(struct gm_stage *s)
 	struct gm_op op = { .code = GM_OP_WRITE, .addr = GM_BASE + 12 * GM_PAGE_SIZE, .val = 1 };
 	struct gm_exit ex;
 
-	if (!s->hva || s->class != GM_CLASS_PRIVATE || __gm_run(s->vm, 0, &op, 1, &ex, NULL))
+	if (s->mute || !s->hva || s->class != GM_CLASS_PRIVATE ||
+	    __gm_run(s->vm, 0, &op, 1, &ex, NULL))
 		return;
 	if (ex.ret || ex.reason != KVM_EXIT_MMIO) {
 		GM_FAIL("the guest cannot touch its own memory: %s", gm_exit_str(&ex));
@@ -165,6 +190,49 @@ static void try_voice(struct gm_stage *s)
 	}
 	gm_note("this KVM emulates the guest's accesses through the host's mapping: the guest wrote nothing, its data was not looked at");
 	s->mute = true;
+}
+
+/* Every way to hold the pages for a while; the probes have let go of them when they return. */
+static void hold(struct gm_access *a)
+{
+	static const char *const by[] = { "write", "process_vm_readv", "mlock", "gup_hold_write" };
+
+	a->buf = gm_matrix_buf(a->len);
+	for (size_t i = 0; i < sizeof(by) / sizeof(*by); i++) {
+		struct gm_outcome o;
+
+		a->probe = gm_probe_find(by[i]);
+		if (!gm_matrix_needs(a->probe->needs |
+				     (a->probe->flags & GM_ACC_ROOT ? GM_NEEDS(ROOT) : 0)))
+			continue;
+		o = gm_access_run(a);
+		/* A kernel that refuses GUP of guest_memfd (P5) holds nothing. */
+		if (o.sig || o.ret < 0)
+			gm_note("%s of shared pages: %s", by[i], gm_outcome_str(&o));
+	}
+	munmap(a->buf, a->len);
+}
+
+/* What the host does to shared pages must not matter once they are private. */
+static void host_before(struct gm_stage *s)
+{
+	gm_for_windows(w, s)
+	{
+		struct gm_access a = { .hva = s->hva + w->first * GM_PAGE_SIZE,
+				       .len = w->nr * GM_PAGE_SIZE,
+				       .fd = s->gmem,
+				       .off = w->first * GM_PAGE_SIZE };
+
+		if (w->how == GM_HOST_READ)
+			for (unsigned int i = 0; i < w->nr; i++)
+				(void)*(volatile uint8_t *)(a.hva + i * GM_PAGE_SIZE);
+		if (w->how != GM_HOST_WROTE && w->how != GM_HOST_HELD)
+			continue;
+		gm_host_fill(a.hva, GM_BASE / GM_PAGE_SIZE + w->first, w->nr, model.half, 4);
+		memset(model.gen + w->first, 4, w->nr);
+		if (w->how == GM_HOST_HELD)
+			hold(&a);
+	}
 }
 
 void gm_stage_open(struct gm_stage *s, const struct gm_state *state)
@@ -183,7 +251,12 @@ void gm_stage_open(struct gm_stage *s, const struct gm_state *state)
 		memset(model.gen + filled[i].first, 1, filled[i].nr);
 	}
 	for_runs(s, 0, GM_STAGE_PAGES, GM_OP_FILL, "");
-	for (const struct gm_window *w = gm_windows; w->name; w++) {
+	if (s->before && s->hva)
+		host_before(s);
+	if (state->convert)
+		state->convert(s);
+	gm_for_windows(w, s)
+	{
 		uint64_t off = w->first * GM_PAGE_SIZE, len = w->nr * GM_PAGE_SIZE;
 
 		if (w->how == GM_ALLOCATED)
@@ -191,6 +264,8 @@ void gm_stage_open(struct gm_stage *s, const struct gm_state *state)
 		if (w->how != GM_PUNCHED && w->how != GM_AGAIN)
 			continue;
 		gm_gmem_punch(s->gmem, off, len);
+		if (s->mute && w->how == GM_AGAIN)
+			gm_gmem_allocate(s->gmem, off, len);
 		memset(model.gen + w->first, w->how == GM_AGAIN ? 2 : 0, w->nr);
 		for_runs(s, w->first, w->first + w->nr, GM_OP_FILL, "");
 	}
@@ -198,11 +273,12 @@ void gm_stage_open(struct gm_stage *s, const struct gm_state *state)
 
 void gm_stage_close(struct gm_stage *s)
 {
-	if (s->hva)
-		munmap(s->hva, GM_STAGE_PAGES * GM_PAGE_SIZE);
 	if (s->close)
 		s->close(s);
-	gm_vm_free(s->vm);
+	if (s->hva)
+		munmap(s->hva, GM_STAGE_PAGES * GM_PAGE_SIZE);
+	if (s->vm)
+		gm_vm_free(s->vm);
 	if (s->gmem >= 0)
 		close(s->gmem);
 }

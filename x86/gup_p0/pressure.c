@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Probes from four threads while the guest converts and the host punches: gup.pressure. */
 #include "access/pressure.h"
+#include "fixture.h"
 #include "gm.h"
 
-#define PAGES 64UL
-#define LEN (PAGES * GM_PAGE_SIZE)
+#define NR_PAGES 64UL
+#define LEN (NR_PAGES * GM_PAGE_SIZE)
 #define ROUNDS 40
 
 static void guest(struct gm_pressure *pr)
@@ -13,13 +14,13 @@ static void guest(struct gm_pressure *pr)
 
 	gm_rng_init(&rng, gm_seed() ^ 0x6775657374);
 	for (unsigned int n = 1; n <= ROUNDS; n++) {
-		unsigned int first = gm_rng_below(&rng, PAGES / 2 - 1);
-		unsigned int nr = 1 + gm_rng_below(&rng, PAGES / 2 - first - 1);
+		unsigned int first = gm_rng_below(&rng, NR_PAGES / 2 - 1);
+		unsigned int nr = 1 + gm_rng_below(&rng, NR_PAGES / 2 - first - 1);
 		uint64_t gpa = GM_BASE + first * GM_PAGE_SIZE;
 
 		gm_guest_convert(pr->vm, 0, gpa, nr, true);
 		gm_guest_fill(pr->vm, 0, gpa, nr, GM_HALF_SECRET, n);
-		/* What the host punches under its hands: written, and not to be relied on. */
+		/* What the host punches under its hands: touched, and not to be relied on. */
 		gm_guest_touch(pr->vm, 0, GM_BASE + LEN / 2, LEN / 2, GM_PAGE_SIZE);
 		gm_guest_check(pr->vm, 0, gpa, nr, GM_HALF_SECRET, n, "while the host probes");
 		gm_guest_convert(pr->vm, 0, gpa, nr, false);
@@ -29,16 +30,17 @@ static void guest(struct gm_pressure *pr)
 
 GM_CASE(pressure_attr, .name = "gup.pressure.attr", .clause = "gup.pressure",
 	.text = "four threads probe, the guest converts, the host punches: nothing private arrives",
-	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT), .caps = GM_CAPS_ALL)
+	.providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(HYPERCALL_EXIT),
+	.caps = GM_CAPS_ALL)
 {
-	struct gm_pressure pr = { .pages = PAGES, .class = GM_CLASS_SHARED, .rounds = ROUNDS };
-	struct gm_mem *mem = gm_mem_new(GM_MEM_SHMEM, LEN);
+	struct gm_fixture *w = GM_FIXTURE(.size = LEN, .mem = GM_MEM_SHMEM);
+	struct gm_pressure pr = { .vm = w->vm,
+				  .gmem = w->gmem,
+				  .hva = w->hva,
+				  .pages = NR_PAGES,
+				  .class = GM_CLASS_SHARED,
+				  .rounds = ROUNDS };
 
-	pr.vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	pr.gmem = gm_gmem_new(pr.vm, LEN, 0);
-	pr.hva = mem->hva;
-	gm_slot_set(pr.vm, GM_SLOT, 0, GM_BASE, LEN, mem->hva, pr.gmem, 0);
-	gm_vm_map(pr.vm, GM_BASE, GM_2M, GM_2M);
 	gm_convert(pr.vm, GM_BASE + LEN / 2, LEN / 2, true);
 	gm_pressure_controls();
 
@@ -46,7 +48,5 @@ GM_CASE(pressure_attr, .name = "gup.pressure.attr", .clause = "gup.pressure",
 
 	GM_EXPECT(pr.reached >= GM_PRESSURE_THREADS * GM_PRESSURE_PROBES,
 		  "%lu probes reached the shared half", (unsigned long)pr.reached);
-	gm_vm_free(pr.vm);
-	close(pr.gmem);
-	gm_mem_free(mem);
+	gm_fixture_free(w);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the iommu.* cases share. */
-#include "fixture.h"
+#include "fx.h"
 #include "frames.h"
 
 #ifndef MADV_COLLAPSE

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the iommu.* cases share: an IOMMU with a device on it, and a memfd with known content. */
-#ifndef COMMON_IOMMU_FIXTURE_H
-#define COMMON_IOMMU_FIXTURE_H
+#ifndef COMMON_IOMMU_FX_H
+#define COMMON_IOMMU_FX_H
 
 #include <linux/falloc.h>
 #include <sys/ioctl.h>
