@@ -57,12 +57,13 @@ static int give_back(uint64_t pfn)
 	return err;
 }
 
-GM_CASE(poison_kept, .name = "fd.hwpoison.no_reference", .clause = "fd.hwpoison", .profile = "P1",
+FD_HOST_SEES(
+	poison_kept, "fd.hwpoison.no_reference", .clause = "fd.hwpoison",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, UNPOISON), .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_MODULE,
 	.text = "nobody keeps a reference of a bad page that was refused: after a hole it is good again")
 {
-	struct fd_box *b = fd_box_new(&fd_p1, 2, NPAGES * PG);
+	struct fd_box *b = fd_box_new(self->arg, 2, NPAGES * PG);
 	uint64_t pfn;
 	int code, err;
 
@@ -74,7 +75,7 @@ GM_CASE(poison_kept, .name = "fd.hwpoison.no_reference", .clause = "fd.hwpoison"
 	GM_SETUP(code <= 0, "MADV_HWPOISON: %s", gm_errno_name(code));
 	for (int i = 0; i < 8; i++) {
 		expect_bad(b, i % 2, i % 3, "again and again");
-		fd_touch(b->hva + BAD * PG, i % 3, &code);
+		gm_touch(b->hva + BAD * PG, i % 3, &code);
 	}
 	err = give_back(pfn);
 	GM_EXPECT(err == EBUSY,
@@ -96,12 +97,13 @@ GM_CASE(poison_kept, .name = "fd.hwpoison.no_reference", .clause = "fd.hwpoison"
  * Costs the machine 4 KiB until it is booted again, and the kernel log a few lines. Not called
  * destructive for that: nothing else in the machine is touched.
  */
-GM_CASE(poison, .name = "fd.hwpoison.mapped_page", .clause = "fd.hwpoison", .profile = "P1",
+FD_HOST_SEES(
+	poison, "fd.hwpoison.mapped_page", .clause = "fd.hwpoison",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, HWPOISON), .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_MODULE,
 	.text = "a page hot in two vCPUs goes bad: EHWPOISON for both, its neighbours work, a hole heals it")
 {
-	struct fd_box *b = fd_box_new(&fd_p1, 2, NPAGES * PG);
+	struct fd_box *b = fd_box_new(self->arg, 2, NPAGES * PG);
 	uint8_t *fresh;
 	int code, sig;
 
@@ -116,13 +118,13 @@ GM_CASE(poison, .name = "fd.hwpoison.mapped_page", .clause = "fd.hwpoison", .pro
 	expect_rest(b, 0, "beside the bad page");
 	expect_rest(b, 1, "beside the bad page");
 	expect_bad(b, 0, true, "again");
-	sig = fd_touch(b->hva + BAD * PG, false, &code);
+	sig = gm_touch(b->hva + BAD * PG, false, &code);
 	GM_EXPECT(sig == SIGBUS && code == BUS_MCEERR_AR,
 		  "the host's load: expected SIGBUS/BUS_MCEERR_AR, observed signal %d code %d", sig,
 		  code);
 	fresh = mmap(NULL, PG, PROT_READ, MAP_SHARED, b->gmem, BAD * PG);
 	GM_SETUP(fresh != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	sig = fd_touch(fresh, false, &code);
+	sig = gm_touch(fresh, false, &code);
 	GM_EXPECT(
 		sig == SIGBUS && code == BUS_MCEERR_AR,
 		"a load by a new mapping: expected SIGBUS/BUS_MCEERR_AR, observed signal %d code %d",
