@@ -114,24 +114,30 @@ void fd_box_close(struct fd_box *b)
 	b->gmem = -1;
 }
 
-/* Pages next to which a record of states could begin or end, and some between. */
+/*
+ * Pages next to which a record of states could begin or end, and some between. By a new mapping: an
+ * old one remembers a bad page beyond the hole that took it.
+ */
 static void expect_state(struct fd_box *b)
 {
 	const uint64_t n = b->size / PG;
 	const uint64_t page[] = { 0, 1, 2, 3, 5, n / 4, n / 3, n / 2, n - 2, n - 1 };
+	uint8_t *map;
 
-	for (unsigned int i = 0; b->hva && i < ARRAY_SIZE(page); i++) {
-		uint8_t *at = b->hva + page[i] * PG;
+	if (b->gmem < 0 || !(b->f->flags & GUEST_MEMFD_FLAG_MMAP))
+		return;
+	map = fd_mmap(b->gmem, b->size);
+	for (unsigned int i = 0; i < ARRAY_SIZE(page); i++) {
 		int sig;
 
 		if (page[i] >= n)
 			continue;
-		sig = gm_touch(at, false, NULL);
-		GM_EXPECT_AT(GM_PAGE(.off = page[i] * PG, .hva = (uintptr_t)at),
-			     sig == (b->f->host ? 0 : SIGBUS),
+		sig = gm_touch(map + page[i] * PG, false, NULL);
+		GM_EXPECT_AT(GM_PAGE(.off = page[i] * PG), sig == (b->f->host ? 0 : SIGBUS),
 			     "the host's load in the end: expected %s, observed signal %d",
 			     b->f->host ? "the shared page" : "SIGBUS of a private one", sig);
 	}
+	munmap(map, b->size);
 }
 
 void fd_box_free(struct fd_box *b)
