@@ -189,13 +189,8 @@ struct fd_plain fd_plain_new(unsigned int vcpus, uint64_t npages)
 	struct fd_plain p = { .vm = fd_vm_new(&fd_p1, vcpus, npages * PG),
 			      .mem = gm_mem_new(GM_MEM_ANON, npages * PG) };
 
-	fd_plain_bind(&p);
+	gm_slot_set(p.vm, GM_SLOT, 0, GM_BASE, p.mem->size, p.mem->hva, -1, 0);
 	return p;
-}
-
-void fd_plain_bind(struct fd_plain *p)
-{
-	gm_slot_set(p->vm, GM_SLOT, 0, GM_BASE, p->mem->size, p->mem->hva, -1, 0);
 }
 
 void fd_plain_free(struct fd_plain *p)

@@ -180,8 +180,6 @@ struct fd_plain {
 	struct gm_mem *mem;
 };
 struct fd_plain fd_plain_new(unsigned int vcpus, uint64_t npages);
-/* The slot anew, where the case deleted it. */
-void fd_plain_bind(struct fd_plain *p);
 void fd_plain_free(struct fd_plain *p);
 
 /* A file of the flavour, its pages in the flavour's state; the caller closes it. */
