@@ -21,7 +21,7 @@ static void control_create(struct gm_vm *vm)
 	FD_DECLARE(fn);                                                                            \
 	GM_VARIANT(fn, fn##_default, .name = stem ".default", .profile = "P1",                     \
 		   .needs = GM_NEEDS(GMEM_DEFAULT), .arg = &fd_p1, __VA_ARGS__)                    \
-	FD_P0(fn, stem, __VA_ARGS__)                                                               \
+	FD_P0_HOST(fn, stem, __VA_ARGS__)                                                          \
 	FD_BODY(fn)
 
 static const struct fd_flavour *flavour(const struct gm_case *self)

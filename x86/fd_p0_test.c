@@ -173,7 +173,7 @@ GM_CASE(mappable, .name = "fd.bind_overlap.mappable_serves_both", .profile = "P0
 }
 
 GM_CASE(slot_twice, .name = "fd.bind_overlap.halves_of_two_slots", .profile = "P0",
-	.clause = "fd.bind_overlap", .needs = GM_NEEDS(ATTRIBUTES), .flags = GM_REFUSAL,
+	.clause = "fd.bind_overlap", .needs = GM_NEEDS(SW_PROTECTED), .flags = GM_REFUSAL,
 	.text = "two slots may share userspace_addr, never a range of the file")
 {
 	struct both b = both_new(0);

@@ -17,7 +17,7 @@ static struct bind bind_new(const struct gm_case *self)
 	struct bind b;
 
 	b.vm = GM_VM_NEW(.kind = f->kind);
-	b.gmem = gm_gmem_new(b.vm, SIZE, f->flags);
+	b.gmem = fd_gmem_new(b.vm, f, SIZE);
 	fd_control_bind(b.vm, GM_SLOT, GM_BASE, SIZE, b.gmem, 0);
 	return b;
 }
@@ -91,7 +91,7 @@ FD_EACH_HOST(
 	const struct fd_flavour *f = self->arg;
 	struct bind b = bind_new(self);
 	struct gm_vm *other = GM_VM_NEW(.kind = f->kind);
-	int theirs = gm_gmem_new(other, SIZE, f->flags);
+	int theirs = fd_gmem_new(other, f, SIZE);
 
 	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b.vm, GM_SLOT, GM_BASE, SIZE, theirs, 0),
 			"not bound");

@@ -113,7 +113,7 @@ LAST_CLOSE(close_slots, "many_slots", "four slots at odd places of one file: all
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = fd_vm_new(f, 1, 4 * GM_2M);
-	int gmem = gm_gmem_new(vm, SIZE, f->flags);
+	int gmem = fd_gmem_new(vm, f, SIZE);
 
 	for (int i = 0; i < 4; i++) {
 		uint64_t gpa = GM_BASE + (3 - i) * GM_2M + 5 * PG;
@@ -139,7 +139,7 @@ LAST_CLOSE(close_delete, "delete_after",
 	fd_box_close(b);
 	expect_gone(b, 0, "after the last close");
 	GM_EXPECT_OK(__gm_slot_set(b->vm, GM_SLOT, 0, 0, 0, NULL, -1, 0), "delete");
-	next = gm_gmem_new(b->vm, SIZE, b->f->flags);
+	next = fd_gmem_new(b->vm, b->f, SIZE);
 	GM_EXPECT_OK(__fd_slot_set(b->vm, GM_SLOT, GM_BASE, SIZE, next, 0), "the next file");
 	gm_guest_check_zero(b->vm, 0, GM_BASE, 16, "the next file");
 	fd_fill(b->vm, 0, b->f, GM_BASE, 16, FIRST, 2);
@@ -171,11 +171,16 @@ LAST_CLOSE(close_vm_first, "vm_first", "the VM is closed first: the file stays u
 	free(b);
 }
 
-GM_CASE(close_vma, .name = "fd.last_close.vma", .clause = "fd.last_close", .profile = "P1",
-	.text = "a mapping is a reference: the guest goes on until munmap, page by page of it",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP))
+FD_DECLARE(close_vma);
+GM_VARIANT(close_vma, close_vma_p1, .name = "fd.last_close.vma", .clause = "fd.last_close",
+	   .profile = "P1", .arg = &fd_p1, .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP),
+	   .text = "a mapping is a reference: the guest goes on until munmap, page by page of it")
+FD_INPLACE_BACK_TWIN(
+	close_vma, "fd.last_close.vma", .clause = "fd.last_close",
+	.text = "a mapping is a reference: the guest goes on until munmap, page by page of it")
+FD_BODY(close_vma)
 {
-	struct fd_box *b = fd_box_new(&fd_p1, 2, SIZE);
+	struct fd_box *b = fd_box_new(self->arg, 2, SIZE);
 
 	fd_fill(b->vm, 0, b->f, GM_BASE, 16, FIRST, 1);
 	close(b->gmem);
@@ -194,11 +199,16 @@ GM_CASE(close_vma, .name = "fd.last_close.vma", .clause = "fd.last_close", .prof
 	fd_box_free(b);
 }
 
-GM_CASE(close_vma_private, .name = "fd.last_close.vma_private", .clause = "fd.last_close",
-	.profile = "P1p", .needs = GM_NEEDS(GMEM_MMAP, TDP),
-	.text = "so is a mapping that nothing can be touched through, PROT_NONE as well")
+FD_DECLARE(close_vma_private);
+GM_VARIANT(close_vma_private, close_vma_private_p1p, .name = "fd.last_close.vma_private",
+	   .clause = "fd.last_close", .profile = "P1p", .arg = &fd_p1p,
+	   .needs = GM_NEEDS(GMEM_MMAP, ORDINARY_PRIVATE, TDP),
+	   .text = "so is a mapping that nothing can be touched through, PROT_NONE as well")
+FD_INPLACE(close_vma_private, "fd.last_close.vma_private", .clause = "fd.last_close",
+	   .text = "so is a mapping that nothing can be touched through, PROT_NONE as well")
+FD_BODY(close_vma_private)
 {
-	struct fd_box *b = fd_box_new(&fd_p1p, 1, SIZE);
+	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
 
 	fd_fill(b->vm, 0, b->f, GM_BASE, 16, FIRST, 1);
 	GM_SETUP_OK(mprotect(b->hva, SIZE, PROT_NONE));
@@ -221,7 +231,7 @@ LAST_CLOSE(
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = fd_vm_new(f, 1, 4 * GM_2M);
-	int gmem = gm_gmem_new(vm, SIZE, f->flags), next;
+	int gmem = fd_gmem_new(vm, f, SIZE), next;
 
 	for (int i = 0; i < 3; i++) {
 		fd_slot_set(vm, f, GM_SLOT + i, GM_BASE + i * GM_2M, 4 * PG, gmem, i * 4 * PG,
@@ -229,7 +239,7 @@ LAST_CLOSE(
 		fd_fill(vm, 0, f, GM_BASE + i * GM_2M, 4, 100 + i * 4, 1);
 	}
 	close(gmem);
-	next = gm_gmem_new(vm, SIZE, f->flags);
+	next = fd_gmem_new(vm, f, SIZE);
 	fd_slot_set(vm, f, GM_SLOT + 3, GM_BASE + 3 * GM_2M, SIZE, next, 0, NULL);
 	fd_fill(vm, 0, f, GM_BASE + 3 * GM_2M, 16, 200, 2);
 	for (int i = 0; i < 3; i++)

@@ -25,7 +25,7 @@ FD_EACH_TDP(
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = fd_vm_new(f, 2, LEN + NOISE);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, NOISE);
-	struct hole h = { .gmem = gm_gmem_new(vm, LEN, f->flags) };
+	struct hole h = { .gmem = fd_gmem_new(vm, f, LEN) };
 
 	fd_slot_set(vm, f, GM_SLOT, GM_BASE, LEN, h.gmem, 0, NULL);
 	gm_slot_set(vm, GM_SLOT + 1, 0, GM_BASE + LEN, NOISE, mem->hva, -1, 0);

@@ -26,7 +26,8 @@ __attribute__((target("general-regs-only"))) static uint64_t walk_on(uint64_t ba
 
 struct deletion {
 	struct gm_vm *vm;
-	uint64_t at; /* the page that the vCPU is to reach first */
+	uint64_t gpa; /* of the slot */
+	uint64_t at;  /* the page that the vCPU is to reach first */
 	struct gm_exit ex;
 	bool whole;
 };
@@ -37,7 +38,7 @@ static void deletion_thread(unsigned int i, void *arg)
 	volatile uint64_t *page = addr_gva2hva(d->vm->kvm, (gva_t)&walk.page);
 	struct gm_op op = { .code = GM_OP_CALL,
 			    .addr = (uintptr_t)walk_on,
-			    .val = GM_BASE,
+			    .val = d->gpa,
 			    .nr = NPAGES,
 			    .stride = PG };
 
@@ -50,82 +51,107 @@ static void deletion_thread(unsigned int i, void *arg)
 	gm_slot_delete(d->vm, GM_SLOT);
 }
 
-/* Nothing is there: a private page is reported, a shared one is a device's. */
-static void expect_gone(struct gm_vm *vm, const struct gm_exit *ex, bool whole, bool private,
+enum gone { GONE_FAULT = 1, GONE_MMIO, GONE_EITHER };
+
+/*
+ * Nothing is there: a page that is private by an attribute of the VM is reported, any other is a
+ * device's. A fault that began while it was private in its file may end as the one or as the other.
+ */
+static void expect_gone(const struct gm_exit *ex, bool whole, enum gone gone, uint64_t gpa,
 			uint64_t page, const char *when)
 {
-	uint64_t gpa = GM_BASE + page * PG;
-	bool right = private ? ex->ret && ex->err == EFAULT &&
-				       ex->reason == KVM_EXIT_MEMORY_FAULT && ex->fault.gpa == gpa
-			     : !ex->ret && ex->reason == KVM_EXIT_MMIO;
+	bool fault = ex->ret && ex->err == EFAULT && ex->reason == KVM_EXIT_MEMORY_FAULT &&
+		     ex->fault.gpa == gpa;
+	bool mmio = !ex->ret && ex->reason == KVM_EXIT_MMIO;
 
-	GM_EXPECT_AT(GM_PAGE(.gpa = gpa, .off = gpa - GM_BASE), !whole && right,
-		     "%s, page %lu: expected %s, observed %s", when, page,
-		     private ? "KVM_EXIT_MEMORY_FAULT of it" : "KVM_EXIT_MMIO",
+	GM_EXPECT_AT(GM_PAGE(.gpa = gpa, .off = page * PG),
+		     !whole && ((fault && gone & GONE_FAULT) || (mmio && gone & GONE_MMIO)),
+		     "%s, page %lu: expected %s%s%s, observed %s", when, page,
+		     gone & GONE_FAULT ? "KVM_EXIT_MEMORY_FAULT of it" : "",
+		     gone == GONE_EITHER ? " or " : "", gone & GONE_MMIO ? "KVM_EXIT_MMIO" : "",
 		     whole ? "that it was read" : gm_exit_str(ex));
 }
 
 /*
- * A fault that meets the slot half deleted must wait. If it maps the page, nobody takes that mapping
- * back: what the vCPU read last before it stopped would still be there.
+ * Each time elsewhere in the guest: where there was no slot a guest has KVM remember that, and how it
+ * forgets is the question of conv.before_slot.
  */
-static void delete_under(struct gm_vm *vm, bool private, void (*again)(void *), void *arg)
+static uint64_t gpa_of(unsigned int round)
+{
+	return GM_BASE + round * NPAGES * PG;
+}
+
+/*
+ * A fault that meets the slot half deleted must wait. If it maps the page, nobody takes that mapping
+ * back: what the vCPU read last before it stopped would still be there. Round `ROUNDS` is left to the
+ * caller.
+ */
+static void delete_under(struct gm_vm *vm, enum gone running, enum gone after,
+			 void (*bind)(void *, uint64_t gpa), void *arg)
 {
 	uint64_t *page = addr_gva2hva(vm->kvm, (gva_t)&walk.page);
 
 	for (unsigned int i = 0; i < ROUNDS && !gm_failures(); i++) {
-		struct deletion d = { .vm = vm, .at = 8 + 5 * i };
+		struct deletion d = { .vm = vm, .gpa = gpa_of(i), .at = 8 + 5 * i };
 
-		again(arg);
+		bind(arg, d.gpa);
 		*page = 0;
 		gm_parallel(2, deletion_thread, &d);
-		expect_gone(vm, &d.ex, d.whole, private, *page, "the running vCPU stops");
+		expect_gone(&d.ex, d.whole, running, d.gpa + *page * PG, *page,
+			    "the running vCPU stops");
 		for (uint64_t back = 0; back <= 3 && back <= *page; back++) {
 			struct gm_op op = { .code = GM_OP_READ,
-					    .addr = GM_BASE + (*page - back) * PG };
+					    .addr = d.gpa + (*page - back) * PG };
 			struct gm_exit ex;
 			bool whole = __gm_run(vm, 0, &op, 1, &ex, NULL);
 
-			expect_gone(vm, &ex, whole, private, *page - back, "after the deletion");
+			expect_gone(&ex, whole, after, op.addr, *page - back, "after the deletion");
 		}
 	}
 }
 
-static void bind_again(void *arg)
+static void bind_file(void *arg, uint64_t gpa)
 {
 	struct fd_box *b = arg;
 
-	GM_SETUP(!__fd_slot_set(b->vm, GM_SLOT, GM_BASE, NPAGES * PG, b->gmem, 0),
-		 "the slot cannot be made: %s", gm_errno_name(errno));
+	fd_slot_set(b->vm, b->f, GM_SLOT, gpa, NPAGES * PG, b->gmem, 0, NULL);
 }
 
 FD_EACH_TDP_QUICK(
 	delete_running, "fd.slot_flags.delete_running", .clause = "fd.slot_flags",
 	.text = "the slot is deleted while a vCPU faults in page after page: it stops, and none is left")
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, NPAGES * PG);
+	struct fd_box b = { .f = self->arg,
+			    .vm = fd_vm_new(self->arg, 1, gpa_of(ROUNDS + 1) - GM_BASE) };
 
-	gm_slot_delete(b->vm, GM_SLOT);
-	delete_under(b->vm, b->f->fault & KVM_MEMORY_EXIT_FLAG_PRIVATE, bind_again, b);
-	bind_again(b);
-	gm_guest_check_zero(b->vm, 0, GM_BASE, NPAGES, "the slot made again");
-	fd_box_free(b);
+	b.gmem = fd_gmem_new(b.vm, b.f, NPAGES * PG);
+	if (b.f->fault & KVM_MEMORY_EXIT_FLAG_PRIVATE)
+		delete_under(b.vm, GONE_FAULT, GONE_FAULT, bind_file, &b);
+	else
+		delete_under(b.vm, b.f->kind == GM_VM_DEFAULT ? GONE_MMIO : GONE_EITHER, GONE_MMIO,
+			     bind_file, &b);
+	bind_file(&b, gpa_of(ROUNDS));
+	gm_guest_check_zero(b.vm, 0, gpa_of(ROUNDS), NPAGES, "the slot made again");
+	gm_vm_free(b.vm);
+	close(b.gmem);
 }
 
-static void plain_again(void *arg)
+static void bind_plain(void *arg, uint64_t gpa)
 {
-	fd_plain_bind(arg);
+	struct fd_plain *p = arg;
+
+	gm_slot_set(p->vm, GM_SLOT, 0, gpa, p->mem->size, p->mem->hva, -1, 0);
 }
 
 GM_CASE(delete_plain, .name = "fd.slot_flags.delete_running.ordinary", .clause = "fd.slot_flags",
 	.text = "the same of a slot that has ordinary memory", .profile = "any",
 	.needs = GM_NEEDS(TDP))
 {
-	struct fd_plain p = fd_plain_new(1, NPAGES);
+	struct fd_plain p = { .vm = fd_vm_new(&fd_p1, 1, gpa_of(ROUNDS + 1) - GM_BASE),
+			      .mem = gm_mem_new(GM_MEM_ANON, NPAGES * PG) };
 
-	gm_slot_delete(p.vm, GM_SLOT);
-	delete_under(p.vm, false, plain_again, &p);
-	plain_again(&p);
-	gm_guest_check_zero(p.vm, 0, GM_BASE, NPAGES, "the slot made again");
+	delete_under(p.vm, GONE_MMIO, GONE_MMIO, bind_plain, &p);
+	bind_plain(&p, gpa_of(ROUNDS));
+	gm_guest_check_zero(p.vm, 0, gpa_of(ROUNDS), NPAGES, "the slot made again");
 	fd_plain_free(&p);
 }

@@ -34,7 +34,7 @@ static struct files files_new(const struct gm_case *self)
 	struct files s;
 
 	s.vm = GM_VM_NEW(.kind = f->kind);
-	s.gmem = gm_gmem_new(s.vm, SIZE, f->flags);
+	s.gmem = fd_gmem_new(s.vm, f, SIZE);
 	s.mem = fd_memfd(SIZE);
 	gm_control(!fallocate(s.gmem, KEEP, 0, PG) && !fallocate(s.gmem, HOLE, 0, PG),
 		   "a page can be allocated and freed");
@@ -168,13 +168,13 @@ FD_EACH_HOST(hole_past_end, "fd.fallocate_args.hole_past_the_end", .clause = "fd
 	files_free(&s);
 }
 
-GM_CASE(refused_leaves, .name = "fd.fallocate_args.refused_leaves_content",
-	.clause = "fd.fallocate_args", .profile = "P1", .flags = GM_REFUSAL,
-	.text = "what is refused neither frees nor fills a page, not even in part",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+FD_HOST_SEES(refused_leaves, "fd.fallocate_args.refused_leaves_content",
+	     .clause = "fd.fallocate_args", .flags = GM_REFUSAL,
+	     .text = "what is refused neither frees nor fills a page, not even in part")
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
-	int gmem = gm_gmem_new(vm, SIZE, fd_p1.flags);
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = fd_gmem_new(vm, f, SIZE);
 	uint8_t *map = fd_mmap(gmem, SIZE);
 
 	gm_host_fill(map, 100, 8, GM_HALF_SHARED, 1);
@@ -193,13 +193,13 @@ GM_CASE(refused_leaves, .name = "fd.fallocate_args.refused_leaves_content",
 	gm_vm_free(vm);
 }
 
-GM_CASE(allocate_keeps, .name = "fd.fallocate_args.allocate_keeps_content",
-	.clause = "fd.fallocate_args", .profile = "P1",
-	.text = "allocation over pages that exist keeps them, and adds the others as zeroes",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+FD_HOST_SEES(allocate_keeps, "fd.fallocate_args.allocate_keeps_content",
+	     .clause = "fd.fallocate_args",
+	     .text = "allocation over pages that exist keeps them, and adds the others as zeroes")
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
-	int gmem = gm_gmem_new(vm, SIZE, fd_p1.flags);
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = fd_gmem_new(vm, f, SIZE);
 	uint8_t *map = fd_mmap(gmem, SIZE);
 
 	fd_dirty_free_memory(16 << 20);
@@ -239,7 +239,7 @@ FD_EACH_HOST(
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, MANY * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, MANY * PG);
 	long before = file_pages(), full, half, none;
 
 	gm_gmem_allocate(gmem, 0, MANY * PG);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the fd.* cases share: the flavours of guest_memfd, a VM with one file in one slot, files
- * that serve as controls, and touches of host memory that may fault.
+ * What the fd.* cases share: the flavours of guest_memfd, a VM with one file in one slot, and files
+ * that serve as controls.
  */
 #ifndef FD_H
 #define FD_H
@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 
 #include "gm.h"
+#include "touch.h"
 
 #ifndef GUEST_MEMFD_FLAG_MMAP
 #define GUEST_MEMFD_FLAG_MMAP (1ULL << 0)
@@ -36,12 +37,17 @@ struct fd_flavour {
 	enum gm_half half; /* in whose name the guest writes */
 	bool host;	   /* a mapping of the file reaches its pages */
 	uint64_t fault;	   /* flags of a KVM_EXIT_MEMORY_FAULT on its pages */
+	/* In place, of the whole file, when it is new: 1 makes it private, 2 shared again. */
+	unsigned int conversions;
 };
 
 extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
+/* Converted to private; and back to shared; without any flag, private from the start. */
+extern const struct fd_flavour fd_inplace, fd_inplace_back, fd_inplace_plain;
 
 /*
- * One case per flavour: "<stem>.p1", "<stem>.p1p", "<stem>.p0". The body follows.
+ * One case per flavour: "<stem>.p1", "<stem>.p1p", "<stem>.p0", and "<stem>.inplace",
+ * "<stem>.back.inplace", "<stem>.plain.inplace". The body follows.
  *
  * KVM that is virtualized in software emulates a guest's supervisor code, which then reaches
  * memory through userspace_addr: private memory not at all. Hence TDP for what runs in a guest.
@@ -57,7 +63,7 @@ extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
 		   .needs = GM_NEEDS(GMEM_MMAP), __VA_ARGS__)
 #define FD_P1P_TDP(fn, stem, ...)                                                                  \
 	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &fd_p1p,            \
-		   .needs = GM_NEEDS(GMEM_MMAP, TDP), __VA_ARGS__)
+		   .needs = GM_NEEDS(GMEM_MMAP, ORDINARY_PRIVATE, TDP), __VA_ARGS__)
 /*
  * Where P0, whose memory is private, and P1, whose file is mapped, say what this one could: in the
  * full profile. (GM_REFUSAL is left to the twins.)
@@ -68,9 +74,36 @@ extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
 #define FD_P0(fn, stem, ...)                                                                       \
 	GM_VARIANT(fn, fn##_p0, .name = stem ".p0", .profile = "P0", .arg = &fd_p0,                \
 		   .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
+/* Nothing is converted: any kernel with the VM type will do. */
+#define FD_P0_HOST(fn, stem, ...)                                                                  \
+	GM_VARIANT(fn, fn##_p0, .name = stem ".p0", .profile = "P0", .arg = &fd_p0,                \
+		   .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
+#define FD_INPLACE(fn, stem, ...)                                                                  \
+	GM_VARIANT(fn, fn##_inplace, .name = stem, .arg = &fd_inplace,                             \
+		   .providers = GM_PROVIDERS(INPLACE), __VA_ARGS__)
+#define FD_INPLACE_BACK(fn, stem, ...)                                                             \
+	GM_VARIANT(fn, fn##_inplace_back, .name = stem ".back", .arg = &fd_inplace_back,           \
+		   .providers = GM_PROVIDERS(INPLACE), __VA_ARGS__)
+#define FD_INPLACE_PLAIN(fn, stem, ...)                                                            \
+	GM_VARIANT(fn, fn##_inplace_plain, .name = stem ".plain", .arg = &fd_inplace_plain,        \
+		   .providers = GM_PROVIDERS(INPLACE), __VA_ARGS__)
 #else
 #define FD_P0(fn, stem, ...)
+#define FD_P0_HOST(fn, stem, ...)
+#define FD_INPLACE(fn, stem, ...)
+#define FD_INPLACE_BACK(fn, stem, ...)
+#define FD_INPLACE_PLAIN(fn, stem, ...)
 #endif
+/* Those that say what others could: in the full profile. (GM_REFUSAL is left to the others.) */
+#define FD_INPLACE_BACK_TWIN(fn, stem, ...)                                                        \
+	FD_INPLACE_BACK(fn, stem, __VA_ARGS__, .flags = GM_FULL_ONLY)
+#define FD_INPLACE_PLAIN_TWIN(fn, stem, ...)                                                       \
+	FD_INPLACE_PLAIN(fn, stem, __VA_ARGS__, .flags = GM_FULL_ONLY)
+/* A guest runs on files that are converted in place. */
+#define FD_INPLACE_GUEST(fn, stem, ...)                                                            \
+	FD_INPLACE(fn, stem, __VA_ARGS__)                                                          \
+	FD_INPLACE_BACK_TWIN(fn, stem, __VA_ARGS__)                                                \
+	FD_INPLACE_PLAIN_TWIN(fn, stem, __VA_ARGS__)
 #define FD_DECLARE(fn) static void fn(const struct gm_case *self)
 #define FD_BODY(fn) static void fn(const struct gm_case *self __attribute__((unused)))
 /* A guest runs, and what it reads through userspace_addr would do as well. */
@@ -79,6 +112,7 @@ extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
 	FD_P1(fn, stem, __VA_ARGS__)                                                               \
 	FD_P1P_TWIN_TDP(fn, stem, __VA_ARGS__)                                                     \
 	FD_P0(fn, stem, __VA_ARGS__)                                                               \
+	FD_INPLACE_GUEST(fn, stem, __VA_ARGS__)                                                    \
 	FD_BODY(fn)
 /* A guest runs, and its faults have to be its own. */
 #define FD_EACH_TDP(fn, stem, ...)                                                                 \
@@ -86,26 +120,41 @@ extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
 	FD_P1_TDP(fn, stem, __VA_ARGS__)                                                           \
 	FD_P1P_TWIN_TDP(fn, stem, __VA_ARGS__)                                                     \
 	FD_P0(fn, stem, __VA_ARGS__)                                                               \
+	FD_INPLACE_GUEST(fn, stem, __VA_ARGS__)                                                    \
 	FD_BODY(fn)
-/* The same, with all three flavours in the quick profile. */
+/* The same, with every state of the pages in the quick profile. */
 #define FD_EACH_TDP_QUICK(fn, stem, ...)                                                           \
 	FD_DECLARE(fn);                                                                            \
 	FD_P1_TDP(fn, stem, __VA_ARGS__)                                                           \
 	FD_P1P_TDP(fn, stem, __VA_ARGS__)                                                          \
 	FD_P0(fn, stem, __VA_ARGS__)                                                               \
+	FD_INPLACE(fn, stem, __VA_ARGS__)                                                          \
+	FD_INPLACE_BACK(fn, stem, __VA_ARGS__)                                                     \
+	FD_INPLACE_PLAIN_TWIN(fn, stem, __VA_ARGS__)                                               \
 	FD_BODY(fn)
 /* No guest runs. */
 #define FD_EACH_HOST(fn, stem, ...)                                                                \
 	FD_DECLARE(fn);                                                                            \
 	FD_P1(fn, stem, __VA_ARGS__)                                                               \
 	FD_P1P_TWIN(fn, stem, __VA_ARGS__)                                                         \
-	FD_P0(fn, stem, __VA_ARGS__)                                                               \
+	FD_P0_HOST(fn, stem, __VA_ARGS__)                                                          \
+	FD_INPLACE(fn, stem, __VA_ARGS__)                                                          \
+	FD_INPLACE_BACK_TWIN(fn, stem, __VA_ARGS__)                                                \
 	FD_BODY(fn)
 /* No guest runs, and the host can map the file. */
 #define FD_MAPPABLE(fn, stem, ...)                                                                 \
 	FD_DECLARE(fn);                                                                            \
 	FD_P1(fn, stem, __VA_ARGS__)                                                               \
 	FD_P1P(fn, stem, __VA_ARGS__)                                                              \
+	FD_INPLACE(fn, stem, __VA_ARGS__)                                                          \
+	FD_INPLACE_BACK_TWIN(fn, stem, __VA_ARGS__)                                                \
+	FD_BODY(fn)
+/* About pages that the host reaches: one name for P1, as it was before there were others. */
+#define FD_HOST_SEES(fn, id, ...)                                                                  \
+	FD_DECLARE(fn);                                                                            \
+	GM_VARIANT(fn, fn##_p1, .name = id, .profile = "P1", .arg = &fd_p1,                        \
+		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED), __VA_ARGS__)                         \
+	FD_INPLACE_BACK_TWIN(fn, id, __VA_ARGS__)                                                  \
 	FD_BODY(fn)
 
 /* A VM, and one file of `size` bytes that is whole in slot GM_SLOT at GM_BASE. */
@@ -120,6 +169,7 @@ struct fd_box {
 /* vCPUs with page tables for GM_BASE..GM_BASE + span; the caller sets the slots. */
 struct gm_vm *fd_vm_new(const struct fd_flavour *f, unsigned int vcpus, uint64_t span);
 struct fd_box *fd_box_new(const struct fd_flavour *f, unsigned int vcpus, uint64_t size);
+/* The state of the file's pages is looked at before: nothing but a conversion changes it. */
 void fd_box_free(struct fd_box *b);
 /* Closes the file and the mapping, once. */
 void fd_box_close(struct fd_box *b);
@@ -130,12 +180,12 @@ struct fd_plain {
 	struct gm_mem *mem;
 };
 struct fd_plain fd_plain_new(unsigned int vcpus, uint64_t npages);
-/* The slot anew, where the case deleted it. */
-void fd_plain_bind(struct fd_plain *p);
 void fd_plain_free(struct fd_plain *p);
 
+/* A file of the flavour, its pages in the flavour's state; the caller closes it. */
+int fd_gmem_new(struct gm_vm *vm, const struct fd_flavour *f, uint64_t size);
 /*
- * Binds, and makes the range private where that is an attribute. `map` is the host's mapping of
+ * Binds, and makes the range private where that is an attribute of the VM. `map` is the host's mapping of
  * the whole file, or NULL: userspace_addr only where guests cannot do without, since elsewhere it
  * would let the notifiers of that mapping do what the file has to do itself.
  */
@@ -159,8 +209,6 @@ int fd_memfd(uint64_t size);
 /* mmap() of the whole file, shared, read-write; an ERROR of the suite if it is refused. */
 uint8_t *fd_mmap(int fd, uint64_t size);
 
-/* One access; 0, or the signal that it raised with *code (may be NULL) its si_code. */
-int fd_touch(const volatile void *addr, bool write, int *code);
 /* Runs fn(arg) in a child; its return value, or -1 if it died. */
 int fd_in_child(int (*fn)(void *arg), void *arg);
 

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The host's side of the fd.* cases: controls, touches that may fault, children, dirty memory. */
-#include <setjmp.h>
-#include <signal.h>
-
+/* The host's side of the fd.* cases: controls, children, dirty memory. */
 #include "fd.h"
 
 int fd_memfd(uint64_t size)
@@ -19,38 +16,6 @@ uint8_t *fd_mmap(int fd, uint64_t size)
 
 	GM_SETUP(p != MAP_FAILED, "mmap of %#lx bytes, shared: %s", size, gm_errno_name(errno));
 	return p;
-}
-
-static sigjmp_buf back;
-static volatile int caught_code;
-
-static void caught(int sig, siginfo_t *info, void *ctx __attribute__((unused)))
-{
-	caught_code = info->si_code;
-	siglongjmp(back, sig);
-}
-
-int fd_touch(const volatile void *addr, bool write, int *code)
-{
-	struct sigaction sa = { .sa_sigaction = caught, .sa_flags = SA_SIGINFO }, bus, segv;
-	volatile uint64_t *word = (volatile uint64_t *)addr;
-	int sig;
-
-	GM_SETUP_OK(sigaction(SIGBUS, &sa, &bus));
-	GM_SETUP_OK(sigaction(SIGSEGV, &sa, &segv));
-	caught_code = 0;
-	sig = sigsetjmp(back, 1);
-	if (!sig) {
-		uint64_t val = *word;
-
-		if (write)
-			*word = val;
-	}
-	sigaction(SIGBUS, &bus, NULL);
-	sigaction(SIGSEGV, &segv, NULL);
-	if (code)
-		*code = caught_code;
-	return sig;
 }
 
 int fd_in_child(int (*fn)(void *arg), void *arg)

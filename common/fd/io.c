@@ -216,7 +216,7 @@ static void put(const struct gm_case *self, const struct io *io, unsigned int nr
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int mem = fd_memfd(2 * PG);
 	/* With and without a page in place. */
-	int gmem[] = { gm_gmem_new(vm, 2 * PG, f->flags), gm_gmem_new(vm, 2 * PG, f->flags) };
+	int gmem[] = { fd_gmem_new(vm, f, 2 * PG), fd_gmem_new(vm, f, 2 * PG) };
 
 	gm_gmem_allocate(gmem[1], 0, 2 * PG);
 	for (int round = 0; round < 2; round++) {
@@ -290,18 +290,17 @@ static const struct io uring_table[] = {
 	{ "io_uring write to a registered file", io_uring_wr_fixed, EINVAL },
 };
 
-FD_DECLARE(no_io_uring);
-GM_VARIANT(no_io_uring, no_io_uring_p1, .name = "fd.no_io.io_uring.p1", .clause = "fd.no_io",
-	   .profile = "P1", .flags = GM_REFUSAL, .arg = &fd_p1,
-	   .text = "io_uring reads and writes: EINVAL, registered or not",
-	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, IO_URING))
-#ifdef __x86_64__
-GM_VARIANT(no_io_uring, no_io_uring_p0, .name = "fd.no_io.io_uring.p0", .clause = "fd.no_io",
-	   .profile = "P0", .flags = GM_REFUSAL, .arg = &fd_p0,
-	   .text = "io_uring reads and writes: EINVAL, registered or not",
-	   .needs = GM_NEEDS(ATTRIBUTES, IO_URING))
-#endif
-FD_BODY(no_io_uring)
+#define IO_URING(fn, stem, ...)                                                                    \
+	FD_DECLARE(fn);                                                                            \
+	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,                \
+		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, IO_URING), __VA_ARGS__)               \
+	FD_P0_HOST(fn, stem, __VA_ARGS__, .needs = GM_NEEDS(SW_PROTECTED, IO_URING))               \
+	FD_INPLACE(fn, stem, __VA_ARGS__, .needs = GM_NEEDS(IO_URING))                             \
+	FD_INPLACE_BACK_TWIN(fn, stem, __VA_ARGS__, .needs = GM_NEEDS(IO_URING))                   \
+	FD_BODY(fn)
+
+IO_URING(no_io_uring, "fd.no_io.io_uring", .clause = "fd.no_io", .flags = GM_REFUSAL,
+	 .text = "io_uring reads and writes: EINVAL, registered or not")
 {
 	put(self, uring_table, ARRAY_SIZE(uring_table));
 }
@@ -375,7 +374,7 @@ FD_EACH_HOST(no_exec, "fd.no_io.execveat", .clause = "fd.no_io", .flags = GM_REF
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, GM_2M, f->flags), mem = fd_memfd(PG);
+	int gmem = fd_gmem_new(vm, f, GM_2M), mem = fd_memfd(PG);
 	static const char script[] = "#!/bin/true-or-whatever-is-not-there\n";
 
 	/* A memfd with an interpreter that does not exist: read, understood, ENOENT. */

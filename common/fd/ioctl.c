@@ -10,7 +10,7 @@ FD_EACH_HOST(no_ioctl, "fd.no_ioctl.foreign", .clause = "fd.no_ioctl", .flags = 
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, PG);
 	uint8_t arg[16384] = { 0 };
 	int kvm = open_kvm_dev_path_or_exit();
 	struct gm_rng rng;
@@ -50,12 +50,13 @@ struct space_resv {
 	int32_t pad[4];
 };
 
-GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .clause = "fd.no_ioctl", .profile = "P1",
-	.flags = GM_REFUSAL, .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
+FD_HOST_SEES(
+	no_file_ioctl, "fd.no_ioctl.regular_file", .clause = "fd.no_ioctl", .flags = GM_REFUSAL,
 	.text = "what the VFS does for regular files is not done here: ENOTTY, nothing changes")
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
-	int gmem = gm_gmem_new(vm, 4 * PG, fd_p1.flags), mem = fd_memfd(4 * PG), n = 0;
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = fd_gmem_new(vm, f, 4 * PG), mem = fd_memfd(4 * PG), n = 0;
 	uint8_t *map = fd_mmap(gmem, 4 * PG);
 	struct space_resv r = { .start = PG, .len = PG };
 	static const int nrs[] = { 40, 41, 42, 43, 57 };
@@ -77,11 +78,16 @@ GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .clause = "fd.no_ioct
 	gm_vm_free(vm);
 }
 
-/* KVM_SET_MEMORY_ATTRIBUTES2 of the in-place series: sixteen words, the first three as here. */
-#define SET_ATTRIBUTES2 _IOWR(KVMIO, 0xd2, uint64_t[16])
-
 /* The other half of conv.inplace_*: what a kernel without the ioctl answers. */
-FD_EACH(inplace_absent, "conv.inplace_absent.enotty", .clause = "conv.inplace_absent",
+#define INPLACE_ABSENT(fn, stem, ...)                                                              \
+	FD_DECLARE(fn);                                                                            \
+	FD_P1(fn, stem, __VA_ARGS__)                                                               \
+	FD_P1P_TWIN_TDP(fn, stem, __VA_ARGS__)                                                     \
+	FD_P0(fn, stem, __VA_ARGS__)                                                               \
+	FD_BODY(fn)
+
+INPLACE_ABSENT(
+	inplace_absent, "conv.inplace_absent.enotty", .clause = "conv.inplace_absent",
 	.flags = GM_REFUSAL,
 	.text = "the in-place conversion ioctl: ENOTTY, its argument comes back as it went, no page changes")
 {
@@ -99,8 +105,8 @@ FD_EACH(inplace_absent, "conv.inplace_absent.enotty", .clause = "conv.inplace_ab
 		uint64_t arg[16] = { 2 * PG, 3 * PG, attrs }, was[16];
 
 		memcpy(was, arg, sizeof(arg));
-		GM_EXPECT_ERRNO(ENOTTY, ioctl(b->gmem, SET_ATTRIBUTES2, arg), "attributes %#lx",
-				attrs);
+		GM_EXPECT_ERRNO(ENOTTY, ioctl(b->gmem, GM_SET_MEMORY_ATTRIBUTES2, arg),
+				"attributes %#lx", attrs);
 		GM_EXPECT(!memcmp(was, arg, sizeof(arg)), "attributes %#lx: the argument changed",
 			  attrs);
 		fd_check(b->vm, 0, b->f, GM_BASE, 8, first, 1, "after the ioctl");

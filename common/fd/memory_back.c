@@ -90,6 +90,8 @@ static void over_and_over(struct scene *s, void (*round)(struct scene *s), unsig
 	GM_VARIANT(fn, fn##_p1, .name = "fd.memory_back." what, .clause = "fd.memory_back",        \
 		   .profile = "P1", .arg = &fd_p1, .text = about, .tokens = GM_TOKEN_ALONE,        \
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))                                      \
+	FD_INPLACE(fn, "fd.memory_back." what, .clause = "fd.memory_back", .text = about,          \
+		   .tokens = GM_TOKEN_ALONE, .flags = GM_FULL_ONLY)                                \
 	FD_BODY(fn)
 
 static struct scene scene_new(const struct gm_case *self)
@@ -97,7 +99,7 @@ static struct scene scene_new(const struct gm_case *self)
 	struct scene s = { .f = self->arg };
 
 	s.vm = GM_VM_NEW(.kind = s.f->kind);
-	s.gmem = gm_gmem_new(s.vm, SIZE, s.f->flags);
+	s.gmem = fd_gmem_new(s.vm, s.f, SIZE);
 	return s;
 }
 
@@ -109,7 +111,7 @@ static void scene_free(struct scene *s)
 
 static void file_round(struct scene *s)
 {
-	close(gm_gmem_new(s->vm, SIZE, s->f->flags));
+	close(fd_gmem_new(s->vm, s->f, SIZE));
 }
 
 MEMORY_BACK(files, "files", "thousands of files created and closed")
@@ -123,7 +125,7 @@ MEMORY_BACK(files, "files", "thousands of files created and closed")
 /* Closed while bound: its bindings go with it. The slot's own deletion finds nothing to do. */
 static void bound_round(struct scene *s)
 {
-	int gmem = gm_gmem_new(s->vm, SIZE, s->f->flags);
+	int gmem = fd_gmem_new(s->vm, s->f, SIZE);
 
 	/* Neither begins nor ends where a node of the bindings does. */
 	GM_SETUP_OK(__fd_slot_set(s->vm, GM_SLOT, GM_BASE, SIZE - 5 * PG, gmem, 3 * PG));
@@ -163,10 +165,45 @@ MEMORY_BACK(refused, "refused", "bindings refused because of the file's range, a
 	scene_free(&s);
 }
 
+#ifdef __x86_64__
+/* Each conversion of one page makes the record of states longer. */
+static void convert_others(int gmem)
+{
+	for (uint64_t p = 0; p < 32; p += 2)
+		gm_gmem_convert(gmem, p * PG, PG, true);
+}
+
+static void recorded_round(struct scene *s)
+{
+	int gmem = gm_gmem_new(s->vm, SIZE, s->f->flags);
+
+	convert_others(gmem);
+	close(gmem);
+}
+
+static void unrecorded_round(struct scene *s)
+{
+	convert_others(s->gmem);
+	gm_gmem_convert(s->gmem, 0, SIZE, false);
+}
+
+FD_DECLARE(records);
+FD_INPLACE(records, "fd.memory_back.records", .clause = "fd.memory_back", .tokens = GM_TOKEN_ALONE,
+	   .text = "every other page private, and then the file closed, or all of it shared again")
+FD_BODY(records)
+{
+	struct scene s = scene_new(self);
+
+	over_and_over(&s, recorded_round, 1000, 256, "a file closed with 16 private pages");
+	over_and_over(&s, unrecorded_round, 1000, 256, "16 private pages made shared again");
+	scene_free(&s);
+}
+#endif
+
 /* Eight of the smallest structure in each file: one alone is not what a round has to show. */
 static void policy_round(struct scene *s)
 {
-	int gmem = gm_gmem_new(s->vm, 16 * PG, s->f->flags);
+	int gmem = fd_gmem_new(s->vm, s->f, 16 * PG);
 	uint8_t *map = fd_mmap(gmem, 16 * PG);
 	unsigned long node0 = 1;
 

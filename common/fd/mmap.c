@@ -27,7 +27,7 @@ static long map(int fd, int prot, int flags)
 	FD_DECLARE(fn);                                                                            \
 	GM_VARIANT(fn, fn##_default, .name = stem ".default", .profile = "P1",                     \
 		   .needs = GM_NEEDS(GMEM_DEFAULT), .arg = &fd_p1, __VA_ARGS__)                    \
-	FD_P0(fn, stem, __VA_ARGS__)                                                               \
+	FD_P0_HOST(fn, stem, __VA_ARGS__)                                                          \
 	FD_BODY(fn)
 
 NO_MMAP(no_mmap, "fd.no_mmap.every_prot", .clause = "fd.no_mmap", .flags = GM_REFUSAL,
@@ -88,7 +88,7 @@ FD_MAPPABLE(mmap_private, "fd.mmap_modes.private", .clause = "fd.mmap_modes", .f
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, 4 * PG, f->flags), mem = fd_memfd(4 * PG);
+	int gmem = fd_gmem_new(vm, f, 4 * PG), mem = fd_memfd(4 * PG);
 
 	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
 		if (prots[p] & PROT_EXEC)
@@ -111,7 +111,7 @@ FD_MAPPABLE(mmap_exec, "fd.mmap_modes.exec", .clause = "fd.mmap_modes", .flags =
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, 4 * PG, f->flags), mem = fd_memfd(4 * PG);
+	int gmem = fd_gmem_new(vm, f, 4 * PG), mem = fd_memfd(4 * PG);
 
 	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
 		if (!(prots[p] & PROT_EXEC))
@@ -131,7 +131,7 @@ FD_MAPPABLE(mprotect_exec, "fd.mmap_modes.mprotect_exec", .clause = "fd.mmap_mod
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, 4 * PG, f->flags), mem = fd_memfd(4 * PG);
+	int gmem = fd_gmem_new(vm, f, 4 * PG), mem = fd_memfd(4 * PG);
 	uint8_t *g = fd_mmap(gmem, 4 * PG), *m = fd_mmap(mem, 4 * PG);
 	/* The call exists only where the architecture has protection keys. */
 	bool pkey = !syscall(SYS_pkey_mprotect, m, PG, PROT_READ, -1) || errno != ENOSYS;
@@ -162,7 +162,7 @@ FD_MAPPABLE(mmap_legal, "fd.mmap_modes.shared", .clause = "fd.mmap_modes",
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, 8 * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, 8 * PG);
 
 	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
 		if (prots[p] & PROT_EXEC)
@@ -185,11 +185,10 @@ FD_MAPPABLE(mmap_legal, "fd.mmap_modes.shared", .clause = "fd.mmap_modes",
 	gm_vm_free(vm);
 }
 
-GM_CASE(mmap_offset, .name = "fd.mmap_modes.offset", .clause = "fd.mmap_modes", .profile = "P1",
-	.text = "a mapping at an offset shows the pages at that offset, to host and guest",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+FD_HOST_SEES(mmap_offset, "fd.mmap_modes.offset", .clause = "fd.mmap_modes",
+	     .text = "a mapping at an offset shows the pages at that offset, to host and guest")
 {
-	struct fd_box *b = fd_box_new(&fd_p1, 1, 16 * PG);
+	struct fd_box *b = fd_box_new(self->arg, 1, 16 * PG);
 
 	/* Backwards, so that a mapping that always shows page 0 cannot pass. */
 	for (int i = 15; i >= 0; i--) {
@@ -218,11 +217,11 @@ static int child_of_fork(void *arg)
 	return 0;
 }
 
-GM_CASE(mmap_fork, .name = "fd.mmap_modes.fork", .clause = "fd.mmap_modes", .profile = "P1",
-	.text = "a mapping stays shared over fork: no copy on write, and the guest is on it too",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+FD_HOST_SEES(
+	mmap_fork, "fd.mmap_modes.fork", .clause = "fd.mmap_modes",
+	.text = "a mapping stays shared over fork: no copy on write, and the guest is on it too")
 {
-	struct fd_box *b = fd_box_new(&fd_p1, 1, 4 * PG);
+	struct fd_box *b = fd_box_new(self->arg, 1, 4 * PG);
 
 	gm_guest_fill(b->vm, 0, GM_BASE, 4, GM_HALF_SHARED, 1);
 	gm_host_check(b->hva, GM_BASE / PG, 4, GM_HALF_SHARED, 1, "before fork");
@@ -233,11 +232,10 @@ GM_CASE(mmap_fork, .name = "fd.mmap_modes.fork", .clause = "fd.mmap_modes", .pro
 	fd_box_free(b);
 }
 
-GM_CASE(mmap_dontneed, .name = "fd.mmap_modes.dontneed", .clause = "fd.mmap_modes", .profile = "P1",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
-	.text = "MADV_DONTNEED, mremap and a second mapping keep content and page")
+FD_HOST_SEES(mmap_dontneed, "fd.mmap_modes.dontneed", .clause = "fd.mmap_modes",
+	     .text = "MADV_DONTNEED, mremap and a second mapping keep content and page")
 {
-	struct fd_box *b = fd_box_new(&fd_p1, 1, 8 * PG);
+	struct fd_box *b = fd_box_new(self->arg, 1, 8 * PG);
 	uint8_t *second = fd_mmap(b->gmem, 8 * PG), *moved;
 
 	gm_host_fill(b->hva, GM_BASE / PG, 8, GM_HALF_SHARED, 1);

@@ -12,15 +12,8 @@
 	FD_DECLARE(fn);                                                                            \
 	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,                \
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS), __VA_ARGS__)      \
-	NO_MEMORY_P0(fn, stem, __VA_ARGS__)                                                        \
+	FD_P0_HOST(fn, stem, .needs = GM_NEEDS(SW_PROTECTED, FAIL_NTH, DEBUGFS), __VA_ARGS__)      \
 	FD_BODY(fn)
-#ifdef __x86_64__
-#define NO_MEMORY_P0(fn, stem, ...)                                                                \
-	GM_VARIANT(fn, fn##_p0, .name = stem ".p0", .profile = "P0", .arg = &fd_p0,                \
-		   .needs = GM_NEEDS(ATTRIBUTES, FAIL_NTH, DEBUGFS), __VA_ARGS__)
-#else
-#define NO_MEMORY_P0(fn, stem, ...)
-#endif
 
 struct scarce {
 	const struct fd_flavour *f;
@@ -145,7 +138,16 @@ static void bound_not(void *arg, unsigned int n, int err)
 	}
 }
 
-NO_MEMORY(
+#define NO_MEMORY_BIND(fn, stem, ...)                                                              \
+	FD_DECLARE(fn);                                                                            \
+	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,                \
+		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS), __VA_ARGS__)      \
+	FD_P0(fn, stem, .needs = GM_NEEDS(ATTRIBUTES, FAIL_NTH, DEBUGFS), __VA_ARGS__)             \
+	FD_INPLACE(fn, stem, .needs = GM_NEEDS(FAIL_NTH, DEBUGFS), __VA_ARGS__)                    \
+	FD_INPLACE_BACK_TWIN(fn, stem, .needs = GM_NEEDS(FAIL_NTH, DEBUGFS), __VA_ARGS__)          \
+	FD_BODY(fn)
+
+NO_MEMORY_BIND(
 	bind_no_memory, "fd.bind_args.no_memory", .clause = "fd.bind_args", .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_MODULE, .timeout = 120,
 	.text = "each allocation failing once: ENOMEM, no page of the file stays bound, the last close frees it")
@@ -156,7 +158,7 @@ NO_MEMORY(
 	/* The vCPU's own pages are faulted in before anything may fail. */
 	s.vm = fd_vm_new(s.f, 1, (SIZE + GM_2M - 1) & ~(GM_2M - 1));
 	gm_run(s.vm, 0, &op, 1);
-	s.gmem = gm_gmem_new(s.vm, SIZE + 2 * OFF, s.f->flags);
+	s.gmem = fd_gmem_new(s.vm, s.f, SIZE + 2 * OFF);
 	s.r = (struct kvm_userspace_memory_region2){ .slot = GM_SLOT,
 						     .flags = KVM_MEM_GUEST_MEMFD,
 						     .guest_phys_addr = GM_BASE,

@@ -16,7 +16,7 @@ FD_EACH_HOST(
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, 5 * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, 5 * PG);
 	struct stat st;
 	struct statfs fs;
 
@@ -66,7 +66,7 @@ FD_EACH_HOST(
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, 5 * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, 5 * PG);
 
 	for (int way = 0; way < 2; way++) {
 		struct timespec m = changed(gmem, true), c = changed(gmem, false);
@@ -93,8 +93,8 @@ FD_EACH_HOST(
 static void only(const struct fd_flavour *f, struct gm_mem *mem)
 {
 	struct gm_vm *vm = fd_vm_new(f, 1, SIZE < GM_2M ? GM_2M : SIZE);
-	int gmem = gm_gmem_new(vm, SIZE, f->flags);
-	uint8_t *map = fd_mmap(gmem, SIZE);
+	int gmem = fd_gmem_new(vm, f, SIZE);
+	uint8_t *map = f->flags & GUEST_MEMFD_FLAG_MMAP ? fd_mmap(gmem, SIZE) : NULL;
 
 	gm_host_fill(mem->hva, FIRST, NPAGES, GM_HALF_HOST, 9);
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, SIZE, mem->hva, gmem, 0);
@@ -110,7 +110,8 @@ static void only(const struct fd_flavour *f, struct gm_mem *mem)
 	gm_gmem_punch(gmem, 3 * PG, 2 * PG);
 	gm_guest_check_zero(vm, 0, GM_BASE + 3 * PG, 2, "the hole");
 	fd_check(vm, 0, f, GM_BASE + 5 * PG, NPAGES - 5, FIRST + 5, 1, "behind the hole");
-	munmap(map, SIZE);
+	if (map)
+		munmap(map, SIZE);
 	close(gmem);
 	gm_vm_free(vm);
 }
@@ -120,6 +121,8 @@ FD_P1_TDP(only_anon, "fd.gmem_only.anon_beside", .clause = "fd.gmem_only",
 	  .text = "userspace_addr on anonymous memory: never read, never written")
 FD_P1P_TDP(only_anon, "fd.gmem_only.anon_beside", .clause = "fd.gmem_only",
 	   .text = "userspace_addr on anonymous memory: never read, never written")
+FD_INPLACE_GUEST(only_anon, "fd.gmem_only.anon_beside", .clause = "fd.gmem_only",
+		 .text = "userspace_addr on anonymous memory: never read, never written")
 FD_BODY(only_anon)
 {
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, SIZE);
@@ -152,7 +155,7 @@ FD_EACH_TDP(
 	const struct fd_flavour *f = self->arg;
 	const unsigned int nr = ARRAY_SIZE(off);
 	struct gm_vm *vm = fd_vm_new(f, 1, 512 * PG);
-	int gmem = gm_gmem_new(vm, (1ULL << 61) + 16 * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, (1ULL << 61) + 16 * PG);
 
 	for (unsigned int i = 0; i < nr; i++) {
 		fd_slot_set(vm, f, GM_SLOT + i, GM_BASE + 16 * i * PG, 4 * PG, gmem, off[i], NULL);

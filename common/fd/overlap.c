@@ -22,7 +22,7 @@ FD_EACH_HOST(overlap_errno, "fd.bind_overlap.errno", .clause = "fd.bind_overlap"
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, SIZE, f->flags);
+	int gmem = fd_gmem_new(vm, f, SIZE);
 
 	gm_control(!__fd_slot_set(vm, GM_SLOT, GM_BASE, SIZE, gmem, 0), "the first slot");
 	GM_EXPECT_ERRNO(EEXIST, __fd_slot_set(vm, GM_SLOT + 1, GM_BASE + GM_1G, SIZE, gmem, 0));
@@ -48,7 +48,7 @@ FD_EACH_HOST(overlap_delete, "fd.bind_overlap.delete_frees", .clause = "fd.bind_
 	static const uint64_t lens[] = { 1, 2, 63, 64, 65, 127, 128, 129, 512, 513, 4096, 4097 };
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, 5000 * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, 5000 * PG);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(lens); i++) {
 		for (uint64_t off = 0; off < 130; off += 43) {
@@ -69,7 +69,7 @@ FD_EACH_HOST(
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, SIZE, f->flags);
+	int gmem = fd_gmem_new(vm, f, SIZE);
 	uint64_t far = GM_BASE + GM_1G;
 
 	/* Pages [5, 9) are bound; every other range of the file is tried. */
@@ -97,7 +97,7 @@ FD_EACH_HOST(
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int a = gm_gmem_new(vm, SIZE, f->flags), b = gm_gmem_new(vm, SIZE, f->flags);
+	int a = fd_gmem_new(vm, f, SIZE), b = fd_gmem_new(vm, f, SIZE);
 
 	gm_control(!__fd_slot_set(vm, GM_SLOT, GM_BASE + 5 * PG, 4 * PG, a, 0), "the first slot");
 	for (uint64_t s = 0; s < 16; s++) {
@@ -127,7 +127,7 @@ FD_EACH_HOST(overlap_tiles, "fd.bind_overlap.tiles", .clause = "fd.bind_overlap"
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, SIZE, f->flags);
+	int gmem = fd_gmem_new(vm, f, SIZE);
 	uint64_t far = GM_BASE + GM_1G;
 
 	fd_control_bind(vm, GM_SLOT, GM_BASE, SIZE, gmem, 0);
@@ -216,7 +216,7 @@ static struct scene *scene_new(const struct fd_flavour *f)
 	s->vm = fd_vm_new(f, 1, NSLOTS * ROOM);
 	gm_rng_init(&s->rng, gm_seed());
 	for (int i = 0; i < 2; i++) {
-		s->gmem[i] = gm_gmem_new(s->vm, NPAGES * PG, f->flags);
+		s->gmem[i] = fd_gmem_new(s->vm, f, NPAGES * PG);
 		s->map[i] = f->host ? fd_mmap(s->gmem[i], NPAGES * PG) : NULL;
 	}
 	return s;
@@ -320,7 +320,7 @@ FD_EACH_TDP(content_swap, "fd.bind_overlap.swap", .clause = "fd.bind_overlap",
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = fd_vm_new(f, 2, 2 * GM_2M);
-	int gmem = gm_gmem_new(vm, SIZE, f->flags);
+	int gmem = fd_gmem_new(vm, f, SIZE);
 
 	fd_slot_set(vm, f, GM_SLOT, GM_BASE, 8 * PG, gmem, 0, NULL);
 	fd_slot_set(vm, f, GM_SLOT + 1, GM_BASE + GM_2M, 8 * PG, gmem, 8 * PG, NULL);
@@ -349,12 +349,15 @@ FD_P1_TDP(gmem_only, "fd.bind_overlap.not_userspace", .clause = "fd.bind_overlap
 	  .text = "a mappable file serves every guest access, whatever lies at userspace_addr")
 FD_P1P_TDP(gmem_only, "fd.bind_overlap.not_userspace", .clause = "fd.bind_overlap",
 	   .text = "a mappable file serves every guest access, whatever lies at userspace_addr")
+FD_INPLACE_GUEST(
+	gmem_only, "fd.bind_overlap.not_userspace", .clause = "fd.bind_overlap",
+	.text = "a mappable file serves every guest access, whatever lies at userspace_addr")
 FD_BODY(gmem_only)
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = fd_vm_new(f, 1, GM_2M);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, SIZE);
-	int gmem = gm_gmem_new(vm, SIZE, f->flags);
+	int gmem = fd_gmem_new(vm, f, SIZE);
 
 	gm_host_fill(mem->hva, GM_BASE / PG, 16, GM_HALF_HOST, 1);
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, SIZE, mem->hva, gmem, 0);

@@ -49,9 +49,9 @@ static void bring_in(enum way way, int gmem, volatile uint8_t *map, volatile uin
 	}
 }
 
-static void in_and_out(struct gm_vm *vm, enum way way, bool punch)
+static void in_and_out(struct gm_vm *vm, const struct fd_flavour *f, enum way way, bool punch)
 {
-	int gmem = gm_gmem_new(vm, SIZE, fd_p1.flags);
+	int gmem = fd_gmem_new(vm, f, SIZE);
 	uint8_t *map = fd_mmap(gmem, SIZE), *other = fd_mmap(gmem, SIZE);
 
 	bring_in(way, gmem, map, other);
@@ -68,6 +68,9 @@ GM_VARIANT(
 	.profile = "P1", .arg = &fd_p1, .tokens = GM_TOKEN_ALONE,
 	.text = "pages that the host touched, or that were allocated, and then a hole, or the end",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+FD_INPLACE_BACK_TWIN(
+	pages, "fd.memory_back.pages", .clause = "fd.memory_back", .tokens = GM_TOKEN_ALONE,
+	.text = "pages that the host touched, or that were allocated, and then a hole, or the end")
 FD_BODY(pages)
 {
 	struct gm_vm *vm = fd_vm_new(self->arg, 0, 0);
@@ -80,7 +83,7 @@ FD_BODY(pages)
 			long before = free_pages();
 
 			for (int i = 0; i < ROUNDS; i++)
-				in_and_out(vm, way, i & 1);
+				in_and_out(vm, self->arg, way, i & 1);
 			gone = before - free_pages();
 		}
 		GM_EXPECT(
@@ -101,6 +104,9 @@ GM_VARIANT(
 	.profile = "P1", .arg = &fd_p1, .caps = GM_CAPS_ALL,
 	.text = "pages that the guest wrote or read first, and then a hole, or the end: every frame is free",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP))
+FD_INPLACE(
+	guest, "fd.memory_back.guest", .clause = "fd.memory_back", .caps = GM_CAPS_ALL,
+	.text = "pages that the guest wrote or read first, and then a hole, or the end: every frame is free")
 FD_BODY(guest)
 {
 	for (int hole = 0; hole < 2; hole++) {
@@ -110,6 +116,9 @@ FD_BODY(guest)
 
 		fd_fill(b->vm, 0, b->f, GM_BASE, half, 0, 1);
 		gm_guest_check_zero(b->vm, 0, GM_BASE + half * PG, half, "read first");
+		/* The host has to see them for a while. */
+		if (!b->f->host)
+			gm_gmem_convert(b->gmem, 0, b->size, false);
 		gm_host_check(b->hva, 0, half, b->f->half, 1, "the guest's pages");
 		for (uint64_t p = half; p < GUEST_PAGES; p++)
 			(void)*(volatile uint8_t *)(b->hva + p * PG);
@@ -120,6 +129,8 @@ FD_BODY(guest)
 		/* The last few may still wait for their mark, one list a CPU. */
 		gm_control(marked > (long)GUEST_PAGES / 2, "%ld of %lu frames are the file's",
 			   marked, GUEST_PAGES);
+		if (!b->f->host)
+			gm_gmem_convert(b->gmem, 0, b->size, true);
 		if (hole)
 			gm_gmem_punch(b->gmem, 0, GUEST_PAGES * PG);
 		else

@@ -120,7 +120,7 @@ static void pass(const struct gm_case *self, bool over_socket)
 	GM_SETUP_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
 	GM_SETUP_OK(pipe(p));
 	if (!over_socket)
-		gmem = gm_gmem_new(vm, SIZE, f->flags);
+		gmem = fd_gmem_new(vm, f, SIZE);
 	pid = GM_SETUP_OK(fork());
 	if (!pid) {
 		int fd = over_socket ? receive(s[1]) : gmem;
@@ -131,7 +131,7 @@ static void pass(const struct gm_case *self, bool over_socket)
 	}
 	/* After the fork, so that the socket is the only way. */
 	if (over_socket) {
-		gmem = gm_gmem_new(vm, SIZE, f->flags);
+		gmem = fd_gmem_new(vm, f, SIZE);
 		send_fd(s[0], gmem);
 	}
 	GM_SETUP(read(p[0], &found, sizeof(found)) == sizeof(found), "the child said nothing");
@@ -182,7 +182,7 @@ FD_EACH_HOST(
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, SIZE, f->flags), copy = GM_SETUP_OK(dup(gmem));
+	int gmem = fd_gmem_new(vm, f, SIZE), copy = GM_SETUP_OK(dup(gmem));
 	struct stat a, b;
 
 	GM_SETUP_OK(fstat(gmem, &a));
@@ -210,12 +210,12 @@ static int write_child(void *arg)
 	return 0;
 }
 
-GM_CASE(pass_map, .name = "fd.pass.shared_map", .clause = "fd.pass", .profile = "P1",
-	.text = "with the MMAP flag a child's own mapping is the same memory",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+FD_HOST_SEES(pass_map, "fd.pass.shared_map", .clause = "fd.pass",
+	     .text = "with the MMAP flag a child's own mapping is the same memory")
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
-	int gmem = gm_gmem_new(vm, SIZE, fd_p1.flags);
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = fd_gmem_new(vm, f, SIZE);
 	uint8_t *map = fd_mmap(gmem, SIZE);
 
 	gm_host_fill(map, GM_BASE / PG, 16, GM_HALF_HOST, 1);

@@ -50,6 +50,8 @@ static void expect_policies(const uint8_t *map, unsigned int from, unsigned int 
 	GM_VARIANT(fn, fn##_p1p, .name = "fd.mempolicy." stem ".p1p", .profile = "P1p",            \
 		   .clause = "fd.mempolicy", .arg = &fd_p1p, .text = about,                        \
 		   .needs = GM_NEEDS(GMEM_MMAP, GMEM_FS, NUMA))                                    \
+	FD_INPLACE(fn, "fd.mempolicy." stem, .clause = "fd.mempolicy", .text = about,              \
+		   .needs = GM_NEEDS(GMEM_FS, NUMA))                                               \
 	FD_BODY(fn)
 
 POLICY(file, "of_the_file",
@@ -57,8 +59,7 @@ POLICY(file, "of_the_file",
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, NPAGES * PG, f->flags),
-	    other = gm_gmem_new(vm, NPAGES * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, NPAGES * PG), other = fd_gmem_new(vm, f, NPAGES * PG);
 	uint8_t *map = fd_mmap(gmem, NPAGES * PG), *second, *theirs = fd_mmap(other, NPAGES * PG);
 
 	expect_policies(map, 0, 0, 0, MPOL_DEFAULT, "nothing set");
@@ -105,7 +106,7 @@ POLICY(followed, "followed", "a page is allocated by its own policy, by no neigh
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, NPAGES * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, NPAGES * PG);
 	uint8_t *map = fd_mmap(gmem, NPAGES * PG);
 	long before, all = 0;
 
@@ -187,6 +188,9 @@ GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .pro
 	GM_VARIANT(fn, fn##_p1p, .name = "fd.fallocate_args." stem ".p1p", .profile = "P1p",       \
 		   .clause = "fd.fallocate_args", .arg = &fd_p1p, .text = about,                   \
 		   .tokens = GM_TOKEN_ALONE, .needs = GM_NEEDS(GMEM_MMAP, GMEM_FS, NUMA))          \
+	FD_INPLACE(fn, "fd.fallocate_args." stem, .clause = "fd.fallocate_args", .text = about,    \
+		   .tokens = GM_TOKEN_ALONE, .needs = GM_NEEDS(GMEM_FS, NUMA),                     \
+		   .flags = GM_FULL_ONLY)                                                          \
 	FD_BODY(fn)
 
 EACH_PAGE(
@@ -195,7 +199,7 @@ EACH_PAGE(
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, MANY * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, MANY * PG);
 	uint8_t *map = fd_mmap(gmem, MANY * PG);
 
 	GM_SETUP_OK(set_policy(map, MANY * PG, MPOL_INTERLEAVE));
@@ -231,7 +235,7 @@ EACH_PAGE(interrupted, "interrupted",
 	const uint64_t pages = 2048;
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, pages * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, pages * PG);
 	uint8_t *map = fd_mmap(gmem, pages * PG);
 	struct itimerval tick = { { 0, 700 }, { 0, 700 } }, off = { 0 };
 	struct sigaction sa = { .sa_handler = nothing };

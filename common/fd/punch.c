@@ -232,12 +232,12 @@ FD_EACH_TDP(punch_random_long, "fd.punch_exact.random_long", .clause = "fd.punch
 }
 
 /* Holes by the host with the content written through the host's mapping. */
-GM_CASE(punch_host, .name = "fd.punch_exact.host_content", .clause = "fd.punch_exact",
-	.profile = "P1", .text = "every hole in 8 pages, seen through a mapping with no guest",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+FD_HOST_SEES(punch_host, "fd.punch_exact.host_content", .clause = "fd.punch_exact",
+	     .text = "every hole in 8 pages, seen through a mapping with no guest")
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
-	int gmem = gm_gmem_new(vm, 8 * PG, fd_p1.flags);
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = fd_gmem_new(vm, f, 8 * PG);
 	uint8_t *map = fd_mmap(gmem, 8 * PG);
 	unsigned int gen = 1;
 

@@ -18,7 +18,7 @@ FD_EACH_HOST(truncate_refused, "fd.no_resize.ftruncate", .clause = "fd.no_resize
 	};
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, 8 * PG, f->flags), mem = fd_memfd(8 * PG);
+	int gmem = fd_gmem_new(vm, f, 8 * PG), mem = fd_memfd(8 * PG);
 
 	for (int round = 0; round < 2; round++) {
 		for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -40,7 +40,7 @@ FD_EACH_HOST(size_constant, "fd.no_resize.constant", .clause = "fd.no_resize",
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, 8 * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, 8 * PG);
 
 	GM_EXPECT_OK(__gm_gmem_allocate(gmem, 0, 8 * PG));
 	GM_EXPECT_EQ(size_of(gmem), 8 * PG, "size after allocation");
@@ -59,7 +59,7 @@ FD_EACH_HOST(seals_refused, "fd.no_resize.seals", .clause = "fd.no_resize", .fla
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, PG, f->flags), mem;
+	int gmem = fd_gmem_new(vm, f, PG), mem;
 
 	for (int bit = 0; bit < 6; bit++) {
 		mem = fd_memfd(PG);
@@ -78,7 +78,7 @@ FD_EACH_HOST(attrs_refused, "fd.no_resize.attributes", .clause = "fd.no_resize",
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, PG, f->flags), mem = fd_memfd(PG);
+	int gmem = fd_gmem_new(vm, f, PG), mem = fd_memfd(PG);
 	struct stat before, after;
 
 	GM_SETUP_OK(fstat(gmem, &before));
@@ -118,7 +118,7 @@ FD_EACH_HOST(reopen_refused, "fd.reopen.refused", .clause = "fd.reopen", .flags 
 	};
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, 8 * PG, f->flags), mem = fd_memfd(8 * PG);
+	int gmem = fd_gmem_new(vm, f, 8 * PG), mem = fd_memfd(8 * PG);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(modes); i++) {
 		int fd = open_again(mem, modes[i]);
@@ -142,7 +142,7 @@ FD_EACH_HOST(reopen_path, "fd.reopen.o_path", .clause = "fd.reopen", .flags = GM
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, 8 * PG, f->flags), path = open_again(gmem, O_PATH);
+	int gmem = fd_gmem_new(vm, f, 8 * PG), path = open_again(gmem, O_PATH);
 
 	GM_SETUP(path >= 0, "O_PATH: %s", gm_errno_name(errno));
 	gm_control(!__gm_gmem_allocate(gmem, 0, PG), "the file itself allocates");
@@ -163,7 +163,7 @@ FD_EACH_HOST(reopen_link, "fd.reopen.linkat", .clause = "fd.reopen", .flags = GM
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, PG);
 	int tmp = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	char from[64], name[64];
 

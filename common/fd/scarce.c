@@ -11,21 +11,22 @@
 #define PAGE 70UL
 #define MOST 200 /* steps: far above what one access has */
 
-#define SCARCE(fn, what, about, ...)                                                               \
+#define FAIL(...) .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE, .needs = GM_NEEDS(__VA_ARGS__)
+
+#define SCARCE(fn, stem, ...)                                                                      \
 	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = "fd.no_memory." what ".p1", .clause = "fd.no_memory",      \
-		   .profile = "P1", .arg = &fd_p1, .text = about, .caps = GM_CAPS_ALL,             \
-		   .tokens = GM_TOKEN_MODULE, .needs = GM_NEEDS(__VA_ARGS__))                      \
-	SCARCE_P0(fn, what, about)                                                                 \
+	FD_P1(fn, stem, FAIL(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS), __VA_ARGS__)              \
+	FD_P0(fn, stem, FAIL(ATTRIBUTES, FAIL_NTH, DEBUGFS), __VA_ARGS__)                          \
+	FD_INPLACE(fn, stem, FAIL(FAIL_NTH, DEBUGFS), __VA_ARGS__)                                 \
+	FD_INPLACE_BACK_TWIN(fn, stem, FAIL(FAIL_NTH, DEBUGFS), __VA_ARGS__)                       \
 	FD_BODY(fn)
-#ifdef __x86_64__
-#define SCARCE_P0(fn, what, about)                                                                 \
-	GM_VARIANT(fn, fn##_p0, .name = "fd.no_memory." what ".p0", .clause = "fd.no_memory",      \
-		   .profile = "P0", .arg = &fd_p0, .text = about, .caps = GM_CAPS_ALL,             \
-		   .tokens = GM_TOKEN_MODULE, .needs = GM_NEEDS(ATTRIBUTES, FAIL_NTH, DEBUGFS))
-#else
-#define SCARCE_P0(fn, what, about)
-#endif
+
+/* The host's own touch, and policy: what it can reach. */
+#define SCARCE_HOST(fn, id, ...)                                                                   \
+	FD_DECLARE(fn);                                                                            \
+	GM_VARIANT(fn, fn##_p1, .name = id, .profile = "P1", .arg = &fd_p1, __VA_ARGS__)           \
+	FD_INPLACE_BACK_TWIN(fn, id, __VA_ARGS__)                                                  \
+	FD_BODY(fn)
 
 static int allocate(void *arg)
 {
@@ -49,8 +50,8 @@ static void allocated(void *arg)
 	gm_gmem_punch(b->gmem, PAGE * PG, 3 * PG);
 }
 
-SCARCE(allocation, "fallocate", "each allocation of an fallocate() failing once: ENOMEM", GMEM_MMAP,
-       INIT_SHARED, FAIL_NTH, DEBUGFS)
+SCARCE(allocation, "fd.no_memory.fallocate", .clause = "fd.no_memory",
+       .text = "each allocation of an fallocate() failing once: ENOMEM")
 {
 	struct fd_box *b = fd_box_new(self->arg, 0, SIZE);
 	unsigned int failed;
@@ -64,12 +65,9 @@ SCARCE(allocation, "fallocate", "each allocation of an fallocate() failing once:
 	fd_box_free(b);
 }
 
-FD_DECLARE(host_touch);
-GM_VARIANT(host_touch, host_touch_p1, .name = "fd.no_memory.host", .clause = "fd.no_memory",
-	   .profile = "P1", .arg = &fd_p1, .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE,
-	   .text = "each allocation of a host's first touch failing once: it waits, no signal",
-	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS))
-FD_BODY(host_touch)
+SCARCE_HOST(host_touch, "fd.no_memory.host", .clause = "fd.no_memory",
+	    FAIL(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS),
+	    .text = "each allocation of a host's first touch failing once: it waits, no signal")
 {
 	struct fd_box *b = fd_box_new(self->arg, 0, SIZE);
 	bool reached = true;
@@ -78,14 +76,14 @@ FD_BODY(host_touch)
 	gm_fail_nth_open();
 	gm_fail_nth_user_pages();
 	/* The page table stays when the page goes: else it would be the first step, and only then. */
-	GM_SETUP(!fd_touch(b->hva + PAGE * PG, true, NULL), "the page cannot be touched");
+	GM_SETUP(!gm_touch(b->hva + PAGE * PG, true, NULL), "the page cannot be touched");
 	for (n = 1; n < MOST && reached && !gm_failures(); n++) {
 		uint8_t *addr = b->hva + PAGE * PG;
 		int sig, code = 0;
 
 		gm_gmem_punch(b->gmem, PAGE * PG, PG);
 		gm_fail_nth(n);
-		sig = fd_touch(addr, n & 1, &code);
+		sig = gm_touch(addr, n & 1, &code);
 		reached = gm_fail_nth_reached();
 		GM_EXPECT_AT(GM_PAGE(.off = PAGE * PG, .hva = (uintptr_t)addr), !sig,
 			     "step %u failed: signal %d code %d, expected none", n, sig, code);
@@ -128,13 +126,10 @@ static void policy_set(void *arg)
 	GM_SETUP_OK(syscall(SYS_mbind, b->hva + PG, 3 * PG, MPOL_DEFAULT, NULL, 0, 0));
 }
 
-FD_DECLARE(policy);
-GM_VARIANT(
-	policy, policy_p1, .name = "fd.no_memory.mbind", .clause = "fd.no_memory", .profile = "P1",
-	.arg = &fd_p1, .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE,
-	.text = "each allocation of an mbind() failing once: ENOMEM and no policy, or the policy",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA, FAIL_NTH, DEBUGFS))
-FD_BODY(policy)
+SCARCE_HOST(
+	policy, "fd.no_memory.mbind", .clause = "fd.no_memory",
+	FAIL(GMEM_MMAP, INIT_SHARED, NUMA, FAIL_NTH, DEBUGFS),
+	.text = "each allocation of an mbind() failing once: ENOMEM and no policy, or the policy")
 {
 	struct fd_box *b = fd_box_new(self->arg, 0, SIZE);
 

@@ -21,7 +21,7 @@ static struct pair pair_new(const struct gm_case *self)
 
 	p.vm = GM_VM_NEW(.kind = f->kind);
 	p.mem = gm_mem_new(GM_MEM_SHMEM, SIZE);
-	p.gmem = gm_gmem_new(p.vm, SIZE, f->flags);
+	p.gmem = fd_gmem_new(p.vm, f, SIZE);
 	return p;
 }
 
@@ -71,6 +71,8 @@ GM_VARIANT(flags_readonly, flags_readonly_p1, .name = "fd.slot_flags.readonly", 
 	   .clause = "fd.slot_flags", .arg = &fd_p1, .flags = GM_REFUSAL,
 	   .text = "READONLY, where ordinary slots can be: EINVAL",
 	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+FD_INPLACE(flags_readonly, "fd.slot_flags.readonly", .clause = "fd.slot_flags", .flags = GM_REFUSAL,
+	   .text = "READONLY, where ordinary slots can be: EINVAL")
 FD_BODY(flags_readonly)
 {
 	struct pair p = pair_new(self);
@@ -89,7 +91,7 @@ FD_EACH_HOST(
 	.text = "an existing slot: move, resize, other file or offset, the very same again: EINVAL")
 {
 	struct pair p = pair_new(self);
-	int other = gm_gmem_new(p.vm, SIZE, ((const struct fd_flavour *)self->arg)->flags);
+	int other = fd_gmem_new(p.vm, self->arg, SIZE);
 
 	gm_control(!gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, 0), "the slot itself");
 	gm_control(!plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva) &&

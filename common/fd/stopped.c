@@ -17,7 +17,7 @@ FD_EACH_HOST(
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, MOST, f->flags);
+	int gmem = fd_gmem_new(vm, f, MOST);
 	uint64_t size = LEAST;
 	double took = 0; /* us */
 	int late = 0, r = 0;

@@ -32,7 +32,7 @@ FD_EACH_TDP(unmap_goes_on, "fd.punch_unmaps.guest_goes_on", .clause = "fd.punch_
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = fd_vm_new(f, 1, 2 * GM_2M);
-	int gmem = gm_gmem_new(vm, 32 * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, 32 * PG);
 
 	fd_slot_set(vm, f, GM_SLOT, GM_BASE, 8 * PG, gmem, 8 * PG, NULL);
 	fd_slot_set(vm, f, GM_SLOT + 1, GM_BASE + GM_2M, 8 * PG, gmem, 20 * PG, NULL);
@@ -107,7 +107,7 @@ FD_EACH_TDP(
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = fd_vm_new(f, 1, 4 * GM_2M);
-	int gmem = gm_gmem_new(vm, 32 * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, 32 * PG);
 	uint8_t *map = f->host ? fd_mmap(gmem, 32 * PG) : NULL;
 	/* Slot i holds file pages [8i, 8i + 8), slot 0 highest, two pages up in its 2 MiB. */
 	uint64_t gpa[4];
@@ -150,11 +150,10 @@ static int look_child(uint8_t *map, int in, int out)
 	return 0;
 }
 
-GM_CASE(unmap_host, .name = "fd.punch_unmaps.host_mappings", .clause = "fd.punch_unmaps",
-	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
-	.text = "two mappings here, one in a child: after the hole each shows the new page")
+FD_HOST_SEES(unmap_host, "fd.punch_unmaps.host_mappings", .clause = "fd.punch_unmaps",
+	     .text = "two mappings here, one in a child: after the hole each shows the new page")
 {
-	struct fd_box *b = fd_box_new(&fd_p1, 1, 4 * PG);
+	struct fd_box *b = fd_box_new(self->arg, 1, 4 * PG);
 	uint8_t *second = fd_mmap(b->gmem, 4 * PG), *one;
 	int to[2], from[2], status;
 	uint64_t seen = 0;

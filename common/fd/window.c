@@ -134,12 +134,12 @@ FD_EACH_TDP_QUICK(
 	fd_box_free(b);
 }
 
-GM_CASE(order, .name = "fd.punch_unmaps.host_after_guest", .clause = "fd.punch_unmaps",
-	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP),
-	.text = "from the moment on that the host sees the new page no guest has the old one")
+FD_HOST_SEES(order, "fd.punch_unmaps.host_after_guest", .clause = "fd.punch_unmaps",
+	     .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP),
+	     .text = "from the moment on that the host sees the new page no guest has the old one")
 {
 	/* Longer still, and more often: host and guest have to look at the right moment. */
-	struct fd_box *b = fd_box_new(&fd_p1, 1, 4 * LONG);
+	struct fd_box *b = fd_box_new(self->arg, 1, 4 * LONG);
 	struct window w = { .b = b, .len = 4 * LONG, .board = board_of(b->vm), .vcpus = 1 };
 
 	for (unsigned int gen = 1; gen <= 4 * ROUNDS && !gm_failures(); gen++) {
@@ -170,7 +170,7 @@ FD_EACH_TDP(flush, "fd.punch_unmaps.flush_beside_cold_slot", .clause = "fd.punch
 		.b = &b, .len = 32 * PG, .board = board_of(b.vm), .vcpus = 1, .at_once = true
 	};
 
-	b.gmem = gm_gmem_new(b.vm, b.size, f->flags);
+	b.gmem = fd_gmem_new(b.vm, f, b.size);
 	if (f->flags & GUEST_MEMFD_FLAG_MMAP)
 		b.hva = fd_mmap(b.gmem, b.size);
 	for (int i = 0; i < 2; i++)
@@ -199,7 +199,7 @@ FD_EACH_TDP(
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = fd_vm_new(f, 1, GM_2M);
-	int gmem = gm_gmem_new(vm, 48 * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, 48 * PG);
 
 	fd_slot_set(vm, f, GM_SLOT, GM_BASE, 16 * PG, gmem, 16 * PG, NULL);
 	fd_fill(vm, 0, f, GM_BASE, 16, FIRST, 1);

@@ -105,7 +105,7 @@ FD_EACH_TDP(zero_other_file, "fd.zeroed.closed_file", .clause = "fd.zeroed",
 	struct gm_vm *vm = fd_vm_new(f, 1, SIZE);
 
 	for (unsigned int gen = 1; gen <= 3; gen++) {
-		int gmem = gm_gmem_new(vm, SIZE, f->flags);
+		int gmem = fd_gmem_new(vm, f, SIZE);
 
 		fd_slot_set(vm, f, GM_SLOT, GM_BASE, SIZE, gmem, 0, NULL);
 		gm_guest_check_zero(vm, 0, GM_BASE, NPAGES, "a new file");
@@ -124,13 +124,17 @@ GM_VARIANT(zero_prefault, zero_prefault_p1, .name = "fd.zeroed.prefault.p1", .pr
 GM_VARIANT(zero_prefault, zero_prefault_p1p, .name = "fd.zeroed.prefault.p1p", .profile = "P1p",
 	   .clause = "fd.zeroed", .arg = &fd_p1p,
 	   .text = "pages that KVM_PRE_FAULT_MEMORY brought in",
-	   .needs = GM_NEEDS(GMEM_MMAP, TDP, PREFAULT))
+	   .needs = GM_NEEDS(GMEM_MMAP, ORDINARY_PRIVATE, TDP, PREFAULT))
 #ifdef __x86_64__
 GM_VARIANT(zero_prefault, zero_prefault_p0, .name = "fd.zeroed.prefault.p0", .profile = "P0",
 	   .clause = "fd.zeroed", .arg = &fd_p0,
 	   .text = "pages that KVM_PRE_FAULT_MEMORY brought in",
 	   .needs = GM_NEEDS(ATTRIBUTES, PREFAULT))
 #endif
+FD_INPLACE(zero_prefault, "fd.zeroed.prefault", .clause = "fd.zeroed",
+	   .text = "pages that KVM_PRE_FAULT_MEMORY brought in", .needs = GM_NEEDS(PREFAULT))
+FD_INPLACE_BACK(zero_prefault, "fd.zeroed.prefault", .clause = "fd.zeroed",
+		.text = "pages that KVM_PRE_FAULT_MEMORY brought in", .needs = GM_NEEDS(PREFAULT))
 FD_BODY(zero_prefault)
 {
 	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
@@ -146,12 +150,13 @@ FD_BODY(zero_prefault)
 	fd_box_free(b);
 }
 
-GM_CASE(zero_host, .name = "fd.zeroed.host_mapping", .clause = "fd.zeroed", .profile = "P1",
-	.text = "pages that a host mapping touches first: by read, by write, populated, allocated",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+FD_HOST_SEES(
+	zero_host, "fd.zeroed.host_mapping", .clause = "fd.zeroed",
+	.text = "pages that a host mapping touches first: by read, by write, populated, allocated")
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
-	int gmem = gm_gmem_new(vm, SIZE, fd_p1.flags);
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = fd_gmem_new(vm, f, SIZE);
 	uint8_t *map;
 
 	for (int way = 0; way < 4; way++) {
@@ -185,7 +190,7 @@ GM_CASE(zero_host, .name = "fd.zeroed.host_mapping", .clause = "fd.zeroed", .pro
 
 static void expect_bus(const uint8_t *p, bool write, const char *what)
 {
-	int code = 0, sig = fd_touch(p, write, &code);
+	int code = 0, sig = gm_touch(p, write, &code);
 
 	GM_EXPECT(sig == SIGBUS && code == BUS_ADRERR,
 		  "%s, %s: expected SIGBUS/BUS_ADRERR, observed signal %d code %d", what,
@@ -199,18 +204,18 @@ FD_MAPPABLE(past_end_map, "fd.past_end.long_mapping", .clause = "fd.past_end", .
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 
 	for (uint64_t n = 1; n <= 3; n++) {
-		int gmem = gm_gmem_new(vm, n * PG, f->flags), mem = fd_memfd(n * PG);
+		int gmem = fd_gmem_new(vm, f, n * PG), mem = fd_memfd(n * PG);
 		uint8_t *g = fd_mmap(gmem, 8 * PG), *m = fd_mmap(mem, 8 * PG);
 
-		gm_control(!fd_touch(m + n * PG - 8, true, NULL) &&
-				   fd_touch(m + n * PG, false, NULL) == SIGBUS,
+		gm_control(!gm_touch(m + n * PG - 8, true, NULL) &&
+				   gm_touch(m + n * PG, false, NULL) == SIGBUS,
 			   "a memfd ends where it ends");
 		for (uint64_t p = 0; p < 8; p++) {
 			for (int write = 0; write < 2; write++) {
 				if (p >= n)
 					expect_bus(g + p * PG, write, "a page past the end");
 				else if (f->host)
-					GM_EXPECT(!fd_touch(g + (p + 1) * PG - 8, write, NULL),
+					GM_EXPECT(!gm_touch(g + (p + 1) * PG - 8, write, NULL),
 						  "page %lu of %lu cannot be touched", p, n);
 				else
 					expect_bus(g + p * PG, write, "a private page");
@@ -232,10 +237,10 @@ FD_MAPPABLE(past_end_offset, "fd.past_end.mapping_offset", .clause = "fd.past_en
 				 1LL << 40, 1LL << 52, 1LL << 62, INT64_MAX & ~(2 * PG - 1) };
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = gm_gmem_new(vm, 2 * PG, f->flags), mem = fd_memfd(2 * PG);
+	int gmem = fd_gmem_new(vm, f, 2 * PG), mem = fd_memfd(2 * PG);
 	uint8_t *m = fd_mmap(mem, 2 * PG);
 
-	gm_control(!fd_touch(m + PG, true, NULL), "a memfd inside its size");
+	gm_control(!gm_touch(m + PG, true, NULL), "a memfd inside its size");
 	for (unsigned int i = 0; i < ARRAY_SIZE(offs); i++) {
 		uint8_t *p = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, offs[i]);
 
@@ -251,17 +256,24 @@ FD_MAPPABLE(past_end_offset, "fd.past_end.mapping_offset", .clause = "fd.past_en
 	gm_vm_free(vm);
 }
 
-GM_CASE(private_pages, .name = "fd.past_end.every_private_page", .clause = "fd.past_end",
-	.profile = "P1p", .flags = GM_REFUSAL, .needs = GM_NEEDS(GMEM_MMAP),
-	.text = "a mapping of a private file: SIGBUS at each of 512 pages, allocated or not")
+FD_DECLARE(private_pages);
+GM_VARIANT(private_pages, private_pages_p1p, .name = "fd.past_end.every_private_page",
+	   .clause = "fd.past_end", .profile = "P1p", .flags = GM_REFUSAL, .arg = &fd_p1p,
+	   .needs = GM_NEEDS(GMEM_MMAP),
+	   .text = "a mapping of a private file: SIGBUS at each of 512 pages, allocated or not")
+FD_INPLACE(private_pages, "fd.past_end.every_private_page", .clause = "fd.past_end",
+	   .flags = GM_REFUSAL,
+	   .text = "a mapping of a private file: SIGBUS at each of 512 pages, allocated or not")
+FD_BODY(private_pages)
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
-	int gmem = gm_gmem_new(vm, SIZE, fd_p1p.flags), mem = fd_memfd(SIZE);
+	const struct fd_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
+	int gmem = fd_gmem_new(vm, f, SIZE), mem = fd_memfd(SIZE);
 	uint8_t *g = fd_mmap(gmem, SIZE), *m = fd_mmap(mem, SIZE);
 
 	gm_gmem_allocate(gmem, SIZE / 2, SIZE / 2);
 	for (uint64_t p = 0; p < NPAGES; p++) {
-		gm_control(!fd_touch(m + p * PG, true, NULL), "page %lu of a memfd", p);
+		gm_control(!gm_touch(m + p * PG, true, NULL), "page %lu of a memfd", p);
 		expect_bus(g + p * PG, p & 1, "a private page");
 	}
 	munmap(g, SIZE);
@@ -276,7 +288,7 @@ FD_EACH_TDP(past_slot, "fd.past_end.guest_slot", .clause = "fd.past_end",
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = fd_vm_new(f, 1, GM_2M);
-	int gmem = gm_gmem_new(vm, 16 * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, 16 * PG);
 	struct gm_op op = { .code = GM_OP_READ, .addr = GM_BASE + 8 * PG };
 	struct gm_exit ex;
 
@@ -300,7 +312,7 @@ FD_EACH_TDP(past_between, "fd.past_end.between_slots", .clause = "fd.past_end",
 {
 	const struct fd_flavour *f = self->arg;
 	struct gm_vm *vm = fd_vm_new(f, 1, GM_2M);
-	int gmem = gm_gmem_new(vm, 16 * PG, f->flags);
+	int gmem = fd_gmem_new(vm, f, 16 * PG);
 	struct gm_exit ex;
 
 	/* Slots of two pages at every fourth page, the file in order: page 2i, 2i + 1 in slot i. */

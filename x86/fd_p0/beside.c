@@ -12,6 +12,10 @@
 	GM_VARIANT(fn, fn##_p0, .name = "fd.bind_overlap." what ".p0",                             \
 		   .clause = "fd.bind_overlap", .profile = "P0", .val = GM_VM_SW_PROTECTED,        \
 		   .text = about, .needs = GM_NEEDS(ATTRIBUTES))
+/* The file goes on beside the slot, and its pages there are as private as those of the slot. */
+#define INPLACE(fn, what, about)                                                                   \
+	GM_VARIANT(fn, fn##_inplace, .name = "fd.bind_overlap." what, .clause = "fd.bind_overlap", \
+		   .providers = GM_PROVIDERS(INPLACE), .val = GM_VM_SW_PROTECTED, .text = about)
 #define P1(fn, what, about)                                                                        \
 	GM_VARIANT(fn, fn##_p1, .name = "fd.bind_overlap." what ".p1",                             \
 		   .clause = "fd.bind_overlap", .profile = "P1", .val = GM_VM_DEFAULT,             \
@@ -25,10 +29,10 @@ struct scene {
 
 static struct scene scene_new(const struct gm_case *self)
 {
+	struct scene s = { .vm = GM_VM_NEW(.kind = self->val, .vcpus = 1) };
 	uint64_t flags = self->val == GM_VM_DEFAULT
 				 ? GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED
-				 : 0;
-	struct scene s = { .vm = GM_VM_NEW(.kind = self->val, .vcpus = 1) };
+				 : s.vm->provider->flags_shared;
 
 	s.mem = gm_mem_new(GM_MEM_ANON, GM_2M);
 	s.gmem = gm_gmem_new(s.vm, GM_2M, flags);
@@ -63,6 +67,24 @@ static void expect_mmio(struct scene *s, uint64_t page, bool write, const char *
 		     write ? "write" : "read", gm_exit_str(&ex));
 }
 
+static void make_private(struct scene *s, bool to_private)
+{
+	if (s->vm->provider->file_serves_shared)
+		gm_gmem_convert(s->gmem, 0, GM_2M, to_private);
+	else
+		gm_convert(s->vm, GM_BASE, GM_2M, to_private);
+}
+
+/* A private page is one of the VM, slot or not, or one of the file: then there is none without a slot. */
+static void expect_nothing_private(struct scene *s, uint64_t page, bool write)
+{
+	if (s->vm->provider->file_serves_shared)
+		expect_mmio(s, page, write, "beside the slot, private in the file");
+	else
+		gm_guest_expect_fault(s->vm, 0, GM_BASE + page * PG, write,
+				      KVM_MEMORY_EXIT_FLAG_PRIVATE, PG, "beside the slot, private");
+}
+
 /* The slot that was found last is tried first for the next fault: it must be the right one. */
 static void beside(const struct gm_case *self)
 {
@@ -73,15 +95,13 @@ static void beside(const struct gm_case *self)
 
 	set_slot(&s);
 	if (self->val == GM_VM_SW_PROTECTED) {
-		gm_convert(s.vm, GM_BASE, GM_2M, true);
+		make_private(&s, true);
 		for (int i = 0; i < 2; i++) {
 			gm_guest_fill(s.vm, 0, GM_BASE + edge[i].own * PG, 1, GM_HALF_PRIVATE, 1);
 			for (int write = 0; write < 2; write++)
-				gm_guest_expect_fault(s.vm, 0, GM_BASE + edge[i].other * PG, write,
-						      KVM_MEMORY_EXIT_FLAG_PRIVATE, PG,
-						      "beside the slot, private");
+				expect_nothing_private(&s, edge[i].other, write);
 		}
-		gm_convert(s.vm, GM_BASE, GM_2M, false);
+		make_private(&s, false);
 	}
 	for (int i = 0; i < 2; i++) {
 		gm_guest_fill(s.vm, 0, GM_BASE + edge[i].own * PG, 1, GM_HALF_SHARED, 2);
@@ -94,6 +114,7 @@ static void beside(const struct gm_case *self)
 }
 P0(beside, "beside_slot", "the pages beside a slot, right after its own were used")
 P1(beside, "beside_slot", "the pages beside a slot, right after its own were used")
+INPLACE(beside, "beside_slot", "the pages beside a slot, right after its own were used")
 
 /* What the guest has mapped of a slot is not looked at when the slot is set once more. */
 static void ordinary(const struct gm_case *self)
@@ -131,5 +152,5 @@ static void ordinary(const struct gm_case *self)
 		.clause = "fd.slot_flags", .val = kind, .flags = GM_REFUSAL,                       \
 		.text = "a slot without guest_memfd keeps its size, memory and READONLY: EINVAL",  \
 		__VA_ARGS__)
-ORDINARY(p0, GM_VM_SW_PROTECTED, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES))
+ORDINARY(p0, GM_VM_SW_PROTECTED, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED))
 ORDINARY(p1, GM_VM_DEFAULT, .profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))

@@ -49,5 +49,5 @@ static void beyond(const struct gm_case *self)
 		.val = kind, .flags = GM_REFUSAL,                                                       \
 		.text = "the last guest physical pages can be a slot; beyond, or over the end: EINVAL", \
 		__VA_ARGS__)
-BEYOND(p0, GM_VM_SW_PROTECTED, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES))
+BEYOND(p0, GM_VM_SW_PROTECTED, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED))
 BEYOND(p1, GM_VM_DEFAULT, .profile = "P1", .needs = GM_NEEDS(GMEM_DEFAULT))

@@ -100,7 +100,7 @@ static void expect_charge(const struct group *g, int64_t base, int64_t change, c
 /* Every page of private memory is charged, and every page of it comes back. */
 GM_CASE(charged, .name = "fungible.dos.charged", .clause = "fungible.dos",
 	.text = "64 MiB of private memory: charged to the VMM page by page, uncharged when punched and when closed",
-	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, MEMCG), .caps = GM_CAPS_ALL)
+	.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL)
 {
 	static struct group g;
 	struct gm_vm *vm;
@@ -110,7 +110,7 @@ GM_CASE(charged, .name = "fungible.dos.charged", .clause = "fungible.dos",
 	join(&g);
 	before = current(&g);
 	vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	gmem = gm_gmem_new(vm, LEN, 0);
+	gmem = gm_gmem_new(vm, LEN, vm->provider->flags_shared);
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, LEN, vm->mbox, gmem, 0);
 	gm_vm_map(vm, GM_BASE, GM_1G, GM_1G);
 	gm_convert(vm, GM_BASE, LEN, true);
@@ -167,7 +167,7 @@ static void expect_file(const struct group *g, int64_t want, const char *when)
 /* memory.current is only as exact as the CPUs' stocks; the statistics are, to the page. */
 GM_CASE(charged_exactly, .name = "fungible.dos.charged_exactly", .clause = "fungible.dos",
 	.text = "3000 pages of private memory and holes in them: charged to the VMM to the page",
-	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, MEMCG), .caps = GM_CAPS_ALL,
+	.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL,
 	.flags = GM_FULL_ONLY)
 {
 	const uint64_t pages = 3000;
@@ -178,7 +178,7 @@ GM_CASE(charged_exactly, .name = "fungible.dos.charged_exactly", .clause = "fung
 
 	join(&g);
 	vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	gmem = gm_gmem_new(vm, 2 * LEN, 0);
+	gmem = gm_gmem_new(vm, 2 * LEN, vm->provider->flags_shared);
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 2 * LEN, vm->mbox, gmem, 0);
 	gm_vm_map(vm, GM_BASE, GM_1G, GM_1G);
 	gm_convert(vm, GM_BASE, 2 * LEN, true);
@@ -205,7 +205,7 @@ GM_CASE(charged_exactly, .name = "fungible.dos.charged_exactly", .clause = "fung
 /* Every other page of 256 MiB: the worst that the attributes can cost, again and again. */
 GM_CASE(attributes, .name = "fungible.dos.attributes", .clause = "fungible.dos",
 	.text = "a storm over every other page: memory of the attributes is bounded, and gone when all is shared",
-	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, MEMCG), .caps = GM_CAPS_ALL)
+	.providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL)
 {
 	static struct group g;
 	const uint64_t pages = 65536;
@@ -239,6 +239,54 @@ GM_CASE(attributes, .name = "fungible.dos.attributes", .clause = "fungible.dos",
 	gm_convert(vm, GM_BASE + 64 * GM_1G, 2 * GM_1G, true);
 	GM_EXPECT(current(&g) - base > slack(), "2 GiB of attributes cost nothing: %ld kB",
 		  (current(&g) - base) / 1024);
+	gm_vm_free(vm);
+	expect_charge(&g, before, 0, "VM gone");
+}
+
+/* Expects no more than `most` bytes beyond base: what is freed after an RCU grace period is waited for. */
+static void expect_bounded(const struct group *g, int64_t base, int64_t most, const char *when)
+{
+	int64_t now = current(g) - base;
+
+	for (int i = 0; i < 100 && now > most + slack(); i++) {
+		usleep(50 * 1000);
+		now = current(g) - base;
+	}
+	GM_EXPECT(now <= most + slack(), "%s: expected at most %ld kB, observed %ld kB", when,
+		  (most + slack()) / 1024, now / 1024);
+}
+
+/*
+ * The record of an in-place conversion is the file's: as many ranges as pages, and gone with them.
+ * A node of 256 bytes has at least four ranges (lib/maple_tree.c); the levels above are a third.
+ */
+GM_CASE(records, .name = "fungible.dos.records", .clause = "fungible.dos",
+	.text = "a storm over every other page of a file: its record is bounded, and gone when all is shared, or it is closed",
+	.providers = GM_PROVIDERS(INPLACE), .needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL)
+{
+	static struct group g;
+	const uint64_t pages = 65536;
+	struct gm_vm *vm;
+	int64_t base, before;
+	int gmem;
+
+	join(&g);
+	before = current(&g);
+	vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
+	gmem = gm_gmem_new(vm, pages * GM_PAGE_SIZE, vm->provider->flags_shared);
+	base = current(&g);
+	for (int storm = 0; storm < 3; storm++) {
+		for (uint64_t i = storm & 1; i < pages; i += 2)
+			gm_gmem_convert(gmem, i * GM_PAGE_SIZE, GM_PAGE_SIZE, true);
+		expect_bounded(&g, base, pages / 4 * 256 * 4 / 3, "every other page private");
+		if (storm == 2)
+			break;
+		for (uint64_t i = 0; i < pages; i += 1024)
+			gm_gmem_convert(gmem, i * GM_PAGE_SIZE, 1024 * GM_PAGE_SIZE, false);
+		expect_charge(&g, base, 0, "all shared again");
+	}
+	close(gmem);
+	expect_charge(&g, base, 0, "the file closed");
 	gm_vm_free(vm);
 	expect_charge(&g, before, 0, "VM gone");
 }
@@ -291,17 +339,21 @@ static void storm_thread(unsigned int i, void *arg)
 						.nr = 1,
 						.val = n & 1 ? GM_MAP_SHARED : GM_MAP_PRIVATE };
 		gm_run(s->vm, i, op, ARRAY_SIZE(op));
+		for (unsigned int n = 0; n < ARRAY_SIZE(op); n++)
+			GM_ASSERT(!op[n].ret,
+				  "vCPU %u, page %#lx to %s: the guest got %ld, expected 0", i,
+				  op[n].addr, n & 1 ? "shared" : "private", op[n].ret);
 		atomic_fetch_add(&s->conversions[i], ARRAY_SIZE(op));
 	}
 }
 
 GM_CASE(host_works, .name = "fungible.dos.host_works", .clause = "fungible.dos",
 	.text = "two vCPUs convert without pause: another process does its work and ends, and so does the storm",
-	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES))
+	.providers = GM_PROVIDERS_X86)
 {
 	struct storm s = { .vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 2) };
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, 2 * GM_2M);
-	int gmem = gm_gmem_new(s.vm, 2 * GM_2M, 0);
+	int gmem = gm_gmem_new(s.vm, 2 * GM_2M, s.vm->provider->flags_shared);
 
 	gm_slot_set(s.vm, GM_SLOT, 0, GM_BASE, 2 * GM_2M, mem->hva, gmem, 0);
 	gm_vm_map(s.vm, GM_BASE, GM_1G, GM_1G);

@@ -114,8 +114,8 @@ GM_VARIANT(orders, orders_some, .name = "fungible.pool_back.orders", .clause = "
 	   .val = 8, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = PAGES)
 GM_VARIANT(orders, orders_all, .name = "fungible.pool_back.orders_all",
 	   .clause = "fungible.pool_back", .text = "the same in all 720 orders", .val = ORDERS,
-	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = PAGES,
-	   .flags = GM_FULL_ONLY, .timeout = 900)
+	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = PAGES, .flags = GM_FULL_ONLY,
+	   .timeout = 900)
 
 /* A VMM that converts until it is killed; says on the pipe how far it is. */
 static void vmm(int pipe_fd, enum gm_mem_kind kind, uint64_t len, bool fork_too)

@@ -13,7 +13,7 @@ static const uint64_t first_touch[] = { 0, 511, 256, 3, 508 };
 
 GM_CASE(zeroed, .name = "fungible.pool_back.zeroed", .clause = "fungible.pool_back",
 	.text = "2 MiB pages that another VM filled come back as zeroes, whichever 4 KiB is touched first",
-	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = PAGES)
+	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
 {
 	struct gm_pool before;
 
@@ -44,7 +44,7 @@ GM_CASE(zeroed, .name = "fungible.pool_back.zeroed", .clause = "fungible.pool_ba
 /* A VM of which a part was never touched: that part was reserved, and is free again. */
 GM_CASE(untouched, .name = "fungible.pool_back.untouched", .clause = "fungible.pool_back",
 	.text = "a memory of which two pages were touched: reservations go with it, at a hole nothing but its page",
-	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = PAGES)
+	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
 {
 	struct gm_pool before;
 

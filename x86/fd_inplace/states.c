@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Nothing but a conversion changes the state of a page: holes, allocations, slots, closes, mappings. */
+#include <sys/wait.h>
+
+#include "fd_inplace.h"
+
+#define NPAGES (GM_2M / PG)
+
+/* A page of either kind, parts of runs, all of it. */
+static const struct {
+	uint64_t first, n;
+} range[] = { { 8, 1 }, { 11, 1 }, { 20, 30 }, { 60, 9 }, { 100, 200 }, { 511, 1 }, { 0, NPAGES } };
+
+static void holes(const struct gm_case *self)
+{
+	struct gm_fixture *w = inplace_mixed(2);
+	uint64_t first = GFN(w->gpa);
+
+	inplace_expect_all(w, "before");
+	for (unsigned int i = 0; i < ARRAY_SIZE(range); i++) {
+		if (self->val)
+			GM_EXPECT_OK(
+				madvise(w->hva + range[i].first * PG, range[i].n * PG, self->val));
+		else
+			gm_gmem_punch(w->gmem, range[i].first * PG, range[i].n * PG);
+		if (self->val != MADV_DONTNEED)
+			gm_model_punched(w->model, first + range[i].first, range[i].n);
+		inplace_expect_all(w, "after the call");
+		inplace_fill(w, first + range[i].first, range[i].n);
+	}
+	inplace_expect_all(w, "in the end");
+	gm_fixture_check_all(w, 1, "in the end");
+	gm_fixture_free(w);
+}
+
+#define HOLES(id, advice, about)                                                                   \
+	GM_VARIANT(holes, holes_##id, .name = "fd.punch_exact.states_" #id,                        \
+		   .clause = "fd.punch_exact", .providers = GM_PROVIDERS(INPLACE), .val = advice,  \
+		   .text = about)
+HOLES(fallocate, 0, "holes over private and shared pages: all zero, and each as private as before")
+HOLES(madv_remove, MADV_REMOVE, "MADV_REMOVE over both: all zero, and each as private as before")
+HOLES(madv_dontneed, MADV_DONTNEED, "MADV_DONTNEED over both is 0, and content and state stay")
+
+INPLACE(allocated, "fd.fallocate_args.allocate_keeps_state", .clause = "fd.fallocate_args",
+	.text = "allocation over private and shared pages, there and missing: content and state stay")
+{
+	struct gm_fixture *w = inplace_mixed(1);
+	uint64_t first = GFN(w->gpa);
+
+	for (uint64_t p = 0; p < NPAGES; p += 5)
+		gm_fixture_punch(w, first + p, 1 + p % 2);
+	for (unsigned int i = 0; i < ARRAY_SIZE(range); i++) {
+		gm_gmem_allocate(w->gmem, range[i].first * PG, range[i].n * PG);
+		inplace_expect_states(w, "after the allocation");
+	}
+	inplace_expect_all(w, "after all allocations");
+	gm_fixture_check_all(w, 0, "after all allocations");
+	gm_fixture_free(w);
+}
+
+INPLACE(close_mixed, "fd.last_close.mixed", .clause = "fd.last_close",
+	.text = "after the last close each access faults, private page or shared, with flags 0")
+{
+	struct gm_fixture *w = inplace_mixed(2);
+
+	munmap(w->hva, w->size);
+	w->hva = w->mem->hva;
+	inplace_fill(w, GFN(w->gpa), NPAGES);
+	gm_fixture_check_guest(w, 1, GFN(w->gpa), NPAGES, 8, "the mapping gone");
+	close(w->gmem);
+	w->gmem = -1;
+	for (uint64_t p = 0; p < NPAGES; p += p < 70 ? 1 : 13)
+		gm_guest_expect_fault(w->vm, p % 2, w->gpa + p * PG, p & 2, 0, PG,
+				      gm_model_private(w->model, GFN(w->gpa) + p) ? "private"
+										  : "shared");
+	gm_fixture_free(w);
+}
+
+static void expect_mmio(struct gm_fixture *w, unsigned int v, uint64_t page)
+{
+	struct gm_op op = { .code = page & 4 ? GM_OP_WRITE : GM_OP_READ,
+			    .addr = w->gpa + page * PG,
+			    .val = 1 };
+	struct gm_exit ex;
+
+	GM_EXPECT_AT(GM_PAGE(.gpa = op.addr, .off = page * PG),
+		     !__gm_run(w->vm, v, &op, 1, &ex, NULL) && !ex.ret &&
+			     ex.reason == KVM_EXIT_MMIO,
+		     "page %lu, the slot deleted: expected KVM_EXIT_MMIO, observed %s", page,
+		     gm_exit_str(&ex));
+}
+
+INPLACE(delete_mixed, "fd.slot_flags.delete_mixed", .clause = "fd.slot_flags",
+	.text = "a slot deleted and made again: states and content stay; deleted for good: MMIO, private pages too")
+{
+	struct gm_fixture *w = inplace_mixed(2);
+
+	for (int round = 0; round < 3; round++) {
+		gm_slot_delete(w->vm, GM_SLOT);
+		inplace_expect_states(w, "the slot deleted");
+		/* What is converted meanwhile is found by the next slot. */
+		if (round == 1) {
+			gm_gmem_convert(w->gmem, 3 * PG, 50 * PG, true);
+			gm_model_convert(w->model, GFN(w->gpa) + 3, 50, true);
+			inplace_expect_states(w, "converted without a slot");
+		}
+		gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
+		inplace_expect_all(w, "the slot made again");
+	}
+	gm_fixture_check_all(w, 1, "in the end");
+	/* Last, for a guest that met no slot there has KVM remember it: see conv.before_slot. */
+	for (uint64_t p = 3; p < 53; p += 2)
+		gm_fixture_convert(w, GFN(w->gpa) + p, 1, true);
+	gm_slot_delete(w->vm, GM_SLOT);
+	for (uint64_t p = 0; p < 24; p++)
+		expect_mmio(w, p % 2, p);
+	inplace_expect_states(w, "after the guest met no slot");
+	gm_fixture_free(w);
+}
+
+#define SLOTS 4
+#define SLOT_PAGES 16UL
+#define FILE_PAGES (SLOTS * SLOT_PAGES)
+
+/* Slot i holds file pages [16 i, 16 i + 16); in the guest the last one lies lowest, two pages up in its 2 MiB. */
+static uint64_t gpa_of(uint64_t page)
+{
+	return GM_BASE + (SLOTS - 1 - page / SLOT_PAGES) * GM_2M + (2 + page % SLOT_PAGES) * PG;
+}
+
+INPLACE(by_offset, "fd.bind_overlap.states", .clause = "fd.bind_overlap",
+	.text = "four slots of one file, backwards in the guest: a conversion is of the file's pages, by slot or file")
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1, .extra_pages = 16);
+	int gmem = gm_gmem_new(vm, FILE_PAGES * PG, vm->provider->flags_shared);
+	uint8_t *map = mmap(NULL, FILE_PAGES * PG, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
+	bool is_private[FILE_PAGES] = { false };
+
+	GM_SETUP(map != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	gm_vm_map(vm, GM_BASE, SLOTS * GM_2M, GM_2M);
+	for (unsigned int i = 0; i < SLOTS; i++)
+		gm_slot_set(vm, GM_SLOT + i, 0, gpa_of(i * SLOT_PAGES), SLOT_PAGES * PG, NULL, gmem,
+			    i * SLOT_PAGES * PG);
+	for (uint64_t p = 0; p < FILE_PAGES; p++)
+		gm_guest_fill(vm, 0, gpa_of(p), 1, GM_HALF_SHARED, 1);
+	for (unsigned int i = 0; i < 40; i++) {
+		uint64_t p = i * 37 % FILE_PAGES, n = 1 + i % 5;
+		bool to_private = i % 3;
+
+		/* Through a slot, or over what two slots have. */
+		if (i % 2 && p % SLOT_PAGES + n <= SLOT_PAGES)
+			gm_convert(vm, gpa_of(p), n * PG, to_private);
+		else if (p + n <= FILE_PAGES)
+			gm_gmem_convert(gmem, p * PG, n * PG, to_private);
+		else
+			continue;
+		for (uint64_t k = p; k < p + n; k++)
+			is_private[k] = to_private;
+		for (uint64_t k = 0; k < FILE_PAGES; k++)
+			inplace_expect_page(map, k, is_private[k], "after a conversion");
+		for (uint64_t k = p; k < p + n; k++)
+			gm_guest_check(vm, 0, gpa_of(k), 1, GM_HALF_SHARED, 1, "converted");
+	}
+	for (uint64_t p = 0; p < FILE_PAGES; p++) {
+		gm_guest_check(vm, 0, gpa_of(p), 1, GM_HALF_SHARED, 1, "in the end");
+		if (!is_private[p])
+			gm_host_check(map + p * PG, gpa_of(p) / PG, 1, GM_HALF_SHARED, 1,
+				      "the host in the end");
+	}
+	gm_vm_free(vm);
+	munmap(map, FILE_PAGES * PG);
+	close(gmem);
+}
+
+static void look(struct gm_fixture *w, uint8_t *map, const char *when)
+{
+	for (uint64_t p = 0; p < NPAGES; p += p < 64 ? 1 : 7)
+		inplace_expect_page(map, p, gm_model_private(w->model, GFN(w->gpa) + p), when);
+}
+
+/* Every mapping, whenever and by whom it was made, reaches the shared pages and no private one. */
+INPLACE(mappings, "fd.mmap_modes.mixed", .clause = "fd.mmap_modes",
+	.text = "mappings made before and after the conversions, populated, moved, in a child: shared pages only")
+{
+	struct gm_fixture *w = inplace_mixed(1);
+	uint8_t *populated = mmap(NULL, w->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+				  w->gmem, 0),
+		*late = mmap(NULL, w->size, PROT_READ | PROT_WRITE, MAP_SHARED, w->gmem, 0), *moved;
+	int status;
+	pid_t pid;
+
+	GM_SETUP(late != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	GM_ASSERT(populated != MAP_FAILED, "a populated mapping: %s", gm_errno_name(errno));
+	look(w, w->hva, "the mapping that was there");
+	look(w, populated, "a populated mapping");
+	look(w, late, "a mapping that came late");
+	moved = mremap(late, w->size, w->size, MREMAP_MAYMOVE | MREMAP_FIXED, populated);
+	GM_ASSERT(moved == populated, "mremap: %s", gm_errno_name(errno));
+	look(w, moved, "a mapping that moved");
+	pid = GM_SETUP_OK(fork());
+	if (!pid) {
+		look(w, w->hva, "a child's mapping");
+		_exit(gm_failures() != 0);
+	}
+	GM_SETUP_OK(waitpid(pid, &status, 0));
+	GM_EXPECT(!status, "the child's mapping shows other pages (status %#x)", status);
+	gm_fixture_convert(w, GFN(w->gpa), NPAGES, true);
+	look(w, w->hva, "all private");
+	look(w, moved, "all private");
+	gm_fixture_convert(w, GFN(w->gpa), NPAGES, false);
+	look(w, moved, "all shared");
+	gm_fixture_check_host(w, GFN(w->gpa), NPAGES, 8, "all shared");
+	munmap(moved, w->size);
+	gm_fixture_free(w);
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest_memfd file whose pages are converted in place: fd.*, P3. What a flag says at first only
+ * a conversion changes: no hole, no allocation, no slot, no close. The cases that are put to every
+ * kind of file are in common/fd/.
+ */
+#include <signal.h>
+
+#include "batch.h"
+#include "fd_inplace/fd_inplace.h"
+
+bool inplace_expect_page(const uint8_t *map, uint64_t page, bool is_private, const char *when)
+{
+	const uint8_t *at = map + page * PG;
+	int want = is_private ? SIGBUS : 0;
+	bool right = true;
+
+	for (int write = 0; write < 2; write++) {
+		int code, sig = gm_touch(at, write, &code);
+
+		right &= GM_EXPECT_AT(
+			GM_PAGE(.off = page * PG, .hva = (uintptr_t)at),
+			sig == want && (!want || code == BUS_ADRERR),
+			"%s, the host's %s of page %lu: expected %s, observed signal %d code %d",
+			when, write ? "store" : "load", page,
+			is_private ? "SIGBUS/BUS_ADRERR, the page is private"
+				   : "no signal, the page is shared",
+			sig, code);
+	}
+	return right;
+}
+
+void inplace_expect_states(struct gm_fixture *w, const char *when)
+{
+	for (uint64_t p = 0; p < PAGES(w->size); p++) {
+		inplace_expect_page(w->hva, p, gm_model_private(w->model, GFN(w->gpa) + p), when);
+		if (gm_failures() > 8)
+			gm_end();
+	}
+}
+
+void inplace_expect_all(struct gm_fixture *w, const char *when)
+{
+	inplace_expect_states(w, when);
+	gm_fixture_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 8, when);
+	gm_fixture_check_host(w, GFN(w->gpa), PAGES(w->size), 8, when);
+}
+
+void inplace_fill(struct gm_fixture *w, uint64_t gfn, uint64_t n)
+{
+	struct gm_batch s;
+
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, gfn, n, 1);
+	gm_batch_flush(&s);
+}
+
+struct gm_fixture *inplace_mixed(unsigned int vcpus)
+{
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .vcpus = vcpus);
+	uint64_t first = GFN(w->gpa);
+
+	/* Every other page, then longer and longer runs, private and shared in turn. */
+	for (uint64_t p = 1; p < 64; p += 2)
+		gm_fixture_convert(w, first + p, 1, true);
+	for (uint64_t p = 64, len = 2; p + len <= PAGES(w->size); p += 2 * len, len++)
+		gm_fixture_convert(w, first + p, len, true);
+	inplace_fill(w, first, PAGES(w->size));
+	return w;
+}
+
+INPLACE(initial_state, "fd.create_flags.initial_state", .clause = "fd.create_flags",
+	.text = "a SW_PROTECTED VM has MMAP and INIT_SHARED, which says how pages begin: either is converted")
+{
+	const uint64_t both = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
+
+	GM_EXPECT_EQ(vm_check_cap(vm->kvm, KVM_CAP_GUEST_MEMFD_FLAGS) & both, both,
+		     "MMAP and INIT_SHARED of KVM_CAP_GUEST_MEMFD_FLAGS on the VM");
+	GM_EXPECT_EQ(kvm_check_cap(KVM_CAP_GUEST_MEMFD_FLAGS) & both, both, "on /dev/kvm");
+	for (uint64_t flags = 0; flags <= both; flags++) {
+		bool begins_private = !(flags & GUEST_MEMFD_FLAG_INIT_SHARED);
+		int gmem = gm_gmem_new(vm, 4 * PG, flags);
+		uint8_t *map;
+
+		if (!(flags & GUEST_MEMFD_FLAG_MMAP)) {
+			for (int i = 0; i < 4; i++)
+				gm_gmem_convert(gmem, PG, PG, i & 1);
+			close(gmem);
+			continue;
+		}
+		map = mmap(NULL, 4 * PG, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
+		GM_SETUP(map != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+		for (uint64_t p = 0; p < 4; p++)
+			inplace_expect_page(map, p, begins_private, "a new file");
+		gm_gmem_convert(gmem, PG, PG, !begins_private);
+		for (uint64_t p = 0; p < 4; p++)
+			inplace_expect_page(map, p, begins_private == (p != 1), "converted");
+		gm_gmem_convert(gmem, 0, 4 * PG, begins_private);
+		for (uint64_t p = 0; p < 4; p++)
+			inplace_expect_page(map, p, begins_private, "as it began");
+		munmap(map, 4 * PG);
+		close(gmem);
+	}
+	gm_vm_free(vm);
+}
+
+/* The ordinary VM has no private memory: it is not let onto such pages, and cannot convert them. */
+GM_CASE(ordinary, .name = "fd.ordinary_private.refused", .clause = "fd.ordinary_private",
+	.profile = "P1p", .flags = GM_REFUSAL,
+	.needs = GM_NEEDS(INPLACE, GMEM_MMAP, INIT_SHARED, TDP),
+	.text = "an ordinary VM on a file without INIT_SHARED: KVM_RUN EFAULT, a memory-fault exit; conversion EINVAL")
+{
+	for (uint64_t flags = 0; flags < 4; flags++) {
+		struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1, .extra_pages = 8);
+		bool shared = flags & GUEST_MEMFD_FLAG_INIT_SHARED;
+		int gmem = gm_gmem_new(vm, 16 * PG, flags);
+
+		gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 16 * PG, NULL, gmem, 0);
+		gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
+		for (int write = 0; write < 2; write++) {
+			uint64_t at = GM_BASE + (3 + 4 * write) * PG;
+			struct gm_op op = { .code = write ? GM_OP_WRITE : GM_OP_READ, .addr = at };
+			struct gm_exit ex;
+			bool through = __gm_run(vm, 0, &op, 1, &ex, NULL);
+
+			if (shared) {
+				gm_control(through, "flags %#lx: the guest runs on shared pages",
+					   flags);
+				continue;
+			}
+			GM_EXPECT_AT(
+				GM_PAGE(.gpa = at),
+				!through && ex.ret && ex.err == EFAULT &&
+					ex.reason == KVM_EXIT_MEMORY_FAULT && ex.fault.gpa == at &&
+					ex.fault.size == PG,
+				"flags %#lx, a %s: expected KVM_EXIT_MEMORY_FAULT and EFAULT, observed %s",
+				flags, write ? "write" : "read",
+				through ? "that it went through" : gm_exit_str(&ex));
+		}
+		for (int to_private = 0; to_private < 2; to_private++)
+			GM_EXPECT_ERRNO(EINVAL, __gm_gmem_convert(gmem, 0, PG, to_private, NULL),
+					"flags %#lx, to %s", flags,
+					to_private ? "private" : "shared");
+		gm_vm_free(vm);
+		close(gmem);
+	}
+}
+
+GM_CASE(ordinary_prefault, .name = "fd.ordinary_private.prefault", .clause = "fd.ordinary_private",
+	.profile = "P1p", .flags = GM_REFUSAL,
+	.needs = GM_NEEDS(INPLACE, GMEM_MMAP, INIT_SHARED, TDP, PREFAULT),
+	.text = "KVM_PRE_FAULT_MEMORY of such pages: EFAULT; of shared ones it goes through")
+{
+	for (uint64_t flags = 0; flags < 4; flags++) {
+		struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1, .extra_pages = 8);
+		uint64_t gpa = GM_BASE, size = 16 * PG;
+		int gmem = gm_gmem_new(vm, size, flags), ret;
+		struct gm_op op = { .code = GM_OP_NOP };
+
+		gm_slot_set(vm, GM_SLOT, 0, GM_BASE, size, NULL, gmem, 0);
+		gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
+		/* The vCPU has to have been in the guest once. */
+		gm_run(vm, 0, &op, 1);
+		ret = gm_prefault(vm, 0, &gpa, &size, 0);
+		if (flags & GUEST_MEMFD_FLAG_INIT_SHARED)
+			gm_control(!ret, "flags %#lx: shared pages are prefaulted", flags);
+		else
+			GM_EXPECT(ret && errno == EFAULT,
+				  "flags %#lx: expected EFAULT, observed %s", flags,
+				  ret ? gm_errno_name(errno) : "success");
+		gm_vm_free(vm);
+		close(gmem);
+	}
+}
