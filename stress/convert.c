@@ -37,10 +37,15 @@ int64_t st_convert_for_guest(struct gm_vm *vm, unsigned int v, uint64_t gpa, uin
 			     uint64_t attrs)
 {
 	struct st_run *r = vm->user;
+	uint64_t page = (gpa - GM_BASE) / GM_PAGE_SIZE;
 	struct st_actor *a = &r->vcpu[v];
 
-	return st_convert(r, a->list[a->ring->done], (gpa - GM_BASE) / GM_PAGE_SIZE, npages,
-			  attrs & GM_MAP_PRIVATE);
+	/* Pages are counted in 64 bits: a range whose addresses wrap gets here, for the ioctl to refuse. */
+	if (!r->inplace)
+		return gm_vm_convert_on_request(vm, v, gpa, npages, attrs);
+	if (page >= r->layout->pages || npages > r->layout->pages - page)
+		return -EINVAL;
+	return st_convert(r, a->list[a->ring->done], page, npages, attrs & GM_MAP_PRIVATE);
 }
 
 /* Slots lie in the file in any order; the host sees them in that of the guest. */
