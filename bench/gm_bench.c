@@ -1,72 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What conversions cost. Declared like cases so as to share their set-up; never pass or fail. */
+#include "fixture.h"
 #include "gm.h"
 #include "map_picture.h"
 #include "map_svg.h"
 #include "plot.h"
 #include "rate.h"
 
-#define BENCH                                                                                      \
-	.clause = "bench", .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES),                       \
-	.flags = GM_FULL_ONLY, .timeout = 600
+#define BENCH .clause = "bench", .flags = GM_FULL_ONLY, .timeout = 600
+/* About the size of the host's pages: a guest_memfd, which has all memory in place, has one size. */
+#define BENCH_PAGES .providers = GM_PROVIDERS(ATTRIBUTES), BENCH
+#define BENCH_ALL .providers = GM_PROVIDERS_X86, BENCH
 
-struct bench {
-	struct gm_vm *vm;
-	struct gm_mem *mem;
-	int gmem;
-	uint64_t size;
-	struct gm_rng rng;
-};
-
-static void open_vm(struct bench *b, enum gm_mem_kind kind, uint64_t size)
+static struct gm_fixture *open_vm(enum gm_mem_kind kind, uint64_t size)
 {
-	uint64_t map = (size + GM_1G - 1) & ~(GM_1G - 1);
+	struct gm_fixture *w = GM_FIXTURE(.size = size, .mem = kind, .guest_page = GM_1G);
 
-	*b = (struct bench){ .size = size };
-	b->vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	b->mem = gm_mem_new(kind, size);
-	b->gmem = gm_gmem_new(b->vm, size, 0);
-	gm_slot_set(b->vm, GM_SLOT, 0, GM_BASE, size, b->mem->hva, b->gmem, 0);
-	gm_vm_map(b->vm, GM_BASE, map, GM_1G);
-	gm_rng_init(&b->rng, gm_seed());
-	gm_guest_touch(b->vm, 0, GM_BASE, size, GM_2M);
+	gm_guest_touch(w->vm, 0, GM_BASE, size, GM_2M);
 	gm_checked();
-}
-
-static void close_vm(struct bench *b)
-{
-	gm_vm_free(b->vm);
-	close(b->gmem);
-	gm_mem_free(b->mem);
+	return w;
 }
 
 /* One access in each page, in strides that defeat the TLB; microseconds per 1000 accesses. */
-static double access_cost(struct bench *b)
+static double access_cost(struct gm_fixture *w)
 {
 	const uint64_t stride = 67 * GM_PAGE_SIZE;
 	double start = bench_us();
 
 	for (int pass = 0; pass < 4; pass++)
-		gm_guest_touch(b->vm, 0, GM_BASE + pass * GM_PAGE_SIZE, b->size - GM_2M, stride);
-	return (bench_us() - start) / (4 * (b->size / stride)) * 1000;
+		gm_guest_touch(w->vm, 0, GM_BASE + pass * GM_PAGE_SIZE, w->size - GM_2M, stride);
+	return (bench_us() - start) / (4 * (w->size / stride)) * 1000;
 }
 
 /* Converts this share of all pages, in ten-thousandths: scattered, or in one piece. */
-static void convert_share(struct bench *b, unsigned int share, bool clustered)
+static void convert_share(struct gm_fixture *w, unsigned int share, bool clustered)
 {
-	uint64_t pages = b->size / GM_PAGE_SIZE, nr = pages * share / 10000;
+	uint64_t pages = w->size / GM_PAGE_SIZE, nr = pages * share / 10000;
 
 	if (clustered && nr) {
-		gm_convert(b->vm, GM_BASE + GM_2M, nr * GM_PAGE_SIZE, true);
+		gm_convert(w->vm, GM_BASE + GM_2M, nr * GM_PAGE_SIZE, true);
 		return;
 	}
 	for (uint64_t i = 0; i < nr; i++)
-		gm_convert(b->vm, GM_BASE + gm_rng_below(&b->rng, pages) * GM_PAGE_SIZE,
+		gm_convert(w->vm, GM_BASE + gm_fixture_random(w, pages) * GM_PAGE_SIZE,
 			   GM_PAGE_SIZE, true);
 }
 
 GM_CASE(bench_access, .name = "bench.access", .text = "guest access against the share converted",
-	.huge_1g = 1, BENCH)
+	.huge_1g = 1, BENCH_PAGES)
 {
 	static const unsigned int share[] = { 0, 1, 10, 100, 1000, 5000 };
 	static struct plot p = {
@@ -82,42 +63,40 @@ GM_CASE(bench_access, .name = "bench.access", .text = "guest access against the 
 
 	for (int clustered = 0; clustered < 2; clustered++)
 		for (unsigned int i = 0; i < p.nr_points; i++) {
-			struct bench b;
+			struct gm_fixture *w = open_vm(GM_MEM_HUGE_1G, GM_1G);
 
-			open_vm(&b, GM_MEM_HUGE_1G, GM_1G);
-			convert_share(&b, share[i], clustered);
-			access_cost(&b);
+			convert_share(w, share[i], clustered);
+			access_cost(w);
 			for (int r = 0; r < 9; r++)
-				plot_add(&p, clustered, i, access_cost(&b));
-			close_vm(&b);
+				plot_add(&p, clustered, i, access_cost(w));
+			gm_fixture_free(w);
 		}
 	plot_write(&p);
 }
 
 /* Converts one page of memory that is mapped, and maps it again: both halves of the cost. */
-static void one_conversion(struct bench *b, struct plot *p, unsigned int point)
+static void one_conversion(struct gm_fixture *w, struct plot *p, unsigned int point)
 {
 	for (int r = 0; r < PLOT_REPEATS; r++) {
-		uint64_t at =
-			GM_BASE + gm_rng_below(&b->rng, b->size / GM_PAGE_SIZE) * GM_PAGE_SIZE;
+		uint64_t at = GM_BASE + gm_fixture_random(w, w->size / GM_PAGE_SIZE) * GM_PAGE_SIZE;
 		double start;
 
-		gm_guest_touch(b->vm, 0, at, 8, 8);
+		gm_guest_touch(w->vm, 0, at, 8, 8);
 		start = bench_us();
-		gm_convert(b->vm, at, GM_PAGE_SIZE, true);
+		gm_convert(w->vm, at, GM_PAGE_SIZE, true);
 		plot_add(p, 0, point, bench_us() - start);
-		gm_guest_touch(b->vm, 0, at, 8, 8);
+		gm_guest_touch(w->vm, 0, at, 8, 8);
 		start = bench_us();
-		gm_convert(b->vm, at, GM_PAGE_SIZE, false);
+		gm_convert(w->vm, at, GM_PAGE_SIZE, false);
 		plot_add(p, 1, point, bench_us() - start);
 		start = bench_us();
-		gm_guest_touch(b->vm, 0, at, 8, 8);
+		gm_guest_touch(w->vm, 0, at, 8, 8);
 		plot_add(p, 2, point, bench_us() - start);
 	}
 }
 
 GM_CASE(bench_size, .name = "bench.convert_by_page", .text = "one conversion, by the page it hits",
-	.huge_1g = 1, .huge_2m = 32, BENCH)
+	.huge_1g = 1, .huge_2m = 32, BENCH_PAGES)
 {
 	static const enum gm_mem_kind kind[] = { GM_MEM_SHMEM, GM_MEM_HUGE_2M, GM_MEM_HUGE_1G };
 	static struct plot p = {
@@ -132,21 +111,19 @@ GM_CASE(bench_size, .name = "bench.convert_by_page", .text = "one conversion, by
 	};
 
 	for (unsigned int i = 0; i < p.nr_points; i++) {
-		struct bench b;
+		struct gm_fixture *w = open_vm(kind[i], i == 2 ? GM_1G : 32 * GM_2M);
 
-		open_vm(&b, kind[i], i == 2 ? GM_1G : 32 * GM_2M);
-		one_conversion(&b, &p, i);
-		close_vm(&b);
+		one_conversion(w, &p, i);
+		gm_fixture_free(w);
 	}
 	plot_write(&p);
 }
 
 GM_CASE(bench_slot, .name = "bench.convert_by_slot",
-	.text = "one conversion, by the size of the slot", BENCH)
+	.text = "one conversion, by the size of the slot", BENCH_ALL)
 {
 	static const uint64_t mib[] = { 2, 64, 512, 4096, 32768 };
 	static struct plot p = {
-		.name = "convert_by_slot",
 		.title = "One 4 KiB conversion, by the size of the slot",
 		.x = "slot, MiB",
 		.y = "microseconds",
@@ -156,18 +133,13 @@ GM_CASE(bench_slot, .name = "bench.convert_by_slot",
 		.nr_points = 5,
 	};
 
+	p.name = bench_name(self);
 	for (unsigned int i = 0; i < p.nr_points; i++) {
-		struct bench b = { .size = mib[i] << 20 };
+		struct gm_fixture *w = GM_FIXTURE(.size = mib[i] << 20, .guest_page = GM_1G);
 
-		b.vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-		b.mem = gm_mem_new(GM_MEM_ANON, b.size);
-		b.gmem = gm_gmem_new(b.vm, b.size, 0);
-		gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, b.size, b.mem->hva, b.gmem, 0);
-		gm_vm_map(b.vm, GM_BASE, (b.size + GM_1G - 1) & ~(GM_1G - 1), GM_1G);
-		gm_rng_init(&b.rng, gm_seed());
 		gm_checked();
-		one_conversion(&b, &p, i);
-		close_vm(&b);
+		one_conversion(w, &p, i);
+		gm_fixture_free(w);
 	}
 	plot_write(&p);
 }
@@ -177,10 +149,9 @@ GM_CASE(bench_slot, .name = "bench.convert_by_slot",
  * kernel's own test converts (ranges of many sizes, which both sides fill and compare).
  */
 GM_CASE(bench_rate, .name = "bench.rate",
-	.text = "conversions per second against the bare exit and the kernel's own test", BENCH)
+	.text = "conversions per second against the bare exit and the kernel's own test", BENCH_ALL)
 {
 	static struct plot p = {
-		.name = "rate",
 		.title = "Requests of the guest per second",
 		.x = "what user space does",
 		.y = "per second",
@@ -190,30 +161,30 @@ GM_CASE(bench_rate, .name = "bench.rate",
 		.apart = true,
 		.label = { "nothing", "one page", "2 MiB", "private_mem_conversions_test" },
 	};
-	struct bench b;
+	struct gm_fixture *w = open_vm(GM_MEM_SHMEM, 32 * GM_2M);
 	double rate;
 
-	open_vm(&b, GM_MEM_SHMEM, 32 * GM_2M);
-	for (unsigned int i = 0; i < 3; i++)
-		for (int r = 0; r < 9; r++) {
+	p.name = bench_name(self);
+	for (int r = 0; r < 9; r++)
+		for (unsigned int i = 0; i < 3; i++) {
 			struct gm_op op[64];
 			double start;
 
-			b.vm->args.on_convert = i ? NULL : bench_ignore;
+			w->vm->args.on_convert = i ? NULL : bench_ignore;
 			for (int o = 0; o < 64; o++)
 				op[o] = (struct gm_op){
 					.code = GM_OP_MAP_GPA,
 					.nr = i == 2 ? 512 : 1,
-					.addr = GM_BASE + gm_rng_below(&b.rng, 32) * GM_2M,
+					.addr = GM_BASE + gm_fixture_random(w, 32) * GM_2M,
 					.val = o & 1 ? GM_MAP_SHARED : GM_MAP_PRIVATE
 				};
 			start = bench_us();
 			for (int round = 0; round < 8; round++)
-				gm_run(b.vm, 0, op, 64);
+				gm_run(w->vm, 0, op, 64);
 			plot_add(&p, 0, i, 8 * 64 * 1e6 / (bench_us() - start));
 		}
-	close_vm(&b);
-	for (int r = 0; r < 5; r++) {
+	gm_fixture_free(w);
+	for (int r = 0; r < 9; r++) {
 		rate = bench_upstream_rate();
 		if (rate > 0)
 			plot_add(&p, 0, 3, rate);
@@ -222,13 +193,12 @@ GM_CASE(bench_rate, .name = "bench.rate",
 		p.nr_points = 3;
 	plot_write(&p);
 	for (unsigned int i = 1; i < p.nr_points; i++)
-		printf("%s: %.3f of the bare exits\n", p.label[i],
-		       plot_quartile(&p.point[0][i], 2) / plot_quartile(&p.point[0][0], 2));
+		bench_ratio(self, p.label[i], &p.point[0][i], "the bare exits", &p.point[0][0]);
 }
 
 /* The picture: a GiB before a conversion, after it, touched again, and converted back. */
 GM_CASE(bench_picture, .name = "bench.picture",
-	.text = "the map of a GiB around one conversion, as SVG", .huge_1g = 1, BENCH)
+	.text = "the map of a GiB around one conversion, as SVG", .huge_1g = 1, BENCH_PAGES)
 {
 	static const char *const title[] = { "all touched", "one page converted",
 					     "all touched again", "converted back and touched" };
@@ -241,21 +211,20 @@ GM_CASE(bench_picture, .name = "bench.picture",
 	for (int i = 0; i < 4; i++) {
 		struct gm_shape *s = gm_shape_new(GM_BASE, GM_1G);
 		uint64_t at = GM_BASE + 77 * GM_2M + 5 * GM_PAGE_SIZE;
-		struct bench b;
+		struct gm_fixture *w = open_vm(GM_MEM_HUGE_1G, GM_1G);
 
-		open_vm(&b, GM_MEM_HUGE_1G, GM_1G);
 		if (i)
-			gm_convert(b.vm, at, GM_PAGE_SIZE, true);
+			gm_convert(w->vm, at, GM_PAGE_SIZE, true);
 		gm_shape_convert(s, at, GM_PAGE_SIZE, i && i < 3);
 		if (i > 1)
-			gm_guest_touch(b.vm, 0, GM_BASE, GM_1G, GM_2M);
+			gm_guest_touch(w->vm, 0, GM_BASE, GM_1G, GM_2M);
 		if (i > 2) {
-			gm_convert(b.vm, at, GM_PAGE_SIZE, false);
+			gm_convert(w->vm, at, GM_PAGE_SIZE, false);
 			/* The fault that puts all together is the one on the page itself. */
-			gm_guest_touch(b.vm, 0, at, 8, 8);
+			gm_guest_touch(w->vm, 0, at, 8, 8);
 		}
-		panel[i] = (struct gm_map_panel){ title[i], gm_map_observe(b.vm, s) };
-		close_vm(&b);
+		panel[i] = (struct gm_map_panel){ title[i], gm_map_observe(w->vm, s) };
+		gm_fixture_free(w);
 		gm_shape_free(s);
 	}
 	snprintf(path, sizeof(path), "%s/map.svg", dir ? dir : ".");

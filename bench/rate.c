@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <libgen.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "case.h"
+#include "plot.h"
 #include "rate.h"
 
 double bench_us(void)
@@ -12,6 +15,22 @@ double bench_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
+}
+
+const char *bench_name(const struct gm_case *self)
+{
+	return self->name + strlen("bench.");
+}
+
+void bench_ratio(const struct gm_case *self, const char *what, const struct point *of,
+		 const char *whom, const struct point *to)
+{
+	struct point ratio = {};
+
+	for (unsigned int i = 0; i < of->nr && i < to->nr; i++)
+		ratio.sample[ratio.nr++] = of->sample[i] / to->sample[i];
+	printf("ratio %s: %s, of %s: %.3f (%.3f-%.3f)\n", gm_provider_name(self->provider), what,
+	       whom, plot_quartile(&ratio, 2), plot_quartile(&ratio, 1), plot_quartile(&ratio, 3));
 }
 
 int64_t bench_ignore(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,

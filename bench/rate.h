@@ -5,10 +5,22 @@
 
 #include <stdint.h>
 
+struct gm_case;
 struct gm_vm;
+struct point;
 
 /* Microseconds on the monotonic clock. */
 double bench_us(void);
+
+/* For the files of a benchmark: the case's name without "bench.", so each provider has its own. */
+const char *bench_name(const struct gm_case *self);
+
+/*
+ * "ratio PROVIDER: what, of whom: MEDIAN (QUARTILE-QUARTILE)", each repeat by itself: the machine
+ * drifts. bench/lab sets the lines of two boots side by side.
+ */
+void bench_ratio(const struct gm_case *self, const char *what, const struct point *of,
+		 const char *whom, const struct point *to);
 
 /* For gm_vm_args.on_convert: the request goes to user space and back, and nothing is done about it. */
 int64_t bench_ignore(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,

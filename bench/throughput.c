@@ -3,13 +3,14 @@
  * What the stress engine makes of a machine: conversions per second, each with a touch of the page
  * that reads and writes, the oracle and the logs included, against the bare exits of the same request.
  */
+#include "fixture.h"
 #include "gm.h"
 #include "plot.h"
 #include "rate.h"
 #include "../stress/child.h"
 
 #define BENCH                                                                                      \
-	.clause = "bench", .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT, TDP),  \
+	.clause = "bench", .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT, TDP),  \
 	.flags = GM_FULL_ONLY, .timeout = 600
 
 #define BATCHES 40U
@@ -36,14 +37,10 @@ static double bare_exits(void)
 /* The same conversions and touches by batches, with nothing judged and nothing logged. */
 static double unjudged(void)
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, GM_2M);
-	int gmem = gm_gmem_new(vm, GM_2M, 0);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	struct gm_op op[GM_MBOX_OPS];
 	double start;
 
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, mem->hva, gmem, 0);
-	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
 	start = bench_us() / 1e6;
 	for (uint32_t b = 0; b < BATCHES; b++) {
 		for (uint32_t i = 0; i < GM_MBOX_OPS; i += 2) {
@@ -55,12 +52,10 @@ static double unjudged(void)
 						.val = n & 1 ? GM_MAP_SHARED : GM_MAP_PRIVATE };
 			op[i + 1] = (struct gm_op){ .code = GM_OP_WRITE, .addr = op[i].addr };
 		}
-		gm_run(vm, 0, op, GM_MBOX_OPS);
+		gm_run(w->vm, 0, op, GM_MBOX_OPS);
 	}
 	start = bench_us() / 1e6 - start;
-	gm_vm_free(vm);
-	close(gmem);
-	gm_mem_free(mem);
+	gm_fixture_free(w);
 	return BATCHES * GM_MBOX_OPS / 2 / start;
 }
 
@@ -80,7 +75,7 @@ static void add(struct st_prog *p, uint8_t actor, uint8_t code, uint8_t arg, uin
  * a write, both of which are judged. `ahead`: between the requests and the touches the VMM maps what
  * was converted, in one ioctl (KVM_PRE_FAULT_MEMORY); otherwise each touch is a fault.
  */
-static double convert_and_touch(unsigned int vcpus, bool ahead)
+static double convert_and_touch(enum gm_provider_id who, unsigned int vcpus, bool ahead)
 {
 	struct st_result *r = st_result_new();
 	struct st_prog p = {};
@@ -89,6 +84,7 @@ static double convert_and_touch(unsigned int vcpus, bool ahead)
 
 	snprintf(p.head.layout, sizeof(p.head.layout), "anon");
 	snprintf(p.head.profile, sizeof(p.head.profile), "bench");
+	p.head.provider = who;
 	p.head.vcpus = vcpus;
 	p.head.threads = 1;
 	for (uint32_t c = 0; c < CHUNKS; c++) {
@@ -117,22 +113,10 @@ enum { UPSTREAM, BARE, UNJUDGED, FAULTS, ONE, TWO, FOUR, NR };
 
 #define ROUNDS 9
 
-/* The median and the quartiles of what `of` is of `to`, each round by itself: the machine drifts. */
-static void say_ratio(const struct plot *p, const char *what, int of, int to)
-{
-	struct point ratio = {};
-
-	for (unsigned int i = 0; i < ROUNDS; i++)
-		ratio.sample[ratio.nr++] = p->point[0][of].sample[i] / p->point[0][to].sample[i];
-	printf("%s: %.2f (%.2f-%.2f)\n", what, plot_quartile(&ratio, 2), plot_quartile(&ratio, 1),
-	       plot_quartile(&ratio, 3));
-}
-
 GM_CASE(bench_stress, .name = "bench.stress",
 	.text = "conversions with a touch per second, judged, against bare exits", BENCH)
 {
 	static struct plot p = {
-		.name = "stress",
 		.title = "Conversions with a touch, judged, against bare exits",
 		.x = "what",
 		.y = "per second",
@@ -143,24 +127,30 @@ GM_CASE(bench_stress, .name = "bench.stress",
 		.label = { "upstream", "bare exits", "not judged", "a fault each", "1 vCPU",
 			   "2 vCPUs", "4 vCPUs" },
 	};
+	enum gm_provider_id who = self->provider;
 	double upstream = bench_upstream_rate();
+	const struct point *got = p.point[0];
+
+	p.name = bench_name(self);
 
 	for (int round = 0; round < ROUNDS; round++) {
 		plot_add(&p, 0, UPSTREAM, upstream);
 		plot_add(&p, 0, UNJUDGED, unjudged());
 		plot_add(&p, 0, BARE, bare_exits());
-		plot_add(&p, 0, ONE, convert_and_touch(1, true));
-		plot_add(&p, 0, FAULTS, convert_and_touch(1, false));
-		plot_add(&p, 0, TWO, convert_and_touch(2, true));
-		plot_add(&p, 0, FOUR, convert_and_touch(4, true));
+		plot_add(&p, 0, ONE, convert_and_touch(who, 1, true));
+		plot_add(&p, 0, FAULTS, convert_and_touch(who, 1, false));
+		plot_add(&p, 0, TWO, convert_and_touch(who, 2, true));
+		plot_add(&p, 0, FOUR, convert_and_touch(who, 4, true));
 	}
 	gm_checked();
 	plot_write(&p);
-	say_ratio(&p, "convert-and-touch on one vCPU, of the bare exits", ONE, BARE);
-	say_ratio(&p, "the same with a fault for each", FAULTS, BARE);
-	say_ratio(&p, "convert-and-touch, of the same not judged", ONE, UNJUDGED);
-	say_ratio(&p, "on two vCPUs, of one", TWO, ONE);
-	say_ratio(&p, "on four vCPUs, of one", FOUR, ONE);
+	bench_ratio(self, "convert-and-touch on one vCPU", &got[ONE], "the bare exits", &got[BARE]);
+	bench_ratio(self, "the same with a fault for each", &got[FAULTS], "the bare exits",
+		    &got[BARE]);
+	bench_ratio(self, "convert-and-touch", &got[ONE], "the same not judged", &got[UNJUDGED]);
+	bench_ratio(self, "on two vCPUs", &got[TWO], "one", &got[ONE]);
+	bench_ratio(self, "on four vCPUs", &got[FOUR], "one", &got[ONE]);
 	if (upstream > 0)
-		say_ratio(&p, "convert-and-touch, of private_mem_conversions_test", ONE, UPSTREAM);
+		bench_ratio(self, "convert-and-touch", &got[ONE], "private_mem_conversions_test",
+			    &got[UPSTREAM]);
 }

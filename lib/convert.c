@@ -5,16 +5,22 @@
 #include "convert.h"
 #include "main.h"
 
+static const struct gm_provider *const all[GM_PROVIDER_NR] = {
+#ifdef __x86_64__
+	[GM_PROVIDER_ATTRIBUTES] = &gm_provider_attributes,
+	[GM_PROVIDER_INPLACE] = &gm_provider_inplace,
+#else
+	[GM_PROVIDER_PKVM] = &gm_provider_pkvm,
+#endif
+};
+
+const struct gm_provider *gm_provider_of(enum gm_provider_id id)
+{
+	return all[id];
+}
+
 const struct gm_provider *gm_provider_for(enum gm_vm_kind kind)
 {
-	static const struct gm_provider *const all[GM_PROVIDER_NR] = {
-#ifdef __x86_64__
-		[GM_PROVIDER_ATTRIBUTES] = &gm_provider_attributes,
-		[GM_PROVIDER_INPLACE] = &gm_provider_inplace,
-#else
-		[GM_PROVIDER_PKVM] = &gm_provider_pkvm,
-#endif
-	};
 	const struct gm_provider *mine = all[gm_case_provider()];
 
 	if (mine && mine->kind == kind)

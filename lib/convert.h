@@ -39,6 +39,8 @@ struct gm_provider {
 
 extern const struct gm_provider gm_provider_attributes, gm_provider_inplace, gm_provider_pkvm;
 
+/* NULL: the architecture has none such. */
+const struct gm_provider *gm_provider_of(enum gm_provider_id id);
 /* That of the running case; where it states none, the first that has VMs of this kind. */
 const struct gm_provider *gm_provider_for(enum gm_vm_kind kind);
 

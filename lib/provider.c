@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The words for conversion providers: a table, nothing is opened here. */
+#include <string.h>
+
 #include "provider.h"
 
 static const struct {
@@ -15,6 +17,15 @@ static const struct {
 const char *gm_provider_name(enum gm_provider_id p)
 {
 	return providers[p].name;
+}
+
+enum gm_provider_id gm_provider_find(const char *name)
+{
+	enum gm_provider_id p = GM_PROVIDER_NR;
+
+	while (--p && strcmp(providers[p].name, name))
+		;
+	return p;
 }
 
 const char *gm_provider_suffix(enum gm_provider_id p)

@@ -37,9 +37,9 @@ static void failed(const struct plan *plan, struct st_prog *p, enum st_end end, 
 	static const char *const order[] = { "", "strict", "free", "races" };
 	struct st_shrunk s;
 
-	gm_note("again: gm-stress run --profile %s --order %s --ops %u%s%s --seed %lu --seeds 1",
-		plan->profile, order[plan->order], plan->ops, plan->layout ? " --layout " : "",
-		plan->layout ?: "", p->head.seed);
+	gm_note("again: gm-stress run --provider %s --profile %s --order %s --ops %u%s%s --seed %lu --seeds 1",
+		gm_provider_name(p->head.provider), plan->profile, order[plan->order], plan->ops,
+		plan->layout ? " --layout " : "", plan->layout ?: "", p->head.seed);
 	if (end != ST_FAILED)
 		GM_ERROR("seed %lu, layout %s: %s: %s", p->head.seed, p->head.layout,
 			 st_end_name(end), r->text);
@@ -61,6 +61,7 @@ static void run_plan(const struct gm_case *self)
 {
 	const struct plan *plan = self->arg;
 	struct st_gen g = { .profile = plan->profile,
+			    .provider = self->provider,
 			    .layout = plan->layout,
 			    .order = plan->order,
 			    .ops = plan->ops,
@@ -92,12 +93,13 @@ static void run_plan(const struct gm_case *self)
 	st_result_free(r);
 }
 
-#define NEEDS GM_NEEDS(ATTRIBUTES, HYPERCALL_EXIT, TDP, PREFAULT)
+#define NEEDS GM_NEEDS(HYPERCALL_EXIT, TDP, PREFAULT)
 
 /* Every program ends with a look at the pools of huge pages, so nobody else may take from them. */
-#define STRESS(id, c, what, about, flags_, huge2m, huge1g, ...)                                    \
+#define STRESS(...) STRESS_OF(GM_PROVIDERS_X86, __VA_ARGS__)
+#define STRESS_OF(who, id, c, what, about, flags_, huge2m, huge1g, ...)                            \
 	static const struct plan plan_##id = { __VA_ARGS__ };                                      \
-	GM_VARIANT(run_plan, id, .name = c "." what, .clause = c, .text = about, .profile = "P0",  \
+	GM_VARIANT(run_plan, id, .name = c "." what, .clause = c, .text = about, .providers = who, \
 		   .needs = NEEDS, .arg = &plan_##id, .flags = flags_, .huge_2m = huge2m,          \
 		   .huge_1g = huge1g, .tokens = GM_TOKEN_HUGE, .caps = GM_CAPS_ALL,                \
 		   .timeout = 600)
@@ -110,6 +112,16 @@ STRESS(ordered_odd, "stress.ordered", "odd_slots",
        .layout = "odd", .order = 1, .ops = 400, .seeds = 1, .vcpus = 2)
 STRESS(ordered_2m, "stress.ordered", "huge_2m", "the same over 2 MiB pages", 0, 16, 0,
        .profile = "hugepage", .layout = "huge_2m", .order = 1, .ops = 400, .seeds = 1, .vcpus = 2)
+STRESS_OF(
+	GM_PROVIDERS(INPLACE), ordered_pins, "stress.ordered", "pins",
+	"pages that are pinned, mapped for a device, used by the host: EAGAIN for these, and no other",
+	0, 0, 0, .profile = "pins", .layout = "odd", .order = 1, .ops = 500, .seeds = 2, .vcpus = 2)
+STRESS_OF(GM_PROVIDERS(INPLACE), races_pins, "stress.explained", "pins",
+	  "the same, at the same time: EAGAIN if somebody else may have had the page", 0, 0, 0,
+	  .profile = "pins", .layout = "anon", .order = 3, .ops = 500, .seeds = 2, .vcpus = 2)
+STRESS_OF(GM_PROVIDERS(INPLACE), long_pins, "stress.explained", "pins_long",
+	  "the same in any order, twelve programs", GM_FULL_ONLY, 0, 0, .profile = "pins",
+	  .ops = 1000, .seeds = 12)
 STRESS(ordered_huge, "stress.ordered", "huge_1g", "the same over 1 GiB pages", GM_FULL_ONLY, 0, 2,
        .profile = "hugepage", .layout = "huge_1g", .order = 1, .ops = 800, .seeds = 2, .vcpus = 2)
 STRESS(races_conv, "stress.explained", "races",
@@ -136,8 +148,9 @@ STRESS(long_all, "stress.explained", "everything_long", "all of it", GM_FULL_ONL
 
 /* What stress/shrink-lab boots the lab for, again and again. */
 GM_CASE(replay, .name = "stress.explained.replay", .clause = "stress.explained",
-	.text = "the program " REPLAY ", which the lab was given with LAB_EXTRA", .profile = "P0",
-	.needs = NEEDS, .flags = GM_FULL_ONLY, .caps = GM_CAPS_ALL, .timeout = 300)
+	.text = "the program " REPLAY ", which the lab was given with LAB_EXTRA",
+	.providers = GM_PROVIDERS_X86, .needs = NEEDS, .flags = GM_FULL_ONLY, .caps = GM_CAPS_ALL,
+	.timeout = 300)
 {
 	struct st_result *r = st_result_new();
 	struct st_prog p = {};
@@ -149,6 +162,9 @@ GM_CASE(replay, .name = "stress.explained.replay", .clause = "stress.explained",
 		gm_skip("no program to replay", "LAB_EXTRA=DIR with a file replay.gmops in it");
 	GM_SETUP(!st_prog_read(&p, f, why, sizeof(why)), "%s: %s", REPLAY, why);
 	fclose(f);
+	if (p.head.provider != self->provider)
+		gm_skip("the program is another provider's",
+			"stress.explained.replay of the other one");
 	end = st_child_run(&p, r, 0);
 	gm_checked();
 	if (end != ST_FAILED && end != ST_HELD)

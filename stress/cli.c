@@ -21,6 +21,8 @@ static const char usage[] =
 	"  profiles		prints profiles, layouts and operations\n"
 	"\n"
 	"  --profile NAME	what the programs are made of (conversion)\n"
+	"  --provider NAME	who converts: attributes, inplace, auto (auto: what the kernel offers;\n"
+	"			gen: attributes); a .gmops file says it itself\n"
 	"  --seed N		the first seed (of the clock); each program has the next one\n"
 	"  --seeds N		so many programs (run: without end, unless --for says otherwise)\n"
 	"  --for TIME		30, 90s, 10m, 8h\n"
@@ -69,6 +71,12 @@ static bool shard_of(const char *s, struct st_soak *o)
 	       o->shard <= o->shards;
 }
 
+static bool provider_of(const char *s, enum gm_provider_id *p)
+{
+	*p = strcmp(s, "auto") ? gm_provider_find(s) : GM_PROVIDER_NONE;
+	return *p == GM_PROVIDER_ATTRIBUTES || *p == GM_PROVIDER_INPLACE || !strcmp(s, "auto");
+}
+
 /* One option with its value; 0, or 2 with a complaint. */
 static int option(struct st_soak *o, const char *name, const char *val)
 {
@@ -78,6 +86,8 @@ static int option(struct st_soak *o, const char *name, const char *val)
 
 	if (!strcmp(name, "--profile"))
 		o->gen.profile = val;
+	else if (!strcmp(name, "--provider") && provider_of(val, &o->gen.provider))
+		;
 	else if (!strcmp(name, "--layout"))
 		o->gen.layout = val;
 	else if (!strcmp(name, "--weights"))

@@ -2,7 +2,8 @@
 /*
  * When a program is over, everything that it can have touched is looked at, by operations of the
  * same kind, one at a time: what the guest sees, what the host sees, then both halves of each page
- * by converting all to private and all to shared. Over huge pages all that was ever converted
+ * by converting all to private and all to shared. In place the host looks in each state: what is
+ * private refuses it. Over huge pages all that was ever converted
  * becomes shared again in the end, and one fault in each page must bring its huge mapping back.
  */
 #include <stdlib.h>
@@ -119,12 +120,31 @@ static void rejoin(const struct st_prog *p, const struct st_layout *l, struct st
 	}
 }
 
+/* What is pinned or mapped could not be converted. */
+static void let_go(const struct st_prog *p, struct st_prog *out)
+{
+	uint64_t codes = 0;
+
+	for (uint32_t i = 0; i < p->nr; i++)
+		codes |= 1ULL << p->op[i].code;
+	for (uint8_t t = 0; codes & 1ULL << GM_SOP_PIN && t < p->head.threads; t++)
+		st_prog_add(out, (struct gm_sop){ .actor = GM_SOP_HOST | t,
+						  .code = GM_SOP_UNPIN,
+						  .len = 1 });
+	for (uint8_t m = 0; codes & 1ULL << GM_SOP_MAP && m < ST_MAPS; m++)
+		st_prog_add(out, (struct gm_sop){ .actor = GM_SOP_HOST,
+						  .code = GM_SOP_UNMAP,
+						  .arg = m,
+						  .len = 1 });
+}
+
 void st_coda(const struct st_prog *p, const struct st_layout *l, struct st_prog *out)
 {
 	struct marks m = { .pages = l->pages };
 	uint8_t last = p->head.vcpus - 1;
 	struct span *s, *wide;
 	uint32_t n = 0, nwide = 0;
+	bool inplace;
 
 	collect(p, &m);
 	s = calloc(m.nr + 1, sizeof(*s));
@@ -143,13 +163,21 @@ void st_coda(const struct st_prog *p, const struct st_layout *l, struct st_prog 
 		else
 			wide[nwide++] = (struct span){ page, 1 };
 	}
+	inplace = p->head.provider == GM_PROVIDER_INPLACE;
+	if (inplace)
+		let_go(p, out);
 	emit(out, 0, GM_SOP_READ, 0, s, n);
 	emit(out, GM_SOP_HOST, GM_SOP_HREAD, 0, s, n);
 	emit(out, 0, GM_SOP_CONV, 1, wide, nwide);
 	emit(out, last, GM_SOP_READ, 0, s, n);
+	if (inplace)
+		emit(out, GM_SOP_HOST, GM_SOP_HREAD, 0, s, n);
 	emit(out, GM_SOP_HOST, GM_SOP_HCONV, 0, wide, nwide);
 	emit(out, 0, GM_SOP_READ, 0, s, n);
-	rejoin(p, l, out);
+	if (inplace)
+		emit(out, GM_SOP_HOST, GM_SOP_HREAD, 0, s, n);
+	else
+		rejoin(p, l, out);
 	free(s);
 	free(wide);
 	free(m.page);

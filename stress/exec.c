@@ -14,7 +14,6 @@
 #define LOG_AT 0x30000UL
 #define LOG_MAX ((PER_VCPU - LOG_AT) / sizeof(struct gm_ring_log))
 #define SHARED_SIZE (512UL << 10) /* clock and meetings, before the vCPUs' parts */
-#define HOST_LOG 65536U
 /* Far beyond what races can give: it ends a vCPU that comes back for ever. */
 #define FAULTS_MAX 4000U
 /* Operations of one actor in a round where only one moves. */
@@ -171,8 +170,7 @@ long st_slot_make(struct st_run *r, unsigned int i)
 	const struct st_slot *s = &r->layout->slot[i];
 
 	return __gm_slot_set(r->vm, ST_SLOT_ID(i), 0, st_gpa(s->page),
-			     (uint64_t)s->pages * GM_PAGE_SIZE,
-			     r->mem->hva + (uint64_t)s->mem_page * GM_PAGE_SIZE, r->gmem,
+			     (uint64_t)s->pages * GM_PAGE_SIZE, st_uaddr(r, s), r->gmem,
 			     (uint64_t)s->file_page * GM_PAGE_SIZE)
 		       ? -errno
 		       : 0;
@@ -204,16 +202,21 @@ static void make_vm(struct st_run *r)
 						 [ST_THP] = GM_MEM_THP,
 						 [ST_HUGE_2M] = GM_MEM_HUGE_2M,
 						 [ST_HUGE_1G] = GM_MEM_HUGE_1G };
+	const struct gm_provider *provider = gm_provider_of(r->prog.head.provider);
 	const struct st_layout *l = r->layout;
 	uint64_t size = (uint64_t)l->pages * GM_PAGE_SIZE, control;
 	unsigned int vcpus = r->prog.head.vcpus;
 	struct gm_op nop = { .code = GM_OP_NOP };
 
-	r->vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = vcpus + 1, .on_exit = on_exit_,
-			  .extra_pages = l->pages / ST_1G + 24);
+	r->vm = GM_VM_NEW(.kind = provider->kind, .vcpus = vcpus + 1, .on_exit = on_exit_,
+			  .on_convert = st_convert_for_guest, .extra_pages = l->pages / ST_1G + 24);
 	r->vm->user = r;
+	r->vm->provider = provider;
 	r->mem = gm_mem_new(kind[l->backing], (uint64_t)l->mem_pages * GM_PAGE_SIZE);
-	r->gmem = gm_gmem_new(r->vm, (uint64_t)l->file_pages * GM_PAGE_SIZE, 0);
+	r->gmem = gm_gmem_new(r->vm, (uint64_t)l->file_pages * GM_PAGE_SIZE,
+			      r->prog.head.start_private ? provider->flags_private
+							 : provider->flags_shared);
+	r->hva = r->inplace ? st_map_file(r) : r->mem->hva;
 	for (unsigned int i = 0; i < l->slots; i++)
 		GM_SETUP(!st_slot_make(r, i), "slot %u: %s", i, gm_errno_name(errno));
 	gm_vm_map(r->vm, GM_BASE, (size + GM_2M - 1) & ~(GM_2M - 1), GM_2M);
@@ -228,7 +231,8 @@ static void make_vm(struct st_run *r)
 	r->need = (uint32_t *)(r->control->hva + 0x2000);
 	/* Prefault needs a vCPU with a root: one that ran. */
 	gm_run(r->vm, vcpus, &nop, 1);
-	r->has_sizes = st_huge_pages(l) && gm_platform_has(GM_NEED_PAGE_STATS) &&
+	/* A guest_memfd has pages of 4 KiB, whatever lies at userspace_addr. */
+	r->has_sizes = !r->inplace && st_huge_pages(l) && gm_platform_has(GM_NEED_PAGE_STATS) &&
 		       !(executes(r) && fetches_split());
 	if (r->has_sizes)
 		gm_ledger_read(r->vm, &r->sizes);
@@ -236,7 +240,9 @@ static void make_vm(struct st_run *r)
 
 static void start_iommu(struct st_run *r)
 {
-	if (r->mem->fd < 0 || !gm_platform_has(GM_NEED_IOMMUFD_TEST))
+	bool maps = r->inplace ? r->has_maps : r->mem->fd >= 0;
+
+	if (!maps || !gm_platform_has(GM_NEED_IOMMUFD_TEST))
 		return;
 	r->iommu = gm_iommu_new(GM_IOMMU_MOCK);
 	r->ioas = gm_ioas_new(r->iommu);
@@ -346,9 +352,13 @@ static void look_ahead(struct st_run *r)
 {
 	for (uint32_t i = 0; i < r->prog.nr; i++) {
 		r->has_slots |= r->prog.op[i].code == GM_SOP_SLOT;
+		r->has_maps |= r->prog.op[i].code == GM_SOP_MAP;
 		r->has_faults |= r->prog.op[i].code == GM_SOP_MPROTECT;
 	}
 	r->has_faults |= r->has_slots;
+	/* No access of the guest goes by the host's mapping. */
+	if (r->inplace)
+		r->has_faults = false;
 }
 
 /* Programs may come from anywhere: what lies outside the layout is not run. */
@@ -365,6 +375,10 @@ static void check(const struct st_run *r)
 			 "operation %u: %s: outside the layout", i + 1, st_op_str(op));
 		GM_SETUP(op->len <= 64 || !(st_ops[op->code].flags & ST_READS),
 			 "operation %u: %s: reads at most 64 pages", i + 1, st_op_str(op));
+		GM_SETUP(op->len <= 64 || !r->inplace ||
+				 (op->code != GM_SOP_HWRITE && op->code != GM_SOP_HPOKE),
+			 "operation %u: %s: the host writes at most 64 pages in place", i + 1,
+			 st_op_str(op));
 	}
 }
 
@@ -382,12 +396,21 @@ void st_exec(const struct st_prog *p, struct st_result *out)
 	r->out = out;
 	r->layout = st_layout_find(p->head.layout);
 	GM_SETUP(r->layout, "%s: no such layout", p->head.layout);
+	r->inplace = p->head.provider == GM_PROVIDER_INPLACE;
+	GM_SETUP(gm_provider_of(p->head.provider), "%s: no such provider here",
+		 gm_provider_name(p->head.provider));
+	GM_SETUP(r->inplace || !p->head.start_private, "only in place all can start private");
 	check(r);
 	st_coda(p, r->layout, &r->prog);
 	r->res = calloc(r->prog.nr, sizeof(*r->res));
 	r->log = calloc(r->prog.nr, sizeof(*r->log));
-	GM_SETUP(r->res && r->log, "out of memory");
-	r->oracle = st_oracle_new(r->layout->pages);
+	r->conv = calloc(r->prog.nr, sizeof(*r->conv));
+	r->about = calloc(r->prog.nr, sizeof(*r->about));
+	GM_SETUP(r->res && r->log && r->conv && r->about, "out of memory");
+	r->oracle = r->inplace
+			    ? st_oracle_new_inplace(r->layout->pages,
+						    p->head.start_private ? ST_PRIVATE : ST_SHARED)
+			    : st_oracle_new(r->layout->pages);
 	pthread_rwlock_init(&r->map_lock, NULL);
 	pthread_mutex_init(&r->slot_lock, NULL);
 	pthread_mutex_init(&r->iommu_lock, NULL);
@@ -404,7 +427,8 @@ void st_exec(const struct st_prog *p, struct st_result *out)
 	out->seconds = -gm_now();
 	ok = st_rounds(r, 0, r->own, p->head.strict);
 	out->seconds += gm_now();
-	ok = ok && st_rounds(r, r->own, r->prog.nr, true) && st_judge_sizes(r);
+	ok = ok && st_rounds(r, r->own, r->prog.nr, true) && st_judge_sizes(r) &&
+	     st_judge_untouched(r);
 	out->over = true;
 	if (!ok)
 		return;

@@ -24,6 +24,7 @@ struct gen {
 	uint8_t meet;
 	uint32_t pairs;
 	unsigned int fail_percent;
+	bool inplace;
 };
 
 static uint64_t below(struct gen *g, uint64_t n)
@@ -191,7 +192,7 @@ static void choose_details(struct gen *g, struct gm_sop *op)
 		break;
 	case GM_SOP_MADV:
 		range(g, op, chance(g, 50), 4 * ST_2M, false);
-		op->arg = below(g, 7);
+		op->arg = below(g, g->inplace ? 8 : 7);
 		break;
 	case GM_SOP_FLUSH:
 		range(g, op, false, 4, false);
@@ -203,7 +204,7 @@ static void choose_details(struct gen *g, struct gm_sop *op)
 		break;
 	case GM_SOP_REFUSE:
 		range(g, op, false, 1, false);
-		op->arg = below(g, ST_REFUSALS);
+		op->arg = below(g, g->inplace ? ST_REFUSALS : ST_REFUSALS_VM);
 		break;
 	case GM_SOP_GUP:
 		range(g, op, false, 2, false);
@@ -341,7 +342,11 @@ static void freely(struct gen *g, uint32_t ops)
 	}
 }
 
-/* Pairs that contend, as the text of the requirement lists them; those that the profile has. */
+/*
+ * Pairs that contend, as the text of the requirement lists them; those that the profile has. The
+ * last ones are about memory that the host and the guest share: of programs in place only.
+ */
+#define CONTEND_INPLACE 12U
 static const uint8_t contend[][2] = {
 	{ GM_SOP_CONV, GM_SOP_WRITE },	   { GM_SOP_CONV, GM_SOP_READ },
 	{ GM_SOP_PUNCH, GM_SOP_WRITE },	   { GM_SOP_PUNCH, GM_SOP_READ },
@@ -364,7 +369,18 @@ static const uint8_t contend[][2] = {
 	{ GM_SOP_HCONV, GM_SOP_KICK },	   { GM_SOP_CONV, GM_SOP_KICK },
 	{ GM_SOP_HCONV, GM_SOP_READ },	   { GM_SOP_PUNCH, GM_SOP_READ },
 	{ GM_SOP_FORK, GM_SOP_HWRITE },	   { GM_SOP_DROP, GM_SOP_HCONV },
+	{ GM_SOP_CONV, GM_SOP_HREAD },	   { GM_SOP_CONV, GM_SOP_HWRITE },
+	{ GM_SOP_HCONV, GM_SOP_HREAD },	   { GM_SOP_HCONV, GM_SOP_HWRITE },
+	{ GM_SOP_PUNCH, GM_SOP_HREAD },	   { GM_SOP_PUNCH, GM_SOP_HWRITE },
+	{ GM_SOP_HCONV, GM_SOP_PIN },	   { GM_SOP_HCONV, GM_SOP_UNPIN },
+	{ GM_SOP_HCONV, GM_SOP_HCONV },	   { GM_SOP_HCONV, GM_SOP_GUP },
+	{ GM_SOP_HWRITE, GM_SOP_READ },	   { GM_SOP_ALLOC, GM_SOP_HREAD },
 };
+
+static unsigned int contend_nr(const struct gen *g)
+{
+	return sizeof(contend) / sizeof(contend[0]) - (g->inplace ? 0 : CONTEND_INPLACE);
+}
 
 static bool usable(const struct gen *g, const uint8_t *pair)
 {
@@ -461,7 +477,7 @@ static void race(struct gen *g, uint32_t page)
 	uint32_t len;
 
 	do
-		pair = contend[below(g, sizeof(contend) / sizeof(contend[0]))];
+		pair = contend[below(g, contend_nr(g))];
 	while (!usable(g, pair));
 	len = race_length(g, pair, page);
 	for (int i = 0; i < 2; i++) {
@@ -546,7 +562,7 @@ static void races(struct gen *g, uint32_t ops)
 {
 	bool any = false;
 
-	for (unsigned int i = 0; i < sizeof(contend) / sizeof(contend[0]); i++)
+	for (unsigned int i = 0; i < contend_nr(g); i++)
 		any |= usable(g, contend[i]);
 	if (!any) {
 		freely(g, ops);
@@ -637,6 +653,9 @@ int st_gen(const struct st_gen *want, struct st_prog *p, char *why, size_t room)
 	if (!order)
 		order = n < 4 ? 1 : n < 7 ? 2 : 3;
 	p->head.seed = want->seed;
+	p->head.provider = want->provider ?: GM_PROVIDER_ATTRIBUTES;
+	g.inplace = p->head.provider == GM_PROVIDER_INPLACE;
+	p->head.start_private = g.inplace && chance(&g, 30);
 	p->head.strict = order == 1;
 	p->head.vcpus = 1 + below(&g, pr->vcpus);
 	if (order != 1 && p->head.vcpus < 2)
@@ -646,6 +665,9 @@ int st_gen(const struct st_gen *want, struct st_prog *p, char *why, size_t room)
 	snprintf(p->head.profile, sizeof(p->head.profile), "%s", pr->name);
 	snprintf(p->head.layout, sizeof(p->head.layout), "%s", g.layout->name);
 	memcpy(g.weight, pr->weight, sizeof(g.weight));
+	for (unsigned int i = 0; i < GM_SOP_NR; i++)
+		if (g.inplace && st_ops[i].flags & ST_TWO_ONLY)
+			g.weight[i] = 0;
 	if (want->weights && set_weights(&g, want->weights, why, room))
 		return -1;
 	if (check_weights(&g, why, room))

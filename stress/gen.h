@@ -7,12 +7,13 @@
 
 struct st_gen {
 	uint64_t seed;
-	const char *profile;	     /* NULL: conversion */
-	const char *layout;	     /* NULL: as the profile has it */
-	const char *weights;	     /* "conv=10,punch=0": over the profile's; NULL: none */
-	uint32_t ops;		     /* 0: as the profile has it */
-	unsigned int vcpus, threads; /* 0: as the profile has it; threads: ST_NO_THREADS is none */
-	int order;		     /* 0: as the profile has it; 1 strict, 2 free, 3 races */
+	const char *profile;	      /* NULL: conversion */
+	enum gm_provider_id provider; /* GM_PROVIDER_NONE: attributes */
+	const char *layout;	      /* NULL: as the profile has it */
+	const char *weights;	      /* "conv=10,punch=0": over the profile's; NULL: none */
+	uint32_t ops;		      /* 0: as the profile has it */
+	unsigned int vcpus, threads;  /* 0: as the profile has it; threads: ST_NO_THREADS is none */
+	int order;		      /* 0: as the profile has it; 1 strict, 2 free, 3 races */
 };
 
 #define ST_NO_THREADS 99U

@@ -34,7 +34,7 @@ struct longterm {
 #define PINS_MAX 8U
 
 /* 1: not done. A thread holds one range at a time, until it lets go or the program ends. */
-long st_pin(struct st_actor *a, const struct gm_sop *op)
+long st_pin(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 {
 	struct st_run *r = a->run;
 	struct longterm range = { .addr = (uintptr_t)st_hva(r, op->page),
@@ -52,14 +52,15 @@ long st_pin(struct st_actor *a, const struct gm_sop *op)
 	if (!ret) {
 		a->pin_page = op->page;
 		a->pins = op->len;
+		a->pin_op = index;
 	}
 	pthread_mutex_unlock(&r->iommu_lock);
 	pthread_rwlock_unlock(&r->map_lock);
 	return ret;
 }
 
-/* What was pinned is the shared half still: nothing takes it away meanwhile. */
-long st_unpin(struct st_actor *a)
+/* What was pinned is shared memory still: nothing takes it away meanwhile, in place but for a hole. */
+long st_unpin(struct st_actor *a, uint32_t index)
 {
 	struct st_run *r = a->run;
 	uint64_t to = (uintptr_t)a->buf;
@@ -67,6 +68,7 @@ long st_unpin(struct st_actor *a)
 
 	if (!a->pins)
 		return 1;
+	r->about[index] = a->pin_op;
 	ret = ioctl(a->pin_fd, HOLD_READ, &to) ? -errno : 0;
 	if (!ret)
 		st_log_pages(a, a->buf, a->pin_page, a->pins, 512);

@@ -18,7 +18,7 @@ static struct gm_ring_log *log_at(struct st_actor *a)
 void st_log_pages(struct st_actor *a, const uint8_t *hva, uint32_t page, uint32_t n,
 		  unsigned int words)
 {
-	for (uint32_t p = 0; p < n && a->logs + GM_RING_STAMPS < 65536; p++)
+	for (uint32_t p = 0; p < n && a->logs + GM_RING_STAMPS < HOST_LOG; p++)
 		a->logs += gm_ring_read((const uint64_t *)(hva + p * GM_PAGE_SIZE), page + p, words,
 					log_at(a));
 }
@@ -28,19 +28,30 @@ static long host_write(struct st_actor *a, const struct gm_sop *op, uint32_t ind
 {
 	struct st_run *r = a->run;
 
+	/* In place each page may be refused, which goes on record. */
+	if (a->logs + op->len > HOST_LOG)
+		return 1;
 	pthread_rwlock_rdlock(&r->map_lock);
-	for (uint32_t p = op->page; p < op->page + op->len; p++)
-		gm_ring_write((uint64_t *)st_hva(r, p),
-			      gm_ring_stamp(st_gfn(p), GM_HALF_HOST, index), words);
+	for (uint32_t p = op->page; p < op->page + op->len; p++) {
+		uint64_t stamp = gm_ring_stamp(st_gfn(p), GM_HALF_HOST, index);
+
+		if (r->inplace)
+			a->logs += st_try_write(r, p, words, stamp, log_at(a));
+		else
+			gm_ring_write((uint64_t *)st_hva(r, p), stamp, words);
+	}
 	pthread_rwlock_unlock(&r->map_lock);
 	return 0;
 }
 
-static uint64_t file_off(const struct st_run *r, uint32_t page)
+static void host_read(struct st_actor *a, const struct gm_sop *op, unsigned int words)
 {
-	const struct st_slot *s = st_slot_of(r->layout, page);
-
-	return (uint64_t)(s->file_page + page - s->page) * GM_PAGE_SIZE;
+	if (!a->run->inplace) {
+		st_log_pages(a, st_hva(a->run, op->page), op->page, op->len, words);
+		return;
+	}
+	for (uint32_t p = 0; p < op->len && a->logs + GM_RING_STAMPS < HOST_LOG; p++)
+		a->logs += st_try_read(a->run, op->page + p, words, log_at(a));
 }
 
 /* A range of guest pages is one of the file only inside a slot. */
@@ -54,8 +65,8 @@ static long punch(struct st_run *r, const struct gm_sop *op, bool hole)
 		int ret;
 
 		n = n < left ? n : left;
-		ret = hole ? __gm_gmem_punch(r->gmem, file_off(r, page), n * GM_PAGE_SIZE)
-			   : __gm_gmem_allocate(r->gmem, file_off(r, page), n * GM_PAGE_SIZE);
+		ret = hole ? __gm_gmem_punch(r->gmem, st_file_off(r, page), n * GM_PAGE_SIZE)
+			   : __gm_gmem_allocate(r->gmem, st_file_off(r, page), n * GM_PAGE_SIZE);
 		if (ret)
 			return -errno;
 		page += n;
@@ -79,6 +90,14 @@ static long drop(struct st_run *r, const struct gm_sop *op)
 {
 	long ret = 1;
 
+	if (r->inplace) {
+		/* The mapping must be writable. */
+		pthread_rwlock_rdlock(&r->map_lock);
+		ret = madvise(st_hva(r, op->page), op->len * GM_PAGE_SIZE, MADV_REMOVE) ? -errno
+											: 0;
+		pthread_rwlock_unlock(&r->map_lock);
+		return ret;
+	}
 	if (r->layout->backing == ST_HUGE_1G || r->layout->backing == ST_HUGE_2M)
 		return 1;
 	pthread_mutex_lock(&r->iommu_lock);
@@ -100,12 +119,15 @@ static long drop(struct st_run *r, const struct gm_sop *op)
 
 static void advise(struct st_run *r, const struct gm_sop *op)
 {
-	static const int advice[] = { MADV_COLD,     MADV_WILLNEED,   MADV_POPULATE_WRITE,
-				      MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_COLLAPSE,
-				      MADV_MERGEABLE };
+	static const int advice[] = { MADV_COLD,      MADV_WILLNEED,   MADV_POPULATE_WRITE,
+				      MADV_HUGEPAGE,  MADV_NOHUGEPAGE, MADV_COLLAPSE,
+				      MADV_MERGEABLE, MADV_DONTNEED };
 
+	/* Memory of the host's own would be given back: that is GM_SOP_DROP. */
+	if (op->arg == 7 && !r->inplace)
+		return;
 	/* Advice may be declined; what counts is that it changes no content. */
-	madvise(st_hva(r, op->page), op->len * GM_PAGE_SIZE, advice[op->arg % 7]);
+	madvise(st_hva(r, op->page), op->len * GM_PAGE_SIZE, advice[op->arg % 8]);
 }
 
 static long read_only_and_back(struct st_run *r, const struct gm_sop *op)
@@ -114,7 +136,7 @@ static long read_only_and_back(struct st_run *r, const struct gm_sop *op)
 	uint8_t *hva = st_hva(r, op->page);
 	long ret;
 
-	if (r->layout->backing == ST_HUGE_1G || r->layout->backing == ST_HUGE_2M)
+	if (!r->inplace && (r->layout->backing == ST_HUGE_1G || r->layout->backing == ST_HUGE_2M))
 		return 1;
 	pthread_rwlock_wrlock(&r->map_lock);
 	ret = mprotect(hva, len, PROT_READ) || mprotect(hva, len, PROT_READ | PROT_WRITE) ? -errno
@@ -152,7 +174,9 @@ static long fork_read(struct st_actor *a, const struct gm_sop *op)
 		return 1;
 	if (!pid) {
 		wait_for_others(a->run);
-		*n = gm_ring_read((uint64_t *)st_hva(a->run, op->page), op->page, 512, log);
+		*n = a->run->inplace ? st_try_read(a->run, op->page, 512, log)
+				     : gm_ring_read((uint64_t *)st_hva(a->run, op->page), op->page,
+						    512, log);
 		_exit(0);
 	}
 	copied = st_now(a->run);
@@ -197,6 +221,10 @@ static long probe(struct st_actor *a, const struct gm_sop *op)
 		return 1;
 	memset(a->buf, 0, acc.len);
 	got = gm_access_run(&acc);
+	/* Refused, from some page on. */
+	if (a->run->inplace && (got.sig || (got.ret < 0 && got.err == EFAULT) ||
+				(got.ret >= 0 && got.ret < (long)acc.len)))
+		return -EFAULT;
 	if (got.sig || got.ret != (long)acc.len)
 		return got.sig ? -EFAULT : got.ret < 0 ? -got.err : 1;
 	st_log_pages(a, a->buf, op->page, op->len, 512);
@@ -216,13 +244,14 @@ static long remake_slot(struct st_run *r, const struct gm_sop *op)
 	return ret;
 }
 
-static long second_vm(void)
+static long second_vm(const struct gm_provider *provider)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, GM_2M);
-	int gmem = gm_gmem_new(vm, GM_2M, 0);
+	int gmem = gm_gmem_new(vm, GM_2M, provider->flags_shared);
 	long ret;
 
+	vm->provider = provider;
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, mem->hva, gmem, 0);
 	ret = __gm_gmem_allocate(gmem, 0, 16 * GM_PAGE_SIZE) ? -errno : 0;
 	if (!ret && __gm_convert(vm, GM_BASE + GM_PAGE_SIZE, 5 * GM_PAGE_SIZE, true))
@@ -280,20 +309,26 @@ static long device(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 		if (m->used)
 			return 1;
 		m->iova = GM_ANY_IOVA;
-		if (__gm_map_file(r->iommu, r->ioas, r->mem->fd, (uint64_t)op->page * GM_PAGE_SIZE,
-				  len, &m->iova, GM_RW))
+		/* In place by address: a guest_memfd is no file that iommufd takes. */
+		if (r->inplace ? __gm_map_hva(r->iommu, r->ioas, st_hva(r, op->page), len, &m->iova,
+					      GM_RW)
+			       : __gm_map_file(r->iommu, r->ioas, r->mem->fd,
+					       (uint64_t)op->page * GM_PAGE_SIZE, len, &m->iova,
+					       GM_RW))
 			return -errno;
-		*m = (struct st_map){ true, op->page, op->len, m->iova };
+		*m = (struct st_map){ true, op->page, op->len, index, m->iova };
 		return 0;
 	case GM_SOP_UNMAP:
 		if (!m->used)
 			return 1;
+		r->about[index] = m->op;
 		len = m->len * GM_PAGE_SIZE;
 		m->used = false;
 		return __gm_unmap(r->iommu, r->ioas, m->iova, &len) ? -errno : 0;
 	case GM_SOP_DREAD:
 		if (!m->used)
 			return 1;
+		r->about[index] = m->op;
 		if (__gm_dma_read(r->dev, m->iova, page, sizeof(page)))
 			return -errno;
 		st_log_pages(a, (uint8_t *)page, m->page, 1, 512);
@@ -301,6 +336,7 @@ static long device(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	default:
 		if (!m->used)
 			return 1;
+		r->about[index] = m->op;
 		gm_ring_write(page, gm_ring_stamp(st_gfn(m->page), GM_HALF_DEVICE, index), 512);
 		/* Around the words that belong to nobody who writes pages. */
 		ret = __gm_dma_write(r->dev, m->iova, page, head) ||
@@ -351,9 +387,7 @@ static long do_op(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 
 	switch (op->code) {
 	case GM_SOP_HCONV:
-		return __gm_convert(r->vm, st_gpa(op->page), op->len * GM_PAGE_SIZE, op->arg & 1)
-			       ? -errno
-			       : 0;
+		return st_convert(r, index, op->page, op->len, op->arg & 1);
 	case GM_SOP_PUNCH:
 	case GM_SOP_ALLOC:
 		return punch(r, op, op->code == GM_SOP_PUNCH);
@@ -364,7 +398,7 @@ static long do_op(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 		return host_write(a, op, index, words);
 	case GM_SOP_HREAD:
 	case GM_SOP_HPEEK:
-		st_log_pages(a, st_hva(r, op->page), op->page, op->len, words);
+		host_read(a, op, words);
 		return 0;
 	case GM_SOP_DROP:
 		return drop(r, op);
@@ -380,7 +414,7 @@ static long do_op(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	case GM_SOP_SLOT:
 		return remake_slot(r, op);
 	case GM_SOP_VM2:
-		return second_vm();
+		return second_vm(r->vm->provider);
 	case GM_SOP_REFUSE:
 		return st_refused(r, op);
 	case GM_SOP_KICK:
@@ -391,9 +425,9 @@ static long do_op(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	case GM_SOP_PRESSURE:
 		return press(op->len);
 	case GM_SOP_PIN:
-		return st_pin(a, op);
+		return st_pin(a, op, index);
 	case GM_SOP_UNPIN:
-		return st_unpin(a);
+		return st_unpin(a, index);
 	case GM_SOP_COMPACT:
 		return st_compact();
 	case GM_SOP_POOL:

@@ -13,16 +13,20 @@ static const struct {
 	int order; /* 1 strict, 2 free, 3 races */
 	uint32_t ops;
 	unsigned int vcpus;
+	unsigned int not_of; /* providers that it asks nothing of */
 } kinds[] = {
 	{ "conversion", "odd", NULL, 1, 500, 2 },
 	{ "hugepage", "thp", NULL, 3, 500, 2 },
 	{ "lifecycle", "odd", NULL, 1, 400, 2 },
 	{ "conversion", "thp", NULL, 3, 600, 2 },
 	{ "lifecycle", "thp", "refuse=250,badcall=15", 1, 400, 1 },
-	{ "hugepage", "huge_1g", NULL, 1, 500, 2 },
+	{ "hugepage", "huge_1g", NULL, 1, 500, 2, GM_PROVIDERS(INPLACE) },
+	{ "pins", "odd", NULL, 1, 500, 2, GM_PROVIDERS(ATTRIBUTES) },
+	{ "pins", "anon", NULL, 3, 600, 2, GM_PROVIDERS(ATTRIBUTES) },
 	{ "conversion", "anon", NULL, 2, 500, 3 },
 	{ "iommu", "shmem", NULL, 1, 400, 2 },
-	{ "hugepage", "huge_2m", NULL, 1, 400, 2 },
+	{ "hugepage", "huge_2m", NULL, 1, 400, 2, GM_PROVIDERS(INPLACE) },
+	{ "pins", "shmem", NULL, 2, 500, 2, GM_PROVIDERS(ATTRIBUTES) },
 	{ "memory", "anon", NULL, 1, 400, 1 },
 	{ "everything", "shmem", "slot=0", 3, 500, 3 },
 };
@@ -48,7 +52,8 @@ int st_hunt(const struct st_soak *o)
 	struct st_prog p = {};
 	double start = gm_now();
 	char why[200];
-	int ret = st_platform();
+	enum gm_provider_id provider = o->gen.provider;
+	int ret = st_platform(&provider);
 
 	if (ret)
 		return ret;
@@ -56,6 +61,7 @@ int st_hunt(const struct st_soak *o)
 		for (unsigned int k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
 			struct st_gen g = { .seed = s,
 					    .profile = kinds[k].profile,
+					    .provider = provider,
 					    .layout = kinds[k].layout,
 					    .weights = kinds[k].weights,
 					    .order = kinds[k].order,
@@ -65,6 +71,8 @@ int st_hunt(const struct st_soak *o)
 			double began = gm_now();
 			enum st_end end;
 
+			if (kinds[k].not_of & 1U << provider)
+				continue;
 			GM_SETUP(!st_gen(&g, &p, why, sizeof(why)), "%s", why);
 			st_soak_name(&p);
 			end = st_child_run(&p, r, o->timeout_ms ?: 20000);

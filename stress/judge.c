@@ -19,13 +19,13 @@ void st_fail(struct st_run *r, uint32_t op, const char *clause, const char *fmt,
 	out->failed = true;
 }
 
-static struct st_when when_of(const struct st_run *r, uint32_t i)
+struct st_when st_when_of(const struct st_run *r, uint32_t i)
 {
 	/* What it pops is read last of all. */
 	if (r->prog.op[i].code == GM_SOP_STACK && !r->concurrent)
 		return (struct st_when){ r->res[i].t1, r->res[i].t1 + 1 };
 	/* A child has what there was at the fork, where the memory is copied on write. */
-	if (r->prog.op[i].code == GM_SOP_FORK && r->res[i].ret > 0 &&
+	if (r->prog.op[i].code == GM_SOP_FORK && r->res[i].ret > 0 && !r->inplace &&
 	    (r->layout->backing == ST_ANON || r->layout->backing == ST_THP))
 		return (struct st_when){ r->res[i].t0, r->res[i].ret };
 	return (struct st_when){ r->res[i].t0, r->res[i].t1 };
@@ -40,16 +40,18 @@ static bool overlaps(const struct st_when *a, const struct st_when *b)
 static bool during(const struct st_run *r, const uint32_t *list, uint32_t n, uint32_t i,
 		   uint8_t code)
 {
-	struct st_when w = when_of(r, i);
+	struct st_when w = st_when_of(r, i);
 
 	for (uint32_t k = 0; r->concurrent && k < n; k++) {
-		struct st_when o = when_of(r, list[k]);
+		struct st_when o = st_when_of(r, list[k]);
 
 		if (r->prog.op[list[k]].code == code && overlaps(&w, &o))
 			return true;
 	}
 	return false;
 }
+
+#define CONVERSIONS (1ULL << GM_SOP_CONV | 1ULL << GM_SOP_HCONV | 1ULL << GM_SOP_STACK)
 
 static uint64_t stamp_at_0(uint32_t index, enum gm_half half)
 {
@@ -69,7 +71,10 @@ static void tell_stack(struct st_run *r, const uint32_t *list, uint32_t n, uint3
 	const struct gm_sop *op = &r->prog.op[i];
 	struct st_event e = *all;
 
-	if (r->res[i].t1 && r->res[i].ret)
+	/* Refused in place: what was pushed is there. */
+	bool refused = r->inplace && r->res[i].ret == -EAGAIN;
+
+	if (r->res[i].t1 && r->res[i].ret && !refused)
 		return;
 	if (!r->concurrent && r->res[i].t1)
 		e.when = (struct st_when){ r->res[i].t0, r->res[i].t0 + 1 };
@@ -79,6 +84,8 @@ static void tell_stack(struct st_run *r, const uint32_t *list, uint32_t n, uint3
 	e.stamp = stamp_at_0(i, GM_HALF_GUEST);
 	e.maybe = all->maybe || (r->has_slots && during(r, list, n, i, GM_SOP_SLOT));
 	st_oracle_add(r->oracle, &e);
+	if (refused)
+		return;
 	if (!r->concurrent && r->res[i].t1)
 		e.when = (struct st_when){ r->res[i].t0 + 2, r->res[i].t0 + 3 };
 	e.change = ST_CONVERT;
@@ -92,7 +99,7 @@ static void tell(struct st_run *r, const uint32_t *list, uint32_t n, uint32_t i)
 {
 	const struct gm_sop *op = &r->prog.op[i];
 	struct st_event e = {
-		.when = when_of(r, i),
+		.when = st_when_of(r, i),
 		.op = i,
 		.page = op->page,
 		.n = op->len,
@@ -105,9 +112,16 @@ static void tell(struct st_run *r, const uint32_t *list, uint32_t n, uint32_t i)
 		e.when.t1 = UINT64_MAX;
 		e.maybe = true;
 	}
-	/* What ran out of memory did not happen: not a page of it. */
-	if (injected(op) && r->res[i].ret)
+	/* In place, each slot is a call, and what was refused is not a page of its own. */
+	if (r->inplace && (CONVERSIONS & 1ULL << op->code) && op->code != GM_SOP_STACK &&
+	    r->res[i].ret) {
+		e.n = r->conv[i].whole;
+		if (!e.n)
+			return;
+	} else if (injected(op) && r->res[i].ret) {
+		/* What ran out of memory did not happen: not a page of it. */
 		return;
+	}
 	switch (op->code) {
 	case GM_SOP_CONV:
 	case GM_SOP_HCONV:
@@ -136,6 +150,12 @@ static void tell(struct st_run *r, const uint32_t *list, uint32_t n, uint32_t i)
 	case GM_SOP_HWRITE:
 		e.change = ST_HOST_WRITE;
 		e.stamp = stamp_at_0(i, GM_HALF_HOST);
+		if (r->res[i].t1 && r->res[i].ret)
+			return;
+		if (r->inplace) {
+			st_tell_host_write(r, i, &e);
+			return;
+		}
 		break;
 	case GM_SOP_DWRITE:
 		if (r->res[i].ret == 1)
@@ -143,6 +163,7 @@ static void tell(struct st_run *r, const uint32_t *list, uint32_t n, uint32_t i)
 		e.change = ST_HOST_WRITE;
 		e.stamp = stamp_at_0(i, GM_HALF_DEVICE);
 		e.n = 1;
+		e.maybe |= r->inplace && st_may_be_detached(r, i, op->page);
 		break;
 	case GM_SOP_PUNCH:
 		e.change = ST_ZERO;
@@ -187,8 +208,6 @@ static int64_t last_of(const struct st_run *r, uint32_t page, uint32_t before, u
 	return -1;
 }
 
-#define CONVERSIONS (1ULL << GM_SOP_CONV | 1ULL << GM_SOP_HCONV | 1ULL << GM_SOP_STACK)
-
 /*
  * Which promise a wrong value breaks: told by what was read and by what was done to the page last.
  * The text has all the facts; this is the best name for them.
@@ -196,7 +215,7 @@ static int64_t last_of(const struct st_run *r, uint32_t page, uint32_t before, u
 static const char *clause_of(struct st_run *r, uint32_t i, uint32_t page, uint64_t stamp,
 			     enum st_reg reg, bool guest)
 {
-	unsigned int other = ST_BOTH & ~st_oracle_halves(r->oracle, page, when_of(r, i));
+	unsigned int other = ST_BOTH & ~st_oracle_halves(r->oracle, page, st_when_of(r, i));
 	int64_t conv = last_of(r, page, i, CONVERSIONS), hole;
 
 	if (stamp && !gm_word_ok(stamp))
@@ -204,7 +223,7 @@ static const char *clause_of(struct st_run *r, uint32_t i, uint32_t page, uint64
 	if (stamp && gm_word_gfn(stamp) != st_gfn(page))
 		return "fd.bind_overlap";
 	if (guest && other &&
-	    st_oracle_explains(r->oracle, page, other, reg, stamp, when_of(r, i))) {
+	    st_oracle_explains(r->oracle, page, other, reg, stamp, st_when_of(r, i))) {
 		if (r->concurrent)
 			return "conv.concurrent";
 		if (conv >= 0 && r->prog.op[conv].len > 1)
@@ -214,6 +233,8 @@ static const char *clause_of(struct st_run *r, uint32_t i, uint32_t page, uint64
 			       : "conv.any_offset";
 	}
 	hole = last_of(r, page, i, 1ULL << GM_SOP_PUNCH);
+	if (r->inplace && !r->concurrent && conv > hole)
+		return "conv.inplace_shared";
 	if (stamp && hole >= 0 && hole >= (int64_t)gm_word_gen(stamp) - 1)
 		return "fd.punch_unmaps";
 	if (!stamp && last_of(r, page, i, 1ULL << GM_SOP_PUNCH) < 0 &&
@@ -227,7 +248,7 @@ static const char *clause_of(struct st_run *r, uint32_t i, uint32_t page, uint64
 static void tell_seen(struct st_run *r, uint32_t i, const struct gm_ring_log *log,
 		      unsigned int halves, enum st_reg reg)
 {
-	struct st_event e = { .when = when_of(r, i),
+	struct st_event e = { .when = st_when_of(r, i),
 			      .op = i,
 			      .page = log->page,
 			      .n = 1,
@@ -239,7 +260,7 @@ static void tell_seen(struct st_run *r, uint32_t i, const struct gm_ring_log *lo
 	/* Several stamps in one body: of the parts nothing is kept. */
 	if (reg == ST_BODY && (unsigned int)log->count + !!log->first < GM_RING_BODY + 1)
 		return;
-	e.halves = halves ?: st_oracle_halves(r->oracle, log->page, e.when);
+	e.halves = halves ?: st_oracle_memories(r->oracle, log->page, e.when);
 	if (e.halves == ST_BOTH ||
 	    st_oracle_expected(r->oracle, log->page, e.halves, reg, e.when, some, 2) < 2)
 		return;
@@ -256,14 +277,14 @@ static bool judge_stamp(struct st_run *r, const uint32_t *list, uint32_t n, uint
 	size_t at = 0;
 
 	r->out->reads++;
-	if (st_oracle_explains(r->oracle, log->page, halves, reg, log->stamp, when_of(r, i))) {
+	if (st_oracle_explains(r->oracle, log->page, halves, reg, log->stamp, st_when_of(r, i))) {
 		if (r->concurrent)
 			tell_seen(r, i, log, halves, reg);
 		return true;
 	}
 	if (log->stamp == ST_ABSENT && r->has_slots && during(r, list, n, i, GM_SOP_SLOT))
 		return true;
-	nr = st_oracle_expected(r->oracle, log->page, halves, reg, when_of(r, i), some, 4);
+	nr = st_oracle_expected(r->oracle, log->page, halves, reg, st_when_of(r, i), some, 4);
 	for (unsigned int k = 0; k < nr && k < 3 && at < sizeof(expected); k++) {
 		char one[160];
 
@@ -283,6 +304,18 @@ static bool judge_stamp(struct st_run *r, const uint32_t *list, uint32_t n, uint
 static bool judge_log(struct st_run *r, const uint32_t *list, uint32_t n, uint32_t i,
 		      const struct gm_ring_log *log, unsigned int halves)
 {
+	uint8_t code = r->prog.op[i].code;
+
+	/* Pinned pages are read as they are; a hole may have taken them out of the file. */
+	if (r->inplace && (code == GM_SOP_UNPIN || code == GM_SOP_DREAD)) {
+		if (st_may_be_detached(r, i, log->page))
+			return true;
+	} else if (r->inplace && halves) {
+		if (!st_judge_touch(r, i, log->page, log))
+			return false;
+		if (!log->count)
+			return true;
+	}
 	if (log->first == GM_RING_STACK && log->count == 1)
 		return judge_stamp(r, list, n, i, log, halves, ST_STACK);
 	if (!log->first && !judge_stamp(r, list, n, i, log, halves, ST_WORD0))
@@ -300,7 +333,7 @@ static bool judge_count(struct st_run *r, const uint32_t *list, uint32_t n, uint
 	if (r->has_slots && during(r, list, n, i, GM_SOP_SLOT))
 		return true;
 	r->out->reads++;
-	if (st_oracle_counts(r->oracle, op->page, 0, val, when_of(r, i), i, &least, &most))
+	if (st_oracle_counts(r->oracle, op->page, 0, val, st_when_of(r, i), i, &least, &most))
 		return true;
 	r->out->page = op->page;
 	r->out->has_page = true;
@@ -311,18 +344,24 @@ static bool judge_count(struct st_run *r, const uint32_t *list, uint32_t n, uint
 }
 
 /* What an operation must give back; NULL: it did. */
-static const char *wrong_result(const struct st_run *r, const uint32_t *list, uint32_t n,
-				uint32_t i, const char **want)
+static const char *wrong_result(struct st_run *r, const uint32_t *list, uint32_t n, uint32_t i,
+				const char **want)
 {
 	const struct gm_sop *op = &r->prog.op[i];
 	long ret = r->res[i].ret;
 	const char *clause;
+	bool settled;
 	int err;
 
 	*want = "0";
 	/* A page of the host that cannot be had is EFAULT by the time KVM hears of it. */
 	if (injected(op) && (ret == -ENOMEM || (ret == -EFAULT && op->code == GM_SOP_PREFAULT)))
 		return NULL;
+	if (r->inplace) {
+		clause = st_wrong_in_place(r, list, n, i, want, &settled);
+		if (settled)
+			return clause;
+	}
 	switch (op->code) {
 	case GM_SOP_STACK:
 		return ret && ret != 1 ? "conv.never_refused" : NULL;
@@ -352,7 +391,7 @@ static const char *wrong_result(const struct st_run *r, const uint32_t *list, ui
 			return NULL;
 		return "conv.prefault";
 	case GM_SOP_REFUSE:
-		err = st_refusal(op->arg, &clause);
+		err = st_refusal(r, op->arg, &clause);
 		*want = gm_errno_name(err);
 		return ret == err ? NULL : clause;
 	case GM_SOP_MAP:
@@ -387,6 +426,8 @@ static bool judge_one(struct st_run *r, const uint32_t *list, uint32_t n, uint32
 	}
 	if (op->code == GM_SOP_ADD)
 		return judge_count(r, list, n, i);
+	if (r->inplace && (op->code == GM_SOP_HWRITE || op->code == GM_SOP_HPOKE))
+		return st_judge_host_write(r, i);
 	for (uint32_t k = 0; k < res->logs; k++)
 		if (!judge_log(r, list, n, i, &r->log[i][k], halves))
 			return false;
@@ -481,9 +522,14 @@ bool st_judge(struct st_run *r, const uint32_t *list, uint32_t n)
 		r->out->races += r->vcpu[v].faults;
 		r->vcpu[v].faults = 0;
 	}
-	for (uint32_t k = 0; k < n; k++)
-		if (r->res[list[k]].t0)
-			tell(r, list, n, list[k]);
+	st_tell_holds(r, list, n);
+	/* What a device writes can only be told when all holes are known. */
+	for (uint32_t k = 0; k < 2 * n; k++) {
+		uint32_t i = list[k % n];
+
+		if (r->res[i].t0 && (k >= n) == (r->prog.op[i].code == GM_SOP_DWRITE))
+			tell(r, list, n, i);
+	}
 	for (uint32_t k = 0; k < n && ok; k++) {
 		if (!r->res[list[k]].t1)
 			continue;

@@ -22,6 +22,8 @@ struct history {
 
 struct st_oracle {
 	uint32_t pages;
+	bool one_memory;
+	unsigned int start; /* the half of all pages before the first conversion */
 	struct history longs;
 	struct history **page;
 };
@@ -40,7 +42,17 @@ struct st_oracle *st_oracle_new(uint32_t pages)
 	struct st_oracle *o = must(calloc(1, sizeof(*o)));
 
 	o->pages = pages;
+	o->start = ST_SHARED;
 	o->page = must(calloc(pages, sizeof(*o->page)));
+	return o;
+}
+
+struct st_oracle *st_oracle_new_inplace(uint32_t pages, enum st_half start)
+{
+	struct st_oracle *o = st_oracle_new(pages);
+
+	o->one_memory = true;
+	o->start = start;
 	return o;
 }
 
@@ -142,7 +154,41 @@ unsigned int st_oracle_halves(struct st_oracle *o, uint32_t page, struct st_when
 	while ((e = next(&w)))
 		if (e->e.change == ST_CONVERT && e->e.when.t0 < when.t1)
 			halves |= e->e.halves;
-	return latest ? halves : halves | ST_SHARED;
+	return latest ? halves : halves | o->start;
+}
+
+/* The one memory goes by the name of the shared half. */
+static unsigned int memories(const struct st_oracle *o, unsigned int halves)
+{
+	return o->one_memory ? ST_SHARED : halves;
+}
+
+unsigned int st_oracle_memories(struct st_oracle *o, uint32_t page, struct st_when when)
+{
+	return o->one_memory ? ST_SHARED : st_oracle_halves(o, page, when);
+}
+
+bool st_oracle_may_zero(struct st_oracle *o, uint32_t page, struct st_when when)
+{
+	struct walk w = walk_of(o, page, when.t0);
+	const struct event *e;
+
+	while ((e = next(&w)))
+		if (e->e.change == ST_ZERO && e->e.when.t0 < when.t1)
+			return true;
+	return false;
+}
+
+bool st_oracle_zeroed(struct st_oracle *o, uint32_t page, struct st_when when)
+{
+	struct walk w = walk_of(o, page, when.t0);
+	const struct event *e;
+
+	while ((e = next(&w)))
+		if (e->e.change == ST_ZERO && !e->e.maybe && e->e.when.t0 > when.t0 &&
+		    e->e.when.t1 < when.t1)
+			return true;
+	return false;
 }
 
 void st_oracle_add(struct st_oracle *o, const struct st_event *e)
@@ -154,6 +200,8 @@ void st_oracle_add(struct st_oracle *o, const struct st_event *e)
 		return;
 	if (e->n > o->pages - e->page)
 		mine.n = o->pages - e->page;
+	if (e->change == ST_ZERO || e->change == ST_SEEN)
+		mine.halves = memories(o, e->halves);
 	/* Where a guest's write went differs from page to page. */
 	if (mine.n > LONG && !guest) {
 		insert(&o->longs, &mine);
@@ -181,7 +229,7 @@ static unsigned int went_to(struct st_oracle *o, uint32_t page, const struct eve
 		return ST_SHARED;
 	if (e->halves || e->e.change == ST_CONVERT)
 		return e->halves;
-	return ((struct event *)e)->halves = st_oracle_halves(o, page, e->e.when);
+	return ((struct event *)e)->halves = st_oracle_memories(o, page, e->e.when);
 }
 
 static bool touches(struct st_oracle *o, uint32_t page, const struct event *e, unsigned int half,
@@ -243,8 +291,7 @@ unsigned int st_oracle_expected(struct st_oracle *o, uint32_t page, unsigned int
 
 	if (page >= o->pages)
 		return 0;
-	if (!halves)
-		halves = st_oracle_halves(o, page, when);
+	halves = halves ? memories(o, halves) : st_oracle_memories(o, page, when);
 	for (unsigned int half = ST_SHARED; half <= ST_PRIVATE; half <<= 1) {
 		uint64_t since;
 		const struct event *e;
@@ -315,8 +362,7 @@ bool st_oracle_counts(struct st_oracle *o, uint32_t page, unsigned int halves, u
 	*most = 0;
 	if (page >= o->pages)
 		return false;
-	if (!halves)
-		halves = st_oracle_halves(o, page, when);
+	halves = halves ? memories(o, halves) : st_oracle_memories(o, page, when);
 	for (unsigned int half = ST_SHARED; half <= ST_PRIVATE; half <<= 1) {
 		if (!(halves & half))
 			continue;

@@ -9,6 +9,9 @@
  * page could be in between a and b. Where operations do not overlap, exactly one value is left. What
  * a read saw is evidence, too: what was over before that read began is gone for all that come after.
  * What the check takes for certain is certain: it accuses nobody wrongly. Knows no KVM.
+ *
+ * Where conversion is in place, a page has one memory, whichever state it is in: content has no half
+ * then, and the halves of a page are its state only.
  */
 #ifndef ST_ORACLE_H
 #define ST_ORACLE_H
@@ -36,6 +39,8 @@ struct st_when {
 struct st_oracle;
 
 struct st_oracle *st_oracle_new(uint32_t pages);
+/* In place: one memory a page; `start`: the half, or state, of all pages at first. */
+struct st_oracle *st_oracle_new_inplace(uint32_t pages, enum st_half start);
 void st_oracle_free(struct st_oracle *o);
 
 /*
@@ -52,8 +57,13 @@ struct st_event {
 
 void st_oracle_add(struct st_oracle *o, const struct st_event *e);
 
-/* Halves that the guest may see of the page during `when`. */
+/* Halves that the guest may see of the page during `when`; in place: states that it may be in. */
 unsigned int st_oracle_halves(struct st_oracle *o, uint32_t page, struct st_when when);
+/* The same of content: in place always the one memory. */
+unsigned int st_oracle_memories(struct st_oracle *o, uint32_t page, struct st_when when);
+/* Whether a hole may have hit the page during `when`; certainly did so, begin and end inside. */
+bool st_oracle_may_zero(struct st_oracle *o, uint32_t page, struct st_when when);
+bool st_oracle_zeroed(struct st_oracle *o, uint32_t page, struct st_when when);
 /* Whether the stamp (0: zero) can have been read from one of `halves` (0: what the guest sees). */
 bool st_oracle_explains(struct st_oracle *o, uint32_t page, unsigned int halves, enum st_reg reg,
 			uint64_t stamp, struct st_when when);

@@ -70,6 +70,18 @@ static const struct st_profile profiles[] = {
 		.weight = { GUEST, HOST, [GM_SOP_DROP] = 4 },
 	},
 	{
+		.name = "pins",
+		.text = "shared memory pinned, mapped for a device, used by the host, while it is converted",
+		.layouts = { "shmem", "odd", "anon" },
+		.vcpus = 2,
+		.threads = 3,
+		.ops = 1000,
+		.weight = { GUEST, HOST, [GM_SOP_PIN] = 10, [GM_SOP_UNPIN] = 9, [GM_SOP_MAP] = 4,
+			    [GM_SOP_UNMAP] = 5, [GM_SOP_DREAD] = 4, [GM_SOP_DWRITE] = 4,
+			    [GM_SOP_GUP] = 8, [GM_SOP_FORK] = 2, [GM_SOP_MADV] = 4,
+			    [GM_SOP_DROP] = 3, [GM_SOP_COMPACT] = 1 },
+	},
+	{
 		.name = "everything",
 		.text = "all of it",
 		.layouts = { "shmem", "thp", "odd", "anon" },

@@ -43,14 +43,22 @@ void st_prog_add(struct st_prog *p, struct gm_sop op)
 	p->op[p->nr++] = op;
 }
 
+void st_head_write(const struct st_head *h, const char *eol, FILE *f)
+{
+	fprintf(f, "kvm-gmem-stress 1%sseed %llu%s", eol, (unsigned long long)h->seed, eol);
+	fprintf(f, "profile %s%slayout %s%s", h->profile, eol, h->layout, eol);
+	fprintf(f, "provider %s%s", gm_provider_name(h->provider), eol);
+	if (h->start_private)
+		fprintf(f, "start private%s", eol);
+	fprintf(f, "vcpus %u%sthreads %u%s", h->vcpus, eol, h->threads, eol);
+	fprintf(f, "order %s%s", h->strict ? "strict" : "free", eol);
+}
+
 void st_prog_write(const struct st_prog *p, FILE *f)
 {
 	const struct st_head *h = &p->head;
 
-	fputs("kvm-gmem-stress 1\n", f);
-	fprintf(f, "seed %llu\nprofile %s\nlayout %s\nvcpus %u\nthreads %u\norder %s\n",
-		(unsigned long long)h->seed, h->profile, h->layout, h->vcpus, h->threads,
-		h->strict ? "strict" : "free");
+	st_head_write(h, "\n", f);
 	if (h->suite[0])
 		fprintf(f, "suite %s\n", h->suite);
 	if (h->kernel[0])
@@ -94,6 +102,14 @@ static bool read_head(struct st_head *h, const char *key, const char *val)
 	if (!strcmp(key, "order")) {
 		h->strict = !strcmp(val, "strict");
 		return h->strict || !strcmp(val, "free");
+	}
+	if (!strcmp(key, "provider")) {
+		h->provider = gm_provider_find(val);
+		return h->provider == GM_PROVIDER_ATTRIBUTES || h->provider == GM_PROVIDER_INPLACE;
+	}
+	if (!strcmp(key, "start")) {
+		h->start_private = !strcmp(val, "private");
+		return h->start_private || !strcmp(val, "shared");
 	}
 	if (!number(val, &n))
 		return false;
@@ -191,6 +207,7 @@ int st_prog_read(struct st_prog *p, FILE *f, char *why, size_t room)
 
 	p->nr = 0;
 	memset(&p->head, 0, sizeof(p->head));
+	p->head.provider = GM_PROVIDER_ATTRIBUTES;
 	while (fgets(s, sizeof(s), f)) {
 		char *save, *word = strtok_r(s, " \t\n", &save);
 		const char *wrong = NULL;

@@ -19,8 +19,8 @@ static int slot(const struct where *w, uint32_t id, uint32_t flags, uint64_t gpa
 	int ret;
 
 	pthread_mutex_lock(&r->slot_lock);
-	ret = __gm_slot_set(r->vm, id, flags, gpa, pages * GM_PAGE_SIZE,
-			    r->mem->hva + (uint64_t)w->s->mem_page * GM_PAGE_SIZE, gmem, off)
+	ret = __gm_slot_set(r->vm, id, flags, gpa, pages * GM_PAGE_SIZE, st_uaddr(r, w->s), gmem,
+			    off)
 		      ? errno
 		      : 0;
 	pthread_mutex_unlock(&r->slot_lock);
@@ -45,12 +45,30 @@ static int bind_(const struct where *w, int gmem, uint64_t off, uint64_t pages)
 	return slot(w, ST_SLOT_ID(ST_SLOTS + 1), 0, GM_BASE + 64 * GM_1G, pages, gmem, off);
 }
 
+/* By the ioctl on the file; last: the last of its reserved words. */
+static int file_attrs(int fd, uint64_t off, uint64_t size, uint64_t val, uint64_t flags,
+		      uint64_t last)
+{
+	struct gm_memory_attributes2 a = {
+		.offset = off, .size = size, .attributes = val, .flags = flags, .reserved[10] = last
+	};
+
+	return ioctl(fd, GM_SET_MEMORY_ATTRIBUTES2, &a) ? errno : 0;
+}
+
+static uint64_t page_off(const struct where *w)
+{
+	return file_off(w) + (w->gpa - st_gpa(w->s->page));
+}
+
 static int attrs(const struct where *w, uint64_t gpa, uint64_t size, uint64_t val, uint64_t flags)
 {
 	struct kvm_memory_attributes a = {
 		.address = gpa, .size = size, .attributes = val, .flags = flags
 	};
 
+	if (w->r->inplace)
+		return file_attrs(w->r->gmem, page_off(w) + (gpa - w->gpa), size, val, flags, 0);
 	return ioctl(w->r->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &a) ? errno : 0;
 }
 
@@ -79,7 +97,8 @@ static int create(const struct where *w, uint64_t size, uint64_t flags)
 
 static int map_it(const struct where *w)
 {
-	void *p = mmap(NULL, GM_PAGE_SIZE, PROT_READ, MAP_SHARED, w->r->gmem, 0);
+	int how = w->r->inplace ? MAP_PRIVATE : MAP_SHARED;
+	void *p = mmap(NULL, GM_PAGE_SIZE, PROT_READ, how, w->r->gmem, 0);
 
 	if (p == MAP_FAILED)
 		return errno;
@@ -187,8 +206,14 @@ static int try(const struct where *w, unsigned int what)
 		return create(w, 1UL << 63, 0);
 	case 36:
 		return create(w, P + 8, 0);
-	default:
+	case 37:
 		return create(w, 0, 0);
+	case 38:
+		return file_attrs(w->r->gmem, page_off(w), P, PRIVATE, 0, 1);
+	case 39:
+		return file_attrs(w->r->gmem, file_end(w), P, PRIVATE, 0, 0);
+	default:
+		return file_attrs(w->r->vm->kvm->fd, page_off(w), P, PRIVATE, 0, 0);
 	}
 }
 
@@ -234,6 +259,23 @@ static const struct {
 	{ EINVAL, "fd.create_args" },
 	{ EINVAL, "fd.create_args" },
 	{ EINVAL, "fd.create_args" },
+	{ ENOTTY, "conv.inplace_absent" },
+	{ ENOTTY, "conv.inplace_absent" },
+	{ ENOTTY, "conv.inplace_absent" },
+};
+
+/* ... and in place, where that is something else. */
+static const struct {
+	unsigned int arg;
+	int err;
+	const char *clause;
+} in_place[] = {
+	{ 3, EINVAL, "conv.inplace_args" },  { 4, EINVAL, "conv.inplace_args" },
+	{ 5, EINVAL, "conv.inplace_args" },  { 8, EINVAL, "conv.inplace_args" },
+	{ 9, EINVAL, "conv.inplace_args" },  { 10, EINVAL, "conv.inplace_args" },
+	{ 11, EINVAL, "conv.inplace_args" }, { 12, EINVAL, "conv.inplace_args" },
+	{ 31, EINVAL, "fd.mmap_modes" },     { 38, EINVAL, "conv.inplace_args" },
+	{ 39, EINVAL, "conv.inplace_args" }, { 40, ENOTTY, "conv.inplace_args" },
 };
 
 _Static_assert(sizeof(wanted) / sizeof(wanted[0]) == ST_REFUSALS, "one for each name");
@@ -246,8 +288,13 @@ long st_refused(struct st_run *r, const struct gm_sop *op)
 	return try(&w, op->arg % ST_REFUSALS);
 }
 
-int st_refusal(unsigned int arg, const char **clause)
+int st_refusal(const struct st_run *r, unsigned int arg, const char **clause)
 {
+	for (unsigned int i = 0; r->inplace && i < sizeof(in_place) / sizeof(in_place[0]); i++)
+		if (in_place[i].arg == arg % ST_REFUSALS) {
+			*clause = in_place[i].clause;
+			return in_place[i].err;
+		}
 	*clause = wanted[arg % ST_REFUSALS].clause;
 	return wanted[arg % ST_REFUSALS].err;
 }

@@ -31,9 +31,9 @@ static void write_prog(const char *dir, const char *name, const struct st_prog *
 static void tell(FILE *f, const struct st_prog *full, const struct st_prog *min, enum st_end end,
 		 const struct st_result *r, const struct st_shrunk *s)
 {
-	fprintf(f, "seed %lu, profile %s, layout %s: %s%s%s\n%s\n", full->head.seed,
-		full->head.profile, full->head.layout, st_end_name(end),
-		r->clause[0] ? ", clause " : "", r->clause, r->text);
+	fprintf(f, "seed %lu, profile %s, layout %s, provider %s: %s%s%s\n%s\n", full->head.seed,
+		full->head.profile, full->head.layout, gm_provider_name(full->head.provider),
+		st_end_name(end), r->clause[0] ? ", clause " : "", r->clause, r->text);
 	if (min)
 		fprintf(f,
 			"shrunk from %u to %u operations by %u runs in %.0f s; it fails %u of %u times\n",
@@ -94,11 +94,9 @@ void st_reproducer(const struct st_prog *p, FILE *f)
 		"#include \"stress/repro.h\"\n\n"
 		"static const char program[] =\n",
 		p->head.seed);
-	fprintf(f, "\t\"kvm-gmem-stress 1\\n\"\n");
-	fprintf(f,
-		"\t\"seed %lu\\nprofile %s\\nlayout %s\\nvcpus %u\\nthreads %u\\norder %s\\n\"\n",
-		p->head.seed, p->head.profile, p->head.layout, p->head.vcpus, p->head.threads,
-		p->head.strict ? "strict" : "free");
+	fputs("\t\"", f);
+	st_head_write(&p->head, "\\n", f);
+	fputs("\"\n", f);
 	for (uint32_t i = 0; i < p->nr; i++)
 		fprintf(f, "\t\"%-40s\\n\" /* %s */\n", st_op_str(&p->op[i]),
 			st_ops[p->op[i].code].text);

@@ -21,8 +21,9 @@ static bool over(void *arg)
 /* What breaks a promise about content may show as either of these, by chance. */
 static bool same_clause(const char *a, const char *b)
 {
-	static const char *const kin[] = { "conv.any_range", "conv.any_offset", "conv.cross_vcpu",
-					   "conv.concurrent", "conv.data" };
+	static const char *const kin[] = { "conv.any_range",  "conv.any_offset",
+					   "conv.cross_vcpu", "conv.concurrent",
+					   "conv.data",	      "conv.inplace_shared" };
 	bool in[2] = {};
 
 	for (unsigned int i = 0; i < sizeof(kin) / sizeof(kin[0]); i++) {

@@ -103,11 +103,28 @@ static void failure(const struct st_soak *o, const struct st_prog *p, enum st_en
 	st_prog_free(&min);
 }
 
-int st_platform(void)
+static bool has_all(gm_needs needs, enum gm_need *missing)
 {
-	if (!gm_platform_has(GM_NEED_ATTRIBUTES)) {
-		fprintf(stderr, "gm-stress: %s; %s\n", gm_need_reason(GM_NEED_ATTRIBUTES),
-			gm_need_remedy(GM_NEED_ATTRIBUTES));
+	for (unsigned int n = 0; n < GM_NEED_NR; n++) {
+		*missing = n;
+		if (needs & 1ULL << n && !gm_platform_has(n))
+			return false;
+	}
+	return true;
+}
+
+int st_platform(enum gm_provider_id *provider)
+{
+	enum gm_need missing;
+
+	if (!*provider)
+		*provider = has_all(gm_provider_needs(GM_PROVIDER_INPLACE), &missing)
+				    ? GM_PROVIDER_INPLACE
+				    : GM_PROVIDER_ATTRIBUTES;
+	if (!has_all(gm_provider_needs(*provider), &missing)) {
+		fprintf(stderr, "gm-stress: conversion by %s: %s; %s\n",
+			gm_provider_name(*provider), gm_need_reason(missing),
+			gm_need_remedy(missing));
 		return 4;
 	}
 	gm_framework_start();
@@ -130,13 +147,14 @@ int st_soak(const struct st_soak *o)
 		fprintf(stderr, "gm-stress: %s\n", why);
 		return 2;
 	}
-	ret = st_platform();
+	ret = st_platform(&g.provider);
 	if (ret)
 		return ret;
 	signal(SIGINT, stopped);
 	signal(SIGTERM, stopped);
 	r = st_result_new();
-	printf("seeds from %lu%s, results in %s\n", base, o->seeds ? "" : " on", o->out);
+	printf("seeds from %lu%s, provider %s, results in %s\n", base, o->seeds ? "" : " on",
+	       gm_provider_name(g.provider), o->out);
 	fflush(stdout);
 	for (uint64_t i = o->shard - 1; !stop; i += o->shards) {
 		enum st_end end;
@@ -171,9 +189,10 @@ int st_soak(const struct st_soak *o)
 
 int st_replay(const struct st_soak *o, const struct st_prog *p)
 {
+	enum gm_provider_id provider = p->head.provider;
 	unsigned int failed = 0;
 	struct st_result *r;
-	int ret = st_platform();
+	int ret = st_platform(&provider);
 
 	if (ret)
 		return ret;
@@ -213,13 +232,14 @@ static int shrink_by(const struct st_soak *o, const struct st_prog *p)
 
 int st_shrink_file(const struct st_soak *o, const struct st_prog *p)
 {
+	enum gm_provider_id provider = p->head.provider;
 	struct st_result *r;
 	enum st_end end;
 	int ret;
 
 	if (o->by)
 		return shrink_by(o, p);
-	ret = st_platform();
+	ret = st_platform(&provider);
 	if (ret)
 		return ret;
 	r = st_result_new();

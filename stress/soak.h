@@ -29,8 +29,11 @@ struct st_sum {
 /* Suite and kernel go into the head. */
 void st_soak_name(struct st_prog *p);
 int st_soak(const struct st_soak *o);
-/* Makes the machine ready; 0, or the exit status when it lacks something. */
-int st_platform(void);
+/*
+ * Makes the machine ready for programs of the provider; GM_PROVIDER_NONE becomes the one that the
+ * kernel offers. 0, or the exit status when it lacks something.
+ */
+int st_platform(enum gm_provider_id *provider);
 /* Short programs of every kind, seeds 1 to 3 unless told, until one fails; needs no profile. */
 int st_hunt(const struct st_soak *o);
 int st_replay(const struct st_soak *o, const struct st_prog *p);

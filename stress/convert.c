@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Conversions of a program, and memory of the file that the host sees, where conversion is in place. */
+#include "access/access.h"
+#include "exec.h"
+
+/*
+ * By the layout, not by the VM's table of slots: attributes are the file's, and a slot that another
+ * thread makes again meanwhile does not matter.
+ */
+long st_convert(struct st_run *r, uint32_t index, uint32_t page, uint32_t n, bool to_private)
+{
+	struct st_conversion *c = &r->conv[index];
+
+	*c = (struct st_conversion){ .named = ST_NO_PAGE };
+	if (!r->inplace)
+		return __gm_convert(r->vm, st_gpa(page), n * GM_PAGE_SIZE, to_private) ? -errno : 0;
+	while (n) {
+		const struct st_slot *s = st_slot_of(r->layout, page);
+		uint32_t left = s->page + s->pages - page, len = n < left ? n : left;
+		uint64_t off = st_file_off(r, page), error_offset;
+
+		if (__gm_gmem_convert(r->gmem, off, len * GM_PAGE_SIZE, to_private,
+				      &error_offset)) {
+			if (error_offset - off < len * GM_PAGE_SIZE &&
+			    !(error_offset % GM_PAGE_SIZE))
+				c->named = page + (error_offset - off) / GM_PAGE_SIZE;
+			return -errno;
+		}
+		c->whole += len;
+		page += len;
+		n -= len;
+	}
+	return 0;
+}
+
+int64_t st_convert_for_guest(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t npages,
+			     uint64_t attrs)
+{
+	struct st_run *r = vm->user;
+	uint64_t page = (gpa - GM_BASE) / GM_PAGE_SIZE;
+	struct st_actor *a = &r->vcpu[v];
+
+	/* Pages are counted in 64 bits: a range whose addresses wrap gets here, for the ioctl to refuse. */
+	if (!r->inplace)
+		return gm_vm_convert_on_request(vm, v, gpa, npages, attrs);
+	if (page >= r->layout->pages || npages > r->layout->pages - page)
+		return -EINVAL;
+	return st_convert(r, a->list[a->ring->done], page, npages, attrs & GM_MAP_PRIVATE);
+}
+
+/* Slots lie in the file in any order; the host sees them in that of the guest. */
+uint8_t *st_map_file(const struct st_run *r)
+{
+	const struct st_layout *l = r->layout;
+	uint8_t *at = mmap(NULL, l->pages * GM_PAGE_SIZE, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	GM_SETUP(at != MAP_FAILED, "no room for a mapping: %s", gm_errno_name(errno));
+	for (unsigned int i = 0; i < l->slots; i++) {
+		const struct st_slot *s = &l->slot[i];
+
+		GM_GRANTED(mmap(at + s->page * GM_PAGE_SIZE, s->pages * GM_PAGE_SIZE,
+				PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r->gmem,
+				s->file_page * GM_PAGE_SIZE) != MAP_FAILED,
+			   "mmap of the guest_memfd: %s", gm_errno_name(errno));
+	}
+	return at;
+}
+
+/* --- accesses of the host that may be refused --- */
+
+struct touch {
+	struct gm_access acc;
+	uint32_t page;
+	unsigned int words;
+	uint64_t stamp;
+	struct gm_ring_log *log;
+};
+
+static long read_page(const struct gm_access *acc)
+{
+	const struct touch *t = (const struct touch *)acc;
+
+	return gm_ring_read((uint64_t *)acc->hva, t->page, t->words, t->log);
+}
+
+static long write_page(const struct gm_access *acc)
+{
+	const struct touch *t = (const struct touch *)acc;
+
+	gm_ring_write((uint64_t *)acc->hva, t->stamp, t->words);
+	return 0;
+}
+
+static unsigned int touch(struct touch *t)
+{
+	struct gm_outcome got = gm_access_run(&t->acc);
+
+	if (!got.sig)
+		return got.ret;
+	/* Anything but a refusal is nobody's page: it ends the program. */
+	GM_SETUP(got.sig == SIGBUS && got.addr - (uintptr_t)t->acc.hva < GM_PAGE_SIZE,
+		 "a touch of page %#x: %s", t->page, gm_outcome_str(&got));
+	*t->log = (struct gm_ring_log){ .page = t->page,
+					.first = (got.addr - (uintptr_t)t->acc.hva) / 8 };
+	return 1;
+}
+
+/* As the host's own loads and stores, a signal where they are refused: count 0, first the word. */
+unsigned int st_try_read(const struct st_run *r, uint32_t page, unsigned int words,
+			 struct gm_ring_log *log)
+{
+	static const struct gm_probe how = { .name = "hread", .run = read_page };
+	struct touch t = { .acc = { .probe = &how, .hva = st_hva(r, page) },
+			   .page = page,
+			   .words = words,
+			   .log = log };
+
+	return touch(&t);
+}
+
+unsigned int st_try_write(const struct st_run *r, uint32_t page, unsigned int words, uint64_t stamp,
+			  struct gm_ring_log *log)
+{
+	static const struct gm_probe how = { .name = "hwrite", .run = write_page };
+	struct touch t = { .acc = { .probe = &how, .hva = st_hva(r, page) },
+			   .page = page,
+			   .words = words,
+			   .stamp = stamp,
+			   .log = log };
+
+	return touch(&t);
+}
