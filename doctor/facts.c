@@ -11,6 +11,7 @@
 #include "caps.h"
 #include "facts.h"
 #include "platform.h"
+#include "provider.h"
 
 #ifdef __aarch64__
 #define ARCH_NAME "arm64"
@@ -306,6 +307,18 @@ static void add_need_profile(json_t *list, const char *name, const char *what, e
 	add_profile(list, name, what, json_boolean(gm_platform_has(n)), gm_need_remedy(n));
 }
 
+/* What a provider's cases need, all of it; the first gap names the remedy. */
+static void add_provider_profile(json_t *list, const char *what, enum gm_provider_id p)
+{
+	for (unsigned int n = 0; n < GM_NEED_NR; n++) {
+		if (!(gm_provider_needs(p) & (1ULL << n)) || gm_platform_has(n))
+			continue;
+		add_profile(list, gm_provider_profile(p), what, json_false(), gm_need_remedy(n));
+		return;
+	}
+	add_profile(list, gm_provider_profile(p), what, json_true(), "");
+}
+
 static json_t *profiles(const json_t *types)
 {
 	uint64_t flags = gm_platform_gmem_flags(gm_platform_vm_type(0)->type);
@@ -313,12 +326,15 @@ static json_t *profiles(const json_t *types)
 	json_t *more = flags & ~3ULL ? json_null() : json_false();
 	json_t *list = json_array();
 
-	add_need_profile(list, "P0", "x86 SW_PROTECTED VM", GM_NEED_ATTRIBUTES);
+	add_provider_profile(list, "x86 SW_PROTECTED VM, converted by attributes of the VM",
+			     GM_PROVIDER_ATTRIBUTES);
 	add_need_profile(list, "P1", "guest_memfd, MMAP and INIT_SHARED, ordinary VM",
 			 GM_NEED_INIT_SHARED);
 	add_need_profile(list, "P1p", "guest_memfd, MMAP alone, ordinary VM", GM_NEED_GMEM_MMAP);
-	add_need_profile(list, "P2", "arm64 pKVM protected VM", GM_NEED_PROTECTED);
-	add_need_profile(list, "P3", "in-place conversion", GM_NEED_INPLACE);
+	add_provider_profile(list, "arm64 pKVM protected VM, converted by its guest",
+			     GM_PROVIDER_PKVM);
+	add_provider_profile(list, "x86 SW_PROTECTED VM, converted in place, in the guest_memfd",
+			     GM_PROVIDER_INPLACE);
 	add_profile(list, "P4", "guest_memfd backed by hugetlb", json_incref(more),
 		    flags ? "a kernel with guest_memfd on hugetlb (out of tree so far)"
 			  : gm_need_remedy(GM_NEED_GMEM));

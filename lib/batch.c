@@ -71,6 +71,32 @@ void gm_batch_fill(struct gm_batch *s, uint64_t gfn, uint64_t n, unsigned int st
 	}
 }
 
+void gm_batch_touch(struct gm_batch *s, uint64_t gfn, uint64_t nr, uint64_t step)
+{
+	unsigned int gen = gm_fixture_gen(s->w);
+	struct gm_op *op = NULL;
+
+	for (uint64_t end = gfn + nr * step; gfn < end; gfn += step) {
+		bool private = gm_model_private(s->w->model, gfn);
+		enum gm_half half = private ? GM_HALF_PRIVATE : GM_HALF_SHARED;
+
+		gm_model_guest_wrote(s->w->model, gfn, 1, half, gen, GM_PAGE_WORDS);
+		if (op && op->half == half) {
+			op->nr++;
+			continue;
+		}
+		op = queue(s);
+		*op = (struct gm_op){
+			.code = GM_OP_TOUCH_W,
+			.addr = GPA(gfn),
+			.nr = 1,
+			.val = GPA(step),
+			.half = half,
+			.gen = gen,
+		};
+	}
+}
+
 void gm_batch_check(struct gm_batch *s, uint64_t gfn, uint64_t n, unsigned int stride)
 {
 	while (n) {
@@ -113,6 +139,7 @@ static void judge(struct gm_batch *s, unsigned int i)
 	const char *to = note->to_private ? "private" : "shared";
 	struct gm_op *op = &s->op[i];
 	struct gm_page page;
+	char step[96] = "";
 
 	gm_checked();
 	if (op->code == GM_OP_MAP_GPA && op->ret) {
@@ -125,25 +152,33 @@ static void judge(struct gm_batch *s, unsigned int i)
 	if (!op->bad)
 		return;
 	page = gm_vm_page(s->w->vm, op->bad_addr & ~(GM_PAGE_SIZE - 1));
+	if (note->n)
+		snprintf(step, sizeof(step),
+			 "step %u (%lu pages from gfn %#lx to %s): ", note->step, note->n,
+			 note->gfn, to);
 	GM_FAIL_AT(
 		&page,
-		"%s%sstep %u (%lu pages from gfn %#lx to %s): vCPU %u read %lu wrong words in %lu pages, the first at %#lx: expected %s, observed %s",
-		note->when ?: "", note->when ? ": " : "", note->step, note->n, note->gfn, to, s->v,
-		op->bad, op->nr, op->bad_addr, gm_word_str(op->expected),
-		gm_word_str(op->observed));
+		"%s%s%svCPU %u read %lu wrong words in %lu pages, the first at %#lx: expected %s, observed %s",
+		note->when ?: "", note->when ? ": " : "", step, s->v, op->bad, op->nr, op->bad_addr,
+		gm_word_str(op->expected), gm_word_str(op->observed));
 }
 
-void gm_batch_flush(struct gm_batch *s)
+bool gm_batch_run(struct gm_batch *s)
 {
 	unsigned long before = gm_failures();
 
 	if (!s->nr)
-		return;
+		return true;
 	gm_run(s->w->vm, s->v, s->op, s->nr);
 	for (unsigned int i = 0; i < s->nr; i++)
 		judge(s, i);
 	s->nr = 0;
+	return gm_failures() == before;
+}
+
+void gm_batch_flush(struct gm_batch *s)
+{
 	/* Do not write to a wrong mapping: that could take the machine down. */
-	if (gm_failures() > before)
+	if (!gm_batch_run(s))
 		gm_end();
 }

@@ -32,11 +32,15 @@ bool gm_batch_owns(const struct gm_batch *s, uint64_t gfn);
 void gm_batch_convert(struct gm_batch *s, uint64_t gfn, uint64_t n, bool to_private, bool by_host);
 /* A fresh generation, every stride-th word; tagged with the half that the guest sees. */
 void gm_batch_fill(struct gm_batch *s, uint64_t gfn, uint64_t n, unsigned int stride);
+/* One word of a fresh generation at the start of nr pages, `step` pages apart. */
+void gm_batch_touch(struct gm_batch *s, uint64_t gfn, uint64_t nr, uint64_t step);
 /* Every page of the range against the model, at least `stride` words apart. */
 void gm_batch_check(struct gm_batch *s, uint64_t gfn, uint64_t n, unsigned int stride);
 /* Whole words of the suspects of [gfn, gfn + n). */
 void gm_batch_check_suspects(struct gm_batch *s, uint64_t gfn, uint64_t n);
-/* Runs what is queued and judges it. */
+/* Runs what is queued and judges it: false if the guest read anything wrong. */
+bool gm_batch_run(struct gm_batch *s);
+/* The same, and a miss ends the case. */
 void gm_batch_flush(struct gm_batch *s);
 
 #endif

@@ -155,6 +155,11 @@ void gm_leak(const char *clause, const char *fmt, ...)
 	record("leak", (const char *[]){ clause, text }, 2);
 }
 
+void gm_missing(const char *need)
+{
+	record("missing", &need, 1);
+}
+
 void __gm_control(bool held, const char *file, int line, const char *fmt, ...)
 {
 	FORMAT(text, fmt);

@@ -67,6 +67,12 @@ int64_t gm_vm_convert_on_request(struct gm_vm *vm, unsigned int vcpu, uint64_t g
 int64_t gm_vm_convert_on_request_retry(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa,
 				       uint64_t npages, uint64_t attrs);
 
+/* --- pKVM: the guest's own calls, arm64 only --- */
+
+/* As a provider's convert(), by vCPU v. What the hypervisor refuses is EINVAL here. */
+int gm_pkvm_convert(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t len, bool to_private,
+		    uint64_t *done);
+
 /* --- the ioctl of in-place conversion, on a guest_memfd --- */
 
 /*

@@ -47,10 +47,10 @@ struct gm_fixture *gm_fixture_new(const struct gm_fixture_args *args)
 	w->vm = gm_vm_new(&vm);
 	w->vm->user = w;
 	w->provider = w->vm->provider;
-	GM_SETUP(!args->no_gmem || !w->provider->file_serves_shared,
+	GM_SETUP(!args->no_gmem || args->no_slot || !w->provider->file_serves_shared,
 		 "a slot without guest_memfd cannot be converted by %s",
 		 gm_provider_name(w->provider->id));
-	w->mem = gm_mem_new(args->mem, args->size);
+	w->mem = gm_mem_new(args->mem, args->mem_size ?: args->size);
 	w->uaddr = w->mem->hva;
 	w->hva = w->mem->hva;
 	w->model = gm_model_new(GFN(w->gpa), PAGES(w->size), w->provider->content);

@@ -22,11 +22,13 @@ struct gm_fixture_args {
 	uint64_t gpa, size;   /* bytes; gpa 0: GM_BASE */
 	uint64_t file_size;   /* of the guest_memfd; 0: size */
 	enum gm_mem_kind mem; /* of the memory at userspace_addr */
+	uint64_t mem_size;    /* of it, bytes; 0: size */
 	unsigned int vcpus;   /* 0: one */
 	uint64_t guest_page;  /* size of the guest's own mappings; 0: 2 MiB */
 	bool no_slot;	      /* the case makes the slots itself, with gm_fixture_slot() */
-	bool no_gmem;	      /* a slot without guest_memfd: for the attributes provider only */
-	bool no_map;	      /* the case maps the guest's pages itself */
+	/* No guest_memfd. Not for the slot of gm_fixture_new() where pages are converted in files. */
+	bool no_gmem;
+	bool no_map; /* the case maps the guest's pages itself */
 	/*
 	 * Where the file serves shared accesses, userspace_addr is memory that no guest access may
 	 * reach: gm_fixture_free() looks whether one did. With this it is the file's own mapping, as

@@ -143,8 +143,11 @@ static void demand(const struct gm_case *c)
 	char remedy[512];
 
 	for (int n = 0; n < GM_NEED_NR; n++)
-		if ((c->needs & (1ULL << n)) && !gm_platform_has(n))
+		if ((c->needs & (1ULL << n)) && !gm_platform_has(n)) {
+			if (gm_need_never(n))
+				gm_missing(gm_need_name(n));
 			gm_skip(gm_need_reason(n), "%s", gm_need_remedy(n));
+		}
 	if (!gm_platform_huge(c->huge_2m, c->huge_1g, &reason, remedy, sizeof(remedy)))
 		gm_skip(reason, "%s", remedy);
 	if (c->caps != GM_CAPS_ALL && gm_caps_missing(c->caps))

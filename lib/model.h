@@ -18,8 +18,8 @@
 
 /* What one half of one page holds: the words of (page, half, gen), or zeros for GM_HALF_NONE. */
 struct gm_content {
-	uint8_t half;	/* enum gm_half: who wrote it */
-	uint8_t stride; /* only words 0, stride, 2 * stride... are known; 1: all */
+	uint8_t half;	 /* enum gm_half: who wrote it */
+	uint16_t stride; /* only words 0, stride, 2 * stride... are known; 1: all */
 	uint16_t gen;
 };
 

@@ -28,7 +28,8 @@ static const struct platform_need {
 	const char *module; /* ... and its module, where it can be one */
 	const char *rights; /* remedy on EACCES and EPERM; NULL is "run as root" */
 	const char *other;  /* remedy when the option is there and it is still missing */
-	bool lasts; /* once there, it stays for as long as the kernel runs, and costs a VM to see */
+	/* There or not, so it stays for as long as the kernel runs; and it costs a VM to see. */
+	bool lasts;
 } table[GM_NEED_NR] = {
 	[GM_NEED_KVM] = {
 		gm_probe_kvm, 0, "no usable /dev/kvm",
@@ -243,7 +244,7 @@ static const struct platform_need {
 };
 
 static struct {
-	bool known, has;
+	bool known, has, for_good;
 	char remedy[GM_REMEDY_LEN];
 } found[GM_NEED_NR];
 
@@ -285,6 +286,18 @@ bool gm_read_number(const char *path, unsigned long *value)
 		return false;
 	*value = strtoul(text, &end, 0);
 	return !*end;
+}
+
+/*
+ * A kernel that does not have a thing says it like this, and makes a VM all the same. Anything else
+ * may be of the moment: no memory, no more files, a device that another holds.
+ */
+static bool is_for_good(const struct platform_need *p, int err)
+{
+	bool absent = err == -ENOTTY || err == -EINVAL || err == -EOPNOTSUPP || err == -ENOSYS ||
+		      err == -ENODEV;
+
+	return p->lasts && absent && gm_platform_vm_creatable(gm_platform_vm_type(0)->type);
 }
 
 #define BUILD "build the kernel with "
@@ -342,6 +355,7 @@ static void find(enum gm_need n)
 	}
 
 	if (p->only && strcmp(p->only, HERE)) {
+		found[n].for_good = true;
 		snprintf(found[n].remedy, GM_REMEDY_LEN, "exists on %s only: `make lab ARCH=%s`",
 			 p->only, p->only);
 		return;
@@ -352,6 +366,7 @@ static void find(enum gm_need n)
 			continue;
 		find(first);
 		if (!found[first].has) {
+			found[n].for_good = found[first].for_good;
 			describe_both(p, found[first].remedy, text);
 			memcpy(found[n].remedy, text, GM_REMEDY_LEN);
 			errno = saved;
@@ -362,6 +377,7 @@ static void find(enum gm_need n)
 	/* A need that has been named but that nothing can probe is missing, not there. */
 	err = p->probe ? p->probe(found[n].remedy) : -EOPNOTSUPP;
 	found[n].has = !err;
+	found[n].for_good = err && is_for_good(p, err);
 	if (found[n].has)
 		found[n].remedy[0] = '\0';
 	else if (!found[n].remedy[0])
@@ -379,6 +395,11 @@ bool gm_platform_has(enum gm_need n)
 	find(n);
 	pthread_mutex_unlock(&lock);
 	return found[n].has;
+}
+
+bool gm_need_never(enum gm_need n)
+{
+	return !gm_platform_has(n) && (unsigned int)n < GM_NEED_NR && found[n].for_good;
 }
 
 const char *gm_need_reason(enum gm_need n)

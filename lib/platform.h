@@ -20,6 +20,8 @@
 /* Strings returned here live as long as the process, unless the function says otherwise. */
 
 bool gm_platform_has(enum gm_need n);
+/* It is missing, and cannot come while this kernel runs: no case need ask again. */
+bool gm_need_never(enum gm_need n);
 /* The SKIP reason: one constant string per need, "no VM-wide memory attributes". */
 const char *gm_need_reason(enum gm_need n);
 /*

@@ -3,7 +3,7 @@
  * The side of check.c that main.c uses: where records go, and how a case ends. Cases use check.h.
  *
  * Records, one a line, fields separated by TAB, with TAB, newline and backslash escaped as in C:
- *	note TEXT | fail FILE:LINE TEXT | control TEXT | leak CLAUSE TEXT
+ *	note TEXT | fail FILE:LINE TEXT | control TEXT | leak CLAUSE TEXT | missing NEED
  *	verdict PASS|FAIL|SKIP|ERROR REASON REMEDY checks=N controls=N		(the last one)
  */
 #ifndef GM_VERDICT_H
@@ -20,6 +20,8 @@ void gm_verdict(enum gm_verdict v, const char *reason, const char *remedy)
 	__attribute__((noreturn));
 /* Runs what gm_cleanup() registered, last first, once. */
 void gm_cleanup_run(void);
+/* The SKIP that follows is for this need, which no later case of the run will find either. */
+void gm_missing(const char *need);
 /* A difference that the ledger found: a miss of a leak.* clause. */
 void gm_leak(const char *clause, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -271,16 +271,21 @@ static json_t *case_event(const struct engine *e, const struct job *j, const cha
 	return ev;
 }
 
-/* What asks for arm64's protected VMs by need, or is a clause of theirs. */
-static bool makes_protected(const struct test_case *c)
+static bool has_need(const struct test_case *c, const char *name)
 {
 	json_t *needs = json_object_get(c->decl, "needs"), *need;
 	size_t i;
 
 	json_array_foreach(needs, i, need)
-		if (!strcmp(json_string_value(need) ?: "", "protected"))
+		if (!strcmp(json_string_value(need) ?: "", name))
 			return true;
-	return !strncmp(c->clause, "pkvm.", 5);
+	return false;
+}
+
+/* What asks for arm64's protected VMs by need, or is a clause of theirs. */
+static bool makes_protected(const struct test_case *c)
+{
+	return has_need(c, "protected") || !strncmp(c->clause, "pkvm.", 5);
 }
 
 static void start(struct engine *e, struct job *j, struct sched_entry *entry)
@@ -453,6 +458,44 @@ static const char *last_lines(const char *text, int lines)
 	return at;
 }
 
+static void say_verdict(json_t *ev, const struct judgement *j)
+{
+	json_object_set_new(ev, "verdict", json_string(j->verdict));
+	json_object_set_new(ev, "reason", jtext(j->reason));
+	json_object_set_new(ev, "remedy", jtext(j->remedy));
+}
+
+/*
+ * A case has found a need missing that will not come while this kernel runs: whoever has it, too,
+ * and has not had its turn, gets that verdict without a process. A later round asks again.
+ */
+static void skip_alike(struct engine *e, const struct report *r)
+{
+	for (size_t i = 0; i < e->sched.n; i++) {
+		struct sched_entry *entry = &e->sched.v[i];
+		struct job none = { .entry = entry,
+				    .round = e->sched.round,
+				    .seed = round_seed(e->seed, e->sched.round) };
+		const struct test_case *c = entry->c;
+		struct judgement j;
+		json_t *ev;
+
+		if (e->sched.until_fail && e->sched.failed)
+			return;
+		if (entry->state != SCHED_TODO || !has_need(c, r->missing))
+			continue;
+		j = judge_skip(is_required(e->opt, c->name, c->clause), r->reason, r->remedy);
+		ev = case_event(e, &none, "case_end");
+		say_verdict(ev, &j);
+		json_object_set_new(ev, "ran", json_false());
+		emit(e, ev);
+		sched_drop(&e->sched, entry, j.verdict);
+		e->done++;
+		free(j.reason);
+		free(j.remedy);
+	}
+}
+
 static void finish(struct engine *e, struct job *j)
 {
 	const struct test_case *c = j->entry->c;
@@ -469,9 +512,7 @@ static void finish(struct engine *e, struct job *j)
 	json_t *ev = case_event(e, j, "case_end");
 	char *ended = j->lost ? xstrdup("unknown") : describe_end(&j->end);
 
-	json_object_set_new(ev, "verdict", json_string(verdict.verdict));
-	json_object_set_new(ev, "reason", jtext(verdict.reason));
-	json_object_set_new(ev, "remedy", jtext(verdict.remedy));
+	say_verdict(ev, &verdict);
 	json_object_set_new(ev, "time", json_real(j->end.seconds));
 	json_object_set_new(ev, "checks", json_integer(j->report.checks));
 	json_object_set_new(ev, "controls", json_integer(j->report.nr_controls));
@@ -487,6 +528,8 @@ static void finish(struct engine *e, struct job *j)
 	free(ended);
 	sched_done(&e->sched, j->entry, verdict.verdict);
 	e->done++;
+	if (verdict.skipped && j->report.missing && !e->stopping)
+		skip_alike(e, &j->report);
 	free(verdict.reason);
 	free(verdict.remedy);
 	report_free(&j->report);

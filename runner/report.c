@@ -31,6 +31,7 @@ void report_free(struct report *r)
 	free(r->verdict);
 	free(r->reason);
 	free(r->remedy);
+	free(r->missing);
 	free(r->line);
 	memset(r, 0, sizeof(*r));
 }
@@ -132,6 +133,8 @@ static void take_record(struct report *r, char *line)
 		keep(r, r->fails, MAX_FAILS, pair("at", field[1], field[2]));
 	else if (!strcmp(field[0], "leak") && n == 3)
 		report_leak(r, field[1], field[2]);
+	else if (!strcmp(field[0], "missing") && n == 2 && !r->missing)
+		r->missing = xstrdup(field[1]);
 	else if (!strcmp(field[0], "verdict"))
 		ok = take_verdict(r, field, n);
 	else
@@ -177,7 +180,7 @@ char *describe_end(const struct gm_iso_end *end)
 
 static struct judgement verdict(const char *verdict, char *reason, const char *remedy)
 {
-	return (struct judgement){ verdict, reason, xstrdup(remedy ? remedy : "") };
+	return (struct judgement){ verdict, reason, xstrdup(remedy ? remedy : ""), false };
 }
 
 static bool ended_well(const struct gm_iso_end *end, int status)
@@ -216,6 +219,16 @@ static struct judgement judge_silent(struct report *r, const struct judge_by *by
 	return j;
 }
 
+struct judgement judge_skip(bool required, const char *reason, const char *remedy)
+{
+	struct judgement j =
+		required ? verdict("FAIL", xprintf("required, but skipped: %s", reason), remedy)
+			 : verdict("SKIP", xstrdup(reason), remedy);
+
+	j.skipped = true;
+	return j;
+}
+
 static struct judgement judge_said(struct report *r, const struct judge_by *by)
 {
 	const struct gm_iso_end *end = by->end;
@@ -248,14 +261,14 @@ static struct judgement judge_said(struct report *r, const struct judge_by *by)
 		return verdict("ERROR",
 			       xprintf("said %s, and %u garbled record(s)", r->verdict, r->garbled),
 			       NULL);
-	if (skip && by->required)
-		return verdict("FAIL", xprintf("required, but skipped: %s", r->reason), r->remedy);
+	if (skip)
+		return judge_skip(by->required, r->reason, r->remedy);
 	if (pass && !r->checks)
 		return verdict("ERROR", xstrdup("claimed to pass without a single check"), NULL);
 	if (pass && by->refusal && !r->nr_controls)
 		return verdict("ERROR", xstrdup("claimed a refusal without a control that held"),
 			       NULL);
-	return verdict(pass ? "PASS" : "SKIP", xstrdup(r->reason), r->remedy);
+	return verdict("PASS", xstrdup(r->reason), r->remedy);
 }
 
 static void add_end_note(void *arg, const char *line)
@@ -315,6 +328,7 @@ struct judgement judge(struct report *r, const struct judge_by *by)
 
 		free(j.reason);
 		j.verdict = "FAIL";
+		j.skipped = false;
 		j.reason = xprintf("%s: %s", jstr(leak, "clause"), jstr(leak, "text"));
 	}
 	return j;

@@ -10,12 +10,13 @@
 
 /*
  * Records, one a line, fields separated by TAB; TAB, newline and backslash escaped as in C:
- *	note TEXT | fail FILE:LINE TEXT | control TEXT | leak CLAUSE TEXT
+ *	note TEXT | fail FILE:LINE TEXT | control TEXT | leak CLAUSE TEXT | missing NEED
  *	verdict PASS|FAIL|SKIP|ERROR REASON REMEDY checks=N controls=N		(the last one)
  */
 struct report {
 	json_t *fails, *notes, *controls, *leaks;
 	char *verdict, *reason, *remedy; /* verdict NULL: none yet */
+	char *missing; /* the need that it SKIPs for and that will not come; or NULL */
 	long long checks, nr_controls;
 	unsigned int verdicts, garbled;
 	unsigned long dropped; /* records beyond what is kept */
@@ -30,6 +31,7 @@ void report_free(struct report *r);
 struct judgement {
 	const char *verdict;   /* constant string */
 	char *reason, *remedy; /* to be freed; "" when there is none */
+	bool skipped;	       /* SKIP, or FAIL for no other reason than that it was required */
 };
 
 struct judge_by {
@@ -43,6 +45,9 @@ struct judge_by {
 
 /* The verdict. May add to r->fails, r->leaks and r->notes what it found. */
 struct judgement judge(struct report *r, const struct judge_by *by);
+
+/* That of a case like the one that was judged a SKIP, or a FAIL because it was required. */
+struct judgement judge_skip(bool required, const char *reason, const char *remedy);
 
 void report_note(struct report *r, const char *text);
 void report_leak(struct report *r, const char *clause, const char *text);

@@ -96,6 +96,12 @@ struct sched_entry *sched_next(struct schedule *s, double t)
 	return sched_next(s, t);
 }
 
+void sched_drop(struct schedule *s, struct sched_entry *e, const char *verdict)
+{
+	s->running++;
+	sched_done(s, e, verdict);
+}
+
 void sched_done(struct schedule *s, struct sched_entry *e, const char *verdict)
 {
 	e->state = SCHED_DONE;

@@ -31,6 +31,8 @@ void sched_free(struct schedule *s);
 /* The entry to start now; NULL: none, until one is done (or, with none running, for good). */
 struct sched_entry *sched_next(struct schedule *s, double t);
 void sched_done(struct schedule *s, struct sched_entry *e, const char *verdict);
+/* It has its verdict without having started. */
+void sched_drop(struct schedule *s, struct sched_entry *e, const char *verdict);
 
 /* 1, N, or 0 for an open end: what the options ask for. */
 unsigned int sched_rounds(const struct options *opt);

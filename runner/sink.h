@@ -23,6 +23,10 @@ struct view {
 	const struct state *st;
 	bool colour, live, verbose;
 	bool line_shown;
+	/* Skipped in a row for one reason, and not told yet. */
+	const struct skip *held;
+	unsigned int nr_held;
+	double held_since;
 	double last;
 };
 

@@ -3,7 +3,8 @@
  * results.json: everything, for machines.
  *
  * Top: suite, version, state (running, finished, interrupted, died), exit, kernel, arch, cmdline,
- * profile, seed (string), args, start, end, duration, rounds, boots, totals, findings, cases.
+ * profile, seed (string), args, start, end, duration, rounds, boots, totals, findings, skips[] of
+ * {reason, remedy, cases: how many}, cases.
  * A case: its declaration; verdict, reason, remedy, ran, time, runs, failed_runs, checks, controls,
  * fails[] of {at, text}, notes[], control_list[], leaks[] of {clause, text}, tail, log, seed, rerun.
  * While the run goes on, a case without a verdict is an ERROR with "ran": false.
@@ -56,7 +57,7 @@ char *json_document(const struct state *st)
 					    "seed",    "args",	 "jobs",	 "rounds",
 					    NULL };
 	struct totals t = state_totals_now(st);
-	json_t *doc = json_object(), *cases = json_array();
+	json_t *doc = json_object(), *cases = json_array(), *skips = json_array();
 	char *text, *end = utc_time(false);
 
 	json_object_set_new(doc, "suite", json_string("kvm-gmem-tests"));
@@ -76,6 +77,12 @@ char *json_document(const struct state *st)
 			    json_pack("{s:i s:i s:i s:i s:i s:i}", "pass", t.pass, "fail", t.fail,
 				      "xfail", 0, "xpass", 0, "skip", t.skip, "error", t.error));
 	json_object_set(doc, "findings", st->findings);
+	for (size_t i = 0; i < st->nr_skips; i++)
+		json_array_append_new(skips, json_pack("{s:o s:o s:i}", "reason",
+						       jtext(st->skips[i].reason), "remedy",
+						       jtext(st->skips[i].remedy), "cases",
+						       st->skips[i].nr));
+	json_object_set_new(doc, "skips", skips);
 	for (size_t i = 0; i < st->n; i++)
 		json_array_append_new(cases, case_record(st, &st->v[i]));
 	json_object_set_new(doc, "cases", cases);

@@ -100,7 +100,8 @@ void tap_case(FILE *f, const struct state *st, const struct record *rec, size_t 
 	if (!strcmp(verdict, "SKIP")) {
 		fprintf(f, "ok %zu %s # SKIP ", nr, rec->name);
 		put_directive(f, record_reason(rec));
-		put(f, "#   remedy: ", jstr(rec->end, "remedy"));
+		if (!rec->skip || rec->skip->first == rec)
+			put(f, "#   remedy: ", jstr(rec->end, "remedy"));
 		return;
 	}
 	if (!strcmp(verdict, "PASS")) {
@@ -120,12 +121,28 @@ void tap_case(FILE *f, const struct state *st, const struct record *rec, size_t 
 	free(block);
 }
 
+/* Each reason once, however many cases it held up. */
+static void put_skips(FILE *f, const struct state *st)
+{
+	for (size_t i = 0; i < st->nr_skips; i++) {
+		const struct skip *skip = &st->skips[i];
+		char *text =
+			xprintf("%u skipped: %s%s%s%s", skip->nr, skip->reason,
+				*skip->remedy ? " (" : "", skip->remedy, *skip->remedy ? ")" : "");
+
+		fputs("# ", f);
+		put_directive(f, text);
+		free(text);
+	}
+}
+
 void tap_totals(FILE *f, const struct state *st)
 {
 	struct totals t = state_totals_now(st);
 	const json_t *finding;
 	size_t i;
 
+	put_skips(f, st);
 	if (st->interrupted && *st->interrupted)
 		fprintf(f, "# interrupted by %s\n", st->interrupted);
 	json_array_foreach(st->findings, i, finding) {

@@ -63,6 +63,40 @@ void view_header(struct view *v)
 	fflush(stdout);
 }
 
+/* What was skipped in a row is one line; a reason that was told before is none. */
+static void tell_skips(struct view *v)
+{
+	const struct skip *skip = v->held;
+	unsigned int nr = v->nr_held;
+
+	v->held = NULL;
+	v->nr_held = 0;
+	if (!skip || nr < skip->nr)
+		return;
+	wipe(v);
+	printf("%sSKIP%s  ", paint(v, YELLOW), paint(v, OFF));
+	if (nr > 1)
+		printf("%u cases: %s", nr, skip->reason);
+	else
+		printf("%s: %s", skip->first->name, skip->reason);
+	if (*skip->remedy)
+		printf(" (%s)", skip->remedy);
+	putchar('\n');
+}
+
+static void hold_skip(struct view *v, const struct record *rec)
+{
+	if (v->held != rec->skip)
+		tell_skips(v);
+	v->held = rec->skip;
+	v->nr_held++;
+	v->held_since = now();
+	if (v->verbose) {
+		wipe(v);
+		printf("%sSKIP%s  %s\n", paint(v, YELLOW), paint(v, OFF), rec->name);
+	}
+}
+
 void view_case(struct view *v, const struct record *rec)
 {
 	const char *verdict = record_verdict(rec);
@@ -71,14 +105,16 @@ void view_case(struct view *v, const struct record *rec)
 	/* The summary names them, or counts them. */
 	if (!strncmp(record_reason(rec), NO_TURN, strlen(NO_TURN)))
 		return;
+	if (rec->skip) {
+		hold_skip(v, rec);
+		return;
+	}
+	tell_skips(v);
 	wipe(v);
 	if (!strcmp(verdict, "PASS")) {
 		if (v->verbose)
 			printf("%sPASS%s  %s (%.1f s)\n", paint(v, GREEN), paint(v, OFF), rec->name,
 			       rec->time);
-	} else if (!strcmp(verdict, "SKIP")) {
-		printf("%sSKIP%s  %s: %s\n", paint(v, YELLOW), paint(v, OFF), rec->name,
-		       record_reason(rec));
 	} else {
 		printf("%s%-5s%s %s%s%s\n", paint(v, RED), verdict, paint(v, OFF), paint(v, BOLD),
 		       rec->name, paint(v, OFF));
@@ -100,6 +136,8 @@ void view_tick(struct view *v)
 	char *line, *what, *more;
 	size_t done = 0;
 
+	if (v->held && now() > v->held_since + 0.2)
+		tell_skips(v);
 	if (!v->live || !st->start || now() < v->last + 0.2)
 		return;
 	v->last = now();
@@ -168,35 +206,17 @@ static void list_bad(struct view *v, const char *verdict, unsigned int nr)
 	}
 }
 
-static bool same_skip(const struct record *a, const struct record *b)
-{
-	return !strcmp(record_verdict(b), "SKIP") && !strcmp(record_reason(a), record_reason(b)) &&
-	       !strcmp(jstr(a->end, "remedy"), jstr(b->end, "remedy"));
-}
-
 /* Each reason once, with how many it held up and what would help. */
 static void list_skips(struct view *v, unsigned int nr)
 {
 	if (!nr)
 		return;
 	printf("\n%sSKIP%s (%u)\n", paint(v, YELLOW), paint(v, OFF), nr);
-	for (size_t i = 0; i < v->st->n; i++) {
-		const struct record *rec = &v->st->v[i];
-		unsigned int same = 0;
-		bool told = false;
+	for (size_t i = 0; i < v->st->nr_skips; i++) {
+		const struct skip *skip = &v->st->skips[i];
 
-		if (strcmp(record_verdict(rec), "SKIP"))
-			continue;
-		for (size_t j = 0; j < v->st->n; j++) {
-			if (!same_skip(rec, &v->st->v[j]))
-				continue;
-			told = told || j < i;
-			same++;
-		}
-		if (told)
-			continue;
-		printf("  %4u  %s\n", same, record_reason(rec));
-		each_line(jstr(rec->end, "remedy"), put_line, "        remedy: ");
+		printf("  %4u  %s\n", skip->nr, skip->reason);
+		each_line(skip->remedy, put_line, "        remedy: ");
 	}
 }
 
@@ -208,6 +228,7 @@ void view_summary(struct view *v)
 	const json_t *finding;
 	size_t i;
 
+	tell_skips(v);
 	wipe(v);
 	list_skips(v, t.skip);
 	list_bad(v, "ERROR", t.error);

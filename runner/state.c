@@ -26,6 +26,7 @@ void state_free(struct state *st)
 	}
 	free(st->v);
 	free(st->order);
+	free(st->skips);
 	free(st->interrupted);
 	free(st->lost);
 	free(st->console);
@@ -67,6 +68,7 @@ static bool begin(struct state *st, const json_t *ev)
 		st->n++;
 	}
 	st->order = xalloc(st->n * sizeof(*st->order));
+	st->skips = xalloc(st->n * sizeof(*st->skips));
 	return true;
 }
 
@@ -87,10 +89,27 @@ static void count(struct totals *t, const char *verdict)
 	t->error += !strcmp(verdict, "ERROR");
 }
 
+static struct skip *skip_of(struct state *st, const struct record *rec)
+{
+	const char *reason = record_reason(rec), *remedy = jstr(rec->end, "remedy");
+	struct skip *skip;
+
+	for (skip = st->skips; skip < st->skips + st->nr_skips; skip++)
+		if (!strcmp(skip->reason, reason) && !strcmp(skip->remedy, remedy))
+			return skip;
+	*skip = (struct skip){ reason, remedy, 0, rec };
+	st->nr_skips++;
+	return skip;
+}
+
 static void settle(struct state *st, struct record *rec)
 {
 	rec->settled = true;
 	st->order[st->nr_order++] = rec;
+	if (!strcmp(record_verdict(rec), "SKIP")) {
+		rec->skip = skip_of(st, rec);
+		rec->skip->nr++;
+	}
 	count(&st->totals, record_verdict(rec));
 }
 

@@ -7,6 +7,13 @@
 
 #include "util.h"
 
+/* A reason for which cases were skipped, in the order of the first case of each. */
+struct skip {
+	const char *reason, *remedy; /* of that case */
+	unsigned int nr;	     /* cases, of the settled ones */
+	const struct record *first;
+};
+
 struct record {
 	const json_t *decl;
 	const char *name, *clause;
@@ -15,8 +22,9 @@ struct record {
 	json_t *end;  /* the case_end that counts: the worst so far; NULL: none yet */
 	json_t *live; /* its case_start, while it runs */
 	unsigned int runs, bad_runs;
-	double time;  /* s, all rounds */
-	double since; /* now() of its start */
+	struct skip *skip; /* that of a settled SKIP; else NULL */
+	double time;	   /* s, all rounds */
+	double since;	   /* now() of its start */
 };
 
 struct totals {
@@ -30,13 +38,15 @@ struct state {
 	struct record **order; /* settled ones, as they came */
 	size_t nr_order;
 	struct totals totals; /* of the settled ones */
-	json_t *findings;     /* of the whole run */
-	double t;	      /* seconds, of the latest event */
-	unsigned int boots;   /* how many streams told it */
-	char *interrupted;    /* "" or a signal's name; NULL: no run_end seen */
-	char *lost;	      /* why the stream broke, if it did and nobody went on */
-	char *console;	      /* the console's last lines then */
-	bool over;	      /* no more will come; pending cases were given a verdict */
+	struct skip *skips;
+	size_t nr_skips;
+	json_t *findings;   /* of the whole run */
+	double t;	    /* seconds, of the latest event */
+	unsigned int boots; /* how many streams told it */
+	char *interrupted;  /* "" or a signal's name; NULL: no run_end seen */
+	char *lost;	    /* why the stream broke, if it did and nobody went on */
+	char *console;	    /* the console's last lines then */
+	bool over;	    /* no more will come; pending cases were given a verdict */
 
 	const char *dir;    /* results, NULL if there are none */
 	char *rerun_format; /* %n name, %s seed */

@@ -37,5 +37,7 @@ steps() {
 	step consumers make --no-print-directory consumers
 	run_lab lab
 	LAB_ONLY='--clause iommu.*' run_lab lab-amd IOMMU=amd
+	LAB_ONLY="--filter '*inplace*'" run_lab lab-inplace KERNEL_PATCHES=inplace \
+		KCMD=kvm.gmem_in_place_conversion=1
 	[ -z "$CHECK_MUTANTS" ] || step mutants mutants/run --no-clean --only "$CHECK_MUTANTS"
 }

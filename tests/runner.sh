@@ -98,6 +98,18 @@ gm 'end.*' --filter end.pass,end.skip --strict
 check "--strict: 1" exits 1
 gm 'end.*' --filter end.pass,end.skip --require end.skip
 check "--require: 1, and says so" eval 'exits 1 && says "required, but skipped: no such device"'
+gm 'need.*'
+check "a missing need is asked for once" eval 'exits 0 && says "^ok [0-9]+ need.e_alike # SKIP no such conversion$" && [ "$(grep -c "remedy: another kernel" out)" -eq 1 ]'
+check "the others are told so, and counted" eval 'says "^# 3 skipped: no such conversion .another kernel.$" && valid results/latest'
+check "all of them are in results.json" test "$(json "[c['ran'] for c in d['cases'] if c['verdict'] == 'SKIP']")" = "[True, False, False]"
+gm 'need.*' --require need.e_alike
+check "--require, of a case that had no process" eval 'exits 1 && says "^not ok [0-9]+ need.e_alike" && says "required, but skipped: no such conversion" && says "^ok [0-9]+ need.c_alike # SKIP"'
+gm 'need.*' --strict
+check "--strict, likewise" eval 'exits 1 && [ "$(grep -c "^not ok .*need" out)" -eq 3 ]'
+gm 'need.*' --strict --repeat 3
+check "a later round asks again" eval 'exits 1 && [ "$(json "[c[\"runs\"] for c in d[\"cases\"]]")" = "[3, 3, 3, 3, 3]" ]'
+gm 'need.*' --jobs 4
+check "side by side: the same verdicts" test "$(grep -c '^ok .* # SKIP no such conversion' out)" -eq 3
 gm end.exit_254
 check "a dead case is an ERROR that shows its last words" \
 	eval 'exits 1 && says "^not ok 1 end.exit_254 # ERROR " && says "lib/kvm_util.c:100: ret == 0"'
@@ -281,6 +293,9 @@ check "a full standard output: one line, 2" eval 'exits 2 && complains "standard
 # A terminal.
 GM_FAKE='end.*' TERM=xterm script -qec "'$run' --programs '$fake' --filter end.pass,end.fail,end.skip" /dev/null >out 2>err </dev/null
 check "a terminal gets a summary, not TAP" eval 'says "1 passed, 1 failed, 0 erred, 1 skipped" && ! says "^TAP" && says "remedy: load the module"'
+GM_FAKE='need.*' TERM=xterm script -qec "'$run' --programs '$fake'" /dev/null >out 2>err </dev/null
+check "cases skipped for one reason are one line" eval 'says "3 cases: no such conversion .another kernel." && [ "$(grep -c "no such conversion" out)" -eq 2 ] && says "^ +3  no such conversion"'
+GM_FAKE='end.*' TERM=xterm script -qec "'$run' --programs '$fake' --filter end.pass,end.fail,end.skip" /dev/null >out 2>err </dev/null
 check "in colour" grep -q $'\033\[31m' out
 GM_FAKE='end.*' NO_COLOR=1 TERM=xterm script -qec "'$run' --programs '$fake' --filter end.pass,end.fail" /dev/null >out 2>err </dev/null
 check "NO_COLOR: none" eval '! grep -q $'"'\\033\\[[0-9]*m'"' out'

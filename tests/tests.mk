@@ -19,7 +19,7 @@ GM_UNIT_SRC := $(wildcard tests/unit/*_test.c)
 GM_UNIT_BIN := $(GM_UNIT_SRC:tests/unit/%.c=$(GM_UNIT)/bin/%)
 GM_UNIT_FAKE := $(GM_UNIT)/fake/fake_test
 
-$(GM_UNIT)/obj/stress/%.o $(GM_UNIT)/obj/tests/unit/stress_%.o: GM_UNIT_FLAGS += -Ilib -Istress
+$(GM_UNIT)/obj/stress/%.o $(GM_UNIT)/obj/tests/unit/stress_%.o $(GM_UNIT)/obj/tests/unit/provider_%.o: GM_UNIT_FLAGS += -Ilib -Istress
 $(GM_UNIT)/obj/%.o: %.c tests/tests.mk
 	$(GM_SAY) "  CC      $< (sanitized)"
 	@mkdir -p $(@D)

@@ -53,31 +53,15 @@ int64_t pvm_unshare(struct pvm *p, unsigned int v, uint64_t page)
 	return pvm_call(p, v, GM_SMCCC_MEM_UNSHARE, pvm_gpa(page), 0, 0);
 }
 
-/* In the guest. How many of the pages from gpa could be had, up to the first refusal. */
-static uint64_t guest_all(uint64_t gpa, uint64_t npages, uint64_t unshare)
-{
-	uint64_t nr = unshare ? GM_SMCCC_MEM_UNSHARE : GM_SMCCC_MEM_SHARE;
-
-	for (uint64_t i = 0; i < npages; i++)
-		if (gm_arch_guest_hypercall(nr, gpa + i * gm_guest_page_size, 0, 0))
-			return i;
-	return npages;
-}
-
 static void all(struct pvm *p, unsigned int v, uint64_t page, uint64_t npages, bool unshare)
 {
-	struct gm_op op = { .code = GM_OP_CALL,
-			    .addr = (uint64_t)guest_all,
-			    .val = pvm_gpa(page),
-			    .nr = npages,
-			    .stride = unshare };
+	uint64_t done;
 
-	gm_run(p->vm, v, &op, 1);
-	if (op.ret != (int64_t)npages) {
-		struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page + op.ret));
+	if (gm_pkvm_convert(p->vm, v, pvm_gpa(page), npages * PG, unshare, &done)) {
+		struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page) + done);
 
-		GM_FAIL_AT(&at, "%s of %lu pages: refused at page %ld of them",
-			   unshare ? "MEM_UNSHARE" : "MEM_SHARE", npages, op.ret);
+		GM_FAIL_AT(&at, "%s of %lu pages: refused at page %lu of them",
+			   unshare ? "MEM_UNSHARE" : "MEM_SHARE", npages, done / PG);
 	}
 	gm_checked();
 }

@@ -14,8 +14,8 @@ static uint64_t guest_convert(uint64_t gpa, uint64_t npages, uint64_t unshare)
 	return npages;
 }
 
-/* On vCPU 0, which is not running. What the hypervisor refuses is EINVAL here. */
-static int convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private, uint64_t *done)
+int gm_pkvm_convert(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t len, bool to_private,
+		    uint64_t *done)
 {
 	struct gm_op op = { .code = GM_OP_CALL,
 			    .addr = (uint64_t)guest_convert,
@@ -23,10 +23,16 @@ static int convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private
 			    .nr = len / GM_PAGE_SIZE,
 			    .stride = to_private };
 
-	gm_run(vm, 0, &op, 1);
+	gm_run(vm, v, &op, 1);
 	*done = op.ret * GM_PAGE_SIZE;
 	errno = EINVAL;
 	return *done == len ? 0 : -1;
+}
+
+/* On vCPU 0, which is not running. */
+static int convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private, uint64_t *done)
+{
+	return gm_pkvm_convert(vm, 0, gpa, len, to_private, done);
 }
 
 const struct gm_provider gm_provider_pkvm = {

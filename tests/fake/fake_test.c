@@ -49,6 +49,21 @@ static void skip(void)
 	exit(4);
 }
 
+/* What it needs is not there, and will not come. */
+static void missing(void)
+{
+	say("missing\tinplace");
+	say("verdict\tSKIP\tno such conversion\tanother kernel\tchecks=0\tcontrols=0");
+	exit(4);
+}
+
+/* The same, but something speaks against it. */
+static void missing_and_more(void)
+{
+	say("leak\tleak.fds\t2 more open");
+	missing();
+}
+
 static void error(void)
 {
 	say("verdict\tERROR\tcannot map: ENOMEM # SKIP\tadd memory\tchecks=0\tcontrols=0");
@@ -459,6 +474,13 @@ static const struct fake {
 	{ "leak.g_nothing", pass, "" },
 	{ "meet.a", meet_a, "" },
 	{ "meet.b", meet_b, "" },
+	{ "need.a_kvm", pass, ", \"needs\": [\"kvm\"]" },
+	{ "need.b_missing", missing, ", \"needs\": [\"inplace\"]" },
+	{ "need.c_alike", missing, ", \"needs\": [\"inplace\"]" },
+	{ "need.d_kvm", pass, ", \"needs\": [\"kvm\"]" },
+	{ "need.e_alike", missing, ", \"needs\": [\"kvm\", \"inplace\"], \"tokens\": [\"alone\"]" },
+	{ "doubt.a_missing", missing_and_more, ", \"needs\": [\"inplace\"]" },
+	{ "doubt.b_asks", pass, ", \"needs\": [\"inplace\"]" },
 	{ "forever.hang", hang, ", \"timeout\": 600" },
 };
 

@@ -198,14 +198,60 @@ static void events_come_in_order(void **state)
 	}
 }
 
+static unsigned int starts_of(const char *name)
+{
+	unsigned int n = 0;
+	const json_t *ev;
+	size_t i;
+
+	json_array_foreach(events, i, ev)
+		n += !strcmp(jstr(ev, "ev"), "case_start") && !strcmp(jstr(ev, "case"), name);
+	return n;
+}
+
+/* One case asks; the others that need the same get its answer. */
+static void a_need_is_missed_once(void **state)
+{
+	static const char *const alike[] = { "need.c_alike", "need.e_alike" };
+
+	run("need.*", "1", 0);
+	assert_int_equal(starts_of("need.b_missing"), 1);
+	expect("need.b_missing", "SKIP", NULL, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(alike); i++) {
+		const json_t *end = end_of(alike[i]);
+
+		assert_int_equal(starts_of(alike[i]), 0);
+		expect(alike[i], "SKIP", NULL, NULL);
+		assert_string_equal(jstr(end, "reason"), "no such conversion");
+		assert_string_equal(jstr(end, "remedy"), "another kernel");
+		assert_true(json_is_false(json_object_get(end, "ran")));
+	}
+	assert_int_equal(starts_of("need.d_kvm"), 1);
+	expect("need.a_kvm", "PASS", NULL, NULL);
+	expect("need.d_kvm", "PASS", NULL, NULL);
+}
+
+/* A case that says it, and did not end as one that skips, speaks for itself alone. */
+static void a_doubtful_miss_is_no_answer(void **state)
+{
+	run("doubt.*", "1", 0);
+	expect("doubt.a_missing", "FAIL", "leak.fds", "2 more open");
+	assert_int_equal(starts_of("doubt.b_asks"), 1);
+	expect("doubt.b_asks", "PASS", NULL, NULL);
+}
+
 #define engine_test(test) cmocka_unit_test_setup_teardown(test, make, unmake)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		engine_test(who_leaks_fails),	   engine_test(who_gives_back_passes),
-		engine_test(late_is_not_never),	   engine_test(who_ran_together_is_named),
+		engine_test(who_leaks_fails),
+		engine_test(who_gives_back_passes),
+		engine_test(late_is_not_never),
+		engine_test(who_ran_together_is_named),
 		engine_test(events_come_in_order),
+		engine_test(a_need_is_missed_once),
+		engine_test(a_doubtful_miss_is_no_answer),
 	};
 
 	catch_signals();

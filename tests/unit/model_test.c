@@ -81,6 +81,56 @@ static void halves_are_two(void **state)
 	is(m, FIRST + 2, false, GM_HALF_HOST, 3);
 }
 
+static int make_one(void **state)
+{
+	*state = gm_model_new(FIRST, 64, GM_CONTENT_ONE_MEMORY);
+	return 0;
+}
+
+/* What was written in one state is there in the other; a hole takes it from both. */
+static void one_memory_is_kept(void **state)
+{
+	struct gm_model *m = *state;
+
+	assert_int_equal(gm_model_rule(m), GM_CONTENT_ONE_MEMORY);
+	gm_model_guest_wrote(m, FIRST, 4, GM_HALF_SHARED, 1, 1);
+	gm_model_convert(m, FIRST + 1, 2, true);
+	is(m, FIRST, false, GM_HALF_SHARED, 1);
+	is(m, FIRST + 1, true, GM_HALF_SHARED, 1);
+	gm_model_guest_wrote(m, FIRST + 1, 1, GM_HALF_PRIVATE, 2, 64);
+	assert_int_equal(gm_model_memory(m, FIRST + 1, false).gen, 2);
+	assert_int_equal(gm_model_memory(m, FIRST + 1, true).gen, 2);
+	assert_int_equal(gm_model_run(m, FIRST, 4), 1);
+	assert_int_equal(gm_model_run(m, FIRST + 2, 2), 1);
+	gm_model_convert(m, FIRST + 1, 2, false);
+	is(m, FIRST + 1, false, GM_HALF_PRIVATE, 2);
+	is(m, FIRST + 2, false, GM_HALF_SHARED, 1);
+	assert_int_equal(gm_model_run(m, FIRST + 2, 2), 2);
+	gm_model_host_wrote(m, FIRST + 2, 1, GM_HALF_HOST, 3);
+	gm_model_convert(m, FIRST + 2, 1, true);
+	is(m, FIRST + 2, true, GM_HALF_HOST, 3);
+	gm_model_punched(m, FIRST + 1, 2);
+	is(m, FIRST + 1, false, GM_HALF_NONE, 0);
+	is(m, FIRST + 2, true, GM_HALF_NONE, 0);
+	assert_true(gm_model_private(m, FIRST + 2));
+	is(m, FIRST + 3, false, GM_HALF_SHARED, 1);
+	gm_model_dropped(m, FIRST + 3, 1);
+	is(m, FIRST + 3, false, GM_HALF_NONE, 0);
+}
+
+/* One word in each page, wherever that lies. */
+static void sparse_writes_are_known(void **state)
+{
+	struct gm_model *m = *state;
+
+	gm_model_guest_wrote(m, FIRST, 3, GM_HALF_SHARED, 7, GM_PAGE_WORDS);
+	assert_int_equal(gm_model_guest(m, FIRST + 2).stride, GM_PAGE_WORDS);
+	assert_int_equal(gm_model_run(m, FIRST, 8), 3);
+	gm_model_guest_wrote(m, FIRST + 1, 1, GM_HALF_SHARED, 7, 0);
+	assert_int_equal(gm_model_guest(m, FIRST + 1).stride, 1);
+	assert_int_equal(gm_model_run(m, FIRST, 8), 1);
+}
+
 static void clips(void **state)
 {
 	uint64_t gfn = FIRST - 5, n = 10;
@@ -166,6 +216,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(begins_shared_and_zero, make, drop),
 		cmocka_unit_test_setup_teardown(converts_exactly_the_range, make, drop),
 		cmocka_unit_test_setup_teardown(halves_are_two, make, drop),
+		cmocka_unit_test_setup_teardown(one_memory_is_kept, make_one, drop),
+		cmocka_unit_test_setup_teardown(sparse_writes_are_known, make, drop),
 		cmocka_unit_test_setup_teardown(clips, make, drop),
 		cmocka_unit_test_setup_teardown(suspects_are_where_defects_show, make, drop),
 		cmocka_unit_test_setup_teardown(suspects_stay_inside, make, drop),

@@ -173,6 +173,57 @@ static void tap_is_flat_and_complete(void **state)
 	state_free(&st);
 }
 
+/* Skipped for one reason: a line a case, the remedy and the count once. */
+static void skips_are_summed_up(void **state)
+{
+	static const char names[] = "abcde";
+	struct state st;
+	json_t *doc, *skips;
+	char *text;
+
+	state_init(&st, "");
+	text = xprintf("{\"ev\":\"run_start\",\"rounds\":1,\"cases\":[");
+	for (size_t i = 0; names[i]; i++) {
+		char *more = xprintf("%s%s{\"name\":\"%c\",\"clause\":\"c\"}", text, i ? "," : "",
+				     names[i]);
+
+		free(text);
+		text = more;
+	}
+	for (size_t i = 0; names[i]; i++) {
+		char *more =
+			xprintf("%s%s{\"ev\":\"case_end\",\"case\":\"%c\",\"verdict\":\"SKIP\","
+				"\"reason\":\"no %s\",\"remedy\":\"%s\"}\n",
+				text, i ? "" : "]}\n", names[i], i % 2 ? "one" : "other",
+				i % 2 ? "load it" : "");
+
+		free(text);
+		text = more;
+	}
+	feed(&st, text, strlen(text), 1000);
+	free(text);
+	st.over = true;
+
+	text = tap(&st);
+	assert_int_equal(count_lines(text, "ok "), 5);
+	assert_non_null(strstr(text, "\nok 2 b # SKIP no one\n#   remedy: load it\n"));
+	assert_non_null(strstr(text, "\nok 4 d # SKIP no one\nok 5"));
+	assert_int_equal(count_lines(text, "#   remedy"), 1);
+	assert_non_null(
+		strstr(text, "\n# 3 skipped: no other\n# 2 skipped: no one (load it)\n# T"));
+	free(text);
+
+	text = json_document(&st);
+	doc = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	skips = json_object_get(doc, "skips");
+	assert_int_equal(json_array_size(skips), 2);
+	assert_int_equal(jint(json_array_get(skips, 0), "cases"), 3);
+	assert_string_equal(jstr(json_array_get(skips, 1), "remedy"), "load it");
+	json_decref(doc);
+	free(text);
+	state_free(&st);
+}
+
 static void json_tells_everything(void **state)
 {
 	struct state st;
@@ -447,6 +498,7 @@ int main(void)
 		cmocka_unit_test(exit_codes),
 		cmocka_unit_test(tap_is_flat_and_complete),
 		cmocka_unit_test(json_tells_everything),
+		cmocka_unit_test(skips_are_summed_up),
 		cmocka_unit_test(junit_has_the_same),
 		cmocka_unit_test(a_cut_at_every_byte_is_no_pass),
 		cmocka_unit_test(garbage_is_skipped),

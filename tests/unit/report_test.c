@@ -28,6 +28,9 @@ static const struct sample {
 	{ FAIL_1, EXITED(1), "FAIL", "missed", .timed_out = true },
 	{ SKIP_1, EXITED(4), "SKIP", "no device" },
 	{ SKIP_1, EXITED(4), "FAIL", "required, but skipped: no device", .required = true },
+	{ "missing\tinplace\n" SKIP_1, EXITED(4), "SKIP", "no device" },
+	{ "missing\tinplace\n" PASS_3, EXITED(0), "PASS", "" },
+	{ "missing\n" SKIP_1, EXITED(4), "ERROR", "garbled" },
 	{ "verdict\tERROR\tENOMEM\t\tchecks=0\tcontrols=0\n", EXITED(2), "ERROR", "ENOMEM" },
 	/* an end that does not go with the word */
 	{ PASS_3, EXITED(1), "ERROR", "said PASS, then: exit status 1" },
@@ -122,6 +125,40 @@ static void check(const struct sample *s, size_t piece)
 	report_free(&r);
 }
 
+/* Whether what it missed holds for others: only if nothing speaks against the SKIP itself. */
+static void a_skip_counts_or_not(void **state)
+{
+	static const struct {
+		const char *said;
+		int status;
+		bool required, skipped;
+	} ends[] = {
+		{ "missing\tinplace\n" SKIP_1, EXITED(4), false, true },
+		{ "missing\tinplace\n" SKIP_1, EXITED(4), true, true },
+		{ "missing\tinplace\n" SKIP_1, EXITED(0), false, false },
+		{ "missing\tinplace\nfail\tx.c:1\tmiss\n" SKIP_1, EXITED(4), false, false },
+		{ "missing\tinplace\nleak\tleak.fds\t2\n" SKIP_1, EXITED(4), false, false },
+		{ "missing\tinplace\n" PASS_3, EXITED(0), false, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		struct gm_iso_end end = { .reaped = true, .status = ends[i].status };
+		struct judge_by by = { .end = &end, .required = ends[i].required, .timeout = 9 };
+		struct judgement j;
+		struct report r;
+
+		report_init(&r);
+		report_feed(&r, ends[i].said, strlen(ends[i].said));
+		j = judge(&r, &by);
+		assert_string_equal(r.missing, "inplace");
+		if (j.skipped != ends[i].skipped)
+			fail_msg("end %zu: %s, skipped %d", i, j.verdict, j.skipped);
+		free(j.reason);
+		free(j.remedy);
+		report_free(&r);
+	}
+}
+
 static void verdicts(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
@@ -214,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts),
+		cmocka_unit_test(a_skip_counts_or_not),
 		cmocka_unit_test(pieces_make_no_difference),
 		cmocka_unit_test(records_are_kept),
 		cmocka_unit_test(floods_are_bounded),

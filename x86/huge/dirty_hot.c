@@ -35,22 +35,22 @@ static bool log_has(struct hot *h, uint64_t page)
 {
 	unsigned long log[GM_2M / GM_PAGE_SIZE / 64] = {};
 
-	kvm_vm_get_dirty_log(h->r->vm->kvm, GM_SLOT, log);
+	kvm_vm_get_dirty_log(h->r->w->vm->kvm, GM_SLOT, log);
 	if (h->clear)
-		kvm_vm_clear_dirty_log(h->r->vm->kvm, GM_SLOT, log, 0, GM_2M / GM_PAGE_SIZE);
+		kvm_vm_clear_dirty_log(h->r->w->vm->kvm, GM_SLOT, log, 0, GM_2M / GM_PAGE_SIZE);
 	return log[page / 64] >> page % 64 & 1;
 }
 
 static void log_set(struct hot *h, bool on)
 {
-	gm_slot_set(h->r->vm, GM_SLOT, on ? KVM_MEM_LOG_DIRTY_PAGES : 0, h->r->base, GM_2M,
-		    h->r->mem->hva, -1, 0);
+	gm_slot_set(h->r->w->vm, GM_SLOT, on ? KVM_MEM_LOG_DIRTY_PAGES : 0, h->r->base, GM_2M,
+		    h->r->w->mem->hva, -1, 0);
 }
 
 /* One write may have been on its way; the second begins after this was called. */
 static void wait_written(struct hot *h)
 {
-	volatile uint64_t *count = (uint64_t *)(h->r->mem->hva + h->page * GM_PAGE_SIZE);
+	volatile uint64_t *count = (uint64_t *)(h->r->w->mem->hva + h->page * GM_PAGE_SIZE);
 	uint64_t before = *count;
 
 	while (*count < before + 2)
@@ -60,11 +60,11 @@ static void wait_written(struct hot *h)
 static void hot_thread(unsigned int i, void *arg)
 {
 	struct hot *h = arg;
-	volatile uint64_t *stop = addr_gva2hva(h->r->vm->kvm, (gva_t)&hot_state.stop);
+	volatile uint64_t *stop = addr_gva2hva(h->r->w->vm->kvm, (gva_t)&hot_state.stop);
 	unsigned int late = 0, lost = 0;
 
 	if (!i) {
-		gm_run(h->r->vm, 0, &h->op, 1);
+		gm_run(h->r->w->vm, 0, &h->op, 1);
 		return;
 	}
 	for (unsigned int round = 0; round < SWITCHES; round++) {
@@ -96,11 +96,11 @@ static void log_hot(const struct gm_case *self)
 	struct hot h = { .r = r, .page = 300, .clear = self->val };
 
 	if (h.clear)
-		vm_enable_cap(r->vm->kvm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
+		vm_enable_cap(r->w->vm->kvm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
 			      KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE);
 	rig_write(r, r->base, 512);
-	*(volatile uint64_t *)(r->mem->hva + h.page * GM_PAGE_SIZE) = 0;
-	memset(addr_gva2hva(r->vm->kvm, (gva_t)&hot_state), 0, sizeof(hot_state));
+	*(volatile uint64_t *)(r->w->mem->hva + h.page * GM_PAGE_SIZE) = 0;
+	memset(addr_gva2hva(r->w->vm->kvm, (gva_t)&hot_state), 0, sizeof(hot_state));
 	h.op = (struct gm_op){ .code = GM_OP_CALL,
 			       .addr = (uintptr_t)write_on,
 			       .val = rig_gpa(0, h.page) };

@@ -8,8 +8,8 @@
 
 static void log_set(struct rig *r, uint64_t size, bool on)
 {
-	gm_slot_set(r->vm, GM_SLOT, on ? KVM_MEM_LOG_DIRTY_PAGES : 0, r->base, size, r->mem->hva,
-		    -1, 0);
+	gm_slot_set(r->w->vm, GM_SLOT, on ? KVM_MEM_LOG_DIRTY_PAGES : 0, r->base, size,
+		    r->w->mem->hva, -1, 0);
 	gm_shape_log(r->shape, GM_SLOT, on);
 	rig_expect(r, "dirty logging %s", on ? "on" : "off");
 }
@@ -19,15 +19,15 @@ static void forget_faults(struct rig *r)
 {
 	struct gm_ledger now;
 
-	gm_ledger_read(r->vm, &now);
+	gm_ledger_read(r->w->vm, &now);
 	r->shape->now.fixed = now.fixed - r->start.fixed;
 }
 
 static void expect_private(struct rig *r, uint64_t gpa, const char *when)
 {
-	gm_guest_expect_fault(r->vm, 0, gpa, false, KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE,
+	gm_guest_expect_fault(r->w->vm, 0, gpa, false, KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE,
 			      when);
-	gm_guest_expect_fault(r->vm, 0, gpa, true, KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE,
+	gm_guest_expect_fault(r->w->vm, 0, gpa, true, KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE,
 			      when);
 }
 
@@ -55,7 +55,7 @@ GM_CASE(log_split, .name = "huge.interplay.dirty_log", .clause = "huge.interplay
 	log_set(r, GM_1G, true);
 	rig_check_sparse(r, "split");
 	log_set(r, GM_1G, false);
-	gm_ledger_expect(r->vm, &r->start,
+	gm_ledger_expect(r->w->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 1 }, .fixed = 1 },
 			 "whole again");
 	rig_check_sparse(r, "whole again");
@@ -124,7 +124,7 @@ GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages", .clause = "huge.int
 	 */
 	rig_check(r, r->base, 4 * 512, "read while logging");
 	rig_expect(r, "all read while logging");
-	kvm_vm_get_dirty_log(r->vm->kvm, GM_SLOT, log);
+	kvm_vm_get_dirty_log(r->w->vm->kvm, GM_SLOT, log);
 	/* A page beside each, then the same again: what the log has said is protected anew. */
 	for (unsigned int round = 0; round < 3; round++) {
 		unsigned int shift = round & 1;
@@ -132,7 +132,7 @@ GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages", .clause = "huge.int
 		for (unsigned int i = 0; i < ARRAY_SIZE(wrote); i++)
 			rig_write(r, rig_gpa(0, wrote[i] + shift), wrote[i] + shift < 2048);
 		memset(log, 0, sizeof(log));
-		kvm_vm_get_dirty_log(r->vm->kvm, GM_SLOT, log);
+		kvm_vm_get_dirty_log(r->w->vm->kvm, GM_SLOT, log);
 		for (uint64_t p = 0; p < 4 * 512; p++) {
 			bool want = false, got = log[p / 64] >> p % 64 & 1;
 

@@ -24,10 +24,15 @@ extern const uint64_t huge_pages[HUGE_NR_PAGES]; /* number in the GiB */
 
 #define HUGE_PAGES_IN_1G (512UL * 512)
 
-#define HUGE_NEEDS GM_NEEDS(ATTRIBUTES, PAGE_STATS, TDP)
+#define HUGE_NEEDS GM_NEEDS(PAGE_STATS, TDP)
+/*
+ * Huge mappings and private pages in one slot: where pages are converted in the file, no guest access
+ * goes to userspace_addr beside it, and the file has small pages only.
+ */
+#define HUGE_P0 .providers = GM_PROVIDERS(ATTRIBUTES)
 /* The fields that all cases have; nr1g 1 GiB pages, or nr2m of 2 MiB. */
-#define HUGE_1G(nr) .profile = "P0", .needs = HUGE_NEEDS, .huge_1g = (nr)
+#define HUGE_1G(nr) HUGE_P0, .needs = HUGE_NEEDS, .huge_1g = (nr)
 #define HUGE_1G_FULL(nr) HUGE_1G(nr), .flags = GM_FULL_ONLY
-#define HUGE_2M(nr) .profile = "P0", .needs = HUGE_NEEDS, .huge_2m = (nr), .tokens = GM_TOKEN_HUGE
+#define HUGE_2M(nr) HUGE_P0, .needs = HUGE_NEEDS, .huge_2m = (nr), .tokens = GM_TOKEN_HUGE
 
 #endif

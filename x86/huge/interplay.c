@@ -50,9 +50,7 @@ GM_CASE(punch, .name = "huge.interplay.punch", .clause = "huge.interplay",
 
 		rig_touch_all(r);
 		rig_expect(r, "all touched");
-		gm_gmem_punch(r->gmem, (gib + 1) % 3 * GM_1G + hole[i] * GM_PAGE_SIZE,
-			      GM_PAGE_SIZE);
-		gm_shape_zap(r->shape, at, GM_PAGE_SIZE);
+		rig_punch(r, at, 1, (gib + 1) % 3 * GM_1G + hole[i] * GM_PAGE_SIZE);
 		rig_expect(r, "a hole behind %s", rig_page_name(r, at));
 		rig_check_around(r, at, 1, "the shared half has lost nothing");
 		rig_expect(r, "a hole, read around it");
@@ -62,10 +60,7 @@ GM_CASE(punch, .name = "huge.interplay.punch", .clause = "huge.interplay",
 	rig_write(r, rig_gpa(1, 512 * 9), 512);
 	rig_touch_all(r);
 	rig_expect(r, "some private");
-	gm_gmem_punch(r->gmem, 2 * GM_1G + (512 * 9 + 3) * GM_PAGE_SIZE, 7 * GM_PAGE_SIZE);
-	gm_shape_zap(r->shape, rig_gpa(1, 512 * 9 + 3), 7 * GM_PAGE_SIZE);
-	for (int i = 3; i < 8; i++)
-		r->gen[1][HUGE_PAGES_IN_1G + 512 * 9 + i] = 0;
+	rig_punch(r, rig_gpa(1, 512 * 9 + 3), 7, 2 * GM_1G + (512 * 9 + 3) * GM_PAGE_SIZE);
 	rig_expect(r, "a hole over private and shared pages");
 	rig_check(r, rig_gpa(1, 512 * 9), 512, "a hole over private and shared pages");
 	rig_expect(r, "a hole over private and shared pages, all read");
@@ -78,17 +73,16 @@ GM_CASE(host_punch, .name = "huge.interplay.host_punch", .clause = "huge.interpl
 	HUGE_1G_FULL(3))
 {
 	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
-	uint64_t pages = HUGE_PAGES_IN_1G;
 
 	rig_touch_all(r);
 	rig_convert(r, rig_gpa(2, 40), 1, true);
 	rig_write(r, rig_gpa(2, 39), 3);
 	rig_expect(r, "one private page in the last GiB");
 	for (uint64_t gib = 1; gib < 3; gib++) {
-		GM_SETUP_OK(fallocate(r->mem->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		GM_SETUP_OK(fallocate(r->w->mem->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 				      gib * GM_1G, GM_1G));
 		gm_shape_zap(r->shape, rig_gpa(gib, 0), GM_1G);
-		memset(r->gen[0] + gib * pages, 0, pages * sizeof(*r->gen[0]));
+		gm_model_dropped(r->w->model, GFN(rig_gpa(gib, 0)), HUGE_PAGES_IN_1G);
 		rig_expect(r, "GiB %lu punched", gib);
 		rig_check_around(r, rig_gpa(gib, 40), 2, "a new page of the pool");
 		rig_expect(r, "GiB %lu read again", gib);
@@ -102,16 +96,16 @@ GM_CASE(host_punch, .name = "huge.interplay.host_punch", .clause = "huge.interpl
 /* The host splits one of its own huge pages: the guest's mappings follow there and only there. */
 GM_CASE(thp_split, .name = "huge.interplay.thp_split", .clause = "huge.interplay",
 	.text = "the host splits a transparent huge page and puts it together; the others stay",
-	.profile = "P0", .needs = HUGE_NEEDS | GM_NEEDS(THP))
+	HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(THP))
 {
 	struct rig *r = RIG(.kind = GM_MEM_THP, .size = 8 * GM_2M);
 	uint64_t block = r->base + 3 * GM_2M;
-	uint8_t *hva = gm_hva(r->vm, block);
+	uint8_t *hva = gm_hva(r->w->vm, block);
 
 	rig_write(r, r->base, 8 * 512);
 	rig_expect(r, "all written");
 	/* So that nothing but this case puts pages together. */
-	GM_SETUP_OK(madvise(r->mem->hva, r->mem->size, MADV_NOHUGEPAGE));
+	GM_SETUP_OK(madvise(r->w->mem->hva, r->w->mem->size, MADV_NOHUGEPAGE));
 	GM_SETUP_OK(mprotect(hva + 100 * GM_PAGE_SIZE, GM_PAGE_SIZE, PROT_READ));
 	GM_SETUP_OK(mprotect(hva + 100 * GM_PAGE_SIZE, GM_PAGE_SIZE, PROT_READ | PROT_WRITE));
 	gm_shape_zap(r->shape, block, GM_2M);
@@ -122,7 +116,7 @@ GM_CASE(thp_split, .name = "huge.interplay.thp_split", .clause = "huge.interplay
 	rig_convert(r, block + GM_2M, 1, true);
 	rig_check(r, block - GM_2M, 4 * 512, "a conversion beside it");
 	rig_convert(r, block + GM_2M, 1, false);
-	GM_SETUP_OK(madvise(r->mem->hva, r->mem->size, MADV_HUGEPAGE));
+	GM_SETUP_OK(madvise(r->w->mem->hva, r->w->mem->size, MADV_HUGEPAGE));
 	if (madvise(hva, GM_2M, MADV_COLLAPSE))
 		gm_skip("MADV_COLLAPSE found no huge page", "free memory: %s",
 			gm_errno_name(errno));
@@ -144,7 +138,7 @@ static void prefault(struct rig *r, uint64_t gpa, uint64_t len)
 	int ret, tries = 0;
 
 	do {
-		ret = ioctl(r->vm->vcpu[0]->fd, KVM_PRE_FAULT_MEMORY, &range);
+		ret = ioctl(r->w->vm->vcpu[0]->fd, KVM_PRE_FAULT_MEMORY, &range);
 	} while (ret && (errno == EINTR || errno == EAGAIN) && ++tries < 1000);
 	GM_EXPECT(!ret && range.size == 0 && range.gpa == gpa + len,
 		  "prefault of %#lx+%#lx: %d (%s), left %#llx+%#llx", gpa, len, ret,
@@ -161,7 +155,7 @@ static void prefault(struct rig *r, uint64_t gpa, uint64_t len)
 
 GM_CASE(prefault_huge, .name = "huge.interplay.prefault", .clause = "huge.interplay",
 	.text = "prefaulting maps as large as a touch would, around private pages, and spares the guest every fault",
-	.profile = "P0", .needs = HUGE_NEEDS | GM_NEEDS(PREFAULT), .huge_1g = 2)
+	HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(PREFAULT), .huge_1g = 2)
 {
 	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
 	uint64_t at = rig_gpa(1, 512 * 30 + 511);

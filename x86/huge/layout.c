@@ -10,22 +10,23 @@ static void layout(const struct gm_case *self)
 	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G, .mem_size = 2 * GM_1G,
 			    .no_slot = true, .vcpus = self->val);
 	struct gm_mem *fine = gm_mem_new(GM_MEM_HUGE_2M, 16 * GM_2M);
-	int gmem = gm_gmem_new(r->vm, 16 * GM_2M, 0);
+	int gmem = gm_gmem_new(r->w->vm, 16 * GM_2M, 0);
 	uint64_t second = rig_gpa(2, 0);
 
 	rig_slot(r, GM_SLOT, r->base, 2 * GM_1G, 0, 0);
-	gm_slot_set(r->vm, GM_SLOT + 1, 0, second, 16 * GM_2M, fine->hva, gmem, 0);
+	gm_slot_set(r->w->vm, GM_SLOT + 1, 0, second, 16 * GM_2M, fine->hva, gmem, 0);
 	gm_shape_slot(r->shape, GM_SLOT + 1, second, 16 * GM_2M, (uintptr_t)fine->hva, GM_SIZE_2M);
 	rig_touch_all(r);
-	gm_ledger_expect(r->vm, &r->start,
+	gm_ledger_expect(r->w->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { 0, 0, 16, 2 }, .fixed = 18 },
 			 "all touched");
 	for (int i = 0; i < 40; i++) {
-		uint64_t at = gm_rng_below(&r->rng, 16 * 512), len = 1 + gm_rng_below(&r->rng, 700);
+		uint64_t at = gm_rng_below(&r->w->rng, 16 * 512),
+			 len = 1 + gm_rng_below(&r->w->rng, 700);
 
 		if (len > 16 * 512 - at)
 			len = 16 * 512 - at;
-		rig_guest_convert(r, second + at * GM_PAGE_SIZE, len, gm_rng_below(&r->rng, 3));
+		rig_guest_convert(r, second + at * GM_PAGE_SIZE, len, gm_rng_below(&r->w->rng, 3));
 		rig_check_around(r, second + at * GM_PAGE_SIZE, 1, "in the region of small pages");
 		rig_expect(r, "conversion %d in the region of small pages", i);
 		if (i == 29) {
@@ -48,8 +49,8 @@ static void layout(const struct gm_case *self)
 }
 
 GM_VARIANT(layout, layout_1, .name = "huge.layout.two_files", .clause = "huge.layout",
-	   .text = "a storm by 4 KiB in one file, whole GiB in the other", .val = 1,
-	   .profile = "P0", .needs = HUGE_NEEDS, .huge_1g = 2, .huge_2m = 16)
+	   .text = "a storm by 4 KiB in one file, whole GiB in the other", .val = 1, HUGE_P0,
+	   .needs = HUGE_NEEDS, .huge_1g = 2, .huge_2m = 16)
 GM_VARIANT(layout, layout_4, .name = "huge.layout.two_files_4_vcpus", .clause = "huge.layout",
 	   .text = "the same, asked for by four vCPUs in turn", .val = 4, .flags = GM_FULL_ONLY,
-	   .profile = "P0", .needs = HUGE_NEEDS, .huge_1g = 2, .huge_2m = 16)
+	   HUGE_P0, .needs = HUGE_NEEDS, .huge_1g = 2, .huge_2m = 16)

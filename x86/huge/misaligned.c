@@ -25,7 +25,7 @@ static void expect_no_memory(struct rig *r, uint64_t gpa, const char *when)
 	struct gm_exit ex;
 
 	GM_EXPECT_AT(GM_PAGE(.gpa = gpa),
-		     !__gm_run(r->vm, 0, &op, 1, &ex, NULL) && ex.reason == KVM_EXIT_MMIO,
+		     !__gm_run(r->w->vm, 0, &op, 1, &ex, NULL) && ex.reason == KVM_EXIT_MMIO,
 		     "%s: a read where no slot is must be KVM_EXIT_MMIO, observed %s", when,
 		     gm_exit_str(&ex));
 }
@@ -87,7 +87,7 @@ static void misaligned(const struct gm_case *self)
 	fixed = r->shape->now.fixed;
 	rig_expect(r, "all touched");
 	gm_ledger_expect(
-		r->vm, &r->start,
+		r->w->vm, &r->start,
 		&(struct gm_ledger){ .pages = { 0, fixed - l->n1g - l->n2m, l->n2m, l->n1g },
 				     .fixed = fixed },
 		"the layout's own numbers");
@@ -95,9 +95,9 @@ static void misaligned(const struct gm_case *self)
 	expect_no_memory(r, gpa - GM_PAGE_SIZE, "below the slot");
 	expect_no_memory(r, end, "above the slot");
 	/* Last, since it writes what the model knows nothing of. */
-	gm_prove_same_page(r->vm, 0, gpa, gm_hva(r->vm, gpa));
-	gm_prove_same_page(r->vm, 0, end - GM_PAGE_SIZE, gm_hva(r->vm, end - GM_PAGE_SIZE));
-	gm_prove_same_page(r->vm, 0, middle, gm_hva(r->vm, middle));
+	gm_prove_same_page(r->w->vm, 0, gpa, gm_hva(r->w->vm, gpa));
+	gm_prove_same_page(r->w->vm, 0, end - GM_PAGE_SIZE, gm_hva(r->w->vm, end - GM_PAGE_SIZE));
+	gm_prove_same_page(r->w->vm, 0, middle, gm_hva(r->w->vm, middle));
 	rig_free(r);
 }
 

@@ -31,8 +31,8 @@ static void execute(struct rig *r, uint64_t gpa, const char *when)
 {
 	struct gm_op op = { .code = GM_OP_EXEC, .addr = gpa + 64, .val = 4711 };
 
-	memcpy(gm_hva(r->vm, gpa) + 64, code, sizeof(code));
-	gm_run(r->vm, 0, &op, 1);
+	memcpy(gm_hva(r->w->vm, gpa) + 64, code, sizeof(code));
+	gm_run(r->w->vm, 0, &op, 1);
 	GM_EXPECT_EQ(op.ret, 4711, "%s: code in %s", when, rig_page_name(r, gpa));
 }
 
@@ -40,7 +40,7 @@ static void counts(struct rig *r, int64_t n1g, int64_t n2m, const char *when)
 {
 	struct gm_ledger now;
 
-	gm_ledger_read(r->vm, &now);
+	gm_ledger_read(r->w->vm, &now);
 	GM_EXPECT(now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G] == n1g &&
 			  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M] == n2m,
 		  "%s: expected %ld of 1G and %ld of 2M, observed %ld and %ld", when, n1g, n2m,
@@ -54,18 +54,18 @@ static void recovered(struct rig *r, uint64_t at)
 	struct gm_ledger now;
 
 	for (int i = 0; i < 600; i++) {
-		gm_ledger_read(r->vm, &now);
+		gm_ledger_read(r->w->vm, &now);
 		if (now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G] == 2)
 			return;
 		/* A touch maps what the thread has taken away, as large as it may be. */
-		gm_guest_touch(r->vm, 0, at, 8, 8);
+		gm_guest_touch(r->w->vm, 0, at, 8, 8);
 		usleep(50 * 1000);
 	}
 }
 
 GM_CASE(nx, .name = "huge.interplay.nx_huge_pages", .clause = "huge.interplay",
 	.text = "an executed page splits its GiB alone, conversions hold there, and recovery makes it whole",
-	.profile = "P0", .needs = HUGE_NEEDS | GM_NEEDS(ROOT), .huge_1g = 2, .caps = GM_CAPS_ALL,
+	HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(ROOT), .huge_1g = 2, .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_HUGE | GM_TOKEN_MODULE, .timeout = 120)
 {
 	uint64_t at = rig_gpa(1, 512 * 7 + 3), private = rig_gpa(1, 512 * 7 + 4);
@@ -106,8 +106,8 @@ GM_CASE(nx, .name = "huge.interplay.nx_huge_pages", .clause = "huge.interplay",
  */
 GM_CASE(nx_fresh, .name = "huge.interplay.nx_before_data", .clause = "huge.interplay",
 	.text = "code runs first, data beside it is touched later: nothing huge over the page that runs",
-	.profile = "P0", .needs = HUGE_NEEDS | GM_NEEDS(ROOT, PREFAULT), .huge_1g = 1,
-	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_HUGE | GM_TOKEN_MODULE)
+	HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(ROOT, PREFAULT), .huge_1g = 1, .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_HUGE | GM_TOKEN_MODULE)
 {
 	uint64_t at = rig_gpa(0, 512 * 7 + 3);
 	struct gm_ledger want = { .pages = { [GM_SIZE_4K] = 1 }, .fixed = 1 };
@@ -121,18 +121,18 @@ GM_CASE(nx_fresh, .name = "huge.interplay.nx_before_data", .clause = "huge.inter
 	param(PARAM("nx_huge_pages"), "force");
 	r = RIG(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
 	execute(r, at, "executed first");
-	gm_ledger_expect(r->vm, &r->start, &want, "one page executed");
-	gm_guest_touch(r->vm, 0, at + GM_PAGE_SIZE, 8, 8);
+	gm_ledger_expect(r->w->vm, &r->start, &want, "one page executed");
+	gm_guest_touch(r->w->vm, 0, at + GM_PAGE_SIZE, 8, 8);
 	want = (struct gm_ledger){ .pages = { [GM_SIZE_4K] = 2 }, .fixed = 2 };
-	gm_ledger_expect(r->vm, &r->start, &want, "data in the same 2 MiB");
-	gm_guest_touch(r->vm, 0, at + GM_2M, 8, 8);
+	gm_ledger_expect(r->w->vm, &r->start, &want, "data in the same 2 MiB");
+	gm_guest_touch(r->w->vm, 0, at + GM_2M, 8, 8);
 	want = (struct gm_ledger){ .pages = { [GM_SIZE_4K] = 2, [GM_SIZE_2M] = 1 }, .fixed = 3 };
-	gm_ledger_expect(r->vm, &r->start, &want, "data in the next 2 MiB");
+	gm_ledger_expect(r->w->vm, &r->start, &want, "data in the next 2 MiB");
 	execute(r, at, "executed again");
-	gm_ledger_expect(r->vm, &r->start, &want, "executed again: it was mapped all the time");
+	gm_ledger_expect(r->w->vm, &r->start, &want, "executed again: it was mapped all the time");
 	/* A prefault is a read, and not counted: what nobody executes is mapped huge. */
-	GM_EXPECT_OK(__vcpu_ioctl(r->vm->vcpu[0], KVM_PRE_FAULT_MEMORY, &ahead));
+	GM_EXPECT_OK(__vcpu_ioctl(r->w->vm->vcpu[0], KVM_PRE_FAULT_MEMORY, &ahead));
 	want = (struct gm_ledger){ .pages = { [GM_SIZE_4K] = 2, [GM_SIZE_2M] = 2 }, .fixed = 3 };
-	gm_ledger_expect(r->vm, &r->start, &want, "prefaulted");
+	gm_ledger_expect(r->w->vm, &r->start, &want, "prefaulted");
 	rig_free(r);
 }

@@ -5,25 +5,25 @@
 /* Seeded places, most of them at or next to a border of 2 MiB or of 1 GiB. */
 static uint64_t place(struct rig *r, uint64_t pages)
 {
-	uint64_t unit = gm_rng_below(&r->rng, 4), at = gm_rng_below(&r->rng, pages);
+	uint64_t unit = gm_rng_below(&r->w->rng, 4), at = gm_rng_below(&r->w->rng, pages);
 
 	if (unit == 1)
-		at = (at & ~511UL) + gm_rng_below(&r->rng, 3);
+		at = (at & ~511UL) + gm_rng_below(&r->w->rng, 3);
 	else if (unit == 2)
-		at = (at | 511) - gm_rng_below(&r->rng, 3);
+		at = (at | 511) - gm_rng_below(&r->w->rng, 3);
 	else if (unit == 3)
-		at = (at & ~(HUGE_PAGES_IN_1G - 1)) + gm_rng_below(&r->rng, 2);
+		at = (at & ~(HUGE_PAGES_IN_1G - 1)) + gm_rng_below(&r->w->rng, 2);
 	return at < pages ? at : pages - 1;
 }
 
 static uint64_t length(struct rig *r, uint64_t most, bool whole_gib)
 {
 	static const uint64_t some[] = { 1, 1, 1, 2, 3, 63, 511, 512, 513, 1024, 1535, 8192 };
-	uint64_t len = some[gm_rng_below(&r->rng, ARRAY_SIZE(some))];
+	uint64_t len = some[gm_rng_below(&r->w->rng, ARRAY_SIZE(some))];
 
-	if (gm_rng_below(&r->rng, 6) == 0)
-		len = 1 + gm_rng_below(&r->rng, 3 * 512);
-	if (gm_rng_below(&r->rng, 20) == 0 && whole_gib)
+	if (gm_rng_below(&r->w->rng, 6) == 0)
+		len = 1 + gm_rng_below(&r->w->rng, 3 * 512);
+	if (gm_rng_below(&r->w->rng, 20) == 0 && whole_gib)
 		len = HUGE_PAGES_IN_1G;
 	return len < most ? len : most;
 }
@@ -40,21 +40,12 @@ static void look(struct rig *r, uint64_t gpa, uint64_t len, unsigned int step)
 	rig_expect(r, "step %u: %#lx+%#lx", step, gpa, len);
 }
 
-static uint64_t nr_private(struct rig *r)
-{
-	uint64_t nr = 0;
-
-	for (uint64_t p = 0; p < r->size / GM_PAGE_SIZE; p++)
-		nr += r->shape->private[p];
-	return nr;
-}
-
 /* A long walk has whole GiB in it, too, and looks at every page now and then. */
 static void walk(struct rig *r, uint64_t pages, unsigned int steps)
 {
 	for (unsigned int i = 0; i < steps; i++) {
 		uint64_t at = place(r, pages), len = length(r, pages - at, steps > 100);
-		bool priv = gm_rng_below(&r->rng, 2);
+		bool priv = gm_rng_below(&r->w->rng, 2);
 
 		if (i & 1)
 			rig_guest_convert(r, rig_gpa(0, at), len, priv);
@@ -66,7 +57,7 @@ static void walk(struct rig *r, uint64_t pages, unsigned int steps)
 		rig_write(r, rig_gpa(0, at), len < 3 ? len : 3);
 		rig_write(r, rig_gpa(0, at + len - 1), 1);
 		/* Private pages that are read are memory: only where there are not too many. */
-		if (steps > 100 && i % 8 == 7 && nr_private(r) < 128 * 512) {
+		if (steps > 100 && i % 8 == 7 && gm_model_private_pages(r->w->model) < 128 * 512) {
 			rig_check(r, r->base, pages, "every page of the region");
 			rig_expect(r, "step %u: every page read", i);
 		}
@@ -120,11 +111,11 @@ GM_VARIANT(random_2m, random_hugetlb_2m, .name = "huge.never_over_private.hugetl
 	   .val = GM_MEM_HUGE_2M, HUGE_2M(12))
 GM_VARIANT(random_2m, random_thp, .name = "huge.never_over_private.thp",
 	   .clause = "huge.never_over_private", .text = "the same over transparent huge pages",
-	   .val = GM_MEM_THP, .profile = "P0", .needs = HUGE_NEEDS | GM_NEEDS(THP))
+	   .val = GM_MEM_THP, HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(THP))
 GM_VARIANT(random_2m, random_4k, .name = "huge.never_over_private.small_pages",
 	   .clause = "huge.never_over_private",
 	   .text = "the same over 4 KiB pages: nothing is huge", .val = GM_MEM_SHMEM,
-	   .flags = GM_FULL_ONLY, .profile = "P0", .needs = HUGE_NEEDS)
+	   .flags = GM_FULL_ONLY, HUGE_P0, .needs = HUGE_NEEDS)
 
 /* Private memory comes in 4 KiB pages: a block that is all private must not be mapped as one. */
 GM_CASE(all_private, .name = "huge.never_over_private.all_private",
@@ -142,11 +133,7 @@ GM_CASE(all_private, .name = "huge.never_over_private.all_private",
 	rig_expect(r, "all private, all written");
 	/* Punched out of order, so that neighbours in the file are no neighbours in memory. */
 	for (uint64_t i = 0; i < 1024; i += 3)
-		gm_gmem_punch(r->gmem, (at - r->base) + i * GM_PAGE_SIZE, GM_PAGE_SIZE);
-	for (uint64_t i = 0; i < 1024; i += 3) {
-		gm_shape_zap(r->shape, at + i * GM_PAGE_SIZE, GM_PAGE_SIZE);
-		r->gen[1][512 * 5 + i] = 0;
-	}
+		rig_punch(r, at + i * GM_PAGE_SIZE, 1, (at - r->base) + i * GM_PAGE_SIZE);
 	rig_expect(r, "every third page punched");
 	rig_check(r, at, 1024, "every third page is new");
 	rig_write(r, at, 1024);

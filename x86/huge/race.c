@@ -26,7 +26,7 @@ static void touch_beside(struct race *c, unsigned int v)
 			op[i] = (struct gm_op){
 				.code = GM_OP_TOUCH_R, .addr = at, .nr = 1, .val = 8
 			};
-		gm_run(c->r->vm, v, op, ARRAY_SIZE(op));
+		gm_run(c->r->w->vm, v, op, ARRAY_SIZE(op));
 		atomic_fetch_add(&c->touches, 1);
 	}
 }
@@ -41,8 +41,7 @@ static void convert(struct race *c)
 		bool priv = !(i & 1);
 		unsigned long seen = atomic_load(&c->touches);
 
-		r->step++;
-		gm_convert(r->vm, c->gpa, c->len, priv);
+		gm_convert(r->w->vm, c->gpa, c->len, priv);
 		/* Not before the others have been at it: an old mapping would be used by now. */
 		while (atomic_load(&c->touches) < seen + 2)
 			sched_yield();
@@ -56,9 +55,9 @@ static void convert(struct race *c)
 				  .half = 1 + priv,
 				  .gen = 1 },
 			};
-			struct gm_page name = gm_vm_page(r->vm, page);
+			struct gm_page name = gm_vm_page(r->w->vm, page);
 
-			gm_run(r->vm, 0, op, 1);
+			gm_run(r->w->vm, 0, op, 1);
 			GM_EXPECT_AT(
 				&name, !op[0].bad,
 				"round %u, %s to %s while neighbours run: expected %s, observed %s",
@@ -83,7 +82,7 @@ static void write_word(struct rig *r, uint64_t gpa, enum gm_half half)
 		.code = GM_OP_TOUCH_W, .addr = gpa, .nr = 1, .val = 8, .half = half, .gen = 1
 	};
 
-	gm_run(r->vm, 0, &op, 1);
+	gm_run(r->w->vm, 0, &op, 1);
 }
 
 /* Generation 1 in both halves of the pages that are looked at, everything shared at the end. */
@@ -92,11 +91,11 @@ static void prepare(struct race *c)
 	const uint64_t at[] = { c->gpa, c->gpa + c->len - GM_PAGE_SIZE, c->gpa + c->len / 2 };
 
 	for (int priv = 0; priv < 2; priv++) {
-		gm_convert(c->r->vm, c->gpa, c->len, priv);
+		gm_convert(c->r->w->vm, c->gpa, c->len, priv);
 		for (unsigned int p = 0; p < ARRAY_SIZE(at); p++)
 			write_word(c->r, at[p] & ~(GM_PAGE_SIZE - 1), 1 + priv);
 	}
-	gm_convert(c->r->vm, c->gpa, c->len, false);
+	gm_convert(c->r->w->vm, c->gpa, c->len, false);
 }
 
 /* The whole region is touched at the end and must be in one shape: nothing was left behind. */
@@ -105,8 +104,8 @@ static void settle(struct rig *r, int64_t n1g, int64_t n2m, const char *when)
 	struct gm_ledger now;
 
 	for (unsigned int v = 0; v < r->vcpus; v++)
-		gm_guest_touch(r->vm, v, r->base, r->mem->size, GM_2M);
-	gm_ledger_read(r->vm, &now);
+		gm_guest_touch(r->w->vm, v, r->base, r->w->mem->size, GM_2M);
+	gm_ledger_read(r->w->vm, &now);
 	GM_EXPECT(now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G] == n1g &&
 			  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M] == n2m &&
 			  now.pages[GM_SIZE_4K] == r->start.pages[GM_SIZE_4K],

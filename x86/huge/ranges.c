@@ -3,7 +3,7 @@
 #include "huge.h"
 
 #define BLOCKS 5
-#define PAGES (BLOCKS * 512UL)
+#define NR_PAGES (BLOCKS * 512UL)
 
 /* Touches every 2 MiB in another page than the range's, then reads around the range's ends. */
 static void look(struct rig *r, uint64_t first, uint64_t end, const char *when)
@@ -24,9 +24,23 @@ static void one_range(struct rig *r, uint64_t first, uint64_t end)
 	look(r, first, end, "shared again");
 }
 
-static const uint64_t edge[] = { 0,	      1,	   2,		511,	   512,	 513,
-				 1023,	      1024,	   1025,	1535,	   1536, 1537,
-				 PAGES - 513, PAGES - 512, PAGES - 511, PAGES - 1, PAGES };
+static const uint64_t edge[] = { 0,
+				 1,
+				 2,
+				 511,
+				 512,
+				 513,
+				 1023,
+				 1024,
+				 1025,
+				 1535,
+				 1536,
+				 1537,
+				 NR_PAGES - 513,
+				 NR_PAGES - 512,
+				 NR_PAGES - 511,
+				 NR_PAGES - 1,
+				 NR_PAGES };
 
 static void ranges(const struct gm_case *self)
 {
@@ -42,13 +56,13 @@ static void ranges(const struct gm_case *self)
 			if (self->val)
 				rig_convert(r, rig_gpa(0, 1024 + 100), 1, true);
 		}
-	rig_convert(r, r->base, PAGES, false);
+	rig_convert(r, r->base, NR_PAGES, false);
 	rig_touch_all(r);
-	gm_ledger_expect(r->vm, &r->start,
+	gm_ledger_expect(r->w->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { [GM_SIZE_2M] = BLOCKS },
 					      .fixed = r->shape->now.fixed },
 			 "whole at the end");
-	rig_check(r, r->base, PAGES, "at the end");
+	rig_check(r, r->base, NR_PAGES, "at the end");
 	rig_free(r);
 }
 

@@ -62,7 +62,7 @@ static void pairs_in_1g(struct rig *r, uint64_t gib, uint64_t first, uint64_t pa
 static void whole(struct rig *r, int64_t n1g, int64_t n2m)
 {
 	gm_ledger_expect(
-		r->vm, &r->start,
+		r->w->vm, &r->start,
 		&(struct gm_ledger){ .pages = { 0, 0, n2m, n1g }, .fixed = r->shape->now.fixed },
 		"whole at the end");
 }
@@ -107,7 +107,7 @@ static void page_by_page(struct rig *r, uint64_t block)
 
 	for (int dir = 1; dir >= 0; dir--) {
 		for (unsigned int i = 0; i < 512; i++) {
-			unsigned int j = gm_rng_below(&r->rng, i + 1);
+			unsigned int j = gm_rng_below(&r->w->rng, i + 1);
 
 			order[i] = order[j];
 			order[j] = i;
@@ -163,15 +163,15 @@ static void rejoin_orders(const struct gm_case *self)
 	rig_touch_all(r);
 	for (int round = 0; round < 3; round++) {
 		for (unsigned int i = 0; i < nr; i++) {
-			uint64_t at = gm_rng_below(&r->rng, 2 * HUGE_PAGES_IN_1G - 1200);
+			uint64_t at = gm_rng_below(&r->w->rng, 2 * HUGE_PAGES_IN_1G - 1200);
 
-			did[i].pages = 1 + (i % 3 ? gm_rng_below(&r->rng, 1200) : 0);
+			did[i].pages = 1 + (i % 3 ? gm_rng_below(&r->w->rng, 1200) : 0);
 			did[i].gpa = rig_gpa(0, at);
 			rig_guest_convert(r, did[i].gpa, did[i].pages, true);
 			feel(r, did[i].gpa, "one more stretch private");
 		}
 		for (unsigned int i = nr; i > 0; i--) {
-			unsigned int j = gm_rng_below(&r->rng, i);
+			unsigned int j = gm_rng_below(&r->w->rng, i);
 
 			rig_guest_convert(r, did[j].gpa, did[j].pages, false);
 			feel(r, did[j].gpa, "one more stretch back");

@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rig of the huge.* cases: a VM with private and shared memory, the model of its mappings, and
- * the content that every page must have. Each step goes through it, so that the kernel's ledger
- * and the guest's words can be held against the model after each step, number by number.
+ * The rig of the huge.* cases: the guest-memory fixture and the model of how its pages are mapped.
+ * Each step goes through it, so that the kernel's ledger and the guest's words can be held against
+ * both models after each step, number by number.
  */
 #ifndef HUGE_RIG_H
 #define HUGE_RIG_H
 
+#include "batch.h"
 #include "gm.h"
 #include "pagesize.h"
 #include "shape.h"
 
 struct rig {
-	struct gm_vm *vm;
+	struct gm_fixture *w; /* its slots come from rig_slot() */
 	struct gm_shape *shape;
-	struct gm_mem *mem;  /* backs the slots; the shared half of the region */
-	int gmem;	     /* -1: none */
 	uint64_t base, size; /* of the region: GM_BASE, a multiple of 1 GiB */
-	uint16_t *gen[2];    /* per page: generation of its [private?] half; 0: never written */
-	uint16_t step;	     /* generation to write next */
 	struct gm_ledger start;
-	struct gm_rng rng;
 	unsigned int vcpus;
 	unsigned int turn; /* the vCPU that does the next thing */
 };
@@ -50,7 +46,7 @@ void rig_touch(struct rig *r, uint64_t gpa, uint64_t len, uint64_t stride);
 /* Every page of the range gets a word of a new generation, in the half that it has now. */
 void rig_write(struct rig *r, uint64_t gpa, uint64_t npages);
 /* The first word of every page of the range is what its half must hold now. */
-bool rig_check(struct rig *r, uint64_t gpa, uint64_t npages, const char *when);
+void rig_check(struct rig *r, uint64_t gpa, uint64_t npages, const char *when);
 /* The pages from npages before gpa to npages behind it, as far as there are slots. */
 void rig_check_around(struct rig *r, uint64_t gpa, uint64_t npages, const char *when);
 /* One word every 2 MiB, at the first and at the last page. */
@@ -59,6 +55,9 @@ void rig_check_sparse(struct rig *r, const char *when);
 /* By the host, or by the guest through its hypercall: both must do the same. */
 void rig_convert(struct rig *r, uint64_t gpa, uint64_t npages, bool to_private);
 void rig_guest_convert(struct rig *r, uint64_t gpa, uint64_t npages, bool to_private);
+
+/* A hole in the file behind [gpa, gpa + npages), which lies at `off` of it. */
+void rig_punch(struct rig *r, uint64_t gpa, uint64_t npages, uint64_t off);
 
 /* The kernel's ledger is the model's, exactly; if not, shows both maps and ends the case. */
 void rig_expect(struct rig *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

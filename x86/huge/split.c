@@ -45,7 +45,7 @@ static void round_trip(struct rig *r, uint64_t gpa, bool all)
 	/* The model is right about its own end: as at the start, and nothing but 1 GiB pages. */
 	whole = (struct gm_ledger){ .pages = { [GM_SIZE_1G] = r->size / GM_1G },
 				    .fixed = r->shape->now.fixed };
-	gm_ledger_expect(r->vm, &r->start, &whole, "whole again");
+	gm_ledger_expect(r->w->vm, &r->start, &whole, "whole again");
 }
 
 /* Every place in some GiB; in the full profile every place in every GiB. */
@@ -94,16 +94,16 @@ GM_CASE(split_random, .name = "huge.split_one.random", .clause = "huge.split_one
 	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 
 	for (int i = 0; i < 3; i++)
-		round_trip(r, rig_gpa(i, gm_rng_below(&r->rng, HUGE_PAGES_IN_1G)), true);
+		round_trip(r, rig_gpa(i, gm_rng_below(&r->w->rng, HUGE_PAGES_IN_1G)), true);
 	rig_free(r);
 }
 
 /* The numbers of the contract, written out: they do not come from the model. */
 static void counts(struct rig *r, const struct gm_ledger *want, const char *when)
 {
-	if (gm_ledger_expect(r->vm, &r->start, want, when))
+	if (gm_ledger_expect(r->w->vm, &r->start, want, when))
 		return;
-	gm_map_show(r->vm, r->shape);
+	gm_map_show(r->w->vm, r->shape);
 	gm_end();
 }
 
@@ -137,7 +137,7 @@ GM_CASE(split_shape, .name = "huge.split_shape.one_page", .clause = "huge.split_
 	gm_map_note(r->shape, "converted back and touched");
 	rig_expect(r, "the model agrees");
 	rig_check(r, rig_gpa(1, 512 * 200), 512, "at the end");
-	gm_prove_same_page(r->vm, 0, at, gm_hva(r->vm, at));
+	gm_prove_same_page(r->w->vm, 0, at, gm_hva(r->w->vm, at));
 	rig_free(r);
 }
 
@@ -147,7 +147,7 @@ static void split_2m(const struct gm_case *self)
 	struct rig *r = RIG(.kind = self->val, .size = 16 * GM_2M);
 
 	rig_touch_all(r);
-	gm_ledger_expect(r->vm, &r->start,
+	gm_ledger_expect(r->w->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { [GM_SIZE_2M] = 16 }, .fixed = 16 },
 			 "all touched");
 	for (unsigned int i = 0; i < HUGE_NR_PAGES; i++) {
@@ -164,7 +164,7 @@ static void split_2m(const struct gm_case *self)
 		rig_expect(r, "%s converted back, its 2 MiB touched", rig_page_name(r, at));
 	}
 	gm_ledger_expect(
-		r->vm, &r->start,
+		r->w->vm, &r->start,
 		&(struct gm_ledger){ .pages = { [GM_SIZE_2M] = 16 }, .fixed = r->shape->now.fixed },
 		"whole again");
 	rig_check(r, r->base, 16 * 512, "at the end");
@@ -175,5 +175,5 @@ GM_VARIANT(split_2m, split_2m_hugetlb, .name = "huge.split_one.hugetlb_2m",
 	   .clause = "huge.split_one", .text = "each place of 2 MiB pages of hugetlb, and back",
 	   .val = GM_MEM_HUGE_2M, HUGE_2M(16))
 GM_VARIANT(split_2m, split_2m_thp, .name = "huge.split_one.thp", .clause = "huge.split_one",
-	   .text = "each place of transparent 2 MiB pages, and back", .val = GM_MEM_THP,
-	   .profile = "P0", .needs = HUGE_NEEDS | GM_NEEDS(THP))
+	   .text = "each place of transparent 2 MiB pages, and back", .val = GM_MEM_THP, HUGE_P0,
+	   .needs = HUGE_NEEDS | GM_NEEDS(THP))
