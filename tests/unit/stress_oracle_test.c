@@ -241,6 +241,61 @@ static void long_ranges(void **state)
 	st_oracle_free(o);
 }
 
+static void in_place_a_page_is_one_memory(void **state)
+{
+	struct st_oracle *o = st_oracle_new_inplace(8, ST_SHARED);
+
+	write_(o, 10, 11, 3, 77);
+	convert(o, 20, 21, 3, 1, ST_PRIVATE);
+	assert_int_equal(st_oracle_halves(o, 3, W(22, 23)), ST_PRIVATE);
+	assert_true(sees(o, 3, 77, 22, 23));
+	assert_false(sees(o, 3, 0, 22, 23));
+	write_(o, 30, 31, 3, 78);
+	convert(o, 40, 50, 3, 1, ST_SHARED);
+	/* Either state meanwhile, and one content. */
+	assert_int_equal(st_oracle_halves(o, 3, W(42, 43)), ST_BOTH);
+	assert_int_equal(st_oracle_memories(o, 3, W(42, 43)), ST_SHARED);
+	assert_true(sees(o, 3, 78, 42, 43));
+	assert_false(sees(o, 3, 77, 42, 43));
+	assert_true(st_oracle_explains(o, 3, ST_SHARED, ST_BODY, 78, W(60, 61)));
+	/* A hole keeps the state and takes the content, whichever half it was told of. */
+	punch(o, 70, 71, 3, 1);
+	assert_int_equal(st_oracle_halves(o, 3, W(80, 81)), ST_SHARED);
+	assert_true(sees(o, 3, 0, 80, 81));
+	assert_false(sees(o, 3, 78, 80, 81));
+	seen(o, 90, 91, 3, 0);
+	assert_true(sees(o, 3, 0, 92, 93));
+	st_oracle_free(o);
+}
+
+static void in_place_all_can_start_private(void **state)
+{
+	struct st_oracle *o = st_oracle_new_inplace(8, ST_PRIVATE);
+
+	assert_int_equal(st_oracle_halves(o, 3, W(1, 2)), ST_PRIVATE);
+	convert(o, 10, 12, 3, 1, ST_SHARED);
+	assert_int_equal(st_oracle_halves(o, 3, W(10, 11)), ST_BOTH);
+	assert_int_equal(st_oracle_halves(o, 3, W(20, 21)), ST_SHARED);
+	assert_int_equal(st_oracle_halves(o, 4, W(20, 21)), ST_PRIVATE);
+	st_oracle_free(o);
+}
+
+static void holes_are_told(void **state)
+{
+	struct st_oracle *o = st_oracle_new_inplace(8, ST_SHARED);
+
+	punch(o, 10, 20, 3, 1);
+	assert_true(st_oracle_may_zero(o, 3, W(15, 16)));
+	assert_true(st_oracle_may_zero(o, 3, W(1, 11)));
+	assert_false(st_oracle_may_zero(o, 3, W(1, 9)));
+	assert_false(st_oracle_may_zero(o, 3, W(21, 30)));
+	assert_false(st_oracle_may_zero(o, 4, W(1, 30)));
+	assert_true(st_oracle_zeroed(o, 3, W(9, 21)));
+	assert_false(st_oracle_zeroed(o, 3, W(9, 20)));
+	assert_false(st_oracle_zeroed(o, 3, W(10, 30)));
+	st_oracle_free(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +305,9 @@ int main(void)
 		cmocka_unit_test(counters),
 		cmocka_unit_test(nobody_is_accused_wrongly),
 		cmocka_unit_test(long_ranges),
+		cmocka_unit_test(in_place_a_page_is_one_memory),
+		cmocka_unit_test(in_place_all_can_start_private),
+		cmocka_unit_test(holes_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

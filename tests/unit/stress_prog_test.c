@@ -85,6 +85,36 @@ static void files_read_back(void **state)
 	st_prog_free(&b);
 }
 
+/* Who converts goes with the program; pool is about memory that there is none of in place. */
+static void in_place_programs(void **state)
+{
+	struct st_gen g = { .provider = GM_PROVIDER_INPLACE, .profile = "everything" };
+	bool private = false, shared = false;
+	struct st_prog a = {}, b = {};
+	char *text, why[200];
+	size_t size;
+	FILE *f;
+
+	for (g.seed = 1; g.seed < 20; g.seed++) {
+		generate(&a, &g);
+		assert_int_equal(a.head.provider, GM_PROVIDER_INPLACE);
+		*(a.head.start_private ? &private : &shared) = true;
+		for (uint32_t i = 0; i < a.nr; i++)
+			assert_true(a.op[i].code != GM_SOP_POOL);
+		f = open_memstream(&text, &size);
+		st_prog_write(&a, f);
+		fclose(f);
+		f = fmemopen(text, size, "r");
+		assert_int_equal(st_prog_read(&b, f, why, sizeof(why)), 0);
+		fclose(f);
+		free(text);
+		assert_memory_equal(&a.head, &b.head, sizeof(a.head));
+	}
+	assert_true(private && shared);
+	st_prog_free(&a);
+	st_prog_free(&b);
+}
+
 static int reads(const char *text)
 {
 	struct st_prog p = {};
@@ -115,6 +145,9 @@ static void nonsense_is_refused(void **state)
 	assert_int_equal(reads(HEAD "v0 read 0 1 2\n"), -1);
 	assert_int_equal(reads(HEAD "v0 read 0 1 meet=256\n"), -1);
 	assert_int_equal(reads(HEAD "order sideways\n"), -1);
+	assert_int_equal(reads(HEAD "provider inplace\nstart private\nt0 madvise dontneed 2\n"), 0);
+	assert_int_equal(reads(HEAD "provider pkvm\n"), -1);
+	assert_int_equal(reads(HEAD "start sideways\n"), -1);
 }
 
 static void weights_choose(void **state)
@@ -185,7 +218,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_seed_same_program), cmocka_unit_test(operations_stay_inside),
 		cmocka_unit_test(files_read_back),	  cmocka_unit_test(nonsense_is_refused),
-		cmocka_unit_test(weights_choose),	  cmocka_unit_test(shrunk_to_the_core),
+		cmocka_unit_test(in_place_programs),	  cmocka_unit_test(weights_choose),
+		cmocka_unit_test(shrunk_to_the_core),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
