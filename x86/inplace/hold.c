@@ -93,6 +93,46 @@ static void ring_drop(struct ip_hold *h)
 	free(ring);
 }
 
+/* Eight bytes of the first held page, by the buffer that the ring has: 0, or an errno. */
+static int ring_move(struct ip_hold *h, uint64_t *word, bool to_page)
+{
+	struct io_uring *ring = h->priv;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	struct io_uring_cqe *cqe;
+	int fd[2], r;
+
+	GM_SETUP_OK(pipe2(fd, O_CLOEXEC));
+	if (to_page) {
+		GM_SETUP(sqe && write(fd[1], word, 8) == 8, "a pipe of 8 bytes");
+		io_uring_prep_read_fixed(sqe, fd[0], h->window, 8, 0, 0);
+	} else {
+		GM_SETUP(sqe, "no entry in a new ring");
+		io_uring_prep_write_fixed(sqe, fd[1], h->window, 8, 0, 0);
+	}
+	GM_SETUP(io_uring_submit(ring) == 1, "io_uring_submit");
+	do {
+		r = io_uring_wait_cqe(ring, &cqe);
+	} while (r == -EINTR);
+	GM_SETUP(!r, "io_uring_wait_cqe: %s", gm_errno_name(-r));
+	r = cqe->res;
+	io_uring_cqe_seen(ring, cqe);
+	if (!to_page && r == 8)
+		GM_SETUP(read(fd[0], word, 8) == 8, "a pipe of 8 bytes");
+	close(fd[0]);
+	close(fd[1]);
+	return r == 8 ? 0 : r < 0 ? -r : EIO;
+}
+
+int ip_ring_write(struct ip_hold *h, uint64_t word)
+{
+	return ring_move(h, &word, true);
+}
+
+int ip_ring_read(struct ip_hold *h, uint64_t *word)
+{
+	return ring_move(h, word, false);
+}
+
 /* --- an iommufd with a device attached, mapped by address --- */
 
 struct mapped {

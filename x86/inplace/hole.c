@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include "inplace.h"
-#include "iommu.h"
 
 #define NPAGES 128UL
 #define SIZE (NPAGES * PG)
@@ -79,33 +78,27 @@ INPLACE_EACH(allocated, "hole", "allocate", "fallocate() changes no attribute an
 /* The holder keeps the old page; the file has none there. */
 INPLACE_EACH(frees, "hole", "over_a_pin",
 	     "a hole over a page in use: the range converts, and the holder's writes go nowhere",
-	     .needs = IP_NEEDS | GM_NEEDS(IOMMUFD, IOMMUFD_TEST), .caps = GM_CAPS(CAP_IPC_LOCK),
-	     .tokens = GM_TOKEN_IOMMU)
+	     .needs = IP_NEEDS | GM_NEEDS(IO_URING), .caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
-	struct gm_iommu *iommu = gm_iommu_new(GM_IOMMU_MOCK);
-	uint32_t ioas = gm_ioas_new(iommu);
-	struct gm_iodev *dev = gm_iodev_new(iommu, ioas);
-	uint64_t iova = GM_ANY_IOVA, page = 31, word = gm_word(5, GM_HALF_DEVICE, 9, 0), got = 0;
+	uint64_t page = 31, word = gm_word(5, GM_HALF_DEVICE, 9, 0), got = 0;
+	struct ip_hold h;
 
 	ip_all_shared(w);
-	GM_GRANTED(!__gm_map_hva(iommu, ioas, w->hva + page * PG, PG, &iova, GM_RW),
-		   "IOMMU_IOAS_MAP: %s", gm_errno_name(errno));
-	ip_expect_busy(w, 0, NPAGES, page, "mapped for a device");
+	ip_take(&h, &ip_io_uring, w, &page, 1);
+	ip_expect_busy(w, 0, NPAGES, page, "a registered buffer");
 	punch(w, page, 1, self->val);
 	ip_convert(w, 0, NPAGES, true, "a hole over the page in use");
-	GM_EXPECT_OK(__gm_dma_write(dev, iova, &word, 8));
-	ip_expect_all(w, "the device wrote the page that was there");
+	GM_EXPECT_EQ(ip_ring_write(&h, word), 0, "a write to the page that was there");
+	ip_expect_all(w, "the page that was there was written");
 	ip_convert(w, 0, NPAGES, false, "and back");
 	ip_expect_all(w, "shared again");
-	GM_EXPECT(!__gm_dma_read(dev, iova, &got, 8) && got == word,
-		  "the device lost the page that it has");
+	GM_EXPECT_EQ(ip_ring_read(&h, &got), 0, "a read of the page that was there");
+	GM_EXPECT(got == word, "the holder lost the page that it has: %s", gm_word_str(got));
 	/* It is no page of the file any more. */
-	ip_convert(w, 0, NPAGES, true, "the device still has the old page");
-	gm_unmap(iommu, ioas, iova, PG);
+	ip_convert(w, 0, NPAGES, true, "the old page is still held");
+	ip_drop(&h);
 	ip_expect_all(w, "at the end");
-	gm_iodev_free(dev);
-	gm_iommu_free(iommu);
 	gm_fixture_free(w);
 }
 

@@ -112,5 +112,11 @@ struct ip_hold {
 void ip_take(struct ip_hold *h, const struct ip_holder *by, struct gm_fixture *w,
 	     const uint64_t *page, size_t n);
 void ip_drop(struct ip_hold *h);
+/*
+ * For ip_io_uring: the first eight bytes of the first page, through what the holder has, whatever is
+ * at its address by now. 0, or an errno.
+ */
+int ip_ring_write(struct ip_hold *h, uint64_t word);
+int ip_ring_read(struct ip_hold *h, uint64_t *word);
 
 #endif

@@ -52,6 +52,19 @@ static void give_back(uint64_t pfn)
 		usleep(10000);
 }
 
+/*
+ * The page tables of who had it mapped say that it was bad, and go on to (mm/memory.c keeps such entries
+ * where it unmaps a file's pages): another mapping of the page.
+ */
+static void map_anew(struct gm_fixture *w)
+{
+	void *at = w->hva + BAD * PG;
+
+	GM_SETUP(mmap(at, PG, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, w->gmem, BAD * PG) ==
+			 at,
+		 "mmap: %s", gm_errno_name(errno));
+}
+
 static void expect_bad(struct gm_fixture *w, uint64_t flags, const char *when)
 {
 	for (int write = 0; write < 2; write++) {
@@ -107,6 +120,7 @@ POISON(while_shared, "shared",
 	expect_rest(w, "shared again");
 	expect_bad(w, 0, "shared again");
 	gm_fixture_punch(w, ip_gfn(w, BAD), 1);
+	map_anew(w);
 	ip_convert(w, 0, NPAGES, true, "after the hole");
 	ip_expect_all(w, "after the hole");
 	ip_convert(w, 0, NPAGES, false, "back");
@@ -134,13 +148,14 @@ POISON(while_private, "private",
 	ip_expect_busy(w, 0, NPAGES, BAD, "a bad private page in a mixed range");
 	ip_expect_busy(w, BAD - 4, 6, BAD, "a bad private page in a mixed range");
 	expect_rest(w, "after the refusals");
-	expect_bad(w, 0, "private");
+	expect_bad(w, KVM_MEMORY_EXIT_FLAG_PRIVATE, "private");
 	ip_convert(w, 0, BAD, true, "below the bad page");
 	ip_expect_busy(w, BAD, NPAGES - BAD, BAD, "a bad private page at the beginning");
 	ip_convert(w, 0, NPAGES, false, "to shared");
 	expect_bad(w, 0, "shared");
 	ip_expect_busy(w, 0, NPAGES, BAD, "shared now");
 	gm_fixture_punch(w, ip_gfn(w, BAD), 1);
+	map_anew(w);
 	ip_convert(w, 0, NPAGES, true, "after the hole");
 	ip_expect_all(w, "after the hole");
 	gm_fixture_free(w);

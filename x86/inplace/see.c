@@ -7,27 +7,43 @@
 #include "inplace.h"
 
 static sigjmp_buf bus;
+static volatile sig_atomic_t armed;
 
-static void on_bus(int sig __attribute__((unused)))
+static void on_bus(int sig)
 {
-	siglongjmp(bus, 1);
+	if (armed)
+		siglongjmp(bus, 1);
+	/* Nobody expects this one: it comes again, and ends the case. */
+	signal(sig, SIG_DFL);
+}
+
+/* The handler stays, so that looking at a page is no system call. */
+static void catch_bus(void)
+{
+	struct sigaction sa = { .sa_handler = on_bus, .sa_flags = SA_NODEFER };
+	static bool caught;
+
+	if (caught)
+		return;
+	GM_SETUP_OK(sigaction(SIGBUS, &sa, NULL));
+	caught = true;
 }
 
 /* One load or store with SIGBUS caught: was there none? */
 static bool touch(volatile uint64_t *hva, bool write, uint64_t *word)
 {
-	struct sigaction sa = { .sa_handler = on_bus }, old;
 	volatile bool ok = false;
 
-	GM_SETUP_OK(sigaction(SIGBUS, &sa, &old));
-	if (!sigsetjmp(bus, 1)) {
+	catch_bus();
+	if (!sigsetjmp(bus, 0)) {
+		armed = 1;
 		if (write)
 			*hva = *word;
 		else
 			*word = *hva;
 		ok = true;
 	}
-	GM_SETUP_OK(sigaction(SIGBUS, &old, NULL));
+	armed = 0;
 	return ok;
 }
 
