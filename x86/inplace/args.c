@@ -43,7 +43,7 @@ static void unchanged(struct gm_fixture *w)
 	struct gm_memory_attributes2 arg;
 
 	ip_expect_all(w, "after the refusals");
-	for (int private = 1; private >= 0; private--) {
+	for (int private = 1; private >= 0; private --) {
 		for (size_t i = 0; i < sizeof(legal) / sizeof(legal[0]); i++) {
 			arg = ip_arg(legal[i].off, legal[i].size, private);
 			gm_control(!ip_set(w->gmem, &arg), "%s to %s: %s", legal[i].what,
@@ -68,14 +68,10 @@ static struct gm_fixture *striped(const struct gm_case *self)
 INPLACE(size_zero, "args", "size_zero", "size 0, wherever it starts: EINVAL", .flags = GM_REFUSAL)
 {
 	static const struct range r[] = {
-		{ "at the beginning", 0, 0 },
-		{ "in the middle", SIZE / 2, 0 },
-		{ "unaligned", 1, 0 },
-		{ "at the last page", SIZE - PG, 0 },
-		{ "at the end", SIZE, 0 },
-		{ "past the end", SIZE + PG, 0 },
-		{ "at 2^63", 1UL << 63, 0 },
-		{ "at the last page of 64 bits", END, 0 },
+		{ "at the beginning", 0, 0 }, { "in the middle", SIZE / 2, 0 },
+		{ "unaligned", 1, 0 },	      { "at the last page", SIZE - PG, 0 },
+		{ "at the end", SIZE, 0 },    { "past the end", SIZE + PG, 0 },
+		{ "at 2^63", 1UL << 63, 0 },  { "at the last page of 64 bits", END, 0 },
 	};
 	struct gm_fixture *w = striped(self);
 
@@ -190,7 +186,7 @@ INPLACE(flags, "args", "flags", "each bit of flags: EINVAL", .flags = GM_REFUSAL
 	struct gm_fixture *w = striped(self);
 
 	for (int bit = 0; bit < 64; bit++) {
-		for (int private = 0; private < 2; private++) {
+		for (int private = 0; private < 2; private ++) {
 			struct gm_memory_attributes2 arg = ip_arg(0, SIZE, private);
 
 			arg.flags = 1UL << bit;
@@ -225,7 +221,7 @@ INPLACE(error_offset_in, "args", "error_offset",
 
 	ip_all_shared(w);
 	for (size_t v = 0; v < sizeof(value) / sizeof(value[0]); v++) {
-		for (int private = 1; private >= 0; private--) {
+		for (int private = 1; private >= 0; private --) {
 			struct gm_memory_attributes2 arg = ip_arg(0, SIZE, private);
 
 			arg.error_offset = value[v];
@@ -268,7 +264,7 @@ static void ordinary(const struct gm_case *self)
 			       loaded ? "succeeded" : "was SIGBUS"))
 			break;
 	}
-	for (int private = 0; private < 2; private++) {
+	for (int private = 0; private < 2; private ++) {
 		arg = ip_arg(0, SIZE, private);
 		gm_control(!ip_set(other, &arg), "the same of a SW_PROTECTED VM: %s",
 			   gm_errno_name(errno));

@@ -24,7 +24,10 @@ static const struct plan {
 		long busy; /* the page that is named; -1: the range is free */
 	} ask[8];
 } plans[] = {
-	{ "first", { 0 }, 1, { { 0, NPAGES, 0 }, { 0, 1, 0 }, { 0, 2, 0 }, { 1, NPAGES - 1, -1 } } },
+	{ "first",
+	  { 0 },
+	  1,
+	  { { 0, NPAGES, 0 }, { 0, 1, 0 }, { 0, 2, 0 }, { 1, NPAGES - 1, -1 } } },
 	{ "last",
 	  { NPAGES - 1 },
 	  1,
@@ -79,8 +82,7 @@ static void expect_unmapped(struct gm_fixture *w, uint64_t page, uint64_t n, uin
 {
 	GM_EXPECT_EQ(ip_nr_present(w, page, n), 0,
 		     "pages of %lu+%lu, asked to private, in the host's page tables", page, n);
-	GM_EXPECT_EQ(ip_nr_present(w, 0, page) +
-			     ip_nr_present(w, page + n, NPAGES - page - n),
+	GM_EXPECT_EQ(ip_nr_present(w, 0, page) + ip_nr_present(w, page + n, NPAGES - page - n),
 		     others, "pages outside %lu+%lu in the host's page tables", page, n);
 }
 
@@ -283,8 +285,8 @@ INPLACE(read_only, "argument", "read_only",
 	.flags = GM_REFUSAL, .needs = PIN_NEEDS)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
-	struct gm_memory_attributes2 *arg = mmap(NULL, PG, PROT_READ | PROT_WRITE,
-						 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct gm_memory_attributes2 *arg =
+		mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct gm_memory_attributes2 was;
 	uint64_t page = 50;
 	struct ip_hold h;
@@ -384,11 +386,11 @@ INPLACE(all_views, "unmaps", "each_mapping",
 		bool all = map_all(w) == NPAGES && write(ready[1], "x", 1) == 1 &&
 			   read(go[0], &c, 1) == 1;
 
-		_exit(!all			     ? 99 :
-		      ip_nr_present(w, page, n)	     ? 1 :
-		      ip_load(w->hva + page * PG, &word) ? 2 :
-		      ip_nr_present(w, 0, NPAGES) != NPAGES - n ? 3 :
-								  0);
+		_exit(!all					  ? 99
+		      : ip_nr_present(w, page, n)		  ? 1
+		      : ip_load(w->hva + page * PG, &word)	  ? 2
+		      : ip_nr_present(w, 0, NPAGES) != NPAGES - n ? 3
+								  : 0);
 	}
 	GM_SETUP(read(ready[0], &c, 1) == 1, "the child ended early");
 	ip_convert(w, page, n, true, "mapped six times");
@@ -452,7 +454,8 @@ INPLACE(other_vm, "unmaps", "guest_of_a_mapping",
 	gm_fixture_free(w);
 }
 
-INPLACE(mlocked, "mlocked", "locked", "a locked mapping of shared pages converts, as any other does",
+INPLACE(mlocked, "mlocked", "locked",
+	"a locked mapping of shared pages converts, as any other does",
 	.caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);

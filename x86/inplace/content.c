@@ -74,8 +74,8 @@ INPLACE_EACH(shuffled, "content", "shuffled",
 INPLACE_EACH(views, "one_page", "each",
 	     "after many conversions each page that the host maps is the guest's own page")
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE, .guest_page = PG,
-					  .extra_pages = 4);
+	struct gm_fixture *w =
+		IP_FIXTURE(self->val, .size = SIZE, .guest_page = PG, .extra_pages = 4);
 
 	ip_all_shared(w);
 	for (int round = 0; round < 3; round++) {

@@ -95,8 +95,7 @@ static void by_host(const struct gm_case *self)
 			ip_convert(w, 0, NPAGES, false, "to begin with");
 			gm_gmem_punch(w->gmem, 0, SIZE);
 			for (unsigned int i = 0; i < n; i++)
-				user[i] = (struct user){ w,	   cpu[i], i,	 n,
-							 pages[k], use,	   zero };
+				user[i] = (struct user){ w, cpu[i], i, n, pages[k], use, zero };
 			gm_parallel(n, use_pages, user);
 			if (!ip_convert(w, 0, NPAGES, true, "pages that were just used"))
 				goto out;

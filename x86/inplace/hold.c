@@ -180,8 +180,8 @@ void ip_take(struct ip_hold *h, const struct ip_holder *by, struct gm_fixture *w
 
 	GM_SETUP(n && n <= IP_HOLD_PAGES, "%zu pages to hold", n);
 	*h = (struct ip_hold){ .by = by, .n = n, .fd = { -1, -1 } };
-	h->window = mmap(NULL, n * PG, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-			 0);
+	h->window =
+		mmap(NULL, n * PG, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	GM_SETUP(h->window != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	for (size_t i = 0; i < n; i++) {
 		void *at = h->window + i * PG;

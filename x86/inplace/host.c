@@ -114,9 +114,10 @@ static void expect_ways(struct gm_fixture *w, uint64_t page, bool private)
 	}
 }
 
-INPLACE_EACH(ways_in, "host", "each_way",
-	     "loads, stores, system calls, madvise and mlock on a page as it goes private, and back",
-	     .flags = GM_REFUSAL, .caps = GM_CAPS(CAP_IPC_LOCK))
+INPLACE_EACH(
+	ways_in, "host", "each_way",
+	"loads, stores, system calls, madvise and mlock on a page as it goes private, and back",
+	.flags = GM_REFUSAL, .caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	static const uint64_t page[] = { 0, 17, NPAGES - 1 };
 	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);

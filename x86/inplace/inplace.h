@@ -50,8 +50,7 @@ int ip_set(int fd, struct gm_memory_attributes2 *arg);
 bool ip_expect_busy(struct gm_fixture *w, uint64_t page, uint64_t n, uint64_t busy,
 		    const char *when);
 /* A legal conversion in raw form, told to the model too; a refusal is a miss. False: refused. */
-bool ip_convert(struct gm_fixture *w, uint64_t page, uint64_t n, bool to_private,
-		const char *when);
+bool ip_convert(struct gm_fixture *w, uint64_t page, uint64_t n, bool to_private, const char *when);
 
 /* --- what the host sees (see.c) --- */
 

@@ -38,8 +38,9 @@ static void expect_at(struct gm_fixture *w, uint64_t gpa, const char *when)
 	}
 }
 
-INPLACE_EACH(slots, "outlives", "slots",
-	     "the slot goes, conversions go on, another slot at another address: state and content hold")
+INPLACE_EACH(
+	slots, "outlives", "slots",
+	"the slot goes, conversions go on, another slot at another address: state and content hold")
 {
 	struct gm_fixture *w =
 		IP_FIXTURE(self->val, .size = SIZE, .guest_page = PG, .extra_pages = 8);
@@ -93,8 +94,7 @@ INPLACE(closed, "outlives", "vm_closed",
 		struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
 		int gmem = gm_gmem_new(vm, SIZE, flags);
 		uint64_t word;
-		uint8_t *hva =
-			mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
+		uint8_t *hva = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
 		bool private;
 
 		GM_GRANTED(hva != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
@@ -200,10 +200,9 @@ static int receiver(int sock)
 {
 	char data, room[CMSG_SPACE(sizeof(int))];
 	struct iovec v = { &data, 1 };
-	struct msghdr msg = { .msg_iov = &v,
-			      .msg_iovlen = 1,
-			      .msg_control = room,
-			      .msg_controllen = sizeof(room) };
+	struct msghdr msg = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)
+	};
 	struct cmsghdr *c;
 	int fd;
 
@@ -222,10 +221,9 @@ static void send_fd(int sock, int fd)
 {
 	char data = 'x', room[CMSG_SPACE(sizeof(int))] = "";
 	struct iovec v = { &data, 1 };
-	struct msghdr msg = { .msg_iov = &v,
-			      .msg_iovlen = 1,
-			      .msg_control = room,
-			      .msg_controllen = sizeof(room) };
+	struct msghdr msg = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)
+	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
 	c->cmsg_level = SOL_SOCKET;
@@ -269,7 +267,8 @@ static void on_alarm(int sig __attribute__((unused)))
 INPLACE(interrupted, "signal", "pending",
 	"signals come all the time while pages are converted: never EINTR, never half of a range")
 {
-	struct itimerval often = { .it_interval = { .tv_usec = 300 }, .it_value = { .tv_usec = 300 } };
+	struct itimerval often = { .it_interval = { .tv_usec = 300 },
+				   .it_value = { .tv_usec = 300 } };
 	struct itimerval off = { .it_value = { 0 } };
 	struct sigaction sa = { .sa_handler = on_alarm }, old;
 	struct gm_fixture *w = IP_FIXTURE(false, .size = 4 * GM_2M);

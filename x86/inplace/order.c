@@ -114,8 +114,8 @@ static int call(const struct files *file, uint8_t *area, enum fault a, enum faul
 
 static uint8_t *argument_area(void)
 {
-	uint8_t *area = mmap(NULL, 2 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			     0);
+	uint8_t *area =
+		mmap(NULL, 2 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	GM_SETUP(area != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	GM_SETUP_OK(mprotect(area + PG, PG, PROT_NONE));
@@ -229,10 +229,10 @@ INPLACE(commands, "command", "neighbours",
 	for (unsigned int nr = 0; nr < 256; nr++) {
 		arg = ip_arg(0, SIZE, true);
 		if (nr != 0xd2)
-			GM_EXPECT_ERRNO(ENOTTY,
-					ioctl(w->gmem, _IOC(_IOC_READ | _IOC_WRITE, 0xae, nr, 128),
-					      &arg),
-					"number %#x", nr);
+			GM_EXPECT_ERRNO(
+				ENOTTY,
+				ioctl(w->gmem, _IOC(_IOC_READ | _IOC_WRITE, 0xae, nr, 128), &arg),
+				"number %#x", nr);
 	}
 	for (unsigned int size = 0; size < 512; size += size < 120 || size > 136 ? 8 : 1) {
 		arg = ip_arg(0, SIZE, true);
@@ -270,7 +270,7 @@ INPLACE(vm_fd, "command", "vm_fd", "the command on the VM: ENOTTY, and no page c
 	struct gm_memory_attributes2 arg;
 
 	ip_striped(w);
-	for (int private = 0; private < 2; private++) {
+	for (int private = 0; private < 2; private ++) {
 		arg = ip_arg(0, SIZE, private);
 		GM_EXPECT_ERRNO(ENOTTY, ip_set(w->vm->kvm->fd, &arg));
 		/* By the address, as the union of the argument suggests. */
@@ -327,7 +327,7 @@ INPLACE(compat, "command", "caller_32_bit", "the command from 32-bit user space:
 	GM_SETUP_OK(sigaction(SIGSEGV, &old, NULL));
 	if (!gate)
 		gm_skip("no 32-bit system calls", "a kernel with CONFIG_IA32_EMULATION=y");
-	for (int private = 0; private < 2; private++) {
+	for (int private = 0; private < 2; private ++) {
 		*arg = ip_arg(0, SIZE, private);
 		ret = call32(NR32_IOCTL, w->gmem, GM_SET_MEMORY_ATTRIBUTES2, (uintptr_t)arg);
 		GM_EXPECT(ret == -ENOTTY,

@@ -17,13 +17,8 @@ static const char *const orders[] = { "in order", "in reverse", "at random" };
 enum end { CLOSE, TO_PRIVATE, TO_SHARED, ALL_BUT_FEW, ONE_BY_ONE, FORKED, KILLED, NR_ENDS };
 
 static const char *const ends[] = {
-	"close",
-	"all to private",
-	"all to shared",
-	"all but a few pages",
-	"one by one",
-	"fork and exit",
-	"kill",
+	"close",      "all to private", "all to shared", "all but a few pages",
+	"one by one", "fork and exit",	"kill",
 };
 
 /* A VM without vCPUs; its memory is a file that nobody touches, and addresses without memory. */
@@ -305,12 +300,15 @@ SCALE(middling, middling_private, "ranges_8k.to_private",
       "2^13 ranges in order, in reverse, at random; then all to private", .val = TO_PRIVATE)
 SCALE(middling, middling_close, "ranges_8k.close", "2^13 ranges in each order, then the last close",
       .val = CLOSE)
-SCALE(sizes, sizes_order, "sizes.in_order", "2^10 to 2^17 ranges made in order, each way to end them",
-      .val = IN_ORDER, .flags = GM_FULL_ONLY, .timeout = 900)
-SCALE(sizes, sizes_reverse, "sizes.reverse", "2^10 to 2^17 ranges made in reverse, each way to end them",
-      .val = REVERSE, .flags = GM_FULL_ONLY, .timeout = 900)
-SCALE(sizes, sizes_random, "sizes.random", "2^10 to 2^17 ranges made at random, each way to end them",
-      .val = RANDOM, .flags = GM_FULL_ONLY, .timeout = 900)
+SCALE(sizes, sizes_order, "sizes.in_order",
+      "2^10 to 2^17 ranges made in order, each way to end them", .val = IN_ORDER,
+      .flags = GM_FULL_ONLY, .timeout = 900)
+SCALE(sizes, sizes_reverse, "sizes.reverse",
+      "2^10 to 2^17 ranges made in reverse, each way to end them", .val = REVERSE,
+      .flags = GM_FULL_ONLY, .timeout = 900)
+SCALE(sizes, sizes_random, "sizes.random",
+      "2^10 to 2^17 ranges made at random, each way to end them", .val = RANDOM,
+      .flags = GM_FULL_ONLY, .timeout = 900)
 #define LARGE(id, what, about, end)                                                                \
 	SCALE(large, large_##id, "ranges_1m." what, "2^20 ranges, then " about, .val = end,        \
 	      .flags = GM_FULL_ONLY, .tokens = GM_TOKEN_ALONE, .timeout = 900)

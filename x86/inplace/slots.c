@@ -54,7 +54,7 @@ INPLACE(slot_flags, "slot_flags", "refused",
 	for (size_t k = 0; k < NKINDS; k++) {
 		struct bare_box b = bare_new(GM_VM_SW_PROTECTED, kinds[k]);
 
-		for (int private = 0; private < 2; private++) {
+		for (int private = 0; private < 2; private ++) {
 			gm_gmem_convert(b.gmem, 0, SIZE / 2, private);
 			gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1 + private);
 			for (int i = 0; i < 3; i++) {
@@ -63,12 +63,11 @@ INPLACE(slot_flags, "slot_flags", "refused",
 							      SIZE, b.mem->hva, b.gmem, 0),
 						"file %#lx, a live slot, flags %#x", kinds[k],
 						flags[i]);
-				GM_EXPECT_ERRNO(EINVAL,
-						__gm_slot_set(b.vm, GM_SLOT + 1, flags[i],
-							      GM_BASE + GM_1G, SIZE, b.mem->hva,
-							      b.gmem, 0),
-						"file %#lx, another slot, flags %#x", kinds[k],
-						flags[i]);
+				GM_EXPECT_ERRNO(
+					EINVAL,
+					__gm_slot_set(b.vm, GM_SLOT + 1, flags[i], GM_BASE + GM_1G,
+						      SIZE, b.mem->hva, b.gmem, 0),
+					"file %#lx, another slot, flags %#x", kinds[k], flags[i]);
 			}
 			gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1 + private,
 				       "after the refusals");
@@ -79,8 +78,8 @@ INPLACE(slot_flags, "slot_flags", "refused",
 					      b.mem->hva, b.gmem, 0),
 				"file %#lx, a new slot", kinds[k]);
 		GM_EXPECT_ERRNO(EINVAL,
-				__gm_slot_set(b.vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, GM_BASE,
-					      SIZE, b.mem->hva, b.gmem, 0),
+				__gm_slot_set(b.vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, GM_BASE, SIZE,
+					      b.mem->hva, b.gmem, 0),
 				"file %#lx, a new slot", kinds[k]);
 		gm_control(!__gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, SIZE, b.mem->hva, b.gmem, 0),
 			   "file %#lx, a new slot, no flags: %s", kinds[k], gm_errno_name(errno));
@@ -120,7 +119,7 @@ INPLACE(uaddr, "uaddr", "never_used",
 			expect_untouched(b.mem, kinds[k], private ? "private" : "shared");
 		}
 		/* A hole is one in the file, in either state. */
-		for (int private = 0; private < 2; private++) {
+		for (int private = 0; private < 2; private ++) {
 			gm_gmem_convert(b.gmem, 0, SIZE, private);
 			gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 9);
 			gm_gmem_punch(b.gmem, 0, SIZE);
@@ -228,9 +227,10 @@ static void emulated(const struct gm_case *self)
 	ip_expect_all(w, "shared again");
 	gm_fixture_free(w);
 }
-INPLACE_VARIANT(emulated, emulated_read, "emulated", "outs",
-		"KVM itself reads a private page for the guest's OUTS: an MMIO exit, and no content",
-		.val = 0)
+INPLACE_VARIANT(
+	emulated, emulated_read, "emulated", "outs",
+	"KVM itself reads a private page for the guest's OUTS: an MMIO exit, and no content",
+	.val = 0)
 INPLACE_VARIANT(emulated, emulated_write, "emulated", "ins",
 		"KVM itself writes a private page for the guest's INS: an MMIO exit, and no change",
 		.val = 1)
@@ -252,14 +252,13 @@ INPLACE_EACH(slot_gone, "no_slot", "mmio",
 				    .val = 1 };
 		bool done = __gm_run(w->vm, 0, &op, 1, &ex, NULL);
 
-		GM_EXPECT_AT(
-			GM_PAGE(.gpa = op.addr),
-			!done && !ex.ret && ex.reason == KVM_EXIT_MMIO &&
-				run->mmio.phys_addr == op.addr && run->mmio.len == 8 &&
-				run->mmio.is_write == !!(page & 4),
-			"a %s %s without a slot: expected KVM_EXIT_MMIO, observed %s",
-			gm_model_private(w->model, ip_gfn(w, page)) ? "private" : "shared",
-			page & 4 ? "write" : "read", done ? "success" : gm_exit_str(&ex));
+		GM_EXPECT_AT(GM_PAGE(.gpa = op.addr),
+			     !done && !ex.ret && ex.reason == KVM_EXIT_MMIO &&
+				     run->mmio.phys_addr == op.addr && run->mmio.len == 8 &&
+				     run->mmio.is_write == !!(page & 4),
+			     "a %s %s without a slot: expected KVM_EXIT_MMIO, observed %s",
+			     gm_model_private(w->model, ip_gfn(w, page)) ? "private" : "shared",
+			     page & 4 ? "write" : "read", done ? "success" : gm_exit_str(&ex));
 	}
 	ip_expect_state(w, 0, NPAGES, "after the accesses");
 	gm_fixture_free(w);
@@ -314,7 +313,7 @@ static void ordinary(const struct gm_case *self)
 			GM_EXPECT_EQ(size, 4 * PG, "bytes left");
 		}
 	}
-	for (int private = 0; private < 2; private++)
+	for (int private = 0; private < 2; private ++)
 		GM_EXPECT_ERRNO(EINVAL, __gm_gmem_convert(b.gmem, 0, SIZE, private, NULL));
 	expect_untouched(b.mem, self->val, "at the end");
 	bare_free(&b);
@@ -323,7 +322,8 @@ static void ordinary(const struct gm_case *self)
 	INPLACE_VARIANT(ordinary, ordinary_##id, "ordinary", what, about,                          \
 			.needs = IP_NEEDS | GM_NEEDS(GMEM_DEFAULT, GMEM_MMAP, INIT_SHARED, TDP),   \
 			.val = flags_)
-ORDINARY(plain, "plain", "an ordinary VM on a file with flags 0: EFAULT with a memory-fault exit", 0)
+ORDINARY(plain, "plain", "an ordinary VM on a file with flags 0: EFAULT with a memory-fault exit",
+	 0)
 ORDINARY(mmap, "mmap", "an ordinary VM on a file with MMAP: EFAULT with a memory-fault exit",
 	 GUEST_MEMFD_FLAG_MMAP)
 ORDINARY(shared, "init_shared", "an ordinary VM on a file with INIT_SHARED runs",

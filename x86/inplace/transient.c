@@ -72,11 +72,11 @@ static void converter(struct race *r, unsigned int times)
 			ret = ip_set(r->w->gmem, &arg);
 			err = errno;
 			if (ret)
-				GM_EXPECT(err == EAGAIN && arg.error_offset / PG >= LOW &&
-						  arg.error_offset / PG < HIGH,
-					  "conversion %u: expected success, or EAGAIN of pages %lu to %lu, observed %s at page %lu",
-					  i, LOW, HIGH, gm_errno_name(err),
-					  arg.error_offset / PG);
+				GM_EXPECT(
+					err == EAGAIN && arg.error_offset / PG >= LOW &&
+						arg.error_offset / PG < HIGH,
+					"conversion %u: expected success, or EAGAIN of pages %lu to %lu, observed %s at page %lu",
+					i, LOW, HIGH, gm_errno_name(err), arg.error_offset / PG);
 		} while (ret && err == EAGAIN && ++tries < GM_CONVERT_TRIES);
 		again += tries;
 		most = tries > most ? tries : most;
@@ -131,8 +131,8 @@ TOUCHES(call, "system_call",
 	0)
 TOUCHES(gup, "remote", "the same by process_vm_readv(), which holds the page for a moment", 1)
 TOUCHES(populate, "populate", "the same by MADV_POPULATE_READ", 2)
-TOUCHES(call_long, "system_call.long", "the same, 20,000 times by read()", 0,
-	.flags = GM_FULL_ONLY, .timeout = 300)
+TOUCHES(call_long, "system_call.long", "the same, 20,000 times by read()", 0, .flags = GM_FULL_ONLY,
+	.timeout = 300)
 TOUCHES(gup_long, "remote.long", "the same, 20,000 times by process_vm_readv()", 1,
 	.flags = GM_FULL_ONLY, .timeout = 300)
 
@@ -152,10 +152,10 @@ static void holder_party(unsigned int i, void *arg)
 		int ret = ip_set(w->gmem, &arg2), err = errno;
 		uint64_t page = arg2.error_offset / PG;
 
-		gone = !GM_EXPECT(ret && err == EAGAIN &&
-					  (page == HIGH + 2 || (page >= LOW && page < HIGH)),
-				  "a pinned page in the range: expected EAGAIN, observed %s at page %lu",
-				  ret ? gm_errno_name(err) : "success", page);
+		gone = !GM_EXPECT(
+			ret && err == EAGAIN && (page == HIGH + 2 || (page >= LOW && page < HIGH)),
+			"a pinned page in the range: expected EAGAIN, observed %s at page %lu",
+			ret ? gm_errno_name(err) : "success", page);
 	}
 	atomic_store(&p->race.stop, true);
 }
@@ -186,7 +186,7 @@ static void vcpu_party(unsigned int i, void *arg)
 
 	if (i == 2) {
 		for (unsigned int k = 0; k < p->times && !gm_failures(); k++) {
-			for (int private = 1; private >= 0; private--) {
+			for (int private = 1; private >= 0; private --) {
 				struct gm_memory_attributes2 a = ip_arg(0, SIZE, private);
 
 				GM_EXPECT(!ip_set(w->gmem, &a), "conversion %u to %s: %s at %#lx",

@@ -110,8 +110,8 @@ INPLACE(two_slots, "zaps", "two_slots",
 	"a range over two slots of the file, far apart: both lose their part of it",
 	.needs = STAT_NEEDS)
 {
-	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE, .no_slot = true, .no_map = true,
-					  .extra_pages = 16);
+	struct gm_fixture *w =
+		IP_FIXTURE(false, .size = SIZE, .no_slot = true, .no_map = true, .extra_pages = 16);
 	/* The second half of the file is below the first. */
 	uint64_t half = SIZE / 2, at[2] = { w->gpa + GM_1G, w->gpa }, word;
 	struct gm_vm *vm = w->vm;
