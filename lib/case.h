@@ -40,7 +40,8 @@ struct gm_case {
 	 * one as .provider, the provider's profile and needs, and its suffix at the end of the name.
 	 */
 	unsigned int providers;
-	enum gm_provider_id provider; /* the registry's; never in a declaration */
+	/* The registry's; in a declaration only where the case is about that one and has its own name. */
+	enum gm_provider_id provider;
 	const char *
 		profile; /* of CONTRACT.md: "P0", "P1", "P1p", ...; "any" where it does not matter */
 	gm_needs needs;	 /* GM_NEEDS(...): missing ones make it SKIP, with reason and remedy */

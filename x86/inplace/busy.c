@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * To private while somebody holds a page: EAGAIN with its offset, all or nothing, and the host's page
+ * tables are empty all the same. conv.inplace_busy, conv.inplace_error_offset, conv.inplace_unmaps.
+ */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "inplace.h"
+#include "iommu.h"
+
+#define NPAGES 256UL
+#define SIZE (NPAGES * PG)
+#define PIN_NEEDS (IP_NEEDS | GM_NEEDS(GUP_TEST))
+
+/* Pages in use, and the ranges that are asked for while they are. */
+static const struct plan {
+	const char *name;
+	uint64_t held[5];
+	size_t nr;
+	struct {
+		uint64_t page, n;
+		long busy; /* the page that is named; -1: the range is free */
+	} ask[8];
+} plans[] = {
+	{ "first",
+	  { 0 },
+	  1,
+	  { { 0, NPAGES, 0 }, { 0, 1, 0 }, { 0, 2, 0 }, { 1, NPAGES - 1, -1 } } },
+	{ "last",
+	  { NPAGES - 1 },
+	  1,
+	  { { 0, NPAGES, NPAGES - 1 },
+	    { NPAGES - 1, 1, NPAGES - 1 },
+	    { NPAGES - 2, 2, NPAGES - 1 },
+	    { 0, NPAGES - 1, -1 } } },
+	{ "middle",
+	  { 100 },
+	  1,
+	  { { 0, NPAGES, 100 },
+	    { 100, 1, 100 },
+	    { 100, 2, 100 },
+	    { 99, 2, 100 },
+	    { 37, 64, 100 },
+	    { 100, NPAGES - 100, 100 },
+	    { 0, 100, -1 },
+	    { 101, NPAGES - 101, -1 } } },
+	{ "several",
+	  { 200, 7, 64, 65, 255 },
+	  5,
+	  { { 0, NPAGES, 7 },
+	    { 8, NPAGES - 8, 64 },
+	    { 65, NPAGES - 65, 65 },
+	    { 66, NPAGES - 66, 200 },
+	    { 201, NPAGES - 201, 255 },
+	    { 8, 56, -1 },
+	    { 66, 134, -1 } } },
+	/* Page 64 is where a radix tree of 64 slots begins its second node. */
+	{ "node_border",
+	  { 63, 64, 127, 128 },
+	  4,
+	  { { 0, NPAGES, 63 },
+	    { 64, 64, 64 },
+	    { 65, 100, 127 },
+	    { 128, 1, 128 },
+	    { 129, 127, -1 },
+	    { 0, 63, -1 } } },
+};
+
+/* Every page in the host's page tables, where it is shared. */
+static uint64_t map_all(struct gm_fixture *w)
+{
+	uint64_t word, mapped = 0;
+
+	for (uint64_t i = 0; i < NPAGES; i++)
+		mapped += ip_load(w->hva + i * PG, &word);
+	return mapped;
+}
+
+static void expect_unmapped(struct gm_fixture *w, uint64_t page, uint64_t n, uint64_t others)
+{
+	GM_EXPECT_EQ(ip_nr_present(w, page, n), 0,
+		     "pages of %lu+%lu, asked to private, in the host's page tables", page, n);
+	GM_EXPECT_EQ(ip_nr_present(w, 0, page) + ip_nr_present(w, page + n, NPAGES - page - n),
+		     others, "pages outside %lu+%lu in the host's page tables", page, n);
+}
+
+/* Shared pages outside the range, all of which the host has mapped. */
+static uint64_t outside(struct gm_fixture *w, uint64_t page, uint64_t n)
+{
+	uint64_t shared = 0;
+
+	for (uint64_t i = 0; i < NPAGES; i++)
+		shared += (i < page || i >= page + n) && !gm_model_private(w->model, ip_gfn(w, i));
+	return shared;
+}
+
+/* What the holder has must be shared: stripes leave those pages out. */
+static void stripes(struct gm_fixture *w, const struct plan *p)
+{
+	ip_all_shared(w);
+	for (uint64_t i = 1; i < NPAGES; i += 3) {
+		bool held = false;
+
+		for (size_t k = 0; k < p->nr; k++)
+			held |= p->held[k] == i;
+		if (!held)
+			gm_fixture_convert(w, ip_gfn(w, i), 1, true);
+	}
+}
+
+static void where(const struct gm_case *self)
+{
+	const struct plan *p = self->arg;
+	struct gm_fixture *w = IP_FIXTURE(self->val & 1, .size = SIZE);
+	struct ip_hold h;
+
+	if (self->val & 2)
+		stripes(w, p);
+	else
+		ip_all_shared(w);
+	ip_take(&h, &ip_gup_write, w, p->held, p->nr);
+	for (int i = 0; i < 8 && p->ask[i].n; i++) {
+		uint64_t page = p->ask[i].page, n = p->ask[i].n;
+
+		map_all(w);
+		if (p->ask[i].busy < 0) {
+			if (ip_convert(w, page, n, true, "beside the page in use"))
+				ip_convert(w, page, n, false, "beside the page in use");
+			/* Back to what it was is not needed: the next ask takes what is there. */
+			continue;
+		}
+		ip_expect_busy(w, page, n, p->ask[i].busy, p->name);
+		expect_unmapped(w, page, n, outside(w, page, n));
+		ip_expect_state(w, 0, NPAGES, "after EAGAIN");
+	}
+	ip_expect_all(w, "pages in use");
+	ip_drop(&h);
+	ip_convert(w, 0, NPAGES, true, "once nobody holds a page");
+	ip_expect_all(w, "private");
+	ip_convert(w, 0, NPAGES, false, "back");
+	ip_expect_all(w, "shared again");
+	gm_fixture_free(w);
+}
+#define WHERE(id, what, about, i, val_)                                                            \
+	INPLACE_VARIANT(where, where_##id, "error_offset", what, about, .needs = PIN_NEEDS,        \
+			.arg = &plans[i], .val = val_)
+WHERE(first, "first_page", "the first page of the file in use", 0, 0)
+WHERE(last, "last_page", "the last page of the file in use", 1, 0)
+WHERE(middle, "middle", "a page in use, ranges that begin before, at and after it", 2, 0)
+WHERE(middle_mixed, "middle.mixed", "the same, every third page private already", 2, 2)
+WHERE(several, "several", "five pages in use: the first of the range is named", 3, 0)
+WHERE(several_mixed, "several.mixed", "the same, every third page private already", 3, 2)
+WHERE(several_private, "several.private_first", "five pages in use in a file that started private",
+      3, 1)
+WHERE(node, "node_borders", "pages in use at both sides of multiples of 64", 4, 0)
+
+static void holder(const struct gm_case *self)
+{
+	static const uint64_t page[] = { 9, 10, 77 };
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct ip_hold h;
+
+	ip_all_shared(w);
+	for (int turn = 0; turn < 2; turn++) {
+		ip_take(&h, self->arg, w, page, 3);
+		map_all(w);
+		ip_expect_busy(w, 0, NPAGES, 9, h.by->name);
+		ip_expect_busy(w, 10, 1, 10, h.by->name);
+		ip_expect_busy(w, 11, NPAGES - 11, 77, h.by->name);
+		ip_convert(w, 11, 66, true, "between the pages in use");
+		ip_expect_busy(w, 10, 90, 10, h.by->name);
+		ip_expect_all(w, "while they are in use");
+		ip_drop(&h);
+		ip_convert(w, 0, NPAGES, true, "once they are not");
+		ip_expect_all(w, "private");
+		ip_convert(w, 0, NPAGES, false, "back");
+	}
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}
+#define HOLDER(id, what, about, ...)                                                               \
+	INPLACE_VARIANT(holder, holder_##id, "busy", what, about, .arg = &ip_##id, __VA_ARGS__)
+HOLDER(gup_read, "pin_read", "a long-term pin for reading", .needs = PIN_NEEDS)
+HOLDER(gup_write, "pin_write", "a long-term pin for writing", .needs = PIN_NEEDS)
+HOLDER(gup_fast, "pin_fast", "a long-term pin by GUP-fast", .needs = PIN_NEEDS)
+HOLDER(io_uring, "io_uring", "a registered buffer of io_uring",
+       .needs = IP_NEEDS | GM_NEEDS(IO_URING), .caps = GM_CAPS(CAP_IPC_LOCK))
+HOLDER(iommufd, "iommufd", "a device's page table, mapped by address",
+       .needs = IP_NEEDS | GM_NEEDS(IOMMUFD, IOMMUFD_TEST), .caps = GM_CAPS(CAP_IPC_LOCK),
+       .tokens = GM_TOKEN_IOMMU)
+
+INPLACE(piped, "busy", "pipe", "a page in a pipe: in use as long as the pipe has the page itself")
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	uint64_t page = 33, word = 0;
+	struct ip_hold h;
+	int ret, err;
+
+	ip_all_shared(w);
+	for (int turn = 0; turn < 2; turn++) {
+		struct gm_memory_attributes2 arg = ip_arg(0, SIZE, true);
+
+		ip_take(&h, &ip_vmsplice, w, &page, 1);
+		/* A pipe that copied does not know what comes now. */
+		gm_fixture_host_write(w, ip_gfn(w, page), 1);
+		ret = ip_set(w->gmem, &arg);
+		err = errno;
+		GM_SETUP(read(h.fd[0], &word, 8) == 8, "the pipe is empty");
+		if (word == *(volatile uint64_t *)(w->hva + page * PG) && ret)
+			GM_EXPECT(err == EAGAIN && arg.error_offset == page * PG,
+				  "a page in a pipe: expected EAGAIN at %#lx, observed %s at %#lx",
+				  page * PG, gm_errno_name(err), arg.error_offset);
+		else
+			GM_EXPECT(!ret, "the pipe has a copy: expected success, observed %s",
+				  gm_errno_name(err));
+		if (!ret)
+			gm_model_convert(w->model, GFN(w->gpa), NPAGES, true);
+		ip_expect_all(w, "with the pipe");
+		ip_drop(&h);
+		ip_convert(w, 0, NPAGES, true, "without the pipe");
+		ip_convert(w, 0, NPAGES, false, "back");
+	}
+	gm_fixture_free(w);
+}
+
+INPLACE_EACH(again, "busy", "retry", "refused twenty times, released, then the retry goes through",
+	     .needs = PIN_NEEDS)
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	uint64_t page = 200;
+	struct ip_hold h;
+
+	ip_striped(w);
+	for (int turn = 0; turn < 3; turn++) {
+		page = turn * 99;
+		gm_fixture_convert(w, ip_gfn(w, page), 1, false);
+		ip_take(&h, &ip_gup_read, w, &page, 1);
+		for (int i = 0; i < 20; i++)
+			if (!ip_expect_busy(w, 0, NPAGES, page, "again and again"))
+				break;
+		ip_expect_all(w, "after the refusals");
+		ip_drop(&h);
+		ip_convert(w, 0, NPAGES, true, "released");
+		ip_expect_all(w, "private");
+		ip_convert(w, turn * 40, 100, false, "in part back");
+	}
+	gm_fixture_free(w);
+}
+
+INPLACE(writes, "busy", "holder_writes",
+	"who holds a page writes it while it is refused: the content arrives, and converts then",
+	.needs = IP_NEEDS | GM_NEEDS(IOMMUFD, IOMMUFD_TEST), .caps = GM_CAPS(CAP_IPC_LOCK),
+	.tokens = GM_TOKEN_IOMMU)
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct gm_iommu *iommu = gm_iommu_new(GM_IOMMU_MOCK);
+	uint32_t ioas = gm_ioas_new(iommu);
+	struct gm_iodev *dev = gm_iodev_new(iommu, ioas);
+	uint64_t iova = GM_ANY_IOVA, page = 17, words[GM_PAGE_WORDS];
+
+	ip_all_shared(w);
+	GM_GRANTED(!__gm_map_hva(iommu, ioas, w->hva + page * PG, 2 * PG, &iova, GM_RW),
+		   "IOMMU_IOAS_MAP: %s", gm_errno_name(errno));
+	ip_expect_busy(w, 0, NPAGES, page, "mapped for a device");
+	for (unsigned int i = 0; i < GM_PAGE_WORDS; i++)
+		words[i] = gm_word(ip_gfn(w, page), GM_HALF_DEVICE, 99, i);
+	GM_EXPECT_OK(__gm_dma_write(dev, iova, words, PG));
+	gm_model_host_wrote(w->model, ip_gfn(w, page), 1, GM_HALF_DEVICE, 99);
+	ip_expect_all(w, "written by the device");
+	ip_expect_busy(w, page, 1, page, "written by the device");
+	gm_unmap(iommu, ioas, iova, 2 * PG);
+	ip_convert(w, 0, NPAGES, true, "unmapped");
+	ip_expect_all(w, "private");
+	gm_iodev_free(dev);
+	gm_iommu_free(iommu);
+	gm_fixture_free(w);
+}
+
+/* --- conv.inplace_read_only: who cannot be told --- */
+
+INPLACE(read_only, "argument", "read_only",
+	"an argument that cannot be written: 0 on success, EFAULT instead of EAGAIN",
+	.flags = GM_REFUSAL, .needs = PIN_NEEDS)
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct gm_memory_attributes2 *arg =
+		mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct gm_memory_attributes2 was;
+	uint64_t page = 50;
+	struct ip_hold h;
+
+	GM_SETUP(arg != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	ip_all_shared(w);
+	*arg = was = ip_arg(0, SIZE, true);
+	GM_SETUP_OK(mprotect(arg, PG, PROT_READ));
+	ip_take(&h, &ip_gup_read, w, &page, 1);
+	map_all(w);
+	GM_EXPECT_ERRNO(EFAULT, ip_set(w->gmem, arg), "a page in use");
+	expect_unmapped(w, 0, NPAGES, 0);
+	ip_expect_all(w, "after the refusal");
+	ip_drop(&h);
+	gm_control(!ip_set(w->gmem, arg), "nobody holds a page: %s", gm_errno_name(errno));
+	gm_model_convert(w->model, GFN(w->gpa), NPAGES, true);
+	GM_EXPECT(!memcmp(arg, &was, sizeof(was)), "a read-only argument changed");
+	ip_expect_all(w, "private");
+	gm_control(!ip_set(w->gmem, arg), "it is private already: %s", gm_errno_name(errno));
+	gm_fixture_free(w);
+	munmap(arg, PG);
+}
+
+INPLACE(unwritten, "argument", "unwritten", "success writes no word of the argument")
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+
+	ip_all_shared(w);
+	for (int i = 0; i < 8; i++) {
+		/* Twice each: the second time there is nothing to do. */
+		struct gm_memory_attributes2 was = ip_arg(i * PG, PG * (i + 1), !(i & 2)), arg;
+
+		was.error_offset = 0x5a5a5a5a5a5a5a5aUL + i;
+		arg = was;
+		GM_EXPECT_OK(ip_set(w->gmem, &arg));
+		GM_EXPECT(!memcmp(&arg, &was, sizeof(was)), "conversion %d wrote the argument", i);
+	}
+	gm_fixture_free(w);
+}
+
+/* --- conv.inplace_unmaps --- */
+
+/* A window of the file in this process, and how many of its pages are to be left. */
+struct view {
+	uint8_t *at;
+	uint64_t first, n; /* pages */
+	int prot;
+};
+
+static void view_open(struct gm_fixture *w, struct view *v)
+{
+	uint64_t word;
+
+	v->at = mmap(NULL, v->n * PG, v->prot, MAP_SHARED, w->gmem, v->first * PG);
+	GM_SETUP(v->at != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	for (uint64_t i = 0; i < v->n; i++)
+		GM_SETUP(ip_load(v->at + i * PG, &word), "page %lu is not shared", v->first + i);
+}
+
+static uint64_t view_present(const struct view *v, uint64_t page, uint64_t n, bool inside)
+{
+	uint64_t present = 0;
+
+	for (uint64_t i = 0; i < v->n; i++) {
+		bool in = v->first + i >= page && v->first + i < page + n;
+
+		if (in == inside)
+			present += ip_present(v->at + i * PG);
+	}
+	return present;
+}
+
+INPLACE(all_views, "unmaps", "each_mapping",
+	"mappings of the whole file, of parts, read-only and in a child: all lose the range, and no more")
+{
+	struct view view[] = {
+		{ .first = 0, .n = NPAGES, .prot = PROT_READ },
+		{ .first = 100, .n = 8, .prot = PROT_READ | PROT_WRITE },
+		{ .first = 90, .n = 20, .prot = PROT_READ },
+		{ .first = 103, .n = 1, .prot = PROT_READ | PROT_WRITE },
+		{ .first = 120, .n = 50, .prot = PROT_READ | PROT_WRITE },
+	};
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	uint64_t page = 101, n = 7, word, left = 0;
+	int go[2], ready[2], status;
+	char c;
+	pid_t pid;
+
+	ip_all_shared(w);
+	map_all(w);
+	for (size_t i = 0; i < sizeof(view) / sizeof(view[0]); i++)
+		view_open(w, &view[i]);
+	GM_SETUP_OK(pipe(go));
+	GM_SETUP_OK(pipe(ready));
+	pid = GM_SETUP_OK(fork());
+	if (!pid) {
+		bool all = map_all(w) == NPAGES && write(ready[1], "x", 1) == 1 &&
+			   read(go[0], &c, 1) == 1;
+
+		_exit(!all					  ? 99
+		      : ip_nr_present(w, page, n)		  ? 1
+		      : ip_load(w->hva + page * PG, &word)	  ? 2
+		      : ip_nr_present(w, 0, NPAGES) != NPAGES - n ? 3
+								  : 0);
+	}
+	GM_SETUP(read(ready[0], &c, 1) == 1, "the child ended early");
+	ip_convert(w, page, n, true, "mapped six times");
+	expect_unmapped(w, page, n, NPAGES - n);
+	for (size_t i = 0; i < sizeof(view) / sizeof(view[0]); i++) {
+		const struct view *v = &view[i];
+		uint64_t from = v->first > page ? v->first : page;
+		uint64_t to = v->first + v->n < page + n ? v->first + v->n : page + n;
+
+		left = v->n - (to > from ? to - from : 0);
+		GM_EXPECT_EQ(view_present(v, page, n, true), 0,
+			     "pages of the range that are left in mapping %zu", i);
+		GM_EXPECT_EQ(view_present(v, page, n, false), left,
+			     "pages outside the range in mapping %zu", i);
+		munmap(v->at, v->n * PG);
+	}
+	GM_SETUP(write(go[1], "x", 1) == 1, "the child is gone");
+	GM_SETUP_OK(waitpid(pid, &status, 0));
+	GM_SETUP(!WIFEXITED(status) || WEXITSTATUS(status) != 99, "the child could not map it");
+	GM_EXPECT(
+		WIFEXITED(status) && !WEXITSTATUS(status),
+		"a child that had the range mapped: status %#x (1: page tables still have it, 2: a load comes through, 3: others are lost)",
+		status);
+	for (int i = 0; i < 2; i++) {
+		close(go[i]);
+		close(ready[i]);
+	}
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}
+
+/* An ordinary VM whose memory is this mapping: KVM follows the host's page tables. */
+INPLACE(other_vm, "unmaps", "guest_of_a_mapping",
+	"another VM has the mapping as its memory: what went private is gone from it, too")
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1, .extra_pages = 4);
+	uint64_t page = 40, gpa = GM_BASE + page * PG;
+	struct gm_op op;
+	struct gm_exit ex;
+
+	ip_all_shared(w);
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, SIZE, w->hva, -1, 0);
+	gm_vm_map(vm, GM_BASE, GM_2M, PG);
+	gm_guest_touch(vm, 0, GM_BASE, SIZE, PG);
+	gm_prove_same_page(w->vm, 0, w->gpa + page * PG, w->hva + page * PG);
+	ip_convert(w, page, 1, true, "mapped in another VM");
+	for (int write = 0; write < 2; write++) {
+		op = (struct gm_op){ .code = write ? GM_OP_WRITE : GM_OP_READ, .addr = gpa };
+		GM_EXPECT(!__gm_run(vm, 0, &op, 1, &ex, NULL) && ex.ret && ex.err == EFAULT,
+			  "another VM's %s: expected EFAULT, observed %s", write ? "write" : "read",
+			  ex.ret ? gm_exit_str(&ex) : gm_word_str(op.val));
+	}
+	ip_expect_all(w, "after the other VM's accesses");
+	/* Its neighbours are there, and so is the page again when it is shared. */
+	gm_guest_touch(vm, 0, GM_BASE, page * PG, PG);
+	gm_guest_touch(vm, 0, gpa + PG, SIZE - (page + 1) * PG, PG);
+	ip_convert(w, page, 1, false, "back");
+	gm_guest_touch(vm, 0, gpa, PG, PG);
+	gm_vm_free(vm);
+	gm_fixture_free(w);
+}
+
+INPLACE(mlocked, "mlocked", "locked",
+	"a locked mapping of shared pages converts, as any other does",
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+
+	ip_all_shared(w);
+	GM_SETUP_OK(mlock(w->hva, SIZE));
+	ip_convert(w, 100, 1, true, "locked");
+	ip_convert(w, 0, NPAGES / 2, true, "locked");
+	expect_unmapped(w, 0, NPAGES / 2, NPAGES / 2);
+	ip_expect_all(w, "half private");
+	GM_EXPECT_ERRNO(ENOMEM, mlock(w->hva, SIZE), "with private pages in it");
+	ip_convert(w, 0, NPAGES, true, "all of it");
+	GM_EXPECT_ERRNO(ENOMEM, mlock(w->hva, PG), "a private page");
+	ip_convert(w, 0, NPAGES, false, "back");
+	ip_expect_all(w, "shared again");
+	GM_SETUP_OK(munlock(w->hva, SIZE));
+	ip_convert(w, 0, NPAGES, true, "unlocked");
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Holes and allocations change no attribute, and holes take what is in the page: conv.inplace_hole. */
+#include <sys/mman.h>
+
+#include "inplace.h"
+
+#define NPAGES 128UL
+#define SIZE (NPAGES * PG)
+
+static const struct {
+	uint64_t page, n;
+} holes[] = { { 3, 1 }, { 4, 1 }, { 60, 8 }, { 0, 1 }, { NPAGES - 1, 1 }, { 100, 28 } };
+
+#define NHOLES (sizeof(holes) / sizeof(holes[0]))
+
+static void punch(struct gm_fixture *w, uint64_t page, uint64_t n, bool by_address)
+{
+	if (!by_address) {
+		gm_fixture_punch(w, ip_gfn(w, page), n);
+		return;
+	}
+	GM_GRANTED(!madvise(w->hva + page * PG, n * PG, MADV_REMOVE), "MADV_REMOVE: %s",
+		   gm_errno_name(errno));
+	gm_model_punched(w->model, ip_gfn(w, page), n);
+}
+
+static void keeps(bool private_first, bool by_address)
+{
+	struct gm_fixture *w = IP_FIXTURE(private_first, .size = SIZE);
+	struct gm_batch s;
+
+	ip_striped(w);
+	gm_batch_init(&s, w, 0);
+	for (size_t i = 0; i < NHOLES; i++) {
+		punch(w, holes[i].page, holes[i].n, by_address);
+		ip_expect_all(w, "after a hole");
+		/* Another page, in the same state. */
+		gm_batch_fill(&s, ip_gfn(w, holes[i].page), holes[i].n, 8);
+		gm_batch_flush(&s);
+		ip_expect_all(w, "written again");
+	}
+	punch(w, 0, NPAGES, by_address);
+	ip_expect_all(w, "after a hole that is the file");
+	ip_convert(w, 0, NPAGES, true, "all of it");
+	punch(w, 0, NPAGES, by_address);
+	ip_expect_all(w, "private, after a hole");
+	ip_convert(w, 0, NPAGES, false, "all of it");
+	ip_expect_all(w, "shared");
+	gm_fixture_free(w);
+}
+
+INPLACE_EACH(punched, "hole", "punch",
+	     "a hole frees and zeroes pages of either state, and each keeps its state")
+{
+	keeps(self->val, false);
+}
+
+INPLACE_EACH(removed, "hole", "madv_remove", "the same by MADV_REMOVE on a mapping")
+{
+	keeps(self->val, true);
+}
+
+INPLACE_EACH(allocated, "hole", "allocate", "fallocate() changes no attribute and no content")
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+
+	ip_striped(w);
+	for (size_t i = 0; i < NHOLES; i++) {
+		punch(w, holes[i].page, holes[i].n, false);
+		gm_gmem_allocate(w->gmem, holes[i].page * PG, holes[i].n * PG);
+		ip_expect_all(w, "after a hole and fallocate()");
+	}
+	gm_gmem_allocate(w->gmem, 0, SIZE);
+	ip_expect_all(w, "after fallocate() of the file");
+	gm_fixture_free(w);
+}
+
+/* The holder keeps the old page; the file has none there. */
+INPLACE_EACH(frees, "hole", "over_a_pin",
+	     "a hole over a page in use: the range converts, and the holder's writes go nowhere",
+	     .needs = IP_NEEDS | GM_NEEDS(IO_URING), .caps = GM_CAPS(CAP_IPC_LOCK))
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	uint64_t page = 31, word = gm_word(5, GM_HALF_DEVICE, 9, 0), got = 0;
+	struct ip_hold h;
+
+	ip_all_shared(w);
+	ip_take(&h, &ip_io_uring, w, &page, 1);
+	ip_expect_busy(w, 0, NPAGES, page, "a registered buffer");
+	punch(w, page, 1, self->val);
+	ip_convert(w, 0, NPAGES, true, "a hole over the page in use");
+	GM_EXPECT_EQ(ip_ring_write(&h, word), 0, "a write to the page that was there");
+	ip_expect_all(w, "the page that was there was written");
+	ip_convert(w, 0, NPAGES, false, "and back");
+	ip_expect_all(w, "shared again");
+	GM_EXPECT_EQ(ip_ring_read(&h, &got), 0, "a read of the page that was there");
+	GM_EXPECT(got == word, "the holder lost the page that it has: %s", gm_word_str(got));
+	/* It is no page of the file any more. */
+	ip_convert(w, 0, NPAGES, true, "the old page is still held");
+	ip_drop(&h);
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}
+
+INPLACE(half, "hole", "over_some_pins", "a hole over one of two pages in use: the other is named",
+	.needs = IP_NEEDS | GM_NEEDS(GUP_TEST))
+{
+	static const uint64_t page[] = { 20, 90 };
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct ip_hold h;
+
+	ip_all_shared(w);
+	ip_take(&h, &ip_gup_write, w, page, 2);
+	ip_expect_busy(w, 0, NPAGES, 20, "two pages in use");
+	punch(w, 10, 20, false);
+	ip_expect_busy(w, 0, NPAGES, 90, "a hole over the first");
+	ip_convert(w, 0, 90, true, "below the second");
+	punch(w, 90, 1, false);
+	ip_convert(w, 0, NPAGES, true, "a hole over both");
+	ip_drop(&h);
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The host's ways to a page that went private, and to one that is shared again: conv.inplace_host. */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include "inplace.h"
+
+#define NPAGES 64UL
+#define SIZE (NPAGES * PG)
+
+static int call_read(uint8_t *hva)
+{
+	int fd = GM_SETUP_OK(open("/dev/zero", O_RDONLY | O_CLOEXEC));
+	int ret = read(fd, hva, 8), err = errno;
+
+	close(fd);
+	errno = err;
+	return ret;
+}
+
+/* A pipe copies at once; /dev/null looks at nothing. */
+static int call_write(uint8_t *hva)
+{
+	int fd[2], ret, err;
+
+	GM_SETUP_OK(pipe2(fd, O_CLOEXEC));
+	ret = write(fd[1], hva, 8);
+	err = errno;
+	close(fd[0]);
+	close(fd[1]);
+	errno = err;
+	return ret;
+}
+
+static int call_readv(uint8_t *hva)
+{
+	uint64_t word;
+	struct iovec mine = { &word, 8 }, theirs = { hva, 8 };
+
+	return process_vm_readv(getpid(), &mine, 1, &theirs, 1, 0);
+}
+
+static int call_writev(uint8_t *hva)
+{
+	uint64_t word = 0;
+	struct iovec mine = { &word, 8 }, theirs = { hva, 8 };
+
+	return process_vm_writev(getpid(), &mine, 1, &theirs, 1, 0);
+}
+
+static int call_populate_read(uint8_t *hva)
+{
+	return madvise(hva, PG, MADV_POPULATE_READ);
+}
+
+static int call_populate_write(uint8_t *hva)
+{
+	return madvise(hva, PG, MADV_POPULATE_WRITE);
+}
+
+static int call_dontneed(uint8_t *hva)
+{
+	return madvise(hva, PG, MADV_DONTNEED);
+}
+
+static int call_mlock(uint8_t *hva)
+{
+	int ret = mlock(hva, PG), err = errno;
+
+	/* The mapping is marked all the same. */
+	munlock(hva, PG);
+	errno = err;
+	return ret;
+}
+
+static const struct {
+	const char *name;
+	int (*call)(uint8_t *hva);
+	int err; /* on a private page; 0: success */
+} ways[] = {
+	{ "read() into it", call_read, EFAULT },
+	{ "write() from it", call_write, EFAULT },
+	{ "process_vm_readv()", call_readv, EFAULT },
+	{ "process_vm_writev()", call_writev, EFAULT },
+	{ "MADV_POPULATE_READ", call_populate_read, EFAULT },
+	{ "MADV_POPULATE_WRITE", call_populate_write, EFAULT },
+	{ "mlock()", call_mlock, ENOMEM },
+	{ "MADV_DONTNEED", call_dontneed, 0 },
+};
+
+static void expect_ways(struct gm_fixture *w, uint64_t page, bool private)
+{
+	uint8_t *hva = w->hva + page * PG;
+	uint64_t word = 0;
+
+	GM_EXPECT(ip_load(hva, &word) == !private, "page %lu %s: the load %s", page,
+		  private ? "private" : "shared", private ? "succeeded" : "was SIGBUS");
+	GM_EXPECT(ip_store(hva, word) == !private, "page %lu %s: the store %s", page,
+		  private ? "private" : "shared", private ? "succeeded" : "was SIGBUS");
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (private && ways[i].err)
+			GM_EXPECT_ERRNO(ways[i].err, ways[i].call(hva), "%s, page %lu, private",
+					ways[i].name, page);
+		else
+			GM_EXPECT_OK(ways[i].call(hva), "%s, page %lu", ways[i].name, page);
+	}
+	if (!private) {
+		/* What came out of /dev/zero and process_vm_writev() in its first word. */
+		gm_fixture_host_write(w, ip_gfn(w, page), 1);
+	} else {
+		GM_EXPECT(!ip_present(hva), "page %lu, private, is in the host's page tables",
+			  page);
+	}
+}
+
+INPLACE_EACH(
+	ways_in, "host", "each_way",
+	"loads, stores, system calls, madvise and mlock on a page as it goes private, and back",
+	.flags = GM_REFUSAL, .caps = GM_CAPS(CAP_IPC_LOCK))
+{
+	static const uint64_t page[] = { 0, 17, NPAGES - 1 };
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+
+	ip_all_shared(w);
+	for (int turn = 0; turn < 2; turn++) {
+		for (int i = 0; i < 3; i++) {
+			expect_ways(w, page[i], false);
+			ip_convert(w, page[i], 1, true, "one page");
+			expect_ways(w, page[i], true);
+			ip_convert(w, page[i], 1, false, "one page");
+			expect_ways(w, page[i], false);
+		}
+		ip_convert(w, 0, NPAGES, true, "all");
+		for (int i = 0; i < 3; i++)
+			expect_ways(w, page[i], true);
+		ip_expect_all(w, "all private");
+		ip_convert(w, 0, NPAGES, false, "all");
+		ip_expect_all(w, "all shared");
+	}
+	gm_control(call_populate_write(w->hva) == 0, "MADV_POPULATE_WRITE of a shared page: %s",
+		   gm_errno_name(errno));
+	gm_fixture_free(w);
+}
+
+INPLACE_EACH(new_views, "host", "new_mapping",
+	     "mappings made while a page is private, of one page or of all: SIGBUS there alone")
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	uint64_t word;
+	uint8_t *view;
+
+	ip_striped(w);
+	view = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, w->gmem, 0);
+	GM_GRANTED(view != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	for (uint64_t i = 0; i < NPAGES; i++) {
+		bool private = gm_model_private(w->model, ip_gfn(w, i));
+		uint8_t *one = mmap(NULL, PG, PROT_READ, MAP_SHARED, w->gmem, i * PG);
+
+		GM_GRANTED(one != MAP_FAILED, "mmap of page %lu: %s", i, gm_errno_name(errno));
+		GM_EXPECT(ip_load(view + i * PG, &word) == !private,
+			  "page %lu of a new mapping of the file is not %s", i,
+			  private ? "private" : "shared");
+		GM_EXPECT(ip_load(one, &word) == !private,
+			  "page %lu by a mapping of its own is not %s", i,
+			  private ? "private" : "shared");
+		munmap(one, PG);
+	}
+	munmap(view, SIZE);
+	gm_fixture_free(w);
+}

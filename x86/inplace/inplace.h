@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the cases of conv.inplace_* share: the raw ioctl, what the host sees of a page, a fixture whose
+ * file starts shared or private, and whoever can hold a page.
+ */
+#ifndef GM_INPLACE_H
+#define GM_INPLACE_H
+
+#include <sys/capability.h>
+
+#include "batch.h"
+#include "fixture.h"
+#include "gm.h"
+
+#define PG GM_PAGE_SIZE
+#define PRIVATE KVM_MEMORY_ATTRIBUTE_PRIVATE
+
+#define IP_NEEDS GM_NEEDS(SW_PROTECTED, INPLACE)
+
+/* "conv.inplace_<clause>.<what>"; the provider is stated, since no other one is meant. */
+#define INPLACE_VARIANT(fn, id, clause_, what, about, ...)                                         \
+	GM_VARIANT(fn, id, .name = "conv.inplace_" clause_ "." what,                               \
+		   .clause = "conv.inplace_" clause_, .text = about, .profile = "P3",              \
+		   .provider = GM_PROVIDER_INPLACE, .needs = IP_NEEDS, __VA_ARGS__)
+#define INPLACE(fn, clause_, what, about, ...)                                                     \
+	static void fn(const struct gm_case *self);                                                \
+	INPLACE_VARIANT(fn, fn, clause_, what, about, __VA_ARGS__)                                 \
+	static void fn(const struct gm_case *self __attribute__((unused)))
+/*
+ * One case for each initial state of the file, which is val: 0, all pages are shared; 1, all are
+ * private and there is no record of any. Needs, caps and the like are those of both.
+ */
+#define INPLACE_EACH(fn, clause_, what, about, ...)                                                \
+	static void fn(const struct gm_case *self);                                                \
+	INPLACE_VARIANT(fn, fn, clause_, what, about, .val = 0, __VA_ARGS__)                       \
+	INPLACE_VARIANT(fn, fn##_private, clause_, what ".private_first",                          \
+			about "; the file starts private", .val = 1, __VA_ARGS__)                  \
+	static void fn(const struct gm_case *self __attribute__((unused)))
+
+/* --- the ioctl (ioctl.c) --- */
+
+/* The argument of a legal conversion, error_offset ~0. */
+struct gm_memory_attributes2 ip_arg(uint64_t off, uint64_t size, bool to_private);
+/* -1 and errno. */
+int ip_set(int fd, struct gm_memory_attributes2 *arg);
+/*
+ * A conversion to private of pages [page, page + n) of the fixture's file that must find page `busy`
+ * in use: EAGAIN, error_offset, and no other word of the argument changes. False: a miss.
+ */
+bool ip_expect_busy(struct gm_fixture *w, uint64_t page, uint64_t n, uint64_t busy,
+		    const char *when);
+/* A legal conversion in raw form, told to the model too; a refusal is a miss. False: refused. */
+bool ip_convert(struct gm_fixture *w, uint64_t page, uint64_t n, bool to_private, const char *when);
+
+/* --- what the host sees (see.c) --- */
+
+/* False: SIGBUS. Any other signal ends the case as usual. One thread at a time. */
+bool ip_load(const void *hva, uint64_t *word);
+bool ip_store(void *hva, uint64_t word);
+/* Is there an entry in this process's page tables? */
+bool ip_present(const void *hva);
+/* How many pages of [page, page + n) of the fixture's mapping have one. */
+uint64_t ip_nr_present(struct gm_fixture *w, uint64_t page, uint64_t n);
+/* A load of each page: SIGBUS exactly where the model says private. Ends the case on a miss. */
+void ip_expect_state(struct gm_fixture *w, uint64_t page, uint64_t n, const char *when);
+/* State and content of the whole file, as the host and vCPU 0 see them. */
+void ip_expect_all(struct gm_fixture *w, const char *when);
+
+/* --- the fixture (box.c) --- */
+
+/* GM_FIXTURE() on a file that starts private, or shared. */
+struct gm_fixture *ip_fixture(bool private_first, const struct gm_fixture_args *args);
+#define IP_FIXTURE(private_first, ...)                                                             \
+	ip_fixture(private_first, &(const struct gm_fixture_args){ __VA_ARGS__ })
+static inline uint64_t ip_gfn(const struct gm_fixture *w, uint64_t page)
+{
+	return GFN(w->gpa) + page;
+}
+/* All pages shared, written by the guest, every third one by the host since. */
+void ip_all_shared(struct gm_fixture *w);
+/* The same, then every third page from page 1 on private, and written again. */
+void ip_striped(struct gm_fixture *w);
+
+/* --- whoever holds a page (hold.c) --- */
+
+struct ip_hold;
+
+struct ip_holder {
+	const char *name;
+	void (*take)(struct ip_hold *h);
+	void (*drop)(struct ip_hold *h);
+};
+
+extern const struct ip_holder ip_gup_read, ip_gup_write, ip_gup_fast, ip_vmsplice, ip_io_uring,
+	ip_iommufd;
+
+#define IP_HOLD_PAGES 64
+
+struct ip_hold {
+	const struct ip_holder *by;
+	uint8_t *window; /* the held pages, one after the other */
+	size_t n;
+	int fd[2];
+	void *priv;
+};
+
+/*
+ * Holds pages page[0..n) of the file, which must be shared now, until ip_drop(). Nothing but the
+ * holder has them then: the window that they were reached through has no page tables.
+ */
+void ip_take(struct ip_hold *h, const struct ip_holder *by, struct gm_fixture *w,
+	     const uint64_t *page, size_t n);
+void ip_drop(struct ip_hold *h);
+/*
+ * For ip_io_uring: the first eight bytes of the first page, through what the holder has, whatever is
+ * at its address by now. 0, or an errno.
+ */
+int ip_ring_write(struct ip_hold *h, uint64_t word);
+int ip_ring_read(struct ip_hold *h, uint64_t *word);
+
+#endif

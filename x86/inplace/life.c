@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Attributes are the file's: they outlive slots and the VM's own fds, and whoever has the file may
+ * convert. conv.inplace_outlives, conv.inplace_who, conv.inplace_signal.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+#include "inplace.h"
+
+#define NPAGES 128UL
+#define SIZE (NPAGES * PG)
+
+/* What the guest reads at another gpa of the same page: word 8 of each, which every fill wrote. */
+static void expect_at(struct gm_fixture *w, uint64_t gpa, const char *when)
+{
+	struct gm_op op[GM_MBOX_OPS];
+
+	for (uint64_t first = 0; first < NPAGES; first += GM_MBOX_OPS) {
+		for (uint64_t i = 0; i < GM_MBOX_OPS; i++)
+			op[i] = (struct gm_op){ .code = GM_OP_READ,
+						.addr = gpa + (first + i) * PG + 64 };
+		gm_run(w->vm, 0, op, GM_MBOX_OPS);
+		for (uint64_t i = 0; i < GM_MBOX_OPS; i++) {
+			uint64_t gfn = ip_gfn(w, first + i);
+			struct gm_content c = gm_model_guest(w->model, gfn);
+			uint64_t want = c.half ? gm_word(gfn, c.half, c.gen, 8) : 0;
+
+			if (!GM_EXPECT_AT(GM_PAGE(.gpa = op[i].addr, .off = (first + i) * PG),
+					  op[i].val == want, "%s: expected %s, observed %s", when,
+					  gm_word_str(want), gm_word_str(op[i].val)))
+				return;
+		}
+	}
+}
+
+INPLACE_EACH(
+	slots, "outlives", "slots",
+	"the slot goes, conversions go on, another slot at another address: state and content hold")
+{
+	struct gm_fixture *w =
+		IP_FIXTURE(self->val, .size = SIZE, .guest_page = PG, .extra_pages = 8);
+	uint64_t elsewhere = w->gpa + GM_1G;
+
+	ip_striped(w);
+	gm_vm_map(w->vm, elsewhere, SIZE, PG);
+	for (int turn = 0; turn < 3; turn++) {
+		gm_slot_delete(w->vm, GM_SLOT);
+		ip_expect_state(w, 0, NPAGES, "without a slot");
+		ip_convert(w, 10 + turn, 20, turn & 1, "without a slot");
+		ip_convert(w, 90 + turn, 20, !(turn & 1), "without a slot");
+		ip_expect_state(w, 0, NPAGES, "converted without a slot");
+		gm_fixture_slot(w, GM_SLOT, elsewhere, SIZE, 0);
+		ip_expect_state(w, 0, NPAGES, "with a slot elsewhere");
+		expect_at(w, elsewhere, "with a slot elsewhere");
+		ip_convert(w, 50, 30, !(turn & 1), "with a slot elsewhere");
+		expect_at(w, elsewhere, "converted with a slot elsewhere");
+		gm_slot_delete(w->vm, GM_SLOT);
+		gm_fixture_slot(w, GM_SLOT, w->gpa, SIZE, 0);
+		ip_expect_all(w, "with the slot back");
+	}
+	gm_fixture_free(w);
+}
+
+INPLACE_EACH(before_slots, "outlives", "before_any_slot",
+	     "a file that never had a slot converts, and the first slot finds it so")
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE, .no_slot = true);
+
+	ip_convert(w, 0, NPAGES, !self->val, "no slot yet");
+	ip_convert(w, 20, 60, self->val, "no slot yet");
+	ip_expect_state(w, 0, NPAGES, "no slot yet");
+	for (uint64_t i = 0; i < NPAGES; i += 2)
+		if (!gm_model_private(w->model, ip_gfn(w, i)))
+			gm_fixture_host_write(w, ip_gfn(w, i), 1);
+	ip_convert(w, 10, 50, true, "written by the host");
+	gm_fixture_slot(w, GM_SLOT, w->gpa, SIZE, 0);
+	ip_expect_all(w, "with a slot");
+	ip_convert(w, 0, NPAGES, false, "with a slot");
+	ip_expect_all(w, "shared");
+	gm_fixture_free(w);
+}
+
+/* Without the fixture: it needs its VM to the end. */
+INPLACE(closed, "outlives", "vm_closed",
+	"VM and vCPUs are closed: the file keeps its state, and converts for whoever has it",
+	.val = 0)
+{
+	for (uint64_t flags = GUEST_MEMFD_FLAG_MMAP; flags < 4; flags += 2) {
+		struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
+		int gmem = gm_gmem_new(vm, SIZE, flags);
+		uint64_t word;
+		uint8_t *hva = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
+		bool private;
+
+		GM_GRANTED(hva != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+		gm_slot_set(vm, GM_SLOT, 0, GM_BASE, SIZE, NULL, gmem, 0);
+		gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
+		gm_gmem_convert(gmem, 0, SIZE, false);
+		gm_guest_fill(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1);
+		gm_gmem_convert(gmem, 40 * PG, 40 * PG, true);
+		gm_vm_free(vm);
+		for (int turn = 0; turn < 3; turn++) {
+			for (uint64_t i = 0; i < NPAGES; i++) {
+				private = turn == 1 || (!turn && i >= 40 && i < 80);
+				if (!GM_EXPECT(ip_load(hva + i * PG, &word) == !private,
+					       "page %lu is not %s", i,
+					       private ? "private" : "shared"))
+					break;
+			}
+			if (turn < 2)
+				GM_EXPECT_OK(__gm_gmem_convert(gmem, 0, SIZE, !turn, NULL),
+					     "turn %d, the VM is closed", turn);
+		}
+		gm_host_check(hva, GFN(GM_BASE), NPAGES, GM_HALF_SHARED, 1, "the VM is closed");
+		GM_EXPECT_ERRNO(EINVAL, __gm_gmem_convert(gmem, 0, SIZE + PG, true, NULL));
+		munmap(hva, SIZE);
+		close(gmem);
+	}
+}
+
+/* --- conv.inplace_who --- */
+
+/* Runs fn in a child; its exit status, 0 for all well. */
+static int child(int (*fn)(struct gm_fixture *w, int arg), struct gm_fixture *w, int arg)
+{
+	pid_t pid = GM_SETUP_OK(fork());
+	int status;
+
+	if (!pid)
+		_exit(fn(w, arg));
+	GM_SETUP_OK(waitpid(pid, &status, 0));
+	return status;
+}
+
+/* A part to private and another to shared; the model is the parent's to change. */
+static int convert_both(struct gm_fixture *w, int fd)
+{
+	uint64_t word;
+
+	if (__gm_gmem_convert(fd, 10 * PG, 30 * PG, true, NULL))
+		return 1;
+	if (__gm_gmem_convert(fd, 60 * PG, 30 * PG, false, NULL))
+		return 2;
+	if (ip_load(w->hva + 10 * PG, &word))
+		return 3;
+	return !ip_load(w->hva + 60 * PG, &word) ? 4 : 0;
+}
+
+static int in_child(struct gm_fixture *w, int fd)
+{
+	/* The VM is another process's. */
+	if (ioctl(w->vm->kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_GUEST_MEMFD) != -1 || errno != EIO)
+		return 5;
+	return convert_both(w, fd);
+}
+
+static void expect_converted(struct gm_fixture *w, int status, const char *who)
+{
+	GM_EXPECT(
+		!status,
+		"%s: status %#x (1: to private refused, 2: to shared refused, 3: still shared, 4: still private, 5: the VM answered)",
+		who, WIFEXITED(status) ? WEXITSTATUS(status) : status);
+	gm_model_convert(w->model, ip_gfn(w, 10), 30, true);
+	gm_model_convert(w->model, ip_gfn(w, 60), 30, false);
+	ip_expect_all(w, who);
+}
+
+INPLACE_EACH(forked, "who", "child", "a forked child converts, though the VM is EIO for it")
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+
+	ip_striped(w);
+	expect_converted(w, child(in_child, w, w->gmem), "a child");
+	ip_convert(w, 0, NPAGES, true, "the parent");
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}
+
+INPLACE(duplicate, "who", "dup", "any descriptor of the file converts it, the first one closed")
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	int fd = GM_SETUP_OK(fcntl(w->gmem, F_DUPFD_CLOEXEC, 3));
+
+	ip_striped(w);
+	expect_converted(w, convert_both(w, fd), "another descriptor");
+	close(w->gmem);
+	w->gmem = fd;
+	ip_convert(w, 0, NPAGES, true, "the one that is left");
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}
+
+/* The receiver has nothing but a socket: no VM, no mapping, no fd by birth. */
+static int receiver(int sock)
+{
+	char data, room[CMSG_SPACE(sizeof(int))];
+	struct iovec v = { &data, 1 };
+	struct msghdr msg = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)
+	};
+	struct cmsghdr *c;
+	int fd;
+
+	if (recvmsg(sock, &msg, 0) != 1)
+		return 90;
+	c = CMSG_FIRSTHDR(&msg);
+	if (!c || c->cmsg_type != SCM_RIGHTS)
+		return 91;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	if (__gm_gmem_convert(fd, 10 * PG, 30 * PG, true, NULL))
+		return 1;
+	return __gm_gmem_convert(fd, 60 * PG, 30 * PG, false, NULL) ? 2 : 0;
+}
+
+static void send_fd(int sock, int fd)
+{
+	char data = 'x', room[CMSG_SPACE(sizeof(int))] = "";
+	struct iovec v = { &data, 1 };
+	struct msghdr msg = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	GM_SETUP_OK(sendmsg(sock, &msg, 0));
+}
+
+INPLACE(passed, "who", "passed", "a process that got the file over a socket converts it")
+{
+	struct gm_fixture *w;
+	int sock[2], status;
+	pid_t pid;
+
+	GM_SETUP_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock));
+	pid = GM_SETUP_OK(fork());
+	if (!pid)
+		_exit(receiver(sock[1]));
+	w = IP_FIXTURE(false, .size = SIZE);
+	ip_striped(w);
+	send_fd(sock[0], w->gmem);
+	GM_SETUP_OK(waitpid(pid, &status, 0));
+	GM_SETUP(!WIFEXITED(status) || WEXITSTATUS(status) < 90, "the file was not passed: %#x",
+		 status);
+	expect_converted(w, status, "who got the file");
+	close(sock[0]);
+	close(sock[1]);
+	gm_fixture_free(w);
+}
+
+/* --- conv.inplace_signal --- */
+
+static volatile sig_atomic_t rings;
+
+static void on_alarm(int sig __attribute__((unused)))
+{
+	rings++;
+}
+
+INPLACE(interrupted, "signal", "pending",
+	"signals come all the time while pages are converted: never EINTR, never half of a range")
+{
+	struct itimerval often = { .it_interval = { .tv_usec = 300 },
+				   .it_value = { .tv_usec = 300 } };
+	struct itimerval off = { .it_value = { 0 } };
+	struct sigaction sa = { .sa_handler = on_alarm }, old;
+	struct gm_fixture *w = IP_FIXTURE(false, .size = 4 * GM_2M);
+	uint64_t n = PAGES(w->size), word;
+	unsigned int met = 0;
+
+	GM_SETUP_OK(sigaction(SIGALRM, &sa, &old));
+	for (uint64_t i = 0; i < n; i++)
+		*(volatile uint64_t *)(w->hva + i * PG) = i;
+	for (int i = 0; i < 400 && met < 60; i++) {
+		struct gm_memory_attributes2 arg = ip_arg(0, w->size, !(i & 1));
+		sig_atomic_t before;
+		int ret, err;
+
+		/* Page tables to empty make a call long. */
+		for (uint64_t p = 0; !(i & 1) && p < n; p += 2)
+			*(volatile uint64_t *)(w->hva + p * PG) = p;
+		before = rings;
+		GM_SETUP_OK(setitimer(ITIMER_REAL, &often, NULL));
+		ret = ip_set(w->gmem, &arg);
+		err = errno;
+		GM_SETUP_OK(setitimer(ITIMER_REAL, &off, NULL));
+		met += rings != before;
+		if (!GM_EXPECT(!ret, "conversion %d to %s: expected success, observed %s", i,
+			       arg.attributes ? "private" : "shared", gm_errno_name(err)))
+			break;
+		if (GM_EXPECT(ip_load(w->hva + n / 2 * PG, &word) == (i & 1) &&
+				      ip_load(w->hva + w->size - PG, &word) == (i & 1),
+			      "conversion %d did not convert the whole range", i))
+			continue;
+		break;
+	}
+	gm_note("%u conversions were met by a signal", met);
+	GM_SETUP_OK(sigaction(SIGALRM, &old, NULL));
+	gm_fixture_free(w);
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which of several faults decides, and who is refused before the argument is looked at. */
+#include <linux/ioctl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "inplace.h"
+
+#define SIZE (64 * PG)
+#define HELD 5
+
+/* In the order of the checks; each is made by one change of a legal conversion of the whole file. */
+enum fault {
+	COMMAND, /* no command of the file */
+	POINTER, /* the argument cannot be read to its end */
+	FLAGS,
+	RESERVED,
+	KIND, /* a file of a VM without private memory */
+	ATTRIBUTES,
+	SIZE_ZERO,
+	WRAP,
+	UNALIGNED,
+	PAST_END,
+	BUSY,	   /* a page in use */
+	READ_ONLY, /* the argument cannot be written: matters where error_offset is */
+	NR_FAULTS,
+};
+
+static const struct {
+	const char *name;
+	int err; /* 0: none by itself */
+} faults[NR_FAULTS] = {
+	[COMMAND] = { "another command", ENOTTY },
+	[POINTER] = { "an argument that cannot be read", EFAULT },
+	[FLAGS] = { "a flag", EINVAL },
+	[RESERVED] = { "a reserved word", EINVAL },
+	[KIND] = { "a VM without private memory", EINVAL },
+	[ATTRIBUTES] = { "an unknown attribute", EINVAL },
+	[SIZE_ZERO] = { "size 0", EINVAL },
+	[WRAP] = { "a wrapping range", EINVAL },
+	[UNALIGNED] = { "an unaligned offset", EINVAL },
+	[PAST_END] = { "a range past the end", EINVAL },
+	[BUSY] = { "a page in use", EAGAIN },
+	[READ_ONLY] = { "a read-only argument", 0 },
+};
+
+struct files {
+	int free, busy, ordinary;
+};
+
+/* The words of the argument that a fault changes. Two faults of one word: the later one's value. */
+static void spoil(struct gm_memory_attributes2 *arg, enum fault f)
+{
+	switch (f) {
+	case FLAGS:
+		arg->flags = 1;
+		break;
+	case RESERVED:
+		arg->reserved[0] = 1;
+		break;
+	case ATTRIBUTES:
+		arg->attributes |= 1;
+		break;
+	case SIZE_ZERO:
+		arg->size = 0;
+		break;
+	case WRAP:
+		arg->offset = -PG;
+		break;
+	case UNALIGNED:
+		arg->offset |= 8;
+		break;
+	case PAST_END:
+		arg->offset |= SIZE;
+		break;
+	default:
+		break;
+	}
+}
+
+/* One call with both faults. `area`: two pages, the second without access. */
+static int call(const struct files *file, uint8_t *area, enum fault a, enum fault b)
+{
+	bool has[NR_FAULTS] = { 0 };
+	int fd;
+	unsigned long cmd = GM_SET_MEMORY_ATTRIBUTES2;
+	struct gm_memory_attributes2 arg = ip_arg(0, SIZE, true), *at = (void *)area;
+	size_t len = sizeof(arg);
+	int ret, err;
+
+	has[a] = has[b] = true;
+	fd = has[KIND] ? file->ordinary : has[BUSY] ? file->busy : file->free;
+	cmd += has[COMMAND];
+	/* The last eight bytes are those that cannot be read. */
+	len -= has[POINTER] ? 8 : 0;
+	spoil(&arg, a);
+	spoil(&arg, b);
+	if (has[POINTER])
+		at = (void *)(area + PG - len);
+	memcpy(at, &arg, len);
+	if (has[READ_ONLY])
+		GM_SETUP_OK(mprotect(area, PG, PROT_READ));
+	ret = GM_CALL("KVM_SET_MEMORY_ATTRIBUTES2", ioctl(fd, cmd, at));
+	err = errno;
+	if (has[READ_ONLY])
+		GM_SETUP_OK(mprotect(area, PG, PROT_READ | PROT_WRITE));
+	GM_EXPECT(!memcmp(at, &arg, len) || err == EAGAIN, "%s and %s: the argument changed",
+		  faults[a].name, faults[b].name);
+	errno = err;
+	return ret;
+}
+
+static uint8_t *argument_area(void)
+{
+	uint8_t *area =
+		mmap(NULL, 2 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	GM_SETUP(area != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	GM_SETUP_OK(mprotect(area + PG, PG, PROT_NONE));
+	return area;
+}
+
+INPLACE(pairs, "order", "pairs",
+	"each pair of faults at once: the earlier check decides, and nothing changes",
+	.flags = GM_REFUSAL, .needs = IP_NEEDS | GM_NEEDS(GMEM_MMAP, INIT_SHARED, GUP_TEST))
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE), *free_one;
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
+	uint8_t *area = argument_area();
+	uint64_t held = HELD;
+	struct files file;
+	struct ip_hold h;
+
+	free_one = IP_FIXTURE(false, .size = SIZE);
+	ip_all_shared(w);
+	ip_all_shared(free_one);
+	file = (struct files){ free_one->gmem, w->gmem, gm_gmem_new(vm, SIZE, 3) };
+	ip_take(&h, &ip_gup_write, w, &held, 1);
+	for (enum fault a = 0; a < NR_FAULTS - 1; a++) {
+		for (enum fault b = a; b < NR_FAULTS; b++) {
+			int want = faults[a].err;
+
+			/* The refusal of a page has to be written down. */
+			if (a == BUSY && b == READ_ONLY)
+				want = EFAULT;
+			GM_EXPECT_ERRNO(want, call(&file, area, a, b), "%s and %s", faults[a].name,
+					faults[b].name);
+		}
+	}
+	ip_expect_all(w, "after the refusals, a page in use");
+	ip_expect_all(free_one, "after the refusals");
+	gm_control(!call(&file, area, READ_ONLY, READ_ONLY), "a read-only argument alone: %s",
+		   gm_errno_name(errno));
+	ip_drop(&h);
+	close(file.ordinary);
+	gm_fixture_free(w);
+	gm_fixture_free(free_one);
+	gm_vm_free(vm);
+	munmap(area, 2 * PG);
+}
+
+INPLACE(unreadable, "order", "unreadable",
+	"an argument that cannot be read, wholly or from any word on: EFAULT, nothing changes",
+	.flags = GM_REFUSAL)
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct gm_memory_attributes2 arg = ip_arg(0, SIZE, true);
+	uint8_t *area = argument_area();
+
+	ip_striped(w);
+	GM_EXPECT_ERRNO(EFAULT, ip_set(w->gmem, NULL));
+	GM_EXPECT_ERRNO(EFAULT, ip_set(w->gmem, (void *)8UL));
+	GM_EXPECT_ERRNO(EFAULT, ip_set(w->gmem, (void *)-8UL));
+	GM_EXPECT_ERRNO(EFAULT, ip_set(w->gmem, (void *)(1UL << 63)));
+	GM_EXPECT_ERRNO(EFAULT, ip_set(w->gmem, (void *)((1UL << 47) - PG)));
+	GM_EXPECT_ERRNO(EFAULT, ip_set(w->gmem, (void *)(area + PG)));
+	for (size_t readable = 1; readable < sizeof(arg); readable += readable % 8 == 7 ? 2 : 6) {
+		void *at = area + PG - readable;
+
+		memcpy(at, &arg, readable);
+		GM_EXPECT_ERRNO(EFAULT, ip_set(w->gmem, at), "%zu bytes can be read", readable);
+	}
+	/* A private page of the file itself is memory that cannot be read, too. */
+	GM_EXPECT_ERRNO(EFAULT, ip_set(w->gmem, (void *)(w->hva + PG)), "on a private page");
+	ip_expect_all(w, "after the refusals");
+	/* Up to the last byte of a page, and at an odd address. */
+	memcpy(area + PG - sizeof(arg), &arg, sizeof(arg));
+	gm_control(!ip_set(w->gmem, (void *)(area + PG - sizeof(arg))), "up to the last byte: %s",
+		   gm_errno_name(errno));
+	gm_model_convert(w->model, GFN(w->gpa), PAGES(SIZE), true);
+	ip_expect_all(w, "private");
+	arg.attributes = 0;
+	memcpy(area + 1, &arg, sizeof(arg));
+	gm_control(!ip_set(w->gmem, (void *)(area + 1)), "at an odd address: %s",
+		   gm_errno_name(errno));
+	gm_model_convert(w->model, GFN(w->gpa), PAGES(SIZE), false);
+	ip_expect_all(w, "shared again");
+	gm_fixture_free(w);
+	munmap(area, 2 * PG);
+}
+
+INPLACE(own_page, "order", "argument_in_the_file",
+	"the argument lies in a shared page of the file that it converts: the page goes private")
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct gm_memory_attributes2 *arg = (void *)w->hva;
+	uint64_t word;
+
+	*arg = ip_arg(0, SIZE, true);
+	GM_EXPECT_OK(ip_set(w->gmem, arg));
+	GM_EXPECT(!ip_load(w->hva, &word), "the page is still shared");
+	gm_model_convert(w->model, GFN(w->gpa), PAGES(SIZE), true);
+	ip_expect_state(w, 0, PAGES(SIZE), "converted");
+	gm_fixture_free(w);
+}
+
+/* --- conv.inplace_command --- */
+
+INPLACE(commands, "command", "neighbours",
+	"commands next to it, of another size or direction: ENOTTY on the file",
+	.flags = GM_REFUSAL)
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct gm_memory_attributes2 arg;
+
+	ip_striped(w);
+	for (unsigned int nr = 0; nr < 256; nr++) {
+		arg = ip_arg(0, SIZE, true);
+		if (nr != 0xd2)
+			GM_EXPECT_ERRNO(
+				ENOTTY,
+				ioctl(w->gmem, _IOC(_IOC_READ | _IOC_WRITE, 0xae, nr, 128), &arg),
+				"number %#x", nr);
+	}
+	for (unsigned int size = 0; size < 512; size += size < 120 || size > 136 ? 8 : 1) {
+		arg = ip_arg(0, SIZE, true);
+		if (size != 128)
+			GM_EXPECT_ERRNO(ENOTTY,
+					ioctl(w->gmem,
+					      _IOC(_IOC_READ | _IOC_WRITE, 0xae, 0xd2, size), &arg),
+					"size %u", size);
+	}
+	for (unsigned int dir = 0; dir < 3; dir++) {
+		arg = ip_arg(0, SIZE, true);
+		GM_EXPECT_ERRNO(ENOTTY, ioctl(w->gmem, _IOC(dir, 0xae, 0xd2, 128), &arg),
+				"direction %u", dir);
+	}
+	for (unsigned int type = 0xac; type < 0xb1; type++) {
+		arg = ip_arg(0, SIZE, true);
+		if (type != 0xae)
+			GM_EXPECT_ERRNO(ENOTTY, ioctl(w->gmem, _IOC(3, type, 0xd2, 128), &arg),
+					"type %#x", type);
+	}
+	/* What the VM takes, the file does not. */
+	arg = ip_arg(0, SIZE, true);
+	GM_EXPECT_ERRNO(ENOTTY, ioctl(w->gmem, KVM_SET_MEMORY_ATTRIBUTES, &arg));
+	GM_EXPECT_ERRNO(ENOTTY, ioctl(w->gmem, KVM_CHECK_EXTENSION, KVM_CAP_GUEST_MEMFD));
+	ip_expect_all(w, "after the refusals");
+	arg = ip_arg(0, SIZE, true);
+	gm_control(!ip_set(w->gmem, &arg), "the command itself: %s", gm_errno_name(errno));
+	gm_fixture_free(w);
+}
+
+INPLACE(vm_fd, "command", "vm_fd", "the command on the VM: ENOTTY, and no page changes",
+	.flags = GM_REFUSAL)
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct gm_memory_attributes2 arg;
+
+	ip_striped(w);
+	for (int private = 0; private < 2; private ++) {
+		arg = ip_arg(0, SIZE, private);
+		GM_EXPECT_ERRNO(ENOTTY, ip_set(w->vm->kvm->fd, &arg));
+		/* By the address, as the union of the argument suggests. */
+		arg = ip_arg(w->gpa, SIZE, private);
+		GM_EXPECT_ERRNO(ENOTTY, ip_set(w->vm->kvm->fd, &arg));
+		arg = ip_arg(0, SIZE, private);
+		GM_EXPECT(ip_set(w->vm->vcpu[0]->fd, &arg) == -1, "a vCPU took the command");
+		GM_EXPECT(ip_set(w->vm->kvm->kvm_fd, &arg) == -1, "/dev/kvm took the command");
+	}
+	GM_EXPECT_ERRNO(ENOTTY, ip_set(w->vm->kvm->fd, NULL));
+	ip_expect_all(w, "after the refusals");
+	arg = ip_arg(0, SIZE, true);
+	gm_control(!ip_set(w->gmem, &arg), "on the file: %s", gm_errno_name(errno));
+	gm_fixture_free(w);
+}
+
+static sigjmp_buf no_gate;
+
+static void on_segv(int sig __attribute__((unused)))
+{
+	siglongjmp(no_gate, 1);
+}
+
+/* A system call of 32-bit user space, out of 64-bit code; -errno. arch/x86/entry/syscalls/syscall_32.tbl */
+static long call32(long nr, unsigned long a, unsigned long b, unsigned long c)
+{
+	long ret;
+
+	asm volatile("int $0x80"
+		     : "=a"(ret)
+		     : "a"(nr), "b"(a), "c"(b), "d"(c)
+		     : "memory", "r8", "r9", "r10", "r11");
+	return (int)ret;
+}
+
+#define NR32_GETPID 20
+#define NR32_IOCTL 54
+
+INPLACE(compat, "command", "caller_32_bit", "the command from 32-bit user space: ENOTTY",
+	.flags = GM_REFUSAL)
+{
+	struct sigaction sa = { .sa_handler = on_segv }, old;
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct gm_memory_attributes2 *arg = mmap(NULL, PG, PROT_READ | PROT_WRITE,
+						 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	bool gate = false;
+	long ret;
+
+	GM_SETUP(arg != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	ip_striped(w);
+	GM_SETUP_OK(sigaction(SIGSEGV, &sa, &old));
+	if (!sigsetjmp(no_gate, 1))
+		gate = call32(NR32_GETPID, 0, 0, 0) == getpid();
+	GM_SETUP_OK(sigaction(SIGSEGV, &old, NULL));
+	if (!gate)
+		gm_skip("no 32-bit system calls", "a kernel with CONFIG_IA32_EMULATION=y");
+	for (int private = 0; private < 2; private ++) {
+		*arg = ip_arg(0, SIZE, private);
+		ret = call32(NR32_IOCTL, w->gmem, GM_SET_MEMORY_ATTRIBUTES2, (uintptr_t)arg);
+		GM_EXPECT(ret == -ENOTTY,
+			  "ioctl of 32-bit user space: expected ENOTTY, observed %s",
+			  ret < 0 ? gm_errno_name(-ret) : "success");
+	}
+	ip_expect_all(w, "after the refusals");
+	*arg = ip_arg(0, SIZE, true);
+	gm_control(!ip_set(w->gmem, arg), "the same argument of 64-bit user space: %s",
+		   gm_errno_name(errno));
+	gm_fixture_free(w);
+	munmap(arg, PG);
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A page that has gone bad cannot become private until a hole takes it: conv.inplace_poison. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "frames.h"
+#include "inplace.h"
+
+#ifndef MADV_HWPOISON
+#define MADV_HWPOISON 100
+#endif
+#ifndef EHWPOISON
+#define EHWPOISON 133
+#endif
+
+#define NPAGES 32UL
+#define SIZE (NPAGES * PG)
+#define BAD 9UL
+
+#define HWPOISON_DIR "/sys/kernel/debug/hwpoison/"
+
+/* The process that says a page is bad is killed by it: a child. */
+static void spoil(uint8_t *hva)
+{
+	pid_t pid = GM_SETUP_OK(fork());
+	int status;
+
+	if (!pid) {
+		signal(SIGBUS, SIG_DFL);
+		_exit(madvise(hva, PG, MADV_HWPOISON) ? errno : 0);
+	}
+	GM_SETUP_OK(waitpid(pid, &status, 0));
+	GM_SETUP(!WIFEXITED(status) || !WEXITSTATUS(status), "MADV_HWPOISON: %s",
+		 gm_errno_name(WEXITSTATUS(status)));
+}
+
+static int tell(const char *file, uint64_t pfn)
+{
+	int fd = GM_SETUP_OK(open(file, O_WRONLY | O_CLOEXEC));
+	int err = dprintf(fd, "%lu\n", pfn) < 0 ? errno : 0;
+
+	close(fd);
+	return err;
+}
+
+/* The frame that is in no file any more; where it cannot be given back, 4 KiB are lost until the boot. */
+static void give_back(uint64_t pfn)
+{
+	for (int i = 0; i < 100 && tell(HWPOISON_DIR "unpoison-pfn", pfn) == EBUSY; i++)
+		usleep(10000);
+}
+
+/*
+ * The page tables of who had it mapped say that it was bad, and go on to (mm/memory.c keeps such entries
+ * where it unmaps a file's pages): another mapping of the page.
+ */
+static void map_anew(struct gm_fixture *w)
+{
+	void *at = w->hva + BAD * PG;
+
+	GM_SETUP(mmap(at, PG, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, w->gmem, BAD * PG) ==
+			 at,
+		 "mmap: %s", gm_errno_name(errno));
+}
+
+static void expect_bad(struct gm_fixture *w, uint64_t flags, const char *when)
+{
+	for (int write = 0; write < 2; write++) {
+		struct gm_op op = { .code = write ? GM_OP_WRITE : GM_OP_READ,
+				    .addr = w->gpa + BAD * PG };
+		struct gm_exit ex;
+		bool done = __gm_run(w->vm, 0, &op, 1, &ex, NULL);
+
+		GM_EXPECT_AT(
+			GM_PAGE(.gpa = op.addr, .off = BAD * PG),
+			!done && ex.ret && ex.err == EHWPOISON &&
+				ex.reason == KVM_EXIT_MEMORY_FAULT && ex.fault.gpa == op.addr &&
+				ex.fault.flags == flags,
+			"%s, a %s: expected KVM_EXIT_MEMORY_FAULT and EHWPOISON, flags %#lx, observed %s",
+			when, write ? "write" : "read", flags, done ? "success" : gm_exit_str(&ex));
+	}
+}
+
+/* The pages but the bad one: it has no content to look at. */
+static void expect_rest(struct gm_fixture *w, const char *when)
+{
+	ip_expect_state(w, 0, BAD, when);
+	ip_expect_state(w, BAD + 1, NPAGES - BAD - 1, when);
+	gm_fixture_check_guest(w, 0, ip_gfn(w, 0), BAD, 8, when);
+	gm_fixture_check_guest(w, 0, ip_gfn(w, BAD + 1), NPAGES - BAD - 1, 8, when);
+}
+
+#define POISON(fn, what, about, ...)                                                               \
+	INPLACE(fn, "poison", what, about, .needs = IP_NEEDS | GM_NEEDS(HWPOISON, UNPOISON, TDP),  \
+		.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE)
+
+POISON(while_shared, "shared",
+       "a shared page goes bad: EAGAIN names it until a hole takes it away, the guest gets EHWPOISON")
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	uint64_t pfn;
+
+	ip_all_shared(w);
+	gm_guest_touch(w->vm, 0, w->gpa, SIZE, PG);
+	*(volatile uint64_t *)(w->hva + BAD * PG + 8) = 1;
+	GM_SETUP(gm_frames_read(w->hva + BAD * PG, 1, &pfn), "the page frame is not told");
+	spoil(w->hva + BAD * PG);
+	for (int turn = 0; turn < 3; turn++) {
+		ip_expect_busy(w, 0, NPAGES, BAD, "a bad page");
+		ip_expect_busy(w, BAD, 1, BAD, "a bad page");
+	}
+	expect_bad(w, 0, "shared");
+	ip_convert(w, 0, BAD, true, "below the bad page");
+	ip_convert(w, BAD + 1, NPAGES - BAD - 1, true, "above the bad page");
+	expect_rest(w, "beside the bad page");
+	ip_expect_busy(w, 0, NPAGES, BAD, "a bad page among private ones");
+	ip_convert(w, 0, NPAGES, false, "to shared");
+	expect_rest(w, "shared again");
+	expect_bad(w, 0, "shared again");
+	gm_fixture_punch(w, ip_gfn(w, BAD), 1);
+	map_anew(w);
+	ip_convert(w, 0, NPAGES, true, "after the hole");
+	ip_expect_all(w, "after the hole");
+	ip_convert(w, 0, NPAGES, false, "back");
+	ip_expect_all(w, "shared, after the hole");
+	gm_fixture_free(w);
+	give_back(pfn);
+}
+
+/* The one way to have somebody's reference on a private page that does not end by itself. */
+POISON(while_private, "private",
+       "a private page goes bad: it is looked at in a mixed range, and not where all is private already")
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	uint64_t pfn;
+	int err;
+
+	ip_all_shared(w);
+	*(volatile uint64_t *)(w->hva + BAD * PG + 8) = 1;
+	GM_SETUP(gm_frames_read(w->hva + BAD * PG, 1, &pfn), "the page frame is not told");
+	ip_convert(w, BAD - 3, 6, true, "six pages");
+	err = tell(HWPOISON_DIR "corrupt-pfn", pfn);
+	GM_SETUP(!err || err == EOPNOTSUPP || err == EBUSY, "corrupt-pfn: %s", gm_errno_name(err));
+	ip_convert(w, BAD - 3, 6, true, "all private already");
+	ip_convert(w, BAD, 1, true, "private already");
+	ip_expect_busy(w, 0, NPAGES, BAD, "a bad private page in a mixed range");
+	ip_expect_busy(w, BAD - 4, 6, BAD, "a bad private page in a mixed range");
+	expect_rest(w, "after the refusals");
+	expect_bad(w, KVM_MEMORY_EXIT_FLAG_PRIVATE, "private");
+	ip_convert(w, 0, BAD, true, "below the bad page");
+	ip_expect_busy(w, BAD, NPAGES - BAD, BAD, "a bad private page at the beginning");
+	ip_convert(w, 0, NPAGES, false, "to shared");
+	expect_bad(w, 0, "shared");
+	ip_expect_busy(w, 0, NPAGES, BAD, "shared now");
+	gm_fixture_punch(w, ip_gfn(w, BAD), 1);
+	map_anew(w);
+	ip_convert(w, 0, NPAGES, true, "after the hole");
+	ip_expect_all(w, "after the hole");
+	gm_fixture_free(w);
+	give_back(pfn);
+}

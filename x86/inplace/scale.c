@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A guest may convert every second page of all its memory. Whatever becomes of so many ranges comes back
+ * in time, and their memory is given back: conv.scale, by every provider whose VMM converts.
+ */
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "inplace.h"
+
+enum order { IN_ORDER, REVERSE, RANDOM, NR_ORDERS };
+
+static const char *const orders[] = { "in order", "in reverse", "at random" };
+
+enum end { CLOSE, TO_PRIVATE, TO_SHARED, ALL_BUT_FEW, ONE_BY_ONE, FORKED, KILLED, NR_ENDS };
+
+static const char *const ends[] = {
+	"close",      "all to private", "all to shared", "all but a few pages",
+	"one by one", "fork and exit",	"kill",
+};
+
+/* A VM without vCPUs; its memory is a file that nobody touches, and addresses without memory. */
+struct big {
+	struct gm_vm *vm;
+	uint8_t *room;
+	uint64_t pages;
+	int gmem;
+};
+
+static struct big big_new(uint64_t pages)
+{
+	struct big b = { .vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED), .pages = pages };
+
+	b.room = mmap(NULL, pages * PG, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		      0);
+	GM_SETUP(b.room != MAP_FAILED, "mmap of %#lx bytes: %s", pages * PG, gm_errno_name(errno));
+	b.gmem = gm_gmem_new(b.vm, pages * PG, b.vm->provider->flags_shared);
+	gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, pages * PG, b.room, b.gmem, 0);
+	return b;
+}
+
+static void big_free(struct big *b)
+{
+	gm_vm_free(b->vm);
+	close(b->gmem);
+	munmap(b->room, b->pages * PG);
+}
+
+/* A long-term process has its fds closed by its exit: the same, with a name. */
+static void big_close(struct big *b)
+{
+	gm_underway("close() of a VM and its guest_memfd");
+	big_free(b);
+	gm_underway_end();
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/* KiB of the kernel's own small objects; 0: not told. */
+static long slab_kb(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+	long kb = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Slab: %ld kB", &kb) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+/* The i-th page, of those with an even number, in this order; nr is a power of two. */
+static uint64_t page_of(enum order order, uint64_t i, uint64_t nr)
+{
+	switch (order) {
+	case REVERSE:
+		i = nr - 1 - i;
+		break;
+	case RANDOM:
+		/* An odd factor far from both ends leads once through all of them. */
+		i = (i * 0x9e3779b1UL + 12345) & (nr - 1);
+		break;
+	default:
+		break;
+	}
+	return 2 * i;
+}
+
+/* Every second page to one state. 0, or the errno of the first refusal. */
+static int every_second(struct big *b, enum order order, bool to_private)
+{
+	uint64_t nr = b->pages / 2;
+
+	for (uint64_t i = 0; i < nr; i++)
+		if (__gm_convert(b->vm, GM_BASE + page_of(order, i, nr) * PG, PG, to_private))
+			return errno;
+	return 0;
+}
+
+static void convert(struct big *b, uint64_t page, uint64_t n, bool to_private)
+{
+	GM_EXPECT(!__gm_convert(b->vm, GM_BASE + page * PG, n * PG, to_private),
+		  "pages %lu+%lu of %lu to %s: %s", page, n, b->pages,
+		  to_private ? "private" : "shared", gm_errno_name(errno));
+}
+
+/* Where the host can see it: a few pages and their neighbours, everywhere in the file. */
+static void expect_pattern(struct big *b, int even, int odd)
+{
+	uint64_t step = b->pages / 16 | 1, word;
+	uint8_t *hva;
+
+	if (!b->vm->provider->file_serves_shared)
+		return;
+	hva = mmap(NULL, b->pages * PG, PROT_READ, MAP_SHARED, b->gmem, 0);
+	GM_SETUP(hva != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	for (uint64_t i = 1; i + 2 < b->pages; i += step) {
+		for (uint64_t page = i; page < i + 2; page++) {
+			bool private = page & 1 ? odd : even;
+
+			GM_EXPECT(ip_load(hva + page * PG, &word) == !private,
+				  "page %lu of %lu must be %s", page, b->pages,
+				  private ? "private" : "shared");
+		}
+	}
+	munmap(hva, b->pages * PG);
+}
+
+/* A child that has no more than it was born with goes; the ranges stay. */
+static void fork_and_exit(struct big *b)
+{
+	int status;
+
+	for (int i = 0; i < 3; i++) {
+		pid_t pid = GM_SETUP_OK(fork());
+
+		if (!pid)
+			_exit(0);
+		GM_SETUP_OK(waitpid(pid, &status, 0));
+	}
+	expect_pattern(b, true, false);
+}
+
+static void end_it(struct big *b, enum end end, enum order order)
+{
+	uint64_t half = b->pages / 2;
+
+	switch (end) {
+	case TO_PRIVATE:
+		convert(b, 0, b->pages, true);
+		expect_pattern(b, true, true);
+		break;
+	case TO_SHARED:
+		convert(b, 0, b->pages, false);
+		expect_pattern(b, false, false);
+		break;
+	case ALL_BUT_FEW:
+		/* A private and a shared page are left at both ends and in the middle. */
+		convert(b, 2, half - 2, false);
+		convert(b, half + 2, b->pages - half - 4, false);
+		convert(b, 2, half - 2, true);
+		convert(b, half + 2, b->pages - half - 4, true);
+		break;
+	case ONE_BY_ONE:
+		GM_EXPECT(!every_second(b, (order + 1) % NR_ORDERS, false), "page by page back: %s",
+			  gm_errno_name(errno));
+		expect_pattern(b, false, false);
+		break;
+	case FORKED:
+		fork_and_exit(b);
+		break;
+	default:
+		break;
+	}
+}
+
+/* A child owns it all, and is killed with everything in place. */
+static double built_and_killed(uint64_t pages, enum order order)
+{
+	int ready[2], status;
+	double start;
+	char c = 0;
+	pid_t pid;
+
+	GM_SETUP_OK(pipe(ready));
+	pid = GM_SETUP_OK(fork());
+	if (!pid) {
+		struct big b = big_new(pages);
+
+		c = every_second(&b, order, true) ? 'x' : 'y';
+		if (write(ready[1], &c, 1) == 1)
+			pause();
+		_exit(0);
+	}
+	close(ready[1]);
+	GM_SETUP(read(ready[0], &c, 1) == 1, "the child ended early");
+	GM_EXPECT(c == 'y', "the child's conversions were refused");
+	close(ready[0]);
+	start = now();
+	gm_underway("the end of a process that is killed");
+	kill(pid, SIGKILL);
+	GM_SETUP_OK(waitpid(pid, &status, 0));
+	gm_underway_end();
+	return now() - start;
+}
+
+/* What the ranges took comes back, some of it after an RCU grace period. */
+static void expect_given_back(long before, long peak)
+{
+	long grown = peak - before, left = 0;
+
+	/* So little is nothing beside what the machine does by itself. */
+	if (!before || grown < 8192)
+		return;
+	for (int i = 0; i < 300; i++) {
+		left = slab_kb() - before;
+		if (left < grown / 4)
+			break;
+		usleep(100000);
+	}
+	GM_EXPECT(left < grown / 4,
+		  "of %ld KiB that the kernel took for the ranges %ld KiB are still in use", grown,
+		  left);
+	gm_note("the kernel took %ld KiB, and has %ld KiB of it still", grown, left);
+}
+
+static void scale(uint64_t nr, enum order order, enum end end)
+{
+	double start = now(), built, took;
+	long before = slab_kb(), peak;
+	struct big b;
+	int err;
+
+	if (end == KILLED) {
+		took = built_and_killed(2 * nr, order);
+		built = now() - start - took;
+		peak = before;
+	} else {
+		b = big_new(2 * nr);
+		err = every_second(&b, order, true);
+		GM_EXPECT(!err, "%lu ranges %s: %s", nr, orders[order], gm_errno_name(err));
+		built = now() - start;
+		peak = slab_kb();
+		expect_pattern(&b, true, false);
+		start = now();
+		end_it(&b, end, order);
+		big_close(&b);
+		took = now() - start;
+	}
+	gm_note("%lu ranges %s: %.2f s; %s, and the end: %.2f s", nr, orders[order], built,
+		ends[end], took);
+	/* One call, and one end, may not take longer than all the calls that made it so. */
+	GM_EXPECT(took < 10 + 3 * built, "%lu ranges %s took %.2f s to make, %s and the end %.2f s",
+		  nr, orders[order], built, ends[end], took);
+	expect_given_back(before, peak);
+}
+
+static void small(const struct gm_case *self)
+{
+	for (enum end end = 0; end < NR_ENDS; end++)
+		scale(1UL << self->val, (enum order)(end % NR_ORDERS), end);
+}
+
+static void middling(const struct gm_case *self)
+{
+	for (enum order order = 0; order < NR_ORDERS; order++)
+		scale(1UL << 13, order, (enum end)self->val);
+}
+
+static void large(const struct gm_case *self)
+{
+	scale(1UL << 20, (enum order)(self->val % NR_ORDERS), (enum end)self->val);
+}
+
+/* The same order for every end, at each size between. */
+static void sizes(const struct gm_case *self)
+{
+	for (int bits = 10; bits <= 17; bits++)
+		for (enum end end = 0; end < NR_ENDS; end++)
+			scale(1UL << bits, (enum order)self->val, end);
+}
+
+#define SCALE(fn, id, what, about, ...)                                                            \
+	GM_VARIANT(fn, id, .name = "conv.scale." what, .clause = "conv.scale", .text = about,      \
+		   .providers = GM_PROVIDERS_X86, __VA_ARGS__)
+
+SCALE(small, small_10, "ranges_1k", "2^10 separate ranges, then each way to end them", .val = 10)
+SCALE(small, small_12, "ranges_4k", "2^12 separate ranges, then each way to end them", .val = 12)
+SCALE(middling, middling_private, "ranges_8k.to_private",
+      "2^13 ranges in order, in reverse, at random; then all to private", .val = TO_PRIVATE)
+SCALE(middling, middling_close, "ranges_8k.close", "2^13 ranges in each order, then the last close",
+      .val = CLOSE)
+SCALE(sizes, sizes_order, "sizes.in_order",
+      "2^10 to 2^17 ranges made in order, each way to end them", .val = IN_ORDER,
+      .flags = GM_FULL_ONLY, .timeout = 900)
+SCALE(sizes, sizes_reverse, "sizes.reverse",
+      "2^10 to 2^17 ranges made in reverse, each way to end them", .val = REVERSE,
+      .flags = GM_FULL_ONLY, .timeout = 900)
+SCALE(sizes, sizes_random, "sizes.random",
+      "2^10 to 2^17 ranges made at random, each way to end them", .val = RANDOM,
+      .flags = GM_FULL_ONLY, .timeout = 900)
+#define LARGE(id, what, about, end)                                                                \
+	SCALE(large, large_##id, "ranges_1m." what, "2^20 ranges, then " about, .val = end,        \
+	      .flags = GM_FULL_ONLY, .tokens = GM_TOKEN_ALONE, .timeout = 900)
+LARGE(close, "close", "the last close", CLOSE)
+LARGE(private, "to_private", "all to private", TO_PRIVATE)
+LARGE(shared, "to_shared", "all to shared", TO_SHARED)
+LARGE(few, "all_but_few", "all but a few pages there and back", ALL_BUT_FEW)
+LARGE(one, "one_by_one", "each range back by itself", ONE_BY_ONE)
+LARGE(fork, "fork", "three children come and go", FORKED)
+LARGE(kill, "kill", "the process that made them is killed", KILLED)
+
+/* Ranges whose pages are there, and mapped by the host. */
+INPLACE(populated, "scale_mapped", "populated",
+	"2^11 ranges whose pages guest and host have mapped, then all to private and back")
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = 2 * PG << 11);
+	uint64_t n = PAGES(w->size), word;
+	struct gm_batch s;
+
+	gm_batch_init(&s, w, 0);
+	gm_batch_fill(&s, GFN(w->gpa), n, 128);
+	gm_batch_flush(&s);
+	for (int turn = 0; turn < 2; turn++) {
+		for (uint64_t i = 0; i < n; i++)
+			GM_SETUP(ip_load(w->hva + i * PG, &word), "page %lu is not shared", i);
+		for (uint64_t i = 0; i < n / 2; i++)
+			if (!ip_convert(w, page_of(turn ? RANDOM : REVERSE, i, n / 2), 1, true,
+					"every second page"))
+				gm_end();
+		GM_EXPECT_EQ(ip_nr_present(w, 0, n), n / 2, "pages that the host has mapped");
+		ip_expect_state(w, 0, n, "every second page");
+		gm_fixture_check_guest(w, 0, GFN(w->gpa), n, 128, "every second page");
+		ip_convert(w, 0, n, true, "all");
+		GM_EXPECT_EQ(ip_nr_present(w, 0, n), 0, "pages that the host has mapped");
+		gm_fixture_check_guest(w, 0, GFN(w->gpa), n, 128, "all private");
+		ip_convert(w, 0, n, false, "all");
+	}
+	gm_fixture_check_host(w, GFN(w->gpa), n, 128, "at the end");
+	gm_fixture_free(w);
+}

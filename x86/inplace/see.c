@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the host sees of a page: by a load, by a store, and in its own page tables. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+
+#include "inplace.h"
+
+static sigjmp_buf bus;
+static volatile sig_atomic_t armed;
+
+static void on_bus(int sig)
+{
+	if (armed)
+		siglongjmp(bus, 1);
+	/* Nobody expects this one: it comes again, and ends the case. */
+	signal(sig, SIG_DFL);
+}
+
+/* The handler stays, so that looking at a page is no system call. */
+static void catch_bus(void)
+{
+	struct sigaction sa = { .sa_handler = on_bus, .sa_flags = SA_NODEFER };
+	static bool caught;
+
+	if (caught)
+		return;
+	GM_SETUP_OK(sigaction(SIGBUS, &sa, NULL));
+	caught = true;
+}
+
+/* One load or store with SIGBUS caught: was there none? */
+static bool touch(volatile uint64_t *hva, bool write, uint64_t *word)
+{
+	volatile bool ok = false;
+
+	catch_bus();
+	if (!sigsetjmp(bus, 0)) {
+		armed = 1;
+		if (write)
+			*hva = *word;
+		else
+			*word = *hva;
+		ok = true;
+	}
+	armed = 0;
+	return ok;
+}
+
+bool ip_load(const void *hva, uint64_t *word)
+{
+	return touch((void *)hva, false, word);
+}
+
+bool ip_store(void *hva, uint64_t word)
+{
+	return touch(hva, true, &word);
+}
+
+/* Documentation/admin-guide/mm/pagemap.rst: bit 63 is set for a page that is present. */
+static void pagemap(const void *hva, uint64_t *entry, size_t n)
+{
+	int fd = GM_SETUP_OK(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+
+	GM_SETUP(pread(fd, entry, n * 8, (uintptr_t)hva / PG * 8) == (ssize_t)(n * 8),
+		 "/proc/self/pagemap cannot be read: CONFIG_PROC_PAGE_MONITOR");
+	close(fd);
+}
+
+bool ip_present(const void *hva)
+{
+	uint64_t entry;
+
+	pagemap(hva, &entry, 1);
+	return entry >> 63;
+}
+
+uint64_t ip_nr_present(struct gm_fixture *w, uint64_t page, uint64_t n)
+{
+	uint64_t *entry = calloc(n, sizeof(*entry)), present = 0;
+
+	GM_SETUP(entry, "out of memory");
+	pagemap(w->hva + page * PG, entry, n);
+	for (uint64_t i = 0; i < n; i++)
+		present += entry[i] >> 63;
+	free(entry);
+	return present;
+}
+
+void ip_expect_state(struct gm_fixture *w, uint64_t page, uint64_t n, const char *when)
+{
+	uint64_t word;
+
+	for (uint64_t i = page; i < page + n; i++) {
+		bool private = gm_model_private(w->model, ip_gfn(w, i));
+		bool loaded = ip_load(w->hva + i * PG, &word);
+
+		if (loaded == !private)
+			continue;
+		gm_checked();
+		GM_FAIL_AT(GM_PAGE(.off = i * PG, .hva = (uintptr_t)w->hva + i * PG),
+			   "%s: page %lu must be %s, the host's load %s", when, i,
+			   private ? "private" : "shared", loaded ? "succeeded" : "was SIGBUS");
+		gm_end();
+	}
+	gm_checked();
+}
+
+void ip_expect_all(struct gm_fixture *w, const char *when)
+{
+	ip_expect_state(w, 0, PAGES(w->size), when);
+	gm_fixture_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 8, when);
+	gm_fixture_check_host(w, GFN(w->gpa), PAGES(w->size), 8, when);
+}

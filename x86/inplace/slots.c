@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Slots on files that convert: what they may be, what serves the guest's accesses, and what is left when
+ * the slot or the file is gone. conv.inplace_slot_flags, conv.inplace_uaddr, conv.inplace_emulated,
+ * conv.inplace_no_slot, conv.inplace_file_gone, conv.inplace_ordinary, conv.inplace_two_files.
+ */
+#include <sys/mman.h>
+
+#include "inplace.h"
+
+#define NPAGES 64UL
+#define SIZE (NPAGES * PG)
+#define PORT 0x99
+
+/* Every kind of file there is. */
+static const uint64_t kinds[] = { 0, GUEST_MEMFD_FLAG_MMAP,
+				  GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED };
+
+#define NKINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* A VM whose slot has memory of ours as userspace_addr, and no mapping of the file. */
+struct bare_box {
+	struct gm_vm *vm;
+	struct gm_mem *mem;
+	int gmem;
+};
+
+static struct bare_box bare_new(enum gm_vm_kind kind, uint64_t flags)
+{
+	struct bare_box b = { .vm = GM_VM_NEW(.kind = kind, .vcpus = 1),
+			      .mem = gm_mem_new(GM_MEM_ANON, SIZE) };
+
+	b.gmem = gm_gmem_new(b.vm, SIZE, flags);
+	gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, SIZE, b.mem->hva, b.gmem, 0);
+	gm_vm_map(b.vm, GM_BASE, GM_2M, GM_2M);
+	return b;
+}
+
+static void bare_free(struct bare_box *b)
+{
+	gm_vm_free(b->vm);
+	if (b->gmem >= 0)
+		close(b->gmem);
+	gm_mem_free(b->mem);
+}
+
+INPLACE(slot_flags, "slot_flags", "refused",
+	"READONLY and LOG_DIRTY on any file, for a new slot and for a live one: EINVAL",
+	.flags = GM_REFUSAL)
+{
+	static const uint32_t flags[] = { KVM_MEM_READONLY, KVM_MEM_LOG_DIRTY_PAGES,
+					  KVM_MEM_READONLY | KVM_MEM_LOG_DIRTY_PAGES };
+
+	for (size_t k = 0; k < NKINDS; k++) {
+		struct bare_box b = bare_new(GM_VM_SW_PROTECTED, kinds[k]);
+
+		for (int private = 0; private < 2; private ++) {
+			gm_gmem_convert(b.gmem, 0, SIZE / 2, private);
+			gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1 + private);
+			for (int i = 0; i < 3; i++) {
+				GM_EXPECT_ERRNO(EINVAL,
+						__gm_slot_set(b.vm, GM_SLOT, flags[i], GM_BASE,
+							      SIZE, b.mem->hva, b.gmem, 0),
+						"file %#lx, a live slot, flags %#x", kinds[k],
+						flags[i]);
+				GM_EXPECT_ERRNO(
+					EINVAL,
+					__gm_slot_set(b.vm, GM_SLOT + 1, flags[i], GM_BASE + GM_1G,
+						      SIZE, b.mem->hva, b.gmem, 0),
+					"file %#lx, another slot, flags %#x", kinds[k], flags[i]);
+			}
+			gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1 + private,
+				       "after the refusals");
+		}
+		gm_slot_delete(b.vm, GM_SLOT);
+		GM_EXPECT_ERRNO(EINVAL,
+				__gm_slot_set(b.vm, GM_SLOT, KVM_MEM_READONLY, GM_BASE, SIZE,
+					      b.mem->hva, b.gmem, 0),
+				"file %#lx, a new slot", kinds[k]);
+		GM_EXPECT_ERRNO(EINVAL,
+				__gm_slot_set(b.vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, GM_BASE, SIZE,
+					      b.mem->hva, b.gmem, 0),
+				"file %#lx, a new slot", kinds[k]);
+		gm_control(!__gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, SIZE, b.mem->hva, b.gmem, 0),
+			   "file %#lx, a new slot, no flags: %s", kinds[k], gm_errno_name(errno));
+		gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 2, "in the new slot");
+		bare_free(&b);
+	}
+}
+
+/* Was memory at userspace_addr ever touched? Anonymous memory is there only then. */
+static void expect_untouched(const struct gm_mem *mem, uint64_t flags, const char *when)
+{
+	uint64_t touched = 0;
+
+	for (uint64_t i = 0; i < NPAGES; i++)
+		touched += ip_present(mem->hva + i * PG);
+	GM_EXPECT_EQ(touched, 0, "%s: pages at userspace_addr that were touched, file %#lx", when,
+		     flags);
+}
+
+/* Files that cannot be mapped too: the guest's shared pages are in them all the same. */
+INPLACE(uaddr, "uaddr", "never_used",
+	"accesses to shared and private pages of any file never come to userspace_addr, and content is kept")
+{
+	for (size_t k = 0; k < NKINDS; k++) {
+		struct bare_box b = bare_new(GM_VM_SW_PROTECTED, kinds[k]);
+
+		for (int turn = 0; turn < 4; turn++) {
+			bool private = turn & 1;
+
+			gm_gmem_convert(b.gmem, 0, SIZE, private);
+			if (turn)
+				gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, turn,
+					       "converted");
+			gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, turn + 1);
+			gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, turn + 1,
+				       "written");
+			expect_untouched(b.mem, kinds[k], private ? "private" : "shared");
+		}
+		/* A hole is one in the file, in either state. */
+		for (int private = 0; private < 2; private ++) {
+			gm_gmem_convert(b.gmem, 0, SIZE, private);
+			gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 9);
+			gm_gmem_punch(b.gmem, 0, SIZE);
+			gm_guest_check_zero(b.vm, 0, GM_BASE, NPAGES, "after a hole");
+		}
+		expect_untouched(b.mem, kinds[k], "at the end");
+		bare_free(&b);
+	}
+}
+
+/* The host gives userspace_addr away, or writes there: nothing to the guest. */
+INPLACE(uaddr_gone, "uaddr", "unmapped",
+	"userspace_addr is unmapped, or memory that the host writes: the guest sees nothing of it")
+{
+	struct bare_box b = bare_new(GM_VM_SW_PROTECTED, 3);
+
+	gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1);
+	gm_host_fill(b.mem->hva, GFN(GM_BASE), NPAGES, GM_HALF_HOST, 2);
+	gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1, "the host wrote there, shared");
+	gm_gmem_convert(b.gmem, 0, SIZE / 2, true);
+	gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1, "half private");
+	GM_SETUP_OK(mprotect(b.mem->hva, SIZE, PROT_NONE));
+	gm_gmem_convert(b.gmem, 0, SIZE, true);
+	gm_gmem_convert(b.gmem, 0, SIZE, false);
+	gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1, "no access there");
+	gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 3);
+	GM_SETUP_OK(mprotect(b.mem->hva, SIZE, PROT_READ | PROT_WRITE));
+	gm_host_check(b.mem->hva, GFN(GM_BASE), NPAGES, GM_HALF_HOST, 2, "what the host wrote");
+	bare_free(&b);
+}
+
+/* --- conv.inplace_emulated --- */
+
+static uint64_t guest_outs(uint64_t from, uint64_t count, uint64_t unused)
+{
+	asm volatile("rep outsb" : "+S"(from), "+c"(count) : "d"(PORT) : "memory");
+	return count;
+}
+
+static uint64_t guest_ins(uint64_t to, uint64_t count, uint64_t unused)
+{
+	asm volatile("rep insb" : "+D"(to), "+c"(count) : "d"(PORT) : "memory");
+	return count;
+}
+
+/*
+ * Runs a string operation of 8 bytes. Ends at the first exit that is no output or input; false where
+ * the batch came to its end. `seen` gets what was put out.
+ */
+static bool string_io(struct gm_fixture *w, bool write, uint64_t gpa, uint64_t *seen,
+		      struct gm_exit *ex)
+{
+	struct gm_op op = { .code = GM_OP_CALL,
+			    .addr = (uintptr_t)(write ? guest_ins : guest_outs),
+			    .val = gpa,
+			    .nr = 8 };
+	struct kvm_run *run = w->vm->vcpu[0]->run;
+	unsigned int n = 0;
+
+	gm_post(w->vm, 0, &op, 1);
+	for (int i = 0; i < 32; i++) {
+		if (gm_enter(w->vm, 0, ex) || run->exit_reason != KVM_EXIT_IO ||
+		    run->io.port != PORT)
+			return run->exit_reason != KVM_EXIT_IO;
+		for (unsigned int k = 0; k < run->io.size * run->io.count; k++) {
+			uint8_t *data = (uint8_t *)run + run->io.data_offset + k;
+
+			if (write)
+				*data = 0x42;
+			else if (n < 8)
+				((uint8_t *)seen)[n++] = *data;
+		}
+	}
+	return true;
+}
+
+static void emulated(const struct gm_case *self)
+{
+	bool write = self->val;
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE, .uaddr_is_file = true);
+	uint64_t page = 9, gpa = w->gpa + page * PG, seen = 0, word = 0;
+	struct kvm_run *run = w->vm->vcpu[0]->run;
+	struct gm_exit ex;
+
+	ip_all_shared(w);
+	/* On a shared page KVM finds the memory at userspace_addr, which is the file's own. */
+	GM_EXPECT(!string_io(w, write, gpa, &seen, &ex), "a shared page: %s", gm_exit_str(&ex));
+	GM_SETUP(ip_load(w->hva + page * PG, &word), "page %lu is not shared", page);
+	GM_EXPECT(write ? word == 0x4242424242424242UL : word == seen,
+		  "a shared page: %s in memory, %s out", gm_word_str(word), gm_word_str(seen));
+	gm_fixture_host_write(w, ip_gfn(w, page), 1);
+	ip_convert(w, page, 1, true, "the page");
+	seen = 0;
+	GM_EXPECT(
+		string_io(w, write, gpa, &seen, &ex) && !ex.ret && ex.reason == KVM_EXIT_MMIO &&
+			run->mmio.phys_addr == gpa && run->mmio.is_write == write,
+		"a private page: expected KVM_EXIT_MMIO, a %s at %#lx, observed %s, a %s at %#llx",
+		write ? "write" : "read", gpa, gm_exit_str(&ex),
+		run->mmio.is_write ? "write" : "read", run->mmio.phys_addr);
+	GM_EXPECT_EQ(seen, 0, "what came out of the private page");
+	/* The guest goes on at its next batch; nothing of this came to its memory. */
+	w->vm->stopped[0] = true;
+	ip_expect_all(w, "after the emulated access");
+	ip_convert(w, page, 1, false, "back");
+	ip_expect_all(w, "shared again");
+	gm_fixture_free(w);
+}
+INPLACE_VARIANT(
+	emulated, emulated_read, "emulated", "outs",
+	"KVM itself reads a private page for the guest's OUTS: an MMIO exit, and no content",
+	.val = 0)
+INPLACE_VARIANT(emulated, emulated_write, "emulated", "ins",
+		"KVM itself writes a private page for the guest's INS: an MMIO exit, and no change",
+		.val = 1)
+
+/* --- conv.inplace_no_slot, conv.inplace_file_gone --- */
+
+INPLACE_EACH(slot_gone, "no_slot", "mmio",
+	     "the slot is gone: the guest's accesses are MMIO, to private and to shared pages")
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct kvm_run *run = w->vm->vcpu[0]->run;
+	struct gm_exit ex;
+
+	ip_striped(w);
+	gm_slot_delete(w->vm, GM_SLOT);
+	for (uint64_t page = 0; page < 8; page++) {
+		struct gm_op op = { .code = page & 4 ? GM_OP_WRITE : GM_OP_READ,
+				    .addr = w->gpa + page * PG + 16,
+				    .val = 1 };
+		bool done = __gm_run(w->vm, 0, &op, 1, &ex, NULL);
+
+		GM_EXPECT_AT(GM_PAGE(.gpa = op.addr),
+			     !done && !ex.ret && ex.reason == KVM_EXIT_MMIO &&
+				     run->mmio.phys_addr == op.addr && run->mmio.len == 8 &&
+				     run->mmio.is_write == !!(page & 4),
+			     "a %s %s without a slot: expected KVM_EXIT_MMIO, observed %s",
+			     gm_model_private(w->model, ip_gfn(w, page)) ? "private" : "shared",
+			     page & 4 ? "write" : "read", done ? "success" : gm_exit_str(&ex));
+	}
+	ip_expect_state(w, 0, NPAGES, "after the accesses");
+	gm_fixture_free(w);
+}
+
+INPLACE(file_gone, "file_gone", "exit",
+	"the file's last reference is gone: EFAULT with KVM_EXIT_MEMORY_FAULT, flags 0, whatever the page was")
+{
+	for (size_t k = 0; k < NKINDS; k++) {
+		struct bare_box b = bare_new(GM_VM_SW_PROTECTED, kinds[k]);
+
+		gm_gmem_convert(b.gmem, 0, SIZE, false);
+		gm_gmem_convert(b.gmem, 0, SIZE / 2, true);
+		gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1);
+		close(b.gmem);
+		b.gmem = -1;
+		for (uint64_t page = 0; page < NPAGES; page += 7)
+			gm_guest_expect_fault(b.vm, 0, GM_BASE + page * PG, page & 1, 0, PG,
+					      page < NPAGES / 2 ? "it was private"
+								: "it was shared");
+		expect_untouched(b.mem, kinds[k], "the file is gone");
+		bare_free(&b);
+	}
+}
+
+/* --- conv.inplace_ordinary --- */
+
+static void ordinary(const struct gm_case *self)
+{
+	struct bare_box b = bare_new(GM_VM_DEFAULT, self->val);
+	bool runs = self->val & GUEST_MEMFD_FLAG_INIT_SHARED;
+	uint64_t gpa = GM_BASE, size = 4 * PG;
+
+	if (runs) {
+		gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1);
+		gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1, "shared pages");
+		if (gm_platform_has(GM_NEED_PREFAULT))
+			GM_EXPECT_OK(gm_prefault(b.vm, 0, &gpa, &size, 0));
+	} else {
+		for (uint64_t page = 0; page < NPAGES; page += 9)
+			gm_guest_expect_fault(b.vm, 0, GM_BASE + page * PG, page & 1, 0, PG,
+					      "private pages");
+		if (gm_platform_has(GM_NEED_PREFAULT)) {
+			struct kvm_run *run = b.vm->vcpu[0]->run;
+
+			run->exit_reason = KVM_EXIT_UNKNOWN;
+			GM_EXPECT_ERRNO(EFAULT, gm_prefault(b.vm, 0, &gpa, &size, 0));
+			GM_EXPECT(run->exit_reason == KVM_EXIT_MEMORY_FAULT &&
+					  run->memory_fault.gpa == GM_BASE,
+				  "pre-fault: expected KVM_EXIT_MEMORY_FAULT, observed %u at %#llx",
+				  run->exit_reason, run->memory_fault.gpa);
+			GM_EXPECT_EQ(size, 4 * PG, "bytes left");
+		}
+	}
+	for (int private = 0; private < 2; private ++)
+		GM_EXPECT_ERRNO(EINVAL, __gm_gmem_convert(b.gmem, 0, SIZE, private, NULL));
+	expect_untouched(b.mem, self->val, "at the end");
+	bare_free(&b);
+}
+#define ORDINARY(id, what, about, flags_)                                                          \
+	INPLACE_VARIANT(ordinary, ordinary_##id, "ordinary", what, about,                          \
+			.needs = IP_NEEDS | GM_NEEDS(GMEM_DEFAULT, GMEM_MMAP, INIT_SHARED, TDP),   \
+			.val = flags_)
+ORDINARY(plain, "plain", "an ordinary VM on a file with flags 0: EFAULT with a memory-fault exit",
+	 0)
+ORDINARY(mmap, "mmap", "an ordinary VM on a file with MMAP: EFAULT with a memory-fault exit",
+	 GUEST_MEMFD_FLAG_MMAP)
+ORDINARY(shared, "init_shared", "an ordinary VM on a file with INIT_SHARED runs",
+	 GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
+
+/* --- conv.inplace_two_files --- */
+
+INPLACE(two_files, "two_files", "apart",
+	"two files in one VM, one starts private: a conversion of one is none of the other")
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	int other = gm_gmem_new(w->vm, SIZE, GUEST_MEMFD_FLAG_MMAP);
+	uint8_t *hva = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, other, 0);
+	uint64_t at = w->gpa + GM_1G, word;
+
+	GM_GRANTED(hva != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	gm_vm_map(w->vm, at, GM_2M, GM_2M);
+	gm_slot_set(w->vm, GM_SLOT + 1, 0, at, SIZE, NULL, other, 0);
+	ip_striped(w);
+	gm_guest_fill(w->vm, 0, at, NPAGES, GM_HALF_PRIVATE, 1);
+	for (int turn = 0; turn < 4; turn++) {
+		ip_convert(w, 3 * turn, 20, !(turn & 1), "the first file");
+		for (uint64_t i = 0; i < NPAGES; i++)
+			if (!GM_EXPECT(ip_load(hva + i * PG, &word) == (turn && i < 30),
+				       "page %lu of the second file changed its state", i))
+				break;
+		gm_gmem_convert(other, 0, 30 * PG, false);
+		gm_gmem_convert(other, 30 * PG, SIZE - 30 * PG, true);
+		gm_guest_check(w->vm, 0, at, NPAGES, GM_HALF_PRIVATE, 1, "the second file");
+		ip_expect_all(w, "the first file");
+	}
+	munmap(hva, SIZE);
+	gm_slot_delete(w->vm, GM_SLOT + 1);
+	close(other);
+	ip_expect_all(w, "without the second file");
+	gm_fixture_free(w);
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The host touches pages while they are converted: EAGAIN that a retry resolves, told apart from a
+ * reference that stays. vCPUs make none. conv.inplace_transient, conv.inplace_vcpus.
+ */
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include "inplace.h"
+
+#define NPAGES 64UL
+#define SIZE (NPAGES * PG)
+/* Pages that the host touches. */
+#define LOW 20UL
+#define HIGH 28UL
+
+struct race {
+	struct gm_fixture *w;
+	atomic_bool stop;
+	atomic_ulong came, refused; /* the touchers' calls */
+	unsigned int kind;
+};
+
+/* Each call gets hold of the page for a moment, by another way. */
+static long touch(struct race *r, uint64_t page, int zero)
+{
+	uint8_t *hva = r->w->hva + page * PG;
+	uint64_t word = 0;
+	struct iovec mine = { &word, 8 }, theirs = { hva + 8, 8 };
+
+	switch (r->kind) {
+	case 0:
+		return pread(zero, hva + 8, 8, 0);
+	case 1:
+		return process_vm_readv(getpid(), &mine, 1, &theirs, 1, 0);
+	default:
+		return madvise(hva, PG, MADV_POPULATE_READ) ? -1 : 8;
+	}
+}
+
+static void toucher(struct race *r)
+{
+	int zero = GM_SETUP_OK(open("/dev/zero", O_RDONLY | O_CLOEXEC));
+
+	while (!atomic_load(&r->stop)) {
+		for (uint64_t page = LOW; page < HIGH; page++) {
+			if (touch(r, page, zero) >= 0)
+				r->came++;
+			else if (errno == EFAULT)
+				r->refused++;
+			else
+				GM_FAIL("a touch of page %lu: %s", page, gm_errno_name(errno));
+		}
+	}
+	close(zero);
+}
+
+/* There and back, `times` times; a refusal must name a page that the host is at. */
+static void converter(struct race *r, unsigned int times)
+{
+	unsigned int again = 0, most = 0;
+
+	for (unsigned int i = 0; i < times && !gm_failures(); i++) {
+		struct gm_memory_attributes2 arg;
+		unsigned int tries = 0;
+		int ret, err;
+
+		do {
+			arg = ip_arg(0, SIZE, true);
+			ret = ip_set(r->w->gmem, &arg);
+			err = errno;
+			if (ret)
+				GM_EXPECT(
+					err == EAGAIN && arg.error_offset / PG >= LOW &&
+						arg.error_offset / PG < HIGH,
+					"conversion %u: expected success, or EAGAIN of pages %lu to %lu, observed %s at page %lu",
+					i, LOW, HIGH, gm_errno_name(err), arg.error_offset / PG);
+		} while (ret && err == EAGAIN && ++tries < GM_CONVERT_TRIES);
+		again += tries;
+		most = tries > most ? tries : most;
+		GM_EXPECT(!ret, "conversion %u is refused for ever: %u tries", i, tries);
+		arg = ip_arg(0, SIZE, false);
+		GM_EXPECT(!ip_set(r->w->gmem, &arg), "conversion %u to shared: %s", i,
+			  gm_errno_name(errno));
+	}
+	gm_note("%u conversions, %u refusals, at most %u in a row", times, again, most);
+	atomic_store(&r->stop, true);
+}
+
+static unsigned int times_of(const struct gm_case *self)
+{
+	return self->flags & GM_FULL_ONLY ? 20000 : 1500;
+}
+
+struct party {
+	struct race race;
+	unsigned int times;
+};
+
+static void host_party(unsigned int i, void *arg)
+{
+	struct party *p = arg;
+
+	if (i)
+		toucher(&p->race);
+	else
+		converter(&p->race, p->times);
+}
+
+static void host_touches(const struct gm_case *self)
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct party p = { .race = { .w = w, .kind = self->val }, .times = times_of(self) };
+
+	ip_all_shared(w);
+	gm_parallel(3, host_party, &p);
+	gm_note("touches: %lu came through, %lu were EFAULT", atomic_load(&p.race.came),
+		atomic_load(&p.race.refused));
+	/* Words 0 of every page are nobody's but the fixture's; the host wrote zeros to word 1. */
+	ip_expect_state(w, 0, NPAGES, "at the end");
+	gm_fixture_check_guest(w, 0, ip_gfn(w, 0), NPAGES, 8, "at the end");
+	gm_fixture_free(w);
+}
+#define TOUCHES(id, what, about, val_, ...)                                                        \
+	INPLACE_VARIANT(host_touches, host_touches_##id, "transient", what, about, .val = val_,    \
+			__VA_ARGS__)
+TOUCHES(call, "system_call",
+	"two threads read() into pages as they are converted: a refusal names one of them, a retry goes through",
+	0)
+TOUCHES(gup, "remote", "the same by process_vm_readv(), which holds the page for a moment", 1)
+TOUCHES(populate, "populate", "the same by MADV_POPULATE_READ", 2)
+TOUCHES(call_long, "system_call.long", "the same, 20,000 times by read()", 0, .flags = GM_FULL_ONLY,
+	.timeout = 300)
+TOUCHES(gup_long, "remote.long", "the same, 20,000 times by process_vm_readv()", 1,
+	.flags = GM_FULL_ONLY, .timeout = 300)
+
+/* A retry does not resolve this one, however often the other sort goes away. */
+static void holder_party(unsigned int i, void *arg)
+{
+	struct party *p = arg;
+	struct gm_fixture *w = p->race.w;
+	bool gone = false;
+
+	if (i) {
+		toucher(&p->race);
+		return;
+	}
+	for (unsigned int k = 0; k < p->times && !gone; k++) {
+		struct gm_memory_attributes2 arg2 = ip_arg(0, SIZE, true);
+		int ret = ip_set(w->gmem, &arg2), err = errno;
+		uint64_t page = arg2.error_offset / PG;
+
+		gone = !GM_EXPECT(
+			ret && err == EAGAIN && (page == HIGH + 2 || (page >= LOW && page < HIGH)),
+			"a pinned page in the range: expected EAGAIN, observed %s at page %lu",
+			ret ? gm_errno_name(err) : "success", page);
+	}
+	atomic_store(&p->race.stop, true);
+}
+
+INPLACE(stays, "transient", "told_apart",
+	"the host touches some pages and holds another one: no retry goes through until it lets go",
+	.needs = IP_NEEDS | GM_NEEDS(GUP_TEST))
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct party p = { .race = { .w = w }, .times = times_of(self) };
+	uint64_t page = HIGH + 2;
+	struct ip_hold h;
+
+	ip_all_shared(w);
+	ip_take(&h, &ip_gup_read, w, &page, 1);
+	gm_parallel(2, holder_party, &p);
+	ip_expect_busy(w, 0, NPAGES, page, "the touches have ended");
+	ip_drop(&h);
+	ip_convert(w, 0, NPAGES, true, "nobody holds a page");
+	ip_expect_state(w, 0, NPAGES, "private");
+	gm_fixture_free(w);
+}
+
+static void vcpu_party(unsigned int i, void *arg)
+{
+	struct party *p = arg;
+	struct gm_fixture *w = p->race.w;
+
+	if (i == 2) {
+		for (unsigned int k = 0; k < p->times && !gm_failures(); k++) {
+			for (int private = 1; private >= 0; private --) {
+				struct gm_memory_attributes2 a = ip_arg(0, SIZE, private);
+
+				GM_EXPECT(!ip_set(w->gmem, &a), "conversion %u to %s: %s at %#lx",
+					  k, private ? "private" : "shared", gm_errno_name(errno),
+					  a.error_offset);
+			}
+			/* New pages, so that the guest's faults allocate. */
+			if (k % 4 == 0)
+				__gm_gmem_punch(w->gmem, 8 * PG, 8 * PG);
+		}
+		atomic_store(&p->race.stop, true);
+		return;
+	}
+	while (!atomic_load(&p->race.stop)) {
+		struct gm_op op = { .code = GM_OP_TOUCH_W,
+				    .addr = w->gpa + i * 8,
+				    .nr = NPAGES,
+				    .val = PG,
+				    .half = GM_HALF_GUEST,
+				    .gen = 1 };
+
+		p->race.came += gm_run_racing(w->vm, i, &op, 1);
+	}
+}
+
+static void vcpus_touch(const struct gm_case *self)
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE, .vcpus = 2);
+	struct party p = { .race = { .w = w }, .times = times_of(self) / 3 };
+
+	ip_all_shared(w);
+	gm_parallel(3, vcpu_party, &p);
+	gm_note("%lu exits for a page that was being converted", atomic_load(&p.race.came));
+	ip_expect_state(w, 0, NPAGES, "at the end");
+	gm_fixture_free(w);
+}
+INPLACE_VARIANT(vcpus_touch, vcpus_touch_quick, "vcpus", "touch",
+		"two vCPUs touch the pages that are converted, new ones too: never EAGAIN")
+INPLACE_VARIANT(vcpus_touch, vcpus_touch_long, "vcpus", "touch.private_first.long",
+		"the same in a file that started private, longer", .val = 1, .flags = GM_FULL_ONLY,
+		.timeout = 300)
+
+/* --- direct I/O in flight --- */
+
+struct direct {
+	struct gm_fixture *w;
+	atomic_bool stop;
+	atomic_ulong came, refused;
+	int fd;
+};
+
+static void direct_party(unsigned int i, void *arg)
+{
+	struct direct *d = arg;
+	struct gm_fixture *w = d->w;
+
+	if (i) {
+		while (!atomic_load(&d->stop)) {
+			ssize_t r = pread(d->fd, w->hva + LOW * PG, 8 * PG, 0);
+
+			if (r < 0)
+				GM_EXPECT(errno == EFAULT, "a direct read: %s",
+					  gm_errno_name(errno));
+			d->came += r > 0;
+			d->refused += r < 0;
+		}
+		return;
+	}
+	for (unsigned int k = 0; k < 400 && !gm_failures(); k++) {
+		struct gm_memory_attributes2 a;
+		unsigned int tries = 0;
+		uint64_t word;
+		int ret;
+
+		do {
+			a = ip_arg(0, SIZE, true);
+			ret = ip_set(w->gmem, &a);
+		} while (ret && errno == EAGAIN && ++tries < GM_CONVERT_TRIES);
+		GM_EXPECT(!ret, "conversion %u beside direct reads: %s at %#lx", k,
+			  gm_errno_name(errno), a.error_offset);
+		GM_EXPECT(!ip_load(w->hva + LOW * PG, &word), "a private page can be read");
+		a = ip_arg(0, SIZE, false);
+		GM_EXPECT(!ip_set(w->gmem, &a), "to shared: %s", gm_errno_name(errno));
+	}
+	atomic_store(&d->stop, true);
+}
+
+INPLACE(direct, "transient", "direct_io",
+	"direct reads from a disk into pages that are converted: refused for as long as they are in flight",
+	.needs = IP_NEEDS | GM_NEEDS(DISK_DIO), .flags = GM_FULL_ONLY, .timeout = 300)
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct direct d = { .w = w };
+	uint8_t *buf;
+
+	GM_SETUP(!posix_memalign((void **)&buf, PG, 8 * PG), "out of memory");
+	memset(buf, 0x33, 8 * PG);
+	d.fd = open(gm_platform_dio_dir(), O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
+	GM_SETUP(d.fd >= 0, "O_TMPFILE: %s", gm_errno_name(errno));
+	GM_SETUP(pwrite(d.fd, buf, 8 * PG, 0) == (ssize_t)(8 * PG), "pwrite: %s",
+		 gm_errno_name(errno));
+	ip_all_shared(w);
+	gm_parallel(2, direct_party, &d);
+	gm_note("%lu direct reads came through, %lu were EFAULT", atomic_load(&d.came),
+		atomic_load(&d.refused));
+	ip_expect_state(w, 0, NPAGES, "at the end");
+	close(d.fd);
+	free(buf);
+	gm_fixture_free(w);
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a conversion takes out of page tables: what changes its state, and nothing else. A range that is
+ * what it is asked to be is not looked at. conv.inplace_zaps, conv.inplace_noop.
+ */
+#include "inplace.h"
+
+#define NPAGES 384UL
+#define SIZE (NPAGES * PG)
+#define STAT_NEEDS (IP_NEEDS | GM_NEEDS(PAGE_STATS, TDP))
+
+/* 4 KiB mappings of the guest, and the faults of vCPU 0 that made one. */
+struct seen {
+	uint64_t mapped, faults, host;
+};
+
+static struct seen look(struct gm_fixture *w)
+{
+	return (struct seen){ gm_vm_stat(w->vm, "pages_4k"), gm_vcpu_stat(w->vm, 0, "pf_fixed"),
+			      ip_nr_present(w, 0, NPAGES) };
+}
+
+/* Guest and host have all they may have in their page tables. */
+static void warm(struct gm_fixture *w)
+{
+	uint64_t word;
+
+	gm_guest_touch(w->vm, 0, w->gpa, SIZE, PG);
+	for (uint64_t i = 0; i < NPAGES; i++)
+		if (!gm_model_private(w->model, ip_gfn(w, i)))
+			GM_SETUP(ip_load(w->hva + i * PG, &word), "page %lu is not shared", i);
+	/* Whatever else the guest's next run needs is there after this one. */
+	gm_guest_touch(w->vm, 0, w->gpa, SIZE, PG);
+}
+
+/* Pages of the range that are private, or shared. */
+static uint64_t count(struct gm_fixture *w, uint64_t page, uint64_t n, bool private)
+{
+	uint64_t nr = 0;
+
+	for (uint64_t i = page; i < page + n; i++)
+		nr += gm_model_private(w->model, ip_gfn(w, i)) == private;
+	return nr;
+}
+
+/* Converts, and expects just those pages to go that change their state. */
+static void expect_zap(struct gm_fixture *w, uint64_t page, uint64_t n, bool to_private,
+		       const char *when)
+{
+	uint64_t change = count(w, page, n, !to_private);
+	struct seen before, after, again;
+
+	warm(w);
+	before = look(w);
+	if (!ip_convert(w, page, n, to_private, when))
+		gm_end();
+	after = look(w);
+	GM_EXPECT_EQ(before.mapped - after.mapped, change,
+		     "%s: pages that the guest lost, %lu+%lu to %s", when, page, n,
+		     to_private ? "private" : "shared");
+	GM_EXPECT_EQ(before.host - after.host, to_private ? change : 0,
+		     "%s: pages that the host lost, %lu+%lu to %s", when, page, n,
+		     to_private ? "private" : "shared");
+	gm_guest_touch(w->vm, 0, w->gpa, SIZE, PG);
+	again = look(w);
+	GM_EXPECT_EQ(again.faults - before.faults, change,
+		     "%s: faults of a touch of every page, %lu+%lu to %s before it", when, page, n,
+		     to_private ? "private" : "shared");
+}
+
+static const struct {
+	uint64_t page, n;
+} ranges[] = {
+	{ 5, 1 }, { 4, 2 }, { 0, 1 }, { NPAGES - 1, 1 }, { 63, 66 }, { 100, 200 }, { 0, NPAGES },
+};
+
+#define NRANGES (sizeof(ranges) / sizeof(ranges[0]))
+
+INPLACE_EACH(mixed, "zaps", "mixed",
+	     "a mixed range: the guest loses the pages that change their state, and no other",
+	     .needs = STAT_NEEDS)
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+
+	for (size_t i = 0; i < NRANGES; i++) {
+		ip_striped(w);
+		expect_zap(w, ranges[i].page, ranges[i].n, true, "mixed");
+		ip_striped(w);
+		expect_zap(w, ranges[i].page, ranges[i].n, false, "mixed");
+	}
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}
+
+INPLACE(uniform, "zaps", "uniform", "a range of one state: all of it goes, and its neighbours stay",
+	.needs = STAT_NEEDS)
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+
+	ip_all_shared(w);
+	for (size_t i = 0; i < NRANGES; i++) {
+		expect_zap(w, ranges[i].page, ranges[i].n, true, "shared");
+		expect_zap(w, ranges[i].page, ranges[i].n, false, "private");
+	}
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}
+
+INPLACE(two_slots, "zaps", "two_slots",
+	"a range over two slots of the file, far apart: both lose their part of it",
+	.needs = STAT_NEEDS)
+{
+	struct gm_fixture *w =
+		IP_FIXTURE(false, .size = SIZE, .no_slot = true, .no_map = true, .extra_pages = 16);
+	/* The second half of the file is below the first. */
+	uint64_t half = SIZE / 2, at[2] = { w->gpa + GM_1G, w->gpa }, word;
+	struct gm_vm *vm = w->vm;
+	struct seen before;
+
+	for (int i = 0; i < 2; i++) {
+		gm_fixture_slot(w, GM_SLOT + i, at[i], half, i * half);
+		gm_vm_map(vm, at[i], GM_2M, PG);
+	}
+	for (int turn = 0; turn < 4; turn++) {
+		bool private = !(turn & 1);
+
+		for (int i = 0; i < 2; i++)
+			gm_guest_touch(vm, 0, at[i], half, PG);
+		before = look(w);
+		ip_convert(w, NPAGES / 2 - 20, 50, private, "over both slots");
+		GM_EXPECT_EQ(before.mapped - look(w).mapped, 50, "pages that the guest lost");
+		gm_guest_touch(vm, 0, at[0] + half - 20 * PG, 20 * PG, PG);
+		GM_EXPECT_EQ(look(w).faults - before.faults, 20, "faults in the first slot");
+		gm_guest_touch(vm, 0, at[1], 30 * PG, PG);
+		GM_EXPECT_EQ(look(w).faults - before.faults, 50, "faults in both slots");
+	}
+	for (int i = 0; i < 2; i++) {
+		struct gm_op op = { .code = GM_OP_WRITE, .addr = at[i], .val = 77 + i };
+
+		gm_run(vm, 0, &op, 1);
+		GM_EXPECT(ip_load(w->hva + i * half, &word) && word == 77 + (uint64_t)i,
+			  "slot %d is another part of the file", i);
+	}
+	gm_fixture_free(w);
+}
+
+/* --- conv.inplace_noop --- */
+
+static void expect_noop(struct gm_fixture *w, uint64_t page, uint64_t n, bool to_private,
+			const char *when)
+{
+	struct seen before = look(w), after;
+
+	if (!ip_convert(w, page, n, to_private, when))
+		gm_end();
+	after = look(w);
+	GM_EXPECT_EQ(after.mapped, before.mapped, "%s: pages that the guest has mapped", when);
+	GM_EXPECT_EQ(after.host, before.host, "%s: pages that the host has mapped", when);
+	gm_guest_touch(w->vm, 0, w->gpa, SIZE, PG);
+	GM_EXPECT_EQ(look(w).faults, before.faults, "%s: faults of the guest by then", when);
+}
+
+INPLACE_EACH(kept, "noop", "mappings",
+	     "a range that is what it is asked to be: guest and host keep every mapping",
+	     .needs = STAT_NEEDS)
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+
+	ip_all_shared(w);
+	ip_convert(w, 100, 150, true, "the middle");
+	warm(w);
+	expect_noop(w, 0, 100, false, "shared below");
+	expect_noop(w, 99, 1, false, "the last shared page below");
+	expect_noop(w, 250, NPAGES - 250, false, "shared above");
+	expect_noop(w, 100, 150, true, "private");
+	expect_noop(w, 100, 1, true, "the first private page");
+	expect_noop(w, 249, 1, true, "the last private page");
+	expect_noop(w, 130, 64, true, "private, in the middle");
+	ip_convert(w, 0, NPAGES, true, "all");
+	warm(w);
+	expect_noop(w, 0, NPAGES, true, "all private");
+	ip_convert(w, 0, NPAGES, false, "all");
+	warm(w);
+	expect_noop(w, 0, NPAGES, false, "all shared");
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}
+
+INPLACE(held, "noop", "held",
+	"a shared range with pages in use is asked to be shared: success, and nobody is disturbed",
+	.needs = STAT_NEEDS | GM_NEEDS(GUP_TEST))
+{
+	static const uint64_t page[] = { 0, 70, NPAGES - 1 };
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	struct ip_hold h;
+
+	ip_all_shared(w);
+	ip_take(&h, &ip_gup_write, w, page, 3);
+	warm(w);
+	expect_noop(w, 0, NPAGES, false, "three pages in use");
+	expect_noop(w, 70, 1, false, "the page in use");
+	ip_expect_busy(w, 60, 20, 70, "and to private");
+	ip_drop(&h);
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}

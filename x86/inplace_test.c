@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* In-place conversion, what it alone promises: who says that it is there, conv.inplace_caps. */
+#include "inplace/inplace.h"
+
+static const struct {
+	const char *name;
+	unsigned long type;
+} scopes[] = {
+	{ "/dev/kvm", GM_SYSTEM_SCOPE },
+	{ "a SW_PROTECTED VM", KVM_X86_SW_PROTECTED_VM },
+	{ "an ordinary VM", KVM_X86_DEFAULT_VM },
+};
+
+static void expect_caps(const char *name, unsigned int nr, const long want[3])
+{
+	for (int i = 0; i < 3; i++)
+		GM_EXPECT_EQ(gm_platform_cap(scopes[i].type, nr), want[i], "KVM_CAP_%s of %s", name,
+			     scopes[i].name);
+}
+
+/* The number is that of the headers alone: postings had others, which mean other things elsewhere. */
+INPLACE(own_cap, "caps", "attributes_of_files",
+	"GUEST_MEMFD_MEMORY_ATTRIBUTES: PRIVATE on /dev/kvm and with private memory, 0 on an ordinary VM")
+{
+#ifdef KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES
+	expect_caps("GUEST_MEMFD_MEMORY_ATTRIBUTES", KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES,
+		    (const long[]){ PRIVATE, PRIVATE, 0 });
+#else
+	gm_skip("the headers do not name KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES",
+		"build with KSRC= a tree that has in-place conversion");
+#endif
+}
+
+INPLACE(vm_caps, "caps", "attributes_of_vms", "MEMORY_ATTRIBUTES is 0 on every scope")
+{
+	expect_caps("MEMORY_ATTRIBUTES", KVM_CAP_MEMORY_ATTRIBUTES, (const long[]){ 0, 0, 0 });
+}
+
+INPLACE(flags_cap, "caps", "file_flags",
+	"GUEST_MEMFD_FLAGS is 3 on every scope, and a VM with private memory takes each of these flags")
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
+
+	expect_caps("GUEST_MEMFD_FLAGS", KVM_CAP_GUEST_MEMFD_FLAGS, (const long[]){ 3, 3, 3 });
+	for (uint64_t flags = 0; flags < 4; flags++) {
+		int fd = __gm_gmem_new(vm, PG, flags);
+
+		/* INIT_SHARED without MMAP is no business of conversions: fd.create_args. */
+		if (flags != GUEST_MEMFD_FLAG_INIT_SHARED)
+			GM_EXPECT(fd >= 0, "a file with flags %#lx: %s", flags,
+				  gm_errno_name(errno));
+		if (fd >= 0)
+			close(fd);
+	}
+	gm_vm_free(vm);
+}
+
+/* With the kernel's option the call is there and knows no attribute; without it there is none. */
+INPLACE(attributes_of_vm, "caps", "vm_ioctl",
+	"KVM_SET_MEMORY_ATTRIBUTES to PRIVATE is refused, and changes no page of a file",
+	.flags = GM_REFUSAL)
+{
+	struct gm_fixture *w = IP_FIXTURE(false, .size = GM_2M);
+	struct kvm_memory_attributes attr = { .address = w->gpa, .size = GM_2M };
+	int ret, err, want;
+
+	ip_striped(w);
+	ret = ioctl(w->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr);
+	err = errno;
+	GM_EXPECT(!ret || err == ENOTTY, "no attribute: expected success or ENOTTY, observed %s",
+		  gm_errno_name(err));
+	want = ret ? ENOTTY : EINVAL;
+	attr.attributes = PRIVATE;
+	GM_EXPECT_ERRNO(want, ioctl(w->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr));
+	attr.size = PG;
+	GM_EXPECT_ERRNO(want, ioctl(w->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr));
+	attr.attributes = 0;
+	ioctl(w->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr);
+	ip_expect_all(w, "after the VM's ioctl");
+	gm_control(!__gm_gmem_convert(w->gmem, 0, GM_2M, true, NULL), "the file's own: %s",
+		   gm_errno_name(errno));
+	gm_fixture_free(w);
+}
