@@ -7,10 +7,9 @@
 static const struct {
 	const char *name, *suffix, *profile;
 	gm_needs needs;
-} providers[GM_PROVIDER_NR] = {
-	[GM_PROVIDER_NONE] = { "none", "", "any", 0 },
-#define X(id, name, suffix, profile, needs) [GM_PROVIDER_##id] = { name, suffix, profile, needs },
-	GM_PROVIDER_LIST(X)
+} providers[GM_PROVIDER_NR] = { { "none", "", "any", 0 },
+#define X(id, name, suffix, profile, needs) { name, suffix, profile, needs },
+				GM_PROVIDER_LIST(X)
 #undef X
 };
 

@@ -30,9 +30,10 @@ static void expect_at(struct gm_fixture *w, uint64_t gpa, const char *when)
 			struct gm_content c = gm_model_guest(w->model, gfn);
 			uint64_t want = c.half ? gm_word(gfn, c.half, c.gen, 8) : 0;
 
-			if (!GM_EXPECT_AT(GM_PAGE(.gpa = op[i].addr, .off = (first + i) * PG),
-					  op[i].val == want, "%s: expected %s, observed %s", when,
-					  gm_word_str(want), gm_word_str(op[i].val)))
+			struct gm_page page = *GM_PAGE(.gpa = op[i].addr, .off = (first + i) * PG);
+
+			if (!GM_EXPECT_AT(&page, op[i].val == want, "%s: expected %s, observed %s",
+					  when, gm_word_str(want), gm_word_str(op[i].val)))
 				return;
 		}
 	}
