@@ -273,14 +273,14 @@ INPLACE(interrupted, "signal", "pending",
 				   .it_value = { .tv_usec = 300 } };
 	struct itimerval off = { .it_value = { 0 } };
 	struct sigaction sa = { .sa_handler = on_alarm }, old;
-	struct gm_fixture *w = IP_FIXTURE(false, .size = 4 * GM_2M);
+	struct gm_fixture *w = IP_FIXTURE(false, .size = GM_2M);
 	uint64_t n = PAGES(w->size), word;
 	unsigned int met = 0;
 
 	GM_SETUP_OK(sigaction(SIGALRM, &sa, &old));
 	for (uint64_t i = 0; i < n; i++)
 		*(volatile uint64_t *)(w->hva + i * PG) = i;
-	for (int i = 0; i < 400 && met < 60; i++) {
+	for (int i = 0; i < 200 && met < 30; i++) {
 		struct gm_memory_attributes2 arg = ip_arg(0, w->size, !(i & 1));
 		sig_atomic_t before;
 		int ret, err;
