@@ -44,8 +44,11 @@ static void starved(const struct gm_case *self)
 		ip_expect_all(w, "once it went through");
 	}
 	gm_note("%u conversions failed before one went through", failed);
-	GM_SETUP(failed, "no conversion failed: CONFIG_FAILSLAB");
 	gm_fixture_free(w);
+	/* Records may have memory of their own set aside, which fault injection does not reach. */
+	if (!failed)
+		gm_skip("memory for the record cannot be made to fail",
+			"a kernel with CONFIG_FAILSLAB=y whose records come from the slab caches");
 }
 #define STARVED(id, what, about, val_)                                                             \
 	INPLACE_VARIANT(starved, starved_##id, "no_memory", what, about, .val = val_,              \

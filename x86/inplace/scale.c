@@ -10,11 +10,11 @@
 
 #include "inplace.h"
 
-enum pattern { IN_ORDER, REVERSE, RANDOM, NR_ORDERS };
+enum scale_order { IN_ORDER, REVERSE, RANDOM, NR_ORDERS };
 
 static const char *const orders[] = { "in order", "in reverse", "at random" };
 
-enum ending { CLOSE, TO_PRIVATE, TO_SHARED, ALL_BUT_FEW, ONE_BY_ONE, FORKED, KILLED, NR_ENDS };
+enum scale_end { CLOSE, TO_PRIVATE, TO_SHARED, ALL_BUT_FEW, ONE_BY_ONE, FORKED, KILLED, NR_ENDS };
 
 static const char *const ends[] = {
 	"close",      "all to private", "all to shared", "all but a few pages",
@@ -80,7 +80,7 @@ static long slab_kb(void)
 }
 
 /* The i-th page, of those with an even number, in this order; nr is a power of two. */
-static uint64_t page_of(enum pattern order, uint64_t i, uint64_t nr)
+static uint64_t page_of(enum scale_order order, uint64_t i, uint64_t nr)
 {
 	switch (order) {
 	case REVERSE:
@@ -97,7 +97,7 @@ static uint64_t page_of(enum pattern order, uint64_t i, uint64_t nr)
 }
 
 /* Every second page to one state. 0, or the errno of the first refusal. */
-static int every_second(struct big *b, enum pattern order, bool to_private)
+static int every_second(struct big *b, enum scale_order order, bool to_private)
 {
 	uint64_t nr = b->pages / 2;
 
@@ -151,7 +151,7 @@ static void fork_and_exit(struct big *b)
 	expect_pattern(b, true, false);
 }
 
-static void end_it(struct big *b, enum ending end, enum pattern order)
+static void end_it(struct big *b, enum scale_end end, enum scale_order order)
 {
 	uint64_t half = b->pages / 2;
 
@@ -185,7 +185,7 @@ static void end_it(struct big *b, enum ending end, enum pattern order)
 }
 
 /* A child owns it all, and is killed with everything in place. */
-static double built_and_killed(uint64_t pages, enum pattern order)
+static double built_and_killed(uint64_t pages, enum scale_order order)
 {
 	int ready[2], status;
 	double start;
@@ -234,7 +234,7 @@ static void expect_given_back(long before, long peak)
 	gm_note("the kernel took %ld KiB, and has %ld KiB of it still", grown, left);
 }
 
-static void scale(uint64_t nr, enum pattern order, enum ending end)
+static void scale(uint64_t nr, enum scale_order order, enum scale_end end)
 {
 	double start = now(), built, took;
 	long before = slab_kb(), peak;
@@ -267,27 +267,27 @@ static void scale(uint64_t nr, enum pattern order, enum ending end)
 
 static void small(const struct gm_case *self)
 {
-	for (enum ending end = 0; end < NR_ENDS; end++)
-		scale(1UL << self->val, (enum pattern)(end % NR_ORDERS), end);
+	for (enum scale_end end = 0; end < NR_ENDS; end++)
+		scale(1UL << self->val, (enum scale_order)(end % NR_ORDERS), end);
 }
 
 static void middling(const struct gm_case *self)
 {
-	for (enum pattern order = 0; order < NR_ORDERS; order++)
-		scale(1UL << 13, order, (enum ending)self->val);
+	for (enum scale_order order = 0; order < NR_ORDERS; order++)
+		scale(1UL << 13, order, (enum scale_end)self->val);
 }
 
 static void large(const struct gm_case *self)
 {
-	scale(1UL << 20, (enum pattern)(self->val % NR_ORDERS), (enum ending)self->val);
+	scale(1UL << 20, (enum scale_order)(self->val % NR_ORDERS), (enum scale_end)self->val);
 }
 
 /* The same order for every end, at each size between. */
 static void sizes(const struct gm_case *self)
 {
 	for (int bits = 10; bits <= 17; bits++)
-		for (enum ending end = 0; end < NR_ENDS; end++)
-			scale(1UL << bits, (enum pattern)self->val, end);
+		for (enum scale_end end = 0; end < NR_ENDS; end++)
+			scale(1UL << bits, (enum scale_order)self->val, end);
 }
 
 #define SCALE(fn, id, what, about, ...)                                                            \
@@ -322,7 +322,8 @@ LARGE(kill, "kill", "the process that made them is killed", KILLED)
 
 /* Ranges whose pages are there, and mapped by the host. */
 INPLACE(populated, "scale_mapped", "populated",
-	"2^11 ranges whose pages guest and host have mapped, then all to private and back")
+	"2^11 ranges whose pages guest and host have mapped, then all to private and back",
+	.timeout = 120)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = 2 * PG << 11);
 	uint64_t n = PAGES(w->size), word;
