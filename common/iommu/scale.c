@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Thousands of areas of one page in one address space: single unmaps, one unmap of all and the
+ * close of the iommufd come back, and every pin is given back: iommu.scale.
+ */
+#include "fx.h"
+
+#define AREAS 2048UL
+
+enum { UNMAP_EACH, UNMAP_ALL, CLOSE };
+
+static void areas(const struct gm_case *self)
+{
+	const uint64_t nr = AREAS, size = nr * GM_PAGE_SIZE;
+	uint64_t len = ~0ULL; /* with IOVA 0: everything */
+	struct gm_iommu *iommu = gm_iommu_new(GM_IOMMU_MOCK);
+	uint32_t ioas = gm_ioas_new(iommu);
+	int fd = gm_memfd_new(size, 0);
+	struct gm_iodev *dev = gm_iodev_new(iommu, ioas);
+
+	/* Every second page of IOVA, so that no two areas touch. */
+	for (uint64_t i = 0; i < nr; i++)
+		gm_map_file(iommu, ioas, fd, i * GM_PAGE_SIZE, GM_PAGE_SIZE,
+			    IOVA + 2 * i * GM_PAGE_SIZE, GM_RW);
+	GM_EXPECT(!gm_memfd_unpinned(fd), "%lu areas are mapped, and no page is pinned", nr);
+	switch (self->val) {
+	case UNMAP_EACH:
+		for (uint64_t i = 0; i < nr; i++)
+			gm_unmap(iommu, ioas, IOVA + (2 * (i * 307 % nr)) * GM_PAGE_SIZE,
+				 GM_PAGE_SIZE);
+		break;
+	case UNMAP_ALL:
+		GM_EXPECT_OK(__gm_unmap(iommu, ioas, 0, &len));
+		GM_EXPECT_EQ(len, size, "bytes that one unmap of everything gave back");
+		break;
+	}
+	gm_iodev_free(dev);
+	gm_iommu_free(iommu);
+	GM_EXPECT(gm_memfd_unpinned(fd), "iommufd is closed, and a page of the file is pinned");
+	close(fd);
+}
+
+#define SCALE(id, what, about, how)                                                                \
+	GM_VARIANT(areas, id, .name = "iommu.scale." what, .clause = "iommu.scale", .text = about, \
+		   .needs = GM_IOMMU_NEEDS_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK),                    \
+		   .tokens = GM_TOKEN_IOMMU, .profile = "IO", .val = (how), .timeout = 120)
+SCALE(areas_each, "unmap_each", "2^11 areas of one page, unmapped one by one", UNMAP_EACH)
+SCALE(areas_all, "unmap_all", "2^11 areas of one page, unmapped by one call", UNMAP_ALL)
+SCALE(areas_close, "close", "2^11 areas of one page, gone with the iommufd", CLOSE)

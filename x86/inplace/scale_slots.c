@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Thousands of memory slots on one file, each of one page: a conversion of the whole file, a hole
+ * through all of them and the last close come back, and every slot follows: conv.scale.
+ */
+#include "inplace.h"
+
+/* By hand: the library's table of slots is for a few. Page i of the file at every second gpa. */
+static void set_slot(struct gm_vm *vm, int gmem, uint8_t *hva, uint64_t i, uint64_t size)
+{
+	struct kvm_userspace_memory_region2 region = {
+		.slot = GM_SLOT + i,
+		.flags = KVM_MEM_GUEST_MEMFD,
+		.guest_phys_addr = GM_BASE + 2 * i * PG,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)hva + i * PG,
+		.guest_memfd = gmem,
+		.guest_memfd_offset = i * PG,
+	};
+
+	GM_GRANTED(!GM_CALL("KVM_SET_USER_MEMORY_REGION2",
+			    ioctl(vm->kvm->fd, KVM_SET_USER_MEMORY_REGION2, &region)),
+		   "slot %lu of %#lx bytes: %s", i, size, gm_errno_name(errno));
+}
+
+/* All pages of the guest's range, in slots and between: attributes need no slot, files no gpa. */
+static void convert_all(struct gm_vm *vm, int gmem, uint64_t nr, bool to_private)
+{
+	if (vm->provider->file_serves_shared)
+		gm_gmem_convert(gmem, 0, nr * PG, to_private);
+	else
+		gm_convert(vm, GM_BASE, 2 * nr * PG, to_private);
+}
+
+/* The first word of every stride-th page, where its slot has it. */
+static void write_all(struct gm_vm *vm, uint64_t nr, unsigned int gen)
+{
+	for (uint64_t i = 0; i < nr; i += 64)
+		gm_guest_fill(vm, 0, GM_BASE + 2 * i * PG, 1, GM_HALF_GUEST, gen);
+}
+
+static void check_all(struct gm_vm *vm, uint64_t nr, unsigned int gen, const char *when)
+{
+	for (uint64_t i = 0; i < nr; i += 64) {
+		uint64_t gpa = GM_BASE + 2 * i * PG;
+
+		if (!gen ? !gm_guest_check_zero(vm, 0, gpa, 1, when)
+			 : !gm_guest_check(vm, 0, gpa, 1, GM_HALF_GUEST, gen, when))
+			return;
+	}
+}
+
+static void slots(const struct gm_case *self)
+{
+	uint64_t nr = 1UL << self->val;
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1,
+				     .extra_pages = 2 * nr * PG / GM_2M + 16);
+	int gmem = gm_gmem_new(vm, nr * PG, vm->provider->flags_shared);
+	uint8_t *room = mmap(NULL, nr * PG, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	GM_SETUP(room != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	gm_vm_map(vm, GM_BASE, (2 * nr * PG + GM_2M - 1) & -GM_2M, PG);
+	for (uint64_t i = 0; i < nr; i++)
+		set_slot(vm, gmem, room, i, PG);
+	convert_all(vm, gmem, nr, true);
+	write_all(vm, nr, 1);
+	check_all(vm, nr, 1, "private, one slot a page");
+	convert_all(vm, gmem, nr, false);
+	check_all(vm, nr, vm->provider->content == GM_CONTENT_ONE_MEMORY, "shared");
+	convert_all(vm, gmem, nr, true);
+	check_all(vm, nr, 1, "private again");
+	gm_gmem_punch(gmem, 0, nr * PG);
+	check_all(vm, nr, 0, "after a hole through all slots");
+	for (uint64_t i = 0; i < nr; i += 2)
+		set_slot(vm, gmem, room, i, 0);
+	gm_underway("close() of a VM and its guest_memfd");
+	gm_vm_free(vm);
+	close(gmem);
+	gm_underway_end();
+	munmap(room, nr * PG);
+}
+GM_VARIANT(slots, slots_1k, .name = "conv.scale.slots_1k", .clause = "conv.scale", .val = 10,
+	   .providers = GM_PROVIDERS_X86,
+	   .text = "2^10 memory slots of one page on one file: conversions, a hole, the end")
+GM_VARIANT(slots, slots_16k, .name = "conv.scale.slots_16k", .clause = "conv.scale", .val = 14,
+	   .providers = GM_PROVIDERS_X86, .flags = GM_FULL_ONLY, .timeout = 300,
+	   .text = "2^14 memory slots of one page on one file: conversions, a hole, the end")
