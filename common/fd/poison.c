@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A page that has gone bad reaches no guest, and its neighbours work on: fd.hwpoison. */
-#include <signal.h>
-
 #include "fd.h"
+#include "poison.h"
 #include "pool.h"
-
-#ifndef MADV_HWPOISON
-#define MADV_HWPOISON 100
-#endif
-#ifndef EHWPOISON
-#define EHWPOISON 133
-#endif
 
 #define NPAGES 8
 #define BAD 5
 #define FIRST (GM_BASE / PG)
-
-/* The process that says a page is bad may be killed by it: a child. */
-static int spoil(void *arg)
-{
-	signal(SIGBUS, SIG_DFL);
-	return madvise(arg, PG, MADV_HWPOISON) ? errno : 0;
-}
 
 /*
  * Who has written the page gets SIGBUS. Who has only mapped it need not, and is told EBUSY: the page
@@ -29,7 +14,7 @@ static int spoil(void *arg)
  */
 static void gone_bad(int code)
 {
-	GM_SETUP(code <= 0 || code == EBUSY, "MADV_HWPOISON: %s", gm_errno_name(code));
+	GM_SETUP(!code || code == EBUSY, "MADV_HWPOISON: %s", gm_errno_name(code));
 }
 
 /* The guest's access to the bad page, on vCPU v. */
@@ -56,16 +41,6 @@ static void expect_rest(struct fd_box *b, unsigned int v, const char *when)
 		 when);
 }
 
-/* mm/memory-failure.c:unpoison_memory(): EBUSY while the page has a mapping, or anybody a reference. */
-static int give_back(uint64_t pfn)
-{
-	int fd = GM_SETUP_OK(open("/sys/kernel/debug/hwpoison/unpoison-pfn", O_WRONLY));
-	int err = dprintf(fd, "%lu\n", pfn) < 0 ? errno : 0;
-
-	close(fd);
-	return err;
-}
-
 FD_HOST_SEES(
 	poison_kept, "fd.hwpoison.no_reference", .clause = "fd.hwpoison",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, UNPOISON), .caps = GM_CAPS_ALL,
@@ -80,19 +55,20 @@ FD_HOST_SEES(
 	gm_host_check(b->hva, FIRST, NPAGES, b->f->half, 1, "before");
 	pfn = gm_pfn_of(b->hva + BAD * PG);
 	GM_SETUP(pfn, "/proc/self/pagemap does not tell the page frame");
-	code = fd_in_child(spoil, b->hva + BAD * PG);
+	code = gm_poison(b->hva + BAD * PG, NULL);
 	gone_bad(code);
 	for (int i = 0; i < 8; i++) {
 		expect_bad(b, i % 2, i % 3, "again and again");
 		gm_touch(b->hva + BAD * PG, i % 3, &code);
 	}
-	err = give_back(pfn);
+	/* mm/memory-failure.c:unpoison_memory(): EBUSY while the page has a mapping, or anybody a reference. */
+	err = gm_unpoison_frame(pfn);
 	GM_EXPECT(err == EBUSY,
 		  "a bad page given back while it is in the file: expected EBUSY, observed %s",
 		  gm_errno_name(err));
 	gm_gmem_punch(b->gmem, BAD * PG, PG);
 	/* A CPU that is about to free pages may have one in its batch: again, for a second. */
-	for (int i = 0; i < 100 && (err = give_back(pfn)) == EBUSY; i++)
+	for (int i = 0; i < 100 && (err = gm_unpoison_frame(pfn)) == EBUSY; i++)
 		usleep(10000);
 	GM_EXPECT(
 		!err,
@@ -120,7 +96,7 @@ FD_HOST_SEES(
 	fd_check(b->vm, 1, b->f, GM_BASE, NPAGES, FIRST, 1, "before");
 	/* In this process's page tables, too; the child has its own. */
 	gm_host_check(b->hva, FIRST, NPAGES, b->f->half, 1, "before");
-	code = fd_in_child(spoil, b->hva + BAD * PG);
+	code = gm_poison(b->hva + BAD * PG, NULL);
 	gone_bad(code);
 	expect_bad(b, 0, false, "at once");
 	expect_bad(b, 1, true, "at once");

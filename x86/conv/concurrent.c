@@ -127,7 +127,7 @@ static uint64_t guest_reader(uint64_t v, uint64_t unused, uint64_t seed)
 	return 0;
 }
 
-struct party {
+struct race_threads {
 	struct gm_fixture *w;
 	struct arena *a;      /* the host's view */
 	unsigned int owners;  /* vCPUs that own pages */
@@ -154,7 +154,7 @@ static void expect_host(struct gm_fixture *w, uint64_t gpa, bool private, uint64
 			     gm_word_str(*word), gm_word_str(want));
 }
 
-static void host_part(struct party *t)
+static void host_part(struct race_threads *t)
 {
 	unsigned int share = t->owners + 1, turn = t->owners;
 	uint64_t half[NPAGES][2] = {}, gen = 0;
@@ -198,7 +198,7 @@ static void host_part(struct party *t)
  * Takes a reference of the page for the time that it reads. One memory: what was read while the page
  * is shared, is what the guest reads; else it is the memory that only shared accesses reach.
  */
-static void host_reader(struct party *t)
+static void host_reader(struct race_threads *t)
 {
 	struct gm_rng rng;
 
@@ -217,7 +217,7 @@ static void host_reader(struct party *t)
 	}
 }
 
-static void prefault_part(struct party *t)
+static void prefault_part(struct race_threads *t)
 {
 	unsigned int v = t->w->vm->vcpus - 1;
 
@@ -233,7 +233,8 @@ static void prefault_part(struct party *t)
 	}
 }
 
-static void guest(struct party *t, unsigned int v, uint64_t (*fn)(uint64_t, uint64_t, uint64_t))
+static void guest(struct race_threads *t, unsigned int v,
+		  uint64_t (*fn)(uint64_t, uint64_t, uint64_t))
 {
 	struct gm_op op = { .code = GM_OP_CALL,
 			    .addr = (uintptr_t)fn,
@@ -246,7 +247,7 @@ static void guest(struct party *t, unsigned int v, uint64_t (*fn)(uint64_t, uint
 
 static void attend(unsigned int i, void *arg)
 {
-	struct party *t = arg;
+	struct race_threads *t = arg;
 
 	if (i < t->owners) {
 		guest(t, i, guest_part);
@@ -267,7 +268,7 @@ enum { READERS = 1, HOST = 2, PREFAULTS = 4, ON_THP = 8, APART = 16, HOST_READS 
 
 static void hold(const struct gm_case *self, unsigned int owners, unsigned int flags)
 {
-	struct party t = {
+	struct race_threads t = {
 		.owners = owners,
 		.readers = !!(flags & READERS),
 		.host_owner = flags & HOST,

@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A page that has gone bad, over conversions: fd.hwpoison. Costs the machine 4 KiB until it is booted again. */
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
 
 #include "fd_inplace.h"
+#include "poison.h"
 #include "pool.h"
 
-#ifndef MADV_HWPOISON
-#define MADV_HWPOISON 100
-#endif
-#ifndef EHWPOISON
-#define EHWPOISON 133
-#endif
-
-#define CORRUPT "/sys/kernel/debug/hwpoison/corrupt-pfn"
 #define NPAGES 16UL
 #define BAD 5UL
 
@@ -24,31 +14,11 @@ static bool gone_bad(int err)
 	return !err || err == EBUSY;
 }
 
-/* The process that says a page is bad may be killed by it: a child. */
 static void spoil(uint8_t *hva)
 {
-	pid_t pid = GM_SETUP_OK(fork());
-	int status;
+	int err = gm_poison(hva, NULL);
 
-	if (!pid) {
-		signal(SIGBUS, SIG_DFL);
-		_exit(madvise(hva, PG, MADV_HWPOISON) ? errno : 0);
-	}
-	GM_SETUP_OK(waitpid(pid, &status, 0));
-	GM_SETUP(!WIFEXITED(status) || gone_bad(WEXITSTATUS(status)), "MADV_HWPOISON: %s",
-		 gm_errno_name(WEXITSTATUS(status)));
-}
-
-/* Of a page that the host cannot reach. */
-static void spoil_frame(uint64_t pfn)
-{
-	int fd = open(CORRUPT, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		gm_skip("no page can be called bad by its frame", "CONFIG_HWPOISON_INJECT=y");
-	GM_SETUP(gone_bad(dprintf(fd, "%lu\n", pfn) > 0 ? 0 : errno), "%s: %s", CORRUPT,
-		 gm_errno_name(errno));
-	close(fd);
+	GM_SETUP(gone_bad(err), "MADV_HWPOISON: %s", gm_errno_name(err));
 }
 
 static void expect_bad(struct gm_fixture *w, bool write, const char *when)
@@ -141,7 +111,7 @@ INPLACE(poison_private, "fd.hwpoison.private", .clause = "fd.hwpoison", .caps = 
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa), pfn;
-	int code, sig;
+	int code, sig, err;
 
 	inplace_fill(w, first, NPAGES);
 	gm_fixture_check_host(w, first, NPAGES, 8, "before");
@@ -149,7 +119,8 @@ INPLACE(poison_private, "fd.hwpoison.private", .clause = "fd.hwpoison", .caps = 
 	GM_SETUP(pfn, "/proc/self/pagemap does not tell the page frame");
 	gm_fixture_convert(w, first, NPAGES, true);
 	gm_fixture_check_guest(w, 0, first, NPAGES, 8, "private");
-	spoil_frame(pfn);
+	err = gm_poison_frame(pfn);
+	GM_SETUP(gone_bad(err), "corrupt-pfn: %s", gm_errno_name(err));
 	expect_bad(w, false, "private");
 	expect_bad(w, true, "private");
 	expect_rest(w, "beside the bad page");

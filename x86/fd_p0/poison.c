@@ -6,15 +6,12 @@
 #include <sys/wait.h>
 
 #include "gm.h"
+#include "poison.h"
 
 #define PG GM_PAGE_SIZE
 #define NPAGES 8
 #define BAD 5
 #define FIRST (GM_BASE / PG)
-
-#ifndef MADV_HWPOISON
-#define MADV_HWPOISON 100
-#endif
 
 static volatile sig_atomic_t code, times;
 static void *volatile addr;
@@ -47,21 +44,6 @@ static bool reads(struct gm_vm *vm, uint64_t gpa, struct gm_op *op, struct gm_ex
 	return false;
 }
 
-/* The process that says a page is bad is killed by it: a child. */
-static void spoil(void *hva)
-{
-	pid_t pid = GM_SETUP_OK(fork());
-	int status;
-
-	if (!pid) {
-		signal(SIGBUS, SIG_DFL);
-		_exit(madvise(hva, PG, MADV_HWPOISON) ? errno : 0);
-	}
-	GM_SETUP_OK(waitpid(pid, &status, 0));
-	GM_SETUP(!WIFEXITED(status) || !WEXITSTATUS(status), "MADV_HWPOISON: %s",
-		 gm_errno_name(WEXITSTATUS(status)));
-}
-
 /* Costs the machine 4 KiB until it is booted again, as fd.hwpoison.mapped_page does. */
 GM_CASE(shared_half, .name = "fd.hwpoison.shared_half", .clause = "fd.hwpoison", .profile = "P0",
 	.needs = GM_NEEDS(ATTRIBUTES, HWPOISON, TDP), .caps = GM_CAPS_ALL,
@@ -80,7 +62,7 @@ GM_CASE(shared_half, .name = "fd.hwpoison.shared_half", .clause = "fd.hwpoison",
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, NPAGES * PG, mem->hva, gmem, 0);
 	gm_guest_fill(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1);
 	GM_SETUP_OK(sigaction(SIGBUS, &sa, NULL));
-	spoil(mem->hva + BAD * PG);
+	GM_SETUP(!gm_poison(mem->hva + BAD * PG, NULL), "MADV_HWPOISON was refused");
 	for (int i = 0; i < 2; i++) {
 		bool through = reads(vm, bad, &op, &ex);
 

@@ -1,54 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A page that has gone bad cannot become private until a hole takes it: conv.inplace_poison. */
-#include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 #include "frames.h"
 #include "inplace.h"
-
-#ifndef MADV_HWPOISON
-#define MADV_HWPOISON 100
-#endif
-#ifndef EHWPOISON
-#define EHWPOISON 133
-#endif
+#include "poison.h"
 
 #define NPAGES 32UL
 #define SIZE (NPAGES * PG)
 #define BAD 9UL
 
-#define HWPOISON_DIR "/sys/kernel/debug/hwpoison/"
-
-/* The process that says a page is bad is killed by it: a child. */
 static void spoil(uint8_t *hva)
 {
-	pid_t pid = GM_SETUP_OK(fork());
-	int status;
+	int err = gm_poison(hva, NULL);
 
-	if (!pid) {
-		signal(SIGBUS, SIG_DFL);
-		_exit(madvise(hva, PG, MADV_HWPOISON) ? errno : 0);
-	}
-	GM_SETUP_OK(waitpid(pid, &status, 0));
-	GM_SETUP(!WIFEXITED(status) || !WEXITSTATUS(status), "MADV_HWPOISON: %s",
-		 gm_errno_name(WEXITSTATUS(status)));
-}
-
-static int tell(const char *file, uint64_t pfn)
-{
-	int fd = GM_SETUP_OK(open(file, O_WRONLY | O_CLOEXEC));
-	int err = dprintf(fd, "%lu\n", pfn) < 0 ? errno : 0;
-
-	close(fd);
-	return err;
+	GM_SETUP(!err, "MADV_HWPOISON: %s", gm_errno_name(err));
 }
 
 /* The frame that is in no file any more; where it cannot be given back, 4 KiB are lost until the boot. */
 static void give_back(uint64_t pfn)
 {
-	for (int i = 0; i < 100 && tell(HWPOISON_DIR "unpoison-pfn", pfn) == EBUSY; i++)
+	for (int i = 0; i < 100 && gm_unpoison_frame(pfn) == EBUSY; i++)
 		usleep(10000);
 }
 
@@ -141,7 +113,7 @@ POISON(while_private, "private",
 	*(volatile uint64_t *)(w->hva + BAD * PG + 8) = 1;
 	GM_SETUP(gm_frames_read(w->hva + BAD * PG, 1, &pfn), "the page frame is not told");
 	ip_convert(w, BAD - 3, 6, true, "six pages");
-	err = tell(HWPOISON_DIR "corrupt-pfn", pfn);
+	err = gm_poison_frame(pfn);
 	GM_SETUP(!err || err == EOPNOTSUPP || err == EBUSY, "corrupt-pfn: %s", gm_errno_name(err));
 	ip_convert(w, BAD - 3, 6, true, "all private already");
 	ip_convert(w, BAD, 1, true, "private already");
@@ -160,4 +132,61 @@ POISON(while_private, "private",
 	ip_expect_all(w, "after the hole");
 	gm_fixture_free(w);
 	give_back(pfn);
+}
+
+/*
+ * Only the guest wrote the page, and KVM does not dirty the folio for it: the page counts as clean, so
+ * memory_failure() signals nobody who maps it, and the caller is told that it stays in its file.
+ */
+POISON(guest_wrote, "guest_wrote",
+       "a page that only the guest wrote goes bad: EBUSY, and no SIGBUS for who maps it; one that the host wrote: SIGBUS")
+{
+	for (int host = 0; host < 2; host++) {
+		struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+		uint8_t *bad = w->hva + BAD * PG;
+		bool killed;
+		uint64_t pfn;
+		int err;
+
+		gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_HALF_SHARED, 1);
+		if (host)
+			*(volatile uint64_t *)bad = 1;
+		else
+			(void)*(volatile uint64_t *)bad;
+		GM_SETUP(gm_frames_read(bad, 1, &pfn), "the page frame is not told");
+		err = gm_poison(bad, &killed);
+		GM_EXPECT_AT(GM_PAGE(.off = BAD * PG), killed == host && err == (host ? 0 : EBUSY),
+			     "written by the %s: expected %s, observed %s", host ? "host" : "guest",
+			     host ? "SIGBUS" : "EBUSY", killed ? "SIGBUS" : gm_errno_name(err));
+		expect_bad(w, 0, "afterwards");
+		gm_gmem_punch(w->gmem, BAD * PG, PG);
+		gm_fixture_free(w);
+		give_back(pfn);
+	}
+}
+
+/* The exit says whether the page is private: by its place in the file, not in the slot. */
+POISON(slot_offset, "slot_offset",
+       "the slot begins inside the file, whose pages before it are in the other state: the exit goes by the page's own")
+{
+	for (int private = 0; private < 2; private ++) {
+		struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE, .file_size = 2 * SIZE,
+						  .mem_size = 2 * SIZE, .no_slot = true);
+		uint8_t *bad = w->hva + SIZE + BAD * PG;
+		uint64_t pfn;
+		int err;
+
+		gm_fixture_slot(w, GM_SLOT, w->gpa, SIZE, SIZE);
+		*(volatile uint64_t *)bad = 1;
+		GM_SETUP(gm_frames_read(bad, 1, &pfn), "the page frame is not told");
+		gm_gmem_convert(w->gmem, private ? SIZE : 0, SIZE, true);
+		err = gm_poison_frame(pfn);
+		GM_SETUP(!err || err == EOPNOTSUPP || err == EBUSY, "corrupt-pfn: %s",
+			 gm_errno_name(err));
+		expect_bad(w, private ? KVM_MEMORY_EXIT_FLAG_PRIVATE : 0,
+			   private ? "private" : "shared");
+		gm_gmem_punch(w->gmem, SIZE + BAD * PG, PG);
+		gm_fixture_free(w);
+		give_back(pfn);
+	}
 }
