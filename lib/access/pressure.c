@@ -84,6 +84,28 @@ static void punch(struct gm_pressure *pr)
 			      GM_PAGE_SIZE);
 }
 
+void gm_pressure_converting_guest(struct gm_pressure *pr)
+{
+	uint64_t half = pr->pages / 2, upper = GM_BASE + half * GM_PAGE_SIZE;
+	struct gm_rng rng;
+
+	gm_rng_init(&rng, gm_seed() ^ 0x6775657374);
+	for (unsigned int n = 1; n <= pr->rounds; n++) {
+		unsigned int first = gm_rng_below(&rng, half - 1);
+		unsigned int nr = 1 + gm_rng_below(&rng, half - first - 1);
+		uint64_t gpa = GM_BASE + first * GM_PAGE_SIZE;
+
+		gm_guest_convert(pr->vm, 0, gpa, nr, true);
+		gm_guest_fill(pr->vm, 0, gpa, nr, GM_HALF_SECRET, n);
+		gm_guest_touch(pr->vm, 0, upper, half * GM_PAGE_SIZE, GM_PAGE_SIZE);
+		gm_guest_check(pr->vm, 0, gpa, nr, GM_HALF_SECRET, n, "while the host probes");
+		if (pr->vm->provider->content == GM_CONTENT_ONE_MEMORY)
+			gm_guest_fill(pr->vm, 0, gpa, nr, GM_HALF_SHARED, n);
+		gm_guest_convert(pr->vm, 0, gpa, nr, false);
+		gm_guest_touch(pr->vm, 0, gpa, nr * GM_PAGE_SIZE, GM_PAGE_SIZE);
+	}
+}
+
 struct run {
 	struct gm_pressure *pr;
 	void (*guest)(struct gm_pressure *pr);

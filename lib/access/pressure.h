@@ -29,6 +29,12 @@ struct gm_pressure {
 /* The controls of every probe that is used. */
 void gm_pressure_controls(void);
 /*
+ * A guest() that makes random parts of the lower half of the pages private, writes secrets there, checks
+ * them, and shares them again; where a page is one memory the secrets are overwritten before. Pages of
+ * the upper half are private, and only touched: they are punched meanwhile.
+ */
+void gm_pressure_converting_guest(struct gm_pressure *pr);
+/*
  * All at once: guest() in one thread, another that punches single pages of the upper half of gmem until
  * guest() returns, and the probers, GM_PRESSURE_PROBES each at least. Nothing private may arrive.
  */

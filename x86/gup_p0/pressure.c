@@ -8,26 +8,6 @@
 #define LEN (NR_PAGES * GM_PAGE_SIZE)
 #define ROUNDS 40
 
-static void guest(struct gm_pressure *pr)
-{
-	struct gm_rng rng;
-
-	gm_rng_init(&rng, gm_seed() ^ 0x6775657374);
-	for (unsigned int n = 1; n <= ROUNDS; n++) {
-		unsigned int first = gm_rng_below(&rng, NR_PAGES / 2 - 1);
-		unsigned int nr = 1 + gm_rng_below(&rng, NR_PAGES / 2 - first - 1);
-		uint64_t gpa = GM_BASE + first * GM_PAGE_SIZE;
-
-		gm_guest_convert(pr->vm, 0, gpa, nr, true);
-		gm_guest_fill(pr->vm, 0, gpa, nr, GM_HALF_SECRET, n);
-		/* What the host punches under its hands: touched, and not to be relied on. */
-		gm_guest_touch(pr->vm, 0, GM_BASE + LEN / 2, LEN / 2, GM_PAGE_SIZE);
-		gm_guest_check(pr->vm, 0, gpa, nr, GM_HALF_SECRET, n, "while the host probes");
-		gm_guest_convert(pr->vm, 0, gpa, nr, false);
-		gm_guest_touch(pr->vm, 0, gpa, nr * GM_PAGE_SIZE, GM_PAGE_SIZE);
-	}
-}
-
 GM_CASE(pressure_attr, .name = "gup.pressure.attr", .clause = "gup.pressure",
 	.text = "four threads probe, the guest converts, the host punches: nothing private arrives",
 	.providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(HYPERCALL_EXIT),
@@ -44,7 +24,7 @@ GM_CASE(pressure_attr, .name = "gup.pressure.attr", .clause = "gup.pressure",
 	gm_convert(pr.vm, GM_BASE + LEN / 2, LEN / 2, true);
 	gm_pressure_controls();
 
-	gm_pressure_run(&pr, guest);
+	gm_pressure_run(&pr, gm_pressure_converting_guest);
 
 	GM_EXPECT(pr.reached >= GM_PRESSURE_THREADS * GM_PRESSURE_PROBES,
 		  "%lu probes reached the shared half", (unsigned long)pr.reached);
