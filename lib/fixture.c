@@ -76,7 +76,7 @@ void gm_fixture_slot(struct gm_fixture *w, uint32_t id, uint64_t gpa, uint64_t s
 	gm_slot_set(w->vm, id, 0, gpa, size, w->uaddr + off, w->gmem, off);
 }
 
-/* Where the host sees the page: as the slot has it, or would have it where there is none. */
+/* Where the host sees the page: by its slot; without a slot, by its place in the fixture's range. */
 static uint8_t *host_view(struct gm_fixture *w, uint64_t gfn)
 {
 	return gm_hva(w->vm, GPA(gfn)) ?: w->hva + GPA(gfn) - w->gpa;

@@ -59,7 +59,7 @@ struct gm_fixture {
 struct gm_fixture *gm_fixture_new(const struct gm_fixture_args *args);
 #define GM_FIXTURE(...) gm_fixture_new(&(const struct gm_fixture_args){ __VA_ARGS__ })
 void gm_fixture_free(struct gm_fixture *w);
-/* A new guest_memfd, and the host's mapping of it, where there is none any more. */
+/* A new guest_memfd, and the host's mapping of it, for a case that closed the first one. */
 void gm_fixture_file(struct gm_fixture *w);
 /* A page is one memory: what was written in one state is there in the other. */
 bool gm_fixture_one_memory(const struct gm_fixture *w);

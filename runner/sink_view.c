@@ -63,7 +63,7 @@ void view_header(struct view *v)
 	fflush(stdout);
 }
 
-/* What was skipped in a row is one line; a reason that was told before is none. */
+/* One line for a row of skipped cases with one reason, and only the first time for that reason. */
 static void tell_skips(struct view *v)
 {
 	const struct skip *skip = v->held;

@@ -55,7 +55,7 @@ INPLACE(flags_cap, "caps", "file_flags",
 	gm_vm_free(vm);
 }
 
-/* With the kernel's option the call is there and knows no attribute; without it there is none. */
+/* The VM's ioctl: without attributes to set where the kernel has the option, else unknown. */
 INPLACE(attributes_of_vm, "caps", "vm_ioctl",
 	"KVM_SET_MEMORY_ATTRIBUTES to PRIVATE is refused, and changes no page of a file",
 	.flags = GM_REFUSAL)

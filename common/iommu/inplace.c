@@ -246,7 +246,7 @@ MOCK(user, "iommu.convert_pinned.user", .clause = "iommu.convert_pinned",
  * had: neither sees the other's page.
  */
 BOTH(hole, "iommu.convert_pinned.hva_hole", .clause = "iommu.convert_pinned",
-     .text = "a hole over a page that a device has: what the file gets there converts, and is none of the device's")
+     .text = "a hole over a page that a device has mapped: the file's new page converts, and the device does not reach it")
 {
 	uint64_t word = gm_word(3, GM_HALF_DEVICE, 7, 9), got = 0;
 	struct held h = held_new(self);

@@ -197,7 +197,7 @@ static void each_provider_has_its_case(void **state)
 	assert_int_equal(inplace->val, 42);
 	assert_ptr_equal(inplace->run, attributes->run);
 
-	/* The case as it was declared is none of them. */
+	/* The declaration itself is not among the cases. */
 	assert_null(gm_case_find("a.one.inside"));
 	assert_string_equal(pkvm->profile, "P2");
 	assert_int_equal(pkvm->needs, GM_NEEDS(PROTECTED));

@@ -85,7 +85,7 @@ static void files_read_back(void **state)
 	st_prog_free(&b);
 }
 
-/* Who converts goes with the program; pool is about memory that there is none of in place. */
+/* The provider goes with the program. In place no memory comes from the pool of huge pages. */
 static void in_place_programs(void **state)
 {
 	struct st_gen g = { .provider = GM_PROVIDER_INPLACE, .profile = "everything" };

@@ -42,7 +42,7 @@ static void each_step(struct sweep *s, uint64_t page)
 	}
 }
 
-/* With none going through. Where there is a second attempt, one failure is none. */
+/* No conversion succeeds. With a second attempt a single failure does not count. */
 static void every_step(struct sweep *s, uint64_t page)
 {
 	uint64_t error_offset;

@@ -75,7 +75,7 @@ static void make_private(struct scene *s, bool to_private)
 		gm_convert(s->vm, GM_BASE, GM_2M, to_private);
 }
 
-/* A private page is one of the VM, slot or not, or one of the file: then there is none without a slot. */
+/* Attributes of the VM need no slot; attributes of the file reach a gpa only through a slot. */
 static void expect_nothing_private(struct scene *s, uint64_t page, bool write)
 {
 	if (s->vm->provider->file_serves_shared)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which of several faults decides, and who is refused before the argument is looked at. */
+/* Which of several faults decides, and which are found before the argument is read. */
 #include <linux/ioctl.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -332,7 +332,7 @@ ORDINARY(shared, "init_shared", "an ordinary VM on a file with INIT_SHARED runs"
 /* --- conv.inplace_two_files --- */
 
 INPLACE(two_files, "two_files", "apart",
-	"two files in one VM, one starts private: a conversion of one is none of the other")
+	"two files in one VM, one starts private: a conversion of one leaves the other as it is")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	int other = gm_gmem_new(w->vm, SIZE, GUEST_MEMFD_FLAG_MMAP);
