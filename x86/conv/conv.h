@@ -6,16 +6,13 @@
 #include "batch.h"
 #include "fixture.h"
 #include "gm.h"
+#include "uffd.h"
 
 /*
- * --- memory at userspace_addr whose faults wait; wants GM_NEED_USERFAULTFD, and the attributes
- * provider: in place no fault goes there ---
+ * --- memory at userspace_addr whose faults wait (uffd.h), with the attributes provider: in place no
+ * fault goes there ---
  */
 
-/* A userfaultfd over [hva, hva + size), where nothing is mapped yet; the caller closes it. */
-int uffd_new(void *hva, uint64_t size);
-/* Waits for a fault: a vCPU that has it is past the point where it looked at the attribute. */
-void uffd_wait(int uffd);
 /* Gives the page of `unit` bytes at gpa, with generation gen of the shared half. */
 void uffd_give(int uffd, struct gm_fixture *w, uint64_t gpa, uint64_t unit, unsigned int gen);
 

@@ -117,7 +117,7 @@ static void midway_thread(unsigned int i, void *arg)
 		break;
 	case 1:
 		/* Past the moment when it asked whether anything is being converted. */
-		uffd_wait(m->uffd);
+		gm_uffd_wait(m->uffd);
 		atomic_store(&m->go, true);
 		/* What was mapped is gone: the attributes are what comes next, and takes its time. */
 		while (gm_vm_stat(m->w->vm, "pages_4k") >= m->mapped)
@@ -151,7 +151,7 @@ GM_CASE(midway, .name = "conv.cross_vcpu.fault_midway", .clause = "conv.cross_vc
 		gm_guest_fill(w->vm, 0, m.gpa, 1, GM_HALF_PRIVATE, 1);
 		gm_convert(w->vm, w->gpa, w->size, false);
 		GM_SETUP_OK(madvise(w->hva, w->size, MADV_DONTNEED));
-		m.uffd = uffd_new(w->hva + (m.gpa - w->gpa), GM_PAGE_SIZE);
+		m.uffd = gm_uffd_new(w->hva + (m.gpa - w->gpa), GM_PAGE_SIZE);
 		m.op = (struct gm_op){ .code = GM_OP_READ, .addr = m.gpa };
 		gm_guest_touch(w->vm, 1, w->gpa + FAR / 2, 8, 8);
 		m.mapped = gm_vm_stat(w->vm, "pages_4k");

@@ -28,7 +28,7 @@ static void stale_thread(unsigned int i, void *arg)
 		gm_run_racing(t->w->vm, 0, &t->op, 1);
 		return;
 	}
-	uffd_wait(t->uffd);
+	gm_uffd_wait(t->uffd);
 	t->overtake(t);
 	uffd_give(t->uffd, t->w, GPA(t->gfn), t->unit, 2);
 }
@@ -72,7 +72,7 @@ static void overtaken(const struct gm_case *self)
 					      w->size));
 		else
 			GM_SETUP_OK(madvise(w->hva, w->size, MADV_DONTNEED));
-		t.uffd = uffd_new(w->hva, w->size);
+		t.uffd = gm_uffd_new(w->hva, w->size);
 		t.gfn = first + 100 * i + 7;
 		t.overtake = how[i % 3];
 		t.op = (struct gm_op){ .code = i < 3 ? GM_OP_READ : GM_OP_ADD, .addr = GPA(t.gfn) };

@@ -4,6 +4,7 @@
  * convert. conv.inplace_outlives, conv.inplace_who, conv.inplace_signal.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "inplace.h"
+#include "uffd.h"
 
 #define NPAGES 128UL
 #define SIZE (NPAGES * PG)
@@ -304,6 +306,64 @@ INPLACE(interrupted, "signal", "pending",
 		break;
 	}
 	gm_note("%u conversions were met by a signal", met);
+	GM_SETUP_OK(sigaction(SIGALRM, &old, NULL));
+	gm_fixture_free(w);
+}
+
+struct waiting {
+	int uffd;
+	pthread_t caller;
+	struct gm_memory_attributes2 *arg; /* its page is missing until the signal is pending */
+	struct gm_memory_attributes2 given;
+};
+
+/* Gives the page of the argument only when a signal waits for the thread that reads it. */
+static void *give_late(void *p)
+{
+	struct waiting *w = p;
+	uint8_t *page = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	gm_uffd_wait(w->uffd);
+	memcpy(page, &w->given, sizeof(w->given));
+	pthread_kill(w->caller, SIGALRM);
+	gm_uffd_copy(w->uffd, w->arg, page, PG);
+	munmap(page, PG);
+	return NULL;
+}
+
+INPLACE(signal_first, "signal", "before_range",
+	"a signal that is pending when the argument has been read: the conversion succeeds, whole",
+	.needs = IP_NEEDS | GM_NEEDS(USERFAULTFD), .caps = GM_CAPS(CAP_SYS_PTRACE))
+{
+	struct sigaction sa = { .sa_handler = on_alarm }, old;
+	struct gm_fixture *w = IP_FIXTURE(false, .size = GM_2M);
+	struct waiting late = { .caller = pthread_self() };
+	uint64_t word;
+
+	GM_SETUP_OK(sigaction(SIGALRM, &sa, &old));
+	for (int i = 0; i < 8; i++) {
+		sig_atomic_t before = rings;
+		pthread_t giver;
+		int ret, err;
+
+		late.arg = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		GM_SETUP(late.arg != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+		late.uffd = gm_uffd_new(late.arg, PG);
+		late.given = ip_arg(0, w->size, !(i & 1));
+		GM_SETUP(!pthread_create(&giver, NULL, give_late, &late), "no thread");
+		ret = ip_set(w->gmem, late.arg);
+		err = errno;
+		pthread_join(giver, NULL);
+		gm_control(rings == before + 1, "the signal came once, observed %d",
+			   (int)(rings - before));
+		GM_EXPECT(!ret, "conversion %d to %s: expected success, observed %s", i,
+			  late.given.attributes ? "private" : "shared", gm_errno_name(err));
+		GM_EXPECT(ip_load(w->hva, &word) == (i & 1) &&
+				  ip_load(w->hva + w->size - PG, &word) == (i & 1),
+			  "conversion %d did not convert the whole range", i);
+		close(late.uffd);
+		munmap(late.arg, PG);
+	}
 	GM_SETUP_OK(sigaction(SIGALRM, &old, NULL));
 	gm_fixture_free(w);
 }
