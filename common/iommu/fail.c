@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every allocation and every step of iommufd fails once: nothing is left behind, ever. */
 #include "fail_nth.h"
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 
@@ -9,8 +9,9 @@
  * Does `op` with the first, second, ... step failing until none is left to fail; after each
  * failure `undone` looks at what there is. The bound is far above what an operation needs.
  */
-static void sweep(struct fx *fx, int (*op)(struct fx *fx),
-		  void (*undone)(struct fx *fx, unsigned int n), void (*undo)(struct fx *fx))
+static void sweep(struct dma_memory *m, int (*op)(struct dma_memory *m),
+		  void (*undone)(struct dma_memory *m, unsigned int n),
+		  void (*undo)(struct dma_memory *m))
 {
 	unsigned int failed = 0, n;
 
@@ -18,7 +19,7 @@ static void sweep(struct fx *fx, int (*op)(struct fx *fx),
 		int ret;
 
 		gm_fail_nth(n);
-		ret = op(fx);
+		ret = op(m);
 		if (!gm_fail_nth_reached()) {
 			GM_EXPECT(!ret, "step %u does not exist, and the call fails: %s", n,
 				  gm_errno_name(errno));
@@ -26,9 +27,9 @@ static void sweep(struct fx *fx, int (*op)(struct fx *fx),
 		}
 		if (ret) {
 			failed++;
-			undone(fx, n);
+			undone(m, n);
 		} else {
-			undo(fx);
+			undo(m);
 		}
 		if (gm_failures())
 			break;
@@ -38,28 +39,28 @@ static void sweep(struct fx *fx, int (*op)(struct fx *fx),
 	GM_SETUP(failed > 2, "fail-nth made nothing fail: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB");
 }
 
-static void nothing_pinned(struct fx *fx, unsigned int n)
+static void nothing_pinned(struct dma_memory *m, unsigned int n)
 {
-	GM_EXPECT(!__gm_mock_refs(fx->iommu, fx->hva, fx->size, 0),
+	GM_EXPECT(!__gm_mock_refs(m->iommu, m->hva, m->size, 0),
 		  "step %u failed: pages stay pinned", n);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "step %u failed: VmPin, pages", n);
-	if (fx->dev)
-		GM_EXPECT(__gm_mock_maps(fx->iommu, fx->dev->hwpt, IOVA, fx->hva, PG) &&
-				  __gm_mock_maps(fx->iommu, fx->dev->hwpt, IOVA + fx->size - PG,
-						 fx->hva + fx->size - PG, PG),
+	if (m->dev)
+		GM_EXPECT(__gm_mock_maps(m->iommu, m->dev->hwpt, IOVA, m->hva, PG) &&
+				  __gm_mock_maps(m->iommu, m->dev->hwpt, IOVA + m->size - PG,
+						 m->hva + m->size - PG, PG),
 			  "step %u failed: pages stay mapped", n);
 }
 
-static int do_map(struct fx *fx)
+static int do_map(struct dma_memory *m)
 {
 	uint64_t at = IOVA;
 
-	return __gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, fx->size, &at, GM_RW);
+	return __gm_map_file(m->iommu, m->ioas, m->fd, 0, m->size, &at, GM_RW);
 }
 
-static void undo_map(struct fx *fx)
+static void undo_map(struct dma_memory *m)
 {
-	gm_unmap(fx->iommu, fx->ioas, IOVA, fx->size);
+	gm_unmap(m->iommu, m->ioas, IOVA, m->size);
 }
 
 #define FAILS FAILS_OF("iommu.lifetime")
@@ -71,39 +72,39 @@ static void undo_map(struct fx *fx)
 GM_CASE(map, .name = "iommu.lifetime.fail_map", FAILS,
 	.text = "MAP_FILE into three page tables, each step failing once: no pin, no entry, the IOVA free")
 {
-	struct fx fx = fx_new(self, 24 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 24 * PG, 0);
 
 	gm_fail_nth_open();
-	gm_hwpt_new(fx.dev, fx.ioas, 0);
-	gm_hwpt_new(fx.dev, fx.ioas, 0);
-	gm_mock_memory_limit(fx.iommu, 48);
-	sweep(&fx, do_map, nothing_pinned, undo_map);
-	fx_maps(&fx, 0, fx.size, IOVA);
-	gm_unmap(fx.iommu, fx.ioas, IOVA, fx.size);
-	nothing_pinned(&fx, 0);
-	fx_free(&fx);
+	gm_hwpt_new(m.dev, m.ioas, 0);
+	gm_hwpt_new(m.dev, m.ioas, 0);
+	gm_mock_memory_limit(m.iommu, 48);
+	sweep(&m, do_map, nothing_pinned, undo_map);
+	dma_memory_mapped(&m, 0, m.size, IOVA);
+	gm_unmap(m.iommu, m.ioas, IOVA, m.size);
+	nothing_pinned(&m, 0);
+	dma_memory_free(&m);
 }
 
-static int do_attach(struct fx *fx)
+static int do_attach(struct dma_memory *m)
 {
-	fx->dev = __gm_iodev_new(fx->iommu, fx->ioas);
-	return fx->dev ? 0 : -1;
+	m->dev = __gm_iodev_new(m->iommu, m->ioas);
+	return m->dev ? 0 : -1;
 }
 
 /* All 24 pages, by maps that meet at odd places. */
-static void map_three(struct fx *fx)
+static void map_three(struct dma_memory *m)
 {
 	static const uint64_t from[] = { 0, 9, 17, 24 };
 
 	for (int i = 0; i < 3; i++)
-		gm_map_file(fx->iommu, fx->ioas, fx->fd, from[i] * PG, (from[i + 1] - from[i]) * PG,
+		gm_map_file(m->iommu, m->ioas, m->fd, from[i] * PG, (from[i + 1] - from[i]) * PG,
 			    IOVA + from[i] * PG, GM_RW);
 }
 
-static void undo_attach(struct fx *fx)
+static void undo_attach(struct dma_memory *m)
 {
-	gm_iodev_free(fx->dev);
-	fx->dev = NULL;
+	gm_iodev_free(m->dev);
+	m->dev = NULL;
 }
 
 /*
@@ -113,24 +114,24 @@ static void undo_attach(struct fx *fx)
  */
 static void attach(const struct gm_case *self, bool apart)
 {
-	struct fx fx = fx_new_unattached(self, apart ? 24 * PG : GM_2M, 0);
-	uint64_t size = fx.size;
+	struct dma_memory m = dma_memory_new_unattached(self->val, apart ? 24 * PG : GM_2M, 0);
+	uint64_t size = m.size;
 
 	gm_fail_nth_open();
 	if (apart)
-		fx_apart(&fx);
+		dma_memory_scattered(&m);
 	else
-		fx_side_by_side(&fx, 0);
-	fx.size = 24 * PG;
-	map_three(&fx);
-	gm_mock_memory_limit(fx.iommu, 48);
-	sweep(&fx, do_attach, nothing_pinned, undo_attach);
+		dma_memory_contiguous(&m, 0);
+	m.size = 24 * PG;
+	map_three(&m);
+	gm_mock_memory_limit(m.iommu, 48);
+	sweep(&m, do_attach, nothing_pinned, undo_attach);
 	if (!gm_failures()) {
-		fx_maps(&fx, 0, fx.size, IOVA);
-		GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1), "not one pin a page");
+		dma_memory_mapped(&m, 0, m.size, IOVA);
+		GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "not one pin a page");
 	}
-	fx.size = size;
-	fx_free(&fx);
+	m.size = size;
+	dma_memory_free(&m);
 }
 
 #define ATTACH                                                                                     \
@@ -147,62 +148,62 @@ GM_CASE(attach_apart, .name = "iommu.lifetime.fail_attach_apart", FAILS, ATTACH)
 
 static int user;
 
-static int do_pin(struct fx *fx)
+static int do_pin(struct dma_memory *m)
 {
-	int item = __gm_access_pin(fx->iommu, user, IOVA + PG, 20 * PG, NULL, true);
+	int item = __gm_access_pin(m->iommu, user, IOVA + PG, 20 * PG, NULL, true);
 
 	if (item >= 0)
-		GM_SETUP_OK(__gm_access_unpin(fx->iommu, user, item));
+		GM_SETUP_OK(__gm_access_unpin(m->iommu, user, item));
 	return item < 0 ? -1 : 0;
 }
 
-static void undo_nothing(struct fx *fx) {}
+static void undo_nothing(struct dma_memory *m) {}
 
 GM_CASE(pin, .name = "iommu.lifetime.fail_pin", FAILS,
 	.text = "an in-kernel user pins across three maps, each step failing once: no pin is left")
 {
-	struct fx fx = fx_new_unattached(self, 24 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 24 * PG, 0);
 
 	gm_fail_nth_open();
-	map_three(&fx);
-	user = gm_access_new(fx.iommu, fx.ioas, true);
-	sweep(&fx, do_pin, nothing_pinned, undo_nothing);
+	map_three(&m);
+	user = gm_access_new(m.iommu, m.ioas, true);
+	sweep(&m, do_pin, nothing_pinned, undo_nothing);
 	close(user);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
-static void as_before(struct fx *fx, unsigned int n)
+static void as_before(struct dma_memory *m, unsigned int n)
 {
-	GM_EXPECT(!__gm_mock_refs(fx->iommu, fx->hva, fx->size, 1),
+	GM_EXPECT(!__gm_mock_refs(m->iommu, m->hva, m->size, 1),
 		  "step %u failed: not one pin a page", n);
-	GM_EXPECT_EQ(gm_vm_pinned(), fx->size / PG, "step %u failed: VmPin, pages", n);
-	fx_maps(fx, 0, fx->size, IOVA);
+	GM_EXPECT_EQ(gm_vm_pinned(), m->size / PG, "step %u failed: VmPin, pages", n);
+	dma_memory_mapped(m, 0, m->size, IOVA);
 }
 
-static int do_copy(struct fx *fx)
+static int do_copy(struct dma_memory *m)
 {
 	uint64_t at = IOVA + 0x100000;
 
-	return __gm_ioas_copy(fx->iommu, fx->ioas, fx->ioas, IOVA + PG, 22 * PG, &at, GM_RW);
+	return __gm_ioas_copy(m->iommu, m->ioas, m->ioas, IOVA + PG, 22 * PG, &at, GM_RW);
 }
 
-static void undo_copy(struct fx *fx)
+static void undo_copy(struct dma_memory *m)
 {
-	gm_unmap(fx->iommu, fx->ioas, IOVA + 0x100000, 22 * PG);
+	gm_unmap(m->iommu, m->ioas, IOVA + 0x100000, 22 * PG);
 }
 
 GM_CASE(copy, .name = "iommu.lifetime.fail_copy", FAILS,
 	.text = "IOAS_COPY over two maps, each step failing once: the originals as before, the IOVA free")
 {
-	struct fx fx = fx_new(self, 24 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 24 * PG, 0);
 
 	gm_fail_nth_open();
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 11 * PG, IOVA, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 11 * PG, 13 * PG, IOVA + 11 * PG, GM_RW);
-	gm_mock_memory_limit(fx.iommu, 48);
-	sweep(&fx, do_copy, as_before, undo_copy);
-	as_before(&fx, 0);
-	fx_free(&fx);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 11 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 11 * PG, 13 * PG, IOVA + 11 * PG, GM_RW);
+	gm_mock_memory_limit(m.iommu, 48);
+	sweep(&m, do_copy, as_before, undo_copy);
+	as_before(&m, 0);
+	dma_memory_free(&m);
 }
 
 /*
@@ -213,44 +214,44 @@ GM_CASE(copy, .name = "iommu.lifetime.fail_copy", FAILS,
 
 static uint64_t start; /* of the map: some pages before BORDER */
 
-static int do_map_border(struct fx *fx)
+static int do_map_border(struct dma_memory *m)
 {
 	uint64_t at = start;
 
-	return __gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, fx->size, &at, GM_RW);
+	return __gm_map_file(m->iommu, m->ioas, m->fd, 0, m->size, &at, GM_RW);
 }
 
-static int do_map_border_hva(struct fx *fx)
+static int do_map_border_hva(struct dma_memory *m)
 {
 	uint64_t at = start;
 
-	return __gm_map_hva(fx->iommu, fx->ioas, fx->hva, fx->size, &at, GM_RW);
+	return __gm_map_hva(m->iommu, m->ioas, m->hva, m->size, &at, GM_RW);
 }
 
-static void border_empty(struct fx *fx, unsigned int n)
+static void border_empty(struct dma_memory *m, unsigned int n)
 {
-	GM_EXPECT(!__gm_mock_refs(fx->iommu, fx->hva, fx->size, 0),
+	GM_EXPECT(!__gm_mock_refs(m->iommu, m->hva, m->size, 0),
 		  "step %u failed: pages stay pinned", n);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "step %u failed: VmPin, pages", n);
-	for (uint64_t off = 0; off < fx->size; off += PG)
-		GM_EXPECT(__gm_mock_maps(fx->iommu, fx->dev->hwpt, start + off, fx->hva + off, PG),
+	for (uint64_t off = 0; off < m->size; off += PG)
+		GM_EXPECT(__gm_mock_maps(m->iommu, m->dev->hwpt, start + off, m->hva + off, PG),
 			  "step %u failed: page %lu stays mapped", n, off / PG);
 }
 
-static void undo_map_border(struct fx *fx)
+static void undo_map_border(struct dma_memory *m)
 {
-	gm_unmap(fx->iommu, fx->ioas, start, fx->size);
+	gm_unmap(m->iommu, m->ioas, start, m->size);
 	/* The next step is to find the tables missing: they go with the page table. */
-	gm_iodev_free(fx->dev);
-	fx->dev = gm_iodev_new(fx->iommu, fx->ioas);
+	gm_iodev_free(m->dev);
+	m->dev = gm_iodev_new(m->iommu, m->ioas);
 }
 
 /* What failed leaves its tables; they would be there for the next step. */
-static void border_fresh(struct fx *fx, unsigned int n)
+static void border_fresh(struct dma_memory *m, unsigned int n)
 {
-	border_empty(fx, n);
-	gm_iodev_free(fx->dev);
-	fx->dev = gm_iodev_new(fx->iommu, fx->ioas);
+	border_empty(m, n);
+	gm_iodev_free(m->dev);
+	m->dev = gm_iodev_new(m->iommu, m->ioas);
 }
 
 /*
@@ -268,33 +269,33 @@ static void border(const struct gm_case *self)
 	bool apart = self->val >= APART, rest = self->val >= REST, odd = self->val >= ODD;
 	bool hva = self->val == REST_HVA || self->val == ODD_HVA;
 	uint64_t pages = odd ? 9 : rest ? 12 : 16, size = apart ? pages * PG : GM_2M;
-	struct fx fx = { .size = size };
+	struct dma_memory m = { .size = size };
 	struct iommu_option off = { .size = sizeof(off),
 				    .option_id = IOMMU_OPTION_HUGE_PAGES,
 				    .op = IOMMU_OPTION_OP_SET };
 
 	start = BORDER - (odd ? 5 : rest ? 2 : 8) * PG;
-	fx.iommu = gm_iommu_new(GM_IOMMU_MOCK);
-	fx.ioas = gm_ioas_new(fx.iommu);
-	fx.fd = gm_memfd_new(fx.size, apart ? 0 : GM_2M);
-	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
+	m.iommu = gm_iommu_new(GM_IOMMU_MOCK);
+	m.ioas = gm_ioas_new(m.iommu);
+	m.fd = gm_memfd_new(m.size, apart ? 0 : GM_2M);
+	m.hva = dma_memory_mmap(m.fd, m.size, GM_2M);
 	if (apart)
-		fx_apart(&fx);
+		dma_memory_scattered(&m);
 	else
-		fx.hva[0] = 1;
+		m.hva[0] = 1;
 	gm_fail_nth_open();
-	off.object_id = fx.ioas;
+	off.object_id = m.ioas;
 	if (self->val == RUN_SMALL)
-		GM_SETUP_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &off));
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
+		GM_SETUP_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &off));
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	if (rest)
-		gm_mock_memory_limit(fx.iommu, 48);
-	fx.size = pages * PG;
-	sweep(&fx, hva ? do_map_border_hva : do_map_border, border_fresh, undo_map_border);
+		gm_mock_memory_limit(m.iommu, 48);
+	m.size = pages * PG;
+	sweep(&m, hva ? do_map_border_hva : do_map_border, border_fresh, undo_map_border);
 	if (!gm_failures())
-		gm_unmap(fx.iommu, fx.ioas, start, fx.size);
-	fx.size = size;
-	fx_free(&fx);
+		gm_unmap(m.iommu, m.ioas, start, m.size);
+	m.size = size;
+	dma_memory_free(&m);
 }
 
 #define BORDERS                                                                                    \
@@ -318,36 +319,36 @@ GM_VARIANT(border, border_odd, .name = "iommu.map_file_undone.odd",
 
 static uint32_t made; /* the page table that the sweep makes */
 
-static int do_table(struct fx *fx)
+static int do_table(struct dma_memory *m)
 {
 	struct iommu_hwpt_alloc arg = { .size = sizeof(arg),
-					.dev_id = fx->dev->idev,
-					.pt_id = fx->ioas };
+					.dev_id = m->dev->idev,
+					.pt_id = m->ioas };
 
-	if (ioctl(fx->iommu->fd, IOMMU_HWPT_ALLOC, &arg))
+	if (ioctl(m->iommu->fd, IOMMU_HWPT_ALLOC, &arg))
 		return -1;
 	made = arg.out_hwpt_id;
 	return 0;
 }
 
-static void undo_table(struct fx *fx)
+static void undo_table(struct dma_memory *m)
 {
-	gm_iommu_destroy(fx->iommu, made);
+	gm_iommu_destroy(m->iommu, made);
 }
 
 GM_CASE(table, .name = "iommu.lifetime.fail_table", FAILS,
 	.text = "a second page table is filled with three maps, each step failing once: the first is as before")
 {
-	struct fx fx = fx_new(self, 24 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 24 * PG, 0);
 
 	gm_fail_nth_open();
-	map_three(&fx);
-	gm_mock_memory_limit(fx.iommu, 48);
-	sweep(&fx, do_table, as_before, undo_table);
-	GM_EXPECT(!__gm_mock_maps(fx.iommu, made, IOVA, fx.hva, fx.size),
+	map_three(&m);
+	gm_mock_memory_limit(m.iommu, 48);
+	sweep(&m, do_table, as_before, undo_table);
+	GM_EXPECT(!__gm_mock_maps(m.iommu, made, IOVA, m.hva, m.size),
 		  "the second table does not hold what the first one holds");
-	as_before(&fx, 0);
-	gm_unmap(fx.iommu, fx.ioas, IOVA + 9 * PG, 8 * PG);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 9 * PG, 8 * PG, 0), "unmapped, and pins stay");
-	fx_free(&fx);
+	as_before(&m, 0);
+	gm_unmap(m.iommu, m.ioas, IOVA + 9 * PG, 8 * PG);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 9 * PG, 8 * PG, 0), "unmapped, and pins stay");
+	dma_memory_free(&m);
 }

@@ -2,7 +2,7 @@
 /* guest_memfd and a device, where iommufd does not know guest_memfd: refused, and nothing left. */
 #include <linux/udmabuf.h>
 
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 #define SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
@@ -65,7 +65,7 @@ BOTH(attached, "iommu.map_gmem_absent.attached", 0, .clause = "iommu.map_gmem_ab
      .text = "MAP_FILE of a guest_memfd with a device attached: EINVAL, the IOVA stays free")
 {
 	struct flavours f = flavours();
-	struct fx fx = fx_new(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
 	uint64_t at;
 
 	for (unsigned int i = 0; i < f.n; i++) {
@@ -75,21 +75,21 @@ BOTH(attached, "iommu.map_gmem_absent.attached", 0, .clause = "iommu.map_gmem_ab
 			at = IOVA;
 			GM_EXPECT_ERRNO(
 				EINVAL,
-				__gm_map_file(fx.iommu, fx.ioas, f.fd[i], PG, PG, &at, prot[p]),
-				"%s", f.name[i]);
+				__gm_map_file(m.iommu, m.ioas, f.fd[i], PG, PG, &at, prot[p]), "%s",
+				f.name[i]);
 		}
 		at = GM_ANY_IOVA;
 		GM_EXPECT_ERRNO(EINVAL,
-				__gm_map_file(fx.iommu, fx.ioas, f.fd[i], 0, 4 * PG, &at, GM_RW),
+				__gm_map_file(m.iommu, m.ioas, f.fd[i], 0, 4 * PG, &at, GM_RW),
 				"%s, any IOVA", f.name[i]);
 		GM_EXPECT_EQ(gm_vm_pinned(), 0, "%s: VmPin, pages", f.name[i]);
 		at = IOVA;
-		gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, PG, PG, &at, GM_RW),
+		gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, PG, PG, &at, GM_RW),
 			   "a memfd at the same IOVA");
-		gm_unmap(fx.iommu, fx.ioas, IOVA, PG);
+		gm_unmap(m.iommu, m.ioas, IOVA, PG);
 	}
 	flavours_free(&f);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 BOTH(unattached, "iommu.map_gmem_absent.unattached", 0, .clause = "iommu.map_gmem_absent",
@@ -97,31 +97,31 @@ BOTH(unattached, "iommu.map_gmem_absent.unattached", 0, .clause = "iommu.map_gme
      .text = "with nothing attached MAP_FILE does not look; then the attach is EINVAL, until it is unmapped")
 {
 	struct flavours f = flavours();
-	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
 	uint64_t at, len;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
 	for (unsigned int i = 0; i < f.n; i++) {
 		struct gm_iodev *dev;
 
 		at = IOVA + 0x10000;
-		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, f.fd[i], PG, 2 * PG, &at, GM_RW),
-			     "%s", f.name[i]);
-		dev = __gm_iodev_new(fx.iommu, fx.ioas);
+		GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, f.fd[i], PG, 2 * PG, &at, GM_RW), "%s",
+			     f.name[i]);
+		dev = __gm_iodev_new(m.iommu, m.ioas);
 		GM_EXPECT(!dev && errno == EINVAL, "%s: attach: expected EINVAL, observed %s",
 			  f.name[i], dev ? "success" : gm_errno_name(errno));
 		GM_EXPECT_EQ(gm_vm_pinned(), 0, "%s: VmPin after the failed attach, pages",
 			     f.name[i]);
 		len = 2 * PG;
-		GM_EXPECT_OK(__gm_unmap(fx.iommu, fx.ioas, IOVA + 0x10000, &len), "%s", f.name[i]);
-		dev = dev ?: __gm_iodev_new(fx.iommu, fx.ioas);
+		GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, IOVA + 0x10000, &len), "%s", f.name[i]);
+		dev = dev ?: __gm_iodev_new(m.iommu, m.ioas);
 		gm_control(dev, "%s: without it the device attaches: %s", f.name[i],
 			   gm_errno_name(errno));
-		gm_dma_prove_same_page(dev, IOVA + 3 * PG, fx.hva + 3 * PG, "the memfd beside it");
+		gm_dma_prove_same_page(dev, IOVA + 3 * PG, m.hva + 3 * PG, "the memfd beside it");
 		gm_iodev_free(dev);
 	}
 	flavours_free(&f);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_CASE(user, .name = "iommu.map_gmem_absent.access", .clause = "iommu.map_gmem_absent",
@@ -130,35 +130,35 @@ GM_CASE(user, .name = "iommu.map_gmem_absent.access", .clause = "iommu.map_gmem_
 	.text = "an in-kernel user (mdev) of a map of guest_memfd: pin, read and write are EINVAL")
 {
 	struct flavours f = flavours();
-	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
-	int user = gm_access_new(fx.iommu, fx.ioas, true);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
+	int user = gm_access_new(m.iommu, m.ioas, true);
 	uint64_t word = 0x1122334455667788, at;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
 	for (unsigned int i = 0; i < f.n; i++) {
 		at = IOVA + 4 * PG;
-		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, f.fd[i], 0, 4 * PG, &at, GM_RW), "%s",
+		GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, f.fd[i], 0, 4 * PG, &at, GM_RW), "%s",
 			     f.name[i]);
-		GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(fx.iommu, user, at, PG, NULL, true), "%s",
+		GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(m.iommu, user, at, PG, NULL, true), "%s",
 				f.name[i]);
 		GM_EXPECT_ERRNO(EINVAL,
-				__gm_access_pin(fx.iommu, user, at - PG, 2 * PG, NULL, false),
+				__gm_access_pin(m.iommu, user, at - PG, 2 * PG, NULL, false),
 				"%s, from a memfd into it", f.name[i]);
-		GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 0),
+		GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0),
 			  "%s: the refused pin left pins", f.name[i]);
-		GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(fx.iommu, user, at, &word, 8, false), "%s",
+		GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(m.iommu, user, at, &word, 8, false), "%s",
 				f.name[i]);
-		GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(fx.iommu, user, at, &word, 8, true), "%s",
+		GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(m.iommu, user, at, &word, 8, true), "%s",
 				f.name[i]);
 		GM_EXPECT_EQ(word, 0x1122334455667788, "%s: the buffer", f.name[i]);
-		gm_unmap(fx.iommu, fx.ioas, at, 4 * PG);
+		gm_unmap(m.iommu, m.ioas, at, 4 * PG);
 	}
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, pages");
-	gm_control(__gm_access_pin(fx.iommu, user, IOVA, PG, fx.hva, true) >= 0,
+	gm_control(__gm_access_pin(m.iommu, user, IOVA, PG, m.hva, true) >= 0,
 		   "pinning the memfd beside it");
 	close(user);
 	flavours_free(&f);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .clause = "iommu.map_gmem_absent",
@@ -167,7 +167,7 @@ GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .clause = "iommu.map_g
 	.text = "no way round by dma-buf: udmabuf of guest_memfd is EBADFD, iommufd takes no udmabuf")
 {
 	struct flavours f = flavours();
-	struct fx fx = fx_new(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
 	int dev = GM_SETUP_OK(open("/dev/udmabuf", O_RDWR | O_CLOEXEC)), buf;
 	struct udmabuf_create arg = { .flags = UDMABUF_FLAGS_CLOEXEC,
 				      .offset = PG,
@@ -178,18 +178,18 @@ GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .clause = "iommu.map_g
 		arg.memfd = f.fd[i];
 		GM_EXPECT_ERRNO(EBADFD, ioctl(dev, UDMABUF_CREATE, &arg), "%s", f.name[i]);
 	}
-	GM_SETUP_OK(fcntl(fx.fd, F_ADD_SEALS, F_SEAL_SHRINK));
-	arg.memfd = fx.fd;
+	GM_SETUP_OK(fcntl(m.fd, F_ADD_SEALS, F_SEAL_SHRINK));
+	arg.memfd = m.fd;
 	buf = ioctl(dev, UDMABUF_CREATE, &arg);
 	gm_control(buf >= 0, "udmabuf of a memfd: %s", gm_errno_name(errno));
-	GM_EXPECT_ERRNO(EOPNOTSUPP, __gm_map_file(fx.iommu, fx.ioas, buf, 0, PG, &at, GM_RW),
+	GM_EXPECT_ERRNO(EOPNOTSUPP, __gm_map_file(m.iommu, m.ioas, buf, 0, PG, &at, GM_RW),
 			"udmabuf");
-	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW),
+	GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW),
 		     "the memfd at that IOVA");
 	close(buf);
 	close(dev);
 	flavours_free(&f);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 BOTH(hva_shared, "iommu.gmem_hva.shared", 1ULL << GM_NEED_INIT_SHARED, .clause = "iommu.gmem_hva",

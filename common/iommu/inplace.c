@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 
 #include "fixture.h"
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 #define NR 64UL

@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 
 #include "fixture.h"
-#include "fx.h"
+#include "dma_memory.h"
 #include "pagesize.h"
 
 #define PG GM_PAGE_SIZE

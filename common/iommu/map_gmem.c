@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* guest_memfd by fd and offset, where iommufd knows it: iommu.map_gmem, iommu.convert_pinned. */
-#include "fx.h"
+#include "dma_memory.h"
 #include "frames.h"
 
 #define PG GM_PAGE_SIZE

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every ioctl used, with its struct too short, too long, and too long with a zero tail. */
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 
@@ -9,111 +9,111 @@ struct call {
 	const char *name;
 	unsigned long nr;
 	uint32_t size, min; /* of the struct of 7.3; the shortest that is accepted */
-	void (*fill)(struct fx *fx, void *arg);
-	void (*undo)(struct fx *fx, void *arg);
+	void (*fill)(struct dma_memory *m, void *arg);
+	void (*undo)(struct dma_memory *m, void *arg);
 };
 
-static void fill_alloc(struct fx *fx, void *arg) {}
+static void fill_alloc(struct dma_memory *m, void *arg) {}
 
-static void undo_alloc(struct fx *fx, void *arg)
+static void undo_alloc(struct dma_memory *m, void *arg)
 {
-	gm_iommu_destroy(fx->iommu, ((struct iommu_ioas_alloc *)arg)->out_ioas_id);
+	gm_iommu_destroy(m->iommu, ((struct iommu_ioas_alloc *)arg)->out_ioas_id);
 }
 
-static void fill_ranges(struct fx *fx, void *arg)
+static void fill_ranges(struct dma_memory *m, void *arg)
 {
 	static struct iommu_iova_range range[16];
 	struct iommu_ioas_iova_ranges *a = arg;
 
-	a->ioas_id = fx->ioas;
+	a->ioas_id = m->ioas;
 	a->num_iovas = 16;
 	a->allowed_iovas = (uintptr_t)range;
 }
 
-static void fill_allow(struct fx *fx, void *arg)
+static void fill_allow(struct dma_memory *m, void *arg)
 {
-	((struct iommu_ioas_allow_iovas *)arg)->ioas_id = fx->ioas;
+	((struct iommu_ioas_allow_iovas *)arg)->ioas_id = m->ioas;
 }
 
-static void fill_map(struct fx *fx, void *arg)
+static void fill_map(struct dma_memory *m, void *arg)
 {
 	struct iommu_ioas_map *a = arg;
 
 	a->flags = GM_RW | IOMMU_IOAS_MAP_FIXED_IOVA;
-	a->ioas_id = fx->ioas;
-	a->user_va = (uintptr_t)fx->hva;
+	a->ioas_id = m->ioas;
+	a->user_va = (uintptr_t)m->hva;
 	a->length = PG;
 	a->iova = IOVA;
 }
 
-static void fill_map_file(struct fx *fx, void *arg)
+static void fill_map_file(struct dma_memory *m, void *arg)
 {
 	struct iommu_ioas_map_file *a = arg;
 
 	a->flags = GM_RW | IOMMU_IOAS_MAP_FIXED_IOVA;
-	a->ioas_id = fx->ioas;
-	a->fd = fx->fd;
+	a->ioas_id = m->ioas;
+	a->fd = m->fd;
 	a->length = PG;
 	a->iova = IOVA;
 }
 
-static void undo_map(struct fx *fx, void *arg)
+static void undo_map(struct dma_memory *m, void *arg)
 {
-	gm_unmap(fx->iommu, fx->ioas, IOVA, PG);
+	gm_unmap(m->iommu, m->ioas, IOVA, PG);
 }
 
-/* fx_new() of this case has a map at IOVA + 2 MiB for copies and unmaps. */
-static void fill_copy(struct fx *fx, void *arg)
+/* dma_memory_new() of this case has a map at IOVA + 2 MiB for copies and unmaps. */
+static void fill_copy(struct dma_memory *m, void *arg)
 {
 	struct iommu_ioas_copy *a = arg;
 
 	a->flags = GM_RW | IOMMU_IOAS_MAP_FIXED_IOVA;
-	a->dst_ioas_id = fx->ioas;
-	a->src_ioas_id = fx->ioas;
+	a->dst_ioas_id = m->ioas;
+	a->src_ioas_id = m->ioas;
 	a->length = PG;
 	a->dst_iova = IOVA;
 	a->src_iova = IOVA + GM_2M;
 }
 
-static void fill_unmap(struct fx *fx, void *arg)
+static void fill_unmap(struct dma_memory *m, void *arg)
 {
 	struct iommu_ioas_unmap *a = arg;
 
-	a->ioas_id = fx->ioas;
+	a->ioas_id = m->ioas;
 	a->iova = IOVA + GM_2M;
 	a->length = PG;
 }
 
-static void undo_unmap(struct fx *fx, void *arg)
+static void undo_unmap(struct dma_memory *m, void *arg)
 {
-	gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, PG, IOVA + GM_2M, GM_RW);
+	gm_map_file(m->iommu, m->ioas, m->fd, 0, PG, IOVA + GM_2M, GM_RW);
 }
 
-static void fill_option(struct fx *fx, void *arg)
+static void fill_option(struct dma_memory *m, void *arg)
 {
 	struct iommu_option *a = arg;
 
 	a->option_id = IOMMU_OPTION_HUGE_PAGES;
 	a->op = IOMMU_OPTION_OP_GET;
-	a->object_id = fx->ioas;
+	a->object_id = m->ioas;
 }
 
-static void fill_hwpt(struct fx *fx, void *arg)
+static void fill_hwpt(struct dma_memory *m, void *arg)
 {
 	struct iommu_hwpt_alloc *a = arg;
 
-	a->dev_id = fx->dev->idev;
-	a->pt_id = fx->ioas;
+	a->dev_id = m->dev->idev;
+	a->pt_id = m->ioas;
 }
 
-static void undo_hwpt(struct fx *fx, void *arg)
+static void undo_hwpt(struct dma_memory *m, void *arg)
 {
-	gm_iommu_destroy(fx->iommu, ((struct iommu_hwpt_alloc *)arg)->out_hwpt_id);
+	gm_iommu_destroy(m->iommu, ((struct iommu_hwpt_alloc *)arg)->out_hwpt_id);
 }
 
-static void fill_destroy(struct fx *fx, void *arg)
+static void fill_destroy(struct dma_memory *m, void *arg)
 {
-	((struct iommu_destroy *)arg)->id = gm_ioas_new(fx->iommu);
+	((struct iommu_destroy *)arg)->id = gm_ioas_new(m->iommu);
 }
 
 #define END(type, field) (offsetof(struct type, field) + sizeof(((struct type *)0)->field))
@@ -139,26 +139,26 @@ static const struct call calls[] = {
 static void sizes(const struct gm_case *self)
 {
 	const struct call *c = self->arg;
-	struct fx fx = fx_new(&(const struct gm_case){ .val = GM_IOMMU_MOCK }, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(GM_IOMMU_MOCK, 4 * PG, 0);
 	uint64_t buf[64];
 	uint32_t *size = (uint32_t *)buf;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, IOVA + GM_2M, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, IOVA + GM_2M, GM_RW);
 #define TRY(bytes, tail)                                                                           \
 	({                                                                                         \
 		memset(buf, 0, sizeof(buf));                                                       \
-		c->fill(&fx, buf);                                                                 \
+		c->fill(&m, buf);                                                                  \
 		*size = bytes;                                                                     \
 		if (tail)                                                                          \
 			((uint8_t *)buf)[*size - 1] = tail;                                        \
-		ioctl(fx.iommu->fd, c->nr, buf);                                                   \
+		ioctl(m.iommu->fd, c->nr, buf);                                                    \
 	})
 #define GOOD(bytes, what)                                                                          \
 	({                                                                                         \
 		int __r = TRY(bytes, 0);                                                           \
 		gm_control(!__r, "%s: " what ": %s", c->name, gm_errno_name(errno));               \
 		if (!__r && c->undo)                                                               \
-			c->undo(&fx, buf);                                                         \
+			c->undo(&m, buf);                                                          \
 	})
 
 	GOOD(c->size, "a struct of the right size");
@@ -172,7 +172,7 @@ static void sizes(const struct gm_case *self)
 	GOOD(c->size + 64, "64 bytes too long, all zero");
 	if (c->min < c->size)
 		GOOD(c->min, "the shortest");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 static void generate(void)
@@ -214,7 +214,7 @@ static const struct {
 	const char *name;
 	unsigned long nr;
 	uint32_t size;
-	void (*fill)(struct fx *fx, void *arg);
+	void (*fill)(struct dma_memory *m, void *arg);
 	size_t at, len;
 	uint64_t val;
 	int err;
@@ -237,23 +237,23 @@ GM_MOCK_CASE(field_values, .name = "iommu.map_file_args.fields", .clause = "iomm
 	     .flags = GM_REFUSAL,
 	     .text = "reserved fields, unknown flags, data without a type and a type without data")
 {
-	struct fx fx = fx_new(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
 	uint64_t buf[32];
 
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
 		memset(buf, 0, sizeof(buf));
 		*(uint32_t *)buf = fields[i].size;
-		fields[i].fill(&fx, buf);
-		gm_control(!ioctl(fx.iommu->fd, fields[i].nr, buf), "%s: without it: %s",
+		fields[i].fill(&m, buf);
+		gm_control(!ioctl(m.iommu->fd, fields[i].nr, buf), "%s: without it: %s",
 			   fields[i].name, gm_errno_name(errno));
 		if (fields[i].fill == fill_hwpt)
-			undo_hwpt(&fx, buf);
+			undo_hwpt(&m, buf);
 		memset(buf, 0, sizeof(buf));
 		*(uint32_t *)buf = fields[i].size;
-		fields[i].fill(&fx, buf);
+		fields[i].fill(&m, buf);
 		memcpy((uint8_t *)buf + fields[i].at, &fields[i].val, fields[i].len);
-		GM_EXPECT_ERRNO(fields[i].err, ioctl(fx.iommu->fd, fields[i].nr, buf), "%s",
+		GM_EXPECT_ERRNO(fields[i].err, ioctl(m.iommu->fd, fields[i].nr, buf), "%s",
 				fields[i].name);
 	}
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
