@@ -2,10 +2,9 @@
 /* guest_memfd and a device, where iommufd does not know guest_memfd: refused, and nothing left. */
 #include <linux/udmabuf.h>
 
-#include "dma_memory.h"
+#include "guest.h"
 
 #define PG GM_PAGE_SIZE
-#define SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
 
 /* A guest_memfd of 4 pages in each flavour this kernel has, on VMs of their own. */
 struct flavours {
@@ -196,41 +195,27 @@ BOTH(hva_shared, "iommu.gmem_hva.shared", 1ULL << GM_NEED_INIT_SHARED, .clause =
      .profile = "P1",
      .text = "a map by HVA of shared guest_memfd: guest, host and device are on one page; pinned while mapped")
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
-	int gmem = gm_gmem_new(vm, GM_2M, SHARED);
-	uint8_t *hva = mmap(NULL, GM_2M, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
-	struct gm_iommu *iommu = gm_iommu_new(self->val);
-	uint32_t ioas = gm_ioas_new(iommu);
-	struct gm_iodev *dev = gm_iodev_new(iommu, ioas);
-	uint64_t at = IOVA, word = 0;
+	struct dma_guest g = dma_guest_new(self->val, GM_2M);
+	uint64_t at = IOVA, word;
 
-	GM_SETUP(hva != MAP_FAILED, "mmap of shared guest_memfd: %s", gm_errno_name(errno));
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, hva, gmem, 0);
-	gm_vm_map(vm, GM_BASE, GM_2M, PG);
-	gm_guest_fill(vm, 0, GM_BASE, 16, GM_HALF_SHARED, 1);
-	GM_EXPECT_OK(__gm_map_hva(iommu, ioas, hva + 3 * PG, 2 * PG, &at, GM_RW));
+	GM_EXPECT_OK(__gm_map_hva(g.iommu, g.ioas, g.hva + 3 * PG, 2 * PG, &at, GM_RW));
 	GM_EXPECT_EQ(gm_vm_pinned(), 2, "VmPin, pages");
-	gm_dma_expect_same(dev, IOVA, hva + 3 * PG, PG, "what the guest wrote");
-	gm_dma_prove_same_page(dev, IOVA + PG, hva + 4 * PG, "mapped");
-	gm_prove_same_page(vm, 0, GM_BASE + 4 * PG, hva + 4 * PG);
+	gm_dma_expect_same(g.dev, IOVA, g.hva + 3 * PG, PG, "what the guest wrote");
+	gm_dma_prove_same_page(g.dev, IOVA + PG, g.hva + 4 * PG, "mapped");
+	gm_prove_same_page(g.vm, 0, GM_BASE + 4 * PG, g.hva + 4 * PG);
 	word = gm_word(GM_BASE / PG + 3, GM_HALF_SHARED, 1, 5) ^ 0xff;
-	__gm_dma_write(dev, IOVA + 5 * 8, &word, 8);
-	GM_EXPECT_EQ(*(volatile uint64_t *)(hva + 3 * PG + 40), word,
+	__gm_dma_write(g.dev, IOVA + 5 * 8, &word, 8);
+	GM_EXPECT_EQ(*(volatile uint64_t *)(g.hva + 3 * PG + 40), word,
 		     "the host's view of what the device wrote");
 	word ^= 0xff;
-	__gm_dma_write(dev, IOVA + 5 * 8, &word, 8);
-	gm_guest_check(vm, 0, GM_BASE, 16, GM_HALF_SHARED, 1, "after the DMA");
+	__gm_dma_write(g.dev, IOVA + 5 * 8, &word, 8);
+	gm_guest_check(g.vm, 0, GM_BASE, 16, GM_HALF_SHARED, 1, "after the DMA");
 	/* The hole takes the page from the file; the device keeps the one it holds. */
-	gm_gmem_punch(gmem, 3 * PG, PG);
-	gm_guest_check_zero(vm, 0, GM_BASE + 3 * PG, 1, "after the hole");
-	gm_dma_expect_other_page(dev, IOVA, hva + 3 * PG, "the new page");
-	gm_unmap(iommu, ioas, IOVA, 2 * PG);
-	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
-	gm_iodev_free(dev);
-	gm_iommu_free(iommu);
-	munmap(hva, GM_2M);
-	gm_vm_free(vm);
-	close(gmem);
+	gm_gmem_punch(g.gmem, 3 * PG, PG);
+	gm_guest_check_zero(g.vm, 0, GM_BASE + 3 * PG, 1, "after the hole");
+	gm_dma_expect_other_page(g.dev, IOVA, g.hva + 3 * PG, "the new page");
+	gm_unmap(g.iommu, g.ioas, IOVA, 2 * PG);
+	dma_guest_free(&g);
 }
 
 BOTH(hva_private, "iommu.gmem_hva.private", 1ULL << GM_NEED_INIT_SHARED, .clause = "iommu.gmem_hva",
