@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Memory by file descriptor and offset for a device: iommu.map_file_memfd, every kind of offset. */
-#include "iommu/fx.h"
+#include "iommu/dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 
 GM_IOMMU_CASES(pages, "iommu.map_file_memfd.pages", .clause = "iommu.map_file_memfd",
 	       .text = "pages in the middle of a memfd: those, and no page beside them")
 {
-	struct fx fx = fx_new(self, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 3 * PG, 2 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 3 * PG, 2 * PG, IOVA, GM_RW);
 
-	gm_dma_expect_same(fx.dev, IOVA, fx.hva + 3 * PG, 2 * PG, "mapped");
-	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + 3 * PG, 2 * PG, "mapped");
-	gm_dma_expect_blocked(fx.dev, IOVA - PG, fx.hva + 2 * PG, "the page below");
-	gm_dma_expect_blocked(fx.dev, IOVA + 2 * PG, fx.hva + 5 * PG, "the page above");
-	fx_check(&fx, 0, fx.size, "after the DMA");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 2 * PG);
-	gm_dma_expect_blocked(fx.dev, IOVA, fx.hva + 3 * PG, "unmapped");
-	fx_free(&fx);
+	gm_dma_expect_same(m.dev, IOVA, m.hva + 3 * PG, 2 * PG, "mapped");
+	gm_dma_expect_maps(m.dev, IOVA, m.hva + 3 * PG, 2 * PG, "mapped");
+	gm_dma_expect_blocked(m.dev, IOVA - PG, m.hva + 2 * PG, "the page below");
+	gm_dma_expect_blocked(m.dev, IOVA + 2 * PG, m.hva + 5 * PG, "the page above");
+	dma_memory_check(&m, 0, m.size, "after the DMA");
+	gm_unmap(m.iommu, m.ioas, IOVA, 2 * PG);
+	gm_dma_expect_blocked(m.dev, IOVA, m.hva + 3 * PG, "unmapped");
+	dma_memory_free(&m);
 }
 
 /* Device writes of odd lengths at odd places, against a copy of what the memory should be. */
@@ -32,20 +32,20 @@ GM_IOMMU_CASES(
 		{ 0, 1 },	   { PG - 1, 2 },	   { PG + 5, 3 }, { 2 * PG - 7, 1021 },
 		{ 4 * PG - 1, 1 }, { 3 * PG - 600, 1300 },
 	};
-	struct fx fx = fx_new(self, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
 	uint8_t model[4 * PG], data[2048], *page[4];
 
 	/* Neighbours in IOVA, but not in the file: two maps, the second one below the first. */
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 5 * PG, 2 * PG, IOVA, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 1 * PG, 2 * PG, IOVA + 2 * PG, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 5 * PG, 2 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 1 * PG, 2 * PG, IOVA + 2 * PG, GM_RW);
 	for (int i = 0; i < 4; i++) {
-		page[i] = fx.hva + (i < 2 ? 5 + i : i - 1) * PG;
+		page[i] = m.hva + (i < 2 ? 5 + i : i - 1) * PG;
 		memcpy(model + i * PG, page[i], PG);
 	}
 	for (unsigned int i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		for (unsigned int b = 0; b < at[i].len; b++)
 			data[b] = (b * 37 + i * 11 + 1) | 1;
-		GM_EXPECT(!__gm_dma_write(fx.dev, IOVA + at[i].off, data, at[i].len),
+		GM_EXPECT(!__gm_dma_write(m.dev, IOVA + at[i].off, data, at[i].len),
 			  "write of %u bytes at %#x: %s", at[i].len, at[i].off,
 			  gm_errno_name(errno));
 		memcpy(model + at[i].off, data, at[i].len);
@@ -61,60 +61,60 @@ GM_IOMMU_CASES(
 		}
 		gm_checked();
 	}
-	fx_check(&fx, 0, PG, "page 0, never mapped");
-	fx_check(&fx, 3 * PG, 2 * PG, "pages 3 and 4, never mapped");
-	fx_check(&fx, 7 * PG, PG, "page 7, never mapped");
-	fx_free(&fx);
+	dma_memory_check(&m, 0, PG, "page 0, never mapped");
+	dma_memory_check(&m, 3 * PG, 2 * PG, "pages 3 and 4, never mapped");
+	dma_memory_check(&m, 7 * PG, PG, "page 7, never mapped");
+	dma_memory_free(&m);
 }
 
 GM_IOMMU_CASES(inside_2m, "iommu.map_file_memfd.inside_2m", .clause = "iommu.map_file_memfd",
 	       .text = "a range inside one 2 MiB page, and one across the border of two",
 	       .huge_2m = 2)
 {
-	struct fx fx = fx_new(self, 2 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->val, 2 * GM_2M, GM_2M);
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0x37000, 3 * PG, IOVA, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M - 2 * PG, 5 * PG, IOVA + 0x10000, GM_RW);
-	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + 0x37000, 3 * PG, "inside");
-	gm_dma_expect_maps(fx.dev, IOVA + 0x10000, fx.hva + GM_2M - 2 * PG, 5 * PG, "across");
-	gm_dma_expect_blocked(fx.dev, IOVA + 3 * PG, fx.hva + 0x3a000, "above the inner one");
-	fx_check(&fx, 0, fx.size, "after the DMA");
-	fx_free(&fx);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0x37000, 3 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, GM_2M - 2 * PG, 5 * PG, IOVA + 0x10000, GM_RW);
+	gm_dma_expect_maps(m.dev, IOVA, m.hva + 0x37000, 3 * PG, "inside");
+	gm_dma_expect_maps(m.dev, IOVA + 0x10000, m.hva + GM_2M - 2 * PG, 5 * PG, "across");
+	gm_dma_expect_blocked(m.dev, IOVA + 3 * PG, m.hva + 0x3a000, "above the inner one");
+	dma_memory_check(&m, 0, m.size, "after the DMA");
+	dma_memory_free(&m);
 }
 
 GM_IOMMU_CASES_SLOW(whole_2m, "iommu.map_file_memfd.whole_2m", .clause = "iommu.map_file_memfd",
 		    .text = "the second 2 MiB page as a whole, at an aligned and an unaligned IOVA",
 		    .huge_2m = 2)
 {
-	struct fx fx = fx_new(self, 2 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->val, 2 * GM_2M, GM_2M);
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M, GM_2M, IOVA, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * GM_2M, IOVA + 0x400000 + PG, GM_RW);
-	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + GM_2M, GM_2M, "aligned");
-	gm_dma_expect_maps(fx.dev, IOVA + 0x400000 + PG, fx.hva, 2 * GM_2M, "unaligned");
-	fx_check(&fx, 0, fx.size, "after the DMA");
-	fx_free(&fx);
+	gm_map_file(m.iommu, m.ioas, m.fd, GM_2M, GM_2M, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * GM_2M, IOVA + 0x400000 + PG, GM_RW);
+	gm_dma_expect_maps(m.dev, IOVA, m.hva + GM_2M, GM_2M, "aligned");
+	gm_dma_expect_maps(m.dev, IOVA + 0x400000 + PG, m.hva, 2 * GM_2M, "unaligned");
+	dma_memory_check(&m, 0, m.size, "after the DMA");
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(each_offset_2m, .name = "iommu.map_file_memfd.each_offset_2m",
 	     .clause = "iommu.map_file_memfd", .huge_2m = 2,
 	     .text = "one and three pages at every 4 KiB offset of two 2 MiB pages")
 {
-	struct fx fx = fx_new(self, 2 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->val, 2 * GM_2M, GM_2M);
 
-	for (uint64_t off = 0; off < fx.size; off += PG) {
-		uint64_t len = off + 3 * PG <= fx.size && (off / PG) % 3 == 0 ? 3 * PG : PG;
+	for (uint64_t off = 0; off < m.size; off += PG) {
+		uint64_t len = off + 3 * PG <= m.size && (off / PG) % 3 == 0 ? 3 * PG : PG;
 
-		gm_map_file(fx.iommu, fx.ioas, fx.fd, off, len, IOVA + off, GM_RW);
-		if (!fx_maps(&fx, off, len, IOVA + off))
+		gm_map_file(m.iommu, m.ioas, m.fd, off, len, IOVA + off, GM_RW);
+		if (!dma_memory_mapped(&m, off, len, IOVA + off))
 			break;
-		GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + off + len, fx.hva, PG),
+		GM_EXPECT(__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA + off + len, m.hva, PG),
 			  "offset %#lx: the page above is mapped too", off);
-		gm_unmap(fx.iommu, fx.ioas, IOVA + off, len);
-		GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + off, fx.hva + off, PG),
+		gm_unmap(m.iommu, m.ioas, IOVA + off, len);
+		GM_EXPECT(__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA + off, m.hva + off, PG),
 			  "offset %#lx: still mapped after the unmap", off);
 	}
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(random_2m, .name = "iommu.map_file_memfd.random_2m", .clause = "iommu.map_file_memfd",
@@ -123,30 +123,30 @@ GM_MOCK_CASE(random_2m, .name = "iommu.map_file_memfd.random_2m", .clause = "iom
 	struct {
 		uint64_t off, len, iova;
 	} map[32];
-	struct fx fx = fx_new(self, 4 * GM_2M, GM_2M);
-	uint64_t pages = fx.size / PG;
+	struct dma_memory m = dma_memory_new(self->val, 4 * GM_2M, GM_2M);
+	uint64_t pages = m.size / PG;
 	struct gm_rng rng;
 
 	gm_rng_init(&rng, gm_seed());
 	for (int round = 0; round < 8; round++) {
 		for (int i = 0; i < 32; i++) {
 			map[i].off = gm_rng_below(&rng, pages) * PG;
-			map[i].len = (1 + gm_rng_below(&rng, (fx.size - map[i].off) / PG)) * PG;
-			map[i].iova = gm_map_file(fx.iommu, fx.ioas, fx.fd, map[i].off, map[i].len,
+			map[i].len = (1 + gm_rng_below(&rng, (m.size - map[i].off) / PG)) * PG;
+			map[i].iova = gm_map_file(m.iommu, m.ioas, m.fd, map[i].off, map[i].len,
 						  GM_ANY_IOVA, GM_RW);
 		}
 		for (int i = 0; i < 32; i++)
-			if (!fx_maps(&fx, map[i].off, map[i].len, map[i].iova))
+			if (!dma_memory_mapped(&m, map[i].off, map[i].len, map[i].iova))
 				goto out;
 		/* In another order than they came. */
 		for (int i = 0; i < 32; i++) {
 			int j = (i * 13 + round) % 32;
 
-			gm_unmap(fx.iommu, fx.ioas, map[j].iova, map[j].len);
+			gm_unmap(m.iommu, m.ioas, map[j].iova, map[j].len);
 		}
 	}
 out:
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 static void inside_1g(const struct gm_case *self)
@@ -157,19 +157,19 @@ static void inside_1g(const struct gm_case *self)
 		{ 0, 2 },	   { 512 * GM_2M - 4 * PG, 3 }, { GM_1G - 2 * PG, 4 },
 		{ 0x12345000, 5 }, { 2 * GM_1G - PG, 1 },
 	};
-	struct fx fx = fx_new(self, 2 * GM_1G, GM_1G);
+	struct dma_memory m = dma_memory_new(self->val, 2 * GM_1G, GM_1G);
 
 	for (unsigned int i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		uint64_t iova = IOVA + i * 0x10000;
 
-		gm_map_file(fx.iommu, fx.ioas, fx.fd, at[i].off, at[i].pages * PG, iova, GM_RW);
-		if (self->val == GM_IOMMU_MOCK || i == 2)
-			gm_dma_expect_maps(fx.dev, iova, fx.hva + at[i].off, at[i].pages * PG,
+		gm_map_file(m.iommu, m.ioas, m.fd, at[i].off, at[i].pages * PG, iova, GM_RW);
+		if (!gm_dma_cost_ms(m.dev) || i == 2)
+			gm_dma_expect_maps(m.dev, iova, m.hva + at[i].off, at[i].pages * PG,
 					   "in 1 GiB pages");
 		else
-			gm_dma_prove_same_page(fx.dev, iova, fx.hva + at[i].off, "in 1 GiB pages");
+			gm_dma_prove_same_page(m.dev, iova, m.hva + at[i].off, "in 1 GiB pages");
 	}
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 #define INSIDE_1G                                                                                  \
@@ -184,44 +184,44 @@ GM_VARIANT(inside_1g, inside_1g_dma, .name = "iommu.map_file_memfd.inside_1g.dma
 GM_IOMMU_CASES_SLOW(thp, "iommu.map_file_memfd.thp", .clause = "iommu.map_file_memfd",
 		    .text = "shmem of 4 KiB, then 2 MiB, then 4 KiB folios: a range over all three")
 {
-	struct fx fx = fx_new(self, 3 * GM_2M, 0);
+	struct dma_memory m = dma_memory_new(self->val, 3 * GM_2M, 0);
 
-	fx_collapse(fx.hva, GM_2M);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 5 * PG, fx.size - 7 * PG, IOVA, GM_RW);
-	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + 5 * PG, fx.size - 7 * PG, "three kinds");
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M + 9 * PG, GM_2M, IOVA + 8 * GM_2M, GM_RW);
-	gm_dma_expect_maps(fx.dev, IOVA + 8 * GM_2M, fx.hva + GM_2M + 9 * PG, GM_2M,
+	dma_memory_collapse(m.hva, GM_2M);
+	gm_map_file(m.iommu, m.ioas, m.fd, 5 * PG, m.size - 7 * PG, IOVA, GM_RW);
+	gm_dma_expect_maps(m.dev, IOVA, m.hva + 5 * PG, m.size - 7 * PG, "three kinds");
+	gm_map_file(m.iommu, m.ioas, m.fd, GM_2M + 9 * PG, GM_2M, IOVA + 8 * GM_2M, GM_RW);
+	gm_dma_expect_maps(m.dev, IOVA + 8 * GM_2M, m.hva + GM_2M + 9 * PG, GM_2M,
 			   "from inside the huge folio into small ones");
-	fx_check(&fx, 0, fx.size, "after the DMA");
-	fx_free(&fx);
+	dma_memory_check(&m, 0, m.size, "after the DMA");
+	dma_memory_free(&m);
 }
 
 GM_IOMMU_CASES(last_page, "iommu.map_file_memfd.last_page", .clause = "iommu.map_file_memfd",
 	       .text = "the last page of a file with an odd number of pages")
 {
-	struct fx fx = fx_new(self, 5 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 5 * PG, 0);
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 4 * PG, PG, IOVA, GM_RW);
-	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + 4 * PG, PG, "the last page");
-	fx_free(&fx);
+	gm_map_file(m.iommu, m.ioas, m.fd, 4 * PG, PG, IOVA, GM_RW);
+	gm_dma_expect_maps(m.dev, IOVA, m.hva + 4 * PG, PG, "the last page");
+	dma_memory_free(&m);
 }
 
 GM_IOMMU_CASES_SLOW(
 	holes, "iommu.map_file_memfd.holes", .clause = "iommu.map_file_memfd",
 	.text = "pages that the file does not have yet: allocated, zero, and the file's own")
 {
-	struct fx fx = fx_new(self, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
 	uint8_t zero[3 * PG];
 
 	memset(zero, 0, sizeof(zero));
-	GM_SETUP_OK(fallocate(fx.fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 2 * PG, 3 * PG));
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, PG, 6 * PG, IOVA, GM_RW);
-	GM_EXPECT(!memcmp(fx.hva + 2 * PG, zero, sizeof(zero)), "a fresh page is not zero");
-	gm_dma_expect_same(fx.dev, IOVA + PG, fx.hva + 2 * PG, PG, "a fresh page");
-	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + PG, 6 * PG, "over the holes");
-	fx_check(&fx, PG, PG, "below the hole");
-	fx_check(&fx, 5 * PG, 3 * PG, "above the hole");
-	fx_free(&fx);
+	GM_SETUP_OK(fallocate(m.fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 2 * PG, 3 * PG));
+	gm_map_file(m.iommu, m.ioas, m.fd, PG, 6 * PG, IOVA, GM_RW);
+	GM_EXPECT(!memcmp(m.hva + 2 * PG, zero, sizeof(zero)), "a fresh page is not zero");
+	gm_dma_expect_same(m.dev, IOVA + PG, m.hva + 2 * PG, PG, "a fresh page");
+	gm_dma_expect_maps(m.dev, IOVA, m.hva + PG, 6 * PG, "over the holes");
+	dma_memory_check(&m, PG, PG, "below the hole");
+	dma_memory_check(&m, 5 * PG, 3 * PG, "above the hole");
+	dma_memory_free(&m);
 }
 
 /* The pool's pages were somebody's: what a map allocates of them must not tell. */
@@ -229,21 +229,21 @@ GM_IOMMU_CASES_SLOW(
 	holes_2m, "iommu.map_file_memfd.holes_2m", .clause = "iommu.map_file_memfd", .huge_2m = 3,
 	.text = "2 MiB pages that the file does not have yet: allocated, all zero, and the file's own")
 {
-	struct fx fx = { .size = 2 * GM_2M };
+	struct dma_memory m = { .size = 2 * GM_2M };
 	int old = gm_memfd_new(3 * GM_2M, GM_2M);
-	uint8_t *hva = fx_mmap(old, 3 * GM_2M, GM_2M);
+	uint8_t *hva = dma_memory_mmap(old, 3 * GM_2M, GM_2M);
 
 	gm_host_fill(hva, 0, 3 * 512, GM_HALF_SECRET, 1);
 	munmap(hva, 3 * GM_2M);
 	close(old);
-	fx.iommu = gm_iommu_new(self->val);
-	fx.ioas = gm_ioas_new(fx.iommu);
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-	fx.fd = gm_memfd_new(fx.size, GM_2M);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M - 3 * PG, 8 * PG, IOVA, GM_RW);
-	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
-	gm_host_check_zero(fx.hva, 1024, "fresh 2 MiB pages");
-	gm_dma_expect_maps(fx.dev, IOVA, fx.hva + GM_2M - 3 * PG, 8 * PG,
+	m.iommu = gm_iommu_new(self->val);
+	m.ioas = gm_ioas_new(m.iommu);
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
+	m.fd = gm_memfd_new(m.size, GM_2M);
+	gm_map_file(m.iommu, m.ioas, m.fd, GM_2M - 3 * PG, 8 * PG, IOVA, GM_RW);
+	m.hva = dma_memory_mmap(m.fd, m.size, GM_2M);
+	gm_host_check_zero(m.hva, 1024, "fresh 2 MiB pages");
+	gm_dma_expect_maps(m.dev, IOVA, m.hva + GM_2M - 3 * PG, 8 * PG,
 			   "over the border of two holes");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }

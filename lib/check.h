@@ -5,7 +5,8 @@
  *   GM_EXPECT*	the clause: a miss makes the case FAIL, and it goes on
  *   GM_ASSERT*	the same, and the case ends there
  *   GM_SETUP*	the suite's own business: a miss is an ERROR, and the case ends there
- *   gm_control	the positive control of a refusal: a miss is an ERROR
+ *   gm_control	the positive control of a refusal: a miss ends the case with ERROR; with FAIL where a
+ *		check missed before, because the refusal that did not come can be what breaks the control
  *   gm_skip	the platform lacks something; reason is a constant string, the remedy a line
  *
  * A case passes when its function returns, at least one check was made, none missed, and a

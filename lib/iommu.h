@@ -3,11 +3,11 @@
  * IOMMUs, one interface: an iommufd, its address spaces, and devices that do DMA through them.
  *
  * What the device is, a provider knows: the mock of iommufd (its page tables are real, the DMA is
- * the kernel's own walk of them), or a PCI device behind an IOMMU through VFIO. A case asks for
- * one with gm_iommu_new(self->val) and does not look which it got. Lengths, offsets and IOVAs
- * are in bytes. __gm_x() gives -1 and errno. gm_x() takes success for granted: maps, unmaps,
- * attaches and moves are what is under test, and one that is refused is a miss of the clause; of
- * the rest it is an ERROR of the suite.
+ * the kernel's own walk of them), or a PCI device behind an IOMMU through VFIO, with iommufd or with
+ * a type 1 container. A case asks for one with gm_iommu_new(self->val) and does not look which it
+ * got. Lengths, offsets and IOVAs are in bytes. __gm_x() gives -1 and errno. gm_x() takes success
+ * for granted: maps, unmaps, attaches and moves are what is under test, and one that is refused is a
+ * miss of the clause; of the rest it is an ERROR of the suite.
  */
 #ifndef GM_IOMMU_H
 #define GM_IOMMU_H
@@ -18,18 +18,17 @@
 #include "case.h"
 #include "vm.h"
 
-enum gm_iommu_kind { GM_IOMMU_MOCK, GM_IOMMU_VFIO };
+enum gm_iommu_kind { GM_IOMMU_MOCK, GM_IOMMU_VFIO, GM_IOMMU_TYPE1 };
 
 struct gm_iommu_ops;
-struct gm_type1;
 
 struct gm_iommu {
-	int fd; /* /dev/iommu */
-	enum gm_iommu_kind kind;
+	int fd; /* /dev/iommu; of VFIO type 1 the container */
 	const struct gm_iommu_ops *ops;
+	int group; /* VFIO type 1's, of the device */
 };
 
-/* A device that is bound to an iommufd and attached to one of its page tables. */
+/* A device that is attached to an address space. */
 struct gm_iodev {
 	struct gm_iommu *iommu;
 	uint32_t ioas;	  /* what it was attached to, as far as known */
@@ -37,11 +36,8 @@ struct gm_iodev {
 	uint32_t idev;	  /* object id of the device in the iommufd */
 	uint32_t priv_id; /* the provider's own */
 	int fd;		  /* the provider's own */
-	uint8_t *bar;
+	uint8_t *bar;	  /* registers of a PCI device; NULL: none */
 	uint64_t bar_size;
-	int access; /* the mock's means to move bytes; the IOAS it stands on */
-	uint32_t access_ioas;
-	struct gm_type1 *type1; /* VFIO's: in a container, and not in an iommufd */
 };
 
 /*
@@ -76,6 +72,10 @@ struct gm_iodev {
 
 /* --- the iommufd and its address spaces --- */
 
+/*
+ * A VFIO type 1 container has one address space, maps by address at a fixed IOVA, and one device; it
+ * SKIPs where VFIO refuses the machine. Calls that are iommufd's alone do not work on it.
+ */
 struct gm_iommu *gm_iommu_new(enum gm_iommu_kind kind);
 /* Closes it; everything that it held goes with it. Devices are to be freed first. */
 void gm_iommu_free(struct gm_iommu *iommu);
@@ -127,6 +127,8 @@ int __gm_dma_read(struct gm_iodev *dev, uint64_t iova, void *buf, uint64_t len);
 int __gm_dma_write(struct gm_iodev *dev, uint64_t iova, const void *buf, uint64_t len);
 /* One DMA of silicon costs this many milliseconds: how many a case can afford. 0: no matter. */
 unsigned int gm_dma_cost_ms(struct gm_iodev *dev);
+/* The device reaches IOVAs below this. */
+uint64_t gm_dma_iova_end(struct gm_iodev *dev);
 
 /*
  * Checks, each a miss of the clause: the device reads exactly what the host sees at hva; the
@@ -182,21 +184,12 @@ int __gm_access_rw(struct gm_iommu *iommu, int access, uint64_t iova, void *buf,
 int __gm_access_rw_user(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, uint64_t len,
 			bool write);
 
-/* --- VFIO type 1, without iommufd --- */
+/* --- the ioctls of VFIO type 1. fd: a container, or an iommufd that has a compatibility IOAS --- */
 
-struct gm_type1 {
-	int container, group;
-};
-
-/* A container with the edu device's group in it; SKIPs where VFIO refuses the machine. */
-void gm_type1_open(struct gm_type1 *t);
-/* 0, or -1 and errno. fd: a container, or an iommufd that has a compatibility IOAS. */
-int __gm_type1_map(int fd, void *hva, uint64_t len, uint64_t iova);
+/* 0, or -1 and errno. */
+int __gm_type1_map(int fd, void *hva, uint64_t len, uint64_t iova, uint32_t prot);
 /* Bytes that were unmapped, or -1 and errno. */
 int64_t __gm_type1_unmap(int fd, uint64_t iova, uint64_t len);
-/* The device of the group, for DMA through the container; gm_iodev_free() it before the close. */
-struct gm_iodev *gm_type1_dev(struct gm_type1 *t);
-void gm_type1_close(struct gm_type1 *t);
 
 /* --- whoever holds pages --- */
 
@@ -211,24 +204,5 @@ unsigned long gm_vm_locked(void);
 bool gm_memfd_unpinned(int fd);
 /* An unmapped memfd that can be sealed; huge: 0, GM_2M or GM_1G. */
 int gm_memfd_new(uint64_t size, uint64_t huge);
-
-/* What providers implement; not for tests. */
-struct gm_iommu_ops {
-	int (*attach)(struct gm_iodev *dev, uint32_t pt);
-	void (*detach)(struct gm_iodev *dev);
-	int (*replace)(struct gm_iodev *dev, uint32_t pt, uint32_t ioas);
-	int (*read)(struct gm_iodev *dev, uint64_t iova, void *buf, uint64_t len);
-	int (*write)(struct gm_iodev *dev, uint64_t iova, const void *buf, uint64_t len);
-	unsigned int max_devices, cost_ms;
-	bool tells; /* page tables can be asked */
-};
-
-/* Gives an edu to vfio-pci until the case ends. */
-void gm_edu_bind(unsigned int nr);
-
-/* As the kernel starts: a case that died may have left a small gm_mock_memory_limit(). */
-void gm_mock_memory_whole(struct gm_iommu *iommu);
-
-extern const struct gm_iommu_ops gm_iommu_mock_ops, gm_iommu_vfio_ops;
 
 #endif

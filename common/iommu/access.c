@@ -1,99 +1,97 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* In-kernel users of an address space (mdev-like), with and without a device beside them. */
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 
 GM_MOCK_CASE(alone, .name = "iommu.lifetime.access_alone", .clause = "iommu.lifetime",
 	     .text = "a user without a device pins the pages it asks for, when it asks")
 {
-	struct fx fx = fx_new_unattached(self, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 8 * PG, 0);
 	int user, a, b;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, PG, 6 * PG, IOVA, GM_RW);
-	user = gm_access_new(fx.iommu, fx.ioas, true);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0),
-		  "nobody asked, and pages are pinned");
-	a = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + PG, 3 * PG, fx.hva + 2 * PG, true));
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 2 * PG, 0), "a page below is pinned");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 3 * PG, 1), "not one pin each");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 5 * PG, 3 * PG, 0), "a page above is pinned");
+	gm_map_file(m.iommu, m.ioas, m.fd, PG, 6 * PG, IOVA, GM_RW);
+	user = gm_access_new(m.iommu, m.ioas, true);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "nobody asked, and pages are pinned");
+	a = GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + PG, 3 * PG, m.hva + 2 * PG, true));
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 2 * PG, 0), "a page below is pinned");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 2 * PG, 3 * PG, 1), "not one pin each");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 5 * PG, 3 * PG, 0), "a page above is pinned");
 	b = GM_EXPECT_OK(
-		__gm_access_pin(fx.iommu, user, IOVA + 2 * PG, 4 * PG, fx.hva + 3 * PG, false));
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 5 * PG, 1),
+		__gm_access_pin(m.iommu, user, IOVA + 2 * PG, 4 * PG, m.hva + 3 * PG, false));
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 2 * PG, 5 * PG, 1),
 		  "two users of a page, one pin");
 	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin, pages");
-	GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, a));
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, PG, 0),
+	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, a));
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 2 * PG, PG, 0),
 		  "the first user's own page stays pinned");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 3 * PG, 4 * PG, 1),
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 3 * PG, 4 * PG, 1),
 		  "the second user lost pages");
-	GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, b));
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "pins stay");
+	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, b));
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 	close(user);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
 	with_device, .name = "iommu.lifetime.access_device", .clause = "iommu.lifetime",
 	.text = "device first, user first, and each leaving first: the pages stay as long as one does")
 {
-	struct fx fx = fx_new(self, 8 * PG, 0);
-	int user = gm_access_new(fx.iommu, fx.ioas, true), item;
+	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	int user = gm_access_new(m.iommu, m.ioas, true), item;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 8 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 8 * PG, IOVA, GM_RW);
 	item = GM_EXPECT_OK(
-		__gm_access_pin(fx.iommu, user, IOVA + 2 * PG, 3 * PG, fx.hva + 2 * PG, true));
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1), "device and user are not one pin");
-	gm_iodev_free(fx.dev);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 2 * PG, 0),
+		__gm_access_pin(m.iommu, user, IOVA + 2 * PG, 3 * PG, m.hva + 2 * PG, true));
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "device and user are not one pin");
+	gm_iodev_free(m.dev);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 2 * PG, 0),
 		  "the device took not all of its pins along");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 3 * PG, 1), "the user lost its pins");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 5 * PG, 3 * PG, 0), "pins of nobody, above");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 2 * PG, 3 * PG, 1), "the user lost its pins");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 5 * PG, 3 * PG, 0), "pins of nobody, above");
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin of the user, pages");
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-	fx_maps(&fx, 0, 8 * PG, IOVA);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1),
-		  "the device came back: not one pin");
-	GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, item));
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1),
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
+	dma_memory_mapped(&m, 0, 8 * PG, IOVA);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "the device came back: not one pin");
+	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1),
 		  "the user took pins of the device along");
-	gm_dma_expect_maps(fx.dev, IOVA, fx.hva, 8 * PG, "the device, the user gone");
+	gm_dma_expect_maps(m.dev, IOVA, m.hva, 8 * PG, "the device, the user gone");
 	close(user);
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 8 * PG);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "pins stay");
+	gm_unmap(m.iommu, m.ioas, IOVA, 8 * PG);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
 	revoked, .name = "iommu.lifetime.access_revoked", .clause = "iommu.lifetime",
 	.text = "an unmap reaches the user: it lets go, and no pin is left; the neighbour is untouched")
 {
-	struct fx fx = fx_new_unattached(self, 8 * PG, 0);
-	int user = gm_access_new(fx.iommu, fx.ioas, true), other;
+	struct dma_memory m = dma_memory_new_unattached(self->val, 8 * PG, 0);
+	int user = gm_access_new(m.iommu, m.ioas, true), other;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 4 * PG, 4 * PG, IOVA + 4 * PG, GM_RW);
-	GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + PG, 2 * PG, fx.hva + PG, true));
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 4 * PG, 4 * PG, IOVA + 4 * PG, GM_RW);
+	GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + PG, 2 * PG, m.hva + PG, true));
 	other = GM_EXPECT_OK(
-		__gm_access_pin(fx.iommu, user, IOVA + 6 * PG, 2 * PG, fx.hva + 6 * PG, true));
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 4 * PG);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 0),
+		__gm_access_pin(m.iommu, user, IOVA + 6 * PG, 2 * PG, m.hva + 6 * PG, true));
+	gm_unmap(m.iommu, m.ioas, IOVA, 4 * PG);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0),
 		  "the user holds pages of the map that is gone");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 6 * PG, 2 * PG, 1),
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 6 * PG, 2 * PG, 1),
 		  "the neighbour's pins are gone");
-	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(fx.iommu, user, IOVA + PG, PG, NULL, true),
+	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(m.iommu, user, IOVA + PG, PG, NULL, true),
 			"what was unmapped");
-	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(fx.iommu, user, IOVA + 3 * PG, 2 * PG, NULL, true),
+	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(m.iommu, user, IOVA + 3 * PG, 2 * PG, NULL, true),
 			"across");
-	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(fx.iommu, user, IOVA + 7 * PG, 2 * PG, NULL, true),
+	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(m.iommu, user, IOVA + 7 * PG, 2 * PG, NULL, true),
 			"past it");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 6 * PG, 0), "a refused pin left pins");
-	GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, other));
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 6 * PG, 0), "a refused pin left pins");
+	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, other));
 	close(user);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
@@ -111,34 +109,32 @@ GM_MOCK_CASE(
 		{ 2 * GM_2M - 0x2000, 0x1000 },
 		{ 0xfff, 2 },
 	};
-	struct fx fx = fx_new_unattached(self, 2 * GM_2M, GM_2M);
-	int user = gm_access_new(fx.iommu, fx.ioas, false);
-	uint8_t *model = malloc(fx.size), data[0x5000], got[0x5000];
+	struct dma_memory m = dma_memory_new_unattached(self->val, 2 * GM_2M, GM_2M);
+	int user = gm_access_new(m.iommu, m.ioas, false);
+	uint8_t *model = malloc(m.size), data[0x5000], got[0x5000];
 
-	memcpy(model, fx.hva, fx.size);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, PG, fx.size - PG, IOVA, GM_RW);
+	memcpy(model, m.hva, m.size);
+	gm_map_file(m.iommu, m.ioas, m.fd, PG, m.size - PG, IOVA, GM_RW);
 	for (unsigned int i = 0; i < sizeof(io) / sizeof(io[0]); i++) {
 		for (unsigned int b = 0; b < io[i].len; b++)
 			data[b] = b * 13 + i + 1;
 		memset(got, 0, sizeof(got));
-		GM_EXPECT_OK(
-			__gm_access_rw(fx.iommu, user, IOVA + io[i].at, got, io[i].len, false));
-		GM_EXPECT(!memcmp(got, fx.hva + PG + io[i].at, io[i].len),
+		GM_EXPECT_OK(__gm_access_rw(m.iommu, user, IOVA + io[i].at, got, io[i].len, false));
+		GM_EXPECT(!memcmp(got, m.hva + PG + io[i].at, io[i].len),
 			  "read of %u bytes at %#lx", io[i].len, io[i].at);
-		GM_EXPECT_OK(
-			__gm_access_rw(fx.iommu, user, IOVA + io[i].at, data, io[i].len, true));
+		GM_EXPECT_OK(__gm_access_rw(m.iommu, user, IOVA + io[i].at, data, io[i].len, true));
 		memcpy(model + PG + io[i].at, data, io[i].len);
-		GM_EXPECT(!memcmp(model, fx.hva, fx.size),
+		GM_EXPECT(!memcmp(model, m.hva, m.size),
 			  "write of %u bytes at %#lx: the memory differs", io[i].len, io[i].at);
 	}
 	GM_EXPECT_ERRNO(ENOENT,
-			__gm_access_rw(fx.iommu, user, IOVA + fx.size - PG - 1, data, 2, true),
+			__gm_access_rw(m.iommu, user, IOVA + m.size - PG - 1, data, 2, true),
 			"past the end of the map");
-	GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(fx.iommu, user, IOVA, data, 0, true), "no bytes");
+	GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(m.iommu, user, IOVA, data, 0, true), "no bytes");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, pages");
 	free(model);
 	close(user);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 /*
@@ -150,15 +146,16 @@ enum kind { APART, HUGE, SIDE_BY_SIDE };
 static void carry(const struct gm_case *self, enum kind kind)
 {
 	uint64_t huge = kind == HUGE ? GM_2M : 0;
-	struct fx fx = fx_new_unattached(self, kind == APART ? 64 * PG : GM_2M, huge);
-	int user = gm_access_new(fx.iommu, fx.ioas, true);
+	struct dma_memory m =
+		dma_memory_new_unattached(self->val, kind == APART ? 64 * PG : GM_2M, huge);
+	int user = gm_access_new(m.iommu, m.ioas, true);
 	struct gm_rng rng;
 
 	if (kind == SIDE_BY_SIDE)
-		fx_side_by_side(&fx, 0);
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
+		dma_memory_contiguous(&m, 0);
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	gm_rng_init(&rng, gm_seed());
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 3 * PG, 40 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 3 * PG, 40 * PG, IOVA, GM_RW);
 	for (int round = 0; round < 24; round++) {
 		unsigned int n = 1 + gm_rng_below(&rng, 5);
 		uint64_t held = 0, part = 0;
@@ -171,33 +168,32 @@ static void carry(const struct gm_case *self, enum kind kind)
 					 : edge == 1 ? 40 - len
 						     : gm_rng_below(&rng, 40 - len);
 
-			item[i] = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + first * PG,
-							       len * PG, fx.hva + (3 + first) * PG,
+			item[i] = GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + first * PG,
+							       len * PG, m.hva + (3 + first) * PG,
 							       true));
 			held |= ((1UL << len) - 1) << first;
 		}
 		part = __builtin_popcountll(held);
-		gm_iodev_free(fx.dev);
+		gm_iodev_free(m.dev);
 		GM_EXPECT_EQ(gm_vm_pinned(), part, "round %d, users hold %#lx: VmPin, pages", round,
 			     held);
 		for (uint64_t p = 0; p < 40 && !huge; p++)
-			GM_EXPECT(
-				!__gm_mock_refs(fx.iommu, fx.hva + (3 + p) * PG, PG, held >> p & 1),
-				"round %d, users hold %#lx: page %lu is not as pinned as that",
-				round, held, p);
-		fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
+			GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + (3 + p) * PG, PG, held >> p & 1),
+				  "round %d, users hold %#lx: page %lu is not as pinned as that",
+				  round, held, p);
+		m.dev = gm_iodev_new(m.iommu, m.ioas);
 		GM_EXPECT_EQ(gm_vm_pinned(), 40, "round %d: VmPin with the device back, pages",
 			     round);
-		fx_maps(&fx, 3 * PG, 40 * PG, IOVA);
+		dma_memory_mapped(&m, 3 * PG, 40 * PG, IOVA);
 		for (unsigned int i = 0; i < n; i++)
-			GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, item[i]));
+			GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item[i]));
 		GM_EXPECT_EQ(gm_vm_pinned(), 40, "round %d: VmPin of the device alone, pages",
 			     round);
 		if (gm_failures())
 			break;
 	}
 	close(user);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(

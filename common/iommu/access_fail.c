@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 
@@ -12,14 +12,14 @@ typedef int rw_fn(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, 
 		  bool write);
 
 /* 16 pages by address, mapped for users; then the last 4 go. */
-static uint8_t *cut_short(struct fx *fx, uint32_t ioas)
+static uint8_t *cut_short(struct dma_memory *m, uint32_t ioas)
 {
 	uint8_t *mem =
 		mmap(NULL, 16 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t at = IOVA;
 
 	GM_SETUP(mem != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	GM_SETUP_OK(__gm_map_hva(fx->iommu, ioas, mem, 16 * PG, &at, GM_RW));
+	GM_SETUP_OK(__gm_map_hva(m->iommu, ioas, mem, 16 * PG, &at, GM_RW));
 	for (int i = 0; i < 16; i++)
 		*(volatile uint64_t *)(mem + i * PG) = gm_word(i, GM_HALF_HOST, 1, 0);
 	GM_SETUP_OK(munmap(mem + 12 * PG, 4 * PG));
@@ -31,32 +31,32 @@ GM_MOCK_CASE(
 	.flags = GM_REFUSAL,
 	.text = "a user pins a range whose end is gone, a device holding its begin or not: EFAULT, no pin stays")
 {
-	struct fx fx = fx_new(self, PG, 0);
-	uint32_t bare = gm_ioas_new(fx.iommu);
-	uint8_t *mem = cut_short(&fx, bare);
-	int user = gm_access_new(fx.iommu, bare, true), item;
+	struct dma_memory m = dma_memory_new(self->val, PG, 0);
+	uint32_t bare = gm_ioas_new(m.iommu);
+	uint8_t *mem = cut_short(&m, bare);
+	int user = gm_access_new(m.iommu, bare, true), item;
 	uint64_t at = IOVA;
 
 	for (int held = 0; held <= 8; held += 8) {
 		if (held)
-			GM_SETUP_OK(__gm_ioas_copy(fx.iommu, fx.ioas, bare, IOVA, held * PG, &at,
-						   GM_RW));
-		GM_EXPECT_ERRNO(EFAULT, __gm_access_pin(fx.iommu, user, IOVA, 16 * PG, NULL, true),
+			GM_SETUP_OK(
+				__gm_ioas_copy(m.iommu, m.ioas, bare, IOVA, held * PG, &at, GM_RW));
+		GM_EXPECT_ERRNO(EFAULT, __gm_access_pin(m.iommu, user, IOVA, 16 * PG, NULL, true),
 				"all, a device at %d pages", held);
 		GM_EXPECT_ERRNO(EFAULT,
-				__gm_access_pin(fx.iommu, user, IOVA + 12 * PG, PG, NULL, false),
+				__gm_access_pin(m.iommu, user, IOVA + 12 * PG, PG, NULL, false),
 				"what is gone");
-		GM_EXPECT(!__gm_mock_refs(fx.iommu, mem + held * PG, (12 - held) * PG, 0),
+		GM_EXPECT(!__gm_mock_refs(m.iommu, mem + held * PG, (12 - held) * PG, 0),
 			  "a refused pin left pins");
 		GM_EXPECT_EQ(gm_vm_pinned(), held, "VmPin, pages");
-		item = __gm_access_pin(fx.iommu, user, IOVA + 2 * PG, 10 * PG, mem + 2 * PG, true);
+		item = __gm_access_pin(m.iommu, user, IOVA + 2 * PG, 10 * PG, mem + 2 * PG, true);
 		gm_control(item >= 0, "the ten pages before it");
-		GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, item));
+		GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));
 	}
 	close(user);
-	gm_unmap(fx.iommu, bare, IOVA, 16 * PG);
+	gm_unmap(m.iommu, bare, IOVA, 16 * PG);
 	munmap(mem, 12 * PG);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
@@ -65,32 +65,32 @@ GM_MOCK_CASE(
 	.text = "a user copies from and to memory that is gone, or read-only, by either path: EFAULT")
 {
 	static rw_fn *const rw[] = { __gm_access_rw_user, __gm_access_rw };
-	struct fx fx = fx_new_unattached(self, PG, 0);
-	uint8_t *mem = cut_short(&fx, fx.ioas);
-	int user = gm_access_new(fx.iommu, fx.ioas, false);
+	struct dma_memory m = dma_memory_new_unattached(self->val, PG, 0);
+	uint8_t *mem = cut_short(&m, m.ioas);
+	int user = gm_access_new(m.iommu, m.ioas, false);
 	uint64_t *buf = calloc(2, PG);
 
 	GM_SETUP(buf, "out of memory");
 	for (int k = 0; k < 2; k++) {
-		gm_control(!rw[k](fx.iommu, user, IOVA + 10 * PG, buf, 2 * PG, false) &&
+		gm_control(!rw[k](m.iommu, user, IOVA + 10 * PG, buf, 2 * PG, false) &&
 				   !memcmp(buf, mem + 10 * PG, 2 * PG),
 			   "the two pages before it, read");
-		gm_control(!rw[k](fx.iommu, user, IOVA + 10 * PG, buf, 2 * PG, true), "written");
-		GM_EXPECT_ERRNO(EFAULT, rw[k](fx.iommu, user, IOVA + 11 * PG, buf, 2 * PG, false),
+		gm_control(!rw[k](m.iommu, user, IOVA + 10 * PG, buf, 2 * PG, true), "written");
+		GM_EXPECT_ERRNO(EFAULT, rw[k](m.iommu, user, IOVA + 11 * PG, buf, 2 * PG, false),
 				"read across the end, path %d", k);
-		GM_EXPECT_ERRNO(EFAULT, rw[k](fx.iommu, user, IOVA + 11 * PG, buf, 2 * PG, true),
+		GM_EXPECT_ERRNO(EFAULT, rw[k](m.iommu, user, IOVA + 11 * PG, buf, 2 * PG, true),
 				"write across the end, path %d", k);
-		GM_EXPECT_ERRNO(EFAULT, rw[k](fx.iommu, user, IOVA + 13 * PG, buf, 8, false),
+		GM_EXPECT_ERRNO(EFAULT, rw[k](m.iommu, user, IOVA + 13 * PG, buf, 8, false),
 				"read of what is gone, path %d", k);
-		GM_EXPECT_ERRNO(EFAULT, rw[k](fx.iommu, user, IOVA + 13 * PG, buf, 8, true),
+		GM_EXPECT_ERRNO(EFAULT, rw[k](m.iommu, user, IOVA + 13 * PG, buf, 8, true),
 				"write to what is gone, path %d", k);
 	}
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, pages");
 	free(buf);
 	close(user);
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 16 * PG);
+	gm_unmap(m.iommu, m.ioas, IOVA, 16 * PG);
 	munmap(mem, 12 * PG);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_CASE(limit, .name = "iommu.lifetime.access_memlock", .clause = "iommu.lifetime",
@@ -99,22 +99,22 @@ GM_CASE(limit, .name = "iommu.lifetime.access_memlock", .clause = "iommu.lifetim
 	.text = "a limit of 8 pages binds a user without a device, too: the 9th is ENOMEM and leaves nothing")
 {
 	struct rlimit r = { .rlim_cur = 8 * PG, .rlim_max = 8 * PG };
-	struct fx fx = fx_new_unattached(self, 16 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 16 * PG, 0);
 	int user, item;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 16 * PG, IOVA, GM_RW);
-	user = gm_access_new(fx.iommu, fx.ioas, true);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 16 * PG, IOVA, GM_RW);
+	user = gm_access_new(m.iommu, m.ioas, true);
 	GM_SETUP_OK(setrlimit(RLIMIT_MEMLOCK, &r));
-	GM_EXPECT_ERRNO(ENOMEM, __gm_access_pin(fx.iommu, user, IOVA, 9 * PG, NULL, true),
+	GM_EXPECT_ERRNO(ENOMEM, __gm_access_pin(m.iommu, user, IOVA, 9 * PG, NULL, true),
 			"9 pages at once");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "the refused pin left pins");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "the refused pin left pins");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refused pin, pages");
-	item = __gm_access_pin(fx.iommu, user, IOVA, 8 * PG, fx.hva, true);
+	item = __gm_access_pin(m.iommu, user, IOVA, 8 * PG, m.hva, true);
 	gm_control(item >= 0, "8 pages");
-	GM_EXPECT_ERRNO(ENOMEM, __gm_access_pin(fx.iommu, user, IOVA + 8 * PG, PG, NULL, true),
+	GM_EXPECT_ERRNO(ENOMEM, __gm_access_pin(m.iommu, user, IOVA + 8 * PG, PG, NULL, true),
 			"the 9th");
-	GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, item));
+	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 	close(user);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }

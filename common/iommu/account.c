@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 /* Users that nobody is: what is charged to them is charged by this case. */
@@ -32,7 +32,7 @@ GM_CASE(exact, .name = "iommu.lifetime.memlock", .clause = "iommu.lifetime", .fl
 	.caps = GM_CAPS(CAP_SETUID), CHARGED,
 	.text = "a limit of 8 pages: the 9th is ENOMEM and leaves nothing; unmapped pages come back")
 {
-	struct fx fx = fx_new(self, 16 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 16 * PG, 0);
 	uint64_t at;
 
 	set_limit(8);
@@ -40,59 +40,59 @@ GM_CASE(exact, .name = "iommu.lifetime.memlock", .clause = "iommu.lifetime", .fl
 #define MAP(off, n, iova)                                                                          \
 	({                                                                                         \
 		at = iova;                                                                         \
-		__gm_map_file(fx.iommu, fx.ioas, fx.fd, (off)*PG, (n)*PG, &at, GM_RW);             \
+		__gm_map_file(m.iommu, m.ioas, m.fd, (off)*PG, (n)*PG, &at, GM_RW);                \
 	})
 	GM_EXPECT_ERRNO(ENOMEM, MAP(0, 9, IOVA), "9 pages at once");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "the refused map left pins");
-	GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA, fx.hva, PG),
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "the refused map left pins");
+	GM_EXPECT(__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA, m.hva, PG),
 		  "the refused map is in the table");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refused map, pages");
 	gm_control(!MAP(0, 8, IOVA), "8 pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 8, "VmPin, pages");
 	GM_EXPECT_ERRNO(ENOMEM, MAP(8, 1, IOVA + 0x10000), "the 9th");
 	GM_EXPECT_ERRNO(ENOMEM, MAP(0, 1, IOVA + 0x10000), "a page that is mapped already, again");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 8 * PG, 1), "refused maps changed the pins");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 8 * PG);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 8 * PG, 1), "refused maps changed the pins");
+	gm_unmap(m.iommu, m.ioas, IOVA, 8 * PG);
 	GM_EXPECT_OK(MAP(1, 5, IOVA), "5 pages when all are back");
 	GM_EXPECT_ERRNO(ENOMEM, MAP(8, 4, IOVA + 0x10000), "4 more");
 	GM_EXPECT_OK(MAP(8, 3, IOVA + 0x10000), "3 more");
 	GM_EXPECT_EQ(gm_vm_locked(), 0, "VmLck: the user is charged, not the process, pages");
 	/* A copy shares the pins; and it keeps its part of them. */
 	at = IOVA + 0x20000;
-	GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA + PG, 2 * PG, &at, GM_RW),
+	GM_EXPECT_OK(__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA + PG, 2 * PG, &at, GM_RW),
 		     "a copy");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 5 * PG);
+	gm_unmap(m.iommu, m.ioas, IOVA, 5 * PG);
 	GM_EXPECT_ERRNO(ENOMEM, MAP(1, 4, IOVA), "4 where 3 are free");
 	GM_EXPECT_OK(MAP(1, 3, IOVA), "3 where 3 are free");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_CASE(attach, .name = "iommu.lifetime.memlock_attach", .clause = "iommu.lifetime",
 	.flags = GM_REFUSAL, .caps = GM_CAPS(CAP_SETUID), CHARGED,
 	.text = "charged when a device comes: an attach beyond the limit is ENOMEM, and charges nothing")
 {
-	struct fx fx = fx_new_unattached(self, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 8 * PG, 0);
 	struct gm_iodev *dev;
 
 	set_limit(4);
 	become(USER_A);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 3 * PG, IOVA, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 4 * PG, 2 * PG, IOVA + 0x10000, GM_RW);
-	dev = __gm_iodev_new(fx.iommu, fx.ioas);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 3 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 4 * PG, 2 * PG, IOVA + 0x10000, GM_RW);
+	dev = __gm_iodev_new(m.iommu, m.ioas);
 	GM_EXPECT(!dev && errno == ENOMEM, "5 pages, a limit of 4: expected ENOMEM, observed %s",
 		  dev ? "success" : gm_errno_name(errno));
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "the failed attach left pins");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "the failed attach left pins");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the failed attach, pages");
-	gm_unmap(fx.iommu, fx.ioas, IOVA + 0x10000, 2 * PG);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 4 * PG, PG, IOVA + 0x10000, GM_RW);
-	fx.dev = dev ?: __gm_iodev_new(fx.iommu, fx.ioas);
-	gm_control(fx.dev, "4 pages attach");
+	gm_unmap(m.iommu, m.ioas, IOVA + 0x10000, 2 * PG);
+	gm_map_file(m.iommu, m.ioas, m.fd, 4 * PG, PG, IOVA + 0x10000, GM_RW);
+	m.dev = dev ?: __gm_iodev_new(m.iommu, m.ioas);
+	gm_control(m.dev, "4 pages attach");
 	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin, pages");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 /* In a child, as another user; gives the errno, 0 when the map was made and left there. */
-static int child_map(struct fx *fx, uid_t uid, uint64_t npages, uint64_t iova)
+static int child_map(struct dma_memory *m, uid_t uid, uint64_t npages, uint64_t iova)
 {
 	pid_t pid = GM_SETUP_OK(fork());
 	int status;
@@ -100,9 +100,8 @@ static int child_map(struct fx *fx, uid_t uid, uint64_t npages, uint64_t iova)
 	if (!pid) {
 		if (setresuid(uid, uid, uid))
 			_exit(200);
-		_exit(__gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, npages * PG, &iova, GM_RW)
-			      ? errno
-			      : 0);
+		_exit(__gm_map_file(m->iommu, m->ioas, m->fd, 0, npages * PG, &iova, GM_RW) ? errno
+											    : 0);
 	}
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	GM_SETUP(WIFEXITED(status) && WEXITSTATUS(status) != 200, "child: status %#x", status);
@@ -113,24 +112,24 @@ GM_CASE(users, .name = "iommu.lifetime.memlock_users", .clause = "iommu.lifetime
 	.flags = GM_REFUSAL, .caps = GM_CAPS(CAP_SETUID), CHARGED,
 	.text = "the charge is the user's: shared by its processes, outliving them, no other user's")
 {
-	struct fx fx = fx_new(self, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
 
 	set_limit(6);
-	gm_control(!child_map(&fx, USER_A, 5, IOVA), "user A, 5 of 6 pages");
-	GM_EXPECT_EQ(child_map(&fx, USER_A, 2, IOVA + 0x10000), ENOMEM,
+	gm_control(!child_map(&m, USER_A, 5, IOVA), "user A, 5 of 6 pages");
+	GM_EXPECT_EQ(child_map(&m, USER_A, 2, IOVA + 0x10000), ENOMEM,
 		     "user A, another process, 2 more: errno");
-	GM_EXPECT_EQ(child_map(&fx, USER_B, 7, IOVA + 0x10000), ENOMEM,
+	GM_EXPECT_EQ(child_map(&m, USER_B, 7, IOVA + 0x10000), ENOMEM,
 		     "user B, 7 of 6 pages: errno");
-	GM_EXPECT_EQ(child_map(&fx, USER_B, 6, IOVA + 0x10000), 0, "user B, 6 of 6 pages: errno");
-	GM_EXPECT_EQ(child_map(&fx, USER_A, 1, IOVA + 0x20000), 0, "user A, the 6th: errno");
-	GM_EXPECT_EQ(child_map(&fx, USER_A, 1, IOVA + 0x30000), ENOMEM, "user A, the 7th: errno");
+	GM_EXPECT_EQ(child_map(&m, USER_B, 6, IOVA + 0x10000), 0, "user B, 6 of 6 pages: errno");
+	GM_EXPECT_EQ(child_map(&m, USER_A, 1, IOVA + 0x20000), 0, "user A, the 6th: errno");
+	GM_EXPECT_EQ(child_map(&m, USER_A, 1, IOVA + 0x30000), ENOMEM, "user A, the 7th: errno");
 	/* Somebody else unmaps: it is user A who gets the pages back. */
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 5 * PG);
-	GM_EXPECT_EQ(child_map(&fx, USER_B, 1, IOVA), ENOMEM,
+	gm_unmap(m.iommu, m.ioas, IOVA, 5 * PG);
+	GM_EXPECT_EQ(child_map(&m, USER_B, 1, IOVA), ENOMEM,
 		     "user B, whose pages those were not: errno");
-	GM_EXPECT_EQ(child_map(&fx, USER_A, 6, IOVA), ENOMEM, "user A, 6 where 5 are free: errno");
-	GM_EXPECT_EQ(child_map(&fx, USER_A, 5, IOVA), 0, "user A, 5 where 5 are free: errno");
-	fx_free(&fx);
+	GM_EXPECT_EQ(child_map(&m, USER_A, 6, IOVA), ENOMEM, "user A, 6 where 5 are free: errno");
+	GM_EXPECT_EQ(child_map(&m, USER_A, 5, IOVA), 0, "user A, 5 where 5 are free: errno");
+	dma_memory_free(&m);
 }
 
 static int rlimit_mode(struct gm_iommu *iommu, int op, uint64_t *val)
@@ -151,20 +150,20 @@ GM_CASE(process, .name = "iommu.lifetime.memlock_process", .clause = "iommu.life
 	.flags = GM_REFUSAL, .caps = GM_CAPS(CAP_SYS_RESOURCE), CHARGED,
 	.text = "charged to the process instead: VmLck and VmPin exact, the limit too; the mode is set early only")
 {
-	struct fx fx = { .size = 8 * PG };
+	struct dma_memory m = { .size = 8 * PG };
 	uint64_t one = 1, val = 2, at;
 
-	fx.iommu = gm_iommu_new(self->val);
-	GM_EXPECT_ERRNO(EINVAL, rlimit_mode(fx.iommu, IOMMU_OPTION_OP_SET, &val), "mode 2");
-	GM_EXPECT_OK(rlimit_mode(fx.iommu, IOMMU_OPTION_OP_SET, &one));
-	GM_EXPECT_OK(rlimit_mode(fx.iommu, IOMMU_OPTION_OP_GET, &val));
+	m.iommu = gm_iommu_new(self->val);
+	GM_EXPECT_ERRNO(EINVAL, rlimit_mode(m.iommu, IOMMU_OPTION_OP_SET, &val), "mode 2");
+	GM_EXPECT_OK(rlimit_mode(m.iommu, IOMMU_OPTION_OP_SET, &one));
+	GM_EXPECT_OK(rlimit_mode(m.iommu, IOMMU_OPTION_OP_GET, &val));
 	GM_EXPECT_EQ(val, 1, "the mode that was set");
-	fx.ioas = gm_ioas_new(fx.iommu);
+	m.ioas = gm_ioas_new(m.iommu);
 	val = 0;
-	GM_EXPECT_ERRNO(EBUSY, rlimit_mode(fx.iommu, IOMMU_OPTION_OP_SET, &val), "with an IOAS");
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-	fx.fd = gm_memfd_new(fx.size, 0);
-	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
+	GM_EXPECT_ERRNO(EBUSY, rlimit_mode(m.iommu, IOMMU_OPTION_OP_SET, &val), "with an IOAS");
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
+	m.fd = gm_memfd_new(m.size, 0);
+	m.hva = dma_memory_mmap(m.fd, m.size, GM_2M);
 	set_limit(4);
 	GM_EXPECT_ERRNO(ENOMEM, MAP(0, 5, IOVA), "5 pages");
 	GM_EXPECT_EQ(gm_vm_locked(), 0, "VmLck after the refused map, pages");
@@ -173,12 +172,12 @@ GM_CASE(process, .name = "iommu.lifetime.memlock_process", .clause = "iommu.life
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin, pages");
 	GM_EXPECT_ERRNO(ENOMEM, MAP(4, 2, IOVA + 0x10000), "2 more");
 	GM_EXPECT_OK(MAP(4, 1, IOVA + 0x10000), "1 more");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 3 * PG);
+	gm_unmap(m.iommu, m.ioas, IOVA, 3 * PG);
 	GM_EXPECT_EQ(gm_vm_locked(), 1, "VmLck after the unmap, pages");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 0), "pins stay");
-	gm_unmap(fx.iommu, fx.ioas, IOVA + 0x10000, PG);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0), "pins stay");
+	gm_unmap(m.iommu, m.ioas, IOVA + 0x10000, PG);
 	GM_EXPECT_EQ(gm_vm_locked() + gm_vm_pinned(), 0, "VmLck and VmPin at the end, pages");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_CASE(mode_denied, .name = "iommu.lifetime.memlock_mode_denied", .clause = "iommu.lifetime",
@@ -199,47 +198,46 @@ GM_CASE(privileged, .name = "iommu.lifetime.memlock_ipc_lock", .clause = "iommu.
 	.caps = GM_CAPS(CAP_IPC_LOCK), CHARGED,
 	.text = "with CAP_IPC_LOCK there is no limit, and VmPin counts all the same")
 {
-	struct fx fx = fx_new(self, 16 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 16 * PG, 0);
 
 	set_limit(1);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 16 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 16 * PG, IOVA, GM_RW);
 	GM_EXPECT_EQ(gm_vm_pinned(), 16, "VmPin, pages");
 	GM_EXPECT_EQ(gm_vm_locked(), 0, "VmLck, pages");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 16 * PG);
+	gm_unmap(m.iommu, m.ioas, IOVA, 16 * PG);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_CASE(change_process, .name = "iommu.lifetime.change_process", .clause = "iommu.lifetime",
 	CHARGED,
 	.text = "IOAS_CHANGE_PROCESS moves the pins to the caller; a map by HVA cannot move: EINVAL")
 {
-	struct fx fx = fx_new(self, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
 	struct iommu_ioas_change_process arg = { .size = sizeof(arg) };
 	uint64_t at = IOVA + 0x10000;
 	int status;
 	pid_t pid;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 5 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 5 * PG, IOVA, GM_RW);
 	pid = GM_SETUP_OK(fork());
 	if (!pid)
-		_exit(ioctl(fx.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg) ? 100 : gm_vm_pinned());
+		_exit(ioctl(m.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg) ? 100 : gm_vm_pinned());
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	GM_EXPECT_EQ(WEXITSTATUS(status), 5,
 		     "VmPin of the child that took over, pages (100: refused)");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin of the one before, pages");
-	gm_dma_prove_same_page(fx.dev, IOVA + 4 * PG, fx.hva + 4 * PG,
-			       "taken over, the owner gone");
-	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg), "back");
+	gm_dma_prove_same_page(m.dev, IOVA + 4 * PG, m.hva + 4 * PG, "taken over, the owner gone");
+	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg), "back");
 	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin, pages");
-	GM_EXPECT_OK(__gm_map_hva(fx.iommu, fx.ioas, fx.hva, PG, &at, GM_RW));
-	GM_EXPECT_ERRNO(EINVAL, ioctl(fx.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg),
+	GM_EXPECT_OK(__gm_map_hva(m.iommu, m.ioas, m.hva, PG, &at, GM_RW));
+	GM_EXPECT_ERRNO(EINVAL, ioctl(m.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg),
 			"with a map by HVA");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 /* In a child, as that user or as the same (0): the errno of IOAS_CHANGE_PROCESS, or 0; its VmPin. */
-static int child_takes(struct fx *fx, uid_t uid, unsigned long *pinned)
+static int child_takes(struct dma_memory *m, uid_t uid, unsigned long *pinned)
 {
 	struct iommu_ioas_change_process arg = { .size = sizeof(arg) };
 	unsigned long *out =
@@ -250,7 +248,7 @@ static int child_takes(struct fx *fx, uid_t uid, unsigned long *pinned)
 	if (!pid) {
 		if (uid)
 			become(uid);
-		status = ioctl(fx->iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg) ? errno : 0;
+		status = ioctl(m->iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg) ? errno : 0;
 		*out = gm_vm_pinned();
 		_exit(status);
 	}
@@ -269,56 +267,56 @@ GM_CASE(change_copies, .name = "iommu.lifetime.change_process_copies", .clause =
 	.caps = GM_CAPS(CAP_SETUID), .flags = GM_REFUSAL, CHARGED,
 	.text = "IOAS_CHANGE_PROCESS with copies: each page once; beyond the limit ENOMEM, and all as before")
 {
-	struct fx fx = fx_new(self, 8 * PG, 0);
-	uint32_t second = gm_ioas_new(fx.iommu);
-	struct gm_iodev *dev = gm_iodev_new(fx.iommu, second);
+	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	uint32_t second = gm_ioas_new(m.iommu);
+	struct gm_iodev *dev = gm_iodev_new(m.iommu, second);
 	unsigned long pinned;
 	uint64_t at = IOVA + 0x10000;
 
 	set_limit(12);
 	become(USER_A);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 6 * PG, IOVA, GM_RW);
-	GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA, 5 * PG, &at, GM_RW));
-	GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, second, fx.ioas, IOVA + PG, 5 * PG, (at = IOVA, &at),
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 6 * PG, IOVA, GM_RW);
+	GM_EXPECT_OK(__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, 5 * PG, &at, GM_RW));
+	GM_EXPECT_OK(__gm_ioas_copy(m.iommu, second, m.ioas, IOVA + PG, 5 * PG, (at = IOVA, &at),
 				    GM_RO));
 	GM_EXPECT_EQ(gm_vm_pinned(), 6, "VmPin, pages");
 	/* The same user: what it has already counts until the move is over. */
-	GM_EXPECT_EQ(child_takes(&fx, 0, &pinned), 0, "12 of 12 pages: errno");
+	GM_EXPECT_EQ(child_takes(&m, 0, &pinned), 0, "12 of 12 pages: errno");
 	GM_EXPECT_EQ(pinned, 6, "VmPin of the child that took over, pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin of the one before, pages");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 6 * PG, 1), "the move changed the pins");
-	gm_control(!ioctl(fx.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS,
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 6 * PG, 1), "the move changed the pins");
+	gm_control(!ioctl(m.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS,
 			  &(struct iommu_ioas_change_process){ .size = 8 }),
 		   "back");
 	GM_EXPECT_EQ(gm_vm_pinned(), 6, "VmPin, pages");
 	set_limit(11);
-	GM_EXPECT_EQ(child_takes(&fx, 0, &pinned), ENOMEM, "12 of 11 pages: errno");
+	GM_EXPECT_EQ(child_takes(&m, 0, &pinned), ENOMEM, "12 of 11 pages: errno");
 	GM_EXPECT_EQ(pinned, 0, "VmPin of the child that could not, pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 6, "VmPin after the refusal, pages");
-	fx_maps(&fx, 0, 6 * PG, IOVA);
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 6 * PG);
-	gm_unmap(fx.iommu, fx.ioas, IOVA + 0x10000, 5 * PG);
+	dma_memory_mapped(&m, 0, 6 * PG, IOVA);
+	gm_unmap(m.iommu, m.ioas, IOVA, 6 * PG);
+	gm_unmap(m.iommu, m.ioas, IOVA + 0x10000, 5 * PG);
 	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin of the copy in the other space, pages");
 	gm_iodev_free(dev);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_CASE(change_user, .name = "iommu.lifetime.change_process_user", .clause = "iommu.lifetime",
 	.caps = GM_CAPS(CAP_SETUID), .flags = GM_REFUSAL, CHARGED,
 	.text = "IOAS_CHANGE_PROCESS to another user: the charge is that one's, until the unmap")
 {
-	struct fx fx = fx_new(self, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
 	unsigned long pinned;
 
 	set_limit(6);
-	gm_control(!child_map(&fx, USER_A, 5, IOVA), "user A, 5 of 6 pages");
-	GM_EXPECT_EQ(child_takes(&fx, USER_B, &pinned), 0, "user B takes 5: errno");
+	gm_control(!child_map(&m, USER_A, 5, IOVA), "user A, 5 of 6 pages");
+	GM_EXPECT_EQ(child_takes(&m, USER_B, &pinned), 0, "user B takes 5: errno");
 	GM_EXPECT_EQ(pinned, 5, "VmPin of user B's process, pages");
-	GM_EXPECT_EQ(child_map(&fx, USER_B, 2, IOVA + 0x10000), ENOMEM, "user B, 2 more: errno");
-	GM_EXPECT_EQ(child_map(&fx, USER_A, 6, IOVA + 0x10000), 0, "user A has all 6 again: errno");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 5 * PG);
-	GM_EXPECT_EQ(child_map(&fx, USER_A, 1, IOVA), ENOMEM, "user A has 6 still: errno");
-	GM_EXPECT_EQ(child_map(&fx, USER_B, 6, IOVA), 0, "user B has all 6 again: errno");
-	fx_free(&fx);
+	GM_EXPECT_EQ(child_map(&m, USER_B, 2, IOVA + 0x10000), ENOMEM, "user B, 2 more: errno");
+	GM_EXPECT_EQ(child_map(&m, USER_A, 6, IOVA + 0x10000), 0, "user A has all 6 again: errno");
+	gm_unmap(m.iommu, m.ioas, IOVA, 5 * PG);
+	GM_EXPECT_EQ(child_map(&m, USER_A, 1, IOVA), ENOMEM, "user A has 6 still: errno");
+	GM_EXPECT_EQ(child_map(&m, USER_B, 6, IOVA), 0, "user B has all 6 again: errno");
+	dma_memory_free(&m);
 }

@@ -5,23 +5,22 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 
 /* One refused map at IOVA; then the same IOVA must still be free, which is the control. */
-static void refused(struct fx *fx, int err, int fd, uint64_t start, uint64_t len, uint64_t iova,
-		    uint32_t prot, const char *what)
+static void refused(struct dma_memory *m, int err, int fd, uint64_t start, uint64_t len,
+		    uint64_t iova, uint32_t prot, const char *what)
 {
 	uint64_t at = iova, good = IOVA;
 
-	GM_EXPECT_ERRNO(err, __gm_map_file(fx->iommu, fx->ioas, fd, start, len, &at, prot), "%s",
+	GM_EXPECT_ERRNO(err, __gm_map_file(m->iommu, m->ioas, fd, start, len, &at, prot), "%s",
 			what);
-	gm_control(!__gm_map_file(fx->iommu, fx->ioas, fx->fd, PG, PG, &good, GM_RW),
+	gm_control(!__gm_map_file(m->iommu, m->ioas, m->fd, PG, PG, &good, GM_RW),
 		   "%s: IOVA %#lx is free for a good map", what, IOVA);
-	gm_unmap(fx->iommu, fx->ioas, IOVA, PG);
-	GM_EXPECT(!__gm_mock_refs(fx->iommu, fx->hva, fx->size, 0), "%s: a page stays pinned",
-		  what);
+	gm_unmap(m->iommu, m->ioas, IOVA, PG);
+	GM_EXPECT(!__gm_mock_refs(m->iommu, m->hva, m->size, 0), "%s: a page stays pinned", what);
 }
 
 GM_MOCK_CASE(
@@ -29,96 +28,96 @@ GM_MOCK_CASE(
 	.flags = GM_REFUSAL,
 	.text = "length 0, wrapping ranges, ranges past the end of the file, a domain attached")
 {
-	struct fx fx = fx_new(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
 
-	refused(&fx, EINVAL, fx.fd, 0, 0, IOVA, GM_RW, "length 0");
-	refused(&fx, EINVAL, fx.fd, 0, 5 * PG, IOVA, GM_RW, "one page past the end");
-	refused(&fx, EINVAL, fx.fd, 4 * PG, PG, IOVA, GM_RW, "the page past the end");
-	refused(&fx, EINVAL, fx.fd, 3 * PG, 2 * PG, IOVA, GM_RW, "half past the end");
-	refused(&fx, EINVAL, fx.fd, 64 * GM_1G, PG, IOVA, GM_RW, "far past the end");
-	refused(&fx, EOVERFLOW, fx.fd, ~0UL - PG + 1, 2 * PG, IOVA, GM_RW, "offset + length wraps");
-	refused(&fx, EOVERFLOW, fx.fd, 0, ~0UL, IOVA, GM_RW, "length of all ones");
-	refused(&fx, EINVAL, fx.fd, 1UL << 63, PG, IOVA, GM_RW,
+	refused(&m, EINVAL, m.fd, 0, 0, IOVA, GM_RW, "length 0");
+	refused(&m, EINVAL, m.fd, 0, 5 * PG, IOVA, GM_RW, "one page past the end");
+	refused(&m, EINVAL, m.fd, 4 * PG, PG, IOVA, GM_RW, "the page past the end");
+	refused(&m, EINVAL, m.fd, 3 * PG, 2 * PG, IOVA, GM_RW, "half past the end");
+	refused(&m, EINVAL, m.fd, 64 * GM_1G, PG, IOVA, GM_RW, "far past the end");
+	refused(&m, EOVERFLOW, m.fd, ~0UL - PG + 1, 2 * PG, IOVA, GM_RW, "offset + length wraps");
+	refused(&m, EOVERFLOW, m.fd, 0, ~0UL, IOVA, GM_RW, "length of all ones");
+	refused(&m, EINVAL, m.fd, 1UL << 63, PG, IOVA, GM_RW,
 		"an offset that is negative as loff_t");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(lengths_2m, .name = "iommu.map_file_args.lengths_2m", .clause = "iommu.map_file_args",
 	     .flags = GM_REFUSAL, .huge_2m = 3,
 	     .text = "past the end of a hugetlb file: EINVAL, and the file does not grow a page")
 {
-	struct fx fx = fx_new(self, GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->val, GM_2M, GM_2M);
 	uint64_t at = IOVA;
 	struct stat st;
 
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, GM_2M + PG, &at, GM_RW),
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, 0, GM_2M + PG, &at, GM_RW),
 			"a page more");
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M, PG, &at, GM_RW),
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, GM_2M, PG, &at, GM_RW),
 			"the page past it");
 	GM_EXPECT_ERRNO(EINVAL,
-			__gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M - PG, 2 * PG, &at, GM_RW),
+			__gm_map_file(m.iommu, m.ioas, m.fd, GM_2M - PG, 2 * PG, &at, GM_RW),
 			"across");
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 2 * GM_2M, PG, &at, GM_RW),
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, 2 * GM_2M, PG, &at, GM_RW),
 			"far past it");
-	GM_SETUP_OK(fstat(fx.fd, &st));
+	GM_SETUP_OK(fstat(m.fd, &st));
 	GM_EXPECT_EQ(st.st_blocks * 512, GM_2M, "bytes the file holds");
-	gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, GM_2M - PG, PG, &at, GM_RW),
+	gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, GM_2M - PG, PG, &at, GM_RW),
 		   "the last page");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(alignment, .name = "iommu.map_file_args.alignment", .clause = "iommu.map_file_args",
 	     .flags = GM_REFUSAL, .text = "offset, length and IOVA below the IOMMU's page size")
 {
-	struct fx fx = fx_new(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
 
 	/* The mock has entries of 2 KiB: 1 KiB is too small, 2 KiB is not. */
-	refused(&fx, EINVAL, fx.fd, 1024, PG, IOVA, GM_RW, "offset");
-	refused(&fx, EINVAL, fx.fd, 0, 1024, IOVA, GM_RW, "length");
-	refused(&fx, EINVAL, fx.fd, 0, PG, IOVA + 1024, GM_RW, "IOVA");
-	refused(&fx, EINVAL, fx.fd, 0, PG + 1, IOVA, GM_RW, "length, by a byte");
-	refused(&fx, EINVAL, fx.fd, 1, PG, IOVA, GM_RW, "offset, by a byte");
-	fx_free(&fx);
+	refused(&m, EINVAL, m.fd, 1024, PG, IOVA, GM_RW, "offset");
+	refused(&m, EINVAL, m.fd, 0, 1024, IOVA, GM_RW, "length");
+	refused(&m, EINVAL, m.fd, 0, PG, IOVA + 1024, GM_RW, "IOVA");
+	refused(&m, EINVAL, m.fd, 0, PG + 1, IOVA, GM_RW, "length, by a byte");
+	refused(&m, EINVAL, m.fd, 1, PG, IOVA, GM_RW, "offset, by a byte");
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(flags, .name = "iommu.map_file_args.flags", .clause = "iommu.map_file_args",
 	     .flags = GM_REFUSAL, .text = "no permission flag, and each of the 29 unknown flags")
 {
-	struct fx fx = fx_new(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
 	const uint32_t known = GM_RW | IOMMU_IOAS_MAP_FIXED_IOVA;
 
-	refused(&fx, EINVAL, fx.fd, 0, PG, IOVA, 0, "no permission");
+	refused(&m, EINVAL, m.fd, 0, PG, IOVA, 0, "no permission");
 	for (int bit = 0; bit < 32; bit++)
 		if (!(known & (1U << bit)))
-			refused(&fx, EOPNOTSUPP, fx.fd, 0, PG, IOVA, GM_RW | 1U << bit,
+			refused(&m, EOPNOTSUPP, m.fd, 0, PG, IOVA, GM_RW | 1U << bit,
 				"an unknown flag");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(fds, .name = "iommu.map_file_args.fds", .clause = "iommu.map_file_args",
 	     .flags = GM_REFUSAL,
 	     .text = "fds that are no memory: bad, eventfd, directory, regular file, itself")
 {
-	struct fx fx = fx_new(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
 	int event = GM_SETUP_OK(eventfd(0, EFD_CLOEXEC));
 	int dir = GM_SETUP_OK(open("/proc", O_RDONLY | O_CLOEXEC));
 	int exe = GM_SETUP_OK(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
 	int path = GM_SETUP_OK(open("/proc/self/exe", O_PATH | O_CLOEXEC));
 	int zero = GM_SETUP_OK(open("/dev/zero", O_RDWR | O_CLOEXEC));
 
-	refused(&fx, EBADF, -1, 0, PG, IOVA, GM_RW, "fd -1");
-	refused(&fx, EBADF, 1000000, 0, PG, IOVA, GM_RW, "an fd that is not open");
-	refused(&fx, EBADF, path, 0, PG, IOVA, GM_RW, "an O_PATH fd");
-	refused(&fx, EINVAL, event, 0, PG, IOVA, GM_RW, "an eventfd");
-	refused(&fx, EINVAL, dir, 0, PG, IOVA, GM_RW, "a directory");
-	refused(&fx, EINVAL, zero, 0, PG, IOVA, GM_RW, "/dev/zero");
-	refused(&fx, EINVAL, fx.iommu->fd, 0, PG, IOVA, GM_RW, "the iommufd itself");
+	refused(&m, EBADF, -1, 0, PG, IOVA, GM_RW, "fd -1");
+	refused(&m, EBADF, 1000000, 0, PG, IOVA, GM_RW, "an fd that is not open");
+	refused(&m, EBADF, path, 0, PG, IOVA, GM_RW, "an O_PATH fd");
+	refused(&m, EINVAL, event, 0, PG, IOVA, GM_RW, "an eventfd");
+	refused(&m, EINVAL, dir, 0, PG, IOVA, GM_RW, "a directory");
+	refused(&m, EINVAL, zero, 0, PG, IOVA, GM_RW, "/dev/zero");
+	refused(&m, EINVAL, m.iommu->fd, 0, PG, IOVA, GM_RW, "the iommufd itself");
 	close(event);
 	close(dir);
 	close(exe);
 	close(path);
 	close(zero);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
@@ -144,15 +143,15 @@ GM_MOCK_CASE(
 		{ 0x3000000 - PG, 2 * PG, EINVAL, "the first page reserved" },
 		{ 0x3000000 + 3 * PG, 2 * PG, EINVAL, "the last page reserved" },
 	};
-	struct fx fx = fx_new(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
 	uint64_t at;
 
-	GM_SETUP_OK(__gm_mock_reserve(fx.iommu, fx.ioas, 0x3000000, 4 * PG));
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA + 4 * PG, GM_RW);
+	GM_SETUP_OK(__gm_mock_reserve(m.iommu, m.ioas, 0x3000000, 4 * PG));
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA + 4 * PG, GM_RW);
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		at = bad[i].at;
 		GM_EXPECT_ERRNO(bad[i].err,
-				__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, bad[i].len, &at, GM_RW),
+				__gm_map_file(m.iommu, m.ioas, m.fd, 0, bad[i].len, &at, GM_RW),
 				"%s", bad[i].what);
 	}
 	/* The pages next to all of them are free. */
@@ -165,45 +164,45 @@ GM_MOCK_CASE(
 		};
 
 		at = good[i];
-		gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW),
+		gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW),
 			   "IOVA %#lx, beside one in use or reserved, is free", good[i]);
 	}
 	at = 1UL << 24;
-	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW),
+	GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW),
 		     "first of the aperture");
 	at = (1UL << 31) - PG;
-	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW),
+	GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW),
 		     "last of the aperture");
-	GM_EXPECT(!__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + 4 * PG, fx.hva, 4 * PG),
+	GM_EXPECT(!__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA + 4 * PG, m.hva, 4 * PG),
 		  "the map that was there first is damaged");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(objects, .name = "iommu.map_file_args.objects", .clause = "iommu.map_file_args",
 	     .flags = GM_REFUSAL,
 	     .text = "no such IOAS, an object of another kind, an IOAS in use destroyed")
 {
-	struct fx fx = fx_new(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
 	uint64_t at = IOVA;
 
-	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, 4711, fx.fd, 0, PG, &at, GM_RW),
+	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(m.iommu, 4711, m.fd, 0, PG, &at, GM_RW),
 			"no such IOAS");
-	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, 0, fx.fd, 0, PG, &at, GM_RW), "IOAS 0");
-	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, fx.dev->hwpt, fx.fd, 0, PG, &at, GM_RW),
+	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(m.iommu, 0, m.fd, 0, PG, &at, GM_RW), "IOAS 0");
+	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(m.iommu, m.dev->hwpt, m.fd, 0, PG, &at, GM_RW),
 			"a HWPT");
-	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, fx.dev->idev, fx.fd, 0, PG, &at, GM_RW),
+	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(m.iommu, m.dev->idev, m.fd, 0, PG, &at, GM_RW),
 			"a device");
-	GM_EXPECT_ERRNO(EBUSY, __gm_iommu_destroy(fx.iommu, fx.ioas), "a device is attached");
-	GM_EXPECT_ERRNO(ENOENT, __gm_iommu_destroy(fx.iommu, 4711), "no such object");
-	gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW), "the IOAS itself");
-	gm_iodev_free(fx.dev);
-	fx.dev = NULL;
+	GM_EXPECT_ERRNO(EBUSY, __gm_iommu_destroy(m.iommu, m.ioas), "a device is attached");
+	GM_EXPECT_ERRNO(ENOENT, __gm_iommu_destroy(m.iommu, 4711), "no such object");
+	gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW), "the IOAS itself");
+	gm_iodev_free(m.dev);
+	m.dev = NULL;
 	/* Maps do not keep an address space: it unmaps what it has. */
-	GM_EXPECT_OK(__gm_iommu_destroy(fx.iommu, fx.ioas), "nobody is attached any more");
-	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW),
+	GM_EXPECT_OK(__gm_iommu_destroy(m.iommu, m.ioas), "nobody is attached any more");
+	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW),
 			"destroyed");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "a page stays pinned");
-	fx_free(&fx);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "a page stays pinned");
+	dma_memory_free(&m);
 }
 
 /*
@@ -214,34 +213,33 @@ GM_MOCK_CASE(late, .name = "iommu.map_file_args.late", .clause = "iommu.map_file
 	     .flags = GM_REFUSAL,
 	     .text = "a range past the end, mapped with nothing attached: the attach is EINVAL")
 {
-	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
 	struct gm_iodev *dev;
 	uint64_t at = IOVA, unmap = 5 * PG;
 
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 0, &at, GM_RW),
-			"length 0");
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, 0, 0, &at, GM_RW), "length 0");
 	GM_EXPECT_ERRNO(EOVERFLOW,
-			__gm_map_file(fx.iommu, fx.ioas, fx.fd, ~0UL - PG + 1, 2 * PG, &at, GM_RW),
+			__gm_map_file(m.iommu, m.ioas, m.fd, ~0UL - PG + 1, 2 * PG, &at, GM_RW),
 			"wrap");
 	/* A good map below it has to be taken back when the bad one fails. */
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA - 16 * PG, GM_RW);
-	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 5 * PG, &at, GM_RW),
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA - 16 * PG, GM_RW);
+	GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, m.fd, 0, 5 * PG, &at, GM_RW),
 		     "nobody looks yet");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0),
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0),
 		  "nothing is attached, and a page is pinned");
-	dev = __gm_iodev_new(fx.iommu, fx.ioas);
+	dev = __gm_iodev_new(m.iommu, m.ioas);
 	GM_EXPECT(!dev && errno == EINVAL,
 		  "attach over the bad range: expected EINVAL, observed %s",
 		  dev ? "success" : gm_errno_name(errno));
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "the failed attach left pins");
-	GM_EXPECT_OK(__gm_unmap(fx.iommu, fx.ioas, IOVA, &unmap));
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "the failed attach left pins");
+	GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, IOVA, &unmap));
 	if (!dev)
-		dev = __gm_iodev_new(fx.iommu, fx.ioas);
+		dev = __gm_iodev_new(m.iommu, m.ioas);
 	gm_control(dev, "without it the attach succeeds");
-	fx.dev = dev;
-	fx_maps(&fx, 0, 4 * PG, IOVA - 16 * PG);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1), "one pin per page is expected");
-	fx_free(&fx);
+	m.dev = dev;
+	dma_memory_mapped(&m, 0, 4 * PG, IOVA - 16 * PG);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "one pin per page is expected");
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(unmap, .name = "iommu.map_file_args.unmap", .clause = "iommu.map_file_args",
@@ -264,32 +262,32 @@ GM_MOCK_CASE(unmap, .name = "iommu.map_file_args.unmap", .clause = "iommu.map_fi
 		{ IOVA, ~0UL, EOVERFLOW, "all ones, but not from 0" },
 		{ ~0UL - PG + 1, 2 * PG, EOVERFLOW, "wrapping" },
 	};
-	struct fx fx = fx_new(self, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
 	uint64_t len;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		len = bad[i].len;
-		GM_EXPECT_ERRNO(bad[i].err, __gm_unmap(fx.iommu, fx.ioas, bad[i].at, &len), "%s",
+		GM_EXPECT_ERRNO(bad[i].err, __gm_unmap(m.iommu, m.ioas, bad[i].at, &len), "%s",
 				bad[i].what);
-		fx_maps(&fx, 0, 4 * PG, IOVA);
+		dma_memory_mapped(&m, 0, 4 * PG, IOVA);
 	}
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 1), "refused unmaps changed the pins");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 1), "refused unmaps changed the pins");
 	/* More than there is: both areas, and how much it was. */
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 4 * PG, 2 * PG, IOVA + 8 * PG, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 6 * PG, 2 * PG, IOVA + 20 * PG, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 4 * PG, 2 * PG, IOVA + 8 * PG, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 6 * PG, 2 * PG, IOVA + 20 * PG, GM_RW);
 	len = 12 * PG;
-	gm_control(!__gm_unmap(fx.iommu, fx.ioas, IOVA - PG, &len), "a range around two areas");
+	gm_control(!__gm_unmap(m.iommu, m.ioas, IOVA - PG, &len), "a range around two areas");
 	GM_EXPECT_EQ(len, 6 * PG, "bytes of the two areas");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 6 * PG, 0), "pins left");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 6 * PG, 2 * PG, 1),
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 6 * PG, 0), "pins left");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 6 * PG, 2 * PG, 1),
 		  "the third area is not held");
-	fx_maps(&fx, 6 * PG, 2 * PG, IOVA + 20 * PG);
+	dma_memory_mapped(&m, 6 * PG, 2 * PG, IOVA + 20 * PG);
 	len = ~0UL;
-	GM_EXPECT_OK(__gm_unmap(fx.iommu, fx.ioas, 0, &len), "everything");
+	GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, 0, &len), "everything");
 	GM_EXPECT_EQ(len, 2 * PG, "bytes of what was left");
 	len = ~0UL;
-	GM_EXPECT_OK(__gm_unmap(fx.iommu, fx.ioas, 0, &len), "everything, of nothing");
+	GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, 0, &len), "everything, of nothing");
 	GM_EXPECT_EQ(len, 0, "bytes of nothing");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }

@@ -1,42 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Maps too large for one batch of iommufd: where batches meet, nothing is lost or doubled. */
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 
 /* A file whose pages lie anywhere: filled out of order, holes first allocated by the pinning. */
-static void scatter(struct fx *fx)
+static void scatter(struct dma_memory *m)
 {
-	uint64_t pages = fx->size / PG;
+	uint64_t pages = m->size / PG;
 
 	for (uint64_t step = 0; step < 4; step++)
 		for (uint64_t p = (step * 3) % 4; p < pages; p += 4)
-			gm_host_fill(fx->hva + p * PG, p, 1, GM_HALF_HOST, 1);
+			gm_host_fill(m->hva + p * PG, p, 1, GM_HALF_HOST, 1);
 }
 
 GM_MOCK_CASE(large, .name = "iommu.map_file_memfd.scattered", .clause = "iommu.map_file_memfd",
 	     .text = "9000 pages that lie anywhere: more than one batch, every page in its place")
 {
-	struct fx fx = { .size = 9008 * PG };
+	struct dma_memory m = dma_memory_new_empty(self->val, 9008 * PG, 0);
 
-	fx.iommu = gm_iommu_new(self->val);
-	fx.ioas = gm_ioas_new(fx.iommu);
-	fx.fd = gm_memfd_new(fx.size, 0);
-	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
-	scatter(&fx);
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 5 * PG, 9000 * PG, IOVA, GM_RW);
-	fx_maps(&fx, 5 * PG, 9000 * PG, IOVA);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 5 * PG, 9000 * PG, 1), "not one pin a page");
+	scatter(&m);
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
+	gm_map_file(m.iommu, m.ioas, m.fd, 5 * PG, 9000 * PG, IOVA, GM_RW);
+	dma_memory_mapped(&m, 5 * PG, 9000 * PG, IOVA);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 5 * PG, 9000 * PG, 1), "not one pin a page");
 	GM_EXPECT_EQ(gm_vm_pinned(), 9000, "VmPin, pages");
-	gm_iodev_free(fx.dev);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "pins stay when the device goes");
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-	fx_maps(&fx, 5 * PG, 9000 * PG, IOVA);
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 9000 * PG);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "pins stay after the unmap");
+	gm_iodev_free(m.dev);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay when the device goes");
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
+	dma_memory_mapped(&m, 5 * PG, 9000 * PG, IOVA);
+	gm_unmap(m.iommu, m.ioas, IOVA, 9000 * PG);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay after the unmap");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 /*
@@ -49,77 +45,77 @@ GM_MOCK_CASE(
 {
 	/* Two entries of 12 bytes at least: real ones have 21 and more (BATCH_BACKUP_SIZE). */
 	static const uint32_t limit[] = { 24, 30, 36, 60, 100, 480 };
-	struct fx fx = fx_new_unattached(self, 3 * GM_2M, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 3 * GM_2M, 0);
 	uint64_t first = 500, n = 600, at;
 	uint8_t *buf = malloc(n * PG);
 	int user, item;
 
-	fx_collapse(fx.hva, GM_2M);
+	dma_memory_collapse(m.hva, GM_2M);
 	for (unsigned int i = 0; i < sizeof(limit) / sizeof(limit[0]); i++) {
 		uint64_t off = (first + i * 3) * PG;
 
-		gm_mock_memory_limit(fx.iommu, limit[i]);
-		fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-		gm_map_file(fx.iommu, fx.ioas, fx.fd, off, n * PG, IOVA, GM_RW);
-		if (!fx_maps(&fx, off, n * PG, IOVA))
+		gm_mock_memory_limit(m.iommu, limit[i]);
+		m.dev = gm_iodev_new(m.iommu, m.ioas);
+		gm_map_file(m.iommu, m.ioas, m.fd, off, n * PG, IOVA, GM_RW);
+		if (!dma_memory_mapped(&m, off, n * PG, IOVA))
 			gm_note("limit %u, from page %lu", limit[i], off / PG);
 		GM_EXPECT_EQ(gm_vm_pinned(), n, "limit %u: VmPin, pages", limit[i]);
 		at = IOVA + 0x1000000;
-		GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA + 9 * PG, 530 * PG,
-					    &at, GM_RW));
-		fx_maps(&fx, off + 9 * PG, 530 * PG, at);
-		user = gm_access_new(fx.iommu, fx.ioas, true);
-		item = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + 2 * PG, 525 * PG,
-						    fx.hva + off + 2 * PG, true));
-		gm_iodev_free(fx.dev);
+		GM_EXPECT_OK(__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA + 9 * PG, 530 * PG, &at,
+					    GM_RW));
+		dma_memory_mapped(&m, off + 9 * PG, 530 * PG, at);
+		user = gm_access_new(m.iommu, m.ioas, true);
+		item = GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + 2 * PG, 525 * PG,
+						    m.hva + off + 2 * PG, true));
+		gm_iodev_free(m.dev);
 		GM_EXPECT_EQ(gm_vm_pinned(), 525, "limit %u: VmPin of the user alone, pages",
 			     limit[i]);
-		fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-		fx_maps(&fx, off, n * PG, IOVA);
-		GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, item));
+		m.dev = gm_iodev_new(m.iommu, m.ioas);
+		dma_memory_mapped(&m, off, n * PG, IOVA);
+		GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));
 		close(user);
 		/* Bytes across batches, from inside a page into inside a page, through the table. */
-		GM_EXPECT_OK(__gm_dma_read(fx.dev, IOVA + 0x123, buf, n * PG - 0x246));
-		GM_EXPECT(!memcmp(buf, fx.hva + off + 0x123, n * PG - 0x246),
+		GM_EXPECT_OK(__gm_dma_read(m.dev, IOVA + 0x123, buf, n * PG - 0x246));
+		GM_EXPECT(!memcmp(buf, m.hva + off + 0x123, n * PG - 0x246),
 			  "limit %u: bytes read differ", limit[i]);
-		gm_unmap(fx.iommu, fx.ioas, IOVA, n * PG);
+		gm_unmap(m.iommu, m.ioas, IOVA, n * PG);
 		GM_EXPECT_EQ(gm_vm_pinned(), 530, "limit %u: VmPin of the copy alone, pages",
 			     limit[i]);
-		gm_unmap(fx.iommu, fx.ioas, at, 530 * PG);
+		gm_unmap(m.iommu, m.ioas, at, 530 * PG);
 		GM_EXPECT_EQ(gm_vm_pinned(), 0, "limit %u: VmPin at the end, pages", limit[i]);
-		gm_iodev_free(fx.dev);
-		fx.dev = NULL;
+		gm_iodev_free(m.dev);
+		m.dev = NULL;
 		if (gm_failures())
 			break;
 	}
-	fx_check(&fx, 0, fx.size, "after it all");
+	dma_memory_check(&m, 0, m.size, "after it all");
 	free(buf);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
 	subpage, .name = "iommu.map_file_memfd.subpage", .clause = "iommu.map_file_memfd",
 	.text = "an IOMMU with entries of 2 KiB: half pages at either end, the page's other half not reached")
 {
-	struct fx fx = fx_new(self, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
 
 	for (unsigned int i = 0; i < 16; i++) {
 		uint64_t off = (i % 4 + 1) * 2048, len = (i / 4 * 3 + 1) * 2048;
 
-		gm_map_file(fx.iommu, fx.ioas, fx.fd, off, len, IOVA + off % PG, GM_RW);
-		fx_maps(&fx, off, len, IOVA + off % PG);
-		gm_dma_expect_same(fx.dev, IOVA + off % PG, fx.hva + off, len, "half pages");
-		GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + off % PG + len,
-					 fx.hva + off + len, 2048),
+		gm_map_file(m.iommu, m.ioas, m.fd, off, len, IOVA + off % PG, GM_RW);
+		dma_memory_mapped(&m, off, len, IOVA + off % PG);
+		gm_dma_expect_same(m.dev, IOVA + off % PG, m.hva + off, len, "half pages");
+		GM_EXPECT(__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA + off % PG + len,
+					 m.hva + off + len, 2048),
 			  "[%#lx, +%#lx): the half page above is mapped too", off, len);
 		GM_EXPECT_EQ(gm_vm_pinned(), (off + len + PG - 1) / PG - off / PG,
 			     "[%#lx, +%#lx): VmPin, pages", off, len);
-		gm_unmap(fx.iommu, fx.ioas, IOVA + off % PG, len);
+		gm_unmap(m.iommu, m.ioas, IOVA + off % PG, len);
 		/* An IOVA with another offset in its page than the file has is as good. */
-		gm_map_file(fx.iommu, fx.ioas, fx.fd, off, len, IOVA + 2048 - off % PG, GM_RW);
-		fx_maps(&fx, off, len, IOVA + 2048 - off % PG);
-		gm_unmap(fx.iommu, fx.ioas, IOVA + 2048 - off % PG, len);
+		gm_map_file(m.iommu, m.ioas, m.fd, off, len, IOVA + 2048 - off % PG, GM_RW);
+		dma_memory_mapped(&m, off, len, IOVA + 2048 - off % PG);
+		gm_unmap(m.iommu, m.ioas, IOVA + 2048 - off % PG, len);
 	}
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "pins stay");
-	fx_free(&fx);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
+	dma_memory_free(&m);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* In-kernel users that reach over pages which others hold, and over folios of every size. */
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 
@@ -16,37 +16,37 @@ GM_CASE(moved, .name = "iommu.lifetime.access_rw_held", .clause = "iommu.lifetim
 {
 	static const uint32_t held[] = { 1 << 5,	   1 << 0,  1 << 11,  1 << 12,
 					 1 << 5 | 1 << 14, 3 << 11, 0x7 << 3, 1 << 19 };
-	struct fx fx = fx_new_unattached(self, 2 * GM_2M, 0);
-	int pins = gm_access_new(fx.iommu, fx.ioas, true);
-	int user = gm_access_new(fx.iommu, fx.ioas, false);
-	uint8_t *mem = fx.hva + 500 * PG, got[20 * PG];
+	struct dma_memory m = dma_memory_new_unattached(self->val, 2 * GM_2M, 0);
+	int pins = gm_access_new(m.iommu, m.ioas, true);
+	int user = gm_access_new(m.iommu, m.ioas, false);
+	uint8_t *mem = m.hva + 500 * PG, got[20 * PG];
 
-	fx_side_by_side(&fx, 0);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 500 * PG, 20 * PG, IOVA, GM_RW);
+	dma_memory_contiguous(&m, 0);
+	gm_map_file(m.iommu, m.ioas, m.fd, 500 * PG, 20 * PG, IOVA, GM_RW);
 	for (unsigned int i = 0; i < 2 * sizeof(held) / sizeof(held[0]); i++) {
 		uint32_t mask = held[i / 2];
 		int item[20], n = 0;
 
-		gm_mock_memory_limit(fx.iommu, i % 2 ? 48 : 65536);
+		gm_mock_memory_limit(m.iommu, i % 2 ? 48 : 65536);
 		for (unsigned int p = 0; p < 20; p++)
 			if (mask >> p & 1)
 				item[n++] = GM_EXPECT_OK(__gm_access_pin(
-					fx.iommu, pins, IOVA + p * PG, PG, mem + p * PG, false));
-		GM_EXPECT_OK(__gm_access_rw(fx.iommu, user, IOVA + 7, got, 20 * PG - 9, false));
+					m.iommu, pins, IOVA + p * PG, PG, mem + p * PG, false));
+		GM_EXPECT_OK(__gm_access_rw(m.iommu, user, IOVA + 7, got, 20 * PG - 9, false));
 		GM_EXPECT(!memcmp(got, mem + 7, 20 * PG - 9), "held %#x: bytes read differ", mask);
-		GM_EXPECT_OK(__gm_access_rw(fx.iommu, user, IOVA + 7, got, 20 * PG - 9, true));
+		GM_EXPECT_OK(__gm_access_rw(m.iommu, user, IOVA + 7, got, 20 * PG - 9, true));
 		for (unsigned int p = 0; p < 20; p++)
-			if (!GM_EXPECT(!__gm_mock_refs(fx.iommu, mem + p * PG, PG, mask >> p & 1),
+			if (!GM_EXPECT(!__gm_mock_refs(m.iommu, mem + p * PG, PG, mask >> p & 1),
 				       "held %#x: page %u is not as pinned as that", mask, p))
 				gm_end();
 		GM_EXPECT_EQ(gm_vm_pinned(), n, "held %#x: VmPin, pages", mask);
 		while (n)
-			GM_EXPECT_OK(__gm_access_unpin(fx.iommu, pins, item[--n]));
+			GM_EXPECT_OK(__gm_access_unpin(m.iommu, pins, item[--n]));
 	}
-	fx_check(&fx, 0, fx.size, "after it all");
+	dma_memory_check(&m, 0, m.size, "after it all");
 	close(user);
 	close(pins);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
@@ -58,24 +58,24 @@ GM_MOCK_CASE(
 	} part[] = {
 		{ 509, 6 }, { 0, 1 }, { 3, 2 }, { 511, 1 }, { 511, 2 }, { 512, 5 }, { 1, 1022 }
 	};
-	struct fx fx = fx_new_unattached(self, 2 * GM_2M, GM_2M);
-	int user = gm_access_new(fx.iommu, fx.ioas, true);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 2 * GM_2M, GM_2M);
+	int user = gm_access_new(m.iommu, m.ioas, true);
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * GM_2M, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * GM_2M, IOVA, GM_RW);
 	for (unsigned int i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
 		uint32_t first = part[i].first, n = part[i].n;
-		int item = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + first * PG, n * PG,
-							fx.hva + first * PG, true));
+		int item = GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + first * PG, n * PG,
+							m.hva + first * PG, true));
 
 		GM_EXPECT_EQ(gm_vm_pinned(), n, "[%u, +%u): VmPin, pages", first, n);
 		/* The same again while a device has it all: the pages come from its table. */
-		fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-		fx_maps(&fx, 0, fx.size, IOVA);
-		GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, item));
-		gm_iodev_free(fx.dev);
-		fx.dev = NULL;
+		m.dev = gm_iodev_new(m.iommu, m.ioas);
+		dma_memory_mapped(&m, 0, m.size, IOVA);
+		GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));
+		gm_iodev_free(m.dev);
+		m.dev = NULL;
 		GM_EXPECT_EQ(gm_vm_pinned(), 0, "[%u, +%u): VmPin at the end, pages", first, n);
 	}
 	close(user);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }

@@ -4,7 +4,7 @@
 
 #define PG GM_PAGE_SIZE
 
-static int track(struct fx *fx, uint32_t hwpt, bool on)
+static int track(struct dma_memory *m, uint32_t hwpt, bool on)
 {
 	struct iommu_hwpt_set_dirty_tracking arg = {
 		.size = sizeof(arg),
@@ -12,11 +12,11 @@ static int track(struct fx *fx, uint32_t hwpt, bool on)
 		.flags = on ? IOMMU_HWPT_DIRTY_TRACKING_ENABLE : 0,
 	};
 
-	return ioctl(fx->iommu->fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &arg);
+	return ioctl(m->iommu->fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &arg);
 }
 
-int fx_dirty_get(struct fx *fx, uint32_t hwpt, uint64_t iova, uint64_t len, uint64_t pgsize,
-		 void *bitmap, uint32_t flags)
+int dirty_get(struct dma_memory *m, uint32_t hwpt, uint64_t iova, uint64_t len, uint64_t pgsize,
+	      void *bitmap, uint32_t flags)
 {
 	struct iommu_hwpt_get_dirty_bitmap arg = {
 		.size = sizeof(arg),
@@ -28,31 +28,31 @@ int fx_dirty_get(struct fx *fx, uint32_t hwpt, uint64_t iova, uint64_t len, uint
 		.data = (uintptr_t)bitmap,
 	};
 
-	return ioctl(fx->iommu->fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &arg);
+	return ioctl(m->iommu->fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &arg);
 }
 
-uint32_t fx_dirty_hwpt(struct fx *fx, bool huge)
+uint32_t dirty_hwpt_new(struct dma_memory *m, bool huge)
 {
-	uint32_t hwpt = huge ? gm_mock_huge_hwpt(fx->dev, fx->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
-			     : gm_hwpt_new(fx->dev, fx->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
+	uint32_t hwpt = huge ? gm_mock_huge_hwpt(m->dev, m->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
+			     : gm_hwpt_new(m->dev, m->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
 
-	gm_iodev_replace(fx->dev, hwpt, fx->ioas);
-	GM_SETUP_OK(track(fx, hwpt, true));
+	gm_iodev_replace(m->dev, hwpt, m->ioas);
+	GM_SETUP_OK(track(m, hwpt, true));
 	return hwpt;
 }
 
-uint64_t fx_iopte_size(struct fx *fx, uint64_t iova, uint64_t start, uint64_t len)
+uint64_t iopte_size(struct dma_memory *m, uint64_t iova, uint64_t start, uint64_t len)
 {
 	uint64_t words = (len / PG + 63) / 64, *map = calloc(words + 1, 8), n = 0;
 	uint64_t bit = (iova - start) / PG;
 
 	GM_SETUP(map, "out of memory");
-	GM_SETUP_OK(fx_dirty_get(fx, fx->dev->hwpt, start, len, PG, map, 0));
+	GM_SETUP_OK(dirty_get(m, m->dev->hwpt, start, len, PG, map, 0));
 	memset(map, 0, words * 8);
 	map[bit / 64] |= 1UL << bit % 64;
-	GM_SETUP_OK(__gm_mock_dirty(fx->iommu, fx->dev->hwpt, start, len, PG, map));
+	GM_SETUP_OK(__gm_mock_dirty(m->iommu, m->dev->hwpt, start, len, PG, map));
 	memset(map, 0, words * 8);
-	GM_SETUP_OK(fx_dirty_get(fx, fx->dev->hwpt, start, len, PG, map, 0));
+	GM_SETUP_OK(dirty_get(m, m->dev->hwpt, start, len, PG, map, 0));
 	GM_EXPECT_AT(GM_PAGE(.iova = iova), map[bit / 64] >> bit % 64 & 1,
 		     "the page written is not dirty");
 	for (uint64_t i = 0; i < words; i++)
@@ -64,45 +64,45 @@ uint64_t fx_iopte_size(struct fx *fx, uint64_t iova, uint64_t start, uint64_t le
 GM_MOCK_CASE(exact, .name = "iommu.dirty.exact", .clause = "iommu.dirty",
 	     .text = "the bitmap is exactly the pages written since the last look, across maps")
 {
-	struct fx fx = fx_new(self, 128 * PG, 0);
-	uint32_t hwpt = fx_dirty_hwpt(&fx, false);
+	struct dma_memory m = dma_memory_new(self->val, 128 * PG, 0);
+	uint32_t hwpt = dirty_hwpt_new(&m, false);
 	uint64_t wrote[2], got[2] = { 0 };
 	struct gm_rng rng;
 
 	gm_rng_init(&rng, gm_seed());
 	/* Odd pages of the file first, so that no two neighbours can share an entry. */
 	for (int i = 0; i < 64; i++)
-		gm_map_file(fx.iommu, fx.ioas, fx.fd, (127 - 2 * i) * PG, PG, IOVA + i * PG, GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 64 * PG, IOVA + 64 * PG, GM_RW);
+		gm_map_file(m.iommu, m.ioas, m.fd, (127 - 2 * i) * PG, PG, IOVA + i * PG, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 64 * PG, IOVA + 64 * PG, GM_RW);
 	for (int round = 0; round < 8; round++) {
 		wrote[0] = gm_rng_next(&rng) & gm_rng_next(&rng);
 		wrote[1] = round & 1 ? 0 : 1UL << 63 | 1;
-		GM_EXPECT_EQ(__gm_mock_dirty(fx.iommu, hwpt, IOVA, 128 * PG, PG, wrote),
+		GM_EXPECT_EQ(__gm_mock_dirty(m.iommu, hwpt, IOVA, 128 * PG, PG, wrote),
 			     __builtin_popcountll(wrote[0]) + __builtin_popcountll(wrote[1]),
 			     "pages written");
 		memset(got, 0, sizeof(got));
-		GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, 128 * PG, PG, got,
-					  IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
+		GM_EXPECT_OK(dirty_get(&m, hwpt, IOVA, 128 * PG, PG, got,
+				       IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
 		GM_EXPECT_EQ(got[0], wrote[0], "round %d: the bitmap, looked at only", round);
 		memset(got, 0, sizeof(got));
-		GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, 64 * PG, PG, got, 0));
+		GM_EXPECT_OK(dirty_get(&m, hwpt, IOVA, 64 * PG, PG, got, 0));
 		GM_EXPECT_EQ(got[0], wrote[0], "round %d: the bitmap", round);
 		GM_EXPECT_EQ(got[1], 0, "round %d: bits past the range asked for", round);
 		memset(got, 0, sizeof(got));
-		GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, 128 * PG, PG, got, 0));
+		GM_EXPECT_OK(dirty_get(&m, hwpt, IOVA, 128 * PG, PG, got, 0));
 		GM_EXPECT_EQ(got[0], 0, "round %d: pages that were cleared", round);
 		GM_EXPECT((got[1] & wrote[1]) == wrote[1],
 			  "round %d: the second map: %#lx, wrote %#lx", round, got[1], wrote[1]);
 	}
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
 	off, .name = "iommu.dirty.off", .clause = "iommu.dirty", .flags = GM_REFUSAL,
 	.text = "tracking off counts nothing, on again starts clean; bad ranges and tables are refused")
 {
-	struct fx fx = fx_new(self, 4 * PG, 0);
-	uint32_t plain = fx.dev->hwpt, hwpt;
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	uint32_t plain = m.dev->hwpt, hwpt;
 	uint64_t bit = 5, got = 0;
 	struct iommu_hwpt_get_dirty_bitmap raw = { .size = sizeof(raw),
 						   .__reserved = 1,
@@ -114,51 +114,51 @@ GM_MOCK_CASE(
 							     IOMMU_HWPT_DIRTY_TRACKING_ENABLE | 2 };
 	struct gm_iodev *dev;
 
-	GM_EXPECT_ERRNO(EOPNOTSUPP, track(&fx, plain, true), "a table without tracking");
-	GM_EXPECT_ERRNO(EOPNOTSUPP, fx_dirty_get(&fx, plain, IOVA, 4 * PG, PG, &got, 0),
+	GM_EXPECT_ERRNO(EOPNOTSUPP, track(&m, plain, true), "a table without tracking");
+	GM_EXPECT_ERRNO(EOPNOTSUPP, dirty_get(&m, plain, IOVA, 4 * PG, PG, &got, 0),
 			"a table without tracking");
-	hwpt = fx_dirty_hwpt(&fx, false);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
-	GM_SETUP_OK(__gm_mock_dirty(fx.iommu, hwpt, IOVA, 4 * PG, PG, &bit));
-	GM_EXPECT_OK(track(&fx, hwpt, false));
-	GM_EXPECT_ERRNO(EINVAL, __gm_mock_dirty(fx.iommu, hwpt, IOVA, 4 * PG, PG, &bit),
+	hwpt = dirty_hwpt_new(&m, false);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
+	GM_SETUP_OK(__gm_mock_dirty(m.iommu, hwpt, IOVA, 4 * PG, PG, &bit));
+	GM_EXPECT_OK(track(&m, hwpt, false));
+	GM_EXPECT_ERRNO(EINVAL, __gm_mock_dirty(m.iommu, hwpt, IOVA, 4 * PG, PG, &bit),
 			"while it is off");
-	GM_EXPECT_OK(track(&fx, hwpt, true));
-	GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 0));
+	GM_EXPECT_OK(track(&m, hwpt, true));
+	GM_EXPECT_OK(dirty_get(&m, hwpt, IOVA, 4 * PG, PG, &got, 0));
 	GM_EXPECT_EQ(got, 0, "the bitmap of a fresh start");
-	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA, 0, PG, &got, 0), "no length");
-	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA, 4 * PG, 0, &got, 0), "no page size");
-	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA + 1024, PG, PG, &got, 0),
+	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 0, PG, &got, 0), "no length");
+	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 4 * PG, 0, &got, 0), "no page size");
+	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA + 1024, PG, PG, &got, 0),
 			"an unaligned IOVA");
 	/* Each end by itself, finer than the pages of any table; a bitmap of such would fit. */
-	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA + 1024, 3 * 1024, 1024, &got, 0),
+	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA + 1024, 3 * 1024, 1024, &got, 0),
 			"its start");
-	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA, 3 * 1024, 1024, &got, 0), "its end");
-	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA, PG + 2048, PG, &got, 0),
+	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 3 * 1024, 1024, &got, 0), "its end");
+	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, PG + 2048, PG, &got, 0),
 			"length not of whole pages");
-	GM_EXPECT_ERRNO(EOVERFLOW, fx_dirty_get(&fx, hwpt, ~0UL - PG + 1, 2 * PG, PG, &got, 0),
+	GM_EXPECT_ERRNO(EOVERFLOW, dirty_get(&m, hwpt, ~0UL - PG + 1, 2 * PG, PG, &got, 0),
 			"wrapping");
-	GM_EXPECT_ERRNO(EOPNOTSUPP, fx_dirty_get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 2),
+	GM_EXPECT_ERRNO(EOPNOTSUPP, dirty_get(&m, hwpt, IOVA, 4 * PG, PG, &got, 2),
 			"an unknown flag");
 	set.hwpt_id = raw.hwpt_id = hwpt;
 	raw.data = (uintptr_t)&got;
-	GM_EXPECT_ERRNO(EOPNOTSUPP, ioctl(fx.iommu->fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &raw),
+	GM_EXPECT_ERRNO(EOPNOTSUPP, ioctl(m.iommu->fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &raw),
 			"a reserved field");
-	GM_EXPECT_ERRNO(EOPNOTSUPP, ioctl(fx.iommu->fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &set),
+	GM_EXPECT_ERRNO(EOPNOTSUPP, ioctl(m.iommu->fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &set),
 			"an unknown flag of the switch");
-	gm_control(!fx_dirty_get(&fx, hwpt, IOVA, 4 * PG, PG, &got, 0), "the good call");
-	dev = gm_mock_nodirty_dev(fx.iommu, fx.ioas);
+	gm_control(!dirty_get(&m, hwpt, IOVA, 4 * PG, PG, &got, 0), "the good call");
+	dev = gm_mock_nodirty_dev(m.iommu, m.ioas);
 	GM_EXPECT_ERRNO(EOPNOTSUPP,
-			ioctl(fx.iommu->fd, IOMMU_HWPT_ALLOC,
+			ioctl(m.iommu->fd, IOMMU_HWPT_ALLOC,
 			      &(struct iommu_hwpt_alloc){ .size = sizeof(struct iommu_hwpt_alloc),
 							  .flags = IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
 							  .dev_id = dev->idev,
-							  .pt_id = fx.ioas }),
+							  .pt_id = m.ioas }),
 			"a table with tracking for a device that cannot");
-	GM_EXPECT_ERRNO(EINVAL, __gm_iodev_replace(dev, hwpt, fx.ioas),
+	GM_EXPECT_ERRNO(EINVAL, __gm_iodev_replace(dev, hwpt, m.ioas),
 			"a device that cannot track");
 	gm_iodev_free(dev);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 /*
@@ -170,7 +170,7 @@ GM_MOCK_CASE(
 	.text = "bitmaps at odd addresses, over two pages, of larger pages: each bit in its place")
 {
 	const uint64_t bits = 3 * 2048, len = bits * PG;
-	struct fx fx = { .size = len };
+	struct dma_memory m = dma_memory_new_empty(self->val, len, 0);
 	uint8_t *room =
 		mmap(NULL, 3 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint8_t *model = calloc(3, PG), *wrote = calloc(1, PG);
@@ -182,18 +182,14 @@ GM_MOCK_CASE(
 	uint32_t hwpt;
 
 	GM_SETUP(room != MAP_FAILED && model && wrote, "out of memory");
-	fx.iommu = gm_iommu_new(self->val);
-	fx.ioas = gm_ioas_new(fx.iommu);
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-	fx.fd = gm_memfd_new(len, 0);
-	fx.hva = fx_mmap(fx.fd, len, GM_2M);
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	/* Touched backwards, and mapped by single pages at the places looked at. */
-	hwpt = fx_dirty_hwpt(&fx, false);
+	hwpt = dirty_hwpt_new(&m, false);
 	for (uint64_t p = bits; p--;)
-		fx.hva[p * PG] = 1;
+		m.hva[p * PG] = 1;
 	for (uint64_t p = 0; p < bits; p += 512)
-		gm_map_file(fx.iommu, fx.ioas, fx.fd, (bits - 512 - p) * PG, 512 * PG,
-			    IOVA + p * PG, GM_RW);
+		gm_map_file(m.iommu, m.ioas, m.fd, (bits - 512 - p) * PG, 512 * PG, IOVA + p * PG,
+			    GM_RW);
 	gm_rng_init(&rng, gm_seed());
 	for (unsigned int i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
 		uint64_t size = PG << how[i].shift, n = bits >> how[i].shift;
@@ -207,13 +203,13 @@ GM_MOCK_CASE(
 
 			wrote[b / 8] |= 1 << b % 8;
 		}
-		GM_SETUP_OK(__gm_mock_dirty(fx.iommu, hwpt, IOVA, len, PG, wrote));
-		GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, len, PG, model,
-					  IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
+		GM_SETUP_OK(__gm_mock_dirty(m.iommu, hwpt, IOVA, len, PG, wrote));
+		GM_EXPECT_OK(dirty_get(&m, hwpt, IOVA, len, PG, model,
+				       IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
 		for (uint64_t b = 0; b < bits; b++)
 			GM_EXPECT(!(wrote[b / 8] >> b % 8 & 1) || model[b / 8] >> b % 8 & 1,
 				  "page %lu was written, and is not dirty", b);
-		GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, len, size, room + how[i].at, 0));
+		GM_EXPECT_OK(dirty_get(&m, hwpt, IOVA, len, size, room + how[i].at, 0));
 		for (uint64_t b = 0; b < n; b++) {
 			bool want = false, is = room[how[i].at + b / 8] >> b % 8 & 1;
 
@@ -229,15 +225,15 @@ GM_MOCK_CASE(
 				       how[i].at, k, room[k]))
 				break;
 	}
-	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA, 3 * PG, 2 * PG, room, 0),
+	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 3 * PG, 2 * PG, room, 0),
 			"it ends inside a page");
-	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA + PG, 3 * PG, 2 * PG, room, 0),
+	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA + PG, 3 * PG, 2 * PG, room, 0),
 			"a start between two bits");
-	GM_EXPECT_ERRNO(EINVAL, fx_dirty_get(&fx, hwpt, IOVA + PG, 2 * PG, 2 * PG, room, 0),
+	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA + PG, 2 * PG, 2 * PG, room, 0),
 			"it begins inside a page");
-	gm_control(!fx_dirty_get(&fx, hwpt, IOVA, 4 * PG, 2 * PG, room, 0), "the good call");
+	gm_control(!dirty_get(&m, hwpt, IOVA, 4 * PG, 2 * PG, room, 0), "the good call");
 	free(model);
 	free(wrote);
 	munmap(room, 3 * PG);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }

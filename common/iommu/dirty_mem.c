@@ -22,11 +22,11 @@ GM_MOCK_CASE(
 		{ "a shared mapping that is read-only", PROT_READ, MAP_SHARED, false },
 		{ "a private mapping that is read-only", PROT_READ, MAP_PRIVATE, false },
 	};
-	struct fx fx = fx_new(self, PAGES * PG, 0);
-	uint32_t hwpt = fx_dirty_hwpt(&fx, false);
+	struct dma_memory m = dma_memory_new(self->val, PAGES * PG, 0);
+	uint32_t hwpt = dirty_hwpt_new(&m, false);
 	const uint8_t bits = 0x55;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PAGES * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, PAGES * PG, IOVA, GM_RW);
 	for (unsigned int i = 0; i < sizeof(where) / sizeof(where[0]); i++) {
 		const struct where *w = &where[i];
 		int fd = gm_memfd_new(PG, 0);
@@ -39,9 +39,9 @@ GM_MOCK_CASE(
 		/* The page is there, and known to this mapping as what may be read. */
 		*file = 0;
 		(void)*(volatile uint8_t *)room;
-		GM_SETUP_OK(__gm_mock_dirty(fx.iommu, hwpt, IOVA, PAGES * PG, PG, &word));
-		GM_EXPECT_OK(fx_dirty_get(&fx, hwpt, IOVA, PAGES * PG, PG, room,
-					  w->arrives ? 0 : IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR),
+		GM_SETUP_OK(__gm_mock_dirty(m.iommu, hwpt, IOVA, PAGES * PG, PG, &word));
+		GM_EXPECT_OK(dirty_get(&m, hwpt, IOVA, PAGES * PG, PG, room,
+				       w->arrives ? 0 : IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR),
 			     "%s", w->name);
 		seen = *(volatile uint8_t *)room;
 		GM_EXPECT((seen & bits) == (want & bits), "%s: its bits are %#lx, written %#x",
@@ -53,5 +53,5 @@ GM_MOCK_CASE(
 		munmap(file, PG);
 		close(fd);
 	}
-	fx_free(&fx);
+	dma_memory_free(&m);
 }

@@ -2,7 +2,7 @@
 /* The IOMMU's own page tables, as VT-d shows them in debugfs: entries as large as the memory. */
 #include <linux/iommufd.h>
 
-#include "fx.h"
+#include "dma_memory.h"
 #include "platform.h"
 
 #define PG GM_PAGE_SIZE
@@ -10,23 +10,23 @@
 	34 /* in the capability register: 2 MiB, then 1 GiB (VT-d specification, 11.4.2) */
 
 /* SKIPs unless the device is behind a VT-d that has second-stage entries of this size. */
-static void demand_size(struct fx *fx, uint64_t size)
+static void demand_size(struct dma_memory *m, uint64_t size)
 {
 	struct iommu_hw_info_vtd vtd = { 0 };
 	struct iommu_hw_info arg = { .size = sizeof(arg),
-				     .dev_id = fx->dev->idev,
+				     .dev_id = m->dev->idev,
 				     .data_len = sizeof(vtd),
 				     .data_uptr = (uintptr_t)&vtd };
-	bool can = !ioctl(fx->iommu->fd, IOMMU_GET_HW_INFO, &arg) &&
+	bool can = !ioctl(m->iommu->fd, IOMMU_GET_HW_INFO, &arg) &&
 		   arg.out_data_type == IOMMU_HW_INFO_TYPE_INTEL_VTD &&
 		   vtd.cap_reg >> (VTD_SLLPS + (size == GM_1G)) & 1;
 
 	if (can)
 		return;
-	gm_iodev_free(fx->dev);
-	gm_iommu_free(fx->iommu);
-	munmap(fx->hva, fx->size);
-	close(fx->fd);
+	gm_iodev_free(m->dev);
+	gm_iommu_free(m->iommu);
+	munmap(m->hva, m->size);
+	close(m->fd);
 	gm_skip("no VT-d with large pages in front of the device", "make lab IOMMU=intel");
 }
 
@@ -72,28 +72,27 @@ static uint64_t entry_size(uint64_t iova)
 
 static void entries(const struct gm_case *self, uint64_t huge, uint64_t n, uint64_t at)
 {
-	struct fx fx = fx_new(self, n * huge, huge);
+	struct dma_memory m = dma_memory_new(self->val, n * huge, huge);
 
-	demand_size(&fx, huge);
+	demand_size(&m, huge);
 	/* Backwards, so that no two are neighbours in both. */
 	for (uint64_t i = 0; i < n; i++)
-		gm_map_file(fx.iommu, fx.ioas, fx.fd, (n - 1 - i) * huge, huge, at + i * huge,
-			    GM_RW);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, PG, PG, IOVA, GM_RO);
+		gm_map_file(m.iommu, m.ioas, m.fd, (n - 1 - i) * huge, huge, at + i * huge, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, PG, PG, IOVA, GM_RO);
 	for (uint64_t i = 0; i < n; i++)
 		GM_EXPECT_EQ(entry_size(at + i * huge + 0x5000), huge,
 			     "bytes of the entry of map %lu", i);
 	GM_EXPECT_EQ(entry_size(IOVA), PG, "bytes of the entry of one page");
 	GM_EXPECT_EQ(entry_size(IOVA + PG), 0, "bytes of the entry beside it");
 	/* What happens next door is next door's business. */
-	gm_unmap(fx.iommu, fx.ioas, IOVA, PG);
+	gm_unmap(m.iommu, m.ioas, IOVA, PG);
 	if (n > 1)
-		gm_unmap(fx.iommu, fx.ioas, at + huge, huge);
+		gm_unmap(m.iommu, m.ioas, at + huge, huge);
 	GM_EXPECT_EQ(entry_size(at), huge, "bytes of the entry, its neighbours gone");
 	GM_EXPECT_EQ(entry_size(IOVA), 0, "bytes of the entry of the page that is gone");
 	if (n > 1)
 		GM_EXPECT_EQ(entry_size(at + huge), 0, "bytes of the entry that is gone");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 #define ENTRIES                                                                                    \

@@ -2,56 +2,56 @@
 /* A device may not write what the file descriptor may not: iommu.map_file_fd_mode. */
 #include <fcntl.h>
 
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 
 /* The map is refused; where it is not, what a device does with it is told. */
-static void refused(struct fx *fx, int fd, const char *what)
+static void refused(struct dma_memory *m, int fd, const char *what)
 {
 	uint64_t at = IOVA, word = gm_word(1, GM_HALF_DEVICE, 1, 0), is = 0;
-	int ret = __gm_map_file(fx->iommu, fx->ioas, fd, PG, PG, &at, GM_RW);
+	int ret = __gm_map_file(m->iommu, m->ioas, fd, PG, PG, &at, GM_RW);
 
 	if (ret) {
 		GM_EXPECT(errno == EBADF || errno == EACCES || errno == EPERM || errno == EINVAL,
 			  "%s: expected EBADF, EACCES, EPERM or EINVAL, observed %s", what,
 			  gm_errno_name(errno));
 	} else {
-		__gm_dma_write(fx->dev, IOVA, &word, 8);
+		__gm_dma_write(m->dev, IOVA, &word, 8);
 		GM_SETUP_OK(pread(fd, &is, 8, PG));
 		GM_FAIL("%s: mapped WRITEABLE, and a device write %s", what,
 			is == word ? "changes the file" : "does not reach it");
-		gm_unmap(fx->iommu, fx->ioas, IOVA, PG);
+		gm_unmap(m->iommu, m->ioas, IOVA, PG);
 	}
 	at = IOVA;
-	__gm_control(!__gm_map_file(fx->iommu, fx->ioas, fd, PG, PG, &at, GM_RO), __FILE__,
-		     __LINE__, "%s: for reading", what);
-	gm_unmap(fx->iommu, fx->ioas, IOVA, PG);
+	__gm_control(!__gm_map_file(m->iommu, m->ioas, fd, PG, PG, &at, GM_RO), __FILE__, __LINE__,
+		     "%s: for reading", what);
+	gm_unmap(m->iommu, m->ioas, IOVA, PG);
 }
 
 GM_IOMMU_CASES_FULL(read_only, "iommu.map_file_fd_mode.read_only",
 		    .clause = "iommu.map_file_fd_mode",
 		    .text = "a memfd opened for reading only is not mapped for writing")
 {
-	struct fx fx = fx_new(self, 2 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 2 * PG, 0);
 	char path[32];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fx.fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", m.fd);
 	fd = GM_SETUP_OK(open(path, O_RDONLY | O_CLOEXEC));
-	refused(&fx, fd, "a read-only fd");
+	refused(&m, fd, "a read-only fd");
 	close(fd);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_IOMMU_CASES_FULL(sealed, "iommu.map_file_fd_mode.sealed", .clause = "iommu.map_file_fd_mode",
 		    .text = "a memfd sealed against writing is not mapped for writing")
 {
-	struct fx fx = fx_new(self, 2 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 2 * PG, 0);
 
-	munmap(fx.hva, fx.size);
-	fx.hva = NULL;
-	GM_SETUP_OK(fcntl(fx.fd, F_ADD_SEALS, F_SEAL_WRITE));
-	refused(&fx, fx.fd, "a sealed memfd");
-	fx_free(&fx);
+	munmap(m.hva, m.size);
+	m.hva = NULL;
+	GM_SETUP_OK(fcntl(m.fd, F_ADD_SEALS, F_SEAL_WRITE));
+	refused(&m, m.fd, "a sealed memfd");
+	dma_memory_free(&m);
 }

@@ -2,7 +2,7 @@
 /* Private memory that a child still shares: a device has the pages of who mapped, and no others. */
 #include <sys/wait.h>
 
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 #define PAGES 4
@@ -35,7 +35,7 @@ static int child(uint8_t *mem, uint64_t step, int begin)
  * Two pages for reading at mem, two for writing `step` bytes further: read-only in the page tables,
  * and shared with the child. A pin must find, or make, the pages that this process keeps.
  */
-static void run(struct fx *fx, uint8_t *mem, uint64_t step)
+static void run(struct dma_memory *m, uint8_t *mem, uint64_t step)
 {
 	uint64_t iova = IOVA, got = 0, sent = word(2, 3);
 	int begin[2], status;
@@ -49,23 +49,23 @@ static void run(struct fx *fx, uint8_t *mem, uint64_t step)
 		close(begin[1]);
 		_exit(child(mem, step, begin[0]));
 	}
-	GM_EXPECT_OK(__gm_map_hva(fx->iommu, fx->ioas, mem, 2 * PG, &iova, GM_RO));
+	GM_EXPECT_OK(__gm_map_hva(m->iommu, m->ioas, mem, 2 * PG, &iova, GM_RO));
 	iova = IOVA + 2 * PG;
-	GM_EXPECT_OK(__gm_map_hva(fx->iommu, fx->ioas, mem + step, 2 * PG, &iova, GM_RW));
+	GM_EXPECT_OK(__gm_map_hva(m->iommu, m->ioas, mem + step, 2 * PG, &iova, GM_RW));
 	/* The host's writes must not move it to pages that the device does not have. */
 	for (unsigned int i = 0; i < PAGES; i++)
 		*at(mem, step, i) = word(i, 2);
 	for (unsigned int i = 0; i < PAGES && !gm_failures(); i++) {
-		GM_EXPECT_OK(__gm_dma_read(fx->dev, IOVA + i * PG + 7 * 8, &got, 8));
+		GM_EXPECT_OK(__gm_dma_read(m->dev, IOVA + i * PG + 7 * 8, &got, 8));
 		GM_EXPECT_AT(GM_PAGE(.iova = IOVA + i * PG), got == word(i, 2),
 			     "page %u, written after the map: the device reads %s", i,
 			     gm_word_str(got));
 	}
-	GM_EXPECT(!__gm_mock_maps(fx->iommu, fx->dev->hwpt, IOVA, mem, 2 * PG) &&
-			  !__gm_mock_maps(fx->iommu, fx->dev->hwpt, IOVA + 2 * PG, mem + step,
-					  2 * PG),
-		  "the device does not have the pages of the process that mapped");
-	GM_EXPECT_OK(__gm_dma_write(fx->dev, IOVA + 2 * PG + 7 * 8, &sent, 8));
+	GM_EXPECT(
+		!__gm_mock_maps(m->iommu, m->dev->hwpt, IOVA, mem, 2 * PG) &&
+			!__gm_mock_maps(m->iommu, m->dev->hwpt, IOVA + 2 * PG, mem + step, 2 * PG),
+		"the device does not have the pages of the process that mapped");
+	GM_EXPECT_OK(__gm_dma_write(m->dev, IOVA + 2 * PG + 7 * 8, &sent, 8));
 	GM_EXPECT_EQ(*at(mem, step, 2), sent, "what the device wrote");
 	close(begin[1]);
 	GM_SETUP_OK(waitpid(pid, &status, 0));
@@ -73,8 +73,8 @@ static void run(struct fx *fx, uint8_t *mem, uint64_t step)
 	GM_EXPECT(WIFEXITED(status) && !WEXITSTATUS(status),
 		  "the child's page %d is not as at the fork (status %#x)", WEXITSTATUS(status) - 1,
 		  status);
-	gm_unmap(fx->iommu, fx->ioas, IOVA, 2 * PG);
-	gm_unmap(fx->iommu, fx->ioas, IOVA + 2 * PG, 2 * PG);
+	gm_unmap(m->iommu, m->ioas, IOVA, 2 * PG);
+	gm_unmap(m->iommu, m->ioas, IOVA + 2 * PG, 2 * PG);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 }
 
@@ -85,22 +85,22 @@ static void run(struct fx *fx, uint8_t *mem, uint64_t step)
 GM_CASE(small, .name = "iommu.map_hva.forked", .needs = GM_IOMMU_NEEDS_MOCK, FORKED,
 	.text = "private memory shared by fork: device and host stay one, and the child sees nothing of it")
 {
-	struct fx fx = fx_new(self, PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, PG, 0);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, PAGES * PG);
 
-	run(&fx, mem->hva, 2 * PG);
+	run(&m, mem->hva, 2 * PG);
 	gm_mem_free(mem);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_CASE(thp, .name = "iommu.map_hva.forked_thp", FORKED,
 	.needs = GM_IOMMU_NEEDS_MOCK | GM_NEEDS(THP),
 	.text = "the same in the middle of two transparent huge pages")
 {
-	struct fx fx = fx_new(self, PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, PG, 0);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_THP, 2 * GM_2M);
 
-	run(&fx, mem->hva + 37 * PG, GM_2M);
+	run(&m, mem->hva + 37 * PG, GM_2M);
 	gm_mem_free(mem);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }

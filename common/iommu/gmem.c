@@ -2,10 +2,9 @@
 /* guest_memfd and a device, where iommufd does not know guest_memfd: refused, and nothing left. */
 #include <linux/udmabuf.h>
 
-#include "fx.h"
+#include "guest.h"
 
 #define PG GM_PAGE_SIZE
-#define SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
 
 /* A guest_memfd of 4 pages in each flavour this kernel has, on VMs of their own. */
 struct flavours {
@@ -65,7 +64,7 @@ BOTH(attached, "iommu.map_gmem_absent.attached", 0, .clause = "iommu.map_gmem_ab
      .text = "MAP_FILE of a guest_memfd with a device attached: EINVAL, the IOVA stays free")
 {
 	struct flavours f = flavours();
-	struct fx fx = fx_new(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
 	uint64_t at;
 
 	for (unsigned int i = 0; i < f.n; i++) {
@@ -75,21 +74,21 @@ BOTH(attached, "iommu.map_gmem_absent.attached", 0, .clause = "iommu.map_gmem_ab
 			at = IOVA;
 			GM_EXPECT_ERRNO(
 				EINVAL,
-				__gm_map_file(fx.iommu, fx.ioas, f.fd[i], PG, PG, &at, prot[p]),
-				"%s", f.name[i]);
+				__gm_map_file(m.iommu, m.ioas, f.fd[i], PG, PG, &at, prot[p]), "%s",
+				f.name[i]);
 		}
 		at = GM_ANY_IOVA;
 		GM_EXPECT_ERRNO(EINVAL,
-				__gm_map_file(fx.iommu, fx.ioas, f.fd[i], 0, 4 * PG, &at, GM_RW),
+				__gm_map_file(m.iommu, m.ioas, f.fd[i], 0, 4 * PG, &at, GM_RW),
 				"%s, any IOVA", f.name[i]);
 		GM_EXPECT_EQ(gm_vm_pinned(), 0, "%s: VmPin, pages", f.name[i]);
 		at = IOVA;
-		gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, PG, PG, &at, GM_RW),
+		gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, PG, PG, &at, GM_RW),
 			   "a memfd at the same IOVA");
-		gm_unmap(fx.iommu, fx.ioas, IOVA, PG);
+		gm_unmap(m.iommu, m.ioas, IOVA, PG);
 	}
 	flavours_free(&f);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 BOTH(unattached, "iommu.map_gmem_absent.unattached", 0, .clause = "iommu.map_gmem_absent",
@@ -97,31 +96,31 @@ BOTH(unattached, "iommu.map_gmem_absent.unattached", 0, .clause = "iommu.map_gme
      .text = "with nothing attached MAP_FILE does not look; then the attach is EINVAL, until it is unmapped")
 {
 	struct flavours f = flavours();
-	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
 	uint64_t at, len;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
 	for (unsigned int i = 0; i < f.n; i++) {
 		struct gm_iodev *dev;
 
 		at = IOVA + 0x10000;
-		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, f.fd[i], PG, 2 * PG, &at, GM_RW),
-			     "%s", f.name[i]);
-		dev = __gm_iodev_new(fx.iommu, fx.ioas);
+		GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, f.fd[i], PG, 2 * PG, &at, GM_RW), "%s",
+			     f.name[i]);
+		dev = __gm_iodev_new(m.iommu, m.ioas);
 		GM_EXPECT(!dev && errno == EINVAL, "%s: attach: expected EINVAL, observed %s",
 			  f.name[i], dev ? "success" : gm_errno_name(errno));
 		GM_EXPECT_EQ(gm_vm_pinned(), 0, "%s: VmPin after the failed attach, pages",
 			     f.name[i]);
 		len = 2 * PG;
-		GM_EXPECT_OK(__gm_unmap(fx.iommu, fx.ioas, IOVA + 0x10000, &len), "%s", f.name[i]);
-		dev = dev ?: __gm_iodev_new(fx.iommu, fx.ioas);
+		GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, IOVA + 0x10000, &len), "%s", f.name[i]);
+		dev = dev ?: __gm_iodev_new(m.iommu, m.ioas);
 		gm_control(dev, "%s: without it the device attaches: %s", f.name[i],
 			   gm_errno_name(errno));
-		gm_dma_prove_same_page(dev, IOVA + 3 * PG, fx.hva + 3 * PG, "the memfd beside it");
+		gm_dma_prove_same_page(dev, IOVA + 3 * PG, m.hva + 3 * PG, "the memfd beside it");
 		gm_iodev_free(dev);
 	}
 	flavours_free(&f);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_CASE(user, .name = "iommu.map_gmem_absent.access", .clause = "iommu.map_gmem_absent",
@@ -130,35 +129,35 @@ GM_CASE(user, .name = "iommu.map_gmem_absent.access", .clause = "iommu.map_gmem_
 	.text = "an in-kernel user (mdev) of a map of guest_memfd: pin, read and write are EINVAL")
 {
 	struct flavours f = flavours();
-	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
-	int user = gm_access_new(fx.iommu, fx.ioas, true);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
+	int user = gm_access_new(m.iommu, m.ioas, true);
 	uint64_t word = 0x1122334455667788, at;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
 	for (unsigned int i = 0; i < f.n; i++) {
 		at = IOVA + 4 * PG;
-		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, f.fd[i], 0, 4 * PG, &at, GM_RW), "%s",
+		GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, f.fd[i], 0, 4 * PG, &at, GM_RW), "%s",
 			     f.name[i]);
-		GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(fx.iommu, user, at, PG, NULL, true), "%s",
+		GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(m.iommu, user, at, PG, NULL, true), "%s",
 				f.name[i]);
 		GM_EXPECT_ERRNO(EINVAL,
-				__gm_access_pin(fx.iommu, user, at - PG, 2 * PG, NULL, false),
+				__gm_access_pin(m.iommu, user, at - PG, 2 * PG, NULL, false),
 				"%s, from a memfd into it", f.name[i]);
-		GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 0),
+		GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0),
 			  "%s: the refused pin left pins", f.name[i]);
-		GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(fx.iommu, user, at, &word, 8, false), "%s",
+		GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(m.iommu, user, at, &word, 8, false), "%s",
 				f.name[i]);
-		GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(fx.iommu, user, at, &word, 8, true), "%s",
+		GM_EXPECT_ERRNO(EINVAL, __gm_access_rw(m.iommu, user, at, &word, 8, true), "%s",
 				f.name[i]);
 		GM_EXPECT_EQ(word, 0x1122334455667788, "%s: the buffer", f.name[i]);
-		gm_unmap(fx.iommu, fx.ioas, at, 4 * PG);
+		gm_unmap(m.iommu, m.ioas, at, 4 * PG);
 	}
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, pages");
-	gm_control(__gm_access_pin(fx.iommu, user, IOVA, PG, fx.hva, true) >= 0,
+	gm_control(__gm_access_pin(m.iommu, user, IOVA, PG, m.hva, true) >= 0,
 		   "pinning the memfd beside it");
 	close(user);
 	flavours_free(&f);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .clause = "iommu.map_gmem_absent",
@@ -167,7 +166,7 @@ GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .clause = "iommu.map_g
 	.text = "no way round by dma-buf: udmabuf of guest_memfd is EBADFD, iommufd takes no udmabuf")
 {
 	struct flavours f = flavours();
-	struct fx fx = fx_new(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
 	int dev = GM_SETUP_OK(open("/dev/udmabuf", O_RDWR | O_CLOEXEC)), buf;
 	struct udmabuf_create arg = { .flags = UDMABUF_FLAGS_CLOEXEC,
 				      .offset = PG,
@@ -178,59 +177,45 @@ GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .clause = "iommu.map_g
 		arg.memfd = f.fd[i];
 		GM_EXPECT_ERRNO(EBADFD, ioctl(dev, UDMABUF_CREATE, &arg), "%s", f.name[i]);
 	}
-	GM_SETUP_OK(fcntl(fx.fd, F_ADD_SEALS, F_SEAL_SHRINK));
-	arg.memfd = fx.fd;
+	GM_SETUP_OK(fcntl(m.fd, F_ADD_SEALS, F_SEAL_SHRINK));
+	arg.memfd = m.fd;
 	buf = ioctl(dev, UDMABUF_CREATE, &arg);
 	gm_control(buf >= 0, "udmabuf of a memfd: %s", gm_errno_name(errno));
-	GM_EXPECT_ERRNO(EOPNOTSUPP, __gm_map_file(fx.iommu, fx.ioas, buf, 0, PG, &at, GM_RW),
+	GM_EXPECT_ERRNO(EOPNOTSUPP, __gm_map_file(m.iommu, m.ioas, buf, 0, PG, &at, GM_RW),
 			"udmabuf");
-	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &at, GM_RW),
+	GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW),
 		     "the memfd at that IOVA");
 	close(buf);
 	close(dev);
 	flavours_free(&f);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 BOTH(hva_shared, "iommu.gmem_hva.shared", 1ULL << GM_NEED_INIT_SHARED, .clause = "iommu.gmem_hva",
      .profile = "P1",
      .text = "a map by HVA of shared guest_memfd: guest, host and device are on one page; pinned while mapped")
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
-	int gmem = gm_gmem_new(vm, GM_2M, SHARED);
-	uint8_t *hva = mmap(NULL, GM_2M, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
-	struct gm_iommu *iommu = gm_iommu_new(self->val);
-	uint32_t ioas = gm_ioas_new(iommu);
-	struct gm_iodev *dev = gm_iodev_new(iommu, ioas);
-	uint64_t at = IOVA, word = 0;
+	struct dma_guest g = dma_guest_new(self->val, GM_2M);
+	uint64_t at = IOVA, word;
 
-	GM_SETUP(hva != MAP_FAILED, "mmap of shared guest_memfd: %s", gm_errno_name(errno));
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, hva, gmem, 0);
-	gm_vm_map(vm, GM_BASE, GM_2M, PG);
-	gm_guest_fill(vm, 0, GM_BASE, 16, GM_HALF_SHARED, 1);
-	GM_EXPECT_OK(__gm_map_hva(iommu, ioas, hva + 3 * PG, 2 * PG, &at, GM_RW));
+	GM_EXPECT_OK(__gm_map_hva(g.iommu, g.ioas, g.hva + 3 * PG, 2 * PG, &at, GM_RW));
 	GM_EXPECT_EQ(gm_vm_pinned(), 2, "VmPin, pages");
-	gm_dma_expect_same(dev, IOVA, hva + 3 * PG, PG, "what the guest wrote");
-	gm_dma_prove_same_page(dev, IOVA + PG, hva + 4 * PG, "mapped");
-	gm_prove_same_page(vm, 0, GM_BASE + 4 * PG, hva + 4 * PG);
+	gm_dma_expect_same(g.dev, IOVA, g.hva + 3 * PG, PG, "what the guest wrote");
+	gm_dma_prove_same_page(g.dev, IOVA + PG, g.hva + 4 * PG, "mapped");
+	gm_prove_same_page(g.vm, 0, GM_BASE + 4 * PG, g.hva + 4 * PG);
 	word = gm_word(GM_BASE / PG + 3, GM_HALF_SHARED, 1, 5) ^ 0xff;
-	__gm_dma_write(dev, IOVA + 5 * 8, &word, 8);
-	GM_EXPECT_EQ(*(volatile uint64_t *)(hva + 3 * PG + 40), word,
+	__gm_dma_write(g.dev, IOVA + 5 * 8, &word, 8);
+	GM_EXPECT_EQ(*(volatile uint64_t *)(g.hva + 3 * PG + 40), word,
 		     "the host's view of what the device wrote");
 	word ^= 0xff;
-	__gm_dma_write(dev, IOVA + 5 * 8, &word, 8);
-	gm_guest_check(vm, 0, GM_BASE, 16, GM_HALF_SHARED, 1, "after the DMA");
+	__gm_dma_write(g.dev, IOVA + 5 * 8, &word, 8);
+	gm_guest_check(g.vm, 0, GM_BASE, 16, GM_HALF_SHARED, 1, "after the DMA");
 	/* The hole takes the page from the file; the device keeps the one it holds. */
-	gm_gmem_punch(gmem, 3 * PG, PG);
-	gm_guest_check_zero(vm, 0, GM_BASE + 3 * PG, 1, "after the hole");
-	gm_dma_expect_other_page(dev, IOVA, hva + 3 * PG, "the new page");
-	gm_unmap(iommu, ioas, IOVA, 2 * PG);
-	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
-	gm_iodev_free(dev);
-	gm_iommu_free(iommu);
-	munmap(hva, GM_2M);
-	gm_vm_free(vm);
-	close(gmem);
+	gm_gmem_punch(g.gmem, 3 * PG, PG);
+	gm_guest_check_zero(g.vm, 0, GM_BASE + 3 * PG, 1, "after the hole");
+	gm_dma_expect_other_page(g.dev, IOVA, g.hva + 3 * PG, "the new page");
+	gm_unmap(g.iommu, g.ioas, IOVA, 2 * PG);
+	dma_guest_free(&g);
 }
 
 BOTH(hva_private, "iommu.gmem_hva.private", 1ULL << GM_NEED_INIT_SHARED, .clause = "iommu.gmem_hva",

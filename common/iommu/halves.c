@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Maps that begin and end inside a page, where one batch of iommufd ends and the next begins. */
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 
@@ -8,39 +8,35 @@ GM_MOCK_CASE(
 	batches, .name = "iommu.map_file_memfd.subpage_batches", .clause = "iommu.map_file_memfd",
 	.text = "50 pages apart from each other, from half a page to half a page, a few at a time: each in its place")
 {
-	struct fx fx = { .size = 64 * PG };
+	struct dma_memory m = dma_memory_new_empty(self->val, 64 * PG, 0);
 	const uint64_t off = PG + 2048, len = 50 * PG;
 
-	fx.iommu = gm_iommu_new(self->val);
-	fx.ioas = gm_ioas_new(fx.iommu);
-	fx.fd = gm_memfd_new(fx.size, 0);
-	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
 	/* Every other page first: neighbours in the file are none in memory. */
 	for (uint64_t i = 0; i < 64; i++)
-		gm_host_fill(fx.hva + (i * 2 + i / 32) % 64 * PG, (i * 2 + i / 32) % 64, 1,
+		gm_host_fill(m.hva + (i * 2 + i / 32) % 64 * PG, (i * 2 + i / 32) % 64, 1,
 			     GM_HALF_HOST, 1);
-	gm_mock_memory_limit(fx.iommu, 40);
+	gm_mock_memory_limit(m.iommu, 40);
 	for (int round = 0; round < 2; round++) {
 		/* First the device, then the map; then the other way round. */
 		if (!round)
-			fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-		gm_map_file(fx.iommu, fx.ioas, fx.fd, off, len, IOVA + 2048, GM_RW);
+			m.dev = gm_iodev_new(m.iommu, m.ioas);
+		gm_map_file(m.iommu, m.ioas, m.fd, off, len, IOVA + 2048, GM_RW);
 		if (round)
-			fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-		fx_maps(&fx, off, len, IOVA + 2048);
-		GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + PG, 51 * PG, 1), "not one pin a page");
-		gm_dma_expect_same(fx.dev, IOVA + 2048, fx.hva + off, len, "all of it");
+			m.dev = gm_iodev_new(m.iommu, m.ioas);
+		dma_memory_mapped(&m, off, len, IOVA + 2048);
+		GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 51 * PG, 1), "not one pin a page");
+		gm_dma_expect_same(m.dev, IOVA + 2048, m.hva + off, len, "all of it");
 		if (round)
-			gm_unmap(fx.iommu, fx.ioas, IOVA + 2048, len);
-		gm_iodev_free(fx.dev);
-		fx.dev = NULL;
-		GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "pins stay");
+			gm_unmap(m.iommu, m.ioas, IOVA + 2048, len);
+		gm_iodev_free(m.dev);
+		m.dev = NULL;
+		GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
 		GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin without a device, pages");
 		if (!round)
-			gm_unmap(fx.iommu, fx.ioas, IOVA + 2048, len);
+			gm_unmap(m.iommu, m.ioas, IOVA + 2048, len);
 	}
-	fx_check(&fx, 0, fx.size, "after it all");
-	fx_free(&fx);
+	dma_memory_check(&m, 0, m.size, "after it all");
+	dma_memory_free(&m);
 }
 
 /* The user's pages come from the table of a map that has half of the first and half of the last. */
@@ -48,19 +44,19 @@ GM_MOCK_CASE(
 	users, .name = "iommu.map_file_memfd.subpage_users", .clause = "iommu.map_file_memfd",
 	.text = "an in-kernel user of whole pages, which a device elsewhere has from half a page to half a page")
 {
-	struct fx fx = fx_new(self, 4 * PG, 0);
-	uint32_t whole = gm_ioas_new(fx.iommu);
-	int user = gm_access_new(fx.iommu, whole, true);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	uint32_t whole = gm_ioas_new(m.iommu);
+	int user = gm_access_new(m.iommu, whole, true);
 	uint64_t at = IOVA + 2048;
 
-	gm_map_file(fx.iommu, whole, fx.fd, 0, 4 * PG, IOVA, GM_RW);
-	GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, whole, IOVA + 2048, 2 * PG, &at, GM_RW));
+	gm_map_file(m.iommu, whole, m.fd, 0, 4 * PG, IOVA, GM_RW);
+	GM_EXPECT_OK(__gm_ioas_copy(m.iommu, m.ioas, whole, IOVA + 2048, 2 * PG, &at, GM_RW));
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin of the device, pages");
-	GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA, 4 * PG, fx.hva, true));
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1), "not one pin a page");
-	gm_unmap(fx.iommu, fx.ioas, IOVA + 2048, 2 * PG);
+	GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA, 4 * PG, m.hva, true));
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "not one pin a page");
+	gm_unmap(m.iommu, m.ioas, IOVA + 2048, 2 * PG);
 	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin of the user, pages");
 	close(user);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }

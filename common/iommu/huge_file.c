@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Files of huge pages beside the map: allocated ahead, with holes, and when there are too few pages. */
-#include "fx.h"
+#include "dma_memory.h"
 #include "pool.h"
 
 GM_MOCK_CASE(
@@ -8,16 +8,16 @@ GM_MOCK_CASE(
 	.flags = GM_REFUSAL, .huge_2m = 3,
 	.text = "two huge pages are neither used nor promised: a map of three new ones is ENOMEM, of two is not")
 {
-	struct fx fx = { .size = 3 * GM_2M };
+	struct dma_memory m = { .size = 3 * GM_2M };
 	struct gm_pool before, pool;
 	uint64_t at = IOVA;
 	uint8_t *promised;
 	uint64_t rest;
 	int other;
 
-	fx.iommu = gm_iommu_new(self->val);
-	fx.ioas = gm_ioas_new(fx.iommu);
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
+	m.iommu = gm_iommu_new(self->val);
+	m.ioas = gm_ioas_new(m.iommu);
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	gm_pool_read(&before, GM_2M);
 	/* A mapping that nobody touches has the promise of its pages, and none of them. */
 	rest = (before.free - before.resv - 2) * GM_2M;
@@ -26,21 +26,20 @@ GM_MOCK_CASE(
 	GM_SETUP(promised != MAP_FAILED, "mmap of %lu MiB: %s", rest >> 20, gm_errno_name(errno));
 	gm_pool_read(&pool, GM_2M);
 	GM_SETUP(pool.free - pool.resv == 2, "somebody else uses the pool");
-	fx.fd = gm_memfd_new(fx.size, GM_2M);
-	GM_EXPECT_ERRNO(ENOMEM, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, fx.size, &at, GM_RW),
+	m.fd = gm_memfd_new(m.size, GM_2M);
+	GM_EXPECT_ERRNO(ENOMEM, __gm_map_file(m.iommu, m.ioas, m.fd, 0, m.size, &at, GM_RW),
 			"three of two");
-	GM_EXPECT(gm_memfd_unpinned(fx.fd), "the refused map holds pages");
+	GM_EXPECT(gm_memfd_unpinned(m.fd), "the refused map holds pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refused map, pages");
 	gm_pool_read(&pool, GM_2M);
 	GM_EXPECT_EQ(pool.resv, before.resv + (long)(rest / GM_2M), "pages promised to others");
-	GM_SETUP_OK(ftruncate(fx.fd, 0));
-	GM_SETUP_OK(ftruncate(fx.fd, fx.size));
-	gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * GM_2M, &at, GM_RW),
-		   "two of two");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 2 * GM_2M);
+	GM_SETUP_OK(ftruncate(m.fd, 0));
+	GM_SETUP_OK(ftruncate(m.fd, m.size));
+	gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * GM_2M, &at, GM_RW), "two of two");
+	gm_unmap(m.iommu, m.ioas, IOVA, 2 * GM_2M);
 	munmap(promised, rest);
 	close(other);
-	fx_free(&fx);
+	dma_memory_free(&m);
 	gm_pool_read(&pool, GM_2M);
 	GM_EXPECT(pool.free == before.free && pool.resv == before.resv,
 		  "%ld free, %ld promised at the end, %ld and %ld before", pool.free, pool.resv,
@@ -52,7 +51,7 @@ GM_MOCK_CASE(
 	.huge_2m = 6,
 	.text = "fallocate() of huge pages, twice: zeroes for device and host, and nobody but the map holds them")
 {
-	struct fx fx = { .size = 3 * GM_2M };
+	struct dma_memory m = { .size = 3 * GM_2M };
 	uint8_t *used;
 	int other = gm_memfd_new(6 * GM_2M, GM_2M);
 
@@ -62,18 +61,18 @@ GM_MOCK_CASE(
 	memset(used, 0x5a, 6 * GM_2M);
 	munmap(used, 6 * GM_2M);
 	close(other);
-	fx.iommu = gm_iommu_new(self->val);
-	fx.ioas = gm_ioas_new(fx.iommu);
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-	fx.fd = gm_memfd_new(fx.size, GM_2M);
-	GM_SETUP_OK(fallocate(fx.fd, 0, 0, 2 * GM_2M));
-	GM_SETUP_OK(fallocate(fx.fd, 0, 0, fx.size));
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, fx.size, IOVA, GM_RW);
-	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
-	gm_host_check_zero(fx.hva, fx.size / GM_PAGE_SIZE, "allocated ahead");
-	fx_maps(&fx, 0, fx.size, IOVA);
-	gm_unmap(fx.iommu, fx.ioas, IOVA, fx.size);
-	fx_free(&fx);
+	m.iommu = gm_iommu_new(self->val);
+	m.ioas = gm_ioas_new(m.iommu);
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
+	m.fd = gm_memfd_new(m.size, GM_2M);
+	GM_SETUP_OK(fallocate(m.fd, 0, 0, 2 * GM_2M));
+	GM_SETUP_OK(fallocate(m.fd, 0, 0, m.size));
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, m.size, IOVA, GM_RW);
+	m.hva = dma_memory_mmap(m.fd, m.size, GM_2M);
+	gm_host_check_zero(m.hva, m.size / GM_PAGE_SIZE, "allocated ahead");
+	dma_memory_mapped(&m, 0, m.size, IOVA);
+	gm_unmap(m.iommu, m.ioas, IOVA, m.size);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
@@ -81,18 +80,18 @@ GM_MOCK_CASE(
 	.text = "a hole from the middle of one huge page to that of another: these are cleared in part and stay")
 {
 	const uint64_t half = GM_2M / 2;
-	struct fx fx = fx_new(self, 4 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->val, 4 * GM_2M, GM_2M);
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, fx.size, IOVA, GM_RW);
-	GM_SETUP_OK(fallocate(fx.fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, half,
-			      fx.size - 2 * half));
-	fx_check(&fx, 0, half, "before the hole");
-	fx_check(&fx, fx.size - half, half, "behind the hole");
-	gm_host_check_zero(fx.hva + half, (fx.size - 2 * half) / GM_PAGE_SIZE, "the hole");
-	fx_maps(&fx, 0, GM_2M, IOVA);
-	fx_maps(&fx, 3 * GM_2M, GM_2M, IOVA + 3 * GM_2M);
-	GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + GM_2M, fx.hva + GM_2M, GM_2M),
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, m.size, IOVA, GM_RW);
+	GM_SETUP_OK(fallocate(m.fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, half,
+			      m.size - 2 * half));
+	dma_memory_check(&m, 0, half, "before the hole");
+	dma_memory_check(&m, m.size - half, half, "behind the hole");
+	gm_host_check_zero(m.hva + half, (m.size - 2 * half) / GM_PAGE_SIZE, "the hole");
+	dma_memory_mapped(&m, 0, GM_2M, IOVA);
+	dma_memory_mapped(&m, 3 * GM_2M, GM_2M, IOVA + 3 * GM_2M);
+	GM_EXPECT(__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA + GM_2M, m.hva + GM_2M, GM_2M),
 		  "the device has a new page of the file");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, fx.size);
-	fx_free(&fx);
+	gm_unmap(m.iommu, m.ioas, IOVA, m.size);
+	dma_memory_free(&m);
 }

@@ -8,136 +8,135 @@ GM_MOCK_CASE(size_1g, .name = "iommu.huge_iopte.1g", .clause = "iommu.huge_iopte
 	     .timeout = 120,
 	     .text = "a 1 GiB page at a 1 GiB IOVA is one entry, wherever one looks")
 {
-	struct fx fx = fx_new(self, GM_1G, GM_1G);
+	struct dma_memory m = dma_memory_new(self->val, GM_1G, GM_1G);
 	const uint64_t at[] = { 0, 0x12345000, GM_1G - PG };
 
-	fx_dirty_hwpt(&fx, false);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, GM_1G, GM_1G, GM_RW);
+	dirty_hwpt_new(&m, false);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, GM_1G, GM_1G, GM_RW);
 	for (int i = 0; i < 3; i++)
-		GM_EXPECT_EQ(fx_iopte_size(&fx, GM_1G + at[i], GM_1G, GM_1G), GM_1G,
+		GM_EXPECT_EQ(iopte_size(&m, GM_1G + at[i], GM_1G, GM_1G), GM_1G,
 			     "bytes of the entry around %#lx", at[i]);
-	gm_dma_expect_same(fx.dev, GM_1G + 511 * GM_2M, fx.hva + 511 * GM_2M, PG, "the last 2 MiB");
+	gm_dma_expect_same(m.dev, GM_1G + 511 * GM_2M, m.hva + 511 * GM_2M, PG, "the last 2 MiB");
 	for (int i = 0; i < 3; i++)
-		fx_maps(&fx, at[i], PG, GM_1G + at[i]);
+		dma_memory_mapped(&m, at[i], PG, GM_1G + at[i]);
 	/* A map and an unmap next door do not split it. */
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0x1000, PG, IOVA, GM_RW);
-	gm_unmap(fx.iommu, fx.ioas, IOVA, PG);
-	GM_EXPECT_EQ(fx_iopte_size(&fx, GM_1G, GM_1G, GM_1G), GM_1G, "bytes, after the neighbour");
+	gm_map_file(m.iommu, m.ioas, m.fd, 0x1000, PG, IOVA, GM_RW);
+	gm_unmap(m.iommu, m.ioas, IOVA, PG);
+	GM_EXPECT_EQ(iopte_size(&m, GM_1G, GM_1G, GM_1G), GM_1G, "bytes, after the neighbour");
 	GM_EXPECT_EQ(gm_vm_pinned(), GM_1G / PG, "VmPin, pages");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
 	size_2m, .name = "iommu.huge_iopte.2m", .clause = "iommu.huge_iopte", .huge_2m = 4,
 	.text = "2 MiB pages at 2 MiB IOVAs are entries of 2 MiB or more; misaligned ones are smaller, and right")
 {
-	struct fx fx = fx_new(self, 4 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->val, 4 * GM_2M, GM_2M);
 	uint64_t size;
 
-	fx_dirty_hwpt(&fx, false);
+	dirty_hwpt_new(&m, false);
 	/* Backwards, so that no two are neighbours in the file and in IOVA. */
 	for (int i = 0; i < 4; i++)
-		gm_map_file(fx.iommu, fx.ioas, fx.fd, (3 - i) * GM_2M, GM_2M, IOVA + i * GM_2M,
-			    GM_RW);
+		gm_map_file(m.iommu, m.ioas, m.fd, (3 - i) * GM_2M, GM_2M, IOVA + i * GM_2M, GM_RW);
 	for (int i = 0; i < 4; i++) {
-		size = fx_iopte_size(&fx, IOVA + i * GM_2M + 0x7000, IOVA, 4 * GM_2M);
+		size = iopte_size(&m, IOVA + i * GM_2M + 0x7000, IOVA, 4 * GM_2M);
 		GM_EXPECT_EQ(size, GM_2M, "bytes of the entry of map %d", i);
 	}
-	gm_unmap(fx.iommu, fx.ioas, IOVA + GM_2M, GM_2M);
-	GM_EXPECT_EQ(fx_iopte_size(&fx, IOVA, IOVA, GM_2M), GM_2M, "below the unmap");
-	GM_EXPECT_EQ(fx_iopte_size(&fx, IOVA + 2 * GM_2M, IOVA + 2 * GM_2M, GM_2M), GM_2M,
+	gm_unmap(m.iommu, m.ioas, IOVA + GM_2M, GM_2M);
+	GM_EXPECT_EQ(iopte_size(&m, IOVA, IOVA, GM_2M), GM_2M, "below the unmap");
+	GM_EXPECT_EQ(iopte_size(&m, IOVA + 2 * GM_2M, IOVA + 2 * GM_2M, GM_2M), GM_2M,
 		     "above the unmap");
-	fx_maps(&fx, 3 * GM_2M, GM_2M, IOVA);
-	fx_maps(&fx, 0, 2 * GM_2M - GM_2M, IOVA + 3 * GM_2M);
+	dma_memory_mapped(&m, 3 * GM_2M, GM_2M, IOVA);
+	dma_memory_mapped(&m, 0, 2 * GM_2M - GM_2M, IOVA + 3 * GM_2M);
 	/* 64 KiB off: no entry can be larger than that. */
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, GM_2M, IOVA + 16 * GM_2M + 0x10000, GM_RW);
-	size = fx_iopte_size(&fx, IOVA + 16 * GM_2M + 0x10000, IOVA + 16 * GM_2M + 0x10000, GM_2M);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, GM_2M, IOVA + 16 * GM_2M + 0x10000, GM_RW);
+	size = iopte_size(&m, IOVA + 16 * GM_2M + 0x10000, IOVA + 16 * GM_2M + 0x10000, GM_2M);
 	GM_EXPECT_EQ(size, 0x10000, "bytes of the first entry, 64 KiB off");
-	fx_maps(&fx, 0, GM_2M, IOVA + 16 * GM_2M + 0x10000);
-	fx_free(&fx);
+	dma_memory_mapped(&m, 0, GM_2M, IOVA + 16 * GM_2M + 0x10000);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(part, .name = "iommu.huge_iopte.part", .clause = "iommu.huge_iopte", .huge_2m = 1,
 	     .text = "512 KiB inside a 2 MiB page is one entry of 512 KiB, not of 2 MiB")
 {
-	struct fx fx = fx_new(self, GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->val, GM_2M, GM_2M);
 
-	fx_dirty_hwpt(&fx, false);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0x80000, 0x80000, IOVA + 0x80000, GM_RW);
-	GM_EXPECT_EQ(fx_iopte_size(&fx, IOVA + 0x99000, IOVA + 0x80000, 0x80000), 0x80000,
+	dirty_hwpt_new(&m, false);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0x80000, 0x80000, IOVA + 0x80000, GM_RW);
+	GM_EXPECT_EQ(iopte_size(&m, IOVA + 0x99000, IOVA + 0x80000, 0x80000), 0x80000,
 		     "bytes of the entry");
-	GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA, fx.hva, PG),
+	GM_EXPECT(__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA, m.hva, PG),
 		  "the head of the page is mapped");
-	GM_EXPECT(__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA + 0x100000, fx.hva + 0x100000, PG),
+	GM_EXPECT(__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA + 0x100000, m.hva + 0x100000, PG),
 		  "the tail of the page is mapped");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
 	off, .name = "iommu.huge_iopte.off", .clause = "iommu.huge_iopte", .huge_2m = 1,
 	.text = "IOMMU_OPTION_HUGE_PAGES off: entries of 4 KiB, the same memory; not while maps are there")
 {
-	struct fx fx = fx_new_unattached(self, GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new_unattached(self->val, GM_2M, GM_2M);
 	struct iommu_option arg = {
 		.size = sizeof(arg),
 		.option_id = IOMMU_OPTION_HUGE_PAGES,
 		.op = IOMMU_OPTION_OP_SET,
-		.object_id = fx.ioas,
+		.object_id = m.ioas,
 		.val64 = 0,
 	};
 
 	/* Half a page cannot be an entry of 4 KiB: the option stays as it is. */
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2048, IOVA, GM_RW);
-	GM_EXPECT_ERRNO(EADDRINUSE, ioctl(fx.iommu->fd, IOMMU_OPTION, &arg),
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2048, IOVA, GM_RW);
+	GM_EXPECT_ERRNO(EADDRINUSE, ioctl(m.iommu->fd, IOMMU_OPTION, &arg),
 			"with half a page mapped");
 	arg.op = IOMMU_OPTION_OP_GET;
-	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &arg));
+	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg));
 	GM_EXPECT_EQ(arg.val64, 1, "the option that was refused");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 2048);
+	gm_unmap(m.iommu, m.ioas, IOVA, 2048);
 	arg.op = IOMMU_OPTION_OP_SET;
 	arg.val64 = 0;
-	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &arg));
+	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg));
 	/* Maps without a page table are in nobody's way. */
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, IOVA, GM_RW);
 	arg.val64 = 1;
-	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &arg));
+	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg));
 	arg.val64 = 0;
-	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &arg), "a map, and no page table");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, PG);
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-	fx_dirty_hwpt(&fx, false);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, GM_2M, IOVA, GM_RW);
-	GM_EXPECT_EQ(fx_iopte_size(&fx, IOVA + 0x99000, IOVA, GM_2M), PG, "bytes of the entry");
-	fx_maps(&fx, 0, GM_2M, IOVA);
+	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg), "a map, and no page table");
+	gm_unmap(m.iommu, m.ioas, IOVA, PG);
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
+	dirty_hwpt_new(&m, false);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, GM_2M, IOVA, GM_RW);
+	GM_EXPECT_EQ(iopte_size(&m, IOVA + 0x99000, IOVA, GM_2M), PG, "bytes of the entry");
+	dma_memory_mapped(&m, 0, GM_2M, IOVA);
 	arg.op = IOMMU_OPTION_OP_GET;
 	arg.val64 = 9;
-	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &arg));
+	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg));
 	GM_EXPECT_EQ(arg.val64, 0, "the option");
 	arg.op = IOMMU_OPTION_OP_SET;
 	arg.val64 = 2;
-	GM_EXPECT_ERRNO(EINVAL, ioctl(fx.iommu->fd, IOMMU_OPTION, &arg), "value 2");
+	GM_EXPECT_ERRNO(EINVAL, ioctl(m.iommu->fd, IOMMU_OPTION, &arg), "value 2");
 	arg.val64 = 1;
-	GM_EXPECT_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &arg));
+	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg));
 	arg.val64 = 0;
-	GM_EXPECT_ERRNO(EINVAL, ioctl(fx.iommu->fd, IOMMU_OPTION, &arg),
+	GM_EXPECT_ERRNO(EINVAL, ioctl(m.iommu->fd, IOMMU_OPTION, &arg),
 			"off, with maps in the table");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, GM_2M);
-	fx_free(&fx);
+	gm_unmap(m.iommu, m.ioas, IOVA, GM_2M);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
 	mixed, .name = "iommu.huge_iopte.thp", .clause = "iommu.huge_iopte",
 	.text = "a 2 MiB shmem folio between small ones: one entry for it, as the table allows (1 MiB)")
 {
-	struct fx fx = fx_new(self, 3 * GM_2M, 0);
+	struct dma_memory m = dma_memory_new(self->val, 3 * GM_2M, 0);
 
-	fx_collapse(fx.hva, GM_2M);
-	fx_dirty_hwpt(&fx, true);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, fx.size, IOVA, GM_RW);
-	GM_EXPECT_EQ(fx_iopte_size(&fx, IOVA + GM_2M + 0x5000, IOVA, fx.size), GM_2M / 2,
+	dma_memory_collapse(m.hva, GM_2M);
+	dirty_hwpt_new(&m, true);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, m.size, IOVA, GM_RW);
+	GM_EXPECT_EQ(iopte_size(&m, IOVA + GM_2M + 0x5000, IOVA, m.size), GM_2M / 2,
 		     "bytes of the entry in the huge folio's first half");
-	GM_EXPECT_EQ(fx_iopte_size(&fx, IOVA + 2 * GM_2M - PG, IOVA, fx.size), GM_2M / 2,
+	GM_EXPECT_EQ(iopte_size(&m, IOVA + 2 * GM_2M - PG, IOVA, m.size), GM_2M / 2,
 		     "bytes of the entry in the huge folio's second half");
-	fx_maps(&fx, 0, fx.size, IOVA);
-	fx_free(&fx);
+	dma_memory_mapped(&m, 0, m.size, IOVA);
+	dma_memory_free(&m);
 }

@@ -2,7 +2,7 @@
 /* Memory by its address, for devices and for in-kernel users: iommu.map_hva. */
 #include <sys/wait.h>
 
-#include "fx.h"
+#include "dma_memory.h"
 #include "frames.h"
 #include "platform.h"
 
@@ -16,10 +16,10 @@ static uint8_t *map_anon(uint64_t len, int prot)
 	return p;
 }
 
-static bool maps(struct fx *fx, uint64_t iova, void *hva, uint64_t len, const char *when)
+static bool maps(struct dma_memory *m, uint64_t iova, void *hva, uint64_t len, const char *when)
 {
 	return GM_EXPECT_AT(GM_PAGE(.iova = iova, .hva = (uintptr_t)hva),
-			    !__gm_mock_maps(fx->iommu, fx->dev->hwpt, iova, hva, len),
+			    !__gm_mock_maps(m->iommu, m->dev->hwpt, iova, hva, len),
 			    "%s: the page table does not hold the host's pages: %s", when,
 			    gm_errno_name(errno));
 }
@@ -28,36 +28,36 @@ GM_MOCK_CASE(
 	fresh, .name = "iommu.map_hva.fresh", .clause = "iommu.map_hva",
 	.text = "private memory that nobody touched: pages of its own, which the host then finds there")
 {
-	struct fx fx = fx_new(self, PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, PG, 0);
 	uint8_t *mem = map_anon(8 * PG, PROT_READ | PROT_WRITE), *other;
 	uint64_t at = IOVA, word = gm_word(3, GM_HALF_DEVICE, 1, 0), got = 1;
 
-	GM_EXPECT_OK(__gm_map_hva(fx.iommu, fx.ioas, mem, 8 * PG, &at, GM_RW));
+	GM_EXPECT_OK(__gm_map_hva(m.iommu, m.ioas, mem, 8 * PG, &at, GM_RW));
 	GM_EXPECT_EQ(gm_vm_pinned(), 8, "VmPin, pages");
 	/* The host's first touch must find the device's pages, and must not bring others. */
 	for (int i = 0; i < 8; i++)
 		((volatile uint64_t *)(mem + i * PG))[0] = i + 1;
-	if (!maps(&fx, IOVA, mem, 8 * PG, "after the host's first touch"))
+	if (!maps(&m, IOVA, mem, 8 * PG, "after the host's first touch"))
 		gm_end();
-	GM_EXPECT_OK(__gm_dma_write(fx.dev, IOVA + 3 * PG, &word, 8));
+	GM_EXPECT_OK(__gm_dma_write(m.dev, IOVA + 3 * PG, &word, 8));
 	GM_EXPECT_EQ(*(volatile uint64_t *)(mem + 3 * PG), word, "what the device wrote");
-	GM_EXPECT_OK(__gm_dma_read(fx.dev, IOVA + 7 * PG, &got, 8));
+	GM_EXPECT_OK(__gm_dma_read(m.dev, IOVA + 7 * PG, &got, 8));
 	GM_EXPECT_EQ(got, 8, "what the host wrote");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 8 * PG);
+	gm_unmap(m.iommu, m.ioas, IOVA, 8 * PG);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 	other = map_anon(PG, PROT_READ);
 	GM_EXPECT_EQ(*(volatile uint64_t *)other, 0, "memory that nobody wrote");
 	munmap(other, PG);
 	munmap(mem, 8 * PG);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
 	prot, .name = "iommu.map_hva.prot", .clause = "iommu.map_hva", .flags = GM_REFUSAL,
 	.text = "memory that may not be written, not be read, or is not there: EFAULT; nothing is pinned")
 {
-	struct fx fx = fx_new(self, 4 * PG, 0);
-	uint8_t *ro = mmap(NULL, 4 * PG, PROT_READ, MAP_SHARED, fx.fd, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	uint8_t *ro = mmap(NULL, 4 * PG, PROT_READ, MAP_SHARED, m.fd, 0);
 	uint8_t *none = map_anon(4 * PG, PROT_NONE),
 		*gap = map_anon(3 * PG, PROT_READ | PROT_WRITE);
 	uint64_t at = IOVA;
@@ -67,23 +67,23 @@ GM_MOCK_CASE(
 	/* In the page tables already, so that GUP-fast is asked, too. */
 	for (int i = 0; i < 4; i++)
 		(void)*(volatile uint8_t *)(ro + i * PG);
-#define HVA(p, n, prot) (at = IOVA, __gm_map_hva(fx.iommu, fx.ioas, p, (n)*PG, &at, prot))
+#define HVA(p, n, prot) (at = IOVA, __gm_map_hva(m.iommu, m.ioas, p, (n)*PG, &at, prot))
 	GM_EXPECT_ERRNO(EFAULT, HVA(ro, 4, GM_RW), "read-only memory, writable");
 	GM_EXPECT_ERRNO(EFAULT, HVA(ro, 1, GM_WO), "read-only memory, write-only");
 	GM_EXPECT_ERRNO(EFAULT, HVA(none, 1, GM_RO), "memory without access");
 	GM_EXPECT_ERRNO(EFAULT, HVA(none, 4, GM_RW), "memory without access, writable");
 	GM_EXPECT_ERRNO(EFAULT, HVA(gap, 3, GM_RW), "over a gap");
 	GM_EXPECT_ERRNO(EFAULT, HVA(gap + PG, 1, GM_RO), "nothing there");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 4 * PG, 0), "a refused map left pins");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0), "a refused map left pins");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refusals, pages");
 	gm_control(!HVA(ro, 4, GM_RO), "read-only memory, for reading");
-	maps(&fx, IOVA, fx.hva, 4 * PG, "read-only");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 4 * PG);
+	maps(&m, IOVA, m.hva, 4 * PG, "read-only");
+	gm_unmap(m.iommu, m.ioas, IOVA, 4 * PG);
 	munmap(ro, 4 * PG);
 	munmap(none, 4 * PG);
 	munmap(gap, PG);
 	munmap(gap + 2 * PG, PG);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 /* A file system that has to know who writes: a pin for long is refused (mm/gup.c). */
@@ -93,7 +93,7 @@ GM_CASE(tracked, .name = "iommu.map_hva.tracked_file", .clause = "iommu.map_hva"
 	.profile = "IO",
 	.text = "a shared mapping of a file on disk: EFAULT for writing, since pins are for long")
 {
-	struct fx fx = fx_new(self, PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, PG, 0);
 	int fd = open(gm_platform_dio_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	uint64_t at = IOVA;
 	uint8_t *mem;
@@ -103,41 +103,40 @@ GM_CASE(tracked, .name = "iommu.map_hva.tracked_file", .clause = "iommu.map_hva"
 	mem = mmap(NULL, 2 * PG, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	GM_SETUP(mem != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	memset(mem, 1, 2 * PG);
-	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(fx.iommu, fx.ioas, mem, 2 * PG, &at, GM_RW),
-			"writable");
+	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(m.iommu, m.ioas, mem, 2 * PG, &at, GM_RW), "writable");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refusal, pages");
-	gm_control(!__gm_map_hva(fx.iommu, fx.ioas, mem, 2 * PG, &at, GM_RO), "for reading");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 2 * PG);
+	gm_control(!__gm_map_hva(m.iommu, m.ioas, mem, 2 * PG, &at, GM_RO), "for reading");
+	gm_unmap(m.iommu, m.ioas, IOVA, 2 * PG);
 	munmap(mem, 2 * PG);
 	close(fd);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(args, .name = "iommu.map_hva.args", .clause = "iommu.map_hva", .flags = GM_REFUSAL,
 	     .text = "no length, an address that wraps, no permission, unknown flags: named errno")
 {
-	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
 	uint64_t at = IOVA;
 
-#define TRY(p, n, prot) (at = IOVA, __gm_map_hva(fx.iommu, fx.ioas, (void *)(p), n, &at, prot))
-	GM_EXPECT_ERRNO(EINVAL, TRY(fx.hva, 0, GM_RW), "no length");
+#define TRY(p, n, prot) (at = IOVA, __gm_map_hva(m.iommu, m.ioas, (void *)(p), n, &at, prot))
+	GM_EXPECT_ERRNO(EINVAL, TRY(m.hva, 0, GM_RW), "no length");
 	GM_EXPECT_ERRNO(EOVERFLOW, TRY(~0UL - PG + 1, 2 * PG, GM_RW), "wrapping");
 	GM_EXPECT_ERRNO(EOVERFLOW, TRY(~0UL - PG + 1, PG, GM_RW), "to the very end");
-	GM_EXPECT_ERRNO(EOVERFLOW, TRY(fx.hva, ~0UL, GM_RW), "a length of all ones");
-	GM_EXPECT_ERRNO(EINVAL, TRY(fx.hva, PG, 0), "no permission");
-	GM_EXPECT_ERRNO(EOPNOTSUPP, TRY(fx.hva, PG, GM_RW | 8), "an unknown flag");
-	gm_control(!TRY(fx.hva, PG, GM_RW), "the good call");
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-	maps(&fx, IOVA, fx.hva, PG, "the device");
-	GM_EXPECT_ERRNO(EINVAL,
-			(at = IOVA + 2 * PG,
-			 __gm_map_hva(fx.iommu, fx.ioas, fx.hva + 1024, PG, &at, GM_RW)),
-			"an address below the IOMMU's page size");
-	fx_free(&fx);
+	GM_EXPECT_ERRNO(EOVERFLOW, TRY(m.hva, ~0UL, GM_RW), "a length of all ones");
+	GM_EXPECT_ERRNO(EINVAL, TRY(m.hva, PG, 0), "no permission");
+	GM_EXPECT_ERRNO(EOPNOTSUPP, TRY(m.hva, PG, GM_RW | 8), "an unknown flag");
+	gm_control(!TRY(m.hva, PG, GM_RW), "the good call");
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
+	maps(&m, IOVA, m.hva, PG, "the device");
+	GM_EXPECT_ERRNO(
+		EINVAL,
+		(at = IOVA + 2 * PG, __gm_map_hva(m.iommu, m.ioas, m.hva + 1024, PG, &at, GM_RW)),
+		"an address below the IOMMU's page size");
+	dma_memory_free(&m);
 }
 
 /* What a child hands over of its device. */
-static void attach_in_child(struct fx *fx)
+static void attach_in_child(struct dma_memory *m)
 {
 	struct gm_iodev *shared =
 		mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -145,7 +144,7 @@ static void attach_in_child(struct fx *fx)
 	int status;
 
 	if (!pid) {
-		struct gm_iodev *dev = __gm_iodev_new(fx->iommu, fx->ioas);
+		struct gm_iodev *dev = __gm_iodev_new(m->iommu, m->ioas);
 
 		if (!dev)
 			_exit(1);
@@ -154,9 +153,9 @@ static void attach_in_child(struct fx *fx)
 	}
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	GM_ASSERT(!status, "the attach by another process failed: status %#x", status);
-	fx->dev = malloc(sizeof(*fx->dev));
-	GM_SETUP(fx->dev, "out of memory");
-	*fx->dev = *shared;
+	m->dev = malloc(sizeof(*m->dev));
+	GM_SETUP(m->dev, "out of memory");
+	*m->dev = *shared;
 	munmap(shared, PG);
 }
 
@@ -164,31 +163,31 @@ GM_MOCK_CASE(
 	other, .name = "iommu.map_hva.other_process", .clause = "iommu.map_hva",
 	.text = "mapped here, the device attached by another process: the pages are those of this one")
 {
-	struct fx fx = fx_new_unattached(self, PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, PG, 0);
 	uint8_t *mem = map_anon(16 * PG, PROT_READ | PROT_WRITE);
 	uint64_t at = IOVA + 32 * PG, word = gm_word(6, GM_HALF_DEVICE, 1, 3);
 
 	for (int i = 0; i < 16; i++)
 		((uint64_t *)(mem + i * PG))[0] = i + 1;
 	/* A part of the middle is left of it, and the end beside it. */
-	gm_mock_memory_limit(fx.iommu, 40);
-	GM_EXPECT_OK((at = IOVA, __gm_map_hva(fx.iommu, fx.ioas, mem, 16 * PG, &at, GM_RW)));
+	gm_mock_memory_limit(m.iommu, 40);
+	GM_EXPECT_OK((at = IOVA, __gm_map_hva(m.iommu, m.ioas, mem, 16 * PG, &at, GM_RW)));
 	at = IOVA + 32 * PG;
-	GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA + 5 * PG, 9 * PG, &at, GM_RW));
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 16 * PG);
-	attach_in_child(&fx);
+	GM_EXPECT_OK(__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA + 5 * PG, 9 * PG, &at, GM_RW));
+	gm_unmap(m.iommu, m.ioas, IOVA, 16 * PG);
+	attach_in_child(&m);
 	GM_EXPECT_EQ(gm_vm_pinned(), 9, "VmPin of the process that mapped, pages");
 	/* The child's end left everything as it was; this process is not it. */
-	if (maps(&fx, at, mem + 5 * PG, 9 * PG, "attached by another")) {
-		__gm_dma_write(fx.dev, at + PG - 4, &word, 8);
+	if (maps(&m, at, mem + 5 * PG, 9 * PG, "attached by another")) {
+		__gm_dma_write(m.dev, at + PG - 4, &word, 8);
 		GM_EXPECT(!memcmp(mem + 6 * PG - 4, &word, 8),
 			  "the host does not see what the device wrote over two pages");
 	}
-	gm_iodev_free(fx.dev);
-	fx.dev = NULL;
+	gm_iodev_free(m.dev);
+	m.dev = NULL;
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin when the device is gone, pages");
 	munmap(mem, 16 * PG);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 typedef int rw_fn(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, uint64_t len,
@@ -207,35 +206,35 @@ GM_MOCK_CASE(
 		uint32_t at, len;
 	} io[] = { { 8, 8 },	      { PG - 3, 7 },	  { 3 * PG - 1, 1 }, { 2 * PG + 5, 3 * PG },
 		   { 0x7ff, 6 * PG }, { 7 * PG - 16, 16 } };
-	struct fx fx = fx_new_unattached(self, 8 * PG, 0);
-	uint8_t *mem = mmap(NULL, 8 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE, fx.fd, 0);
-	int user = gm_access_new(fx.iommu, fx.ioas, false);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 8 * PG, 0);
+	uint8_t *mem = mmap(NULL, 8 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE, m.fd, 0);
+	int user = gm_access_new(m.iommu, m.ioas, false);
 	uint8_t model[8 * PG], data[8 * PG], got[8 * PG];
 	uint64_t at = IOVA;
 
 	GM_SETUP(mem != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	memcpy(model, mem, sizeof(model));
-	gm_mock_memory_limit(fx.iommu, 24);
-	GM_EXPECT_OK(__gm_map_hva(fx.iommu, fx.ioas, mem, 8 * PG, &at, GM_RW));
+	gm_mock_memory_limit(m.iommu, 24);
+	GM_EXPECT_OK(__gm_map_hva(m.iommu, m.ioas, mem, 8 * PG, &at, GM_RW));
 	for (unsigned int i = 0; i < sizeof(io) / sizeof(io[0]) * 2; i++) {
 		uint32_t off = io[i / 2].at, len = io[i / 2].len;
 		rw_fn *rw = i % 2 ? __gm_access_rw_user : __gm_access_rw;
 
 		for (unsigned int b = 0; b < len; b++)
 			data[b] = b * 31 + i * 7 + 1;
-		GM_EXPECT_OK(rw(fx.iommu, user, IOVA + off, got, len, false));
+		GM_EXPECT_OK(rw(m.iommu, user, IOVA + off, got, len, false));
 		GM_EXPECT(!memcmp(got, mem + off, len), "read of %u bytes at %#x", len, off);
-		GM_EXPECT_OK(rw(fx.iommu, user, IOVA + off, data, len, true));
+		GM_EXPECT_OK(rw(m.iommu, user, IOVA + off, data, len, true));
 		memcpy(model + off, data, len);
 		if (!GM_EXPECT(!memcmp(model, mem, sizeof(model)),
 			       "write of %u bytes at %#x: the memory differs", len, off))
 			break;
 	}
-	fx_check(&fx, 0, fx.size, "the file behind the private mapping");
+	dma_memory_check(&m, 0, m.size, "the file behind the private mapping");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, pages");
 	close(user);
 	munmap(mem, 8 * PG);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 #define KPF_DIRTY 4 /* include/uapi/linux/kernel-page-flags.h */

@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 
 #include "fixture.h"
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 #define NR 64UL
@@ -412,20 +412,18 @@ GM_CASE(type1, .name = "iommu.convert_pinned.type1.dma", .clause = "iommu.conver
 	.text = "the same by a VFIO type 1 container: EAGAIN at the first page that it has, until it is unmapped")
 {
 	struct held h = { .w = GM_FIXTURE(.size = NR * PG) };
-	struct gm_type1 t;
 
 	gm_guest_fill(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1);
-	gm_type1_open(&t);
-	GM_EXPECT_OK(__gm_type1_map(t.container, hva(&h, 5), 4 * PG, IOVA));
+	h.iommu = gm_iommu_new(GM_IOMMU_TYPE1);
+	h.ioas = gm_ioas_new(h.iommu);
+	GM_EXPECT_OK(__map(&h, 5, 4, IOVA, GM_RW));
 	expect_held(&h, 0, NR, 5, "mapped");
 	expect_held(&h, 7, 10, 7, "mapped");
 	GM_EXPECT_OK(__convert(&h, 9, NR - 9, true), "beside the map");
 	expect_shared(&h, 0, 9, "after the refusals");
-	GM_EXPECT_EQ(__gm_type1_unmap(t.container, IOVA, 4 * PG), 4 * PG, "bytes unmapped");
+	gm_unmap(h.iommu, h.ioas, IOVA, 4 * PG);
 	GM_EXPECT_OK(__convert(&h, 0, NR, true), "unmapped");
-	GM_EXPECT_ERRNO(EFAULT, __gm_type1_map(t.container, hva(&h, 5), 4 * PG, IOVA),
-			"private pages");
-	gm_type1_close(&t);
+	GM_EXPECT_ERRNO(EFAULT, __map(&h, 5, 4, IOVA, GM_RW), "private pages");
 	held_free(&h);
 }
 

@@ -1,53 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which IOVAs there are: allocation, allowed and reserved ranges, and reuse. */
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 
-static int ranges(struct fx *fx, struct iommu_iova_range *range, uint32_t *num, uint64_t *align)
+static int ranges(struct dma_memory *m, struct iommu_iova_range *range, uint32_t *num,
+		  uint64_t *align)
 {
 	struct iommu_ioas_iova_ranges arg = {
 		.size = sizeof(arg),
-		.ioas_id = fx->ioas,
+		.ioas_id = m->ioas,
 		.num_iovas = *num,
 		.allowed_iovas = (uintptr_t)range,
 	};
-	int ret = ioctl(fx->iommu->fd, IOMMU_IOAS_IOVA_RANGES, &arg);
+	int ret = ioctl(m->iommu->fd, IOMMU_IOAS_IOVA_RANGES, &arg);
 
 	*num = arg.num_iovas;
 	*align = arg.out_iova_alignment;
 	return ret;
 }
 
-static int allow(struct fx *fx, const struct iommu_iova_range *range, uint32_t num)
+static int allow(struct dma_memory *m, const struct iommu_iova_range *range, uint32_t num)
 {
 	struct iommu_ioas_allow_iovas arg = {
 		.size = sizeof(arg),
-		.ioas_id = fx->ioas,
+		.ioas_id = m->ioas,
 		.num_iovas = num,
 		.allowed_iovas = (uintptr_t)range,
 	};
 
-	return ioctl(fx->iommu->fd, IOMMU_IOAS_ALLOW_IOVAS, &arg);
+	return ioctl(m->iommu->fd, IOMMU_IOAS_ALLOW_IOVAS, &arg);
 }
 
 GM_IOMMU_CASES(
 	alloc, "iommu.map_file_args.alloc", .clause = "iommu.map_file_args",
 	.text = "allocated IOVAs overlap nothing, lie in the ranges offered, and are used again")
 {
-	struct fx fx = fx_new(self, 16 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 16 * PG, 0);
 	uint64_t iova[64], align;
 	struct iommu_iova_range range[32];
 	uint32_t num = 32;
 	struct gm_rng rng;
 
-	GM_EXPECT_OK(ranges(&fx, range, &num, &align));
+	GM_EXPECT_OK(ranges(&m, range, &num, &align));
 	gm_rng_init(&rng, gm_seed());
 	for (int i = 0; i < 64; i++) {
 		uint64_t len = (1 + i % 5) * PG;
 		bool inside = false;
 
-		iova[i] = gm_map_file(fx.iommu, fx.ioas, fx.fd, gm_rng_below(&rng, 11) * PG, len,
+		iova[i] = gm_map_file(m.iommu, m.ioas, m.fd, gm_rng_below(&rng, 11) * PG, len,
 				      GM_ANY_IOVA, GM_RW);
 		for (uint32_t r = 0; r < num; r++)
 			inside |= iova[i] >= range[r].start && iova[i] + len - 1 <= range[r].last;
@@ -60,55 +61,55 @@ GM_IOMMU_CASES(
 		GM_EXPECT(!(iova[i] % PG), "a page-aligned offset got IOVA %#lx", iova[i]);
 	}
 	for (int i = 0; i < 64; i += 2)
-		gm_unmap(fx.iommu, fx.ioas, iova[i], (1 + i % 5) * PG);
+		gm_unmap(m.iommu, m.ioas, iova[i], (1 + i % 5) * PG);
 	for (int i = 0; i < 64; i += 2)
-		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, (1 + i % 5) * PG, &iova[i],
-					   GM_RW),
-			     "the IOVA of map %d, freed, fixed", i);
+		GM_EXPECT_OK(
+			__gm_map_file(m.iommu, m.ioas, m.fd, 0, (1 + i % 5) * PG, &iova[i], GM_RW),
+			"the IOVA of map %d, freed, fixed", i);
 	/* A copy is told where it went, too. */
 	for (int i = 1; i < 8; i += 2) {
 		uint64_t at = GM_ANY_IOVA, len;
 
-		GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, iova[i], PG, &at, GM_RW));
+		GM_EXPECT_OK(__gm_ioas_copy(m.iommu, m.ioas, m.ioas, iova[i], PG, &at, GM_RW));
 		len = PG;
-		GM_EXPECT_OK(__gm_unmap(fx.iommu, fx.ioas, at, &len), "the copy at IOVA %#lx", at);
+		GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, at, &len), "the copy at IOVA %#lx", at);
 	}
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(alloc_align, .name = "iommu.map_file_args.alloc_align",
 	     .clause = "iommu.map_file_args", .huge_2m = 2,
 	     .text = "an allocated IOVA keeps the offset's alignment, up to 2 MiB")
 {
-	struct fx fx = fx_new(self, 2 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->val, 2 * GM_2M, GM_2M);
 	uint64_t iova;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, GM_ANY_IOVA, GM_RW);
-	iova = gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, GM_2M, GM_ANY_IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, GM_ANY_IOVA, GM_RW);
+	iova = gm_map_file(m.iommu, m.ioas, m.fd, 0, GM_2M, GM_ANY_IOVA, GM_RW);
 	GM_EXPECT_EQ(iova % GM_2M, 0, "2 MiB at offset 0: IOVA %#lx modulo 2 MiB", iova);
-	fx_maps(&fx, 0, GM_2M, iova);
-	iova = gm_map_file(fx.iommu, fx.ioas, fx.fd, 0x10000, 0x20000, GM_ANY_IOVA, GM_RW);
+	dma_memory_mapped(&m, 0, GM_2M, iova);
+	iova = gm_map_file(m.iommu, m.ioas, m.fd, 0x10000, 0x20000, GM_ANY_IOVA, GM_RW);
 	GM_EXPECT_EQ(iova % 0x10000, 0, "128 KiB at offset 64 KiB: IOVA %#lx modulo 64 KiB", iova);
-	iova = gm_map_file(fx.iommu, fx.ioas, fx.fd, 0x800, 0x800, GM_ANY_IOVA, GM_RW);
+	iova = gm_map_file(m.iommu, m.ioas, m.fd, 0x800, 0x800, GM_ANY_IOVA, GM_RW);
 	GM_EXPECT_EQ(iova % PG, 0x800, "half a page at offset 2 KiB: IOVA %#lx modulo 4 KiB", iova);
-	fx_maps(&fx, 0x800, 0x800, iova);
-	fx_free(&fx);
+	dma_memory_mapped(&m, 0x800, 0x800, iova);
+	dma_memory_free(&m);
 }
 
 /* Maps so much memory from off on, by the file or by its address, where this range alone is allowed. */
-static int only(struct fx *fx, uint64_t from, uint64_t room, bool by_hva, uint64_t off,
+static int only(struct dma_memory *m, uint64_t from, uint64_t room, bool by_hva, uint64_t off,
 		uint64_t len)
 {
 	struct iommu_iova_range range = { from, from + room - 1 };
 	uint64_t at = GM_ANY_IOVA;
 	int ret;
 
-	GM_SETUP_OK(allow(fx, &range, 1));
-	ret = by_hva ? __gm_map_hva(fx->iommu, fx->ioas, fx->hva + off, len, &at, GM_RW)
-		     : __gm_map_file(fx->iommu, fx->ioas, fx->fd, off, len, &at, GM_RW);
+	GM_SETUP_OK(allow(m, &range, 1));
+	ret = by_hva ? __gm_map_hva(m->iommu, m->ioas, m->hva + off, len, &at, GM_RW)
+		     : __gm_map_file(m->iommu, m->ioas, m->fd, off, len, &at, GM_RW);
 	if (!ret) {
 		GM_EXPECT_EQ(at, from, "the IOVA of the only place");
-		gm_unmap(fx->iommu, fx->ioas, at, len);
+		gm_unmap(m->iommu, m->ioas, at, len);
 	}
 	return ret;
 }
@@ -118,23 +119,22 @@ GM_MOCK_CASE(
 	.flags = GM_REFUSAL, .huge_2m = 2,
 	.text = "allocation takes a place that fits to the byte, not one that is a byte short, never IOVA 0")
 {
-	struct fx fx = fx_new_unattached(self, 2 * GM_2M, GM_2M);
-	uint64_t at = gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, GM_ANY_IOVA, GM_RW);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 2 * GM_2M, GM_2M);
+	uint64_t at = gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, GM_ANY_IOVA, GM_RW);
 
 	GM_EXPECT(at, "IOVA 0 was allocated");
-	gm_unmap(fx.iommu, fx.ioas, at, PG);
+	gm_unmap(m.iommu, m.ioas, at, PG);
 	for (int hva = 0; hva < 2; hva++) {
 		const char *how = hva ? "by address" : "of the file";
 
-		GM_EXPECT_ERRNO(ENOSPC, only(&fx, 0x1000000, PG - 1, hva, 0, PG),
+		GM_EXPECT_ERRNO(ENOSPC, only(&m, 0x1000000, PG - 1, hva, 0, PG),
 				"a page %s, where a byte less is allowed", how);
-		gm_control(!only(&fx, 0x1000000, PG, hva, 0, PG), "a page %s, and room for it",
-			   how);
+		gm_control(!only(&m, 0x1000000, PG, hva, 0, PG), "a page %s, and room for it", how);
 		/* What begins a page off a huge one asks for no more than a page's alignment. */
-		GM_EXPECT_OK(only(&fx, 0x1000000 + PG, GM_2M, hva, PG, GM_2M),
+		GM_EXPECT_OK(only(&m, 0x1000000 + PG, GM_2M, hva, PG, GM_2M),
 			     "2 MiB %s, a page off", how);
 	}
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
@@ -142,36 +142,36 @@ GM_MOCK_CASE(
 	.flags = GM_REFUSAL, .huge_2m = 1,
 	.text = "a copy to where something is: EEXIST, and the file goes with its last map all the same")
 {
-	struct fx fx = fx_new_unattached(self, GM_2M, GM_2M);
-	uint64_t at = gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
+	struct dma_memory m = dma_memory_new_unattached(self->val, GM_2M, GM_2M);
+	uint64_t at = gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
 
-	GM_EXPECT_ERRNO(EEXIST, __gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA, PG, &at, GM_RW),
+	GM_EXPECT_ERRNO(EEXIST, __gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, PG, &at, GM_RW),
 			"onto itself");
 	GM_EXPECT_ERRNO(ENOENT,
-			__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA + PG, 4 * PG, &at, GM_RW),
+			__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA + PG, 4 * PG, &at, GM_RW),
 			"past its end");
 	at = IOVA + GM_2M;
-	gm_control(!__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas, IOVA, PG, &at, GM_RW), "elsewhere");
-	gm_unmap(fx.iommu, fx.ioas, IOVA + GM_2M, PG);
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 4 * PG);
+	gm_control(!__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, PG, &at, GM_RW), "elsewhere");
+	gm_unmap(m.iommu, m.ioas, IOVA + GM_2M, PG);
+	gm_unmap(m.iommu, m.ioas, IOVA, 4 * PG);
 	/* The file, and so the ledger's huge page, outlives what still knows it. */
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(alloc_coarse, .name = "iommu.map_file_args.alloc_coarse",
 	     .clause = "iommu.map_file_args", .flags = GM_REFUSAL,
 	     .text = "memory that begins inside the device's smallest page gets no IOVA: EINVAL")
 {
-	struct fx fx = fx_new(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
 	uint64_t at = GM_ANY_IOVA;
 
-#define COARSE_HVA(off) __gm_map_hva(fx.iommu, fx.ioas, fx.hva + (off), PG, &at, GM_RW)
+#define COARSE_HVA(off) __gm_map_hva(m.iommu, m.ioas, m.hva + (off), PG, &at, GM_RW)
 	/* The mock's pages are half of ours. */
 	GM_EXPECT_ERRNO(EINVAL, COARSE_HVA(PG / 4), "by address");
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, PG / 4, PG, &at, GM_RW),
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, PG / 4, PG, &at, GM_RW),
 			"of the file");
 	gm_control(!COARSE_HVA(PG / 2), "half a page off");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
@@ -189,60 +189,60 @@ GM_MOCK_CASE(
 	/* The first of them is fine, in every order. */
 	static const struct iommu_iova_range second[] = { { 0x3000000, 0x3000fff },
 							  { 0x90000000, 0x90000fff } };
-	struct fx fx = fx_new(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
 	uint64_t at, seen = 0;
 
-	GM_EXPECT_ERRNO(EINVAL, allow(&fx, bad, 1), "start after last");
-	GM_EXPECT_ERRNO(EINVAL, allow(&fx, point, 1), "a single byte");
-	GM_EXPECT_ERRNO(EINVAL, allow(&fx, twice, 2), "two that overlap");
-	GM_EXPECT_ERRNO(EADDRINUSE, allow(&fx, reserved, 1), "below the aperture");
-	GM_EXPECT_ERRNO(EFAULT, allow(&fx, (void *)8, 1), "a bad pointer");
-	GM_EXPECT_ERRNO(EADDRINUSE, allow(&fx, second, 2), "the second above the aperture");
-	GM_EXPECT_OK(allow(&fx, good, 2));
-	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(fx.iommu, fx.ioas, 0x5000000, PG),
+	GM_EXPECT_ERRNO(EINVAL, allow(&m, bad, 1), "start after last");
+	GM_EXPECT_ERRNO(EINVAL, allow(&m, point, 1), "a single byte");
+	GM_EXPECT_ERRNO(EINVAL, allow(&m, twice, 2), "two that overlap");
+	GM_EXPECT_ERRNO(EADDRINUSE, allow(&m, reserved, 1), "below the aperture");
+	GM_EXPECT_ERRNO(EFAULT, allow(&m, (void *)8, 1), "a bad pointer");
+	GM_EXPECT_ERRNO(EADDRINUSE, allow(&m, second, 2), "the second above the aperture");
+	GM_EXPECT_OK(allow(&m, good, 2));
+	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(m.iommu, m.ioas, 0x5000000, PG),
 			"reserve an allowed one, where nothing is mapped");
 	/* What is refused leaves the ranges as they were. */
-	GM_EXPECT_ERRNO(EADDRINUSE, allow(&fx, second, 2), "again, with ranges allowed before");
-	GM_EXPECT_ERRNO(EINVAL, allow(&fx, twice, 2), "again, two that overlap");
+	GM_EXPECT_ERRNO(EADDRINUSE, allow(&m, second, 2), "again, with ranges allowed before");
+	GM_EXPECT_ERRNO(EINVAL, allow(&m, twice, 2), "again, two that overlap");
 	for (int i = 0; i < 3; i++) {
 		at = GM_ANY_IOVA;
-		GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, i * PG, PG, &at, GM_RW),
+		GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, m.fd, i * PG, PG, &at, GM_RW),
 			     "page %d of 3", i);
 		seen |= at == 0x3000000 ? 1 : at == 0x3001000 ? 2 : at == 0x5000000 ? 4 : 8;
-		fx_maps(&fx, i * PG, PG, at);
+		dma_memory_mapped(&m, i * PG, PG, at);
 	}
 	GM_EXPECT_EQ(seen, 7, "which of the three allowed pages were allocated (8: another one)");
 	at = GM_ANY_IOVA;
-	GM_EXPECT_ERRNO(ENOSPC, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 3 * PG, PG, &at, GM_RW),
+	GM_EXPECT_ERRNO(ENOSPC, __gm_map_file(m.iommu, m.ioas, m.fd, 3 * PG, PG, &at, GM_RW),
 			"all taken");
-	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(fx.iommu, fx.ioas, 0x3001000, PG),
+	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(m.iommu, m.ioas, 0x3001000, PG),
 			"reserve an allowed one");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 3 * PG, PG, 0), "the refused map left a pin");
-	GM_EXPECT_OK(allow(&fx, NULL, 0), "any again");
-	gm_control(!__gm_map_file(fx.iommu, fx.ioas, fx.fd, 3 * PG, PG, &at, GM_RW), "any IOVA");
-	fx_maps(&fx, 3 * PG, PG, at);
-	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(fx.iommu, fx.ioas, at, PG),
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 3 * PG, PG, 0), "the refused map left a pin");
+	GM_EXPECT_OK(allow(&m, NULL, 0), "any again");
+	gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, 3 * PG, PG, &at, GM_RW), "any IOVA");
+	dma_memory_mapped(&m, 3 * PG, PG, at);
+	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(m.iommu, m.ioas, at, PG),
 			"reserve a mapped one, where anything is allowed");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
 	reported, .name = "iommu.map_file_args.ranges", .clause = "iommu.map_file_args",
 	.text = "ranges are reported with the aperture and reserved ones left out; EMSGSIZE counts")
 {
-	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
 	struct iommu_iova_range range[4] = { { 0 } };
 	uint64_t align;
 	uint32_t num = 4;
 
-	GM_EXPECT_OK(ranges(&fx, range, &num, &align));
+	GM_EXPECT_OK(ranges(&m, range, &num, &align));
 	GM_EXPECT(num == 1 && !range[0].start && range[0].last == ~0ULL && align == 1,
 		  "nothing attached: %u ranges, [%#llx, %#llx], alignment %lu", num, range[0].start,
 		  range[0].last, align);
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-	GM_SETUP_OK(__gm_mock_reserve(fx.iommu, fx.ioas, 0x3000000, PG));
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
+	GM_SETUP_OK(__gm_mock_reserve(m.iommu, m.ioas, 0x3000000, PG));
 	num = 4;
-	GM_EXPECT_OK(ranges(&fx, range, &num, &align));
+	GM_EXPECT_OK(ranges(&m, range, &num, &align));
 	GM_EXPECT(num == 2 && range[0].start == 1 << 24 && range[0].last == 0x2ffffff &&
 			  range[1].start == 0x3001000 && range[1].last == 0x7fffffff &&
 			  align == 2048,
@@ -250,19 +250,19 @@ GM_MOCK_CASE(
 		  range[0].start, range[0].last, range[1].start, range[1].last, align);
 	num = 1;
 	memset(range, 0xa5, sizeof(range));
-	GM_EXPECT_ERRNO(EMSGSIZE, ranges(&fx, range, &num, &align));
+	GM_EXPECT_ERRNO(EMSGSIZE, ranges(&m, range, &num, &align));
 	GM_EXPECT_EQ(num, 2, "how many there are");
 	GM_EXPECT(range[0].last == 0x2ffffff && range[1].start == 0xa5a5a5a5a5a5a5a5,
 		  "room for one range: the first ends at %#llx, the second begins at %#llx",
 		  range[0].last, range[1].start);
-	gm_iodev_free(fx.dev);
-	fx.dev = NULL;
+	gm_iodev_free(m.dev);
+	m.dev = NULL;
 	num = 4;
-	GM_EXPECT_OK(ranges(&fx, range, &num, &align));
+	GM_EXPECT_OK(ranges(&m, range, &num, &align));
 	GM_EXPECT(num == 2 && !range[0].start && range[1].last == ~0ULL && align == 1,
 		  "detached: %u ranges, first from %#llx, last to %#llx, alignment %lu", num,
 		  range[0].start, range[1].last, align);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 /* A map that is in the way of a device: it cannot come. */
@@ -277,13 +277,13 @@ GM_MOCK_CASE(
 		{ PG, 0, PG },		{ 1UL << 31, 0, PG }, { (1UL << 24) - PG, 0, 2 * PG },
 		{ IOVA + 1024, 0, PG }, { IOVA, 1024, PG },   { IOVA, 0, 1024 },
 	};
-	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
 
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct gm_iodev *dev;
 
-		gm_map_file(fx.iommu, fx.ioas, fx.fd, bad[i].off, bad[i].len, bad[i].iova, GM_RW);
-		dev = __gm_iodev_new(fx.iommu, fx.ioas);
+		gm_map_file(m.iommu, m.ioas, m.fd, bad[i].off, bad[i].len, bad[i].iova, GM_RW);
+		dev = __gm_iodev_new(m.iommu, m.ioas);
 		GM_EXPECT(
 			!dev && errno == EADDRINUSE,
 			"map of %#lx bytes at offset %#lx, IOVA %#lx: expected EADDRINUSE, observed %s",
@@ -291,12 +291,12 @@ GM_MOCK_CASE(
 			dev ? "success" : gm_errno_name(errno));
 		if (dev)
 			gm_iodev_free(dev);
-		gm_unmap(fx.iommu, fx.ioas, bad[i].iova, bad[i].len);
-		dev = __gm_iodev_new(fx.iommu, fx.ioas);
+		gm_unmap(m.iommu, m.ioas, bad[i].iova, bad[i].len);
+		dev = __gm_iodev_new(m.iommu, m.ioas);
 		gm_control(dev, "without that map the device attaches");
 		gm_iodev_free(dev);
 	}
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 /* What suits the address space suits every user of it; who comes later has to take what is there. */
@@ -305,35 +305,35 @@ GM_MOCK_CASE(
 	.flags = GM_REFUSAL,
 	.text = "an in-kernel user that pins asks for whole pages: not beside half ones, and none while it stays")
 {
-	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
 	uint64_t at = IOVA, align;
 	struct iommu_iova_range range[4];
 	uint32_t num = 4;
 	int user;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 2048, 2048, IOVA + 2048, GM_RW);
-	GM_EXPECT_ERRNO(EADDRINUSE, __gm_access_new(fx.iommu, fx.ioas, true), "half a page there");
-	gm_unmap(fx.iommu, fx.ioas, IOVA + 2048, 2048);
-	user = __gm_access_new(fx.iommu, fx.ioas, true);
+	gm_map_file(m.iommu, m.ioas, m.fd, 2048, 2048, IOVA + 2048, GM_RW);
+	GM_EXPECT_ERRNO(EADDRINUSE, __gm_access_new(m.iommu, m.ioas, true), "half a page there");
+	gm_unmap(m.iommu, m.ioas, IOVA + 2048, 2048);
+	user = __gm_access_new(m.iommu, m.ioas, true);
 	gm_control(user >= 0, "when it is gone: %s", gm_errno_name(errno));
-	GM_EXPECT_OK(ranges(&fx, range, &num, &align));
+	GM_EXPECT_OK(ranges(&m, range, &num, &align));
 	GM_EXPECT_EQ(align, PG, "the alignment that is told");
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2048, &at, GM_RW),
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, 0, 2048, &at, GM_RW),
 			"half a page, with the user there");
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 2048, PG, &at, GM_RW),
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, 2048, PG, &at, GM_RW),
 			"half a page off, with the user there");
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * PG, IOVA, GM_RW);
-	GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(fx.iommu, user, IOVA + 2048, 2048, NULL, true),
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * PG, IOVA, GM_RW);
+	GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(m.iommu, user, IOVA + 2048, 2048, NULL, true),
 			"a pin from inside a page");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "the refused pin left pins");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "the refused pin left pins");
 	/* The end of a pin may lie anywhere in the last page of the last map. */
-	GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + PG, 2048, fx.hva + PG, true));
+	GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + PG, 2048, m.hva + PG, true));
 	close(user);
 	num = 4;
-	GM_EXPECT_OK(ranges(&fx, range, &num, &align));
+	GM_EXPECT_OK(ranges(&m, range, &num, &align));
 	GM_EXPECT_EQ(align, 1, "the alignment when the user is gone");
 	at = IOVA + 4 * PG + 2048;
-	GM_EXPECT_OK(__gm_map_file(fx.iommu, fx.ioas, fx.fd, 2048, 2048, &at, GM_RW),
+	GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, m.fd, 2048, 2048, &at, GM_RW),
 		     "half a page, the user gone");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }

@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "fx.h"
+#include "dma_memory.h"
 #include "platform.h"
 
 #define PG GM_PAGE_SIZE
@@ -62,7 +62,7 @@ static bool kernel_memory_counts(void)
 }
 
 /* In the group: one process after the other, each of which maps, unmaps and ends. */
-static int nursery(struct fx *fx)
+static int nursery(struct dma_memory *m)
 {
 	cpu_set_t one;
 
@@ -78,8 +78,8 @@ static int nursery(struct fx *fx)
 		int status;
 
 		if (!pid)
-			_exit(__gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, PG, &at, GM_RW) ||
-			      __gm_unmap(fx->iommu, fx->ioas, at, &len));
+			_exit(__gm_map_file(m->iommu, m->ioas, m->fd, 0, PG, &at, GM_RW) ||
+			      __gm_unmap(m->iommu, m->ioas, at, &len));
 		if (pid < 0 || waitpid(pid, &status, 0) < 0 || status)
 			return 2;
 	}
@@ -92,7 +92,7 @@ GM_CASE(kept, .name = "iommu.lifetime.kept", .clause = "iommu.lifetime",
 	.text = "32 processes map, unmap and end: what is charged for them goes back")
 {
 	struct timespec pause = { .tv_nsec = 20000000 };
-	struct fx fx = fx_new(self, PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, PG, 0);
 	unsigned int looks = 0;
 	int status;
 	pid_t pid;
@@ -107,7 +107,7 @@ GM_CASE(kept, .name = "iommu.lifetime.kept", .clause = "iommu.lifetime",
 	gm_cleanup(gone, dir);
 	pid = GM_SETUP_OK(fork());
 	if (!pid)
-		_exit(nursery(&fx));
+		_exit(nursery(&m));
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	GM_SETUP(WIFEXITED(status) && WEXITSTATUS(status) != 1, "cannot join %s", dir);
 	GM_ASSERT(!status, "map and unmap by another process failed");
@@ -117,5 +117,5 @@ GM_CASE(kept, .name = "iommu.lifetime.kept", .clause = "iommu.lifetime",
 	gm_note("%ld bytes after %d processes", charged(), PROCESSES);
 	GM_EXPECT(charged() <= PROCESSES * EACH,
 		  "%ld bytes stay charged when %d processes are gone", charged(), PROCESSES);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }

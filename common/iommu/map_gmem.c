@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* guest_memfd by fd and offset, where iommufd knows it: iommu.map_gmem, iommu.convert_pinned. */
-#include "fx.h"
 #include "frames.h"
+#include "guest.h"
 
 #define PG GM_PAGE_SIZE
-#define SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
 #define GMEM (1ULL << GM_NEED_KVM | 1ULL << GM_NEED_MAP_GMEM)
 #define BOTH(fn, n, ...)                                                                           \
 	static void fn(const struct gm_case *self);                                                \
@@ -16,44 +15,8 @@
 		   .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)                                          \
 	static void fn(const struct gm_case *self __attribute__((unused)))
 
-/* A VM with 64 pages of shared guest_memfd at GM_BASE, and a device with an empty space. */
-struct gfx {
-	struct gm_vm *vm;
-	int gmem;
-	uint8_t *hva; /* NULL without GUEST_MEMFD_FLAG_MMAP */
-	struct gm_iommu *iommu;
-	uint32_t ioas;
-	struct gm_iodev *dev;
-};
-
-static struct gfx gfx_new(const struct gm_case *self)
-{
-	struct gfx g = { .vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1) };
-
-	g.gmem = gm_gmem_new(g.vm, 64 * PG, SHARED);
-	g.hva = mmap(NULL, 64 * PG, PROT_READ | PROT_WRITE, MAP_SHARED, g.gmem, 0);
-	GM_SETUP(g.hva != MAP_FAILED, "mmap of shared guest_memfd: %s", gm_errno_name(errno));
-	gm_slot_set(g.vm, GM_SLOT, 0, GM_BASE, 64 * PG, g.hva, g.gmem, 0);
-	gm_vm_map(g.vm, GM_BASE, 64 * PG, PG);
-	gm_guest_fill(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1);
-	g.iommu = gm_iommu_new(self->val);
-	g.ioas = gm_ioas_new(g.iommu);
-	g.dev = gm_iodev_new(g.iommu, g.ioas);
-	return g;
-}
-
-static void gfx_free(struct gfx *g)
-{
-	gm_iodev_free(g->dev);
-	gm_iommu_free(g->iommu);
-	munmap(g->hva, 64 * PG);
-	gm_vm_free(g->vm);
-	close(g->gmem);
-	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
-}
-
 /* A word that the device writes at page `off` of its map, seen by the guest; then put back. */
-static void device_to_guest(struct gfx *g, uint64_t iova, uint64_t off)
+static void device_to_guest(struct dma_guest *g, uint64_t iova, uint64_t off)
 {
 	uint64_t word = gm_word((GM_BASE + off) / PG, GM_HALF_DEVICE, 3, 9);
 	uint64_t back = gm_word((GM_BASE + off) / PG, GM_HALF_SHARED, 1, 9);
@@ -71,7 +34,7 @@ static void device_to_guest(struct gfx *g, uint64_t iova, uint64_t off)
 BOTH(shared, "iommu.map_gmem.shared", .clause = "iommu.map_gmem",
      .text = "shared pages by fd and offset: guest, host and device are on the same pages, no others")
 {
-	struct gfx g = gfx_new(self);
+	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
 
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, 4 * PG, IOVA, GM_RW);
 	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin, pages");
@@ -83,14 +46,14 @@ BOTH(shared, "iommu.map_gmem.shared", .clause = "iommu.map_gmem",
 	gm_guest_check(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1, "after the DMA");
 	gm_unmap(g.iommu, g.ioas, IOVA, 4 * PG);
 	gm_dma_expect_blocked(g.dev, IOVA, g.hva + 5 * PG, "unmapped");
-	gfx_free(&g);
+	dma_guest_free(&g);
 }
 
 BOTH(fresh, "iommu.map_gmem.fresh", .clause = "iommu.map_gmem",
      .text = "pages that nobody touched yet, no mapping anywhere: zero, and the guest's own when it comes")
 {
-	const uint64_t n = self->val == GM_IOMMU_MOCK ? 1024 : 4;
-	struct gfx g = gfx_new(self);
+	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
+	const uint64_t n = gm_dma_cost_ms(g.dev) ? 4 : 1024;
 	int gmem = gm_gmem_new(g.vm, (n + 8) * PG, SHARED);
 	uint64_t word = gm_word(7, GM_HALF_DEVICE, 5, 511), bad = 0;
 	uint8_t *page = malloc(n * PG);
@@ -113,7 +76,7 @@ BOTH(fresh, "iommu.map_gmem.fresh", .clause = "iommu.map_gmem",
 	gm_guest_check_zero(g.vm, 0, GM_BASE + GM_2M + 3 * PG, 3, "the pages above");
 	free(page);
 	close(gmem);
-	gfx_free(&g);
+	dma_guest_free(&g);
 }
 
 /* More than one page of page pointers, in more than one batch, each page where it belongs. */
@@ -123,7 +86,7 @@ GM_CASE(large, .name = "iommu.map_gmem.large", .clause = "iommu.map_gmem", .prof
 	.text = "1200 pages at an odd offset, in large batches and small: every page in its place, none kept")
 {
 	static const uint32_t limit[] = { 65536, 480, 60 };
-	struct gfx g = gfx_new(self);
+	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
 	uint64_t len = 1300 * PG;
 	int gmem = gm_gmem_new(g.vm, len, SHARED);
 	uint8_t *hva = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
@@ -147,7 +110,7 @@ GM_CASE(large, .name = "iommu.map_gmem.large", .clause = "iommu.map_gmem", .prof
 	}
 	munmap(hva, len);
 	close(gmem);
-	gfx_free(&g);
+	dma_guest_free(&g);
 }
 
 #define FRAMES 256UL
@@ -157,7 +120,7 @@ GM_CASE(frames, .name = "iommu.map_gmem.frames", .clause = "iommu.map_gmem", .pr
 	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_IOMMU,
 	.text = "mapped, unmapped, and the file closed: every page frame is free again")
 {
-	struct gfx g = gfx_new(self);
+	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
 	int gmem = gm_gmem_new(g.vm, FRAMES * PG, SHARED);
 	uint8_t *hva = mmap(NULL, FRAMES * PG, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
 	uint64_t pfn[FRAMES];
@@ -175,7 +138,7 @@ GM_CASE(frames, .name = "iommu.map_gmem.frames", .clause = "iommu.map_gmem", .pr
 	close(gmem);
 	GM_EXPECT_EQ(gm_frames_marked(pfn, FRAMES), 0,
 		     "page frames of the file that are held when it is gone");
-	gfx_free(&g);
+	dma_guest_free(&g);
 }
 
 static bool refused(int err)
@@ -187,7 +150,7 @@ BOTH(private, "iommu.map_gmem.private", .clause = "iommu.map_gmem", .flags = GM_
      .text = "private pages never: refused attached; unattached the map or the attach is, and nothing is left")
 {
 	static const uint64_t flags[] = { GUEST_MEMFD_FLAG_MMAP, 0 };
-	struct gfx g = gfx_new(self);
+	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
 	uint64_t at, len;
 
 	for (int i = 0; i < 2; i++) {
@@ -213,13 +176,13 @@ BOTH(private, "iommu.map_gmem.private", .clause = "iommu.map_gmem", .flags = GM_
 		gm_unmap(g.iommu, g.ioas, IOVA, 2 * PG);
 		close(gmem);
 	}
-	gfx_free(&g);
+	dma_guest_free(&g);
 }
 
 BOTH(bounds, "iommu.map_gmem.bounds", .clause = "iommu.map_gmem", .flags = GM_REFUSAL,
      .text = "past the end of the file: EINVAL; the last page is fine")
 {
-	struct gfx g = gfx_new(self);
+	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
 	uint64_t at = IOVA;
 
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(g.iommu, g.ioas, g.gmem, 64 * PG, PG, &at, GM_RW),
@@ -232,14 +195,14 @@ BOTH(bounds, "iommu.map_gmem.bounds", .clause = "iommu.map_gmem", .flags = GM_RE
 	gm_control(!__gm_map_file(g.iommu, g.ioas, g.gmem, 63 * PG, PG, &at, GM_RW),
 		   "the last page");
 	gm_dma_prove_same_page(g.dev, IOVA, g.hva + 63 * PG, "the last page");
-	gfx_free(&g);
+	dma_guest_free(&g);
 }
 
 /*
  * The file has lost a page that a device had: then the device must have lost it before, so that it
  * reaches neither what the page held nor what the file has in its place. iova is the page's.
  */
-static void expect_lost(struct gfx *g, uint64_t iova, uint64_t page, unsigned int word)
+static void expect_lost(struct dma_guest *g, uint64_t iova, uint64_t page, unsigned int word)
 {
 	uint64_t w = 0, old = gm_word(GM_BASE / PG + page, GM_HALF_SHARED, 1, word);
 
@@ -251,7 +214,7 @@ static void expect_lost(struct gfx *g, uint64_t iova, uint64_t page, unsigned in
 }
 
 /* Guest and host still see all of it, and on the same pages. */
-static void expect_unharmed(struct gfx *g)
+static void expect_unharmed(struct dma_guest *g)
 {
 	gm_guest_check(g->vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1, "after the refused hole");
 	gm_host_check(g->hva, GM_BASE / PG, 64, GM_HALF_SHARED, 1, "after the refused hole");
@@ -270,7 +233,7 @@ BOTH(hole, "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
 		{ 5 * PG, PG },	    { 8 * PG, PG }, { 4 * PG, 2 * PG },
 		{ 8 * PG, 3 * PG }, { 0, 64 * PG },
 	};
-	struct gfx g = gfx_new(self);
+	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
 
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, 4 * PG, IOVA, GM_RW);
 	for (unsigned int i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
@@ -298,13 +261,13 @@ BOTH(hole, "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
 	gm_unmap(g.iommu, g.ioas, IOVA, 4 * PG);
 	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "when nothing is mapped any more");
 	gm_guest_check_zero(g.vm, 0, GM_BASE + 5 * PG, 4, "the hole at last");
-	gfx_free(&g);
+	dma_guest_free(&g);
 }
 
 BOTH(copy, "iommu.convert_pinned.copy", .clause = "iommu.convert_pinned",
      .text = "the map is gone and a copy of it is left: the page is still held")
 {
-	struct gfx g = gfx_new(self);
+	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
 	uint64_t at = IOVA + 16 * PG;
 
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, 4 * PG, IOVA, GM_RW);
@@ -318,13 +281,13 @@ BOTH(copy, "iommu.convert_pinned.copy", .clause = "iommu.convert_pinned",
 	}
 	gm_unmap(g.iommu, g.ioas, at, PG);
 	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "when the copy is gone");
-	gfx_free(&g);
+	dma_guest_free(&g);
 }
 
 BOTH(twice, "iommu.convert_pinned.twice", .clause = "iommu.convert_pinned",
      .text = "two maps of one page, and one beside them: held until the last of them is gone")
 {
-	struct gfx g = gfx_new(self);
+	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
 	uint64_t at[3] = { IOVA, IOVA + 16 * PG, IOVA + 32 * PG };
 	const uint64_t len[3] = { 3 * PG, PG, 2 * PG };
 
@@ -343,7 +306,7 @@ BOTH(twice, "iommu.convert_pinned.twice", .clause = "iommu.convert_pinned",
 		gm_unmap(g.iommu, g.ioas, at[i], len[i]);
 	}
 	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 0, 64 * PG), "when nothing is mapped any more");
-	gfx_free(&g);
+	dma_guest_free(&g);
 }
 
 GM_CASE(subpage, .name = "iommu.convert_pinned.subpage", .clause = "iommu.convert_pinned",
@@ -351,7 +314,7 @@ GM_CASE(subpage, .name = "iommu.convert_pinned.subpage", .clause = "iommu.conver
 	.caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,
 	.text = "half a page at either end of a map is a whole page to the file: held, or lost to the device")
 {
-	struct gfx g = gfx_new(self);
+	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
 	static const uint64_t page[] = { 5, 8 };
 
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG + 2048, 3 * PG, IOVA + 2048, GM_RW);
@@ -368,13 +331,13 @@ GM_CASE(subpage, .name = "iommu.convert_pinned.subpage", .clause = "iommu.conver
 	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 9 * PG, PG), "the page above");
 	gm_unmap(g.iommu, g.ioas, IOVA + 2048, 3 * PG);
 	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "when it is gone");
-	gfx_free(&g);
+	dma_guest_free(&g);
 }
 
 BOTH(outlive, "iommu.map_gmem.outlive", .clause = "iommu.map_gmem",
      .text = "the VM and the fd go, the map stays: the device still has the pages, and they return with it")
 {
-	struct gfx g = gfx_new(self);
+	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
 	uint64_t w[1], want = gm_word(GM_BASE / PG + 6, GM_HALF_SHARED, 1, 511);
 
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, 2 * PG, IOVA, GM_RW);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Memory that must stay movable holds no page that a device has, for it would have it for long. */
-#include "fx.h"
+#include "dma_memory.h"
 #include "frames.h"
 
 #define PG GM_PAGE_SIZE
@@ -56,21 +56,21 @@ static void be_there(const uint8_t *mem, uint64_t *first, uint64_t *last)
 GM_CASE(file, .name = "iommu.lifetime.movable_file", .clause = "iommu.lifetime", MOVES,
 	.text = "pages of ZONE_MOVABLE move out of it before a map by fd pins them, with what they hold")
 {
-	struct fx fx = fx_new(self, PAGES * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, PAGES * PG, 0);
 	uint64_t first, last;
 
-	be_there(fx.hva, &first, &last);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, fx.size, IOVA, GM_RW);
-	fx_check(&fx, 0, fx.size, "moved");
-	GM_EXPECT_EQ(in_zone(fx.hva, first, last), 0, "pinned pages in ZONE_MOVABLE");
-	fx_maps(&fx, 0, fx.size, IOVA);
-	fx_free(&fx);
+	be_there(m.hva, &first, &last);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, m.size, IOVA, GM_RW);
+	dma_memory_check(&m, 0, m.size, "moved");
+	GM_EXPECT_EQ(in_zone(m.hva, first, last), 0, "pinned pages in ZONE_MOVABLE");
+	dma_memory_mapped(&m, 0, m.size, IOVA);
+	dma_memory_free(&m);
 }
 
 GM_CASE(hva, .name = "iommu.lifetime.movable_hva", .clause = "iommu.lifetime", MOVES,
 	.text = "the same of memory by address, in page tables already and not")
 {
-	struct fx fx = fx_new(self, PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, PG, 0);
 	uint8_t *mem =
 		mmap(NULL, PAGES * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t first, last, at = IOVA;
@@ -78,12 +78,12 @@ GM_CASE(hva, .name = "iommu.lifetime.movable_hva", .clause = "iommu.lifetime", M
 	GM_SETUP(mem != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	gm_host_fill(mem, 0, PAGES, GM_HALF_HOST, 2);
 	be_there(mem, &first, &last);
-	GM_EXPECT_OK(__gm_map_hva(fx.iommu, fx.ioas, mem, PAGES * PG, &at, GM_RW));
+	GM_EXPECT_OK(__gm_map_hva(m.iommu, m.ioas, mem, PAGES * PG, &at, GM_RW));
 	gm_host_check(mem, 0, PAGES, GM_HALF_HOST, 2, "moved");
 	GM_EXPECT_EQ(in_zone(mem, first, last), 0, "pinned pages in ZONE_MOVABLE");
-	GM_EXPECT(!__gm_mock_maps(fx.iommu, fx.dev->hwpt, IOVA, mem, PAGES * PG),
+	GM_EXPECT(!__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA, mem, PAGES * PG),
 		  "the page table does not hold the host's pages");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, PAGES * PG);
+	gm_unmap(m.iommu, m.ioas, IOVA, PAGES * PG);
 	munmap(mem, PAGES * PG);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }

@@ -3,7 +3,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 #define CHILDREN 64
@@ -33,7 +33,7 @@ static void count(long *in_use)
 }
 
 /* Each in a process and as a user of its own: a map, an unmap, the end. */
-static void maps(struct fx *fx, unsigned int rounds)
+static void maps(struct dma_memory *m, unsigned int rounds)
 {
 	for (unsigned int i = 0; i < rounds * CHILDREN; i++) {
 		pid_t pid = GM_SETUP_OK(fork());
@@ -44,8 +44,8 @@ static void maps(struct fx *fx, unsigned int rounds)
 			uid_t uid = FIRST_USER + i;
 
 			_exit(setresuid(uid, uid, uid) ||
-			      __gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, PG, &at, GM_RW) ||
-			      __gm_unmap(fx->iommu, fx->ioas, at, &len));
+			      __gm_map_file(m->iommu, m->ioas, m->fd, 0, PG, &at, GM_RW) ||
+			      __gm_unmap(m->iommu, m->ioas, at, &len));
 		}
 		GM_SETUP_OK(waitpid(pid, &status, 0));
 		GM_ASSERT(!status, "map and unmap by process %u: status %#x", i, status);
@@ -57,16 +57,16 @@ GM_CASE(objects, .name = "iommu.lifetime.objects", .clause = "iommu.lifetime",
 	.tokens = GM_TOKEN_IOMMU | GM_TOKEN_ALONE, .profile = "IO", .flags = GM_FULL_ONLY,
 	.text = "256 processes of as many users map, unmap and end: the kernel keeps none of it")
 {
-	struct fx fx = fx_new(self, PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, PG, 0);
 	struct timespec pause = { .tv_nsec = 20000000 };
 	long before[NR_CACHES], after[NR_CACHES];
 	unsigned int looks = 0;
 	bool kept;
 
 	/* What the allocator keeps for itself is there after the first of them. */
-	maps(&fx, 2);
+	maps(&m, 2);
 	count(before);
-	maps(&fx, ROUNDS);
+	maps(&m, ROUNDS);
 	do {
 		nanosleep(&pause, NULL);
 		count(after);
@@ -81,5 +81,5 @@ GM_CASE(objects, .name = "iommu.lifetime.objects", .clause = "iommu.lifetime",
 			  "%s: %ld objects before, %ld after %d maps", caches[i], before[i],
 			  after[i], ROUNDS * CHILDREN);
 	}
-	fx_free(&fx);
+	dma_memory_free(&m);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Two devices that really do DMA: each is held to its own address space, and to all of it. */
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 
@@ -13,53 +13,53 @@ PAIR_CASE(
 	spaces, .name = "iommu.lifetime.pair_spaces.dma", .clause = "iommu.lifetime",
 	.text = "two devices, two address spaces, one IOVA: each reaches its own page and no other; one moves over")
 {
-	struct fx fx = fx_new(self, 8 * PG, 0);
-	uint32_t other = gm_ioas_new(fx.iommu);
-	struct gm_iodev *second = gm_iodev_new(fx.iommu, other);
+	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	uint32_t other = gm_ioas_new(m.iommu);
+	struct gm_iodev *second = gm_iodev_new(m.iommu, other);
 
-	GM_EXPECT(second->hwpt != fx.dev->hwpt, "two address spaces have one page table");
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * PG, IOVA, GM_RW);
-	gm_map_file(fx.iommu, other, fx.fd, 4 * PG, PG, IOVA, GM_RW);
-	gm_dma_prove_same_page(fx.dev, IOVA, fx.hva, "the first device");
-	gm_dma_prove_same_page(second, IOVA, fx.hva + 4 * PG, "the second device");
-	gm_dma_expect_blocked(second, IOVA + PG, fx.hva + PG, "what the first space alone has");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 2 * PG);
-	gm_dma_expect_blocked(fx.dev, IOVA, fx.hva, "unmapped in the first space");
-	gm_dma_prove_same_page(second, IOVA, fx.hva + 4 * PG, "the second space still has its map");
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 6 * PG, PG, IOVA, GM_RW);
-	gm_iodev_replace(second, fx.ioas, fx.ioas);
-	gm_dma_prove_same_page(second, IOVA, fx.hva + 6 * PG,
+	GM_EXPECT(second->hwpt != m.dev->hwpt, "two address spaces have one page table");
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, other, m.fd, 4 * PG, PG, IOVA, GM_RW);
+	gm_dma_prove_same_page(m.dev, IOVA, m.hva, "the first device");
+	gm_dma_prove_same_page(second, IOVA, m.hva + 4 * PG, "the second device");
+	gm_dma_expect_blocked(second, IOVA + PG, m.hva + PG, "what the first space alone has");
+	gm_unmap(m.iommu, m.ioas, IOVA, 2 * PG);
+	gm_dma_expect_blocked(m.dev, IOVA, m.hva, "unmapped in the first space");
+	gm_dma_prove_same_page(second, IOVA, m.hva + 4 * PG, "the second space still has its map");
+	gm_map_file(m.iommu, m.ioas, m.fd, 6 * PG, PG, IOVA, GM_RW);
+	gm_iodev_replace(second, m.ioas, m.ioas);
+	gm_dma_prove_same_page(second, IOVA, m.hva + 6 * PG,
 			       "the second device in the first space");
-	gm_dma_prove_same_page(fx.dev, IOVA, fx.hva + 6 * PG, "and the first device");
+	gm_dma_prove_same_page(m.dev, IOVA, m.hva + 6 * PG, "and the first device");
 	gm_iodev_free(second);
-	GM_EXPECT_OK(__gm_iommu_destroy(fx.iommu, other), "the space that both have left");
-	fx_check(&fx, 0, fx.size, "after it all");
-	fx_free(&fx);
+	GM_EXPECT_OK(__gm_iommu_destroy(m.iommu, other), "the space that both have left");
+	dma_memory_check(&m, 0, m.size, "after it all");
+	dma_memory_free(&m);
 }
 
 PAIR_CASE(
 	tables, .name = "iommu.lifetime.pair_tables.dma", .clause = "iommu.lifetime",
 	.text = "two devices with a page table each on one address space: a map reaches both, an unmap both")
 {
-	struct fx fx = fx_new(self, 8 * PG, 0);
-	uint32_t table = gm_hwpt_new(fx.dev, fx.ioas, 0);
-	struct gm_iodev *second = gm_iodev_new(fx.iommu, table);
+	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	uint32_t table = gm_hwpt_new(m.dev, m.ioas, 0);
+	struct gm_iodev *second = gm_iodev_new(m.iommu, table);
 
-	second->ioas = fx.ioas;
-	GM_EXPECT(second->hwpt != fx.dev->hwpt, "both devices use table %u", second->hwpt);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 2 * PG, 3 * PG, IOVA, GM_RW);
+	second->ioas = m.ioas;
+	GM_EXPECT(second->hwpt != m.dev->hwpt, "both devices use table %u", second->hwpt);
+	gm_map_file(m.iommu, m.ioas, m.fd, 2 * PG, 3 * PG, IOVA, GM_RW);
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin, pages");
-	gm_dma_prove_same_page(fx.dev, IOVA + 2 * PG, fx.hva + 4 * PG, "the first table");
-	gm_dma_prove_same_page(second, IOVA + 2 * PG, fx.hva + 4 * PG, "the second table");
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 3 * PG);
+	gm_dma_prove_same_page(m.dev, IOVA + 2 * PG, m.hva + 4 * PG, "the first table");
+	gm_dma_prove_same_page(second, IOVA + 2 * PG, m.hva + 4 * PG, "the second table");
+	gm_unmap(m.iommu, m.ioas, IOVA, 3 * PG);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the unmap, pages");
 	/* The last page: what an unmap or its flush falls short of. */
-	gm_dma_expect_blocked(fx.dev, IOVA + 2 * PG, fx.hva + 4 * PG, "unmapped, the first table");
-	gm_dma_expect_blocked(second, IOVA + 2 * PG, fx.hva + 4 * PG, "unmapped, the second table");
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, IOVA, GM_RW);
-	gm_iodev_free(fx.dev);
-	fx.dev = second;
-	gm_dma_prove_same_page(second, IOVA, fx.hva, "the first device has gone");
-	fx_check(&fx, 0, fx.size, "after it all");
-	fx_free(&fx);
+	gm_dma_expect_blocked(m.dev, IOVA + 2 * PG, m.hva + 4 * PG, "unmapped, the first table");
+	gm_dma_expect_blocked(second, IOVA + 2 * PG, m.hva + 4 * PG, "unmapped, the second table");
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, IOVA, GM_RW);
+	gm_iodev_free(m.dev);
+	m.dev = second;
+	gm_dma_prove_same_page(second, IOVA, m.hva, "the first device has gone");
+	dma_memory_check(&m, 0, m.size, "after it all");
+	dma_memory_free(&m);
 }

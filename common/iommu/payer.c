@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 #define USER 60063
@@ -17,31 +17,31 @@ static void set_limit(unsigned long pages)
 	GM_SETUP_OK(setrlimit(RLIMIT_MEMLOCK, &r));
 }
 
-/* In a child with a limit of its own: fn(fx), whose value (below 250) is given back. */
-static int in_child(struct fx *fx, unsigned long limit, int (*fn)(struct fx *fx))
+/* In a child with a limit of its own: fn(m), whose value (below 250) is given back. */
+static int in_child(struct dma_memory *m, unsigned long limit, int (*fn)(struct dma_memory *m))
 {
 	pid_t pid = GM_SETUP_OK(fork());
 	int status;
 
 	if (!pid) {
 		set_limit(limit);
-		_exit(fn(fx));
+		_exit(fn(m));
 	}
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	GM_SETUP(WIFEXITED(status), "child: status %#x", status);
 	return WEXITSTATUS(status);
 }
 
-static int attach(struct fx *fx)
+static int attach(struct dma_memory *m)
 {
-	return __gm_iodev_new(fx->iommu, fx->ioas) ? 0 : errno;
+	return __gm_iodev_new(m->iommu, m->ioas) ? 0 : errno;
 }
 
-static int unmap(struct fx *fx)
+static int unmap(struct dma_memory *m)
 {
 	uint64_t len = 3 * PG;
 
-	return __gm_unmap(fx->iommu, fx->ioas, IOVA, &len) ? errno : 0;
+	return __gm_unmap(m->iommu, m->ioas, IOVA, &len) ? errno : 0;
 }
 
 #define PAYER                                                                                      \
@@ -51,20 +51,20 @@ static int unmap(struct fx *fx)
 GM_CASE(limit, .name = "iommu.lifetime.memlock_mapper", PAYER, .caps = GM_CAPS(CAP_SETUID),
 	.text = "the device comes through a process with another limit: that of who mapped counts")
 {
-	struct fx fx = fx_new_unattached(self, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 8 * PG, 0);
 
 	GM_SETUP_OK(setresuid(USER, USER, USER));
 	GM_SETUP_OK(prctl(PR_SET_DUMPABLE, 1));
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 3 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 3 * PG, IOVA, GM_RW);
 	set_limit(2);
-	GM_EXPECT_EQ(in_child(&fx, 64, attach), ENOMEM, "who mapped may 2, who attaches 64: errno");
+	GM_EXPECT_EQ(in_child(&m, 64, attach), ENOMEM, "who mapped may 2, who attaches 64: errno");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the failed attach, pages");
 	set_limit(3);
-	gm_control(!in_child(&fx, 1, attach), "who mapped may 3, who attaches 1");
+	gm_control(!in_child(&m, 1, attach), "who mapped may 3, who attaches 1");
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin of who mapped, pages");
-	GM_EXPECT_EQ(in_child(&fx, 1, unmap), 0, "unmapped by another: errno");
+	GM_EXPECT_EQ(in_child(&m, 1, unmap), 0, "unmapped by another: errno");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the unmap, pages");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_CASE(process, .name = "iommu.lifetime.memlock_process_other", PAYER,
@@ -75,22 +75,22 @@ GM_CASE(process, .name = "iommu.lifetime.memlock_process_other", PAYER,
 				     .option_id = IOMMU_OPTION_RLIMIT_MODE,
 				     .op = IOMMU_OPTION_OP_SET,
 				     .val64 = 1 };
-	struct fx fx = { .size = 8 * PG };
+	struct dma_memory m = { .size = 8 * PG };
 
-	fx.iommu = gm_iommu_new(self->val);
-	GM_SETUP_OK(ioctl(fx.iommu->fd, IOMMU_OPTION, &mode));
-	fx.ioas = gm_ioas_new(fx.iommu);
-	fx.fd = gm_memfd_new(fx.size, 0);
-	fx.hva = fx_mmap(fx.fd, fx.size, GM_2M);
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 3 * PG, IOVA, GM_RW);
+	m.iommu = gm_iommu_new(self->val);
+	GM_SETUP_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &mode));
+	m.ioas = gm_ioas_new(m.iommu);
+	m.fd = gm_memfd_new(m.size, 0);
+	m.hva = dma_memory_mmap(m.fd, m.size, GM_2M);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 3 * PG, IOVA, GM_RW);
 	set_limit(2);
-	GM_EXPECT_EQ(in_child(&fx, 64, attach), ENOMEM, "this process may 2: errno");
+	GM_EXPECT_EQ(in_child(&m, 64, attach), ENOMEM, "this process may 2: errno");
 	GM_EXPECT_EQ(gm_vm_locked() + gm_vm_pinned(), 0, "VmLck and VmPin after it, pages");
 	set_limit(3);
-	gm_control(!in_child(&fx, 1, attach), "this process may 3");
+	gm_control(!in_child(&m, 1, attach), "this process may 3");
 	GM_EXPECT_EQ(gm_vm_locked(), 3, "VmLck, pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin, pages");
-	GM_EXPECT_EQ(in_child(&fx, 1, unmap), 0, "unmapped by another: errno");
+	GM_EXPECT_EQ(in_child(&m, 1, unmap), 0, "unmapped by another: errno");
 	GM_EXPECT_EQ(gm_vm_locked() + gm_vm_pinned(), 0, "VmLck and VmPin at the end, pages");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }

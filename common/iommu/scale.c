@@ -3,7 +3,7 @@
  * Thousands of areas of one page in one address space: single unmaps, one unmap of all and the
  * close of the iommufd come back, and every pin is given back: iommu.scale.
  */
-#include "fx.h"
+#include "dma_memory.h"
 
 #define AREAS 2048UL
 

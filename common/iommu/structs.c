@@ -1,164 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every ioctl used, with its struct too short, too long, and too long with a zero tail. */
-#include "fx.h"
-
-#define PG GM_PAGE_SIZE
-
-/* A call with a good argument; what it takes with it when it succeeds, `undo` gives back. */
-struct call {
-	const char *name;
-	unsigned long nr;
-	uint32_t size, min; /* of the struct of 7.3; the shortest that is accepted */
-	void (*fill)(struct fx *fx, void *arg);
-	void (*undo)(struct fx *fx, void *arg);
-};
-
-static void fill_alloc(struct fx *fx, void *arg) {}
-
-static void undo_alloc(struct fx *fx, void *arg)
-{
-	gm_iommu_destroy(fx->iommu, ((struct iommu_ioas_alloc *)arg)->out_ioas_id);
-}
-
-static void fill_ranges(struct fx *fx, void *arg)
-{
-	static struct iommu_iova_range range[16];
-	struct iommu_ioas_iova_ranges *a = arg;
-
-	a->ioas_id = fx->ioas;
-	a->num_iovas = 16;
-	a->allowed_iovas = (uintptr_t)range;
-}
-
-static void fill_allow(struct fx *fx, void *arg)
-{
-	((struct iommu_ioas_allow_iovas *)arg)->ioas_id = fx->ioas;
-}
-
-static void fill_map(struct fx *fx, void *arg)
-{
-	struct iommu_ioas_map *a = arg;
-
-	a->flags = GM_RW | IOMMU_IOAS_MAP_FIXED_IOVA;
-	a->ioas_id = fx->ioas;
-	a->user_va = (uintptr_t)fx->hva;
-	a->length = PG;
-	a->iova = IOVA;
-}
-
-static void fill_map_file(struct fx *fx, void *arg)
-{
-	struct iommu_ioas_map_file *a = arg;
-
-	a->flags = GM_RW | IOMMU_IOAS_MAP_FIXED_IOVA;
-	a->ioas_id = fx->ioas;
-	a->fd = fx->fd;
-	a->length = PG;
-	a->iova = IOVA;
-}
-
-static void undo_map(struct fx *fx, void *arg)
-{
-	gm_unmap(fx->iommu, fx->ioas, IOVA, PG);
-}
-
-/* fx_new() of this case has a map at IOVA + 2 MiB for copies and unmaps. */
-static void fill_copy(struct fx *fx, void *arg)
-{
-	struct iommu_ioas_copy *a = arg;
-
-	a->flags = GM_RW | IOMMU_IOAS_MAP_FIXED_IOVA;
-	a->dst_ioas_id = fx->ioas;
-	a->src_ioas_id = fx->ioas;
-	a->length = PG;
-	a->dst_iova = IOVA;
-	a->src_iova = IOVA + GM_2M;
-}
-
-static void fill_unmap(struct fx *fx, void *arg)
-{
-	struct iommu_ioas_unmap *a = arg;
-
-	a->ioas_id = fx->ioas;
-	a->iova = IOVA + GM_2M;
-	a->length = PG;
-}
-
-static void undo_unmap(struct fx *fx, void *arg)
-{
-	gm_map_file(fx->iommu, fx->ioas, fx->fd, 0, PG, IOVA + GM_2M, GM_RW);
-}
-
-static void fill_option(struct fx *fx, void *arg)
-{
-	struct iommu_option *a = arg;
-
-	a->option_id = IOMMU_OPTION_HUGE_PAGES;
-	a->op = IOMMU_OPTION_OP_GET;
-	a->object_id = fx->ioas;
-}
-
-static void fill_hwpt(struct fx *fx, void *arg)
-{
-	struct iommu_hwpt_alloc *a = arg;
-
-	a->dev_id = fx->dev->idev;
-	a->pt_id = fx->ioas;
-}
-
-static void undo_hwpt(struct fx *fx, void *arg)
-{
-	gm_iommu_destroy(fx->iommu, ((struct iommu_hwpt_alloc *)arg)->out_hwpt_id);
-}
-
-static void fill_destroy(struct fx *fx, void *arg)
-{
-	((struct iommu_destroy *)arg)->id = gm_ioas_new(fx->iommu);
-}
-
-#define END(type, field) (offsetof(struct type, field) + sizeof(((struct type *)0)->field))
-#define CALL(nr, type, last, fill, undo)                                                           \
-	{                                                                                          \
-#nr, nr, sizeof(struct type), END(type, last), fill, undo                          \
-	}
-
-/* The last field that each must have: drivers/iommu/iommufd/main.c, iommufd_ioctl_ops[]. */
-static const struct call calls[] = {
-	CALL(IOMMU_IOAS_ALLOC, iommu_ioas_alloc, out_ioas_id, fill_alloc, undo_alloc),
-	CALL(IOMMU_IOAS_IOVA_RANGES, iommu_ioas_iova_ranges, out_iova_alignment, fill_ranges, NULL),
-	CALL(IOMMU_IOAS_ALLOW_IOVAS, iommu_ioas_allow_iovas, allowed_iovas, fill_allow, NULL),
-	CALL(IOMMU_IOAS_MAP, iommu_ioas_map, iova, fill_map, undo_map),
-	CALL(IOMMU_IOAS_MAP_FILE, iommu_ioas_map_file, iova, fill_map_file, undo_map),
-	CALL(IOMMU_IOAS_COPY, iommu_ioas_copy, src_iova, fill_copy, undo_map),
-	CALL(IOMMU_IOAS_UNMAP, iommu_ioas_unmap, length, fill_unmap, undo_unmap),
-	CALL(IOMMU_OPTION, iommu_option, val64, fill_option, NULL),
-	CALL(IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, __reserved, fill_hwpt, undo_hwpt),
-	CALL(IOMMU_DESTROY, iommu_destroy, id, fill_destroy, NULL),
-};
+#include "calls.h"
 
 static void sizes(const struct gm_case *self)
 {
-	const struct call *c = self->arg;
-	struct fx fx = fx_new(&(const struct gm_case){ .val = GM_IOMMU_MOCK }, 4 * PG, 0);
-	uint64_t buf[64];
-	uint32_t *size = (uint32_t *)buf;
+	const struct iommu_call *c = self->arg;
+	struct dma_memory m = iommu_calls_memory();
+	union iommu_call_arg arg;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, IOVA + GM_2M, GM_RW);
-#define TRY(bytes, tail)                                                                           \
+#define TRY(nr_bytes, tail)                                                                        \
 	({                                                                                         \
-		memset(buf, 0, sizeof(buf));                                                       \
-		c->fill(&fx, buf);                                                                 \
-		*size = bytes;                                                                     \
+		iommu_call_fill(c, &m, &arg);                                                      \
+		arg.size = nr_bytes;                                                               \
 		if (tail)                                                                          \
-			((uint8_t *)buf)[*size - 1] = tail;                                        \
-		ioctl(fx.iommu->fd, c->nr, buf);                                                   \
+			arg.bytes[arg.size - 1] = tail;                                            \
+		ioctl(m.iommu->fd, c->nr, &arg);                                                   \
 	})
 #define GOOD(bytes, what)                                                                          \
 	({                                                                                         \
 		int __r = TRY(bytes, 0);                                                           \
 		gm_control(!__r, "%s: " what ": %s", c->name, gm_errno_name(errno));               \
 		if (!__r && c->undo)                                                               \
-			c->undo(&fx, buf);                                                         \
+			c->undo(&m, &arg);                                                         \
 	})
 
 	GOOD(c->size, "a struct of the right size");
@@ -172,17 +35,21 @@ static void sizes(const struct gm_case *self)
 	GOOD(c->size + 64, "64 bytes too long, all zero");
 	if (c->min < c->size)
 		GOOD(c->min, "the shortest");
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 static void generate(void)
 {
-	static struct gm_case cases[sizeof(calls) / sizeof(calls[0])];
-	static char names[sizeof(calls) / sizeof(calls[0])][64];
+	static struct gm_case cases[32];
+	static char names[32][64];
 
-	for (unsigned int i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+	for (unsigned int i = 0; i < iommu_calls_nr; i++) {
+		const struct iommu_call *c = &iommu_calls[i];
+
+		if (!c->min)
+			continue;
 		snprintf(names[i], sizeof(names[i]), "iommu.map_file_args.struct.%s",
-			 calls[i].name + strlen("IOMMU_"));
+			 c->name + strlen("IOMMU_"));
 		for (char *p = names[i]; *p; p++)
 			if (*p >= 'A' && *p <= 'Z')
 				*p += 'a' - 'A';
@@ -195,65 +62,9 @@ static void generate(void)
 			.tokens = GM_TOKEN_IOMMU,
 			.flags = GM_REFUSAL,
 			.run = sizes,
-			.arg = &calls[i],
+			.arg = c,
 		};
 		gm_case_add(&cases[i]);
 	}
 }
 GM_GENERATE(generate)
-
-/* --- fields that must be zero, or go with another --- */
-
-#define FIELD(call, fill, type, field, val, err)                                                   \
-	{                                                                                          \
-#call " " #field " " #val, call, sizeof(struct type), fill,                        \
-			offsetof(struct type, field), sizeof(((struct type *)0)->field), val, err  \
-	}
-
-static const struct {
-	const char *name;
-	unsigned long nr;
-	uint32_t size;
-	void (*fill)(struct fx *fx, void *arg);
-	size_t at, len;
-	uint64_t val;
-	int err;
-} fields[] = {
-	FIELD(IOMMU_OPTION, fill_option, iommu_option, __reserved, 1, EOPNOTSUPP),
-	FIELD(IOMMU_OPTION, fill_option, iommu_option, __reserved, 1U << 15, EOPNOTSUPP),
-	FIELD(IOMMU_IOAS_IOVA_RANGES, fill_ranges, iommu_ioas_iova_ranges, __reserved, 1,
-	      EOPNOTSUPP),
-	FIELD(IOMMU_IOAS_ALLOW_IOVAS, fill_allow, iommu_ioas_allow_iovas, __reserved, 1,
-	      EOPNOTSUPP),
-	FIELD(IOMMU_HWPT_ALLOC, fill_hwpt, iommu_hwpt_alloc, __reserved, 1, EOPNOTSUPP),
-	FIELD(IOMMU_HWPT_ALLOC, fill_hwpt, iommu_hwpt_alloc, flags, 1U << 4, EOPNOTSUPP),
-	FIELD(IOMMU_HWPT_ALLOC, fill_hwpt, iommu_hwpt_alloc, flags, 1U << 31, EOPNOTSUPP),
-	/* Data and its type go together. */
-	FIELD(IOMMU_HWPT_ALLOC, fill_hwpt, iommu_hwpt_alloc, data_len, 8, EINVAL),
-	FIELD(IOMMU_HWPT_ALLOC, fill_hwpt, iommu_hwpt_alloc, data_type, 1, EINVAL),
-};
-
-GM_MOCK_CASE(field_values, .name = "iommu.map_file_args.fields", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "reserved fields, unknown flags, data without a type and a type without data")
-{
-	struct fx fx = fx_new(self, 4 * PG, 0);
-	uint64_t buf[32];
-
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		memset(buf, 0, sizeof(buf));
-		*(uint32_t *)buf = fields[i].size;
-		fields[i].fill(&fx, buf);
-		gm_control(!ioctl(fx.iommu->fd, fields[i].nr, buf), "%s: without it: %s",
-			   fields[i].name, gm_errno_name(errno));
-		if (fields[i].fill == fill_hwpt)
-			undo_hwpt(&fx, buf);
-		memset(buf, 0, sizeof(buf));
-		*(uint32_t *)buf = fields[i].size;
-		fields[i].fill(&fx, buf);
-		memcpy((uint8_t *)buf + fields[i].at, &fields[i].val, fields[i].len);
-		GM_EXPECT_ERRNO(fields[i].err, ioctl(fx.iommu->fd, fields[i].nr, buf), "%s",
-				fields[i].name);
-	}
-	fx_free(&fx);
-}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Pages read back from page tables, moves that fail, and page tables that are somebody else's. */
-#include "fx.h"
+#include "dma_memory.h"
 
 #define PG GM_PAGE_SIZE
 
@@ -8,29 +8,29 @@ GM_MOCK_CASE(
 	subpage, .name = "iommu.map_file_memfd.subpage_tables", .clause = "iommu.map_file_memfd",
 	.text = "half pages in a table: a second table that comes later holds the same, and users read it")
 {
-	struct fx fx = fx_new(self, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
 	uint64_t off = PG + 2048, len = 4 * PG;
 	struct gm_iodev *second;
 	uint32_t hwpt;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, off, len, IOVA + 2048, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, off, len, IOVA + 2048, GM_RW);
 	/* And one that begins in the middle of a page of the IOVA space, but not of the file. */
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 6 * PG, PG, IOVA + 16 * PG + 2048, GM_RW);
-	hwpt = gm_hwpt_new(fx.dev, fx.ioas, 0);
-	GM_EXPECT(!__gm_mock_maps(fx.iommu, hwpt, IOVA + 2048, fx.hva + off, len),
+	gm_map_file(m.iommu, m.ioas, m.fd, 6 * PG, PG, IOVA + 16 * PG + 2048, GM_RW);
+	hwpt = gm_hwpt_new(m.dev, m.ioas, 0);
+	GM_EXPECT(!__gm_mock_maps(m.iommu, hwpt, IOVA + 2048, m.hva + off, len),
 		  "the second table does not hold the file's pages");
-	GM_EXPECT(!__gm_mock_maps(fx.iommu, hwpt, IOVA + 16 * PG + 2048, fx.hva + 6 * PG, PG),
+	GM_EXPECT(!__gm_mock_maps(m.iommu, hwpt, IOVA + 16 * PG + 2048, m.hva + 6 * PG, PG),
 		  "the second table does not hold the page off its place");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + PG, 5 * PG, 1), "not one pin a page");
-	second = gm_iodev_new(fx.iommu, hwpt);
-	gm_iodev_free(fx.dev);
-	fx.dev = second;
-	second->ioas = fx.ioas;
-	gm_dma_expect_same(fx.dev, IOVA + 2048, fx.hva + off, len, "through the second table");
-	gm_unmap(fx.iommu, fx.ioas, IOVA + 2048, len);
-	gm_unmap(fx.iommu, fx.ioas, IOVA + 16 * PG + 2048, PG);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "pins stay");
-	fx_free(&fx);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 5 * PG, 1), "not one pin a page");
+	second = gm_iodev_new(m.iommu, hwpt);
+	gm_iodev_free(m.dev);
+	m.dev = second;
+	second->ioas = m.ioas;
+	gm_dma_expect_same(m.dev, IOVA + 2048, m.hva + off, len, "through the second table");
+	gm_unmap(m.iommu, m.ioas, IOVA + 2048, len);
+	gm_unmap(m.iommu, m.ioas, IOVA + 16 * PG + 2048, PG);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
+	dma_memory_free(&m);
 }
 
 /*
@@ -41,99 +41,99 @@ GM_MOCK_CASE(
 	pieces, .name = "iommu.lifetime.pieces", .clause = "iommu.lifetime",
 	.text = "copies of parts, apart from each other, hold the pages; the whole is filled from them")
 {
-	struct fx fx = fx_new(self, 12 * PG, 0);
-	uint32_t whole = gm_ioas_new(fx.iommu);
+	struct dma_memory m = dma_memory_new(self->val, 12 * PG, 0);
+	uint32_t whole = gm_ioas_new(m.iommu);
 	struct gm_iodev *second;
 	uint64_t at = IOVA;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 12 * PG, IOVA + 64 * PG, GM_RW);
-	GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, whole, fx.ioas, IOVA + 64 * PG, 12 * PG, &at, GM_RW));
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 12 * PG, IOVA + 64 * PG, GM_RW);
+	GM_EXPECT_OK(__gm_ioas_copy(m.iommu, whole, m.ioas, IOVA + 64 * PG, 12 * PG, &at, GM_RW));
 	for (int i = 0; i < 3; i++) {
 		/* Backwards, and with nothing between them. */
 		at = IOVA + (20 - 8 * i) * PG;
-		GM_EXPECT_OK(__gm_ioas_copy(fx.iommu, fx.ioas, fx.ioas,
-					    IOVA + (64 + 3 + 3 * i) * PG, 3 * PG, &at, GM_RW));
+		GM_EXPECT_OK(__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA + (64 + 3 + 3 * i) * PG,
+					    3 * PG, &at, GM_RW));
 	}
-	gm_unmap(fx.iommu, fx.ioas, IOVA + 64 * PG, 12 * PG);
+	gm_unmap(m.iommu, m.ioas, IOVA + 64 * PG, 12 * PG);
 	GM_EXPECT_EQ(gm_vm_pinned(), 9, "VmPin of the pieces, pages");
-	second = gm_iodev_new(fx.iommu, whole);
-	GM_EXPECT(!__gm_mock_maps(fx.iommu, second->hwpt, IOVA, fx.hva, 12 * PG),
+	second = gm_iodev_new(m.iommu, whole);
+	GM_EXPECT(!__gm_mock_maps(m.iommu, second->hwpt, IOVA, m.hva, 12 * PG),
 		  "the whole is not the file's pages");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 1), "not one pin a page");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "not one pin a page");
 	/* In-kernel users find the same, also from one piece into the next. */
-	gm_dma_expect_same(second, IOVA + 2 * PG + 5, fx.hva + 2 * PG + 5, 8 * PG, "the whole");
-	gm_unmap(fx.iommu, fx.ioas, IOVA + 20 * PG, 3 * PG);
+	gm_dma_expect_same(second, IOVA + 2 * PG + 5, m.hva + 2 * PG + 5, 8 * PG, "the whole");
+	gm_unmap(m.iommu, m.ioas, IOVA + 20 * PG, 3 * PG);
 	GM_EXPECT_EQ(gm_vm_pinned(), 12, "VmPin, one piece gone, pages");
 	gm_iodev_free(second);
 	GM_EXPECT_EQ(gm_vm_pinned(), 6, "VmPin of two pieces, pages");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + 6 * PG, 6 * PG, 1) &&
-			  !__gm_mock_refs(fx.iommu, fx.hva, 6 * PG, 0),
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 6 * PG, 6 * PG, 1) &&
+			  !__gm_mock_refs(m.iommu, m.hva, 6 * PG, 0),
 		  "what is pinned is not what the pieces have");
-	fx_maps(&fx, 6 * PG, 3 * PG, IOVA + 12 * PG);
-	fx_maps(&fx, 9 * PG, 3 * PG, IOVA + 4 * PG);
-	fx_free(&fx);
+	dma_memory_mapped(&m, 6 * PG, 3 * PG, IOVA + 12 * PG);
+	dma_memory_mapped(&m, 9 * PG, 3 * PG, IOVA + 4 * PG);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
 	exact, .name = "iommu.lifetime.access_exact", .clause = "iommu.lifetime",
 	.text = "one range pinned three times: it stays until the last lets go; an unmap reaches all")
 {
-	struct fx fx = fx_new_unattached(self, 4 * PG, 0);
-	int user = gm_access_new(fx.iommu, fx.ioas, true), item[3];
+	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
+	int user = gm_access_new(m.iommu, m.ioas, true), item[3];
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 3; i++)
-			item[i] = GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + PG, 2 * PG,
-							       fx.hva + PG, true));
-		GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + PG, 2 * PG, 1), "not one pin a page");
+			item[i] = GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + PG, 2 * PG,
+							       m.hva + PG, true));
+		GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 2 * PG, 1), "not one pin a page");
 		GM_EXPECT_EQ(gm_vm_pinned(), 2, "VmPin, pages");
 		if (round)
 			break;
 		for (int i = 0; i < 3; i++) {
-			GM_EXPECT_OK(__gm_access_unpin(fx.iommu, user, item[i]));
-			GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + PG, 2 * PG, i < 2),
+			GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item[i]));
+			GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 2 * PG, i < 2),
 				  "%d of three let go: %s", i + 1,
 				  i < 2 ? "the pages are not pinned" : "pins stay");
 		}
 	}
-	gm_unmap(fx.iommu, fx.ioas, IOVA, 4 * PG);
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "unmapped, and a user has pages");
+	gm_unmap(m.iommu, m.ioas, IOVA, 4 * PG);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "unmapped, and a user has pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the unmap, pages");
 	close(user);
-	fx_free(&fx);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
 	own_table, .name = "iommu.lifetime.own_table", .clause = "iommu.lifetime",
 	.text = "a device on an address space is never given a page table that was made by hand")
 {
-	struct fx fx = fx_new_unattached(self, 2 * PG, 0);
-	struct gm_iodev *first = gm_iodev_new(fx.iommu, fx.ioas), *second;
-	uint32_t hwpt = gm_hwpt_new(first, fx.ioas, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 2 * PG, 0);
+	struct gm_iodev *first = gm_iodev_new(m.iommu, m.ioas), *second;
+	uint32_t hwpt = gm_hwpt_new(first, m.ioas, 0);
 	uint64_t low = PG;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * PG, IOVA, GM_RW);
-	gm_iodev_replace(first, hwpt, fx.ioas);
-	second = gm_iodev_new(fx.iommu, fx.ioas);
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * PG, IOVA, GM_RW);
+	gm_iodev_replace(first, hwpt, m.ioas);
+	second = gm_iodev_new(m.iommu, m.ioas);
 	GM_EXPECT(second->hwpt != hwpt, "the device that came was given the table made by hand");
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-	GM_EXPECT_EQ(fx.dev->hwpt, second->hwpt, "the table of the third device");
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
+	GM_EXPECT_EQ(m.dev->hwpt, second->hwpt, "the table of the third device");
 	/* A table that somebody made goes only when it is told to, an automatic one by itself. */
-	GM_EXPECT_ERRNO(EBUSY, __gm_iommu_destroy(fx.iommu, hwpt), "in use");
+	GM_EXPECT_ERRNO(EBUSY, __gm_iommu_destroy(m.iommu, hwpt), "in use");
 	gm_iodev_free(first);
-	GM_EXPECT(!__gm_mock_maps(fx.iommu, hwpt, IOVA, fx.hva, 2 * PG), "nobody uses it: empty");
-	GM_EXPECT_OK(__gm_iommu_destroy(fx.iommu, hwpt));
+	GM_EXPECT(!__gm_mock_maps(m.iommu, hwpt, IOVA, m.hva, 2 * PG), "nobody uses it: empty");
+	GM_EXPECT_OK(__gm_iommu_destroy(m.iommu, hwpt));
 	/* What the other table cannot do is still reserved. */
-	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, PG, &low, GM_RW),
+	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &low, GM_RW),
 			"below the aperture, one table gone");
 	gm_iodev_free(second);
-	fx_maps(&fx, 0, 2 * PG, IOVA);
-	hwpt = fx.dev->hwpt;
-	gm_iodev_free(fx.dev);
-	fx.dev = NULL;
-	GM_EXPECT_ERRNO(ENOENT, __gm_iommu_destroy(fx.iommu, hwpt), "the automatic one is gone");
-	fx_free(&fx);
+	dma_memory_mapped(&m, 0, 2 * PG, IOVA);
+	hwpt = m.dev->hwpt;
+	gm_iodev_free(m.dev);
+	m.dev = NULL;
+	GM_EXPECT_ERRNO(ENOENT, __gm_iommu_destroy(m.iommu, hwpt), "the automatic one is gone");
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
@@ -141,33 +141,33 @@ GM_MOCK_CASE(
 	.flags = GM_REFUSAL,
 	.text = "a device cannot move to a space whose map is bad: EINVAL, and it has what it had")
 {
-	struct fx fx = fx_new(self, 4 * PG, 0);
-	uint32_t bad = gm_ioas_new(fx.iommu), low = gm_ioas_new(fx.iommu);
+	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	uint32_t bad = gm_ioas_new(m.iommu), low = gm_ioas_new(m.iommu);
 	uint64_t at = IOVA, word = 7;
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 2 * PG, IOVA, GM_RW);
-	gm_map_file(fx.iommu, bad, fx.fd, 0, PG, IOVA - 8 * PG, GM_RW);
-	gm_map_file(fx.iommu, bad, fx.fd, 3 * PG, 2 * PG, IOVA, GM_RW);
-	gm_map_file(fx.iommu, low, fx.fd, 0, PG, PG, GM_RW);
-	GM_EXPECT_ERRNO(EINVAL, __gm_iodev_replace(fx.dev, bad, bad), "a map past the end");
-	GM_EXPECT_ERRNO(EADDRINUSE, __gm_iodev_replace(fx.dev, low, low),
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, bad, m.fd, 0, PG, IOVA - 8 * PG, GM_RW);
+	gm_map_file(m.iommu, bad, m.fd, 3 * PG, 2 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, low, m.fd, 0, PG, PG, GM_RW);
+	GM_EXPECT_ERRNO(EINVAL, __gm_iodev_replace(m.dev, bad, bad), "a map past the end");
+	GM_EXPECT_ERRNO(EADDRINUSE, __gm_iodev_replace(m.dev, low, low),
 			"a map below the aperture");
-	GM_EXPECT_ERRNO(ENOENT, __gm_iodev_replace(fx.dev, 4711, 4711), "nowhere");
-	GM_EXPECT_ERRNO(EINVAL, __gm_iodev_replace(fx.dev, fx.dev->idev, 0), "a device");
-	fx_maps(&fx, 0, 2 * PG, IOVA);
-	GM_EXPECT_OK(__gm_dma_write(fx.dev, IOVA + 2 * PG - 8, &word, 8));
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, 2 * PG, 1) &&
-			  !__gm_mock_refs(fx.iommu, fx.hva + 2 * PG, 2 * PG, 0),
+	GM_EXPECT_ERRNO(ENOENT, __gm_iodev_replace(m.dev, 4711, 4711), "nowhere");
+	GM_EXPECT_ERRNO(EINVAL, __gm_iodev_replace(m.dev, m.dev->idev, 0), "a device");
+	dma_memory_mapped(&m, 0, 2 * PG, IOVA);
+	GM_EXPECT_OK(__gm_dma_write(m.dev, IOVA + 2 * PG - 8, &word, 8));
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 2 * PG, 1) &&
+			  !__gm_mock_refs(m.iommu, m.hva + 2 * PG, 2 * PG, 0),
 		  "the pins are not those of the space it stayed in");
-	GM_EXPECT_OK(__gm_iodev_replace(fx.dev, fx.ioas, fx.ioas), "to where it is");
-	fx_maps(&fx, 0, 2 * PG, IOVA);
-	gm_unmap(fx.iommu, bad, IOVA, 2 * PG);
-	gm_control(!__gm_iodev_replace(fx.dev, bad, bad), "without the bad map it moves");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + PG, PG, 0), "pins of the space it left");
+	GM_EXPECT_OK(__gm_iodev_replace(m.dev, m.ioas, m.ioas), "to where it is");
+	dma_memory_mapped(&m, 0, 2 * PG, IOVA);
+	gm_unmap(m.iommu, bad, IOVA, 2 * PG);
+	gm_control(!__gm_iodev_replace(m.dev, bad, bad), "without the bad map it moves");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, PG, 0), "pins of the space it left");
 	/* What was refused leaves nothing reserved in those spaces. */
-	GM_EXPECT_OK(__gm_map_file(fx.iommu, low, fx.fd, 0, PG, (at = 2 * PG, &at), GM_RW));
-	GM_EXPECT_OK(__gm_iommu_destroy(fx.iommu, fx.ioas), "the space it left");
-	fx_free(&fx);
+	GM_EXPECT_OK(__gm_map_file(m.iommu, low, m.fd, 0, PG, (at = 2 * PG, &at), GM_RW));
+	GM_EXPECT_OK(__gm_iommu_destroy(m.iommu, m.ioas), "the space it left");
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(
@@ -175,29 +175,29 @@ GM_MOCK_CASE(
 	.flags = GM_REFUSAL,
 	.text = "an in-kernel user moves: it lets go of what it had; where it cannot go it keeps it")
 {
-	struct fx fx = fx_new_unattached(self, 8 * PG, 0);
-	uint32_t half = gm_ioas_new(fx.iommu), other = gm_ioas_new(fx.iommu);
-	int user = gm_access_new(fx.iommu, fx.ioas, true);
+	struct dma_memory m = dma_memory_new_unattached(self->val, 8 * PG, 0);
+	uint32_t half = gm_ioas_new(m.iommu), other = gm_ioas_new(m.iommu);
+	int user = gm_access_new(m.iommu, m.ioas, true);
 
-	gm_map_file(fx.iommu, fx.ioas, fx.fd, 0, 4 * PG, IOVA, GM_RW);
-	gm_map_file(fx.iommu, half, fx.fd, 0, 2048, IOVA, GM_RW);
-	gm_map_file(fx.iommu, other, fx.fd, 4 * PG, 4 * PG, IOVA, GM_RW);
-	GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + PG, 2 * PG, fx.hva + PG, true));
-	GM_EXPECT_ERRNO(EADDRINUSE, __gm_access_replace(fx.iommu, user, half), "half pages there");
-	GM_EXPECT_ERRNO(ENOENT, __gm_access_replace(fx.iommu, user, 4711), "no such space");
-	GM_EXPECT_OK(__gm_access_replace(fx.iommu, user, fx.ioas), "to where it is");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva + PG, 2 * PG, 1), "it lost its pages");
-	GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA + 3 * PG, PG, fx.hva + 3 * PG, true),
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
+	gm_map_file(m.iommu, half, m.fd, 0, 2048, IOVA, GM_RW);
+	gm_map_file(m.iommu, other, m.fd, 4 * PG, 4 * PG, IOVA, GM_RW);
+	GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + PG, 2 * PG, m.hva + PG, true));
+	GM_EXPECT_ERRNO(EADDRINUSE, __gm_access_replace(m.iommu, user, half), "half pages there");
+	GM_EXPECT_ERRNO(ENOENT, __gm_access_replace(m.iommu, user, 4711), "no such space");
+	GM_EXPECT_OK(__gm_access_replace(m.iommu, user, m.ioas), "to where it is");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 2 * PG, 1), "it lost its pages");
+	GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + 3 * PG, PG, m.hva + 3 * PG, true),
 		     "it is where it was");
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin, pages");
-	GM_EXPECT_ERRNO(EBUSY, __gm_iommu_destroy(fx.iommu, fx.ioas), "the space it stands on");
-	gm_control(!__gm_access_replace(fx.iommu, user, other), "it moves");
+	GM_EXPECT_ERRNO(EBUSY, __gm_iommu_destroy(m.iommu, m.ioas), "the space it stands on");
+	gm_control(!__gm_access_replace(m.iommu, user, other), "it moves");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the move, pages");
-	GM_EXPECT_OK(__gm_access_pin(fx.iommu, user, IOVA, PG, fx.hva + 4 * PG, true), "there");
-	GM_EXPECT_OK(__gm_iommu_destroy(fx.iommu, fx.ioas), "the space it left");
-	GM_EXPECT_ERRNO(EBUSY, __gm_iommu_destroy(fx.iommu, other), "the space it stands on");
+	GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA, PG, m.hva + 4 * PG, true), "there");
+	GM_EXPECT_OK(__gm_iommu_destroy(m.iommu, m.ioas), "the space it left");
+	GM_EXPECT_ERRNO(EBUSY, __gm_iommu_destroy(m.iommu, other), "the space it stands on");
 	close(user);
-	GM_EXPECT_OK(__gm_iommu_destroy(fx.iommu, other), "when it is gone");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, fx.size, 0), "pins stay");
-	fx_free(&fx);
+	GM_EXPECT_OK(__gm_iommu_destroy(m.iommu, other), "when it is gone");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
+	dma_memory_free(&m);
 }

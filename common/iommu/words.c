@@ -1,128 +1,118 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reserved words, unknown options and flags, numbers of all ones, in every ioctl that has them. */
-#include "fx.h"
+#include "calls.h"
 
-#define PG GM_PAGE_SIZE
 #define ONES (~0ULL)
 
-/* The call with one thing wrong; then, where `good` says so, the same call without it. */
-#define BAD(err, nr, arg, field, value, what)                                                      \
-	({                                                                                         \
-		__auto_type __arg = arg;                                                           \
-		__arg.field = value;                                                               \
-		GM_EXPECT_ERRNO(err, ioctl(fx.iommu->fd, nr, &__arg), "%s", what);                 \
-	})
+static void reserved_is(const struct iommu_call *c, struct dma_memory *m, uint64_t val)
+{
+	GM_EXPECT_ERRNO(EOPNOTSUPP, iommu_call_with(c, m, c->reserved.at, c->reserved.len, val),
+			"%s: reserved field %#lx", c->name, val);
+}
+
+GM_MOCK_CASE(field_values, .name = "iommu.map_file_args.fields", .clause = "iommu.map_file_args",
+	     .flags = GM_REFUSAL,
+	     .text = "reserved fields, unknown flags, data without a type and a type without data")
+{
+	struct dma_memory m = iommu_calls_memory();
+
+	for (unsigned int i = 0; i < iommu_calls_nr; i++) {
+		const struct iommu_call *c = &iommu_calls[i];
+
+		iommu_call_good(c, &m);
+		if (!c->reserved.len)
+			continue;
+		reserved_is(c, &m, 1);
+		reserved_is(c, &m, 1ULL << (8 * c->reserved.len - 1));
+	}
+	BAD(&m, EOPNOTSUPP, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, flags, 1U << 4, "flag 4");
+	BAD(&m, EOPNOTSUPP, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, flags, 1U << 31, "flag 31");
+	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, data_len, 8, "data of no type");
+	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, data_type, 1, "a type and no data");
+	dma_memory_free(&m);
+}
 
 GM_MOCK_CASE(words, .name = "iommu.map_file_args.reserved", .clause = "iommu.map_file_args",
 	     .flags = GM_REFUSAL,
 	     .text = "reserved words and unknown flags that are not zero: EOPNOTSUPP")
 {
-	struct fx fx = fx_new(self, 4 * PG, 0);
-	struct iommu_iova_range range[8];
-	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
-	struct iommu_ioas_iova_ranges ranges = { .size = sizeof(ranges),
-						 .ioas_id = fx.ioas,
-						 .num_iovas = 8,
-						 .allowed_iovas = (uintptr_t)range };
-	struct iommu_ioas_allow_iovas allow = { .size = sizeof(allow), .ioas_id = fx.ioas };
-	struct iommu_ioas_map map = { .size = sizeof(map),
-				      .flags = GM_RW | IOMMU_IOAS_MAP_FIXED_IOVA,
-				      .ioas_id = fx.ioas,
-				      .user_va = (uintptr_t)fx.hva,
-				      .length = PG,
-				      .iova = IOVA };
-	struct iommu_ioas_copy copy = { .size = sizeof(copy),
-					.flags = GM_RW | IOMMU_IOAS_MAP_FIXED_IOVA,
-					.src_ioas_id = fx.ioas,
-					.dst_ioas_id = fx.ioas,
-					.length = PG,
-					.src_iova = IOVA,
-					.dst_iova = IOVA + PG };
+	struct dma_memory m = iommu_calls_memory();
+	/* An option of the iommufd, not of an object. */
 	struct iommu_option opt = { .size = sizeof(opt),
-				    .option_id = IOMMU_OPTION_HUGE_PAGES,
-				    .op = IOMMU_OPTION_OP_GET,
-				    .object_id = fx.ioas };
-	struct iommu_hwpt_alloc hwpt = { .size = sizeof(hwpt),
-					 .dev_id = fx.dev->idev,
-					 .pt_id = fx.ioas };
-	struct iommu_ioas_change_process change = { .size = sizeof(change) };
+				    .option_id = IOMMU_OPTION_RLIMIT_MODE,
+				    .op = IOMMU_OPTION_OP_GET };
 
-	BAD(EOPNOTSUPP, IOMMU_IOAS_ALLOC, alloc, flags, 1, "IOAS_ALLOC");
-	BAD(EOPNOTSUPP, IOMMU_IOAS_IOVA_RANGES, ranges, __reserved, 1, "IOVA_RANGES");
-	BAD(EOPNOTSUPP, IOMMU_IOAS_ALLOW_IOVAS, allow, __reserved, 1, "ALLOW_IOVAS");
-	BAD(EOPNOTSUPP, IOMMU_IOAS_MAP, map, __reserved, 1, "IOAS_MAP");
-	BAD(EOPNOTSUPP, IOMMU_IOAS_CHANGE_PROCESS, change, __reserved, 1, "CHANGE_PROCESS");
-	BAD(EOPNOTSUPP, IOMMU_OPTION, opt, __reserved, 1, "OPTION");
-	BAD(EOPNOTSUPP, IOMMU_OPTION, opt, op, 2, "OPTION, no such operation");
-	BAD(EOPNOTSUPP, IOMMU_OPTION, opt, option_id, 2, "OPTION, no such option");
-	opt.option_id = IOMMU_OPTION_RLIMIT_MODE;
-	BAD(EOPNOTSUPP, IOMMU_OPTION, opt, object_id, fx.ioas, "OPTION of the iommufd, with an id");
+	for (unsigned int i = 0; i < iommu_calls_nr; i++)
+		if (iommu_calls[i].reserved.len)
+			reserved_is(&iommu_calls[i], &m, 1);
+	BAD(&m, EOPNOTSUPP, IOMMU_OPTION, iommu_option, op, 2, "OPTION, no such operation");
+	BAD(&m, EOPNOTSUPP, IOMMU_OPTION, iommu_option, option_id, 2, "OPTION, no such option");
+	opt.object_id = m.ioas;
+	GM_EXPECT_ERRNO(EOPNOTSUPP, ioctl(m.iommu->fd, IOMMU_OPTION, &opt),
+			"OPTION of the iommufd, with an id");
 	opt.object_id = 0;
-	BAD(EOPNOTSUPP, IOMMU_OPTION, opt, op, 2, "OPTION of the iommufd, no such operation");
-	BAD(EOPNOTSUPP, IOMMU_HWPT_ALLOC, hwpt, __reserved, 1, "HWPT_ALLOC");
-	BAD(EOPNOTSUPP, IOMMU_HWPT_ALLOC, hwpt, flags, 1 << 31, "HWPT_ALLOC, no such flag");
-	BAD(EINVAL, IOMMU_HWPT_ALLOC, hwpt, data_len, 8, "HWPT_ALLOC, data of no type");
-	BAD(EINVAL, IOMMU_HWPT_ALLOC, hwpt, data_type, 1, "HWPT_ALLOC, a type and no data");
-	BAD(ENOENT, IOMMU_HWPT_ALLOC, hwpt, dev_id, fx.ioas, "HWPT_ALLOC, a device that is none");
-	BAD(EINVAL, IOMMU_HWPT_ALLOC, hwpt, pt_id, 4711, "HWPT_ALLOC on nothing");
-	BAD(EINVAL, IOMMU_HWPT_ALLOC, hwpt, pt_id, fx.dev->idev, "HWPT_ALLOC on a device");
-	gm_control(!ioctl(fx.iommu->fd, IOMMU_IOAS_MAP, &map), "IOAS_MAP");
-	BAD(EOPNOTSUPP, IOMMU_IOAS_COPY, copy, flags, GM_RW | 8, "IOAS_COPY, no such flag");
-	BAD(EINVAL, IOMMU_IOAS_COPY, copy, flags, IOMMU_IOAS_MAP_FIXED_IOVA,
+	opt.op = 2;
+	GM_EXPECT_ERRNO(EOPNOTSUPP, ioctl(m.iommu->fd, IOMMU_OPTION, &opt),
+			"OPTION of the iommufd, no such operation");
+	BAD(&m, EOPNOTSUPP, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, flags, 1U << 31,
+	    "HWPT_ALLOC, no such flag");
+	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, data_len, 8,
+	    "HWPT_ALLOC, data of no type");
+	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, data_type, 1,
+	    "HWPT_ALLOC, a type and no data");
+	BAD(&m, ENOENT, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, dev_id, m.ioas,
+	    "HWPT_ALLOC, a device that is an IOAS");
+	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, pt_id, 4711, "HWPT_ALLOC on nothing");
+	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, pt_id, m.dev->idev,
+	    "HWPT_ALLOC on a device");
+	BAD(&m, EOPNOTSUPP, IOMMU_IOAS_COPY, iommu_ioas_copy, flags, GM_RW | 8,
+	    "IOAS_COPY, no such flag");
+	BAD(&m, EINVAL, IOMMU_IOAS_COPY, iommu_ioas_copy, flags, IOMMU_IOAS_MAP_FIXED_IOVA,
 	    "IOAS_COPY without a permission");
-	BAD(ENOENT, IOMMU_IOAS_COPY, copy, src_ioas_id, 4711, "IOAS_COPY from nothing");
-	BAD(ENOENT, IOMMU_IOAS_COPY, copy, dst_ioas_id, 4711, "IOAS_COPY to nothing");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, PG, 1), "refused copies changed the pins");
-	gm_control(!ioctl(fx.iommu->fd, IOMMU_IOAS_COPY, &copy), "IOAS_COPY");
-	gm_control(!ioctl(fx.iommu->fd, IOMMU_OPTION, &opt), "OPTION");
-	fx_free(&fx);
+	BAD(&m, ENOENT, IOMMU_IOAS_COPY, iommu_ioas_copy, src_ioas_id, 4711,
+	    "IOAS_COPY from nothing");
+	BAD(&m, ENOENT, IOMMU_IOAS_COPY, iommu_ioas_copy, dst_ioas_id, 4711,
+	    "IOAS_COPY to nothing");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, GM_PAGE_SIZE, 1),
+		  "refused copies changed the pins");
+	opt.op = IOMMU_OPTION_OP_GET;
+	gm_control(!ioctl(m.iommu->fd, IOMMU_OPTION, &opt), "OPTION of the iommufd");
+	for (unsigned int i = 0; i < iommu_calls_nr; i++)
+		iommu_call_good(&iommu_calls[i], &m);
+	dma_memory_free(&m);
 }
 
 GM_MOCK_CASE(ones, .name = "iommu.map_file_args.ones", .clause = "iommu.map_file_args",
 	     .flags = GM_REFUSAL,
 	     .text = "IOVAs and lengths of all ones: EOVERFLOW, and nothing happens")
 {
-	struct fx fx = fx_new(self, 4 * PG, 0);
-	struct iommu_ioas_map map = { .size = sizeof(map),
-				      .flags = GM_RW | IOMMU_IOAS_MAP_FIXED_IOVA,
-				      .ioas_id = fx.ioas,
-				      .user_va = (uintptr_t)fx.hva,
-				      .length = PG,
-				      .iova = IOVA };
-	struct iommu_ioas_map_file file = { .size = sizeof(file),
-					    .flags = GM_RW | IOMMU_IOAS_MAP_FIXED_IOVA,
-					    .ioas_id = fx.ioas,
-					    .fd = fx.fd,
-					    .length = PG,
-					    .iova = IOVA + PG };
-	struct iommu_ioas_copy copy = { .size = sizeof(copy),
-					.flags = GM_RW | IOMMU_IOAS_MAP_FIXED_IOVA,
-					.src_ioas_id = fx.ioas,
-					.dst_ioas_id = fx.ioas,
-					.length = PG,
-					.src_iova = IOVA,
-					.dst_iova = IOVA + 2 * PG };
-	struct iommu_ioas_unmap unmap = {
-		.size = sizeof(unmap), .ioas_id = fx.ioas, .iova = IOVA, .length = PG
-	};
+	struct dma_memory m = iommu_calls_memory();
+	uint64_t at = IOVA + GM_PAGE_SIZE;
 
-	BAD(EOVERFLOW, IOMMU_IOAS_MAP, map, iova, ONES, "IOAS_MAP at all ones");
-	BAD(EOVERFLOW, IOMMU_IOAS_MAP, map, length, ONES, "IOAS_MAP of all ones");
-	BAD(EOVERFLOW, IOMMU_IOAS_MAP_FILE, file, iova, ONES, "IOAS_MAP_FILE at all ones");
-	BAD(EOVERFLOW, IOMMU_IOAS_MAP_FILE, file, length, ONES, "IOAS_MAP_FILE of all ones");
-	gm_control(!ioctl(fx.iommu->fd, IOMMU_IOAS_MAP, &map), "IOAS_MAP");
-	gm_control(!ioctl(fx.iommu->fd, IOMMU_IOAS_MAP_FILE, &file), "IOAS_MAP_FILE");
-	BAD(EOVERFLOW, IOMMU_IOAS_COPY, copy, src_iova, ONES, "IOAS_COPY from all ones");
-	BAD(EOVERFLOW, IOMMU_IOAS_COPY, copy, dst_iova, ONES, "IOAS_COPY to all ones");
-	BAD(EOVERFLOW, IOMMU_IOAS_COPY, copy, length, ONES, "IOAS_COPY of all ones");
-	gm_control(!ioctl(fx.iommu->fd, IOMMU_IOAS_COPY, &copy), "IOAS_COPY");
-	BAD(EOVERFLOW, IOMMU_IOAS_UNMAP, unmap, iova, ONES, "IOAS_UNMAP at all ones");
-	BAD(EOVERFLOW, IOMMU_IOAS_UNMAP, unmap, length, ONES, "IOAS_UNMAP of all ones");
-	fx_maps(&fx, 0, PG, IOVA);
-	fx_maps(&fx, 0, PG, IOVA + PG);
-	fx_maps(&fx, 0, PG, IOVA + 2 * PG);
-	gm_control(!ioctl(fx.iommu->fd, IOMMU_IOAS_UNMAP, &unmap), "IOAS_UNMAP");
-	GM_EXPECT(!__gm_mock_refs(fx.iommu, fx.hva, PG, 2),
-		  "the file's map and the copy are not two pins");
-	fx_free(&fx);
+	/* A map by address, beside the one by fd. */
+	gm_control(!__gm_map_hva(m.iommu, m.ioas, m.hva, GM_PAGE_SIZE, &at, GM_RW), "IOAS_MAP");
+	BAD(&m, EOVERFLOW, IOMMU_IOAS_MAP, iommu_ioas_map, iova, ONES, "IOAS_MAP at all ones");
+	BAD(&m, EOVERFLOW, IOMMU_IOAS_MAP, iommu_ioas_map, length, ONES, "IOAS_MAP of all ones");
+	BAD(&m, EOVERFLOW, IOMMU_IOAS_MAP_FILE, iommu_ioas_map_file, iova, ONES,
+	    "IOAS_MAP_FILE at all ones");
+	BAD(&m, EOVERFLOW, IOMMU_IOAS_MAP_FILE, iommu_ioas_map_file, length, ONES,
+	    "IOAS_MAP_FILE of all ones");
+	BAD(&m, EOVERFLOW, IOMMU_IOAS_COPY, iommu_ioas_copy, src_iova, ONES,
+	    "IOAS_COPY from all ones");
+	BAD(&m, EOVERFLOW, IOMMU_IOAS_COPY, iommu_ioas_copy, dst_iova, ONES,
+	    "IOAS_COPY to all ones");
+	BAD(&m, EOVERFLOW, IOMMU_IOAS_COPY, iommu_ioas_copy, length, ONES, "IOAS_COPY of all ones");
+	BAD(&m, EOVERFLOW, IOMMU_IOAS_UNMAP, iommu_ioas_unmap, iova, ONES,
+	    "IOAS_UNMAP at all ones");
+	BAD(&m, EOVERFLOW, IOMMU_IOAS_UNMAP, iommu_ioas_unmap, length, ONES,
+	    "IOAS_UNMAP of all ones");
+	dma_memory_mapped(&m, 0, GM_PAGE_SIZE, MAPPED);
+	dma_memory_mapped(&m, 0, GM_PAGE_SIZE, at);
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, GM_PAGE_SIZE, 2),
+		  "the two maps are not two pins");
+	iommu_call_good(iommu_call(IOMMU_IOAS_MAP), &m);
+	iommu_call_good(iommu_call(IOMMU_IOAS_MAP_FILE), &m);
+	iommu_call_good(iommu_call(IOMMU_IOAS_COPY), &m);
+	iommu_call_good(iommu_call(IOMMU_IOAS_UNMAP), &m);
+	dma_memory_free(&m);
 }

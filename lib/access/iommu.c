@@ -6,77 +6,45 @@
 #include "access.h"
 #include "iommu.h"
 
-#define TYPE1_IOVA 0x2000000UL
+#define IOVA 0x2000000UL /* in reach of every device */
 
-enum { MOCK_READ, MOCK_WRITE, DMA_READ, DMA_WRITE };
+enum { MOCK_READ, MOCK_WRITE, DMA_READ, DMA_WRITE, TYPE1_COUNT, TYPE1_READ, TYPE1_WRITE };
 
+/* A device is attached first: so the pages are pinned at the map. The unmap tells what there was. */
 static long p_iommu(const struct gm_access *a)
 {
-	bool real = a->probe->val >= DMA_READ;
-	bool read = a->probe->val == MOCK_READ || a->probe->val == DMA_READ;
-	struct gm_iommu *iommu = gm_iommu_new(real ? GM_IOMMU_VFIO : GM_IOMMU_MOCK);
+	static const enum gm_iommu_kind kind[] = {
+		[MOCK_READ] = GM_IOMMU_MOCK,	[MOCK_WRITE] = GM_IOMMU_MOCK,
+		[DMA_READ] = GM_IOMMU_VFIO,	[DMA_WRITE] = GM_IOMMU_VFIO,
+		[TYPE1_COUNT] = GM_IOMMU_TYPE1, [TYPE1_READ] = GM_IOMMU_TYPE1,
+		[TYPE1_WRITE] = GM_IOMMU_TYPE1,
+	};
+	struct gm_iommu *iommu = gm_iommu_new(kind[a->probe->val]);
 	uint32_t ioas = gm_ioas_new(iommu);
 	struct gm_iodev *dev = gm_iodev_new(iommu, ioas);
-	uint64_t iova = GM_ANY_IOVA;
+	uint64_t iova = IOVA, len = a->len;
 	int err = 0, r;
 
-	/* A device is attached: so the pages are pinned at the map. */
 	r = __gm_map_hva(iommu, ioas, a->hva, a->len, &iova, GM_RW);
 	if (r)
 		err = errno;
 	if (!r) {
-		r = read ? __gm_dma_read(dev, iova, a->buf, a->len)
-			 : __gm_dma_write(dev, iova, a->buf, a->len);
-		if (r)
+		if (a->probe->flags & GM_ACC_READ)
+			r = __gm_dma_read(dev, iova, a->buf, a->len);
+		else if (a->probe->flags & GM_ACC_WRITE)
+			r = __gm_dma_write(dev, iova, a->buf, a->len);
+		if (r || __gm_unmap(iommu, ioas, iova, &len)) {
+			r = -1;
 			err = errno;
-		gm_unmap(iommu, ioas, iova, a->len);
+		}
 	}
 	gm_iodev_free(dev);
 	gm_iommu_free(iommu);
 	errno = err;
-	return r ? -1 : (long)a->len;
+	return r ? -1 : (long)len;
 }
 
-/* The old interface, on its own and on an iommufd; an unmap tells what there was. */
-static long type1(const struct gm_access *a, int fd)
-{
-	int64_t n = -1;
-
-	if (!__gm_type1_map(fd, a->hva, a->len, TYPE1_IOVA))
-		n = __gm_type1_unmap(fd, TYPE1_IOVA, a->len);
-	return n;
-}
-
-/* Through the container the device reads or writes, too. */
-static long type1_dma(const struct gm_access *a, struct gm_type1 *t)
-{
-	struct gm_iodev *dev;
-	int r;
-
-	if (__gm_type1_map(t->container, a->hva, a->len, TYPE1_IOVA))
-		return -1;
-	dev = gm_type1_dev(t);
-	r = a->probe->val == DMA_READ ? __gm_dma_read(dev, TYPE1_IOVA, a->buf, a->len)
-				      : __gm_dma_write(dev, TYPE1_IOVA, a->buf, a->len);
-	gm_iodev_free(dev);
-	return r ? -1 : __gm_type1_unmap(t->container, TYPE1_IOVA, a->len);
-}
-
-static long p_type1(const struct gm_access *a)
-{
-	bool dma = a->probe->flags & (GM_ACC_READ | GM_ACC_WRITE);
-	struct gm_type1 t;
-	long r;
-	int err;
-
-	gm_type1_open(&t);
-	r = dma ? type1_dma(a, &t) : type1(a, t.container);
-	err = errno;
-	gm_type1_close(&t);
-	errno = err;
-	return r;
-}
-
+/* The old interface on an iommufd; an unmap tells what there was. */
 static long p_compat(const struct gm_access *a)
 {
 	struct gm_iommu *iommu = gm_iommu_new(GM_IOMMU_MOCK);
@@ -89,7 +57,9 @@ static long p_compat(const struct gm_access *a)
 	int err;
 
 	GM_SETUP_OK(ioctl(iommu->fd, IOMMU_VFIO_IOAS, &set));
-	r = type1(a, iommu->fd);
+	r = __gm_type1_map(iommu->fd, a->hva, a->len, IOVA, GM_RW);
+	if (!r)
+		r = __gm_type1_unmap(iommu->fd, IOVA, a->len);
 	err = errno;
 	gm_iodev_free(dev);
 	gm_iommu_free(iommu);
@@ -131,25 +101,26 @@ const struct gm_probe gm_probes_iommu[] = {
 	  .path = GM_PATH_LONGTERM,
 	  .needs = GM_NEEDS(VFIO_TYPE1, VFIO_EDU),
 	  .mix = GM_MIX_WHOLE,
+	  .val = TYPE1_COUNT,
 	  .flags = GM_ACC_COUNT | GM_ACC_SLOW | GM_ACC_ROOT,
-	  .run = p_type1,
+	  .run = p_iommu,
 	  .want = { [GM_CLASS_READ_ONLY] = FOR_WRITING } },
 	{ .name = "vfio_type1_read",
 	  .text = "VFIO_IOMMU_MAP_DMA in a type 1 container, the device reads by DMA",
 	  .path = GM_PATH_LONGTERM,
 	  .needs = GM_NEEDS(VFIO_TYPE1, VFIO_EDU),
 	  .mix = GM_MIX_WHOLE,
-	  .val = DMA_READ,
+	  .val = TYPE1_READ,
 	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_FULL,
-	  .run = p_type1 },
+	  .run = p_iommu },
 	{ .name = "vfio_type1_write",
 	  .text = "VFIO_IOMMU_MAP_DMA in a type 1 container, the device writes by DMA",
 	  .path = GM_PATH_LONGTERM,
 	  .needs = GM_NEEDS(VFIO_TYPE1, VFIO_EDU),
 	  .mix = GM_MIX_WHOLE,
-	  .val = DMA_WRITE,
+	  .val = TYPE1_WRITE,
 	  .flags = GM_ACC_WRITE | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_FULL,
-	  .run = p_type1 },
+	  .run = p_iommu },
 	{ .name = "vfio_compat",
 	  .text = "VFIO_IOMMU_MAP_DMA of the address on an iommufd",
 	  .path = GM_PATH_LONGTERM,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Checks of what a device reaches: built on reads and writes of whatever provider. */
-#include "iommu.h"
 #include "main.h"
+#include "ops.h"
 #include "seed.h"
 
 bool gm_dma_expect_same(struct gm_iodev *dev, uint64_t iova, void *hva, uint64_t len,

@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <iommufd_test.h>
 
-#include "iommu.h"
+#include "ops.h"
 #include "underway.h"
 
 #define TEST(iommu, cmd) GM_CALL("IOMMU_TEST_CMD", ioctl((iommu)->fd, IOMMU_TEST_CMD, cmd))
@@ -53,21 +53,14 @@ static int mock_attach(struct gm_iodev *dev, uint32_t pt)
 
 struct gm_iodev *gm_mock_nodirty_dev(struct gm_iommu *iommu, uint32_t pt)
 {
-	struct gm_iodev *dev = calloc(1, sizeof(*dev));
+	struct gm_iodev *dev = gm_iodev_alloc(iommu, pt);
 
-	GM_SETUP(dev, "out of memory");
-	dev->iommu = iommu;
-	dev->ioas = pt;
-	dev->fd = -1;
-	dev->access = -1;
 	GM_SETUP_OK(attach_flags(dev, pt, MOCK_FLAGS_DEVICE_NO_DIRTY));
 	return dev;
 }
 
 static void mock_detach(struct gm_iodev *dev)
 {
-	if (dev->access >= 0)
-		close(dev->access);
 	gm_iommu_destroy(dev->iommu, dev->priv_id);
 }
 
@@ -96,15 +89,14 @@ static int mock_rw(struct gm_iodev *dev, uint64_t iova, void *buf, uint64_t len,
 			.flags = MOCK_ACCESS_RW_SLOW_PATH | (write ? MOCK_ACCESS_RW_WRITE : 0),
 		},
 	};
-	int ret, err;
+	int access, ret, err;
 
 	/* Made when needed, gone at once: a user of the IOAS more would change its alignment. */
-	dev->access = GM_SETUP_OK(new_access(dev->iommu, dev->ioas, 0));
-	cmd.id = dev->access;
+	access = GM_SETUP_OK(new_access(dev->iommu, dev->ioas, 0));
+	cmd.id = access;
 	ret = TEST(dev->iommu, &cmd);
 	err = errno;
-	close(dev->access);
-	dev->access = -1;
+	close(access);
 	errno = err;
 	return ret;
 }
@@ -118,16 +110,6 @@ static int mock_write(struct gm_iodev *dev, uint64_t iova, const void *buf, uint
 {
 	return mock_rw(dev, iova, (void *)buf, len, true);
 }
-
-const struct gm_iommu_ops gm_iommu_mock_ops = {
-	.attach = mock_attach,
-	.detach = mock_detach,
-	.replace = mock_replace,
-	.read = mock_read,
-	.write = mock_write,
-	.max_devices = 16,
-	.tells = true,
-};
 
 int __gm_mock_maps(struct gm_iommu *iommu, uint32_t hwpt, uint64_t iova, const void *hva,
 		   uint64_t len)
@@ -176,11 +158,6 @@ static int set_limit(struct gm_iommu *iommu, uint32_t bytes)
 	return TEST(iommu, &cmd);
 }
 
-void gm_mock_memory_whole(struct gm_iommu *iommu)
-{
-	GM_SETUP_OK(set_limit(iommu, 65536));
-}
-
 static void reset_limit(void *arg __attribute__((unused)))
 {
 	struct gm_iommu iommu = { .fd = open("/dev/iommu", O_RDWR | O_CLOEXEC) };
@@ -199,6 +176,29 @@ void gm_mock_memory_limit(struct gm_iommu *iommu, uint32_t bytes)
 	once = true;
 	GM_SETUP_OK(set_limit(iommu, bytes));
 }
+
+/* As the kernel starts: a case that died may have left a small gm_mock_memory_limit(). */
+static void mock_open(struct gm_iommu *iommu)
+{
+	gm_iommufd_open(iommu);
+	GM_SETUP_OK(set_limit(iommu, 65536));
+}
+
+const struct gm_iommu_ops gm_iommu_mock_ops = {
+	.open = mock_open,
+	.close = gm_iommufd_close,
+	.ioas_new = gm_iommufd_ioas_new,
+	.map_hva = gm_iommufd_map_hva,
+	.unmap = gm_iommufd_unmap,
+	.attach = mock_attach,
+	.detach = mock_detach,
+	.replace = mock_replace,
+	.read = mock_read,
+	.write = mock_write,
+	.max_devices = 16,
+	.iova_end = UINT64_MAX,
+	.tells = true,
+};
 
 int __gm_mock_dirty(struct gm_iommu *iommu, uint32_t hwpt, uint64_t iova, uint64_t len,
 		    uint64_t pgsize, const void *bitmap)

@@ -1,99 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Real DMA: QEMU's edu device behind whatever IOMMU, through the VFIO cdev and iommufd.
- *
- * edu copies between the bus and a 4 KiB buffer of its own, at most 2048 bytes at a time here,
- * 100 ms after it was told to (QEMU docs/specs/edu.rst). The host cannot see that buffer: bytes
- * go in and out through a page that is mapped for the moment only, at GM_EDU_SCRATCH, so that the
- * address space is the test's alone. It drives 28 address bits: IOVAs stay below 256 MiB.
- */
+/* An edu device behind whatever IOMMU there is, through the VFIO cdev and iommufd. */
 #include <dirent.h>
-#include <linux/pci_regs.h>
+#include <fcntl.h>
 #include <linux/vfio.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
-#include "iommu.h"
+#include "ops.h"
 #include "platform.h"
-
-#define GM_EDU_SCRATCH 0x0ffff000UL /* the last page below 256 MiB */
-#define GM_EDU_CHUNK 2048UL
-
-/* Registers in BAR 0, docs/specs/edu.rst. */
-#define EDU_ID 0x00 /* 0xRRrr00ed */
-#define EDU_DMA_SRC 0x80
-#define EDU_DMA_DST 0x88
-#define EDU_DMA_CNT 0x90
-#define EDU_DMA_CMD 0x98
-#define EDU_RUN 1UL
-#define EDU_TO_RAM 2UL
-#define EDU_BUF 0x40000UL
-
-/* Each edu that there is: bound by us, in use by whom. */
-static struct edu {
-	bool bound;
-	struct gm_iodev *dev;
-} edus[GM_EDU_MAX];
-
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret = fd < 0 ? -1 : write(fd, text, strlen(text)) < 0 ? -1 : 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
-static void close_dev(struct gm_iodev *dev)
-{
-	struct vfio_device_detach_iommufd_pt detach = { .argsz = sizeof(detach) };
-
-	if (!dev->type1)
-		ioctl(dev->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach);
-	if (dev->bar)
-		munmap(dev->bar, dev->bar_size);
-	close(dev->fd);
-	for (unsigned int i = 0; i < GM_EDU_MAX; i++)
-		if (edus[i].dev == dev)
-			edus[i].dev = NULL;
-}
-
-/* However the case ends: an open device would make the unbinding wait for ever. */
-static void unbind(void *arg)
-{
-	struct edu *edu = arg;
-	const char *bdf = gm_platform_edu(edu - edus);
-	char path[320];
-
-	if (edu->dev)
-		close_dev(edu->dev);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", bdf);
-	write_text("/sys/bus/pci/drivers/vfio-pci/unbind", bdf);
-	write_text(path, "\n");
-	edu->bound = false;
-}
-
-void gm_edu_bind(unsigned int nr)
-{
-	const char *bdf = gm_platform_edu(nr);
-	char path[320], to[512] = "";
-	ssize_t n;
-
-	GM_SETUP(bdf, "no edu device %u", nr);
-	if (edus[nr].bound)
-		return;
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", bdf);
-	n = readlink(path, to, sizeof(to) - 1);
-	if (n > 0 && strstr(to, "/vfio-pci"))
-		return;
-	GM_SETUP(n < 0, "edu %s has a driver already: %s", bdf, to);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", bdf);
-	GM_SETUP_OK(write_text(path, "vfio-pci"));
-	gm_cleanup(unbind, &edus[nr]);
-	edus[nr].bound = true;
-	GM_SETUP_OK(write_text("/sys/bus/pci/drivers_probe", bdf));
-}
 
 static int open_cdev(const char *bdf)
 {
@@ -115,50 +28,13 @@ static int open_cdev(const char *bdf)
 	return fd;
 }
 
-static volatile uint32_t *reg32(struct gm_iodev *dev, unsigned int off)
-{
-	return (volatile uint32_t *)(dev->bar + off);
-}
-
-static volatile uint64_t *reg64(struct gm_iodev *dev, unsigned int off)
-{
-	return (volatile uint64_t *)(dev->bar + off);
-}
-
-static void map_registers(struct gm_iodev *dev)
-{
-	struct vfio_region_info info = { .argsz = sizeof(info),
-					 .index = VFIO_PCI_CONFIG_REGION_INDEX };
-	uint16_t command;
-
-	GM_SETUP_OK(ioctl(dev->fd, VFIO_DEVICE_GET_REGION_INFO, &info));
-	GM_SETUP_OK(pread(dev->fd, &command, 2, info.offset + PCI_COMMAND));
-	command |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-	GM_SETUP_OK(pwrite(dev->fd, &command, 2, info.offset + PCI_COMMAND));
-
-	info = (struct vfio_region_info){ .argsz = sizeof(info),
-					  .index = VFIO_PCI_BAR0_REGION_INDEX };
-	GM_SETUP_OK(ioctl(dev->fd, VFIO_DEVICE_GET_REGION_INFO, &info));
-	dev->bar_size = info.size;
-	dev->bar = mmap(NULL, info.size, PROT_READ | PROT_WRITE, MAP_SHARED, dev->fd, info.offset);
-	GM_SETUP(dev->bar != MAP_FAILED, "mmap of BAR 0: %s", gm_errno_name(errno));
-	GM_SETUP((*reg32(dev, EDU_ID) & 0xffff) == 0x00ed, "edu says %#x", *reg32(dev, EDU_ID));
-}
-
-static int edu_attach(struct gm_iodev *dev, uint32_t pt)
+static int vfio_attach(struct gm_iodev *dev, uint32_t pt)
 {
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = dev->iommu->fd };
 	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach), .pt_id = pt };
-	unsigned int nr = 0;
 	int err;
 
-	while (nr < GM_EDU_MAX && edus[nr].dev)
-		nr++;
-	GM_SETUP(nr < GM_EDU_MAX && gm_platform_edu(nr), "there are %u edu devices only", nr);
-	gm_edu_bind(nr);
-	dev->fd = open_cdev(gm_platform_edu(nr));
-	/* From here on, whatever ends the case closes it first. */
-	edus[nr].dev = dev;
+	dev->fd = open_cdev(gm_platform_edu(gm_edu_claim(dev)));
 	if (ioctl(dev->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind)) {
 		if (errno == EPERM)
 			gm_skip("VFIO does not trust this machine with the device",
@@ -168,21 +44,24 @@ static int edu_attach(struct gm_iodev *dev, uint32_t pt)
 	dev->idev = bind.out_devid;
 	if (ioctl(dev->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach)) {
 		err = errno;
-		close_dev(dev);
+		gm_edu_release(dev);
 		errno = err;
 		return -1;
 	}
 	dev->hwpt = attach.pt_id;
-	map_registers(dev);
+	gm_edu_start(dev);
 	return 0;
 }
 
-static void edu_detach(struct gm_iodev *dev)
+static void vfio_detach(struct gm_iodev *dev)
 {
-	close_dev(dev);
+	struct vfio_device_detach_iommufd_pt detach = { .argsz = sizeof(detach) };
+
+	ioctl(dev->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach);
+	gm_edu_release(dev);
 }
 
-static int edu_replace(struct gm_iodev *dev, uint32_t pt, uint32_t ioas)
+static int vfio_replace(struct gm_iodev *dev, uint32_t pt, uint32_t ioas)
 {
 	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach), .pt_id = pt };
 
@@ -193,104 +72,18 @@ static int edu_replace(struct gm_iodev *dev, uint32_t pt, uint32_t ioas)
 	return 0;
 }
 
-/* One transfer between the bus and edu's own buffer, to its end: 30 s is a device that hangs. */
-static void transfer(struct gm_iodev *dev, uint64_t iova, uint64_t len, bool to_ram)
-{
-	struct timespec ms = { .tv_nsec = 1000000 };
-
-	*reg64(dev, EDU_DMA_SRC) = to_ram ? EDU_BUF : iova;
-	*reg64(dev, EDU_DMA_DST) = to_ram ? iova : EDU_BUF;
-	*reg64(dev, EDU_DMA_CNT) = len;
-	*reg64(dev, EDU_DMA_CMD) = EDU_RUN | (to_ram ? EDU_TO_RAM : 0);
-	for (unsigned int i = 0; i < 30000; i++) {
-		if (!(*reg64(dev, EDU_DMA_CMD) & EDU_RUN))
-			return;
-		nanosleep(&ms, NULL);
-	}
-	GM_ERROR("edu does not end a transfer of %lu bytes at iova %#lx", len, iova);
-}
-
-/* The scratch page, there for one transfer. */
-static void through_scratch(struct gm_iodev *dev, void *scratch, uint64_t len, bool to_ram)
-{
-	uint64_t iova = GM_EDU_SCRATCH;
-
-	if (dev->type1) {
-		GM_SETUP(!__gm_type1_map(dev->type1->container, scratch, GM_PAGE_SIZE, iova),
-			 "mapping edu's scratch page: %s", gm_errno_name(errno));
-		transfer(dev, iova, len, to_ram);
-		__gm_type1_unmap(dev->type1->container, iova, GM_PAGE_SIZE);
-		return;
-	}
-	GM_SETUP(!__gm_map_hva(dev->iommu, dev->ioas, scratch, GM_PAGE_SIZE, &iova, GM_RW),
-		 "mapping edu's scratch page: %s", gm_errno_name(errno));
-	transfer(dev, iova, len, to_ram);
-	gm_unmap(dev->iommu, dev->ioas, iova, GM_PAGE_SIZE);
-}
-
-static void *scratch_page(void)
-{
-	void *p =
-		mmap(NULL, GM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	GM_SETUP(p != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	return p;
-}
-
-static int edu_rw(struct gm_iodev *dev, uint64_t iova, uint8_t *buf, uint64_t len, bool write)
-{
-	uint8_t *scratch = scratch_page();
-
-	GM_SETUP(iova + len <= GM_EDU_SCRATCH, "edu reaches no iova %#lx", iova + len);
-	for (uint64_t n, done = 0; done < len; done += n) {
-		n = len - done < GM_EDU_CHUNK ? len - done : GM_EDU_CHUNK;
-		if (write) {
-			memcpy(scratch, buf + done, n);
-			through_scratch(dev, scratch, n, false);
-			transfer(dev, iova + done, n, true);
-		} else {
-			memset(scratch, 0, n);
-			transfer(dev, iova + done, n, false);
-			through_scratch(dev, scratch, n, true);
-			memcpy(buf + done, scratch, n);
-		}
-	}
-	munmap(scratch, GM_PAGE_SIZE);
-	return 0;
-}
-
-static int edu_read(struct gm_iodev *dev, uint64_t iova, void *buf, uint64_t len)
-{
-	return edu_rw(dev, iova, buf, len, false);
-}
-
-static int edu_write(struct gm_iodev *dev, uint64_t iova, const void *buf, uint64_t len)
-{
-	return edu_rw(dev, iova, (uint8_t *)buf, len, true);
-}
-
 const struct gm_iommu_ops gm_iommu_vfio_ops = {
-	.attach = edu_attach,
-	.detach = edu_detach,
-	.replace = edu_replace,
-	.read = edu_read,
-	.write = edu_write,
+	.open = gm_iommufd_open,
+	.close = gm_iommufd_close,
+	.ioas_new = gm_iommufd_ioas_new,
+	.map_hva = gm_iommufd_map_hva,
+	.unmap = gm_iommufd_unmap,
+	.attach = vfio_attach,
+	.detach = vfio_detach,
+	.replace = vfio_replace,
+	.read = gm_edu_read,
+	.write = gm_edu_write,
 	.max_devices = GM_EDU_MAX,
-	.cost_ms = 200,
+	.cost_ms = GM_EDU_COST_MS,
+	.iova_end = GM_EDU_IOVA_END,
 };
-
-struct gm_iodev *gm_type1_dev(struct gm_type1 *t)
-{
-	static struct gm_iommu none = { .fd = -1,
-					.kind = GM_IOMMU_VFIO,
-					.ops = &gm_iommu_vfio_ops };
-	struct gm_iodev *dev = calloc(1, sizeof(*dev));
-
-	GM_SETUP(dev, "out of memory");
-	dev->iommu = &none;
-	dev->type1 = t;
-	dev->fd = GM_SETUP_OK(ioctl(t->group, VFIO_GROUP_GET_DEVICE_FD, gm_platform_edu(0)));
-	edus[0].dev = dev;
-	map_registers(dev);
-	return dev;
-}

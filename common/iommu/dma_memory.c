@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the iommu.* cases share. */
-#include "fx.h"
+/* An IOMMU with a device on it, and a memfd with known content: the fixture of iommu.* cases. */
+#include "dma_memory.h"
 #include "frames.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
 
-uint8_t *fx_mmap(int fd, uint64_t size, uint64_t align)
+uint8_t *dma_memory_mmap(int fd, uint64_t size, uint64_t align)
 {
 	uint8_t *area = mmap(NULL, size + align, PROT_NONE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -21,57 +21,62 @@ uint8_t *fx_mmap(int fd, uint64_t size, uint64_t align)
 	return hva;
 }
 
-struct fx fx_new_unattached(const struct gm_case *self, uint64_t size, uint64_t huge)
+struct dma_memory dma_memory_new_empty(enum gm_iommu_kind kind, uint64_t size, uint64_t huge)
 {
-	struct fx fx = { .size = size };
+	struct dma_memory m = { .iommu = gm_iommu_new(kind), .size = size };
+
+	m.ioas = gm_ioas_new(m.iommu);
+	m.fd = gm_memfd_new(size, huge);
+	m.hva = dma_memory_mmap(m.fd, size, huge == GM_1G ? GM_1G : GM_2M);
+	return m;
+}
+
+struct dma_memory dma_memory_new_unattached(enum gm_iommu_kind kind, uint64_t size, uint64_t huge)
+{
+	struct dma_memory m = dma_memory_new_empty(kind, size, huge);
 	uint64_t step = huge == GM_1G ? GM_2M : GM_PAGE_SIZE;
 
-	fx.iommu = gm_iommu_new(self->val);
-	fx.ioas = gm_ioas_new(fx.iommu);
-	fx.fd = gm_memfd_new(size, huge);
-	fx.hva = fx_mmap(fx.fd, size, huge == GM_1G ? GM_1G : GM_2M);
 	for (uint64_t off = 0; off < size; off += step)
-		gm_host_fill(fx.hva + off, off / GM_PAGE_SIZE, 1, GM_HALF_HOST, 1);
-	return fx;
+		gm_host_fill(m.hva + off, off / GM_PAGE_SIZE, 1, GM_HALF_HOST, 1);
+	return m;
 }
 
-struct fx fx_new(const struct gm_case *self, uint64_t size, uint64_t huge)
+struct dma_memory dma_memory_new(enum gm_iommu_kind kind, uint64_t size, uint64_t huge)
 {
-	struct fx fx = fx_new_unattached(self, size, huge);
+	struct dma_memory m = dma_memory_new_unattached(kind, size, huge);
 
-	fx.dev = gm_iodev_new(fx.iommu, fx.ioas);
-	return fx;
+	m.dev = gm_iodev_new(m.iommu, m.ioas);
+	return m;
 }
 
-void fx_free(struct fx *fx)
+void dma_memory_free(struct dma_memory *m)
 {
-	if (fx->dev)
-		gm_iodev_free(fx->dev);
-	gm_iommu_free(fx->iommu);
-	if (fx->hva)
-		munmap(fx->hva, fx->size);
-	GM_EXPECT(gm_memfd_unpinned(fx->fd),
+	if (m->dev)
+		gm_iodev_free(m->dev);
+	gm_iommu_free(m->iommu);
+	if (m->hva)
+		munmap(m->hva, m->size);
+	GM_EXPECT(gm_memfd_unpinned(m->fd),
 		  "iommufd is closed, and a page of the file is still pinned");
-	close(fx->fd);
+	close(m->fd);
 }
 
-bool fx_check(struct fx *fx, uint64_t off, uint64_t len, const char *when)
+bool dma_memory_check(struct dma_memory *m, uint64_t off, uint64_t len, const char *when)
 {
-	return gm_host_check(fx->hva + off, off / GM_PAGE_SIZE, len / GM_PAGE_SIZE, GM_HALF_HOST, 1,
+	return gm_host_check(m->hva + off, off / GM_PAGE_SIZE, len / GM_PAGE_SIZE, GM_HALF_HOST, 1,
 			     when);
 }
 
-bool fx_maps(struct fx *fx, uint64_t off, uint64_t len, uint64_t iova)
+bool dma_memory_mapped(struct dma_memory *m, uint64_t off, uint64_t len, uint64_t iova)
 {
-	int ret = __gm_mock_maps(fx->iommu, fx->dev->hwpt, iova, fx->hva + off, len);
+	int ret = __gm_mock_maps(m->iommu, m->dev->hwpt, iova, m->hva + off, len);
 
-	return GM_EXPECT_AT(GM_PAGE(.off = off, .iova = iova, .hva = (uintptr_t)fx->hva + off),
-			    !ret,
+	return GM_EXPECT_AT(GM_PAGE(.off = off, .iova = iova, .hva = (uintptr_t)m->hva + off), !ret,
 			    "[%#lx, +%#lx) of the file at iova %#lx: not the host's pages: %s", off,
 			    len, iova, gm_errno_name(errno));
 }
 
-void fx_collapse(uint8_t *hva, uint64_t off)
+void dma_memory_collapse(uint8_t *hva, uint64_t off)
 {
 	if (!madvise(hva + off, GM_2M, MADV_COLLAPSE))
 		return;
@@ -80,10 +85,10 @@ void fx_collapse(uint8_t *hva, uint64_t off)
 		gm_errno_name(errno));
 }
 
-void fx_side_by_side(struct fx *fx, uint64_t off)
+void dma_memory_contiguous(struct dma_memory *m, uint64_t off)
 {
 	int fd = open("/sys/kernel/debug/split_huge_pages", O_WRONLY | O_CLOEXEC);
-	uint8_t *hva = fx->hva + off;
+	uint8_t *hva = m->hva + off;
 	uint64_t pfn[2];
 	char ask[96];
 	int n;
@@ -92,7 +97,7 @@ void fx_side_by_side(struct fx *fx, uint64_t off)
 		gm_skip("folios cannot be split on demand",
 			"CONFIG_TRANSPARENT_HUGEPAGE, and debugfs mounted (split_huge_pages: %s)",
 			gm_errno_name(errno));
-	fx_collapse(fx->hva, off);
+	dma_memory_collapse(m->hva, off);
 	n = snprintf(ask, sizeof(ask), "%d,0x%lx,0x%lx,0", getpid(), (unsigned long)hva,
 		     (unsigned long)(hva + GM_2M));
 	GM_SETUP(write(fd, ask, n) == n, "split_huge_pages: %s", gm_errno_name(errno));
@@ -104,14 +109,14 @@ void fx_side_by_side(struct fx *fx, uint64_t off)
 }
 
 /* Two neighbours in the file that are neighbours in memory, too? -1: nobody tells. */
-static int neighbours(const struct fx *fx)
+static int neighbours(const struct dma_memory *m)
 {
-	size_t n = fx->size / GM_PAGE_SIZE;
+	size_t n = m->size / GM_PAGE_SIZE;
 	uint64_t *pfn = calloc(n, sizeof(*pfn));
 	int found = 0;
 
 	GM_SETUP(pfn, "out of memory");
-	if (!gm_frames_read(fx->hva, n, pfn))
+	if (!gm_frames_read(m->hva, n, pfn))
 		found = -1;
 	for (size_t p = 1; p < n && !found; p++)
 		found = pfn[p] == pfn[p - 1] + 1;
@@ -119,24 +124,24 @@ static int neighbours(const struct fx *fx)
 	return found;
 }
 
-void fx_apart(struct fx *fx)
+void dma_memory_scattered(struct dma_memory *m)
 {
 	enum { TRIES = 16 };
-	uint8_t *between = mmap(NULL, TRIES * fx->size, PROT_READ | PROT_WRITE,
+	uint8_t *between = mmap(NULL, TRIES * m->size, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int found = 1;
 
 	GM_SETUP(between != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	for (int i = 0; i < TRIES && found == 1; i++) {
 		/* A frame for somebody else after each of the file's. */
-		GM_SETUP_OK(madvise(fx->hva, fx->size, MADV_REMOVE));
-		for (uint64_t off = 0; off < fx->size; off += GM_PAGE_SIZE) {
-			gm_host_fill(fx->hva + off, off / GM_PAGE_SIZE, 1, GM_HALF_HOST, 1);
-			between[i * fx->size + off] = 1;
+		GM_SETUP_OK(madvise(m->hva, m->size, MADV_REMOVE));
+		for (uint64_t off = 0; off < m->size; off += GM_PAGE_SIZE) {
+			gm_host_fill(m->hva + off, off / GM_PAGE_SIZE, 1, GM_HALF_HOST, 1);
+			between[i * m->size + off] = 1;
 		}
-		found = neighbours(fx);
+		found = neighbours(m);
 	}
-	munmap(between, TRIES * fx->size);
+	munmap(between, TRIES * m->size);
 	GM_SETUP(found >= 0, "/proc/self/pagemap tells no frames: CAP_SYS_ADMIN");
 	GM_SETUP(!found, "the pages of a file lie side by side, %d times over", TRIES);
 }
