@@ -17,10 +17,8 @@ static uint8_t *map_file(int gmem, uint64_t size)
 
 void gm_fixture_file(struct gm_fixture *w)
 {
-	const struct gm_provider *p = w->provider;
-
-	w->gmem = gm_gmem_new(w->vm, w->file_size, p->flags_shared);
-	if (!p->file_serves_shared)
+	w->gmem = gm_gmem_new(w->vm, w->file_size, w->flags);
+	if (!w->provider->file_serves_shared)
 		return;
 	w->hva = map_file(w->gmem, w->file_size);
 	w->vm->file_map = w->hva;
@@ -50,10 +48,16 @@ struct gm_fixture *gm_fixture_new(const struct gm_fixture_args *args)
 	GM_SETUP(!args->no_gmem || args->no_slot || !w->provider->file_serves_shared,
 		 "a slot without guest_memfd cannot be converted by %s",
 		 gm_provider_name(w->provider->id));
+	GM_SETUP(!args->starts_private || w->provider->file_serves_shared,
+		 "%s has no file that starts private", gm_provider_name(w->provider->id));
+	w->flags = (args->starts_private ? w->provider->flags_private : w->provider->flags_shared) |
+		   args->more_flags;
 	w->mem = gm_mem_new(args->mem, args->mem_size ?: args->size);
 	w->uaddr = w->mem->hva;
 	w->hva = w->mem->hva;
 	w->model = gm_model_new(GFN(w->gpa), PAGES(w->size), w->provider->content);
+	if (args->starts_private)
+		gm_model_convert(w->model, GFN(w->gpa), PAGES(w->size), true);
 	gm_rng_init(&w->rng, gm_seed());
 	if (!args->no_gmem)
 		gm_fixture_file(w);

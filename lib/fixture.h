@@ -21,6 +21,8 @@
 struct gm_fixture_args {
 	uint64_t gpa, size;   /* bytes; gpa 0: GM_BASE */
 	uint64_t file_size;   /* of the guest_memfd; 0: size */
+	uint64_t more_flags;  /* of the guest_memfd, beside the provider's */
+	bool starts_private;  /* all pages of the file; only where the file has states */
 	enum gm_mem_kind mem; /* of the memory at userspace_addr */
 	uint64_t mem_size;    /* of it, bytes; 0: size */
 	unsigned int vcpus;   /* 0: one */
@@ -51,6 +53,7 @@ struct gm_fixture {
 	uint8_t *uaddr; /* what slots get as userspace_addr */
 	struct gm_model *model;
 	uint64_t gpa, size, file_size; /* bytes */
+	uint64_t flags;		       /* of KVM_CREATE_GUEST_MEMFD */
 	bool host_touches;
 	atomic_uint gen;   /* the last generation that was given out */
 	struct gm_rng rng; /* of the case's seed */

@@ -3,50 +3,24 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include "fixture.h"
 #include "gm.h"
 
 #define PG GM_PAGE_SIZE
 #define NPAGES 64UL
 #define SIZE (NPAGES * PG)
-#define GFN (GM_BASE / PG)
-
-/* One slot with both halves; every page of it private and shared in turn, odd pages private. */
-struct both {
-	struct gm_vm *vm;
-	struct gm_mem *mem;
-	int gmem;
-};
-
-static struct both both_new(uint64_t flags)
-{
-	struct both b;
-
-	b.vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1, .extra_pages = 8);
-	b.mem = gm_mem_new(GM_MEM_ANON, SIZE);
-	b.gmem = gm_gmem_new(b.vm, SIZE, flags);
-	gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, SIZE, b.mem->hva, b.gmem, 0);
-	gm_vm_map(b.vm, GM_BASE, GM_2M, GM_2M);
-	return b;
-}
-
-static void both_free(struct both *b)
-{
-	gm_vm_free(b->vm);
-	if (b->gmem >= 0)
-		close(b->gmem);
-	gm_mem_free(b->mem);
-}
+#define FIRST GFN(GM_BASE)
 
 /* Private half: generation 1. Shared half: generation 2. Odd pages are private at the end. */
-static void both_fill(struct both *b)
+static void both_fill(struct gm_fixture *w)
 {
-	gm_convert(b->vm, GM_BASE, SIZE, true);
-	gm_guest_fill(b->vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 1);
+	gm_convert(w->vm, GM_BASE, SIZE, true);
+	gm_guest_fill(w->vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 1);
 	for (uint64_t p = 0; p < NPAGES; p += 2)
-		gm_convert(b->vm, GM_BASE + p * PG, PG, false);
-	gm_host_fill(b->mem->hva, GFN, NPAGES, GM_HALF_SHARED, 2);
+		gm_convert(w->vm, GM_BASE + p * PG, PG, false);
+	gm_host_fill(w->hva, FIRST, NPAGES, GM_HALF_SHARED, 2);
 	for (uint64_t p = 0; p < NPAGES; p += 2)
-		gm_guest_check(b->vm, 0, GM_BASE + p * PG, 1, GM_HALF_SHARED, 2, "shared, before");
+		gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_HALF_SHARED, 2, "shared, before");
 }
 
 GM_CASE(init_shared, .name = "fd.create_flags.init_shared_refused", .clause = "fd.create_flags",
@@ -72,82 +46,83 @@ GM_CASE(punch_private_only, .name = "fd.punch_exact.private_half_only", .profile
 	.clause = "fd.punch_exact", .needs = GM_NEEDS(ATTRIBUTES),
 	.text = "a hole over private and shared pages in turn: shared halves keep every word")
 {
-	struct both b = both_new(0);
+	struct gm_fixture *w = GM_FIXTURE(.size = SIZE);
 
-	both_fill(&b);
-	gm_gmem_punch(b.gmem, 8 * PG, 40 * PG);
+	both_fill(w);
+	gm_gmem_punch(w->gmem, 8 * PG, 40 * PG);
 	for (uint64_t p = 0; p < NPAGES; p++) {
 		uint64_t gpa = GM_BASE + p * PG;
 
 		if (!(p & 1))
-			gm_guest_check(b.vm, 0, gpa, 1, GM_HALF_SHARED, 2, "a shared page");
+			gm_guest_check(w->vm, 0, gpa, 1, GM_HALF_SHARED, 2, "a shared page");
 		else if (p >= 8 && p < 48)
-			gm_guest_check_zero(b.vm, 0, gpa, 1, "a private page in the hole");
+			gm_guest_check_zero(w->vm, 0, gpa, 1, "a private page in the hole");
 		else
-			gm_guest_check(b.vm, 0, gpa, 1, GM_HALF_PRIVATE, 1,
+			gm_guest_check(w->vm, 0, gpa, 1, GM_HALF_PRIVATE, 1,
 				       "a private page beside");
 	}
-	gm_host_check(b.mem->hva, GFN, NPAGES, GM_HALF_SHARED, 2, "the shared half of the host");
+	gm_host_check(w->hva, FIRST, NPAGES, GM_HALF_SHARED, 2, "the shared half of the host");
 	/* Private pages under shared ones were taken as well, inside the hole and nowhere else. */
 	for (uint64_t p = 0; p < NPAGES; p += 2) {
-		gm_convert(b.vm, GM_BASE + p * PG, PG, true);
+		gm_convert(w->vm, GM_BASE + p * PG, PG, true);
 		if (p >= 8 && p < 48)
-			gm_guest_check_zero(b.vm, 0, GM_BASE + p * PG, 1, "its private half");
+			gm_guest_check_zero(w->vm, 0, GM_BASE + p * PG, 1, "its private half");
 		else
-			gm_guest_check(b.vm, 0, GM_BASE + p * PG, 1, GM_HALF_PRIVATE, 1,
+			gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_HALF_PRIVATE, 1,
 				       "its private half");
 	}
-	both_free(&b);
+	gm_fixture_free(w);
 }
 
 GM_CASE(shared_hole, .name = "fd.punch_exact.shared_half_only", .profile = "P0",
 	.clause = "fd.punch_exact", .needs = GM_NEEDS(ATTRIBUTES),
 	.text = "the other way round: dropping the shared half takes nothing from the file")
 {
-	struct both b = both_new(0);
+	struct gm_fixture *w = GM_FIXTURE(.size = SIZE);
 
-	both_fill(&b);
-	GM_SETUP_OK(madvise(b.mem->hva, SIZE, MADV_DONTNEED));
+	both_fill(w);
+	GM_SETUP_OK(madvise(w->hva, SIZE, MADV_DONTNEED));
 	for (uint64_t p = 0; p < NPAGES; p++) {
 		if (p & 1)
-			gm_guest_check(b.vm, 0, GM_BASE + p * PG, 1, GM_HALF_PRIVATE, 1, "private");
+			gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_HALF_PRIVATE, 1,
+				       "private");
 		else
-			gm_guest_check_zero(b.vm, 0, GM_BASE + p * PG, 1, "shared, dropped");
+			gm_guest_check_zero(w->vm, 0, GM_BASE + p * PG, 1, "shared, dropped");
 	}
-	both_free(&b);
+	gm_fixture_free(w);
 }
 
 GM_CASE(close_shared, .name = "fd.last_close.shared_half", .clause = "fd.last_close",
 	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES),
 	.text = "after the last close private pages fault and shared pages work")
 {
-	struct both b = both_new(0);
+	struct gm_fixture *w = GM_FIXTURE(.size = SIZE);
 
-	both_fill(&b);
-	close(b.gmem);
-	b.gmem = -1;
+	both_fill(w);
+	close(w->gmem);
+	w->gmem = -1;
 	for (uint64_t p = 0; p < NPAGES; p += 7) {
 		if (p & 1)
-			gm_guest_expect_fault(b.vm, 0, GM_BASE + p * PG, p & 2,
+			gm_guest_expect_fault(w->vm, 0, GM_BASE + p * PG, p & 2,
 					      KVM_MEMORY_EXIT_FLAG_PRIVATE, PG, "a private page");
 		else
-			gm_guest_check(b.vm, 0, GM_BASE + p * PG, 1, GM_HALF_SHARED, 2,
+			gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_HALF_SHARED, 2,
 				       "a shared page");
 	}
 	/* What is converted now goes where its attribute says. */
-	gm_convert(b.vm, GM_BASE + PG, PG, false);
-	gm_guest_check(b.vm, 0, GM_BASE + PG, 1, GM_HALF_SHARED, 2, "converted to shared");
-	gm_convert(b.vm, GM_BASE, PG, true);
-	gm_guest_expect_fault(b.vm, 0, GM_BASE, false, KVM_MEMORY_EXIT_FLAG_PRIVATE, PG,
+	gm_convert(w->vm, GM_BASE + PG, PG, false);
+	gm_guest_check(w->vm, 0, GM_BASE + PG, 1, GM_HALF_SHARED, 2, "converted to shared");
+	gm_convert(w->vm, GM_BASE, PG, true);
+	gm_guest_expect_fault(w->vm, 0, GM_BASE, false, KVM_MEMORY_EXIT_FLAG_PRIVATE, PG,
 			      "converted to private");
-	both_free(&b);
+	gm_fixture_free(w);
 }
 
 GM_CASE(mappable, .name = "fd.bind_overlap.mappable_serves_both", .profile = "P0",
 	.clause = "fd.bind_overlap", .needs = GM_NEEDS(ATTRIBUTES),
 	.text = "a file with the MMAP flag serves shared and private accesses of a SW_PROTECTED VM")
 {
-	struct both b;
+	struct gm_fixture *w;
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
 	bool can = vm_check_cap(vm->kvm, KVM_CAP_GUEST_MEMFD_FLAGS) & GUEST_MEMFD_FLAG_MMAP;
 
@@ -155,35 +130,35 @@ GM_CASE(mappable, .name = "fd.bind_overlap.mappable_serves_both", .profile = "P0
 	if (!can)
 		gm_skip("no mappable guest_memfd on this VM type",
 			"a kernel with GUEST_MEMFD_FLAG_MMAP");
-	b = both_new(GUEST_MEMFD_FLAG_MMAP);
-	gm_convert(b.vm, GM_BASE, SIZE, true);
-	gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 1);
+	w = GM_FIXTURE(.size = SIZE, .more_flags = GUEST_MEMFD_FLAG_MMAP);
+	gm_convert(w->vm, GM_BASE, SIZE, true);
+	gm_guest_fill(w->vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 1);
 	for (uint64_t p = 0; p < NPAGES; p += 2)
-		gm_convert(b.vm, GM_BASE + p * PG, PG, false);
-	gm_host_fill(b.mem->hva, GFN, NPAGES, GM_HALF_SHARED, 2);
-	gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 1, "whatever the attribute");
-	gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 3);
-	gm_host_check(b.mem->hva, GFN, NPAGES, GM_HALF_SHARED, 2, "the memory beside it");
+		gm_convert(w->vm, GM_BASE + p * PG, PG, false);
+	gm_host_fill(w->hva, FIRST, NPAGES, GM_HALF_SHARED, 2);
+	gm_guest_check(w->vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 1, "whatever the attribute");
+	gm_guest_fill(w->vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 3);
+	gm_host_check(w->hva, FIRST, NPAGES, GM_HALF_SHARED, 2, "the memory beside it");
 	/* A hole is unmapped from both kinds of page. */
-	gm_gmem_punch(b.gmem, 16 * PG, 16 * PG);
-	gm_guest_check(b.vm, 0, GM_BASE, 16, GM_HALF_PRIVATE, 3, "below the hole");
-	gm_guest_check_zero(b.vm, 0, GM_BASE + 16 * PG, 16, "the hole");
-	gm_guest_check(b.vm, 0, GM_BASE + 32 * PG, 32, GM_HALF_PRIVATE, 3, "above the hole");
-	both_free(&b);
+	gm_gmem_punch(w->gmem, 16 * PG, 16 * PG);
+	gm_guest_check(w->vm, 0, GM_BASE, 16, GM_HALF_PRIVATE, 3, "below the hole");
+	gm_guest_check_zero(w->vm, 0, GM_BASE + 16 * PG, 16, "the hole");
+	gm_guest_check(w->vm, 0, GM_BASE + 32 * PG, 32, GM_HALF_PRIVATE, 3, "above the hole");
+	gm_fixture_free(w);
 }
 
 GM_CASE(slot_twice, .name = "fd.bind_overlap.halves_of_two_slots", .profile = "P0",
 	.clause = "fd.bind_overlap", .needs = GM_NEEDS(SW_PROTECTED), .flags = GM_REFUSAL,
 	.text = "two slots may share userspace_addr, never a range of the file")
 {
-	struct both b = both_new(0);
+	struct gm_fixture *w = GM_FIXTURE(.size = SIZE);
 	uint64_t far = GM_BASE + GM_1G;
 
-	gm_control(!__gm_slot_set(b.vm, GM_SLOT + 1, 0, far, SIZE, b.mem->hva, -1, 0),
+	gm_control(!__gm_slot_set(w->vm, GM_SLOT + 1, 0, far, SIZE, w->hva, -1, 0),
 		   "an ordinary slot over the same memory of the host");
-	GM_EXPECT_ERRNO(EEXIST, __gm_slot_set(b.vm, GM_SLOT + 2, 0, far + GM_1G, SIZE, b.mem->hva,
-					      b.gmem, 0));
-	gm_slot_delete(b.vm, GM_SLOT);
-	GM_EXPECT_OK(__gm_slot_set(b.vm, GM_SLOT + 2, 0, far + GM_1G, SIZE, b.mem->hva, b.gmem, 0));
-	both_free(&b);
+	GM_EXPECT_ERRNO(EEXIST, __gm_slot_set(w->vm, GM_SLOT + 2, 0, far + GM_1G, SIZE, w->hva,
+					      w->gmem, 0));
+	gm_slot_delete(w->vm, GM_SLOT);
+	GM_EXPECT_OK(__gm_slot_set(w->vm, GM_SLOT + 2, 0, far + GM_1G, SIZE, w->hva, w->gmem, 0));
+	gm_fixture_free(w);
 }

@@ -148,17 +148,21 @@ void fd_box_free(struct fd_box *b)
 	free(b);
 }
 
+static struct gm_op content_op(uint32_t code, const struct fd_flavour *f, uint64_t gpa,
+			       uint64_t npages, uint64_t id, unsigned int gen)
+{
+	return (struct gm_op){ .code = code,
+			       .addr = gpa,
+			       .nr = npages,
+			       .half = f->half,
+			       .gen = gen,
+			       .gfn_delta = id - gpa / PG };
+}
+
 void fd_fill(struct gm_vm *vm, unsigned int v, const struct fd_flavour *f, uint64_t gpa,
 	     uint64_t npages, uint64_t id, unsigned int gen)
 {
-	struct gm_op op = {
-		.code = GM_OP_FILL,
-		.addr = gpa,
-		.nr = npages,
-		.half = f->half,
-		.gen = gen,
-		.gfn_delta = id - gpa / PG,
-	};
+	struct gm_op op = content_op(GM_OP_FILL, f, gpa, npages, id, gen);
 
 	gm_run(vm, v, &op, 1);
 }
@@ -166,14 +170,7 @@ void fd_fill(struct gm_vm *vm, unsigned int v, const struct fd_flavour *f, uint6
 bool fd_check(struct gm_vm *vm, unsigned int v, const struct fd_flavour *f, uint64_t gpa,
 	      uint64_t npages, uint64_t id, unsigned int gen, const char *when)
 {
-	struct gm_op op = {
-		.code = GM_OP_CHECK,
-		.addr = gpa,
-		.nr = npages,
-		.half = f->half,
-		.gen = gen,
-		.gfn_delta = id - gpa / PG,
-	};
+	struct gm_op op = content_op(GM_OP_CHECK, f, gpa, npages, id, gen);
 	struct gm_page page;
 
 	gm_run(vm, v, &op, 1);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "fixture.h"
 #include "fungible_p0.h"
 
 struct group {
@@ -97,6 +98,21 @@ static void expect_charge(const struct group *g, int64_t base, int64_t change, c
 
 #define LEN (64UL << 20)
 
+/*
+ * A VM with one slot of `len` bytes, all private. The host does not map the file: the mapping is a
+ * reference, and close() must free the pages. The caller closes *gmem.
+ */
+static struct gm_vm *private_vm(uint64_t len, int *gmem)
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
+
+	*gmem = gm_gmem_new(vm, len, vm->provider->flags_shared);
+	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, len, vm->mbox, *gmem, 0);
+	gm_vm_map(vm, GM_BASE, GM_1G, GM_1G);
+	gm_convert(vm, GM_BASE, len, true);
+	return vm;
+}
+
 /* Every page of private memory is charged, and every page of it comes back. */
 GM_CASE(charged, .name = "fungible.dos.charged", .clause = "fungible.dos",
 	.text = "64 MiB of private memory: charged to the VMM page by page, uncharged when punched and when closed",
@@ -109,11 +125,7 @@ GM_CASE(charged, .name = "fungible.dos.charged", .clause = "fungible.dos",
 
 	join(&g);
 	before = current(&g);
-	vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	gmem = gm_gmem_new(vm, LEN, vm->provider->flags_shared);
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, LEN, vm->mbox, gmem, 0);
-	gm_vm_map(vm, GM_BASE, GM_1G, GM_1G);
-	gm_convert(vm, GM_BASE, LEN, true);
+	vm = private_vm(LEN, &gmem);
 	gm_guest_fill(vm, 0, GM_BASE, 1, GM_HALF_PRIVATE, 1);
 	base = current(&g);
 	/* By fallocate. */
@@ -177,11 +189,7 @@ GM_CASE(charged_exactly, .name = "fungible.dos.charged_exactly", .clause = "fung
 	int gmem;
 
 	join(&g);
-	vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	gmem = gm_gmem_new(vm, 2 * LEN, vm->provider->flags_shared);
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 2 * LEN, vm->mbox, gmem, 0);
-	gm_vm_map(vm, GM_BASE, GM_1G, GM_1G);
-	gm_convert(vm, GM_BASE, 2 * LEN, true);
+	vm = private_vm(2 * LEN, &gmem);
 	/* Three seconds without a change: nothing of before is left to be added up. */
 	base = charged_file(&g);
 	for (int same = 0, i = 0; same < 30 && i < 200; i++) {
@@ -351,12 +359,9 @@ GM_CASE(host_works, .name = "fungible.dos.host_works", .clause = "fungible.dos",
 	.text = "two vCPUs convert without pause: another process does its work and ends, and so does the storm",
 	.providers = GM_PROVIDERS_X86)
 {
-	struct storm s = { .vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 2) };
-	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, 2 * GM_2M);
-	int gmem = gm_gmem_new(s.vm, 2 * GM_2M, s.vm->provider->flags_shared);
+	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .vcpus = 2);
+	struct storm s = { .vm = w->vm };
 
-	gm_slot_set(s.vm, GM_SLOT, 0, GM_BASE, 2 * GM_2M, mem->hva, gmem, 0);
-	gm_vm_map(s.vm, GM_BASE, GM_1G, GM_1G);
 	gm_parallel(3, storm_thread, &s);
 	gm_note("%lu and %lu conversions meanwhile", atomic_load(&s.conversions[0]),
 		atomic_load(&s.conversions[1]));
@@ -364,7 +369,5 @@ GM_CASE(host_works, .name = "fungible.dos.host_works", .clause = "fungible.dos",
 	gm_convert(s.vm, GM_BASE, 2 * GM_2M, true);
 	gm_guest_fill(s.vm, 0, GM_BASE, 8, GM_HALF_PRIVATE, 1);
 	gm_guest_check(s.vm, 1, GM_BASE, 8, GM_HALF_PRIVATE, 1, "after the storm");
-	gm_vm_free(s.vm);
-	close(gmem);
-	gm_mem_free(mem);
+	gm_fixture_free(w);
 }

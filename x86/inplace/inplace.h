@@ -68,10 +68,8 @@ void ip_expect_all(struct gm_fixture *w, const char *when);
 
 /* --- the fixture (box.c) --- */
 
-/* GM_FIXTURE() on a file that starts private, or shared. */
-struct gm_fixture *ip_fixture(bool private_first, const struct gm_fixture_args *args);
-#define IP_FIXTURE(private_first, ...)                                                             \
-	ip_fixture(private_first, &(const struct gm_fixture_args){ __VA_ARGS__ })
+/* On a file that starts private, or shared. */
+#define IP_FIXTURE(private_first, ...) GM_FIXTURE(.starts_private = private_first, __VA_ARGS__)
 static inline uint64_t ip_gfn(const struct gm_fixture *w, uint64_t page)
 {
 	return GFN(w->gpa) + page;
