@@ -346,7 +346,8 @@ INPLACE(signal_first, "signal", "before_range",
 		pthread_t giver;
 		int ret, err;
 
-		late.arg = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		late.arg =
+			mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		GM_SETUP(late.arg != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 		late.uffd = gm_uffd_new(late.arg, PG);
 		late.given = ip_arg(0, w->size, !(i & 1));
