@@ -6,11 +6,11 @@
 #include "access.h"
 #include "iommu.h"
 
-#define IOVA 0x2000000UL /* in reach of every device */
+#define IOVA 0x2000000UL /* in reach of every device; type 1 chooses none itself */
 
 enum { MOCK_READ, MOCK_WRITE, DMA_READ, DMA_WRITE, TYPE1_COUNT, TYPE1_READ, TYPE1_WRITE };
 
-/* A device is attached first: so the pages are pinned at the map. The unmap tells what there was. */
+/* A device is attached first: so the pages are pinned at the map. */
 static long p_iommu(const struct gm_access *a)
 {
 	static const enum gm_iommu_kind kind[] = {
@@ -22,7 +22,7 @@ static long p_iommu(const struct gm_access *a)
 	struct gm_iommu *iommu = gm_iommu_new(kind[a->probe->val]);
 	uint32_t ioas = gm_ioas_new(iommu);
 	struct gm_iodev *dev = gm_iodev_new(iommu, ioas);
-	uint64_t iova = IOVA, len = a->len;
+	uint64_t iova = a->probe->val < TYPE1_COUNT ? GM_ANY_IOVA : IOVA;
 	int err = 0, r;
 
 	r = __gm_map_hva(iommu, ioas, a->hva, a->len, &iova, GM_RW);
@@ -33,15 +33,14 @@ static long p_iommu(const struct gm_access *a)
 			r = __gm_dma_read(dev, iova, a->buf, a->len);
 		else if (a->probe->flags & GM_ACC_WRITE)
 			r = __gm_dma_write(dev, iova, a->buf, a->len);
-		if (r || __gm_unmap(iommu, ioas, iova, &len)) {
-			r = -1;
+		if (r)
 			err = errno;
-		}
+		gm_unmap(iommu, ioas, iova, a->len);
 	}
 	gm_iodev_free(dev);
 	gm_iommu_free(iommu);
 	errno = err;
-	return r ? -1 : (long)len;
+	return r ? -1 : (long)a->len;
 }
 
 /* The old interface on an iommufd; an unmap tells what there was. */

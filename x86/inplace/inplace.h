@@ -66,7 +66,7 @@ void ip_expect_state(struct gm_fixture *w, uint64_t page, uint64_t n, const char
 /* State and content of the whole file, as the host and vCPU 0 see them. */
 void ip_expect_all(struct gm_fixture *w, const char *when);
 
-/* --- the fixture (box.c) --- */
+/* --- the fixture, and the contents that the cases begin with (contents.c) --- */
 
 /* On a file that starts private, or shared. */
 #define IP_FIXTURE(private_first, ...) GM_FIXTURE(.starts_private = private_first, __VA_ARGS__)
