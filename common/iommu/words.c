@@ -87,10 +87,12 @@ GM_MOCK_CASE(ones, .name = "iommu.map_file_args.ones", .clause = "iommu.map_file
 	     .text = "IOVAs and lengths of all ones: EOVERFLOW, and nothing happens")
 {
 	struct dma_memory m = iommu_calls_memory();
-	uint64_t at = IOVA + GM_PAGE_SIZE;
+	uint64_t at = IOVA + GM_PAGE_SIZE, copy = at + GM_PAGE_SIZE;
 
-	/* A map by address, beside the one by fd. */
+	/* A map by address and a copy of it, beside the map by fd. */
 	gm_control(!__gm_map_hva(m.iommu, m.ioas, m.hva, GM_PAGE_SIZE, &at, GM_RW), "IOAS_MAP");
+	gm_control(!__gm_ioas_copy(m.iommu, m.ioas, m.ioas, at, GM_PAGE_SIZE, &copy, GM_RW),
+		   "IOAS_COPY");
 	BAD(&m, EOVERFLOW, IOMMU_IOAS_MAP, iommu_ioas_map, iova, ONES, "IOAS_MAP at all ones");
 	BAD(&m, EOVERFLOW, IOMMU_IOAS_MAP, iommu_ioas_map, length, ONES, "IOAS_MAP of all ones");
 	BAD(&m, EOVERFLOW, IOMMU_IOAS_MAP_FILE, iommu_ioas_map_file, iova, ONES,
@@ -108,8 +110,10 @@ GM_MOCK_CASE(ones, .name = "iommu.map_file_args.ones", .clause = "iommu.map_file
 	    "IOAS_UNMAP of all ones");
 	dma_memory_mapped(&m, 0, GM_PAGE_SIZE, MAPPED);
 	dma_memory_mapped(&m, 0, GM_PAGE_SIZE, at);
+	dma_memory_mapped(&m, 0, GM_PAGE_SIZE, copy);
+	gm_unmap(m.iommu, m.ioas, at, GM_PAGE_SIZE);
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, GM_PAGE_SIZE, 2),
-		  "the two maps are not two pins");
+		  "the file's map and the copy are not two pins");
 	iommu_call_good(iommu_call(IOMMU_IOAS_MAP), &m);
 	iommu_call_good(iommu_call(IOMMU_IOAS_MAP_FILE), &m);
 	iommu_call_good(iommu_call(IOMMU_IOAS_COPY), &m);
