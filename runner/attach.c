@@ -209,12 +209,17 @@ static int write_remaining(const struct state *st, const char *file, size_t *lef
 	return err;
 }
 
-/* The machine is gone: what ran is an ERROR, what did not is left for the next boot. */
+/*
+ * The machine is gone. A case that ran when the kernel died with a report FAILs for it; without one it is
+ * an ERROR. What did not run is left for the next boot.
+ */
 static int lost(struct render *r, const struct options *opt, const char *why)
 {
 	char *tail = console_tail(opt->console), *cause = console_cause(opt->console);
 	char *reason = cause ? xprintf("%s: %s", why, cause) : xstrdup(why);
 	char *text = xprintf("the machine was lost while it ran: %s", reason);
+	/* Another report may be an older one, of a case that has its verdict. */
+	const char *panic = cause && strstr(cause, "Kernel panic") ? cause : NULL;
 	json_t *ev;
 	size_t left;
 	int ret;
@@ -222,7 +227,7 @@ static int lost(struct render *r, const struct options *opt, const char *why)
 	for (size_t i = 0; i < r->st.n; i++) {
 		if (!r->st.v[i].running)
 			continue;
-		ev = state_verdict_for(&r->st, &r->st.v[i], text);
+		ev = state_verdict_for(&r->st, &r->st.v[i], text, panic);
 		json_object_set_new(ev, "tail", jtext(tail));
 		render_event(r, ev);
 	}

@@ -161,7 +161,7 @@ int render_finish(struct render *r, const char *reason)
 		return r->err ?: EXIT_USAGE;
 	for (size_t i = 0; i < r->st.n; i++)
 		if (!r->st.v[i].end)
-			render_event(r, state_verdict_for(&r->st, &r->st.v[i], reason));
+			render_event(r, state_verdict_for(&r->st, &r->st.v[i], reason, NULL));
 	while ((rec = state_settle_next(&r->st)))
 		settled(r, rec);
 

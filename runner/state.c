@@ -205,19 +205,24 @@ struct record *state_settle_next(struct state *st)
 	return NULL;
 }
 
-json_t *state_verdict_for(const struct state *st, const struct record *rec, const char *reason)
+json_t *state_verdict_for(const struct state *st, const struct record *rec, const char *reason,
+			  const char *report)
 {
 	json_t *ev = event_new("case_end", st->t), *fails = json_object_get(rec->live, "fails");
-	bool missed = rec->running && json_array_size(fails);
+	bool missed = rec->running && json_array_size(fails), broke = rec->running && report;
 
 	json_object_set_new(ev, "case", json_string(rec->name));
 	json_object_set_new(ev, "round", json_integer(jint(rec->live, "round")));
 	json_object_set_new(ev, "seed",
 			    json_string(*jstr(rec->live, "seed") ? jstr(rec->live, "seed")
 								 : jstr(st->start, "seed")));
-	json_object_set_new(ev, "verdict", json_string(missed ? "FAIL" : "ERROR"));
+	json_object_set_new(ev, "verdict", json_string(missed || broke ? "FAIL" : "ERROR"));
 	if (missed)
 		json_object_set(ev, "fails", fails);
+	if (broke)
+		json_object_set_new(ev, "leaks",
+				    json_pack("[{s:s, s:o}]", "clause", "leak.kernel_log", "text",
+					      jtext(report)));
 	json_object_set_new(ev, "reason", jtext(reason));
 	json_object_set_new(ev, "ran", json_boolean(rec->running));
 	json_object_set_new(ev, "time", json_real(rec->running ? now() - rec->since : 0));

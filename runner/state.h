@@ -68,8 +68,12 @@ struct change state_apply(struct state *st, const json_t *ev);
 /* Makes final what has a verdict and could have got another one in a further round. */
 struct record *state_settle_next(struct state *st);
 
-/* A case_end with ERROR for a case that never said one; to be applied like any other. */
-json_t *state_verdict_for(const struct state *st, const struct record *rec, const char *reason);
+/*
+ * A case_end for a case that never said one; to be applied like any other. FAIL where it missed
+ * something before, or where the kernel ended with `report` while it ran (leak.kernel_log); else ERROR.
+ */
+json_t *state_verdict_for(const struct state *st, const struct record *rec, const char *reason,
+			  const char *report);
 
 /* "PASS" ...; what has no verdict is an ERROR until it has one. */
 const char *record_verdict(const struct record *rec);

@@ -427,18 +427,23 @@ static void a_miss_outlives_the_machine(void **state)
 		"{\"ev\":\"case_start\",\"case\":\"b\",\"round\":0}\n"
 		"{\"ev\":\"case_miss\",\"case\":\"a\",\"fail\":{\"text\":\"missed\"}}\n"
 		"{\"ev\":\"stream_end\",\"reason\":\"died\"}\n";
-	json_t *a, *b;
+	json_t *a, *b, *c;
 	struct state st;
 
 	state_init(&st, "");
 	feed(&st, text, strlen(text), 100);
-	a = state_verdict_for(&st, &st.v[0], "lost");
-	b = state_verdict_for(&st, &st.v[1], "lost");
+	a = state_verdict_for(&st, &st.v[0], "lost", NULL);
+	b = state_verdict_for(&st, &st.v[1], "lost", NULL);
+	c = state_verdict_for(&st, &st.v[1], "lost", "Kernel panic - x");
 	assert_string_equal(jstr(a, "verdict"), "FAIL");
 	assert_string_equal(jstr(json_array_get(json_object_get(a, "fails"), 0), "text"), "missed");
 	assert_string_equal(jstr(b, "verdict"), "ERROR");
+	assert_string_equal(jstr(c, "verdict"), "FAIL");
+	assert_string_equal(jstr(json_array_get(json_object_get(c, "leaks"), 0), "clause"),
+			    "leak.kernel_log");
 	json_decref(a);
 	json_decref(b);
+	json_decref(c);
 	state_free(&st);
 }
 
