@@ -20,7 +20,8 @@
 #define LIST_SECONDS 60
 #define LIST_MAX (16 << 20)
 
-char *self_dir(void)
+/* The folder of this executable, to be freed. */
+static char *self_dir(void)
 {
 	char path[PATH_MAX] = "";
 

@@ -46,7 +46,4 @@ char *catalogue_add(struct catalogue *cat, const char *program, json_t *list);
  */
 int catalogue_add_clauses(struct catalogue *cat, const char *file);
 
-/* The folder of this executable, to be freed. */
-char *self_dir(void);
-
 #endif

@@ -214,12 +214,14 @@ static void epoch_end_shared(struct engine *e)
 static char **case_env(const struct engine *e, const struct job *j)
 {
 	static const char *const ours[] = {
-		"GM_REPORT_FD=", "GM_PROFILE=", "GM_JOURNAL_OWNER=", "GM_FACTS=", "GM_ANCHOR=",
+		"GM_REPORT_FD=",
+		"GM_JOURNAL_OWNER=",
+		"GM_FACTS=",
+		"GM_ANCHOR=",
 	};
 	struct strv env = { 0 };
-	char *own[5] = {
+	char *own[4] = {
 		xprintf("GM_REPORT_FD=%d", GM_ISO_REPORT_FD),
-		xprintf("GM_PROFILE=%s", e->opt->full ? "full" : "quick"),
 		xprintf("GM_JOURNAL_OWNER=%d", getpid()),
 		xprintf("GM_FACTS=/proc/%d/fd/%d", getpid(), e->facts),
 		xprintf("GM_ANCHOR=/proc/%d/fd/%d", getpid(), j->anchor),

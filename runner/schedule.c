@@ -12,7 +12,8 @@ static int rank(const struct test_case *c)
 	return c->destructive ? 2 : c->tokens & TOKEN_ALONE ? 1 : 0;
 }
 
-unsigned int sched_rounds(const struct options *opt)
+/* 1, N, or 0 for an open end: what the options ask for. */
+static unsigned int rounds_of(const struct options *opt)
 {
 	if (opt->repeat)
 		return opt->repeat;
@@ -28,7 +29,7 @@ void sched_init(struct schedule *s, const struct catalogue *cat, const struct op
 			if (cat->v[i].selected && rank(&cat->v[i]) == r)
 				s->v[s->n++].c = &cat->v[i];
 	s->jobs = opt->jobs;
-	s->rounds = sched_rounds(opt);
+	s->rounds = rounds_of(opt);
 	s->until = opt->for_seconds ? now() + opt->for_seconds : 0;
 	s->until_fail = opt->until_fail;
 }

@@ -9,7 +9,8 @@
 
 #include "select.h"
 
-bool globs_match(const struct strv *globs, const char *text)
+/* A set of globs, "!" takes out; none at all, or only "!", starts from everything. */
+static bool globs_match(const struct strv *globs, const char *text)
 {
 	bool any = false, in = false;
 
