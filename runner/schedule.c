@@ -9,7 +9,7 @@
 
 static int rank(const struct test_case *c)
 {
-	return c->destructive ? 2 : c->tokens & TOKEN_ALONE ? 1 : 0;
+	return c->flags & GM_DESTRUCTIVE ? 2 : c->tokens & GM_TOKEN_ALONE ? 1 : 0;
 }
 
 /* 1, N, or 0 for an open end: what the options ask for. */
@@ -107,6 +107,7 @@ void sched_done(struct schedule *s, struct sched_entry *e, const char *verdict)
 {
 	e->state = SCHED_DONE;
 	s->running--;
-	e->retired = e->retired || !strcmp(verdict, "SKIP");
-	s->failed = s->failed || !strcmp(verdict, "FAIL") || !strcmp(verdict, "ERROR");
+	e->retired = e->retired || !strcmp(verdict, gm_verdict_word(GM_SKIPPED));
+	s->failed = s->failed || !strcmp(verdict, gm_verdict_word(GM_FAILED)) ||
+		    !strcmp(verdict, gm_verdict_word(GM_ERRORED));
 }
