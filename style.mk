@@ -21,3 +21,6 @@ style:
 	@shellcheck -x $(GM_STYLE_SH)
 	$(GM_SAY) "  STYLE   planted defects, where they lie"
 	@k=$$(lab/ksrc) || exit 2; mutants/where $$k
+	$(GM_SAY) "  STYLE   functions that nobody calls"
+	@$(MAKE) --no-print-directory -s all
+	@tests/uncalled $(GM_OUT)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "anchor.h"
+#include "protocol.h"
 
 #ifndef F_ADD_SEALS
 #define F_ADD_SEALS 1033
@@ -33,7 +34,7 @@ bool gm_anchor_held(int fd)
 
 void *gm_anchor_hold(void)
 {
-	const char *path = getenv("GM_ANCHOR");
+	const char *path = gm_env_get(GM_ENV_ANCHOR);
 	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
 	void *page;
 

@@ -43,11 +43,6 @@ uint64_t gm_caps_permitted(void)
 	return read_set(CAP_PERMITTED);
 }
 
-bool gm_caps_have(int cap)
-{
-	return cap >= 0 && cap < 64 && (read_set(CAP_EFFECTIVE) & (1ULL << cap));
-}
-
 const char *gm_cap_name(int cap)
 {
 	static _Thread_local char names[4][32];
@@ -64,7 +59,7 @@ const char *gm_cap_name(int cap)
 	return mine;
 }
 
-char *gm_caps_names(uint64_t caps, char *buf, size_t len)
+static char *names_of(uint64_t caps, char *buf, size_t len)
 {
 	size_t used = 0;
 
@@ -88,7 +83,7 @@ const char *gm_caps_missing(uint64_t caps)
 	static _Thread_local char names[64 * 24];
 	uint64_t missing = caps == GM_CAPS_ALL ? 0 : caps & ~gm_caps_permitted();
 
-	return missing ? gm_caps_names(missing, names, sizeof(names)) : NULL;
+	return missing ? names_of(missing, names, sizeof(names)) : NULL;
 }
 
 static int clear_ambient(void)
@@ -122,6 +117,20 @@ static int write_sets(uint64_t caps)
 	return r ? -1 : 0;
 }
 
+/* Puts a capability into the effective set. */
+static int raise_cap(int cap)
+{
+	cap_value_t v = cap;
+	cap_t now = cap_get_proc();
+	int r;
+
+	if (!now)
+		return -1;
+	r = cap_set_flag(now, CAP_EFFECTIVE, 1, &v, CAP_SET) || cap_set_proc(now);
+	cap_free(now);
+	return r ? -1 : 0;
+}
+
 int gm_caps_apply(uint64_t caps)
 {
 	if (caps == GM_CAPS_ALL)
@@ -136,7 +145,7 @@ int gm_caps_apply(uint64_t caps)
 	if (gm_caps_permitted() & (1ULL << CAP_SETPCAP)) {
 		int bits = prctl(PR_GET_SECUREBITS);
 
-		if (gm_caps_raise(CAP_SETPCAP) || bits < 0 ||
+		if (raise_cap(CAP_SETPCAP) || bits < 0 ||
 		    prctl(PR_SET_SECUREBITS, bits | SECBIT_NOROOT))
 			return -1;
 	}
@@ -158,33 +167,4 @@ int gm_caps_become_user(void)
 
 	/* Not dumpable after the change, and then /proc/self would belong to root. */
 	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-}
-
-static int flip(int cap, cap_flag_value_t to)
-{
-	cap_value_t v = cap;
-	cap_t now;
-	int r;
-
-	if (cap < 0 || cap >= 64 || !(gm_caps_permitted() & (1ULL << cap))) {
-		errno = EPERM;
-		return -1;
-	}
-
-	now = cap_get_proc();
-	if (!now)
-		return -1;
-	r = cap_set_flag(now, CAP_EFFECTIVE, 1, &v, to) || cap_set_proc(now);
-	cap_free(now);
-	return r ? -1 : 0;
-}
-
-int gm_caps_raise(int cap)
-{
-	return flip(cap, CAP_SET);
-}
-
-int gm_caps_lower(int cap)
-{
-	return flip(cap, CAP_CLEAR);
 }

@@ -31,17 +31,8 @@ int gm_caps_apply(uint64_t caps);
  */
 int gm_caps_become_user(void);
 
-/* In the effective set now. */
-bool gm_caps_have(int cap);
 /* What the process could raise: its permitted set. */
 uint64_t gm_caps_permitted(void);
-
-/*
- * Puts one capability that is permitted into the effective set and takes it out again, around the
- * one call that needs it. 0, or -1 with EPERM when it is not permitted.
- */
-int gm_caps_raise(int cap);
-int gm_caps_lower(int cap);
 
 /*
  * The names of those of `caps` that are not permitted, "cap_sys_admin, cap_net_raw"; NULL when
@@ -51,7 +42,5 @@ const char *gm_caps_missing(uint64_t caps);
 
 /* The name of one capability, "cap_ipc_lock"; "cap_63" for a number libcap has no name for. */
 const char *gm_cap_name(int cap);
-/* Names of a set, comma-separated, into buf of len bytes; returns buf. */
-char *gm_caps_names(uint64_t caps, char *buf, size_t len);
 
 #endif

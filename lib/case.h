@@ -14,22 +14,8 @@
 #include <stdint.h>
 
 #include "need.h"
+#include "protocol.h"
 #include "provider.h"
-
-/* What the runner must not give to two cases at once. */
-enum gm_token {
-	GM_TOKEN_HUGE = 1 << 0,	  /* the huge page pools, or counters of them */
-	GM_TOKEN_IOMMU = 1 << 1,  /* IOMMU devices, the iommufd mock */
-	GM_TOKEN_MODULE = 1 << 2, /* module parameters, other global kernel state */
-	GM_TOKEN_ALONE = 1 << 3,  /* nothing else may run meanwhile */
-};
-
-enum gm_case_flag {
-	GM_FULL_ONLY = 1 << 0,	 /* left out of --profile quick */
-	GM_DESTRUCTIVE = 1 << 1, /* may harm the running kernel: runs last, and says so */
-	GM_REFUSAL = 1 << 2, /* about a refusal: without a gm_control() that held it is an ERROR */
-	GM_AS_USER = 1 << 3, /* runs as an ordinary user (uid and gid 65534), no capabilities */
-};
 
 struct gm_case {
 	const char *name; /* [a-z0-9_.]+, "<area>.<clause>.<what>": never changes once published */

@@ -45,12 +45,13 @@ static size_t escape(char *to, size_t room, const char *from)
 }
 
 /* One record is one write(), so that records of threads do not mix; pipes keep 4 KiB whole. */
-static void record(const char *kind, const char *const *fields, int nr)
+static void record(enum gm_record kind, const char *const *fields)
 {
+	int nr = gm_record_fields(kind);
 	char line[4000];
 	size_t n = 0;
 
-	n += snprintf(line, sizeof(line), "%s", kind);
+	n += snprintf(line, sizeof(line), "%s", gm_record_word(kind));
 	for (int i = 0; i < nr && n < sizeof(line) - 8; i++) {
 		line[n++] = st.plain ? ' ' : '\t';
 		if (st.plain)
@@ -121,7 +122,7 @@ static void miss(const struct gm_page *page, const char *file, int line, const c
 		page_names(names, sizeof(names), page);
 	snprintf(where, sizeof(where), "%s:%d", base ? base + 1 : file, line);
 	snprintf(full, sizeof(full), "%s%s", text, names);
-	record("fail", (const char *[]){ where, full }, 2);
+	record(GM_RECORD_FAIL, (const char *[]){ where, full });
 }
 
 #define FORMAT(buf, fmt)                                                                           \
@@ -144,7 +145,7 @@ void gm_note(const char *fmt, ...)
 {
 	FORMAT(text, fmt);
 
-	record("note", (const char *[]){ text }, 1);
+	record(GM_RECORD_NOTE, (const char *[]){ text });
 }
 
 void gm_leak(const char *clause, const char *fmt, ...)
@@ -152,12 +153,12 @@ void gm_leak(const char *clause, const char *fmt, ...)
 	FORMAT(text, fmt);
 
 	st.failures++;
-	record("leak", (const char *[]){ clause, text }, 2);
+	record(GM_RECORD_LEAK, (const char *[]){ clause, text });
 }
 
 void gm_missing(const char *need)
 {
-	record("missing", &need, 1);
+	record(GM_RECORD_MISSING, &need);
 }
 
 void __gm_control(bool held, const char *file, int line, const char *fmt, ...)
@@ -167,7 +168,7 @@ void __gm_control(bool held, const char *file, int line, const char *fmt, ...)
 	if (!held)
 		gm_error(file, line, "the control failed: %s (%s)", text, gm_errno_name(errno));
 	if (!st.controls++)
-		record("control", (const char *[]){ text }, 1);
+		record(GM_RECORD_CONTROL, (const char *[]){ text });
 }
 
 /* --- the end --- */
@@ -197,14 +198,6 @@ void gm_cleanup_run(void)
 	}
 }
 
-static const int exit_of[] = { [GM_PASS] = 0, [GM_FAILED] = 1, [GM_ERRORED] = 2, [GM_SKIPPED] = 4 };
-static const char *const verdict_name[] = {
-	[GM_PASS] = "PASS",
-	[GM_FAILED] = "FAIL",
-	[GM_ERRORED] = "ERROR",
-	[GM_SKIPPED] = "SKIP",
-};
-
 /*
  * The first verdict stands: other threads wait here for the end of the process. A clean-up that
  * fails comes in a second time, on the same thread, and turns the verdict into its own.
@@ -224,11 +217,12 @@ static void speak(enum gm_verdict v, const char *reason, const char *remedy)
 		v = GM_FAILED;
 		reason = "something was left behind";
 	}
-	snprintf(checks, sizeof(checks), "checks=%lu", st.checks);
-	snprintf(controls, sizeof(controls), "controls=%lu", st.controls);
-	record("verdict", (const char *[]){ verdict_name[v], reason, remedy, checks, controls }, 5);
+	snprintf(checks, sizeof(checks), GM_KEY_CHECKS "=%lu", st.checks);
+	snprintf(controls, sizeof(controls), GM_KEY_CONTROLS "=%lu", st.controls);
+	record(GM_RECORD_VERDICT,
+	       (const char *[]){ gm_verdict_word(v), reason, remedy, checks, controls });
 	fflush(NULL);
-	_exit(exit_of[v]);
+	_exit(gm_verdict_status(v));
 }
 
 void gm_verdict(enum gm_verdict v, const char *reason, const char *remedy)

@@ -5,10 +5,11 @@
 #include <unistd.h>
 
 #include "facts.h"
+#include "protocol.h"
 
 static int open_facts(int how)
 {
-	const char *path = getenv("GM_FACTS");
+	const char *path = gm_env_get(GM_ENV_FACTS);
 
 	return path ? open(path, how | O_CLOEXEC) : -1;
 }

@@ -108,8 +108,6 @@ void gm_unmap(struct gm_iommu *iommu, uint32_t ioas, uint64_t iova, uint64_t len
 /* A device attached to an IOAS or HWPT. NULL and errno; the twin is an ERROR of the suite. */
 struct gm_iodev *__gm_iodev_new(struct gm_iommu *iommu, uint32_t pt);
 struct gm_iodev *gm_iodev_new(struct gm_iommu *iommu, uint32_t pt);
-/* How many devices the provider can give at once. */
-unsigned int gm_iodev_max(struct gm_iommu *iommu);
 /* Detaches and unbinds. */
 void gm_iodev_free(struct gm_iodev *dev);
 /* Moves the device to another IOAS or HWPT; `ioas` is the one it stands on then. */

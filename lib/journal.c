@@ -18,12 +18,13 @@
 #include <unistd.h>
 
 #include "journal.h"
+#include "protocol.h"
 
 #define SUFFIX ".journal"
 
 const char *gm_journal_dir(void)
 {
-	const char *dir = getenv("GM_JOURNAL_DIR");
+	const char *dir = getenv(GM_ENV_JOURNAL_DIR);
 
 	return dir && *dir ? dir : GM_JOURNAL_DIR;
 }
@@ -264,7 +265,7 @@ static pid_t owner_of(struct gm_journal *j, const char *name, const char *escape
 
 static bool path_is_taken(struct gm_journal *j, const char *escaped)
 {
-	const char *parent = getenv("GM_JOURNAL_OWNER");
+	const char *parent = gm_env_get(GM_ENV_JOURNAL_OWNER);
 	bool taken = false;
 	struct dirent *de;
 	DIR *d;

@@ -93,20 +93,6 @@ static const char *cap_name(int bit)
 	return bit <= CAP_LAST_CAP ? name : NULL;
 }
 
-static const char *flag_name(int bit)
-{
-	static const char *const names[] = { "full_only", "destructive", "refusal", "as_user" };
-
-	return bit < 4 ? names[bit] : NULL;
-}
-
-static const char *token_name(int bit)
-{
-	static const char *const names[] = { "huge", "iommu", "module", "alone" };
-
-	return bit < 4 ? names[bit] : NULL;
-}
-
 static int list_json(void)
 {
 	puts("[");
@@ -126,8 +112,8 @@ static int list_json(void)
 			printf("\"caps\": [\"all\"], ");
 		else
 			json_bits("caps", c->caps, cap_name);
-		json_bits("flags", c->flags, flag_name);
-		json_bits("tokens", tokens, token_name);
+		json_bits("flags", c->flags, gm_flag_word);
+		json_bits("tokens", tokens, gm_token_word);
 		printf("\"huge_2m\": %u, \"huge_1g\": %u, \"timeout\": %u}%s\n", c->huge_2m,
 		       c->huge_1g, c->timeout ? c->timeout : GM_TIMEOUT,
 		       i + 1 < gm_cases_nr() ? "," : "");
@@ -167,7 +153,7 @@ static void ledger_close(void *arg __attribute__((unused)))
 static int run_case(const char *name, const char *seed)
 {
 	const struct gm_case *c = gm_case_find(name);
-	const char *report = getenv("GM_REPORT_FD");
+	const char *report = gm_env_get(GM_ENV_REPORT_FD);
 	int fd = report ? atoi(report) : STDERR_FILENO;
 
 	if (!c) {
@@ -175,7 +161,8 @@ static int run_case(const char *name, const char *seed)
 		return 2;
 	}
 	if (report && fcntl(fd, F_SETFD, FD_CLOEXEC)) {
-		fprintf(stderr, "GM_REPORT_FD=%s is not an open file\n", report);
+		fprintf(stderr, "%s=%s is not an open file\n", gm_env_name(GM_ENV_REPORT_FD),
+			report);
 		return 2;
 	}
 	gm_underway_in(gm_anchor_hold());

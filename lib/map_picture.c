@@ -30,7 +30,8 @@ static char small_cell(const struct gm_shape *s, uint64_t cell, bool mapped)
 	return mapped ? 'k' : '.';
 }
 
-char *gm_map_cells(const struct gm_shape *s)
+/* The same as the model has it. */
+static char *cells_as_modelled(const struct gm_shape *s)
 {
 	uint64_t nr = cells_of(s);
 	char *c = calloc(nr + 1, 1);
@@ -126,7 +127,7 @@ static void note_packed(const char *title, const char *cells)
 
 void gm_map_note(const struct gm_shape *s, const char *title)
 {
-	char *cells = gm_map_cells(s);
+	char *cells = cells_as_modelled(s);
 
 	note_packed(title, cells);
 	gm_note("%s (G 1G, M 2M, k 4K, x some private, P private, . none):", title);
@@ -146,7 +147,7 @@ void gm_map_note(const struct gm_shape *s, const char *title)
 
 void gm_map_show(struct gm_vm *vm, const struct gm_shape *s)
 {
-	char *want = gm_map_cells(s), *got = gm_map_observe(vm, s);
+	char *want = cells_as_modelled(s), *got = gm_map_observe(vm, s);
 
 	for (uint64_t gib = 0; gib < s->size / GM_1G; gib++)
 		note_gib(want + gib * CELLS, got + gib * CELLS, gib);

@@ -14,12 +14,11 @@
 
 #include "shape.h"
 
-/* One character per 2 MiB of the model, as above; '\0' at the end. Freed by the caller. */
-char *gm_map_cells(const struct gm_shape *s);
 /*
- * The same as the kernel has it. The statistics do not say where a mapping lies, so every cell is
- * probed: one page of it is converted, and the counter that falls names what mapped it. That
- * destroys the mappings and (where they were shared) changes attributes: the end of a case.
+ * One character per 2 MiB of the guest's memory, as above, as the kernel has it; '\0' at the end,
+ * freed by the caller. The statistics do not say where a mapping lies, so every cell is
+ * probed: one page of it is converted, and the counter that falls names what mapped it. That destroys
+ * the mappings and (where they were shared) changes attributes: the end of a case.
  */
 char *gm_map_observe(struct gm_vm *vm, const struct gm_shape *s);
 /* Notes the model's map: what the kernel's is too, once gm_ledger_expect() has said so. */

@@ -78,7 +78,6 @@ bool gm_platform_param(const char *module, const char *param, char *buf, size_t 
 #define GM_EDU_MAX 2
 /* VFIO_EDU, VFIO_EDU_PAIR: PCI address of the nth, "0000:00:04.0", by address. */
 const char *gm_platform_edu(unsigned int nr);
-const char *gm_platform_scratch(void); /* BLKDEV: "/dev/vdb", whose content is nobody's */
 const char *gm_platform_dio_dir(void); /* DISK_DIO: a folder that can be written */
 const char *gm_platform_memcg(void);   /* MEMCG: mount point, "/sys/fs/cgroup" */
 

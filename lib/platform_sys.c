@@ -127,11 +127,6 @@ int gm_probe_blkdev(char *remedy)
 	return err;
 }
 
-const char *gm_platform_scratch(void)
-{
-	return gm_platform_has(GM_NEED_BLKDEV) ? scratch : NULL;
-}
-
 static const char *dio_dir;
 
 /* One block written past the page cache into a file without a name. */

@@ -97,21 +97,6 @@ bool gm_pool_expect(const struct gm_pool *before, long taken, long resv, const c
 		       now.surplus);
 }
 
-uint64_t gm_meminfo(const char *key)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	uint64_t val = 0;
-	char line[128];
-	size_t len = strlen(key);
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, key, len) && line[len] == ':')
-			sscanf(line + len + 1, "%lu", &val);
-	if (f)
-		fclose(f);
-	return val * 1024;
-}
-
 uint64_t gm_pfn_of(const void *hva)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);

@@ -20,8 +20,6 @@ void gm_pool_read(struct gm_pool *p, uint64_t size);
  */
 bool gm_pool_expect(const struct gm_pool *before, long taken, long resv, const char *when);
 
-/* A number of /proc/meminfo, in bytes; 0 when it is not there. */
-uint64_t gm_meminfo(const char *key);
 /*
  * The page frame behind a mapped, touched address; 0 when pagemap does not tell (not root, not
  * present).

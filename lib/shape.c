@@ -244,18 +244,3 @@ void gm_shape_log(struct gm_shape *s, uint32_t id, bool on)
 			log_off(s, slot);
 	}
 }
-
-void gm_shape_touch_small(struct gm_shape *s, uint64_t gpa)
-{
-	uint64_t page = page_of(s, gpa);
-
-	if (s->mapped[page] == GM_SIZE_4K)
-		return;
-	if (s->mapped[page] == GM_SIZE_NONE) {
-		install(s, page, GM_SIZE_4K);
-	} else {
-		while (s->mapped[page] > GM_SIZE_4K)
-			split(s, page);
-	}
-	s->now.fixed++;
-}

@@ -56,7 +56,5 @@ void gm_shape_zap(struct gm_shape *s, uint64_t gpa, uint64_t len);
 void gm_shape_convert(struct gm_shape *s, uint64_t gpa, uint64_t len, bool to_private);
 /* Dirty logging: on splits what is huge into 4 KiB at once, off makes it as large as allowed. */
 void gm_shape_log(struct gm_shape *s, uint32_t id, bool on);
-/* An instruction fetch under the NX workaround: the leaf around gpa falls into 4 KiB there. */
-void gm_shape_touch_small(struct gm_shape *s, uint64_t gpa);
 
 #endif

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The side of check.c that main.c uses: where records go, and how a case ends. Cases use check.h.
- *
- * Records, one a line, fields separated by TAB, with TAB, newline and backslash escaped as in C:
- *	note TEXT | fail FILE:LINE TEXT | control TEXT | leak CLAUSE TEXT | missing NEED
- *	verdict PASS|FAIL|SKIP|ERROR REASON REMEDY checks=N controls=N		(the last one)
+ * The side of check.c that main.c uses: where records (protocol.h) go, and how a case ends.
+ * Cases use check.h.
  */
 #ifndef GM_VERDICT_H
 #define GM_VERDICT_H
 
 #include "check.h"
-
-enum gm_verdict { GM_PASS, GM_FAILED, GM_ERRORED, GM_SKIPPED };
+#include "protocol.h"
 
 /* `plain`: print for people instead of for the runner. `refusal`: PASS takes a control. */
 void gm_report_open(int fd, bool plain, bool refusal);

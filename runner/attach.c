@@ -68,7 +68,8 @@ static void look_for_cause(void *arg, const char *line)
 		c->splat = xstrdup(line);
 }
 
-char *console_cause(const char *file)
+/* The line that says why the kernel died, to be freed, or NULL. */
+static char *console_cause(const char *file)
 {
 	struct cause c = { NULL, NULL };
 	char *text = read_end(file);

@@ -16,7 +16,5 @@ int attach(struct render *r, const struct options *opt);
 
 /* The last lines of the console log, to be freed; "" when there is none. */
 char *console_tail(const char *file);
-/* The line that says why the kernel died, to be freed, or NULL. */
-char *console_cause(const char *file);
 
 #endif

@@ -20,7 +20,8 @@
 #define LIST_SECONDS 60
 #define LIST_MAX (16 << 20)
 
-char *self_dir(void)
+/* The folder of this executable, to be freed. */
+static char *self_dir(void)
 {
 	char path[PATH_MAX] = "";
 
@@ -29,15 +30,18 @@ char *self_dir(void)
 	return xstrdup(dirname(path));
 }
 
-static bool has_word(const json_t *decl, const char *key, const char *word)
+/* The bits of those words in the list decl[key] that `word` knows. */
+static unsigned int word_bits(const json_t *decl, const char *key, const char *(*word)(int bit))
 {
 	const json_t *list = json_object_get(decl, key), *item;
+	unsigned int set = 0;
 	size_t i;
 
 	json_array_foreach(list, i, item)
-		if (json_is_string(item) && !strcmp(json_string_value(item), word))
-			return true;
-	return false;
+		for (int bit = 0; word(bit); bit++)
+			if (!strcmp(json_string_value(item) ?: "", word(bit)))
+				set |= 1U << bit;
+	return set;
 }
 
 static const char *problem(const json_t *decl)
@@ -92,15 +96,10 @@ char *catalogue_add(struct catalogue *cat, const char *program, json_t *list)
 		c->timeout = jint(decl, "timeout") ? jint(decl, "timeout") : GM_TIMEOUT;
 		c->huge_2m = jint(decl, "huge_2m");
 		c->huge_1g = jint(decl, "huge_1g");
-		c->full_only = has_word(decl, "flags", "full_only");
-		c->destructive = has_word(decl, "flags", "destructive");
-		c->refusal = has_word(decl, "flags", "refusal");
-		c->tokens =
-			(has_word(decl, "tokens", "huge") || c->huge_2m || c->huge_1g ? TOKEN_HUGE
-										      : 0) |
-			(has_word(decl, "tokens", "iommu") ? TOKEN_IOMMU : 0) |
-			(has_word(decl, "tokens", "module") ? TOKEN_MODULE : 0) |
-			(has_word(decl, "tokens", "alone") ? TOKEN_ALONE : 0);
+		c->flags = word_bits(decl, "flags", gm_flag_word);
+		c->tokens = word_bits(decl, "tokens", gm_token_word);
+		if (c->huge_2m || c->huge_1g)
+			c->tokens |= GM_TOKEN_HUGE;
 		json_object_set_new(
 			decl, "program",
 			jtext(strrchr(program, '/') ? strrchr(program, '/') + 1 : program));

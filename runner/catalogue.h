@@ -5,23 +5,17 @@
 #ifndef GM_RUNNER_CATALOGUE_H
 #define GM_RUNNER_CATALOGUE_H
 
+#include "../lib/protocol.h"
 #include "util.h"
-
-enum {
-	TOKEN_HUGE = 1 << 0,
-	TOKEN_IOMMU = 1 << 1,
-	TOKEN_MODULE = 1 << 2,
-	TOKEN_ALONE = 1 << 3,
-};
 
 struct test_case {
 	json_t *decl;		   /* as the program printed it, plus "program" and "clause_text" */
 	const char *name, *clause; /* in decl */
 	char *program;		   /* path */
 	unsigned int timeout;	   /* seconds, unscaled */
-	unsigned int tokens;
+	unsigned int flags;	   /* enum gm_case_flag */
+	unsigned int tokens;	   /* enum gm_token */
 	unsigned long huge_2m, huge_1g; /* pages */
-	bool full_only, destructive, refusal;
 	bool selected;
 };
 
@@ -45,8 +39,5 @@ char *catalogue_add(struct catalogue *cat, const char *program, json_t *list);
  * executable or one above). Without a catalogue reports say so; an unreadable `file` is EXIT_USAGE.
  */
 int catalogue_add_clauses(struct catalogue *cat, const char *file);
-
-/* The folder of this executable, to be freed. */
-char *self_dir(void);
 
 #endif

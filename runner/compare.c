@@ -6,11 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../lib/protocol.h"
 #include "compare.h"
-
-enum { PASSED, FAILED, ERRED, SKIPPED, KINDS };
-
-static const char *const verdicts[KINDS] = { "PASS", "FAIL", "ERROR", "SKIP" };
 
 struct side {
 	json_t *root, *cases;
@@ -24,15 +21,12 @@ struct sides {
 
 /* A number of verdicts of each kind; what was not run counts nowhere. */
 struct cell {
-	unsigned int nr[KINDS];
+	unsigned int nr[GM_VERDICT_NR];
 };
 
 static int kind_of(const json_t *c)
 {
-	for (int k = 0; k < KINDS; k++)
-		if (!strcmp(jstr(c, "verdict"), verdicts[k]))
-			return k;
-	return KINDS;
+	return gm_verdict_find(jstr(c, "verdict"));
 }
 
 /* "arm64 7.3.4 protected" */
@@ -98,7 +92,7 @@ static struct cell cell_of(const struct side *s, const char *clause)
 	size_t i;
 
 	json_array_foreach(s->cases, i, c)
-		if (!strcmp(jstr(c, "clause"), clause) && kind_of(c) < KINDS)
+		if (!strcmp(jstr(c, "clause"), clause) && kind_of(c) < GM_VERDICT_NR)
 			cell.nr[kind_of(c)]++;
 	return cell;
 }
@@ -106,14 +100,14 @@ static struct cell cell_of(const struct side *s, const char *clause)
 /* "holds 12", "FAIL 1 of 12", "ERROR 2 of 12", "skipped", "" where no case asked. */
 static char *cell_text(const struct cell *c)
 {
-	unsigned int asked = c->nr[PASSED] + c->nr[FAILED] + c->nr[ERRED];
+	unsigned int asked = c->nr[GM_PASS] + c->nr[GM_FAILED] + c->nr[GM_ERRORED];
 
-	for (int k = FAILED; k <= ERRED; k++)
+	for (int k = GM_FAILED; k <= GM_ERRORED; k++)
 		if (c->nr[k])
-			return xprintf("%s %u of %u", verdicts[k], c->nr[k], asked);
-	if (c->nr[PASSED])
-		return xprintf("holds %u", c->nr[PASSED]);
-	return xstrdup(c->nr[SKIPPED] ? "skipped" : "");
+			return xprintf("%s %u of %u", gm_verdict_word(k), c->nr[k], asked);
+	if (c->nr[GM_PASS])
+		return xprintf("holds %u", c->nr[GM_PASS]);
+	return xstrdup(c->nr[GM_SKIPPED] ? "skipped" : "");
 }
 
 static size_t widest(const struct strv *names)
@@ -172,7 +166,7 @@ static int verdict_in(const struct side *s, const char *name)
 	json_array_foreach(s->cases, i, c)
 		if (!strcmp(jstr(c, "name"), name))
 			return kind_of(c);
-	return KINDS;
+	return GM_VERDICT_NR;
 }
 
 /* Cases that hold in one run and not in another. How many there are. */
@@ -187,8 +181,8 @@ static size_t differences(const struct sides *s, FILE *out)
 		for (size_t k = 0; k < s->n; k++) {
 			int v = verdict_in(&s->v[k], names.v[i]);
 
-			held |= v == PASSED;
-			broken |= v == FAILED || v == ERRED;
+			held |= v == GM_PASS;
+			broken |= v == GM_FAILED || v == GM_ERRORED;
 		}
 		if (!held || !broken)
 			continue;
@@ -196,8 +190,8 @@ static size_t differences(const struct sides *s, FILE *out)
 		for (size_t k = 0; k < s->n; k++) {
 			int v = verdict_in(&s->v[k], names.v[i]);
 
-			if (v < KINDS)
-				fprintf(out, " %s on %s;", verdicts[v], s->v[k].label);
+			if (v < GM_VERDICT_NR)
+				fprintf(out, " %s on %s;", gm_verdict_word(v), s->v[k].label);
 		}
 		fputc('\n', out);
 	}

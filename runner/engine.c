@@ -213,28 +213,30 @@ static void epoch_end_shared(struct engine *e)
 
 static char **case_env(const struct engine *e, const struct job *j)
 {
-	static const char *const ours[] = {
-		"GM_REPORT_FD=", "GM_PROFILE=", "GM_JOURNAL_OWNER=", "GM_FACTS=", "GM_ANCHOR=",
-	};
 	struct strv env = { 0 };
-	char *own[5] = {
-		xprintf("GM_REPORT_FD=%d", GM_ISO_REPORT_FD),
-		xprintf("GM_PROFILE=%s", e->opt->full ? "full" : "quick"),
-		xprintf("GM_JOURNAL_OWNER=%d", getpid()),
-		xprintf("GM_FACTS=/proc/%d/fd/%d", getpid(), e->facts),
-		xprintf("GM_ANCHOR=/proc/%d/fd/%d", getpid(), j->anchor),
+	char *own[GM_ENV_NR] = {
+		[GM_ENV_REPORT_FD] = xprintf("%d", GM_ISO_REPORT_FD),
+		[GM_ENV_JOURNAL_OWNER] = xprintf("%d", getpid()),
+		[GM_ENV_FACTS] = xprintf("/proc/%d/fd/%d", getpid(), e->facts),
+		[GM_ENV_ANCHOR] = xprintf("/proc/%d/fd/%d", getpid(), j->anchor),
 	};
 
 	for (char **v = environ; *v; v++) {
 		bool keep = true;
 
-		for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
-			keep = keep && strncmp(*v, ours[i], strlen(ours[i]));
+		for (int i = 0; i < GM_ENV_NR; i++) {
+			size_t len = strlen(gm_env_name(i));
+
+			keep = keep && (strncmp(*v, gm_env_name(i), len) || (*v)[len] != '=');
+		}
 		if (keep)
 			strv_add(&env, *v);
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-		strv_add(&env, own[i]);
+	for (int i = 0; i < GM_ENV_NR; i++) {
+		char *var = xprintf("%s=%s", gm_env_name(i), own[i]);
+
+		strv_add(&env, var);
+		free(var);
 		free(own[i]);
 	}
 	env.v = xgrow(env.v, (env.n + 1) * sizeof(*env.v));
@@ -316,7 +318,7 @@ static void start(struct engine *e, struct job *j, struct sched_entry *entry)
 	j->round = e->sched.round;
 	j->seed = round_seed(e->seed, j->round);
 	j->start = now();
-	j->has_before = c->tokens & TOKEN_HUGE;
+	j->has_before = c->tokens & GM_TOKEN_HUGE;
 	if (j->has_before)
 		gm_leakscan_take(&j->before);
 	report_init(&j->report);
@@ -502,7 +504,7 @@ static void finish(struct engine *e, struct job *j)
 	struct judge_by by = {
 		.end = &j->end,
 		.keeper_lost = j->lost,
-		.refusal = c->refusal,
+		.refusal = c->flags & GM_REFUSAL,
 		.required = is_required(e->opt, c->name, c->clause),
 		.timeout = c->timeout * e->opt->scale,
 		.interrupted = e->stopping,
@@ -521,7 +523,7 @@ static void finish(struct engine *e, struct job *j)
 	json_object_set(ev, "control_list", j->report.controls);
 	json_object_set(ev, "leaks", j->report.leaks);
 	json_object_set_new(ev, "ended", jtext(ended));
-	if (!strcmp(verdict.verdict, "ERROR"))
+	if (!strcmp(verdict.verdict, gm_verdict_word(GM_ERRORED)))
 		json_object_set_new(ev, "tail", jtext(last_lines(j->tail, TAIL_LINES)));
 	emit(e, ev);
 
@@ -751,7 +753,7 @@ static void skip_rest(struct engine *e)
 		if (e->sched.round || e->sched.v[i].state != SCHED_TODO)
 			continue;
 		ev = case_event(e, &none, "case_end");
-		json_object_set_new(ev, "verdict", json_string("SKIP"));
+		json_object_set_new(ev, "verdict", json_string(gm_verdict_word(GM_SKIPPED)));
 		json_object_set_new(ev, "reason",
 				    json_string("not run: an earlier case failed (--until-fail)"));
 		json_object_set_new(ev, "ran", json_false());

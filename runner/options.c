@@ -3,17 +3,19 @@
  * One table of options: it parses, it explains, it suggests.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../lib/seed.h"
+#include "../lib/suggest.h"
 #include "options.h"
 
 enum kind { FLAG, TEXT, LIST, GLOBS, COUNT, FACTOR, DURATION, SEED, PROFILE, LISTING };
 
-static const struct option {
+static const struct row {
 	const char *name, *value, *help;
 	enum kind kind;
 	size_t at;
@@ -78,53 +80,18 @@ static const struct option {
 #undef AT
 };
 
-/* Number of letters to change, add, drop or swap with the next. */
-static size_t distance(const char *a, const char *b)
+static const char *name_at(size_t i)
 {
-	size_t la = strlen(a), lb = strlen(b);
-	size_t d[40][40];
-
-	if (la >= 40 || lb >= 40)
-		return 40;
-	for (size_t i = 0; i <= la; i++) {
-		for (size_t j = 0; j <= lb; j++) {
-			size_t best;
-
-			if (!i || !j) {
-				d[i][j] = i + j;
-				continue;
-			}
-			best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-			if (d[i - 1][j] + 1 < best)
-				best = d[i - 1][j] + 1;
-			if (d[i][j - 1] + 1 < best)
-				best = d[i][j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    d[i - 2][j - 2] + 1 < best)
-				best = d[i - 2][j - 2] + 1;
-			d[i][j] = best;
-		}
-	}
-	return d[la][lb];
+	return i < ARRAY_SIZE(table) ? table[i].name : NULL;
 }
 
-static int unknown(const char *word, size_t len)
+static int unknown(const char *word)
 {
-	const char *best = NULL;
-	size_t best_d = 4;
 	char name[40];
+	const char *best;
 
-	snprintf(name, sizeof(name), "%.*s", (int)len, word);
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		size_t d = distance(name, table[i].name);
-
-		if (len > 3 && !strncmp(table[i].name, name, strlen(name)))
-			d = 1;
-		if (d < best_d) {
-			best_d = d;
-			best = table[i].name;
-		}
-	}
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+	best = gm_suggest(name, name_at);
 	if (word[0] != '-')
 		complain("'%s' is not an option; to run a case by name say --filter '%s'", word,
 			 word);
@@ -135,7 +102,7 @@ static int unknown(const char *word, size_t len)
 	return EXIT_USAGE;
 }
 
-static int bad(const struct option *o, const char *value, const char *remedy)
+static int bad(const struct row *o, const char *value, const char *remedy)
 {
 	complain("%s %s: %s", o->name, value, remedy);
 	return EXIT_USAGE;
@@ -152,7 +119,7 @@ static bool parse_number(const char *text, const char **end, double *value)
 	return e != text && !errno && text[strspn(text, "0123456789.")] == *e && isfinite(*value);
 }
 
-static int set_value(struct options *opt, const struct option *o, const char *value)
+static int set_value(struct options *opt, const struct row *o, const char *value)
 {
 	void *field = (char *)opt + o->at;
 	const char *end;
@@ -248,8 +215,34 @@ static int check_combination(const struct options *opt)
 	return 0;
 }
 
+static int take(struct options *opt, const struct row *o, const char *value)
+{
+	switch (o->kind) {
+	case LISTING:
+		if (value && strcmp(value, "json"))
+			return bad(o, value, "is not json; say --list or --list=json");
+		opt->list = true;
+		opt->list_json = value;
+		return 0;
+	case FLAG:
+		if (value)
+			return bad(o, value, "takes no value");
+		*(bool *)((char *)opt + o->at) = true;
+		return 0;
+	default:
+		if (!value) {
+			complain("%s needs a value: %s %s", o->name, o->name, o->value);
+			return EXIT_USAGE;
+		}
+		return set_value(opt, o, value);
+	}
+}
+
 int options_parse(struct options *opt, int argc, char **argv)
 {
+	struct option longs[ARRAY_SIZE(table) + 1] = {};
+	int c, err;
+
 	memset(opt, 0, sizeof(*opt));
 	opt->scale = 1;
 	opt->jobs = 1;
@@ -258,41 +251,37 @@ int options_parse(struct options *opt, int argc, char **argv)
 	opt->self = argv[0];
 	opt->args = json_array();
 
-	for (int i = 1; i < argc; i++) {
-		const char *word = argv[i], *eq = strchr(word, '=');
-		size_t len = eq ? (size_t)(eq - word) : strlen(word);
-		const struct option *o = NULL;
-		int err;
+	/* Its value is the row; take() says what is wrong with a value, and getopt_long() nothing. */
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		longs[i].name = table[i].name + 2;
+		longs[i].has_arg = table[i].kind == FLAG || table[i].kind == LISTING
+					   ? optional_argument
+					   : required_argument;
+		longs[i].val = i;
+	}
+	opterr = 0;
+	for (optind = 0;;) {
+		int from = optind ? optind : 1, row;
+		const char *word = argv[from];
 
-		json_array_append_new(opt->args, jtext(word));
-		for (size_t j = 0; j < ARRAY_SIZE(table) && !o; j++)
-			if (strlen(table[j].name) == len && !strncmp(table[j].name, word, len))
-				o = &table[j];
-		if (!o)
-			return unknown(word, len);
-		if (o->kind == LISTING) {
-			if (eq && strcmp(eq, "=json"))
-				return bad(o, eq + 1, "is not json; say --list or --list=json");
-			opt->list = true;
-			opt->list_json = eq;
-			continue;
-		}
-		if (o->kind == FLAG) {
-			if (eq)
-				return bad(o, eq + 1, "takes no value");
-			*(bool *)((char *)opt + o->at) = true;
-			continue;
-		}
-		if (!eq && ++i >= argc) {
-			complain("%s needs a value: %s %s", o->name, o->name, o->value);
-			return EXIT_USAGE;
-		}
-		if (!eq)
+		c = getopt_long(argc, argv, "+:", longs, &row);
+		if (c == -1)
+			break;
+		for (int i = from; i < optind && i < argc; i++)
 			json_array_append_new(opt->args, jtext(argv[i]));
-		err = set_value(opt, o, eq ? eq + 1 : argv[i]);
+		if (c == ':') {
+			row = optopt;
+			optarg = NULL;
+		}
+		/* It takes the beginning of a name for the name: an option to come could change what it is. */
+		if (c == '?' || strlen(table[row].name) != strcspn(word, "="))
+			return unknown(word);
+		err = take(opt, &table[row], optarg);
 		if (err)
 			return err;
 	}
+	if (optind < argc)
+		return unknown(argv[optind]);
 	return check_combination(opt);
 }
 
@@ -303,7 +292,7 @@ void options_help(void)
 	       "and writes results. Exit status: 0 all held, 1 something failed or erred, 2 wrong\n"
 	       "usage, 4 everything was skipped, 128 + N ended by signal N.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		const struct option *o = &table[i];
+		const struct row *o = &table[i];
 		const char *help = o->help;
 		char left[64];
 		size_t len;

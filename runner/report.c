@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "../lib/protocol.h"
 #include "report.h"
 
 #define LINE_MAX_BYTES (256 << 10)
@@ -91,16 +92,11 @@ static bool parse_count(const char *field, const char *key, long long *value)
 	return end != field + len + 1 && !*end && *value >= 0;
 }
 
-static bool is_verdict(const char *s)
+static bool take_verdict(struct report *r, char **field)
 {
-	return !strcmp(s, "PASS") || !strcmp(s, "FAIL") || !strcmp(s, "SKIP") ||
-	       !strcmp(s, "ERROR");
-}
-
-static bool take_verdict(struct report *r, char **field, int n)
-{
-	if (n != 6 || !is_verdict(field[1]) || !parse_count(field[4], "checks", &r->checks) ||
-	    !parse_count(field[5], "controls", &r->nr_controls))
+	if (gm_verdict_find(field[1]) == GM_VERDICT_NR ||
+	    !parse_count(field[4], GM_KEY_CHECKS, &r->checks) ||
+	    !parse_count(field[5], GM_KEY_CONTROLS, &r->nr_controls))
 		return false;
 	if (r->verdicts++)
 		return true;
@@ -113,6 +109,7 @@ static bool take_verdict(struct report *r, char **field, int n)
 static void take_record(struct report *r, char *line)
 {
 	char *field[7] = { line };
+	enum gm_record kind;
 	bool ok = true;
 	int n = 0;
 
@@ -125,20 +122,32 @@ static void take_record(struct report *r, char *line)
 	for (int i = 0; i < n; i++)
 		unescape(field[i]);
 
-	if (!strcmp(field[0], "note") && n == 2)
+	kind = gm_record_find(field[0]);
+	if (kind == GM_RECORD_NR || n != 1 + gm_record_fields(kind)) {
+		r->garbled++;
+		return;
+	}
+	switch (kind) {
+	case GM_RECORD_NOTE:
 		report_note(r, field[1]);
-	else if (!strcmp(field[0], "control") && n == 2)
+		break;
+	case GM_RECORD_CONTROL:
 		keep(r, r->controls, MAX_NOTES, jtext(field[1]));
-	else if (!strcmp(field[0], "fail") && n == 3)
+		break;
+	case GM_RECORD_FAIL:
 		keep(r, r->fails, MAX_FAILS, pair("at", field[1], field[2]));
-	else if (!strcmp(field[0], "leak") && n == 3)
+		break;
+	case GM_RECORD_LEAK:
 		report_leak(r, field[1], field[2]);
-	else if (!strcmp(field[0], "missing") && n == 2 && !r->missing)
-		r->missing = xstrdup(field[1]);
-	else if (!strcmp(field[0], "verdict"))
-		ok = take_verdict(r, field, n);
-	else
-		ok = false;
+		break;
+	case GM_RECORD_MISSING:
+		ok = !r->missing;
+		if (ok)
+			r->missing = xstrdup(field[1]);
+		break;
+	default:
+		ok = take_verdict(r, field);
+	}
 	r->garbled += !ok;
 }
 
@@ -178,9 +187,10 @@ char *describe_end(const struct gm_iso_end *end)
 		       strsignal(WTERMSIG(end->status)));
 }
 
-static struct judgement verdict(const char *verdict, char *reason, const char *remedy)
+static struct judgement verdict(enum gm_verdict v, char *reason, const char *remedy)
 {
-	return (struct judgement){ verdict, reason, xstrdup(remedy ? remedy : ""), false };
+	return (struct judgement){ gm_verdict_word(v), reason, xstrdup(remedy ? remedy : ""),
+				   false };
 }
 
 static bool ended_well(const struct gm_iso_end *end, int status)
@@ -195,21 +205,22 @@ static struct judgement judge_silent(struct report *r, const struct judge_by *by
 	char *how;
 
 	if (by->keeper_lost)
-		return verdict("ERROR", xstrdup("the process that kept the case was killed"), NULL);
+		return verdict(GM_ERRORED, xstrdup("the process that kept the case was killed"),
+			       NULL);
 	if (end->stuck)
 		return verdict(
-			"ERROR",
+			GM_ERRORED,
 			xprintf("hangs in the kernel: %u task(s) outlived SIGKILL", end->stuck),
 			"the machine must be booted again to be rid of it");
 	if (by->interrupted && end->stopped)
-		return verdict("ERROR", xstrdup("interrupted"), NULL);
+		return verdict(GM_ERRORED, xstrdup("interrupted"), NULL);
 	if (end->timed_out)
-		return verdict("ERROR",
+		return verdict(GM_ERRORED,
 			       xprintf("no verdict within its %g s%s", by->timeout,
 				       end->killed ? ", and it ignored SIGTERM" : ""),
 			       "--timeout-scale gives slow machines more time");
 	how = describe_end(end);
-	j = verdict("ERROR", xprintf("ended without a verdict: %s", how), NULL);
+	j = verdict(GM_ERRORED, xprintf("ended without a verdict: %s", how), NULL);
 	free(how);
 	if (r->garbled) {
 		how = xprintf("%s; %u garbled record(s)", j.reason, r->garbled);
@@ -222,8 +233,8 @@ static struct judgement judge_silent(struct report *r, const struct judge_by *by
 struct judgement judge_skip(bool required, const char *reason, const char *remedy)
 {
 	struct judgement j =
-		required ? verdict("FAIL", xprintf("required, but skipped: %s", reason), remedy)
-			 : verdict("SKIP", xstrdup(reason), remedy);
+		required ? verdict(GM_FAILED, xprintf("required, but skipped: %s", reason), remedy)
+			 : verdict(GM_SKIPPED, xstrdup(reason), remedy);
 
 	j.skipped = true;
 	return j;
@@ -232,43 +243,44 @@ struct judgement judge_skip(bool required, const char *reason, const char *remed
 static struct judgement judge_said(struct report *r, const struct judge_by *by)
 {
 	const struct gm_iso_end *end = by->end;
-	static const int status[] = { 0, 4 };
-	bool pass = !strcmp(r->verdict, "PASS"), skip = !strcmp(r->verdict, "SKIP");
+	enum gm_verdict said = gm_verdict_find(r->verdict);
+	bool pass = said == GM_PASS, skip = said == GM_SKIPPED;
 	struct judgement j;
 	char *how;
 
-	if (!strcmp(r->verdict, "ERROR"))
-		return verdict("ERROR", xstrdup(r->reason), r->remedy);
+	if (said == GM_ERRORED)
+		return verdict(GM_ERRORED, xstrdup(r->reason), r->remedy);
 	if (r->verdicts > 1)
-		return verdict("ERROR",
+		return verdict(GM_ERRORED,
 			       xprintf("said %u verdicts, %s first", r->verdicts, r->verdict),
 			       NULL);
-	if (!strcmp(r->verdict, "FAIL") || json_array_size(r->fails))
-		return verdict("FAIL",
+	if (said == GM_FAILED || json_array_size(r->fails))
+		return verdict(GM_FAILED,
 			       xstrdup(pass ? "recorded misses, yet claimed to pass" : r->reason),
 			       r->remedy);
 
 	/* PASS or SKIP: the process must have ended as one that says so. */
 	if (end->timed_out || end->stuck)
-		return verdict("ERROR", xprintf("hung after its verdict (%s)", r->verdict), NULL);
-	if (!ended_well(end, status[skip])) {
+		return verdict(GM_ERRORED, xprintf("hung after its verdict (%s)", r->verdict),
+			       NULL);
+	if (!ended_well(end, gm_verdict_status(said))) {
 		how = describe_end(end);
-		j = verdict("ERROR", xprintf("said %s, then: %s", r->verdict, how), NULL);
+		j = verdict(GM_ERRORED, xprintf("said %s, then: %s", r->verdict, how), NULL);
 		free(how);
 		return j;
 	}
 	if (r->garbled)
-		return verdict("ERROR",
+		return verdict(GM_ERRORED,
 			       xprintf("said %s, and %u garbled record(s)", r->verdict, r->garbled),
 			       NULL);
 	if (skip)
 		return judge_skip(by->required, r->reason, r->remedy);
 	if (pass && !r->checks)
-		return verdict("ERROR", xstrdup("claimed to pass without a single check"), NULL);
+		return verdict(GM_ERRORED, xstrdup("claimed to pass without a single check"), NULL);
 	if (pass && by->refusal && !r->nr_controls)
-		return verdict("ERROR", xstrdup("claimed a refusal without a control that held"),
+		return verdict(GM_ERRORED, xstrdup("claimed a refusal without a control that held"),
 			       NULL);
-	return verdict("PASS", xstrdup(r->reason), r->remedy);
+	return verdict(GM_PASS, xstrdup(r->reason), r->remedy);
 }
 
 static void add_end_note(void *arg, const char *line)
@@ -286,11 +298,12 @@ static struct judgement keep_misses(const struct report *r, struct judgement j)
 {
 	char *reason;
 
-	if (strcmp(j.verdict, "ERROR") || r->verdict || !json_array_size(r->fails))
+	if (strcmp(j.verdict, gm_verdict_word(GM_ERRORED)) || r->verdict ||
+	    !json_array_size(r->fails))
 		return j;
 	reason = xprintf("%zu missed, then: %s", json_array_size(r->fails), j.reason);
 	free(j.reason);
-	j.verdict = "FAIL";
+	j.verdict = gm_verdict_word(GM_FAILED);
 	j.reason = reason;
 	return j;
 }
@@ -322,12 +335,12 @@ struct judgement judge(struct report *r, const struct judge_by *by)
 	j = r->verdict && !by->keeper_lost ? judge_said(r, by)
 					   : keep_misses(r, judge_silent(r, by));
 	/* What is left behind is a miss of its own, whatever the case found. */
-	if (json_array_size(r->leaks) &&
-	    (!strcmp(j.verdict, "PASS") || !strcmp(j.verdict, "SKIP"))) {
+	if (json_array_size(r->leaks) && (!strcmp(j.verdict, gm_verdict_word(GM_PASS)) ||
+					  !strcmp(j.verdict, gm_verdict_word(GM_SKIPPED)))) {
 		const json_t *leak = json_array_get(r->leaks, 0);
 
 		free(j.reason);
-		j.verdict = "FAIL";
+		j.verdict = gm_verdict_word(GM_FAILED);
 		j.skipped = false;
 		j.reason = xprintf("%s: %s", jstr(leak, "clause"), jstr(leak, "text"));
 	}

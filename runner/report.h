@@ -8,11 +8,7 @@
 #include "../lib/isolate.h"
 #include "util.h"
 
-/*
- * Records, one a line, fields separated by TAB; TAB, newline and backslash escaped as in C:
- *	note TEXT | fail FILE:LINE TEXT | control TEXT | leak CLAUSE TEXT | missing NEED
- *	verdict PASS|FAIL|SKIP|ERROR REASON REMEDY checks=N controls=N		(the last one)
- */
+/* The records (lib/protocol.h) of one case. */
 struct report {
 	json_t *fails, *notes, *controls, *leaks;
 	char *verdict, *reason, *remedy; /* verdict NULL: none yet */

@@ -9,10 +9,11 @@
 
 static int rank(const struct test_case *c)
 {
-	return c->destructive ? 2 : c->tokens & TOKEN_ALONE ? 1 : 0;
+	return c->flags & GM_DESTRUCTIVE ? 2 : c->tokens & GM_TOKEN_ALONE ? 1 : 0;
 }
 
-unsigned int sched_rounds(const struct options *opt)
+/* 1, N, or 0 for an open end: what the options ask for. */
+static unsigned int rounds_of(const struct options *opt)
 {
 	if (opt->repeat)
 		return opt->repeat;
@@ -28,7 +29,7 @@ void sched_init(struct schedule *s, const struct catalogue *cat, const struct op
 			if (cat->v[i].selected && rank(&cat->v[i]) == r)
 				s->v[s->n++].c = &cat->v[i];
 	s->jobs = opt->jobs;
-	s->rounds = sched_rounds(opt);
+	s->rounds = rounds_of(opt);
 	s->until = opt->for_seconds ? now() + opt->for_seconds : 0;
 	s->until_fail = opt->until_fail;
 }
@@ -106,6 +107,7 @@ void sched_done(struct schedule *s, struct sched_entry *e, const char *verdict)
 {
 	e->state = SCHED_DONE;
 	s->running--;
-	e->retired = e->retired || !strcmp(verdict, "SKIP");
-	s->failed = s->failed || !strcmp(verdict, "FAIL") || !strcmp(verdict, "ERROR");
+	e->retired = e->retired || !strcmp(verdict, gm_verdict_word(GM_SKIPPED));
+	s->failed = s->failed || !strcmp(verdict, gm_verdict_word(GM_FAILED)) ||
+		    !strcmp(verdict, gm_verdict_word(GM_ERRORED));
 }

@@ -34,7 +34,4 @@ void sched_done(struct schedule *s, struct sched_entry *e, const char *verdict);
 /* It has its verdict without having started. */
 void sched_drop(struct schedule *s, struct sched_entry *e, const char *verdict);
 
-/* 1, N, or 0 for an open end: what the options ask for. */
-unsigned int sched_rounds(const struct options *opt);
-
 #endif

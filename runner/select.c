@@ -9,7 +9,8 @@
 
 #include "select.h"
 
-bool globs_match(const struct strv *globs, const char *text)
+/* A set of globs, "!" takes out; none at all, or only "!", starts from everything. */
+static bool globs_match(const struct strv *globs, const char *text)
 {
 	bool any = false, in = false;
 
@@ -112,7 +113,8 @@ static int read_failed(struct strv *names, const char *results)
 	json_array_foreach(json_object_get(doc, "cases"), i, rec) {
 		const char *verdict = jstr(rec, "verdict");
 
-		if (!strcmp(verdict, "FAIL") || !strcmp(verdict, "ERROR"))
+		if (!strcmp(verdict, gm_verdict_word(GM_FAILED)) ||
+		    !strcmp(verdict, gm_verdict_word(GM_ERRORED)))
 			strv_add(names, jstr(rec, "name"));
 	}
 	if (!doc)
@@ -179,7 +181,7 @@ int select_cases(struct catalogue *cat, const struct options *opt)
 				!is_glob(opt->filters.v[j]) && !strcmp(opt->filters.v[j], c->name);
 		c->selected = globs_match(&opt->filters, c->name) &&
 			      globs_match(&opt->clauses, c->clause);
-		if (c->selected && c->full_only && !opt->full && !by_name) {
+		if (c->selected && (c->flags & GM_FULL_ONLY) && !opt->full && !by_name) {
 			c->selected = false;
 			long_ones++;
 		}

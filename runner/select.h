@@ -14,9 +14,6 @@
  */
 int select_cases(struct catalogue *cat, const struct options *opt);
 
-/* A set of globs, "!" takes out; none at all, or only "!", starts from everything. */
-bool globs_match(const struct strv *globs, const char *text);
-
 /* Must this case not skip? */
 bool is_required(const struct options *opt, const char *name, const char *clause);
 

@@ -57,14 +57,14 @@ static void add_case(mxml_node_t *suite, const struct state *st, const struct re
 	attr(node, "classname", rec->clause);
 	attr(node, "name", rec->name);
 	attr_number(node, "time", "%.3f", rec->time);
-	if (!strcmp(verdict, "PASS"))
+	if (!strcmp(verdict, gm_verdict_word(GM_PASS)))
 		return;
-	if (!strcmp(verdict, "SKIP")) {
+	if (!strcmp(verdict, gm_verdict_word(GM_SKIPPED))) {
 		result(node, "skipped", "skip", reason, jstr(rec->end, "remedy"));
 		return;
 	}
 	block = state_block(st, rec);
-	if (!strcmp(verdict, "FAIL"))
+	if (!strcmp(verdict, gm_verdict_word(GM_FAILED)))
 		result(node, "failure", rec->clause, *reason || !miss ? reason : jstr(miss, "text"),
 		       block);
 	else

@@ -111,7 +111,7 @@ void view_case(struct view *v, const struct record *rec)
 	}
 	tell_skips(v);
 	wipe(v);
-	if (!strcmp(verdict, "PASS")) {
+	if (!strcmp(verdict, gm_verdict_word(GM_PASS))) {
 		if (v->verbose)
 			printf("%sPASS%s  %s (%.1f s)\n", paint(v, GREEN), paint(v, OFF), rec->name,
 			       rec->time);
@@ -231,8 +231,8 @@ void view_summary(struct view *v)
 	tell_skips(v);
 	wipe(v);
 	list_skips(v, t.skip);
-	list_bad(v, "ERROR", t.error);
-	list_bad(v, "FAIL", t.fail);
+	list_bad(v, gm_verdict_word(GM_ERRORED), t.error);
+	list_bad(v, gm_verdict_word(GM_FAILED), t.fail);
 	json_array_foreach(st->findings, i, finding) {
 		printf("\n%s%s%s\n", paint(v, RED), jstr(finding, "clause"), paint(v, OFF));
 		each_line(jstr(finding, "text"), put_line, "  ");

@@ -74,19 +74,19 @@ static bool begin(struct state *st, const json_t *ev)
 
 static int badness(const char *verdict)
 {
-	return !strcmp(verdict, "PASS")	   ? 1
-	       : !strcmp(verdict, "SKIP")  ? 2
-	       : !strcmp(verdict, "ERROR") ? 3
-	       : !strcmp(verdict, "FAIL")  ? 4
-					   : 0;
+	return !strcmp(verdict, gm_verdict_word(GM_PASS))      ? 1
+	       : !strcmp(verdict, gm_verdict_word(GM_SKIPPED)) ? 2
+	       : !strcmp(verdict, gm_verdict_word(GM_ERRORED)) ? 3
+	       : !strcmp(verdict, gm_verdict_word(GM_FAILED))  ? 4
+							       : 0;
 }
 
 static void count(struct totals *t, const char *verdict)
 {
-	t->pass += !strcmp(verdict, "PASS");
-	t->fail += !strcmp(verdict, "FAIL");
-	t->skip += !strcmp(verdict, "SKIP");
-	t->error += !strcmp(verdict, "ERROR");
+	t->pass += !strcmp(verdict, gm_verdict_word(GM_PASS));
+	t->fail += !strcmp(verdict, gm_verdict_word(GM_FAILED));
+	t->skip += !strcmp(verdict, gm_verdict_word(GM_SKIPPED));
+	t->error += !strcmp(verdict, gm_verdict_word(GM_ERRORED));
 }
 
 static struct skip *skip_of(struct state *st, const struct record *rec)
@@ -106,7 +106,7 @@ static void settle(struct state *st, struct record *rec)
 {
 	rec->settled = true;
 	st->order[st->nr_order++] = rec;
-	if (!strcmp(record_verdict(rec), "SKIP")) {
+	if (!strcmp(record_verdict(rec), gm_verdict_word(GM_SKIPPED))) {
 		rec->skip = skip_of(st, rec);
 		rec->skip->nr++;
 	}
@@ -216,7 +216,9 @@ json_t *state_verdict_for(const struct state *st, const struct record *rec, cons
 	json_object_set_new(ev, "seed",
 			    json_string(*jstr(rec->live, "seed") ? jstr(rec->live, "seed")
 								 : jstr(st->start, "seed")));
-	json_object_set_new(ev, "verdict", json_string(missed || broke ? "FAIL" : "ERROR"));
+	json_object_set_new(
+		ev, "verdict",
+		json_string(gm_verdict_word(missed || broke ? GM_FAILED : GM_ERRORED)));
 	if (missed)
 		json_object_set(ev, "fails", fails);
 	if (broke)
@@ -231,7 +233,7 @@ json_t *state_verdict_for(const struct state *st, const struct record *rec, cons
 
 const char *record_verdict(const struct record *rec)
 {
-	return rec->end ? jstr(rec->end, "verdict") : "ERROR";
+	return rec->end ? jstr(rec->end, "verdict") : gm_verdict_word(GM_ERRORED);
 }
 
 const char *record_reason(const struct record *rec)

@@ -71,14 +71,6 @@ void strv_add_commas(struct strv *list, const char *s)
 	free(copy);
 }
 
-bool strv_has(const struct strv *list, const char *s)
-{
-	for (size_t i = 0; i < list->n; i++)
-		if (!strcmp(list->v[i], s))
-			return true;
-	return false;
-}
-
 void strv_free(struct strv *list)
 {
 	for (size_t i = 0; i < list->n; i++)

@@ -35,7 +35,6 @@ struct strv {
 
 void strv_add(struct strv *list, const char *s);
 void strv_add_commas(struct strv *list, const char *s); /* "a,b" is two */
-bool strv_has(const struct strv *list, const char *s);
 void strv_free(struct strv *list);
 
 /* "gm-run: ..." on stderr, always one line. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The commands of gm-stress, and their options. */
+#include <getopt.h>
+
 #include "child.h"
 #include "cli.h"
 #include "gen.h"
@@ -7,6 +9,7 @@
 #include "profile.h"
 #include "report.h"
 #include "soak.h"
+#include "suggest.h"
 
 static const char usage[] =
 	"usage: gm-stress COMMAND [OPTIONS]\n"
@@ -77,53 +80,141 @@ static bool provider_of(const char *s, enum gm_provider_id *p)
 	return *p == GM_PROVIDER_ATTRIBUTES || *p == GM_PROVIDER_INPLACE || !strcmp(s, "auto");
 }
 
-/* One option with its value; 0, or 2 with a complaint. */
-static int option(struct st_soak *o, const char *name, const char *val)
+static const struct option options[] = {
+	{ "profile", required_argument, NULL, 'p' },
+	{ "provider", required_argument, NULL, 'P' },
+	{ "seed", required_argument, NULL, 's' },
+	{ "seeds", required_argument, NULL, 'n' },
+	{ "for", required_argument, NULL, 'f' },
+	{ "shard", required_argument, NULL, 'i' },
+	{ "collect", required_argument, NULL, 'c' },
+	{ "ops", required_argument, NULL, 'o' },
+	{ "vcpus", required_argument, NULL, 'v' },
+	{ "threads", required_argument, NULL, 't' },
+	{ "layout", required_argument, NULL, 'l' },
+	{ "order", required_argument, NULL, 'O' },
+	{ "weights", required_argument, NULL, 'w' },
+	{ "out", required_argument, NULL, 'd' },
+	{ "times", required_argument, NULL, 'r' },
+	{ "by", required_argument, NULL, 'b' },
+	{ "shrink-time", required_argument, NULL, 'S' },
+	{ "timeout", required_argument, NULL, 'T' },
+	{},
+};
+
+static const char *name_at(size_t i)
+{
+	return options[i].name;
+}
+
+static int unknown(const char *word)
+{
+	int len = strcspn(word, "=");
+	const char *best = NULL;
+	char name[40];
+
+	if (!strncmp(word, "--", 2)) {
+		snprintf(name, sizeof(name), "%.*s", len - 2, word + 2);
+		best = gm_suggest(name, name_at);
+	}
+	if (best)
+		return complain("unknown option %.*s; did you mean --%s?", len, word, best);
+	return complain("unknown option %.*s; help prints them all", len, word);
+}
+
+/* Takes the value of an option; false: it is none. */
+static bool take(struct st_soak *o, int option, const char *val)
 {
 	uint64_t n = 0;
 	bool number = !gm_seed_parse(val, &n);
 	long t = duration(val);
 
-	if (!strcmp(name, "--profile"))
+	switch (option) {
+	case 'p':
 		o->gen.profile = val;
-	else if (!strcmp(name, "--provider") && provider_of(val, &o->gen.provider))
-		;
-	else if (!strcmp(name, "--layout"))
+		return true;
+	case 'P':
+		return provider_of(val, &o->gen.provider);
+	case 'l':
 		o->gen.layout = val;
-	else if (!strcmp(name, "--weights"))
+		return true;
+	case 'w':
 		o->gen.weights = val;
-	else if (!strcmp(name, "--by"))
+		return true;
+	case 'b':
 		o->by = val;
-	else if (!strcmp(name, "--out"))
+		return true;
+	case 'd':
 		o->out = val;
-	else if (!strcmp(name, "--seed") && number)
+		return true;
+	case 's':
 		o->gen.seed = n;
-	else if (!strcmp(name, "--seeds") && number && n && n <= UINT32_MAX)
+		return number;
+	case 'n':
 		o->seeds = n;
-	else if (!strcmp(name, "--ops") && number && n && n <= ST_OPS_MAX)
+		return number && n && n <= UINT32_MAX;
+	case 'o':
 		o->gen.ops = n;
-	else if (!strcmp(name, "--vcpus") && number && n && n <= ST_VCPUS)
+		return number && n && n <= ST_OPS_MAX;
+	case 'v':
 		o->gen.vcpus = n;
-	else if (!strcmp(name, "--threads") && number && n <= ST_THREADS)
+		return number && n && n <= ST_VCPUS;
+	case 't':
 		o->gen.threads = n ?: ST_NO_THREADS;
-	else if (!strcmp(name, "--collect") && number && n && n < 10000)
+		return number && n <= ST_THREADS;
+	case 'c':
 		o->collect = n;
-	else if (!strcmp(name, "--times") && number && n && n < 1000000)
+		return number && n && n < 10000;
+	case 'r':
 		o->times = n;
-	else if (!strcmp(name, "--order") && order_of(val) > 0)
+		return number && n && n < 1000000;
+	case 'O':
 		o->gen.order = order_of(val);
-	else if (!strcmp(name, "--for") && t > 0)
+		return order_of(val) > 0;
+	case 'f':
 		o->seconds = t;
-	else if (!strcmp(name, "--shrink-time") && t >= 0)
+		return t > 0;
+	case 'S':
 		o->shrink_seconds = t;
-	else if (!strcmp(name, "--timeout") && t > 0)
+		return t >= 0;
+	case 'T':
 		o->timeout_ms = t * 1000;
-	else if (!strcmp(name, "--shard") && shard_of(val, o))
-		;
-	else
-		return complain("%s %s: no such option or not a value of it; help prints them all",
-				name, val);
-	return 0;
+		return t > 0;
+	case 'i':
+		return shard_of(val, o);
+	default:
+		return false;
+	}
+}
+
+/* The words after the command; 0, or 2 with a complaint. */
+static int take_options(struct st_soak *o, const char **file, int argc, char **argv)
+{
+	int c, row;
+
+	opterr = 0;
+	for (optind = 0;;) {
+		const char *word = argv[optind ? optind : 1];
+
+		/* "-": what is no option comes as option 1, in its place. */
+		c = getopt_long(argc, argv, "-:", options, &row);
+		if (c == -1)
+			return 0;
+		if (c == ':')
+			return complain("%s needs a value; help prints them all", word);
+		if (c == 1 && *file)
+			return complain("%s: one file at a time", optarg);
+		if (c == 1) {
+			*file = optarg;
+			continue;
+		}
+		/* It takes the beginning of a name for the name. */
+		if (c == '?' || strlen(options[row].name) + 2 != strcspn(word, "="))
+			return unknown(word);
+		if (!take(o, c, optarg))
+			return complain("--%s %s: not a value of it; help prints them all",
+					options[row].name, optarg);
+	}
 }
 
 static int profiles(void)
@@ -187,19 +278,10 @@ int st_cli(int argc, char **argv)
 	setlinebuf(stdout);
 	if (!strcmp(command, "merge"))
 		return st_merge(argc - 2, argv + 2);
-	for (int i = 2; i < argc; i++) {
-		if (argv[i][0] != '-' || !argv[i][1]) {
-			if (file)
-				return complain("%s: one file at a time", argv[i]);
-			file = argv[i];
-			continue;
-		}
-		if (i + 1 == argc)
-			return complain("%s needs a value; help prints them all", argv[i]);
-		ret = option(&o, argv[i], argv[i + 1]);
+	if (argc > 2) {
+		ret = take_options(&o, &file, argc - 1, argv + 1);
 		if (ret)
 			return ret;
-		i++;
 	}
 	if (!strcmp(command, "help") || !strcmp(command, "--help")) {
 		fputs(usage, stdout);

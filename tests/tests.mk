@@ -12,7 +12,7 @@ GM_UNIT_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wno-unused-param
 	-Wno-missing-field-initializers -Wno-format-zero-length -Werror -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer -DGM_VERSION='"unit"'
 GM_UNIT_LIB := $(filter-out runner/main.c,$(wildcard runner/*.c)) lib/anchor.c lib/underway.c lib/isolate.c lib/journal.c \
-	lib/seed.c lib/leakscan.c lib/klog.c lib/check.c lib/case.c lib/need.c lib/provider.c lib/map_svg.c
+	lib/seed.c lib/leakscan.c lib/klog.c lib/check.c lib/case.c lib/need.c lib/provider.c lib/map_svg.c lib/suggest.c
 GM_UNIT_LIB += $(patsubst %,stress/%.c,op prog layout profile gen oracle minimize)
 GM_UNIT_LIB_OBJ := $(GM_UNIT_LIB:%.c=$(GM_UNIT)/obj/%.o)
 GM_UNIT_SRC := $(wildcard tests/unit/*_test.c)

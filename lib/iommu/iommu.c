@@ -89,11 +89,6 @@ struct gm_iodev *gm_iodev_new(struct gm_iommu *iommu, uint32_t pt)
 	return dev;
 }
 
-unsigned int gm_iodev_max(struct gm_iommu *iommu)
-{
-	return iommu->ops->max_devices;
-}
-
 void gm_iodev_free(struct gm_iodev *dev)
 {
 	dev->iommu->ops->detach(dev);

@@ -195,7 +195,6 @@ const struct gm_iommu_ops gm_iommu_mock_ops = {
 	.replace = mock_replace,
 	.read = mock_read,
 	.write = mock_write,
-	.max_devices = 16,
 	.iova_end = UINT64_MAX,
 	.tells = true,
 };

@@ -20,9 +20,9 @@ struct gm_iommu_ops {
 	int (*replace)(struct gm_iodev *dev, uint32_t pt, uint32_t ioas);
 	int (*read)(struct gm_iodev *dev, uint64_t iova, void *buf, uint64_t len);
 	int (*write)(struct gm_iodev *dev, uint64_t iova, const void *buf, uint64_t len);
-	unsigned int max_devices, cost_ms; /* gm_iodev_max(), gm_dma_cost_ms() */
-	uint64_t iova_end;		   /* gm_dma_iova_end() */
-	bool tells;			   /* page tables can be asked: __gm_mock_maps() */
+	unsigned int cost_ms; /* gm_dma_cost_ms() */
+	uint64_t iova_end;    /* gm_dma_iova_end() */
+	bool tells;	      /* page tables can be asked: __gm_mock_maps() */
 };
 
 extern const struct gm_iommu_ops gm_iommu_mock_ops, gm_iommu_vfio_ops, gm_iommu_type1_ops;

@@ -111,7 +111,6 @@ const struct gm_iommu_ops gm_iommu_type1_ops = {
 	.detach = gm_edu_release,
 	.read = gm_edu_read,
 	.write = gm_edu_write,
-	.max_devices = 1,
 	.cost_ms = GM_EDU_COST_MS,
 	.iova_end = GM_EDU_IOVA_END,
 };

@@ -83,7 +83,6 @@ const struct gm_iommu_ops gm_iommu_vfio_ops = {
 	.replace = vfio_replace,
 	.read = gm_edu_read,
 	.write = gm_edu_write,
-	.max_devices = GM_EDU_MAX,
 	.cost_ms = GM_EDU_COST_MS,
 	.iova_end = GM_EDU_IOVA_END,
 };

@@ -282,7 +282,7 @@ static void order_and_tokens(void **state)
 	fill(&cat);
 	assert_int_equal(cat.v[1].timeout, 5);
 	assert_int_equal(cat.v[0].timeout, 60);
-	assert_int_equal(cat.v[1].tokens, TOKEN_HUGE);
+	assert_int_equal(cat.v[1].tokens, GM_TOKEN_HUGE);
 	assert_int_equal(select_cases(&cat, &opt), 0);
 	sched_init(&s, &cat, &opt);
 	assert_int_equal(s.n, 6);

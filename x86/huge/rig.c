@@ -51,7 +51,9 @@ struct rig *rig_new(const struct rig_args *args)
 			  .no_slot = true);
 	r->shape = gm_shape_new(r->base, r->size);
 	warm_up(r);
-	rig_start(r);
+	/* What was mapped so far is forgotten: the ledger and the model start at zero from here. */
+	gm_ledger_read(r->w->vm, &r->start);
+	memset(&r->shape->now, 0, sizeof(r->shape->now));
 	if (!args->no_slot)
 		rig_slot(r, GM_SLOT, GM_BASE, args->size, 0, 0);
 	return r;
@@ -81,12 +83,6 @@ void rig_slot(struct rig *r, uint32_t id, uint64_t gpa, uint64_t size, uint64_t 
 	else
 		gm_slot_delete(r->w->vm, id);
 	gm_shape_slot(r->shape, id, gpa, size, (uintptr_t)hva, host_size(r));
-}
-
-void rig_start(struct rig *r)
-{
-	gm_ledger_read(r->w->vm, &r->start);
-	memset(&r->shape->now, 0, sizeof(r->shape->now));
 }
 
 /* Memory that the guest can reach: without a guest_memfd no private page is any. */

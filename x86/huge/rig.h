@@ -37,8 +37,6 @@ void rig_free(struct rig *r);
 /* A slot over mem at offset hva_off and over the guest_memfd at gmem_off; size 0 deletes it. */
 void rig_slot(struct rig *r, uint32_t id, uint64_t gpa, uint64_t size, uint64_t hva_off,
 	      uint64_t gmem_off);
-/* Forgets all that was mapped so far: the ledger and the model start at zero from here. */
-void rig_start(struct rig *r);
 
 /* One access every 2 MiB of the region (of every slot of it): writes a word of a new generation. */
 void rig_touch_all(struct rig *r);

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a test program and the runner say to each other, each word spelled once.
+ *
+ * The program declares its cases as JSON (--list=json) with the words of GM_FLAG_LIST and
+ * GM_TOKEN_LIST. One case runs in a process of its own, finds the variables of GM_ENV_LIST in its
+ * environment, and writes records to the report pipe: one a line, fields separated by TAB, with TAB,
+ * newline and backslash escaped as in C. The verdict is the last one, and the exit status agrees with it.
+ * What the runner makes of all that is its own: runner/report.c.
+ */
+#ifndef GM_PROTOCOL_H
+#define GM_PROTOCOL_H
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What a case is: id, word. */
+#define GM_FLAG_LIST(X)                                                                            \
+	X(FULL_ONLY, "full_only")     /* left out of --profile quick */                            \
+	X(DESTRUCTIVE, "destructive") /* may harm the running kernel: runs last, and says so */    \
+	X(REFUSAL, "refusal") /* about a refusal: without a control that held it is an ERROR */    \
+	X(AS_USER, "as_user") /* runs as an ordinary user (uid and gid 65534), no capabilities */
+
+/* What the runner must not give to two cases at once: id, word. */
+#define GM_TOKEN_LIST(X)                                                                           \
+	X(HUGE, "huge")	    /* the huge page pools, or counters of them */                         \
+	X(IOMMU, "iommu")   /* IOMMU devices, the iommufd mock */                                  \
+	X(MODULE, "module") /* module parameters, other global kernel state */                     \
+	X(ALONE, "alone")   /* nothing else may run meanwhile */
+
+/* How a case ended: id, word, exit status of its process. */
+#define GM_VERDICT_LIST(X)                                                                         \
+	X(PASS, "PASS", 0)                                                                         \
+	X(FAILED, "FAIL", 1)                                                                       \
+	X(ERRORED, "ERROR", 2)                                                                     \
+	X(SKIPPED, "SKIP", 4)
+
+/* Records: id, word, number of fields that follow it. */
+#define GM_RECORD_LIST(X)                                                                          \
+	X(NOTE, "note", 1)	 /* TEXT */                                                        \
+	X(FAIL, "fail", 2)	 /* FILE:LINE, TEXT */                                             \
+	X(CONTROL, "control", 1) /* TEXT */                                                        \
+	X(LEAK, "leak", 2)	 /* CLAUSE, TEXT */                                                \
+	X(MISSING, "missing", 1) /* NEED: no later case of the run will find it */                 \
+	X(VERDICT, "verdict", 5) /* WORD, REASON, REMEDY, checks=N, controls=N */
+
+/* Environment of a case: id, name. */
+#define GM_ENV_LIST(X)                                                                             \
+	X(REPORT_FD, "GM_REPORT_FD") /* number of the report pipe; none: records for people */     \
+	X(JOURNAL_OWNER, "GM_JOURNAL_OWNER") /* process that puts back what it has changed */      \
+	X(FACTS, "GM_FACTS")		     /* file of what earlier cases found: lib/facts.h */   \
+	X(ANCHOR, "GM_ANCHOR")		     /* file that its address spaces map: lib/anchor.h */
+
+/* Set by whoever starts the runner: where journals are kept (lib/journal.h). */
+#define GM_ENV_JOURNAL_DIR "GM_JOURNAL_DIR"
+
+/* Fields of a verdict record that hold a number: key=N. */
+#define GM_KEY_CHECKS "checks"
+#define GM_KEY_CONTROLS "controls"
+
+enum gm_flag_bit {
+#define X(id, word) GM_FLAG_BIT_##id,
+	GM_FLAG_LIST(X)
+#undef X
+		GM_FLAG_NR,
+};
+
+enum gm_case_flag {
+#define X(id, word) GM_##id = 1 << GM_FLAG_BIT_##id,
+	GM_FLAG_LIST(X)
+#undef X
+};
+
+enum gm_token_bit {
+#define X(id, word) GM_TOKEN_BIT_##id,
+	GM_TOKEN_LIST(X)
+#undef X
+		GM_TOKEN_NR,
+};
+
+enum gm_token {
+#define X(id, word) GM_TOKEN_##id = 1 << GM_TOKEN_BIT_##id,
+	GM_TOKEN_LIST(X)
+#undef X
+};
+
+enum gm_verdict {
+#define X(id, word, status) GM_##id,
+	GM_VERDICT_LIST(X)
+#undef X
+		GM_VERDICT_NR,
+};
+
+enum gm_record {
+#define X(id, word, fields) GM_RECORD_##id,
+	GM_RECORD_LIST(X)
+#undef X
+		GM_RECORD_NR,
+};
+
+enum gm_env {
+#define X(id, name) GM_ENV_##id,
+	GM_ENV_LIST(X)
+#undef X
+		GM_ENV_NR,
+};
+
+static inline const char *gm_flag_word(int bit)
+{
+	static const char *const words[] = {
+#define X(id, word) word,
+		GM_FLAG_LIST(X)
+#undef X
+	};
+
+	return bit < GM_FLAG_NR ? words[bit] : NULL;
+}
+
+static inline const char *gm_token_word(int bit)
+{
+	static const char *const words[] = {
+#define X(id, word) word,
+		GM_TOKEN_LIST(X)
+#undef X
+	};
+
+	return bit < GM_TOKEN_NR ? words[bit] : NULL;
+}
+
+static inline const char *gm_verdict_word(enum gm_verdict v)
+{
+	static const char *const words[] = {
+#define X(id, word, status) word,
+		GM_VERDICT_LIST(X)
+#undef X
+	};
+
+	return words[v];
+}
+
+static inline int gm_verdict_status(enum gm_verdict v)
+{
+	static const int status[] = {
+#define X(id, word, status) status,
+		GM_VERDICT_LIST(X)
+#undef X
+	};
+
+	return status[v];
+}
+
+/* GM_VERDICT_NR: the word is none. */
+static inline enum gm_verdict gm_verdict_find(const char *word)
+{
+	enum gm_verdict v = 0;
+
+	while (v < GM_VERDICT_NR && strcmp(gm_verdict_word(v), word))
+		v++;
+	return v;
+}
+
+static inline const char *gm_record_word(enum gm_record r)
+{
+	static const char *const words[] = {
+#define X(id, word, fields) word,
+		GM_RECORD_LIST(X)
+#undef X
+	};
+
+	return words[r];
+}
+
+static inline int gm_record_fields(enum gm_record r)
+{
+	static const int fields[] = {
+#define X(id, word, fields) fields,
+		GM_RECORD_LIST(X)
+#undef X
+	};
+
+	return fields[r];
+}
+
+/* GM_RECORD_NR: the word is none. */
+static inline enum gm_record gm_record_find(const char *word)
+{
+	enum gm_record r = 0;
+
+	while (r < GM_RECORD_NR && strcmp(gm_record_word(r), word))
+		r++;
+	return r;
+}
+
+static inline const char *gm_env_name(enum gm_env e)
+{
+	static const char *const names[] = {
+#define X(id, name) name,
+		GM_ENV_LIST(X)
+#undef X
+	};
+
+	return names[e];
+}
+
+/* What a case finds there; NULL: it runs without a runner, or the runner has nothing to say. */
+static inline const char *gm_env_get(enum gm_env e)
+{
+	return getenv(gm_env_name(e));
+}
+
+#endif
