@@ -20,11 +20,11 @@ static void control_create(struct gm_vm *vm)
 #define CREATES(fn, stem, ...)                                                                     \
 	FD_DECLARE(fn);                                                                            \
 	GM_VARIANT(fn, fn##_default, .name = stem ".default", .profile = "P1",                     \
-		   .needs = GM_NEEDS(GMEM_DEFAULT), .arg = &fd_p1, __VA_ARGS__)                    \
+		   .needs = GM_NEEDS(GMEM_DEFAULT), .arg = &gm_p1, __VA_ARGS__)                    \
 	FD_P0_HOST(fn, stem, __VA_ARGS__)                                                          \
 	FD_BODY(fn)
 
-static const struct fd_flavour *flavour(const struct gm_case *self)
+static const struct gm_flavour *flavour(const struct gm_case *self)
 {
 	return self->arg;
 }

@@ -11,6 +11,7 @@
 #include "journal.h"
 
 #define MOST 2000 /* steps: far above what one system call of KVM has */
+#define MOST_ROOMS 400
 
 static struct gm_journal journal;
 static int nth_fd; /* open all the time: opening can fail, too */
@@ -141,4 +142,27 @@ void gm_fail_from_end(void)
 {
 	make_it_fail(false);
 	set_attr("probability", "0");
+}
+
+unsigned int gm_fail_from_sweep(int (*op)(void *arg),
+				void (*undone)(void *arg, unsigned int bytes, int err), void *arg,
+				unsigned int step)
+{
+	unsigned int failed;
+
+	for (failed = 0; failed < MOST_ROOMS && !gm_failures(); failed++) {
+		int ret, err;
+
+		gm_fail_from(failed * step);
+		ret = op(arg);
+		err = errno;
+		gm_fail_from_end();
+		if (!ret)
+			break;
+		undone(arg, failed * step, err);
+	}
+	gm_note("%u calls failed before one went through", failed);
+	GM_EXPECT(failed < MOST_ROOMS, "with memory for %u bytes the call still fails",
+		  failed * step);
+	return failed;
 }

@@ -33,5 +33,13 @@ unsigned int gm_fail_nth_sweep(int (*op)(void *arg),
  */
 void gm_fail_from(unsigned long bytes);
 void gm_fail_from_end(void);
+/*
+ * Does op(arg) with memory for 0, `step`, 2 * `step`, ... bytes until it goes through, which is left as
+ * it is; what failed is given to undone(arg, bytes, errno). Ends at the first miss. Gives how often op
+ * failed.
+ */
+unsigned int gm_fail_from_sweep(int (*op)(void *arg),
+				void (*undone)(void *arg, unsigned int bytes, int err), void *arg,
+				unsigned int step);
 
 #endif

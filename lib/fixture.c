@@ -5,6 +5,40 @@
 #include "batch.h"
 #include "fixture.h"
 #include "main.h"
+#include "platform.h"
+
+const struct gm_flavour gm_p1 = {
+	.kind = GM_VM_DEFAULT,
+	.flags = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED,
+};
+
+const struct gm_flavour gm_p1p = { .kind = GM_VM_DEFAULT, .flags = GUEST_MEMFD_FLAG_MMAP };
+
+bool gm_flavour_private(const struct gm_flavour *f)
+{
+	bool shared = f->flags & GUEST_MEMFD_FLAG_INIT_SHARED;
+
+	return shared == (f->conversions & 1);
+}
+
+bool gm_flavour_host(const struct gm_flavour *f)
+{
+	return (f->flags & GUEST_MEMFD_FLAG_MMAP) && !gm_flavour_private(f);
+}
+
+enum gm_half gm_flavour_half(const struct gm_flavour *f)
+{
+	return gm_flavour_private(f) ? GM_HALF_PRIVATE : GM_HALF_SHARED;
+}
+
+int gm_flavour_gmem(struct gm_vm *vm, const struct gm_flavour *f, uint64_t size)
+{
+	int gmem = gm_gmem_new(vm, size, f->flags);
+
+	for (unsigned int i = 0; i < f->conversions; i++)
+		gm_gmem_convert(gmem, 0, size, !(i & 1));
+	return gmem;
+}
 
 /* A shared mapping of the whole file, at a 2 MiB border as the memory of hosts mostly is. */
 static uint8_t *map_file(int gmem, uint64_t size)
@@ -17,20 +51,46 @@ static uint8_t *map_file(int gmem, uint64_t size)
 
 void gm_fixture_file(struct gm_fixture *w)
 {
-	w->gmem = gm_gmem_new(w->vm, w->file_size, w->flags);
-	if (!w->provider->file_serves_shared)
+	w->gmem = gm_flavour_gmem(w->vm, &w->file, w->file_size);
+	if (!w->file_serves_shared)
 		return;
-	w->hva = map_file(w->gmem, w->file_size);
+	w->hva = NULL;
+	if (w->file.flags & GUEST_MEMFD_FLAG_MMAP)
+		w->hva = map_file(w->gmem, w->file_size);
 	w->vm->file_map = w->hva;
 	w->vm->file_map_of = w->gmem;
+	if (w->uaddr_is_hva)
+		w->uaddr = w->hva;
+}
+
+/* What the file is, and who serves which access. */
+static void choose(struct gm_fixture *w, const struct gm_fixture_args *args)
+{
+	const struct gm_provider *p = w->provider;
+
+	w->file_serves_shared = p ? p->file_serves_shared : !args->no_gmem;
+	if (args->flavour) {
+		w->file = *args->flavour;
+		w->starts_private = gm_flavour_private(&w->file);
+	} else {
+		GM_SETUP(p, "this architecture has no provider with a VMM that converts");
+		w->starts_private = args->starts_private;
+		w->file.flags = args->starts_private ? p->flags_private : p->flags_shared;
+	}
+	w->file.flags |= args->more_flags;
+	w->uses_uaddr = args->uses_uaddr;
+	w->uaddr_is_hva = args->uaddr == GM_UADDR_SHARED ||
+			  (args->uaddr == GM_UADDR_NONE && !w->starts_private &&
+			   !gm_platform_has(GM_NEED_TDP));
 }
 
 struct gm_fixture *gm_fixture_new(const struct gm_fixture_args *args)
 {
 	struct gm_fixture *w = calloc(1, sizeof(*w));
-	struct gm_vm_args vm = { .kind = GM_VM_SW_PROTECTED,
+	struct gm_vm_args vm = { .kind = args->flavour ? args->flavour->kind : GM_VM_SW_PROTECTED,
 				 .vcpus = args->vcpus ?: 1,
 				 .on_convert = args->on_convert };
+	uint64_t page = args->guest_page ?: GM_2M;
 
 	GM_SETUP(w, "out of memory");
 	w->gpa = args->gpa ?: GM_BASE;
@@ -45,28 +105,27 @@ struct gm_fixture *gm_fixture_new(const struct gm_fixture_args *args)
 	w->vm = gm_vm_new(&vm);
 	w->vm->user = w;
 	w->provider = w->vm->provider;
-	GM_SETUP(!args->no_gmem || args->no_slot || !w->provider->file_serves_shared,
+	choose(w, args);
+	GM_SETUP(!args->no_gmem || args->no_slot || !w->file_serves_shared,
 		 "a slot without guest_memfd cannot be converted by %s",
 		 gm_provider_name(w->provider->id));
-	GM_SETUP(!args->starts_private || w->provider->file_serves_shared,
-		 "%s has no file that starts private", gm_provider_name(w->provider->id));
-	w->flags = (args->starts_private ? w->provider->flags_private : w->provider->flags_shared) |
-		   args->more_flags;
-	w->mem = gm_mem_new(args->mem, args->mem_size ?: args->size);
-	w->uaddr = w->mem->hva;
-	w->hva = w->mem->hva;
-	w->model = gm_model_new(GFN(w->gpa), PAGES(w->size), w->provider->content);
-	if (args->starts_private)
+	if (args->uaddr == GM_UADDR_MEM ||
+	    (args->uaddr == GM_UADDR_SHARED && (args->no_gmem || !w->file_serves_shared))) {
+		w->mem = gm_mem_new(args->mem, args->mem_size ?: args->size);
+		w->uaddr = w->mem->hva;
+		w->hva = w->mem->hva;
+	}
+	w->model = gm_model_new(GFN(w->gpa), PAGES(w->size),
+				w->provider ? w->provider->content : GM_CONTENT_ONE_MEMORY);
+	if (w->starts_private)
 		gm_model_convert(w->model, GFN(w->gpa), PAGES(w->size), true);
 	gm_rng_init(&w->rng, gm_seed());
 	if (!args->no_gmem)
 		gm_fixture_file(w);
-	if (args->uaddr_is_file)
-		w->uaddr = w->hva;
 	if (!args->no_slot)
 		gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
 	if (!args->no_map)
-		gm_vm_map(w->vm, w->gpa, w->size, args->guest_page ?: GM_2M);
+		gm_vm_map(w->vm, w->gpa, (w->size + page - 1) / page * page, page);
 	return w;
 }
 
@@ -77,23 +136,33 @@ bool gm_fixture_one_memory(const struct gm_fixture *w)
 
 void gm_fixture_slot(struct gm_fixture *w, uint32_t id, uint64_t gpa, uint64_t size, uint64_t off)
 {
-	gm_slot_set(w->vm, id, 0, gpa, size, w->uaddr + off, w->gmem, off);
+	uint64_t gfn = GFN(gpa), n = PAGES(size);
+
+	gm_slot_set(w->vm, id, 0, gpa, size, w->uaddr ? w->uaddr + off : NULL, w->gmem, off);
+	if (!w->starts_private || !w->provider || w->file_serves_shared)
+		return;
+	gm_convert(w->vm, gpa, size, true);
+	if (gm_model_clip(w->model, &gfn, &n))
+		gm_model_convert(w->model, gfn, n, true);
 }
 
 /* Where the host sees the page: by its slot; without a slot, by its place in the fixture's range. */
 static uint8_t *host_view(struct gm_fixture *w, uint64_t gfn)
 {
-	return gm_hva(w->vm, GPA(gfn)) ?: w->hva + GPA(gfn) - w->gpa;
+	uint8_t *hva = w->vm ? gm_hva(w->vm, GPA(gfn)) : NULL;
+
+	return hva || !w->hva ? hva : w->hva + GPA(gfn) - w->gpa;
 }
 
 /* Where the file serves shared accesses, nothing ever comes to userspace_addr. */
 static void expect_untouched(struct gm_fixture *w)
 {
-	size_t n = w->mem->size / sysconf(_SC_PAGESIZE);
 	unsigned char *in;
+	size_t n;
 
-	if (!w->provider->file_serves_shared || w->uaddr == w->hva)
+	if (!w->file_serves_shared || !w->mem || w->uaddr == w->hva || w->uses_uaddr)
 		return;
+	n = w->mem->size / sysconf(_SC_PAGESIZE);
 	in = malloc(n);
 	GM_SETUP(in && !mincore(w->mem->hva, w->mem->size, in), "mincore: %s",
 		 gm_errno_name(errno));
@@ -110,15 +179,34 @@ static void expect_untouched(struct gm_fixture *w)
 	free(in);
 }
 
+void gm_fixture_unmap(struct gm_fixture *w)
+{
+	uint8_t *mem = w->mem ? w->mem->hva : NULL;
+
+	if (w->hva != mem)
+		munmap(w->hva, w->file_size);
+	w->hva = mem;
+	if (w->vm)
+		w->vm->file_map = NULL;
+}
+
+void gm_fixture_close(struct gm_fixture *w)
+{
+	gm_fixture_unmap(w);
+	if (w->gmem >= 0)
+		close(w->gmem);
+	w->gmem = -1;
+}
+
 void gm_fixture_free(struct gm_fixture *w)
 {
 	expect_untouched(w);
-	gm_vm_free(w->vm);
-	if (w->hva != w->mem->hva)
-		munmap(w->hva, w->file_size);
-	if (w->gmem >= 0)
-		close(w->gmem);
-	gm_mem_free(w->mem);
+	if (w->vm)
+		gm_vm_free(w->vm);
+	w->vm = NULL;
+	gm_fixture_close(w);
+	if (w->mem)
+		gm_mem_free(w->mem);
 	gm_model_free(w->model);
 	free(w);
 }
@@ -145,7 +233,7 @@ static void convert(struct gm_fixture *w, uint64_t gfn, uint64_t n, bool to_priv
 
 void gm_fixture_convert(struct gm_fixture *w, uint64_t gfn, uint64_t n, bool to_private)
 {
-	if (!w->provider->file_serves_shared) {
+	if (!w->file_serves_shared) {
 		convert(w, gfn, n, to_private);
 		gm_model_convert(w->model, gfn, n, to_private);
 		return;
@@ -172,12 +260,48 @@ void gm_fixture_punch(struct gm_fixture *w, uint64_t gfn, uint64_t n)
 	gm_model_punched(w->model, gfn, n);
 }
 
+void gm_fixture_punch_file(struct gm_fixture *w, uint64_t off, uint64_t len)
+{
+	gm_gmem_punch(w->gmem, off, len);
+	for (int i = 0; i < GM_MAX_SLOTS; i++) {
+		const struct gm_slot *s = &w->vm->slot[i];
+		uint64_t from = s->gmem_off, end = from + s->size, gfn, n;
+
+		if (from < off)
+			from = off;
+		if (end > off + len)
+			end = off + len;
+		if (!s->used || s->gmem != w->gmem || from >= end)
+			continue;
+		gfn = GFN(s->gpa + from - s->gmem_off);
+		n = PAGES(end - from);
+		if (gm_model_clip(w->model, &gfn, &n))
+			gm_model_punched(w->model, gfn, n);
+	}
+}
+
+void gm_fixture_fill(struct gm_fixture *w, unsigned int v, uint64_t gfn, uint64_t n)
+{
+	struct gm_batch s;
+
+	gm_batch_init(&s, w, v);
+	gm_batch_fill(&s, gfn, n, 1);
+	gm_batch_flush(&s);
+}
+
+uint64_t gm_fixture_word(struct gm_fixture *w, uint64_t gfn)
+{
+	struct gm_content c = gm_model_guest(w->model, gfn);
+
+	return c.half ? gm_word(gfn, c.half, c.gen, 0) : 0;
+}
+
 void gm_fixture_host_write(struct gm_fixture *w, uint64_t gfn, uint64_t n)
 {
 	unsigned int gen = gm_fixture_gen(w);
 
 	for (uint64_t end = gfn + n; gfn < end; gfn++) {
-		if (w->provider->file_serves_shared && gm_model_private(w->model, gfn))
+		if (w->file_serves_shared && gm_model_private(w->model, gfn))
 			continue;
 		gm_host_fill(host_view(w, gfn), gfn, 1, GM_HALF_HOST, gen);
 		gm_model_host_wrote(w->model, gfn, 1, GM_HALF_HOST, gen);
@@ -198,10 +322,12 @@ void gm_fixture_check_host(struct gm_fixture *w, uint64_t gfn, uint64_t n, unsig
 		volatile uint64_t *word = (void *)host_view(w, gfn);
 		struct gm_content c = gm_model_memory(w->model, gfn, false);
 		unsigned int step = c.stride > stride ? c.stride : stride;
-		struct gm_page page = gm_vm_page(w->vm, GPA(gfn));
+		struct gm_page page = *GM_PAGE(.gpa = GPA(gfn), .hva = (uintptr_t)word);
 
-		if (w->provider->file_serves_shared && gm_model_private(w->model, gfn)) {
-			GM_EXPECT_AT(&page, !gm_host_sees((void *)word),
+		if (w->vm)
+			page = gm_vm_page(w->vm, GPA(gfn));
+		if (w->file_serves_shared && gm_model_private(w->model, gfn)) {
+			GM_EXPECT_AT(&page, !word || !gm_host_sees((void *)word),
 				     "%s: the host reaches a private page of the file", when);
 			continue;
 		}
@@ -240,7 +366,7 @@ void gm_fixture_check_each(struct gm_fixture *w, unsigned int v, const char *whe
 
 	gm_batch_init(&s, w, v);
 	s.now.when = when;
-	if (!w->provider->file_serves_shared)
+	if (!w->file_serves_shared)
 		gm_batch_check(&s, gfn, PAGES(w->size), 512);
 	for (; gfn < end; gfn += 512) {
 		gm_batch_check(&s, gfn, 1, 512);

@@ -6,7 +6,6 @@
  */
 #include <signal.h>
 
-#include "batch.h"
 #include "fd_inplace/fd_inplace.h"
 
 bool inplace_expect_page(const uint8_t *map, uint64_t page, bool is_private, const char *when)
@@ -46,15 +45,6 @@ void inplace_expect_all(struct gm_fixture *w, const char *when)
 	gm_fixture_check_host(w, GFN(w->gpa), PAGES(w->size), 8, when);
 }
 
-void inplace_fill(struct gm_fixture *w, uint64_t gfn, uint64_t n)
-{
-	struct gm_batch s;
-
-	gm_batch_init(&s, w, 0);
-	gm_batch_fill(&s, gfn, n, 1);
-	gm_batch_flush(&s);
-}
-
 struct gm_fixture *inplace_mixed(unsigned int vcpus)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .vcpus = vcpus);
@@ -65,7 +55,7 @@ struct gm_fixture *inplace_mixed(unsigned int vcpus)
 		gm_fixture_convert(w, first + p, 1, true);
 	for (uint64_t p = 64, len = 2; p + len <= PAGES(w->size); p += 2 * len, len++)
 		gm_fixture_convert(w, first + p, len, true);
-	inplace_fill(w, first, PAGES(w->size));
+	gm_fixture_fill(w, 0, first, PAGES(w->size));
 	return w;
 }
 
@@ -105,6 +95,14 @@ INPLACE(initial_state, "fd.create_flags.initial_state", .clause = "fd.create_fla
 	gm_vm_free(vm);
 }
 
+/* An ordinary VM on a file of these flags, and no userspace_addr. */
+static struct gm_fixture *ordinary_vm(uint64_t flags)
+{
+	const struct gm_flavour f = { .kind = GM_VM_DEFAULT, .flags = flags };
+
+	return GM_FIXTURE(.flavour = &f, .size = 16 * PG, .uaddr = GM_UADDR_NONE);
+}
+
 /* The ordinary VM has no private memory: it is not let onto such pages, and cannot convert them. */
 GM_CASE(ordinary, .name = "fd.ordinary_private.refused", .clause = "fd.ordinary_private",
 	.profile = "P1p", .flags = GM_REFUSAL,
@@ -112,17 +110,14 @@ GM_CASE(ordinary, .name = "fd.ordinary_private.refused", .clause = "fd.ordinary_
 	.text = "an ordinary VM on a file without INIT_SHARED: KVM_RUN EFAULT, a memory-fault exit; conversion EINVAL")
 {
 	for (uint64_t flags = 0; flags < 4; flags++) {
-		struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1, .extra_pages = 8);
+		struct gm_fixture *w = ordinary_vm(flags);
 		bool shared = flags & GUEST_MEMFD_FLAG_INIT_SHARED;
-		int gmem = gm_gmem_new(vm, 16 * PG, flags);
 
-		gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 16 * PG, NULL, gmem, 0);
-		gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
 		for (int write = 0; write < 2; write++) {
 			uint64_t at = GM_BASE + (3 + 4 * write) * PG;
 			struct gm_op op = { .code = write ? GM_OP_WRITE : GM_OP_READ, .addr = at };
 			struct gm_exit ex;
-			bool through = __gm_run(vm, 0, &op, 1, &ex, NULL);
+			bool through = __gm_run(w->vm, 0, &op, 1, &ex, NULL);
 
 			if (shared) {
 				gm_control(through, "flags %#lx: the guest runs on shared pages",
@@ -139,11 +134,10 @@ GM_CASE(ordinary, .name = "fd.ordinary_private.refused", .clause = "fd.ordinary_
 				through ? "that it went through" : gm_exit_str(&ex));
 		}
 		for (int to_private = 0; to_private < 2; to_private++)
-			GM_EXPECT_ERRNO(EINVAL, __gm_gmem_convert(gmem, 0, PG, to_private, NULL),
+			GM_EXPECT_ERRNO(EINVAL, __gm_gmem_convert(w->gmem, 0, PG, to_private, NULL),
 					"flags %#lx, to %s", flags,
 					to_private ? "private" : "shared");
-		gm_vm_free(vm);
-		close(gmem);
+		gm_fixture_free(w);
 	}
 }
 
@@ -153,23 +147,20 @@ GM_CASE(ordinary_prefault, .name = "fd.ordinary_private.prefault", .clause = "fd
 	.text = "KVM_PRE_FAULT_MEMORY of such pages: EFAULT; of shared ones it goes through")
 {
 	for (uint64_t flags = 0; flags < 4; flags++) {
-		struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1, .extra_pages = 8);
-		uint64_t gpa = GM_BASE, size = 16 * PG;
-		int gmem = gm_gmem_new(vm, size, flags), ret;
+		struct gm_fixture *w = ordinary_vm(flags);
+		uint64_t gpa = GM_BASE, size = w->size;
 		struct gm_op op = { .code = GM_OP_NOP };
+		int ret;
 
-		gm_slot_set(vm, GM_SLOT, 0, GM_BASE, size, NULL, gmem, 0);
-		gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
 		/* The vCPU has to have been in the guest once. */
-		gm_run(vm, 0, &op, 1);
-		ret = gm_prefault(vm, 0, &gpa, &size, 0);
+		gm_run(w->vm, 0, &op, 1);
+		ret = gm_prefault(w->vm, 0, &gpa, &size, 0);
 		if (flags & GUEST_MEMFD_FLAG_INIT_SHARED)
 			gm_control(!ret, "flags %#lx: shared pages are prefaulted", flags);
 		else
 			GM_EXPECT(ret && errno == EFAULT,
 				  "flags %#lx: expected EFAULT, observed %s", flags,
 				  ret ? gm_errno_name(errno) : "success");
-		gm_vm_free(vm);
-		close(gmem);
+		gm_fixture_free(w);
 	}
 }

@@ -13,11 +13,11 @@ struct bind {
 
 static struct bind bind_new(const struct gm_case *self)
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct bind b;
 
 	b.vm = GM_VM_NEW(.kind = f->kind);
-	b.gmem = fd_gmem_new(b.vm, f, SIZE);
+	b.gmem = gm_flavour_gmem(b.vm, f, SIZE);
 	fd_control_bind(b.vm, GM_SLOT, GM_BASE, SIZE, b.gmem, 0);
 	return b;
 }
@@ -88,10 +88,10 @@ FD_EACH_HOST(
 	bind_other_vm, "fd.bind_args.other_vm", .clause = "fd.bind_args", .flags = GM_REFUSAL,
 	.text = "a guest_memfd of another VM: EINVAL, bound there or not, and it still works there")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct bind b = bind_new(self);
 	struct gm_vm *other = GM_VM_NEW(.kind = f->kind);
-	int theirs = fd_gmem_new(other, f, SIZE);
+	int theirs = gm_flavour_gmem(other, f, SIZE);
 
 	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b.vm, GM_SLOT, GM_BASE, SIZE, theirs, 0),
 			"not bound");

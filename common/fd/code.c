@@ -6,7 +6,7 @@
 FD_EACH_TDP_QUICK(code, "fd.gmem_only.code", .clause = "fd.gmem_only",
 		  .text = "code in a page of the file runs; after a hole new code does")
 {
-	struct fd_box *b = fd_box_new(self->arg, 2, 512 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, 512 * PG, .vcpus = 2);
 	static const uint64_t pages[] = { 511, 100, 0 };
 
 	for (unsigned int i = 0; i < 2 * ARRAY_SIZE(pages); i++) {
@@ -18,10 +18,10 @@ FD_EACH_TDP_QUICK(code, "fd.gmem_only.code", .clause = "fd.gmem_only",
 		};
 
 		/* Each vCPU once: what the other one wrote before is gone with the hole. */
-		gm_run(b->vm, i % 2, op, 2);
+		gm_run(w->vm, i % 2, op, 2);
 		GM_EXPECT_AT(GM_PAGE(.gpa = gpa, .off = page * PG), op[1].ret == val,
 			     "the code should give %u, and gave %ld", val, op[1].ret);
-		gm_gmem_punch(b->gmem, page * PG, PG);
+		gm_gmem_punch(w->gmem, page * PG, PG);
 	}
-	fd_box_free(b);
+	fd_fixture_free(w);
 }

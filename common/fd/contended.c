@@ -5,36 +5,29 @@
 
 #define LEN (8 * GM_2M)
 #define NOISE GM_2M
-#define FIRST (GM_BASE / PG)
-
-struct hole {
-	int gmem;
-};
 
 static void punch(void *arg)
 {
-	struct hole *h = arg;
+	struct gm_fixture *w = arg;
 
-	gm_gmem_punch(h->gmem, 0, LEN);
+	gm_gmem_punch(w->gmem, 0, LEN);
 }
 
 FD_EACH_TDP(
 	contended, "fd.punch_unmaps.contended", .clause = "fd.punch_unmaps",
 	.text = "a hole of 16 MiB while another vCPU faults: the guest reaches none of the old pages")
 {
-	const struct fd_flavour *f = self->arg;
-	struct gm_vm *vm = fd_vm_new(f, 2, LEN + NOISE);
+	struct gm_fixture *w =
+		FD_FIXTURE(self->arg, LEN + NOISE, .vcpus = 2, .file_size = LEN, .no_slot = true);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, NOISE);
-	struct hole h = { .gmem = fd_gmem_new(vm, f, LEN) };
 
-	fd_slot_set(vm, f, GM_SLOT, GM_BASE, LEN, h.gmem, 0, NULL);
-	gm_slot_set(vm, GM_SLOT + 1, 0, GM_BASE + LEN, NOISE, mem->hva, -1, 0);
+	gm_fixture_slot(w, GM_SLOT, GM_BASE, LEN, 0);
+	gm_slot_set(w->vm, GM_SLOT + 1, 0, GM_BASE + LEN, NOISE, mem->hva, -1, 0);
 	for (unsigned int i = 0; i < 2 && !gm_failures(); i++) {
-		fd_fill(vm, 0, f, GM_BASE, LEN / PG, FIRST, 1 + i);
-		gm_contend(vm, 1, GM_BASE + LEN, mem->hva, NOISE, punch, &h);
-		gm_guest_check_zero(vm, 0, GM_BASE, LEN / PG, "after the hole");
+		gm_fixture_fill(w, 0, FIRST, LEN / PG);
+		gm_contend(w->vm, 1, GM_BASE + LEN, mem->hva, NOISE, punch, w);
+		gm_guest_check_zero(w->vm, 0, GM_BASE, LEN / PG, "after the hole");
 	}
-	gm_vm_free(vm);
+	fd_fixture_free(w);
 	gm_mem_free(mem);
-	close(h.gmem);
 }

@@ -81,20 +81,26 @@ static uint64_t gpa_of(unsigned int round)
 	return GM_BASE + round * NPAGES * PG;
 }
 
+/* All of the file, or of the memory. */
+static void bind_it(struct gm_fixture *w, uint64_t gpa)
+{
+	gm_fixture_slot(w, GM_SLOT, gpa, NPAGES * PG, 0);
+}
+
 /*
  * A fault that meets the slot half deleted must wait. If it maps the page, nobody takes that mapping
  * back: what the vCPU read last before it stopped would still be there. Round `ROUNDS` is left to the
  * caller.
  */
-static void delete_under(struct gm_vm *vm, enum gone running, enum gone after,
-			 void (*bind)(void *, uint64_t gpa), void *arg)
+static void delete_under(struct gm_fixture *w, enum gone running, enum gone after)
 {
+	struct gm_vm *vm = w->vm;
 	uint64_t *page = addr_gva2hva(vm->kvm, (gva_t)&walk.page);
 
 	for (unsigned int i = 0; i < ROUNDS && !gm_failures(); i++) {
 		struct deletion d = { .vm = vm, .gpa = gpa_of(i), .at = 8 + 5 * i };
 
-		bind(arg, d.gpa);
+		bind_it(w, d.gpa);
 		*page = 0;
 		gm_parallel(2, deletion_thread, &d);
 		expect_gone(&d.ex, d.whole, running, d.gpa + *page * PG, *page,
@@ -110,48 +116,31 @@ static void delete_under(struct gm_vm *vm, enum gone running, enum gone after,
 	}
 }
 
-static void bind_file(void *arg, uint64_t gpa)
-{
-	struct fd_box *b = arg;
-
-	fd_slot_set(b->vm, b->f, GM_SLOT, gpa, NPAGES * PG, b->gmem, 0, NULL);
-}
-
 FD_EACH_TDP_QUICK(
 	delete_running, "fd.slot_flags.delete_running", .clause = "fd.slot_flags",
 	.text = "the slot is deleted while a vCPU faults in page after page: it stops, and none is left")
 {
-	struct fd_box b = { .f = self->arg,
-			    .vm = fd_vm_new(self->arg, 1, gpa_of(ROUNDS + 1) - GM_BASE) };
+	struct gm_fixture *w = FD_FIXTURE(self->arg, gpa_of(ROUNDS + 1) - GM_BASE,
+					  .file_size = NPAGES * PG, .no_slot = true);
 
-	b.gmem = fd_gmem_new(b.vm, b.f, NPAGES * PG);
-	if (b.f->fault & KVM_MEMORY_EXIT_FLAG_PRIVATE)
-		delete_under(b.vm, GONE_FAULT, GONE_FAULT, bind_file, &b);
+	if (fd_fault_flags(w) & KVM_MEMORY_EXIT_FLAG_PRIVATE)
+		delete_under(w, GONE_FAULT, GONE_FAULT);
 	else
-		delete_under(b.vm, b.f->kind == GM_VM_DEFAULT ? GONE_MMIO : GONE_EITHER, GONE_MMIO,
-			     bind_file, &b);
-	bind_file(&b, gpa_of(ROUNDS));
-	gm_guest_check_zero(b.vm, 0, gpa_of(ROUNDS), NPAGES, "the slot made again");
-	gm_vm_free(b.vm);
-	close(b.gmem);
-}
-
-static void bind_plain(void *arg, uint64_t gpa)
-{
-	struct fd_plain *p = arg;
-
-	gm_slot_set(p->vm, GM_SLOT, 0, gpa, p->mem->size, p->mem->hva, -1, 0);
+		delete_under(w, w->provider ? GONE_EITHER : GONE_MMIO, GONE_MMIO);
+	bind_it(w, gpa_of(ROUNDS));
+	gm_guest_check_zero(w->vm, 0, gpa_of(ROUNDS), NPAGES, "the slot made again");
+	fd_fixture_free(w);
 }
 
 GM_CASE(delete_plain, .name = "fd.slot_flags.delete_running.ordinary", .clause = "fd.slot_flags",
 	.text = "the same of a slot that has ordinary memory", .profile = "any",
 	.needs = GM_NEEDS(TDP))
 {
-	struct fd_plain p = { .vm = fd_vm_new(&fd_p1, 1, gpa_of(ROUNDS + 1) - GM_BASE),
-			      .mem = gm_mem_new(GM_MEM_ANON, NPAGES * PG) };
+	struct gm_fixture *w =
+		FD_ORDINARY(gpa_of(ROUNDS + 1) - GM_BASE, .mem_size = NPAGES * PG, .no_slot = true);
 
-	delete_under(p.vm, GONE_MMIO, GONE_MMIO, bind_plain, &p);
-	bind_plain(&p, gpa_of(ROUNDS));
-	gm_guest_check_zero(p.vm, 0, gpa_of(ROUNDS), NPAGES, "the slot made again");
-	fd_plain_free(&p);
+	delete_under(w, GONE_MMIO, GONE_MMIO);
+	bind_it(w, gpa_of(ROUNDS));
+	gm_guest_check_zero(w->vm, 0, gpa_of(ROUNDS), NPAGES, "the slot made again");
+	gm_fixture_free(w);
 }

@@ -30,11 +30,11 @@ struct files {
 
 static struct files files_new(const struct gm_case *self)
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct files s;
 
 	s.vm = GM_VM_NEW(.kind = f->kind);
-	s.gmem = fd_gmem_new(s.vm, f, SIZE);
+	s.gmem = gm_flavour_gmem(s.vm, f, SIZE);
 	s.mem = fd_memfd(SIZE);
 	gm_control(!fallocate(s.gmem, KEEP, 0, PG) && !fallocate(s.gmem, HOLE, 0, PG),
 		   "a page can be allocated and freed");
@@ -172,9 +172,9 @@ FD_HOST_SEES(refused_leaves, "fd.fallocate_args.refused_leaves_content",
 	     .clause = "fd.fallocate_args", .flags = GM_REFUSAL,
 	     .text = "what is refused neither frees nor fills a page, not even in part")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, SIZE);
+	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint8_t *map = fd_mmap(gmem, SIZE);
 
 	gm_host_fill(map, 100, 8, GM_HALF_SHARED, 1);
@@ -197,9 +197,9 @@ FD_HOST_SEES(allocate_keeps, "fd.fallocate_args.allocate_keeps_content",
 	     .clause = "fd.fallocate_args",
 	     .text = "allocation over pages that exist keeps them, and adds the others as zeroes")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, SIZE);
+	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint8_t *map = fd_mmap(gmem, SIZE);
 
 	fd_dirty_free_memory(16 << 20);
@@ -237,9 +237,9 @@ FD_EACH_HOST(
 	.tokens = GM_TOKEN_ALONE,
 	.text = "allocation takes its pages at once; a hole, and the last close, give them back")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, MANY * PG);
+	int gmem = gm_flavour_gmem(vm, f, MANY * PG);
 	long before = file_pages(), full, half, none;
 
 	gm_gmem_allocate(gmem, 0, MANY * PG);

@@ -6,13 +6,11 @@
 
 #define LEN (2 * GM_2M)
 #define NPAGES (LEN / PG)
-#define FIRST (GM_BASE / PG)
 #define VCPUS 3
 #define ROUNDS 24
 
 struct faulting {
-	struct gm_vm *vm;
-	int gmem;
+	struct gm_fixture *w;
 	atomic_uint begun; /* vCPUs that are about to fault */
 	unsigned int round;
 };
@@ -29,7 +27,7 @@ static void part(unsigned int i, void *arg)
 		while (atomic_load(&f->begun) < VCPUS)
 			sched_yield();
 		usleep(f->round * 150);
-		gm_gmem_punch(f->gmem, 0, LEN);
+		gm_gmem_punch(f->w->gmem, 0, LEN);
 		return;
 	}
 	atomic_fetch_add(&f->begun, 1);
@@ -37,7 +35,7 @@ static void part(unsigned int i, void *arg)
 	for (unsigned int k = 0; k < VCPUS; k++) {
 		uint64_t third = NPAGES / VCPUS;
 
-		gm_guest_touch(f->vm, i, GM_BASE + (i + k) % VCPUS * third * PG, third * PG, PG);
+		gm_guest_touch(f->w->vm, i, GM_BASE + (i + k) % VCPUS * third * PG, third * PG, PG);
 	}
 }
 
@@ -45,21 +43,19 @@ FD_EACH_TDP(
 	faulting, "fd.punch_unmaps.faulting", .clause = "fd.punch_unmaps",
 	.text = "a hole while three vCPUs fault in its pages: when it returned, no vCPU has an old page")
 {
-	const struct fd_flavour *f = self->arg;
-	struct faulting at = { .vm = fd_vm_new(f, VCPUS, LEN) };
+	struct faulting at = { .w = FD_FIXTURE(self->arg, LEN, .vcpus = VCPUS, .no_slot = true) };
+	struct gm_fixture *w = at.w;
 
-	at.gmem = fd_gmem_new(at.vm, f, LEN);
 	for (at.round = 0; at.round < ROUNDS && !gm_failures(); at.round++) {
-		fd_slot_set(at.vm, f, GM_SLOT, GM_BASE, LEN, at.gmem, 0, NULL);
-		fd_fill(at.vm, 0, f, GM_BASE, NPAGES, FIRST, 1 + at.round);
+		gm_fixture_slot(w, GM_SLOT, GM_BASE, LEN, 0);
+		gm_fixture_fill(w, 0, FIRST, NPAGES);
 		/* A new slot: the file keeps its pages, and the guest has none of them mapped. */
-		gm_slot_delete(at.vm, GM_SLOT);
-		fd_slot_set(at.vm, f, GM_SLOT, GM_BASE, LEN, at.gmem, 0, NULL);
+		gm_slot_delete(w->vm, GM_SLOT);
+		gm_fixture_slot(w, GM_SLOT, GM_BASE, LEN, 0);
 		atomic_store(&at.begun, 0);
 		gm_parallel(VCPUS + 1, part, &at);
-		gm_guest_check_zero(at.vm, 0, GM_BASE, NPAGES, "after the hole");
-		gm_slot_delete(at.vm, GM_SLOT);
+		gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "after the hole");
+		gm_slot_delete(w->vm, GM_SLOT);
 	}
-	gm_vm_free(at.vm);
-	close(at.gmem);
+	fd_fixture_free(w);
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What the fd.* cases share: the flavours of guest_memfd, a VM with one file in one slot, and files
- * that serve as controls.
- */
+/* What the fd.* cases share: the flavours of guest_memfd, a fixture of each, and files for controls. */
 #ifndef FD_H
 #define FD_H
 
@@ -18,6 +15,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+#include "fixture.h"
 #include "gm.h"
 #include "touch.h"
 
@@ -29,21 +27,12 @@
 #endif
 
 #define PG GM_PAGE_SIZE
+#define FIRST GFN(GM_BASE)
 
-/* A flavour of guest_memfd, see the profiles of the contract. */
-struct fd_flavour {
-	enum gm_vm_kind kind;
-	uint64_t flags;	   /* of KVM_CREATE_GUEST_MEMFD */
-	enum gm_half half; /* in whose name the guest writes */
-	bool host;	   /* a mapping of the file reaches its pages */
-	uint64_t fault;	   /* flags of a KVM_EXIT_MEMORY_FAULT on its pages */
-	/* In place, of the whole file, when it is new: 1 makes it private, 2 shared again. */
-	unsigned int conversions;
-};
-
-extern const struct fd_flavour fd_p1, fd_p1p, fd_p0;
+/* The flavours of guest_memfd, see the profiles of the contract: gm_p1, gm_p1p, and these. */
+extern const struct gm_flavour fd_p0;
 /* Converted to private; and back to shared; without any flag, private from the start. */
-extern const struct fd_flavour fd_inplace, fd_inplace_back, fd_inplace_plain;
+extern const struct gm_flavour fd_inplace, fd_inplace_back, fd_inplace_plain;
 
 /*
  * One case per flavour: "<stem>.p1", "<stem>.p1p", "<stem>.p0", and "<stem>.inplace",
@@ -53,16 +42,16 @@ extern const struct fd_flavour fd_inplace, fd_inplace_back, fd_inplace_plain;
  * memory through userspace_addr: private memory not at all. Hence TDP for what runs in a guest.
  */
 #define FD_P1(fn, stem, ...)                                                                       \
-	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,                \
+	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &gm_p1,                \
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED), __VA_ARGS__)
 #define FD_P1_TDP(fn, stem, ...)                                                                   \
-	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,                \
+	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &gm_p1,                \
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP), __VA_ARGS__)
 #define FD_P1P(fn, stem, ...)                                                                      \
-	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &fd_p1p,            \
+	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &gm_p1p,            \
 		   .needs = GM_NEEDS(GMEM_MMAP), __VA_ARGS__)
 #define FD_P1P_TDP(fn, stem, ...)                                                                  \
-	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &fd_p1p,            \
+	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &gm_p1p,            \
 		   .needs = GM_NEEDS(GMEM_MMAP, ORDINARY_PRIVATE, TDP), __VA_ARGS__)
 /*
  * Where P0, whose memory is private, and P1, whose file is mapped, say what this one could: in the
@@ -152,57 +141,34 @@ extern const struct fd_flavour fd_inplace, fd_inplace_back, fd_inplace_plain;
 /* About pages that the host reaches: one name for P1, as it was before there were others. */
 #define FD_HOST_SEES(fn, id, ...)                                                                  \
 	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = id, .profile = "P1", .arg = &fd_p1,                        \
+	GM_VARIANT(fn, fn##_p1, .name = id, .profile = "P1", .arg = &gm_p1,                        \
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED), __VA_ARGS__)                         \
 	FD_INPLACE_BACK_TWIN(fn, id, __VA_ARGS__)                                                  \
 	FD_BODY(fn)
 
-/* A VM, and one file of `size` bytes that is whole in slot GM_SLOT at GM_BASE. */
-struct fd_box {
-	const struct fd_flavour *f;
-	struct gm_vm *vm;
-	int gmem;
-	uint64_t size;
-	uint8_t *hva; /* the host's mapping of the file; NULL without the MMAP flag */
-};
-
-/* vCPUs with page tables for GM_BASE..GM_BASE + span; the caller sets the slots. */
-struct gm_vm *fd_vm_new(const struct fd_flavour *f, unsigned int vcpus, uint64_t span);
-struct fd_box *fd_box_new(const struct fd_flavour *f, unsigned int vcpus, uint64_t size);
-/* The state of the file's pages is looked at before: nothing but a conversion changes it. */
-void fd_box_free(struct fd_box *b);
-/* Closes the file and the mapping, once. */
-void fd_box_close(struct fd_box *b);
-
-/* An ordinary VM, and npages of anonymous memory that are whole in slot GM_SLOT at GM_BASE. */
-struct fd_plain {
-	struct gm_vm *vm;
-	struct gm_mem *mem;
-};
-struct fd_plain fd_plain_new(unsigned int vcpus, uint64_t npages);
-void fd_plain_free(struct fd_plain *p);
-
-/* A file of the flavour, its pages in the flavour's state; the caller closes it. */
-int fd_gmem_new(struct gm_vm *vm, const struct fd_flavour *f, uint64_t size);
 /*
- * Binds, and makes the range private where that is an attribute of the VM. `map` is the host's mapping of
- * the whole file, or NULL: userspace_addr only where guests cannot do without, since elsewhere it
- * would let the notifiers of that mapping do what the file has to do itself.
+ * A fixture of the flavour with `span` bytes of guest memory, its file whole in slot GM_SLOT at GM_BASE. No
+ * userspace_addr: it would let the notifiers of a mapping do what the file has to do itself.
  */
-void fd_slot_set(struct gm_vm *vm, const struct fd_flavour *f, uint32_t id, uint64_t gpa,
-		 uint64_t size, int gmem, uint64_t off, uint8_t *map);
-/* -1 and errno. Leaves attributes alone. */
+#define FD_FIXTURE(f, span, ...)                                                                   \
+	GM_FIXTURE(.flavour = (f), .size = (span), .uaddr = GM_UADDR_NONE,                         \
+		   .extra_pages = (span) / GM_2M + 8, __VA_ARGS__)
+/* The state of the file's pages is looked at before: nothing but a conversion changes it. */
+void fd_fixture_free(struct gm_fixture *w);
+/* The flags of a KVM_EXIT_MEMORY_FAULT on pages whose file is gone. */
+uint64_t fd_fault_flags(const struct gm_fixture *w);
+
+/* The same of an ordinary VM with anonymous memory and no file. */
+#define FD_ORDINARY(span, ...)                                                                     \
+	GM_FIXTURE(.flavour = &gm_p1, .no_gmem = true, .size = (span),                             \
+		   .extra_pages = (span) / GM_2M + 8, __VA_ARGS__)
+
+/* Without userspace_addr: -1 and errno. Leaves attributes alone. */
 int __fd_slot_set(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem,
 		  uint64_t off);
 /* Proves that [gpa, gpa + size) can be bound to the file at off, and undoes it. */
 void fd_control_bind(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem,
 		     uint64_t off);
-
-/* Content by identity: page i of the range holds the words of gfn `id + i`, whatever its gpa. */
-void fd_fill(struct gm_vm *vm, unsigned int v, const struct fd_flavour *f, uint64_t gpa,
-	     uint64_t npages, uint64_t id, unsigned int gen);
-bool fd_check(struct gm_vm *vm, unsigned int v, const struct fd_flavour *f, uint64_t gpa,
-	      uint64_t npages, uint64_t id, unsigned int gen, const char *when);
 
 /* A memfd of this size, for controls. */
 int fd_memfd(uint64_t size);

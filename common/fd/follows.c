@@ -6,7 +6,6 @@
 #include "fd.h"
 
 #define NPAGES (GM_2M / PG)
-#define FIRST (GM_BASE / PG)
 
 struct change {
 	void *hva;
@@ -54,42 +53,34 @@ static const struct way {
 static void follows(const struct gm_case *self)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(way) && !gm_failures(); i++) {
-		struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
-		struct gm_mem *mem = gm_mem_new(self->val, GM_2M);
+		struct gm_fixture *w = FD_ORDINARY(GM_2M, .mem = self->val);
 		uint64_t page = 77 + 100 * i, gpa = GM_BASE + page * PG, ret, want;
-		struct change c = { mem->hva, GM_2M, -1 };
+		struct change c = { w->hva, GM_2M, -1 };
 		uint8_t *other;
 
 		if (!way[i].rest)
-			c = (struct change){ mem->hva + page * PG, PG, -1 };
+			c = (struct change){ w->hva + page * PG, PG, -1 };
 		c.other = fd_memfd(PG);
 		other = fd_mmap(c.other, PG);
 		gm_host_fill(other, FIRST + page, 1, GM_HALF_HOST, 7);
-		gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, mem->hva, -1, 0);
-		gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
-		gm_guest_fill(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1);
+		gm_fixture_fill(w, 0, FIRST, NPAGES);
 		want = way[i].other ? gm_word(FIRST + page, GM_HALF_HOST, 7, 0) : 0;
-		ret = fd_running_read(vm, gpa, gm_word(FIRST + page, GM_HALF_SHARED, 1, 0),
-				      way[i].change, &c);
-		GM_EXPECT_AT(GM_PAGE(.gpa = gpa, .hva = (uintptr_t)mem->hva + page * PG),
-			     ret == want, "%s: the running vCPU read %s after it, expected %s",
-			     way[i].name, gm_word_str(ret),
-			     way[i].other ? "the other file" : "zero");
-		if (way[i].other)
-			gm_guest_check(vm, 0, gpa, 1, GM_HALF_HOST, 7, way[i].name);
+		ret = fd_running_read(w->vm, gpa, gm_fixture_word(w, FIRST + page), way[i].change,
+				      &c);
+		GM_EXPECT_AT(GM_PAGE(.gpa = gpa, .hva = (uintptr_t)w->hva + page * PG), ret == want,
+			     "%s: the running vCPU read %s after it, expected %s", way[i].name,
+			     gm_word_str(ret), way[i].other ? "the other file" : "zero");
+		if (way[i].rest)
+			gm_model_dropped(w->model, FIRST, NPAGES);
+		else if (way[i].other)
+			gm_model_host_wrote(w->model, FIRST + page, 1, GM_HALF_HOST, 7);
 		else
-			gm_guest_check_zero(vm, 0, gpa, 1, way[i].name);
-		if (way[i].rest) {
-			gm_guest_check_zero(vm, 0, GM_BASE, NPAGES, way[i].name);
-		} else {
-			gm_guest_check(vm, 0, GM_BASE, page, GM_HALF_SHARED, 1, "the pages before");
-			gm_guest_check(vm, 0, gpa + PG, NPAGES - page - 1, GM_HALF_SHARED, 1,
-				       "the pages behind");
-		}
-		gm_vm_free(vm);
+			gm_model_dropped(w->model, FIRST + page, 1);
+		gm_fixture_check_guest(w, 0, FIRST + page, 1, 1, way[i].name);
+		gm_fixture_check_guest(w, 0, FIRST, NPAGES, 1, way[i].name);
+		gm_fixture_free(w);
 		munmap(other, PG);
 		close(c.other);
-		gm_mem_free(mem);
 	}
 }
 
@@ -102,16 +93,17 @@ static void follows(const struct gm_case *self)
 FOLLOWS(small, GM_MEM_ANON, .needs = GM_NEEDS(TDP))
 FOLLOWS(thp, GM_MEM_THP, .needs = GM_NEEDS(TDP, THP))
 
-static bool is_first(uint8_t *hva)
+/* As the model had it when the child came to be: that is a copy, too. */
+static bool is_first(struct gm_fixture *w)
 {
 	for (unsigned int p = 0; p < NPAGES; p++)
-		if (*(uint64_t *)(hva + p * PG) != gm_word(FIRST + p, GM_HALF_SHARED, 1, 0))
+		if (*(uint64_t *)(w->hva + p * PG) != gm_fixture_word(w, FIRST + p))
 			return false;
 	return true;
 }
 
 /* A child that keeps what was there when it came to be: 0 if that is what it has at the end. */
-static pid_t keeper(uint8_t *hva, int end[2])
+static pid_t keeper(struct gm_fixture *w, int end[2])
 {
 	pid_t pid;
 
@@ -121,7 +113,7 @@ static pid_t keeper(uint8_t *hva, int end[2])
 		char c;
 
 		close(end[1]);
-		_exit(read(end[0], &c, 1) < 0 || !is_first(hva));
+		_exit(read(end[0], &c, 1) < 0 || !is_first(w));
 	}
 	close(end[0]);
 	return pid;
@@ -130,26 +122,22 @@ static pid_t keeper(uint8_t *hva, int end[2])
 /* The guest has written every page, its translations allow it; then memory is copied on write. */
 static void forked(const struct gm_case *self)
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
-	struct gm_mem *mem = gm_mem_new(self->val, GM_2M);
+	struct gm_fixture *w = FD_ORDINARY(GM_2M, .mem = self->val);
 	int end[2], status;
 	pid_t pid;
 
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, mem->hva, -1, 0);
-	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
-	gm_guest_fill(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1);
-	pid = keeper(mem->hva, end);
-	gm_guest_check(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1, "after the fork");
-	gm_guest_fill(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 2);
-	gm_host_check(mem->hva, FIRST, NPAGES, GM_HALF_SHARED, 2, "what the guest wrote then");
+	gm_fixture_fill(w, 0, FIRST, NPAGES);
+	pid = keeper(w, end);
+	gm_fixture_check_guest(w, 0, FIRST, NPAGES, 1, "after the fork");
+	gm_fixture_fill(w, 0, FIRST, NPAGES);
+	gm_fixture_check_host(w, FIRST, NPAGES, 1, "what the guest wrote then");
 	close(end[1]);
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	GM_EXPECT(!status,
 		  "what the guest wrote after the fork is in the child's copy (status %#x)",
 		  status);
-	gm_guest_check(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 2, "at the end");
-	gm_vm_free(vm);
-	gm_mem_free(mem);
+	gm_fixture_check_guest(w, 0, FIRST, NPAGES, 1, "at the end");
+	gm_fixture_free(w);
 }
 
 #define FORKED(id, kind, ...)                                                                              \

@@ -212,11 +212,11 @@ static const struct io table[] = {
 
 static void put(const struct gm_case *self, const struct io *io, unsigned int nr)
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int mem = fd_memfd(2 * PG);
 	/* With and without a page in place. */
-	int gmem[] = { fd_gmem_new(vm, f, 2 * PG), fd_gmem_new(vm, f, 2 * PG) };
+	int gmem[] = { gm_flavour_gmem(vm, f, 2 * PG), gm_flavour_gmem(vm, f, 2 * PG) };
 
 	gm_gmem_allocate(gmem[1], 0, 2 * PG);
 	for (int round = 0; round < 2; round++) {
@@ -292,7 +292,7 @@ static const struct io uring_table[] = {
 
 #define IO_URING(fn, stem, ...)                                                                    \
 	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,                \
+	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &gm_p1,                \
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, IO_URING), __VA_ARGS__)               \
 	FD_P0_HOST(fn, stem, __VA_ARGS__, .needs = GM_NEEDS(SW_PROTECTED, IO_URING))               \
 	FD_INPLACE(fn, stem, __VA_ARGS__, .needs = GM_NEEDS(IO_URING))                             \
@@ -311,7 +311,7 @@ GM_CASE(no_loop, .name = "fd.no_io.loop", .clause = "fd.no_io", .profile = "P1",
 	.tokens = GM_TOKEN_MODULE)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
-	int gmem = gm_gmem_new(vm, GM_2M, fd_p1.flags), mem = fd_memfd(GM_2M);
+	int gmem = gm_gmem_new(vm, GM_2M, gm_p1.flags), mem = fd_memfd(GM_2M);
 	int ctl = GM_SETUP_OK(open("/dev/loop-control", O_RDWR | O_CLOEXEC)), nr, dev;
 	struct loop_config cfg = { .fd = mem };
 	char path[32];
@@ -347,7 +347,7 @@ GM_CASE(no_swap, .name = "fd.no_io.swapon", .clause = "fd.no_io", .profile = "P1
 	.caps = GM_CAPS(CAP_SYS_ADMIN), .tokens = GM_TOKEN_MODULE)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
-	int gmem = gm_gmem_new(vm, GM_2M, fd_p1.flags), mem = fd_memfd(GM_2M), again;
+	int gmem = gm_gmem_new(vm, GM_2M, gm_p1.flags), mem = fd_memfd(GM_2M), again;
 
 	/* A memfd is refused later, for what it holds: that far it comes. */
 	gm_control(swapon(fd_path(mem), 0) && errno == EINVAL, "swapon reads a memfd");
@@ -372,9 +372,9 @@ static int exec_it(void *arg)
 FD_EACH_HOST(no_exec, "fd.no_io.execveat", .clause = "fd.no_io", .flags = GM_REFUSAL,
 	     .text = "execveat of the file: EACCES")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, GM_2M), mem = fd_memfd(PG);
+	int gmem = gm_flavour_gmem(vm, f, GM_2M), mem = fd_memfd(PG);
 	static const char script[] = "#!/bin/true-or-whatever-is-not-there\n";
 
 	/* A memfd with an interpreter that does not exist: read, understood, ENOENT. */

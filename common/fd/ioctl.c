@@ -8,9 +8,9 @@
 FD_EACH_HOST(no_ioctl, "fd.no_ioctl.foreign", .clause = "fd.no_ioctl", .flags = GM_REFUSAL,
 	     .text = "ioctls of KVM, of terminals, of the future and of chance: ENOTTY")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, PG);
+	int gmem = gm_flavour_gmem(vm, f, PG);
 	uint8_t arg[16384] = { 0 };
 	int kvm = open_kvm_dev_path_or_exit();
 	struct gm_rng rng;
@@ -54,9 +54,9 @@ FD_HOST_SEES(
 	no_file_ioctl, "fd.no_ioctl.regular_file", .clause = "fd.no_ioctl", .flags = GM_REFUSAL,
 	.text = "what the VFS does for regular files is not done here: ENOTTY, nothing changes")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, 4 * PG), mem = fd_memfd(4 * PG), n = 0;
+	int gmem = gm_flavour_gmem(vm, f, 4 * PG), mem = fd_memfd(4 * PG), n = 0;
 	uint8_t *map = fd_mmap(gmem, 4 * PG);
 	struct space_resv r = { .start = PG, .len = PG };
 	static const int nrs[] = { 40, 41, 42, 43, 57 };
@@ -91,27 +91,27 @@ INPLACE_ABSENT(
 	.flags = GM_REFUSAL,
 	.text = "the in-place conversion ioctl: ENOTTY, its argument comes back as it went, no page changes")
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, 8 * PG);
-	uint64_t first = GM_BASE / PG;
+	struct gm_fixture *w = FD_FIXTURE(self->arg, 8 * PG);
 
 	if (gm_platform_has(GM_NEED_INPLACE)) {
-		fd_box_free(b);
+		fd_fixture_free(w);
 		gm_skip("in-place conversion is there", "a kernel without it");
 	}
-	fd_fill(b->vm, 0, b->f, GM_BASE, 8, first, 1);
-	gm_control(fd_check(b->vm, 0, b->f, GM_BASE, 8, first, 1, "before"), "the guest's content");
+	gm_fixture_fill(w, 0, FIRST, 8);
+	gm_fixture_check_guest(w, 0, FIRST, 8, 1, "before");
+	gm_control(!gm_failures(), "the guest's content");
 	for (uint64_t attrs = 0; attrs <= KVM_MEMORY_ATTRIBUTE_PRIVATE;
 	     attrs += KVM_MEMORY_ATTRIBUTE_PRIVATE) {
 		uint64_t arg[16] = { 2 * PG, 3 * PG, attrs }, was[16];
 
 		memcpy(was, arg, sizeof(arg));
-		GM_EXPECT_ERRNO(ENOTTY, ioctl(b->gmem, GM_SET_MEMORY_ATTRIBUTES2, arg),
+		GM_EXPECT_ERRNO(ENOTTY, ioctl(w->gmem, GM_SET_MEMORY_ATTRIBUTES2, arg),
 				"attributes %#lx", attrs);
 		GM_EXPECT(!memcmp(was, arg, sizeof(arg)), "attributes %#lx: the argument changed",
 			  attrs);
-		fd_check(b->vm, 0, b->f, GM_BASE, 8, first, 1, "after the ioctl");
-		if (b->f->host)
-			gm_host_check(b->hva, first, 8, b->f->half, 1, "the host, after the ioctl");
+		gm_fixture_check_guest(w, 0, FIRST, 8, 1, "after the ioctl");
+		if (gm_flavour_host(&w->file))
+			gm_fixture_check_host(w, FIRST, 8, 1, "the host, after the ioctl");
 	}
-	fd_box_free(b);
+	fd_fixture_free(w);
 }

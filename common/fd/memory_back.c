@@ -12,7 +12,7 @@
 #define SIZE (600 * PG)
 
 struct scene {
-	const struct fd_flavour *f;
+	const struct gm_flavour *f;
 	struct gm_vm *vm;
 	int gmem;
 };
@@ -88,7 +88,7 @@ static void over_and_over(struct scene *s, void (*round)(struct scene *s), unsig
 #define MEMORY_BACK(fn, what, about)                                                               \
 	FD_DECLARE(fn);                                                                            \
 	GM_VARIANT(fn, fn##_p1, .name = "fd.memory_back." what, .clause = "fd.memory_back",        \
-		   .profile = "P1", .arg = &fd_p1, .text = about, .tokens = GM_TOKEN_ALONE,        \
+		   .profile = "P1", .arg = &gm_p1, .text = about, .tokens = GM_TOKEN_ALONE,        \
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))                                      \
 	FD_INPLACE(fn, "fd.memory_back." what, .clause = "fd.memory_back", .text = about,          \
 		   .tokens = GM_TOKEN_ALONE, .flags = GM_FULL_ONLY)                                \
@@ -99,7 +99,7 @@ static struct scene scene_new(const struct gm_case *self)
 	struct scene s = { .f = self->arg };
 
 	s.vm = GM_VM_NEW(.kind = s.f->kind);
-	s.gmem = fd_gmem_new(s.vm, s.f, SIZE);
+	s.gmem = gm_flavour_gmem(s.vm, s.f, SIZE);
 	return s;
 }
 
@@ -111,7 +111,7 @@ static void scene_free(struct scene *s)
 
 static void file_round(struct scene *s)
 {
-	close(fd_gmem_new(s->vm, s->f, SIZE));
+	close(gm_flavour_gmem(s->vm, s->f, SIZE));
 }
 
 MEMORY_BACK(files, "files", "thousands of files created and closed")
@@ -125,7 +125,7 @@ MEMORY_BACK(files, "files", "thousands of files created and closed")
 /* Closed while bound: its bindings go with it. The slot's own deletion finds nothing to do. */
 static void bound_round(struct scene *s)
 {
-	int gmem = fd_gmem_new(s->vm, s->f, SIZE);
+	int gmem = gm_flavour_gmem(s->vm, s->f, SIZE);
 
 	/* Neither begins nor ends where a node of the bindings does. */
 	GM_SETUP_OK(__fd_slot_set(s->vm, GM_SLOT, GM_BASE, SIZE - 5 * PG, gmem, 3 * PG));
@@ -203,7 +203,7 @@ FD_BODY(records)
 /* Eight of the smallest structure in each file: one alone is not what a round has to show. */
 static void policy_round(struct scene *s)
 {
-	int gmem = fd_gmem_new(s->vm, s->f, 16 * PG);
+	int gmem = gm_flavour_gmem(s->vm, s->f, 16 * PG);
 	uint8_t *map = fd_mmap(gmem, 16 * PG);
 	unsigned long node0 = 1;
 
@@ -216,7 +216,7 @@ static void policy_round(struct scene *s)
 
 FD_DECLARE(policies);
 GM_VARIANT(policies, policies_p1, .name = "fd.memory_back.policies", .clause = "fd.memory_back",
-	   .profile = "P1", .arg = &fd_p1, .tokens = GM_TOKEN_ALONE,
+	   .profile = "P1", .arg = &gm_p1, .tokens = GM_TOKEN_ALONE,
 	   .text = "files with a memory policy of their own, and pages that were placed by it",
 	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA))
 FD_BODY(policies)

@@ -26,7 +26,7 @@ static long map(int fd, int prot, int flags)
 #define NO_MMAP(fn, stem, ...)                                                                     \
 	FD_DECLARE(fn);                                                                            \
 	GM_VARIANT(fn, fn##_default, .name = stem ".default", .profile = "P1",                     \
-		   .needs = GM_NEEDS(GMEM_DEFAULT), .arg = &fd_p1, __VA_ARGS__)                    \
+		   .needs = GM_NEEDS(GMEM_DEFAULT), .arg = &gm_p1, __VA_ARGS__)                    \
 	FD_P0_HOST(fn, stem, __VA_ARGS__)                                                          \
 	FD_BODY(fn)
 
@@ -41,7 +41,7 @@ NO_MMAP(no_mmap, "fd.no_mmap.every_prot", .clause = "fd.no_mmap", .flags = GM_RE
 		MAP_SHARED | MAP_POPULATE,
 		MAP_SHARED | MAP_LOCKED,
 	};
-	struct gm_vm *vm = GM_VM_NEW(.kind = ((const struct fd_flavour *)self->arg)->kind);
+	struct gm_vm *vm = GM_VM_NEW(.kind = ((const struct gm_flavour *)self->arg)->kind);
 	int gmem = gm_gmem_new(vm, 4 * PG, 0), mem = fd_memfd(4 * PG);
 
 	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
@@ -66,7 +66,7 @@ NO_MMAP(no_mmap, "fd.no_mmap.every_prot", .clause = "fd.no_mmap", .flags = GM_RE
 NO_MMAP(no_mmap_validate, "fd.no_mmap.shared_validate", .clause = "fd.no_mmap", .flags = GM_REFUSAL,
 	.text = "MAP_SHARED_VALIDATE, MAP_FIXED, and offsets change nothing")
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = ((const struct fd_flavour *)self->arg)->kind);
+	struct gm_vm *vm = GM_VM_NEW(.kind = ((const struct gm_flavour *)self->arg)->kind);
 	int gmem = gm_gmem_new(vm, 4 * PG, 0), mem = fd_memfd(4 * PG);
 	uint8_t *room =
 		mmap(NULL, 4 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -86,9 +86,9 @@ NO_MMAP(no_mmap_validate, "fd.no_mmap.shared_validate", .clause = "fd.no_mmap", 
 FD_MAPPABLE(mmap_private, "fd.mmap_modes.private", .clause = "fd.mmap_modes", .flags = GM_REFUSAL,
 	    .text = "MAP_PRIVATE is EINVAL for every prot")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, 4 * PG), mem = fd_memfd(4 * PG);
+	int gmem = gm_flavour_gmem(vm, f, 4 * PG), mem = fd_memfd(4 * PG);
 
 	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
 		if (prots[p] & PROT_EXEC)
@@ -109,9 +109,9 @@ FD_MAPPABLE(mmap_private, "fd.mmap_modes.private", .clause = "fd.mmap_modes", .f
 FD_MAPPABLE(mmap_exec, "fd.mmap_modes.exec", .clause = "fd.mmap_modes", .flags = GM_REFUSAL,
 	    .text = "PROT_EXEC is EPERM, alone and with the others, shared and private")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, 4 * PG), mem = fd_memfd(4 * PG);
+	int gmem = gm_flavour_gmem(vm, f, 4 * PG), mem = fd_memfd(4 * PG);
 
 	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
 		if (!(prots[p] & PROT_EXEC))
@@ -129,9 +129,9 @@ FD_MAPPABLE(mmap_exec, "fd.mmap_modes.exec", .clause = "fd.mmap_modes", .flags =
 FD_MAPPABLE(mprotect_exec, "fd.mmap_modes.mprotect_exec", .clause = "fd.mmap_modes",
 	    .flags = GM_REFUSAL, .text = "mprotect and pkey_mprotect cannot add exec: EACCES")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, 4 * PG), mem = fd_memfd(4 * PG);
+	int gmem = gm_flavour_gmem(vm, f, 4 * PG), mem = fd_memfd(4 * PG);
 	uint8_t *g = fd_mmap(gmem, 4 * PG), *m = fd_mmap(mem, 4 * PG);
 	/* The call exists only where the architecture has protection keys. */
 	bool pkey = !syscall(SYS_pkey_mprotect, m, PG, PROT_READ, -1) || errno != ENOSYS;
@@ -160,9 +160,9 @@ FD_MAPPABLE(mprotect_exec, "fd.mmap_modes.mprotect_exec", .clause = "fd.mmap_mod
 FD_MAPPABLE(mmap_legal, "fd.mmap_modes.shared", .clause = "fd.mmap_modes",
 	    .text = "shared mappings of every other prot, at every offset and length")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, 8 * PG);
+	int gmem = gm_flavour_gmem(vm, f, 8 * PG);
 
 	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
 		if (prots[p] & PROT_EXEC)
@@ -188,32 +188,32 @@ FD_MAPPABLE(mmap_legal, "fd.mmap_modes.shared", .clause = "fd.mmap_modes",
 FD_HOST_SEES(mmap_offset, "fd.mmap_modes.offset", .clause = "fd.mmap_modes",
 	     .text = "a mapping at an offset shows the pages at that offset, to host and guest")
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, 16 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, 16 * PG);
 
 	/* Backwards, so that a mapping that always shows page 0 cannot pass. */
 	for (int i = 15; i >= 0; i--) {
-		uint8_t *one = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_SHARED, b->gmem, i * PG);
+		uint8_t *one = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_SHARED, w->gmem, i * PG);
 
 		GM_SETUP(one != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-		gm_host_fill(one, GM_BASE / PG + i, 1, GM_HALF_SHARED, 1);
-		gm_prove_same_page(b->vm, 0, GM_BASE + i * PG, one);
+		gm_host_fill(one, FIRST + i, 1, GM_HALF_SHARED, 1);
+		gm_prove_same_page(w->vm, 0, GM_BASE + i * PG, one);
 		munmap(one, PG);
 	}
-	gm_host_check(b->hva, GM_BASE / PG, 16, GM_HALF_SHARED, 1, "through the whole mapping");
-	gm_guest_check(b->vm, 0, GM_BASE, 16, GM_HALF_SHARED, 1, "the guest");
-	fd_box_free(b);
+	gm_host_check(w->hva, FIRST, 16, GM_HALF_SHARED, 1, "through the whole mapping");
+	gm_guest_check(w->vm, 0, GM_BASE, 16, GM_HALF_SHARED, 1, "the guest");
+	fd_fixture_free(w);
 }
 
 static int child_of_fork(void *arg)
 {
-	struct fd_box *b = arg;
+	struct gm_fixture *w = arg;
 
 	/* 0 is what it should be; the parent names the rest. */
 	for (int i = 0; i < 4; i++)
-		if (*(volatile uint64_t *)(b->hva + i * PG) !=
-		    gm_word(GM_BASE / PG + i, GM_HALF_SHARED, 1, 0))
+		if (*(volatile uint64_t *)(w->hva + i * PG) !=
+		    gm_word(FIRST + i, GM_HALF_SHARED, 1, 0))
 			return 1;
-	gm_host_fill(b->hva, GM_BASE / PG, 4, GM_HALF_SHARED, 2);
+	gm_host_fill(w->hva, FIRST, 4, GM_HALF_SHARED, 2);
 	return 0;
 }
 
@@ -221,51 +221,51 @@ FD_HOST_SEES(
 	mmap_fork, "fd.mmap_modes.fork", .clause = "fd.mmap_modes",
 	.text = "a mapping stays shared over fork: no copy on write, and the guest is on it too")
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, 4 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, 4 * PG);
 
-	gm_guest_fill(b->vm, 0, GM_BASE, 4, GM_HALF_SHARED, 1);
-	gm_host_check(b->hva, GM_BASE / PG, 4, GM_HALF_SHARED, 1, "before fork");
-	GM_EXPECT_EQ(fd_in_child(child_of_fork, b), 0, "the child saw the guest's words (1: not)");
-	gm_host_check(b->hva, GM_BASE / PG, 4, GM_HALF_SHARED, 2, "what the child wrote");
-	gm_guest_check(b->vm, 0, GM_BASE, 4, GM_HALF_SHARED, 2, "what the child wrote");
-	gm_prove_same_page(b->vm, 0, GM_BASE + 3 * PG, b->hva + 3 * PG);
-	fd_box_free(b);
+	gm_guest_fill(w->vm, 0, GM_BASE, 4, GM_HALF_SHARED, 1);
+	gm_host_check(w->hva, FIRST, 4, GM_HALF_SHARED, 1, "before fork");
+	GM_EXPECT_EQ(fd_in_child(child_of_fork, w), 0, "the child saw the guest's words (1: not)");
+	gm_host_check(w->hva, FIRST, 4, GM_HALF_SHARED, 2, "what the child wrote");
+	gm_guest_check(w->vm, 0, GM_BASE, 4, GM_HALF_SHARED, 2, "what the child wrote");
+	gm_prove_same_page(w->vm, 0, GM_BASE + 3 * PG, w->hva + 3 * PG);
+	fd_fixture_free(w);
 }
 
 FD_HOST_SEES(mmap_dontneed, "fd.mmap_modes.dontneed", .clause = "fd.mmap_modes",
 	     .text = "MADV_DONTNEED, mremap and a second mapping keep content and page")
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, 8 * PG);
-	uint8_t *second = fd_mmap(b->gmem, 8 * PG), *moved;
+	struct gm_fixture *w = FD_FIXTURE(self->arg, 8 * PG);
+	uint8_t *second = fd_mmap(w->gmem, 8 * PG), *moved;
 
-	gm_host_fill(b->hva, GM_BASE / PG, 8, GM_HALF_SHARED, 1);
-	GM_EXPECT_OK(madvise(b->hva, 8 * PG, MADV_DONTNEED));
-	gm_host_check(b->hva, GM_BASE / PG, 8, GM_HALF_SHARED, 1, "after MADV_DONTNEED");
-	gm_guest_check(b->vm, 0, GM_BASE, 8, GM_HALF_SHARED, 1, "after MADV_DONTNEED");
-	gm_host_check(second, GM_BASE / PG, 8, GM_HALF_SHARED, 1, "through the second mapping");
-	moved = mremap(second, 8 * PG, 8 * PG, MREMAP_MAYMOVE | MREMAP_FIXED, b->hva);
-	GM_ASSERT(moved == b->hva, "mremap: %s", gm_errno_name(errno));
-	gm_host_check(moved, GM_BASE / PG, 8, GM_HALF_SHARED, 1, "moved over the first mapping");
-	gm_prove_same_page(b->vm, 0, GM_BASE + 7 * PG, moved + 7 * PG);
-	fd_box_free(b);
+	gm_host_fill(w->hva, FIRST, 8, GM_HALF_SHARED, 1);
+	GM_EXPECT_OK(madvise(w->hva, 8 * PG, MADV_DONTNEED));
+	gm_host_check(w->hva, FIRST, 8, GM_HALF_SHARED, 1, "after MADV_DONTNEED");
+	gm_guest_check(w->vm, 0, GM_BASE, 8, GM_HALF_SHARED, 1, "after MADV_DONTNEED");
+	gm_host_check(second, FIRST, 8, GM_HALF_SHARED, 1, "through the second mapping");
+	moved = mremap(second, 8 * PG, 8 * PG, MREMAP_MAYMOVE | MREMAP_FIXED, w->hva);
+	GM_ASSERT(moved == w->hva, "mremap: %s", gm_errno_name(errno));
+	gm_host_check(moved, FIRST, 8, GM_HALF_SHARED, 1, "moved over the first mapping");
+	gm_prove_same_page(w->vm, 0, GM_BASE + 7 * PG, moved + 7 * PG);
+	fd_fixture_free(w);
 }
 
 GM_CASE(mmap_mbind, .name = "fd.mmap_modes.mbind", .clause = "fd.mmap_modes", .profile = "P1",
 	.text = "a NUMA policy on a mapping is kept, and pages come under it with content whole",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))
 {
-	struct fd_box *b = fd_box_new(&fd_p1, 1, 8 * PG);
+	struct gm_fixture *w = FD_FIXTURE(&gm_p1, 8 * PG);
 	unsigned long nodes = 1, got = 0;
 	int mode = -1;
 
 	/* Modes of uapi/linux/mempolicy.h: 2 bind, 3 interleave; flag 2 asks by address. */
-	GM_EXPECT_OK(syscall(SYS_mbind, b->hva, 4 * PG, 2, &nodes, 64, 0));
-	GM_EXPECT_OK(syscall(SYS_mbind, b->hva + 4 * PG, 2 * PG, 3, &nodes, 64, 0));
+	GM_EXPECT_OK(syscall(SYS_mbind, w->hva, 4 * PG, 2, &nodes, 64, 0));
+	GM_EXPECT_OK(syscall(SYS_mbind, w->hva + 4 * PG, 2 * PG, 3, &nodes, 64, 0));
 	for (int i = 0; i < 8; i++) {
-		GM_EXPECT_OK(syscall(SYS_get_mempolicy, &mode, &got, 64, b->hva + i * PG, 2));
+		GM_EXPECT_OK(syscall(SYS_get_mempolicy, &mode, &got, 64, w->hva + i * PG, 2));
 		GM_EXPECT_EQ(mode, i < 4 ? 2 : i < 6 ? 3 : 0, "policy of page %d", i);
 	}
-	gm_guest_fill(b->vm, 0, GM_BASE, 8, GM_HALF_SHARED, 1);
-	gm_host_check(b->hva, GM_BASE / PG, 8, GM_HALF_SHARED, 1, "under the policies");
-	fd_box_free(b);
+	gm_fixture_fill(w, 0, FIRST, 8);
+	gm_fixture_check_host(w, FIRST, 8, 1, "under the policies");
+	fd_fixture_free(w);
 }

@@ -10,13 +10,13 @@
 
 #define NO_MEMORY(fn, stem, ...)                                                                   \
 	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,                \
+	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &gm_p1,                \
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS), __VA_ARGS__)      \
 	FD_P0_HOST(fn, stem, .needs = GM_NEEDS(SW_PROTECTED, FAIL_NTH, DEBUGFS), __VA_ARGS__)      \
 	FD_BODY(fn)
 
 struct scarce {
-	const struct fd_flavour *f;
+	const struct gm_flavour *f;
 	struct gm_vm *vm;
 	int gmem, made, low;
 	struct kvm_userspace_memory_region2 r;
@@ -140,7 +140,7 @@ static void bound_not(void *arg, unsigned int n, int err)
 
 #define NO_MEMORY_BIND(fn, stem, ...)                                                              \
 	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &fd_p1,                \
+	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &gm_p1,                \
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS), __VA_ARGS__)      \
 	FD_P0(fn, stem, .needs = GM_NEEDS(ATTRIBUTES, FAIL_NTH, DEBUGFS), __VA_ARGS__)             \
 	FD_INPLACE(fn, stem, .needs = GM_NEEDS(FAIL_NTH, DEBUGFS), __VA_ARGS__)                    \
@@ -152,13 +152,13 @@ NO_MEMORY_BIND(
 	.tokens = GM_TOKEN_MODULE, .timeout = 120,
 	.text = "each allocation failing once: ENOMEM, no page of the file stays bound, the last close frees it")
 {
-	struct scarce s = { .f = self->arg };
+	struct gm_fixture *w =
+		FD_FIXTURE(self->arg, SIZE, .file_size = SIZE + 2 * OFF, .no_slot = true);
+	struct scarce s = { .f = self->arg, .vm = w->vm, .gmem = w->gmem };
 	struct gm_op op = { .code = GM_OP_NOP };
 
 	/* The vCPU's own pages are faulted in before anything may fail. */
-	s.vm = fd_vm_new(s.f, 1, (SIZE + GM_2M - 1) & ~(GM_2M - 1));
 	gm_run(s.vm, 0, &op, 1);
-	s.gmem = fd_gmem_new(s.vm, s.f, SIZE + 2 * OFF);
 	s.r = (struct kvm_userspace_memory_region2){ .slot = GM_SLOT,
 						     .flags = KVM_MEM_GUEST_MEMFD,
 						     .guest_phys_addr = GM_BASE,
@@ -169,23 +169,13 @@ NO_MEMORY_BIND(
 	gm_fail_nth_sweep(bind_it, bound_not, unbind_it, &s);
 	/* Where a second attempt is made, one failure is none: from here on nothing is allocated. */
 	unbind_it(&s);
-	for (unsigned int room = 0; room < 60000 && !gm_failures(); room += 400) {
-		int r, err;
-
-		gm_fail_from(room);
-		r = bind_it(&s);
-		err = errno;
-		gm_fail_from_end();
-		if (!r)
-			break;
-		bound_not(&s, room, err);
-	}
+	gm_fail_from_sweep(bind_it, bound_not, &s, 400);
 	/* The last round bound it. No failure kept a reference: the memory goes with this close. */
-	if (s.f->fault & KVM_MEMORY_EXIT_FLAG_PRIVATE)
+	if (fd_fault_flags(w) & KVM_MEMORY_EXIT_FLAG_PRIVATE)
 		gm_convert(s.vm, GM_BASE, SIZE, true);
-	fd_fill(s.vm, 0, s.f, GM_BASE + SIZE - PG, 1, 7, 1);
-	close(s.gmem);
-	gm_guest_expect_fault(s.vm, 0, GM_BASE + SIZE - PG, false, s.f->fault, PG,
+	gm_fixture_fill(w, 0, GFN(GM_BASE + SIZE) - 1, 1);
+	gm_fixture_close(w);
+	gm_guest_expect_fault(s.vm, 0, GM_BASE + SIZE - PG, false, fd_fault_flags(w), PG,
 			      "after the last close");
-	gm_vm_free(s.vm);
+	fd_fixture_free(w);
 }

@@ -7,16 +7,15 @@
 
 #define NPAGES 64
 #define SIZE (NPAGES * PG)
-#define FIRST (GM_BASE / PG)
 #define GMEM_MAGIC 0x474d454d /* GUEST_MEMFD_MAGIC of linux/magic.h */
 
 FD_EACH_HOST(
 	statfs_magic, "fd.statfs.identity", .clause = "fd.statfs",
 	.text = "magic 0x474d454d, a regular file, 0600, the created size, a file system of its own")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, 5 * PG);
+	int gmem = gm_flavour_gmem(vm, f, 5 * PG);
 	struct stat st;
 	struct statfs fs;
 
@@ -64,9 +63,9 @@ FD_EACH_HOST(
 	statfs_times, "fd.statfs.times", .clause = "fd.statfs", .flags = GM_REFUSAL,
 	.text = "an fallocate that succeeds moves st_mtime and st_ctime, one that is refused neither")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, 5 * PG);
+	int gmem = gm_flavour_gmem(vm, f, 5 * PG);
 
 	for (int way = 0; way < 2; way++) {
 		struct timespec m = changed(gmem, true), c = changed(gmem, false);
@@ -90,30 +89,26 @@ FD_EACH_HOST(
 }
 
 /* A slot of a mappable file beside memory at userspace_addr that nobody may look at. */
-static void only(const struct fd_flavour *f, struct gm_mem *mem)
+static void only(const struct gm_flavour *f, enum gm_mem_kind mem)
 {
-	struct gm_vm *vm = fd_vm_new(f, 1, SIZE < GM_2M ? GM_2M : SIZE);
-	int gmem = fd_gmem_new(vm, f, SIZE);
-	uint8_t *map = f->flags & GUEST_MEMFD_FLAG_MMAP ? fd_mmap(gmem, SIZE) : NULL;
+	struct gm_fixture *w = GM_FIXTURE(.flavour = f, .size = SIZE, .mem = mem,
+					  .uses_uaddr = true, .extra_pages = 16);
+	uint8_t *beside = w->mem->hva;
 
-	gm_host_fill(mem->hva, FIRST, NPAGES, GM_HALF_HOST, 9);
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, SIZE, mem->hva, gmem, 0);
-	gm_guest_check_zero(vm, 0, GM_BASE, NPAGES / 2, "the first reads");
-	fd_fill(vm, 0, f, GM_BASE, NPAGES, FIRST, 1);
-	fd_check(vm, 0, f, GM_BASE, NPAGES, FIRST, 1, "what the guest wrote");
-	gm_host_check(mem->hva, FIRST, NPAGES, GM_HALF_HOST, 9, "the memory beside it");
-	if (f->host)
-		gm_host_check(map, FIRST, NPAGES, f->half, 1, "the mapping of the file");
+	gm_host_fill(beside, FIRST, NPAGES, GM_HALF_HOST, 9);
+	gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES / 2, "the first reads");
+	gm_fixture_fill(w, 0, FIRST, NPAGES);
+	gm_fixture_check_guest(w, 0, FIRST, NPAGES, 1, "what the guest wrote");
+	gm_host_check(beside, FIRST, NPAGES, GM_HALF_HOST, 9, "the memory beside it");
+	if (gm_flavour_host(f))
+		gm_fixture_check_host(w, FIRST, NPAGES, 1, "the mapping of the file");
 	/* What happens to that memory is nothing to the guest; a hole of the file is. */
-	GM_SETUP_OK(madvise(mem->hva, SIZE, MADV_DONTNEED));
-	fd_check(vm, 0, f, GM_BASE, NPAGES, FIRST, 1, "the memory beside it dropped");
-	gm_gmem_punch(gmem, 3 * PG, 2 * PG);
-	gm_guest_check_zero(vm, 0, GM_BASE + 3 * PG, 2, "the hole");
-	fd_check(vm, 0, f, GM_BASE + 5 * PG, NPAGES - 5, FIRST + 5, 1, "behind the hole");
-	if (map)
-		munmap(map, SIZE);
-	close(gmem);
-	gm_vm_free(vm);
+	GM_SETUP_OK(madvise(beside, SIZE, MADV_DONTNEED));
+	gm_fixture_check_guest(w, 0, FIRST, NPAGES, 1, "the memory beside it dropped");
+	gm_fixture_punch(w, FIRST + 3, 2);
+	gm_guest_check_zero(w->vm, 0, GM_BASE + 3 * PG, 2, "the hole");
+	gm_fixture_check_guest(w, 0, FIRST + 5, NPAGES - 5, 1, "behind the hole");
+	fd_fixture_free(w);
 }
 
 FD_DECLARE(only_anon);
@@ -125,10 +120,7 @@ FD_INPLACE_GUEST(only_anon, "fd.gmem_only.anon_beside", .clause = "fd.gmem_only"
 		 .text = "userspace_addr on anonymous memory: never read, never written")
 FD_BODY(only_anon)
 {
-	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, SIZE);
-
-	only(self->arg, mem);
-	gm_mem_free(mem);
+	only(self->arg, GM_MEM_ANON);
 }
 
 /* The same where the memory beside it would do for 2 MiB mappings. */
@@ -136,10 +128,7 @@ GM_CASE(only_huge, .name = "fd.gmem_only.thp_beside", .clause = "fd.gmem_only", 
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, PAGE_STATS),
 	.text = "userspace_addr on a transparent huge page: never read, never written, never mapped")
 {
-	struct gm_mem *mem = gm_mem_new(GM_MEM_THP, GM_2M);
-
-	only(&fd_p1, mem);
-	gm_mem_free(mem);
+	only(&gm_p1, GM_MEM_THP);
 }
 
 /*
@@ -152,27 +141,25 @@ FD_EACH_TDP(
 {
 	static const uint64_t off[] = { 0,	    1ULL << 31, 1ULL << 32,
 					1ULL << 44, 1ULL << 45, 1ULL << 61 };
-	const struct fd_flavour *f = self->arg;
 	const unsigned int nr = ARRAY_SIZE(off);
-	struct gm_vm *vm = fd_vm_new(f, 1, 512 * PG);
-	int gmem = fd_gmem_new(vm, f, (1ULL << 61) + 16 * PG);
+	/* Nobody maps all of such a file. */
+	struct gm_fixture *w = FD_FIXTURE(self->arg, 512 * PG, .no_gmem = true, .no_slot = true);
 
+	w->gmem = gm_flavour_gmem(w->vm, self->arg, (1ULL << 61) + 16 * PG);
 	for (unsigned int i = 0; i < nr; i++) {
-		fd_slot_set(vm, f, GM_SLOT + i, GM_BASE + 16 * i * PG, 4 * PG, gmem, off[i], NULL);
-		fd_fill(vm, 0, f, GM_BASE + 16 * i * PG, 4, 100 * i, 1);
+		gm_fixture_slot(w, GM_SLOT + i, GM_BASE + 16 * i * PG, 4 * PG, off[i]);
+		gm_fixture_fill(w, 0, FIRST + 16 * i, 4);
 	}
 	for (unsigned int i = 0; i < nr; i++)
-		fd_check(vm, 0, f, GM_BASE + 16 * i * PG, 4, 100 * i, 1, "each slot its own pages");
+		gm_fixture_check_guest(w, 0, FIRST + 16 * i, 4, 1, "each slot its own pages");
 	for (unsigned int i = 0; i < nr; i++) {
-		gm_gmem_punch(gmem, off[i] + PG, PG);
-		gm_guest_check_zero(vm, 0, GM_BASE + (16 * i + 1) * PG, 1, "the hole");
+		gm_fixture_punch_file(w, off[i] + PG, PG);
+		gm_guest_check_zero(w->vm, 0, GM_BASE + (16 * i + 1) * PG, 1, "the hole");
 		for (unsigned int j = 0; j < nr; j++) {
-			fd_check(vm, 0, f, GM_BASE + 16 * j * PG, 1, 100 * j, 1, "the first pages");
-			fd_check(vm, 0, f, GM_BASE + (16 * j + 2) * PG, 2, 100 * j + 2, 1,
-				 "the last pages");
+			gm_fixture_check_guest(w, 0, FIRST + 16 * j, 1, 1, "the first pages");
+			gm_fixture_check_guest(w, 0, FIRST + 16 * j + 2, 2, 1, "the last pages");
 		}
-		fd_fill(vm, 0, f, GM_BASE + (16 * i + 1) * PG, 1, 100 * i + 1, 1);
+		gm_fixture_fill(w, 0, FIRST + 16 * i + 1, 1);
 	}
-	gm_vm_free(vm);
-	close(gmem);
+	gm_fixture_free(w);
 }

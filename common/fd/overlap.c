@@ -20,9 +20,9 @@ static void expect_taken(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t s
 FD_EACH_HOST(overlap_errno, "fd.bind_overlap.errno", .clause = "fd.bind_overlap",
 	     .flags = GM_REFUSAL, .text = "a file range that is bound already: EEXIST and no other")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, SIZE);
+	int gmem = gm_flavour_gmem(vm, f, SIZE);
 
 	gm_control(!__fd_slot_set(vm, GM_SLOT, GM_BASE, SIZE, gmem, 0), "the first slot");
 	GM_EXPECT_ERRNO(EEXIST, __fd_slot_set(vm, GM_SLOT + 1, GM_BASE + GM_1G, SIZE, gmem, 0));
@@ -46,9 +46,9 @@ FD_EACH_HOST(overlap_delete, "fd.bind_overlap.delete_frees", .clause = "fd.bind_
 	     .text = "a deleted slot of any length leaves no page of the file bound")
 {
 	static const uint64_t lens[] = { 1, 2, 63, 64, 65, 127, 128, 129, 512, 513, 4096, 4097 };
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, 5000 * PG);
+	int gmem = gm_flavour_gmem(vm, f, 5000 * PG);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(lens); i++) {
 		for (uint64_t off = 0; off < 130; off += 43) {
@@ -67,9 +67,9 @@ FD_EACH_HOST(
 	.flags = GM_REFUSAL,
 	.text = "a second slot on any part of a bound range is refused; on what it leaves: fine")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, SIZE);
+	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint64_t far = GM_BASE + GM_1G;
 
 	/* Pages [5, 9) are bound; every other range of the file is tried. */
@@ -95,9 +95,9 @@ FD_EACH_HOST(
 	.flags = GM_REFUSAL,
 	.text = "a second slot on any part of a guest range: EEXIST, and its file range stays free")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int a = fd_gmem_new(vm, f, SIZE), b = fd_gmem_new(vm, f, SIZE);
+	int a = gm_flavour_gmem(vm, f, SIZE), b = gm_flavour_gmem(vm, f, SIZE);
 
 	gm_control(!__fd_slot_set(vm, GM_SLOT, GM_BASE + 5 * PG, 4 * PG, a, 0), "the first slot");
 	for (uint64_t s = 0; s < 16; s++) {
@@ -125,9 +125,9 @@ FD_EACH_HOST(overlap_tiles, "fd.bind_overlap.tiles", .clause = "fd.bind_overlap"
 	     .flags = GM_REFUSAL,
 	     .text = "16 slots of one page tile a file: none twice, each alone can be replaced")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, SIZE);
+	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint64_t far = GM_BASE + GM_1G;
 
 	fd_control_bind(vm, GM_SLOT, GM_BASE, SIZE, gmem, 0);
@@ -145,7 +145,46 @@ FD_EACH_HOST(overlap_tiles, "fd.bind_overlap.tiles", .clause = "fd.bind_overlap"
 	close(gmem);
 }
 
-/* --- content: which page of which file is where --- */
+/*
+ * --- content: which page of which file is where ---
+ *
+ * A page comes to lie at one gpa after another, and two files take turns at one. The fixture's model
+ * knows pages by gpa: these cases give the pages numbers of their own instead.
+ */
+
+static struct gm_op content_op(uint32_t code, struct gm_fixture *w, uint64_t gpa, uint64_t npages,
+			       uint64_t id, unsigned int gen)
+{
+	return (struct gm_op){ .code = code,
+			       .addr = gpa,
+			       .nr = npages,
+			       .half = gm_flavour_half(&w->file),
+			       .gen = gen,
+			       .gfn_delta = id - GFN(gpa) };
+}
+
+/* Page i of the range holds the words of gfn `id + i`, whatever its gpa. */
+static void fill(struct gm_fixture *w, unsigned int v, uint64_t gpa, uint64_t npages, uint64_t id,
+		 unsigned int gen)
+{
+	struct gm_op op = content_op(GM_OP_FILL, w, gpa, npages, id, gen);
+
+	gm_run(w->vm, v, &op, 1);
+}
+
+static bool check(struct gm_fixture *w, unsigned int v, uint64_t gpa, uint64_t npages, uint64_t id,
+		  unsigned int gen, const char *when)
+{
+	struct gm_op op = content_op(GM_OP_CHECK, w, gpa, npages, id, gen);
+	struct gm_page page;
+
+	gm_run(w->vm, v, &op, 1);
+	page = gm_vm_page(w->vm, op.bad_addr & ~(PG - 1));
+	return GM_EXPECT_AT(
+		&page, !op.bad,
+		"%s: vCPU %u read %lu wrong words, the first at %#lx: expected %s, observed %s",
+		when, v, op.bad, op.bad_addr, gm_word_str(op.expected), gm_word_str(op.observed));
+}
 
 #define NSLOTS 12
 #define NPAGES 64UL
@@ -164,14 +203,20 @@ static uint64_t identity(int file, uint64_t page)
 }
 
 struct scene {
-	const struct fd_flavour *f;
-	struct gm_vm *vm;
+	struct gm_fixture *w;
 	int gmem[2];
 	uint8_t *map[2];
 	struct place place[NSLOTS];
 	unsigned int nr;
 	struct gm_rng rng;
 };
+
+static void bind_file(struct scene *s, int file, uint32_t id, uint64_t gpa, uint64_t size,
+		      uint64_t off)
+{
+	s->w->gmem = s->gmem[file];
+	gm_fixture_slot(s->w, id, gpa, size, off);
+}
 
 /* Cuts both files into ranges that do not overlap, and deals them to places of the guest. */
 static void deal(struct scene *s)
@@ -202,41 +247,40 @@ static void deal(struct scene *s)
 	for (unsigned int i = 0; i < s->nr; i++) {
 		struct place *p = &s->place[i];
 
-		fd_slot_set(s->vm, s->f, GM_SLOT + i, p->gpa, p->len * PG, s->gmem[p->file],
-			    p->off * PG, s->map[p->file]);
+		bind_file(s, p->file, GM_SLOT + i, p->gpa, p->len * PG, p->off * PG);
 	}
 }
 
-static struct scene *scene_new(const struct fd_flavour *f)
+static struct scene *scene_new(const struct gm_flavour *f)
 {
 	struct scene *s = calloc(1, sizeof(*s));
 
 	GM_SETUP(s, "out of memory");
-	s->f = f;
-	s->vm = fd_vm_new(f, 1, NSLOTS * ROOM);
+	s->w = FD_FIXTURE(f, NSLOTS * ROOM, .no_gmem = true, .no_slot = true);
 	gm_rng_init(&s->rng, gm_seed());
 	for (int i = 0; i < 2; i++) {
-		s->gmem[i] = fd_gmem_new(s->vm, f, NPAGES * PG);
-		s->map[i] = f->host ? fd_mmap(s->gmem[i], NPAGES * PG) : NULL;
+		s->gmem[i] = gm_flavour_gmem(s->w->vm, f, NPAGES * PG);
+		s->map[i] = gm_flavour_host(f) ? fd_mmap(s->gmem[i], NPAGES * PG) : NULL;
 	}
 	return s;
 }
 
 static void scene_free(struct scene *s)
 {
-	gm_vm_free(s->vm);
 	for (int i = 0; i < 2; i++) {
 		if (s->map[i])
 			munmap(s->map[i], NPAGES * PG);
-		close(s->gmem[i]);
+		if (s->gmem[i] != s->w->gmem)
+			close(s->gmem[i]);
 	}
+	gm_fixture_free(s->w);
 	free(s);
 }
 
 static void all_slots_go(struct scene *s)
 {
 	for (unsigned int i = 0; i < s->nr; i++)
-		gm_slot_delete(s->vm, GM_SLOT + i);
+		gm_slot_delete(s->w->vm, GM_SLOT + i);
 }
 
 FD_EACH_TDP_QUICK(
@@ -248,9 +292,9 @@ FD_EACH_TDP_QUICK(
 
 	/* Both files whole, once, to give every page its number. */
 	for (int i = 0; i < 2; i++) {
-		fd_slot_set(s->vm, s->f, GM_SLOT, GM_BASE, NPAGES * PG, s->gmem[i], 0, s->map[i]);
-		fd_fill(s->vm, 0, s->f, GM_BASE, NPAGES, identity(i, 0), 1);
-		gm_slot_delete(s->vm, GM_SLOT);
+		bind_file(s, i, GM_SLOT, GM_BASE, NPAGES * PG, 0);
+		fill(s->w, 0, GM_BASE, NPAGES, identity(i, 0), 1);
+		gm_slot_delete(s->w->vm, GM_SLOT);
 	}
 	for (int round = 0; round < 6 && !gm_failures(); round++) {
 		deal(s);
@@ -259,21 +303,21 @@ FD_EACH_TDP_QUICK(
 			struct place *p = &s->place[i];
 
 			for (int k = p->len - 1; k >= 0; k--) {
-				struct gm_page page = gm_vm_page(s->vm, p->gpa + k * PG);
+				struct gm_page page = gm_vm_page(s->w->vm, p->gpa + k * PG);
 
 				op = (struct gm_op){ .code = GM_OP_READ,
 						     .addr = p->gpa + k * PG + 8 * 5 };
-				gm_run(s->vm, 0, &op, 1);
+				gm_run(s->w->vm, 0, &op, 1);
 				GM_EXPECT_AT(
 					&page,
-					op.val == gm_word(identity(p->file, p->off + k), s->f->half,
-							  1, 5),
+					op.val == gm_word(identity(p->file, p->off + k),
+							  gm_flavour_half(&s->w->file), 1, 5),
 					"file %d, page %lu: expected gfn %#lx in the word, observed %s",
 					p->file, p->off + k, identity(p->file, p->off + k),
 					gm_word_str(op.val));
 			}
-			fd_check(s->vm, 0, s->f, p->gpa, p->len, identity(p->file, p->off), 1,
-				 "the whole slot");
+			check(s->w, 0, p->gpa, p->len, identity(p->file, p->off), 1,
+			      "the whole slot");
 		}
 		all_slots_go(s);
 	}
@@ -295,14 +339,14 @@ FD_EACH_TDP(content_written, "fd.bind_overlap.right_page_written", .clause = "fd
 				unsigned int *g = &gen[p->file][p->off + k];
 
 				if (*g)
-					fd_check(s->vm, 0, s->f, p->gpa + k * PG, 1,
-						 identity(p->file, p->off + k), *g, "from before");
+					check(s->w, 0, p->gpa + k * PG, 1,
+					      identity(p->file, p->off + k), *g, "from before");
 				else
-					gm_guest_check_zero(s->vm, 0, p->gpa + k * PG, 1,
+					gm_guest_check_zero(s->w->vm, 0, p->gpa + k * PG, 1,
 							    "never written");
 				*g = round;
 			}
-			fd_fill(s->vm, 0, s->f, p->gpa, p->len, identity(p->file, p->off), round);
+			fill(s->w, 0, p->gpa, p->len, identity(p->file, p->off), round);
 		}
 		all_slots_go(s);
 	}
@@ -310,38 +354,36 @@ FD_EACH_TDP(content_written, "fd.bind_overlap.right_page_written", .clause = "fd
 	for (int i = 0; i < 2; i++)
 		for (unsigned int p = 0; s->map[i] && p < NPAGES; p++)
 			if (gen[i][p])
-				gm_host_check(s->map[i] + p * PG, identity(i, p), 1, s->f->half,
-					      gen[i][p], "the host at last");
+				gm_host_check(s->map[i] + p * PG, identity(i, p), 1,
+					      gm_flavour_half(&s->w->file), gen[i][p],
+					      "the host at last");
 	scene_free(s);
 }
 
 FD_EACH_TDP(content_swap, "fd.bind_overlap.swap", .clause = "fd.bind_overlap",
 	    .text = "two slots exchange their halves of one file: hot pages and all")
 {
-	const struct fd_flavour *f = self->arg;
-	struct gm_vm *vm = fd_vm_new(f, 2, 2 * GM_2M);
-	int gmem = fd_gmem_new(vm, f, SIZE);
+	const uint64_t half = 8 * PG, high = GM_BASE + GM_2M;
+	struct gm_fixture *w =
+		FD_FIXTURE(self->arg, 2 * GM_2M, .vcpus = 2, .file_size = SIZE, .no_slot = true);
 
-	fd_slot_set(vm, f, GM_SLOT, GM_BASE, 8 * PG, gmem, 0, NULL);
-	fd_slot_set(vm, f, GM_SLOT + 1, GM_BASE + GM_2M, 8 * PG, gmem, 8 * PG, NULL);
-	fd_fill(vm, 0, f, GM_BASE, 8, identity(0, 0), 1);
-	fd_fill(vm, 1, f, GM_BASE + GM_2M, 8, identity(0, 8), 1);
+	gm_fixture_slot(w, GM_SLOT, GM_BASE, half, 0);
+	gm_fixture_slot(w, GM_SLOT + 1, high, half, half);
+	fill(w, 0, GM_BASE, 8, identity(0, 0), 1);
+	fill(w, 1, high, 8, identity(0, 8), 1);
 	for (int turn = 1; turn < 5; turn++) {
 		uint64_t low = turn % 2 ? 8 : 0;
 
-		gm_slot_delete(vm, GM_SLOT);
-		gm_slot_delete(vm, GM_SLOT + 1);
-		fd_slot_set(vm, f, GM_SLOT, GM_BASE, 8 * PG, gmem, low * PG, NULL);
-		fd_slot_set(vm, f, GM_SLOT + 1, GM_BASE + GM_2M, 8 * PG, gmem, (8 - low) * PG,
-			    NULL);
+		gm_slot_delete(w->vm, GM_SLOT);
+		gm_slot_delete(w->vm, GM_SLOT + 1);
+		gm_fixture_slot(w, GM_SLOT, GM_BASE, half, low * PG);
+		gm_fixture_slot(w, GM_SLOT + 1, high, half, (8 - low) * PG);
 		for (unsigned int v = 0; v < 2; v++) {
-			fd_check(vm, v, f, GM_BASE, 8, identity(0, low), 1, "the low slot");
-			fd_check(vm, v, f, GM_BASE + GM_2M, 8, identity(0, 8 - low), 1,
-				 "the high slot");
+			check(w, v, GM_BASE, 8, identity(0, low), 1, "the low slot");
+			check(w, v, high, 8, identity(0, 8 - low), 1, "the high slot");
 		}
 	}
-	gm_vm_free(vm);
-	close(gmem);
+	fd_fixture_free(w);
 }
 
 FD_DECLARE(gmem_only);
@@ -354,20 +396,15 @@ FD_INPLACE_GUEST(
 	.text = "a mappable file serves every guest access, whatever lies at userspace_addr")
 FD_BODY(gmem_only)
 {
-	const struct fd_flavour *f = self->arg;
-	struct gm_vm *vm = fd_vm_new(f, 1, GM_2M);
-	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, SIZE);
-	int gmem = fd_gmem_new(vm, f, SIZE);
+	struct gm_fixture *w = GM_FIXTURE(.flavour = self->arg, .size = SIZE, .uses_uaddr = true,
+					  .extra_pages = 16);
 
-	gm_host_fill(mem->hva, GM_BASE / PG, 16, GM_HALF_HOST, 1);
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, SIZE, mem->hva, gmem, 0);
-	gm_guest_check_zero(vm, 0, GM_BASE, 16, "the file, not the memory beside it");
-	fd_fill(vm, 0, f, GM_BASE, 16, GM_BASE / PG, 2);
-	gm_host_check(mem->hva, GM_BASE / PG, 16, GM_HALF_HOST, 1, "the memory beside it");
+	gm_host_fill(w->mem->hva, FIRST, 16, GM_HALF_HOST, 1);
+	gm_guest_check_zero(w->vm, 0, GM_BASE, 16, "the file, not the memory beside it");
+	gm_fixture_fill(w, 0, FIRST, 16);
+	gm_host_check(w->mem->hva, FIRST, 16, GM_HALF_HOST, 1, "the memory beside it");
 	/* What happens to that memory is nothing to the guest. */
-	GM_SETUP_OK(madvise(mem->hva, SIZE, MADV_DONTNEED));
-	fd_check(vm, 0, f, GM_BASE, 16, GM_BASE / PG, 2, "after MADV_DONTNEED beside it");
-	gm_vm_free(vm);
-	close(gmem);
-	gm_mem_free(mem);
+	GM_SETUP_OK(madvise(w->mem->hva, SIZE, MADV_DONTNEED));
+	gm_fixture_check_guest(w, 0, FIRST, 16, 1, "after MADV_DONTNEED beside it");
+	fd_fixture_free(w);
 }

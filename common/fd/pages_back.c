@@ -49,9 +49,9 @@ static void bring_in(enum way way, int gmem, volatile uint8_t *map, volatile uin
 	}
 }
 
-static void in_and_out(struct gm_vm *vm, const struct fd_flavour *f, enum way way, bool punch)
+static void in_and_out(struct gm_vm *vm, const struct gm_flavour *f, enum way way, bool punch)
 {
-	int gmem = fd_gmem_new(vm, f, SIZE);
+	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint8_t *map = fd_mmap(gmem, SIZE), *other = fd_mmap(gmem, SIZE);
 
 	bring_in(way, gmem, map, other);
@@ -65,7 +65,7 @@ static void in_and_out(struct gm_vm *vm, const struct fd_flavour *f, enum way wa
 FD_DECLARE(pages);
 GM_VARIANT(
 	pages, pages_p1, .name = "fd.memory_back.pages", .clause = "fd.memory_back",
-	.profile = "P1", .arg = &fd_p1, .tokens = GM_TOKEN_ALONE,
+	.profile = "P1", .arg = &gm_p1, .tokens = GM_TOKEN_ALONE,
 	.text = "pages that the host touched, or that were allocated, and then a hole, or the end",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
 FD_INPLACE_BACK_TWIN(
@@ -73,7 +73,8 @@ FD_INPLACE_BACK_TWIN(
 	.text = "pages that the host touched, or that were allocated, and then a hole, or the end")
 FD_BODY(pages)
 {
-	struct gm_vm *vm = fd_vm_new(self->arg, 0, 0);
+	const struct gm_flavour *f = self->arg;
+	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 
 	for (enum way way = READ; way <= ALLOCATE; way++) {
 		long gone = LIMIT;
@@ -101,7 +102,7 @@ FD_BODY(pages)
 FD_DECLARE(guest);
 GM_VARIANT(
 	guest, guest_p1, .name = "fd.memory_back.guest", .clause = "fd.memory_back",
-	.profile = "P1", .arg = &fd_p1, .caps = GM_CAPS_ALL,
+	.profile = "P1", .arg = &gm_p1, .caps = GM_CAPS_ALL,
 	.text = "pages that the guest wrote or read first, and then a hole, or the end: every frame is free",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP))
 FD_INPLACE(
@@ -110,35 +111,36 @@ FD_INPLACE(
 FD_BODY(guest)
 {
 	for (int hole = 0; hole < 2; hole++) {
-		struct fd_box *b = fd_box_new(self->arg, 1, GUEST_PAGES * PG);
+		struct gm_fixture *w = FD_FIXTURE(self->arg, GUEST_PAGES * PG);
 		uint64_t pfn[GUEST_PAGES], half = GUEST_PAGES / 2;
+		bool host = gm_flavour_host(&w->file);
 		long marked;
 
-		fd_fill(b->vm, 0, b->f, GM_BASE, half, 0, 1);
-		gm_guest_check_zero(b->vm, 0, GM_BASE + half * PG, half, "read first");
+		gm_fixture_fill(w, 0, FIRST, half);
+		gm_guest_check_zero(w->vm, 0, GM_BASE + half * PG, half, "read first");
 		/* The host has to see them for a while. */
-		if (!b->f->host)
-			gm_gmem_convert(b->gmem, 0, b->size, false);
-		gm_host_check(b->hva, 0, half, b->f->half, 1, "the guest's pages");
+		if (!host)
+			gm_fixture_convert(w, FIRST, GUEST_PAGES, false);
+		gm_fixture_check_host(w, FIRST, half, 1, "the guest's pages");
 		for (uint64_t p = half; p < GUEST_PAGES; p++)
-			(void)*(volatile uint8_t *)(b->hva + p * PG);
-		if (!gm_frames_read(b->hva, GUEST_PAGES, pfn))
+			(void)*(volatile uint8_t *)(w->hva + p * PG);
+		if (!gm_frames_read(w->hva, GUEST_PAGES, pfn))
 			gm_skip("page frames cannot be looked at here",
 				"run as root, on a kernel with CONFIG_PROC_PAGE_MONITOR=y");
 		marked = gm_frames_marked(pfn, GUEST_PAGES);
 		/* The last few may still wait for their mark, one list a CPU. */
 		gm_control(marked > (long)GUEST_PAGES / 2, "%ld of %lu frames are the file's",
 			   marked, GUEST_PAGES);
-		if (!b->f->host)
-			gm_gmem_convert(b->gmem, 0, b->size, true);
+		if (!host)
+			gm_fixture_convert(w, FIRST, GUEST_PAGES, true);
 		if (hole)
-			gm_gmem_punch(b->gmem, 0, GUEST_PAGES * PG);
+			gm_gmem_punch(w->gmem, 0, GUEST_PAGES * PG);
 		else
-			fd_box_free(b);
+			fd_fixture_free(w);
 		GM_EXPECT_EQ(gm_frames_marked(pfn, GUEST_PAGES), 0,
 			     "frames of %lu that are held after the %s", GUEST_PAGES,
 			     hole ? "hole" : "end");
 		if (hole)
-			fd_box_free(b);
+			fd_fixture_free(w);
 	}
 }

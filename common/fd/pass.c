@@ -30,7 +30,7 @@ static int errno_of(long ret)
 	return ret < 0 ? errno : 0;
 }
 
-static void probe(int gmem, int old_vm, const struct fd_flavour *f, struct found *found)
+static void probe(int gmem, int old_vm, const struct gm_flavour *f, struct found *found)
 {
 	/* A VM of the receiver's own: the framework's asserts would end a child unheard. */
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -59,7 +59,7 @@ static void probe(int gmem, int old_vm, const struct fd_flavour *f, struct found
 	found->punch_errno = errno_of(__gm_gmem_punch(gmem, 0, PG));
 }
 
-static void judge(const struct found *found, const struct fd_flavour *f)
+static void judge(const struct found *found, const struct gm_flavour *f)
 {
 	int map = f->flags & GUEST_MEMFD_FLAG_MMAP ? 0 : ENODEV;
 
@@ -111,7 +111,7 @@ static void send_fd(int s, int fd)
 /* The child receives over a socket, or inherits (s < 0), and writes back what it found. */
 static void pass(const struct gm_case *self, bool over_socket)
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem, s[2], p[2], status;
 	struct found found;
@@ -120,7 +120,7 @@ static void pass(const struct gm_case *self, bool over_socket)
 	GM_SETUP_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
 	GM_SETUP_OK(pipe(p));
 	if (!over_socket)
-		gmem = fd_gmem_new(vm, f, SIZE);
+		gmem = gm_flavour_gmem(vm, f, SIZE);
 	pid = GM_SETUP_OK(fork());
 	if (!pid) {
 		int fd = over_socket ? receive(s[1]) : gmem;
@@ -131,7 +131,7 @@ static void pass(const struct gm_case *self, bool over_socket)
 	}
 	/* After the fork, so that the socket is the only way. */
 	if (over_socket) {
-		gmem = fd_gmem_new(vm, f, SIZE);
+		gmem = gm_flavour_gmem(vm, f, SIZE);
 		send_fd(s[0], gmem);
 	}
 	GM_SETUP(read(p[0], &found, sizeof(found)) == sizeof(found), "the child said nothing");
@@ -167,7 +167,7 @@ GM_CASE(pass_plain, .name = "fd.pass.no_flag", .clause = "fd.pass", .profile = "
 	.text = "the same of a file without any flag, of an ordinary VM", .flags = GM_REFUSAL,
 	.needs = GM_NEEDS(GMEM_DEFAULT))
 {
-	static const struct fd_flavour plain = { .kind = GM_VM_DEFAULT };
+	static const struct gm_flavour plain = { .kind = GM_VM_DEFAULT };
 	struct gm_case mine = *self;
 
 	mine.arg = &plain;
@@ -180,9 +180,9 @@ FD_EACH_HOST(
 	pass_dup, "fd.pass.dup", .clause = "fd.pass",
 	.text = "a duplicate is the same file: same inode, binds in its own VM, overlaps itself")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, SIZE), copy = GM_SETUP_OK(dup(gmem));
+	int gmem = gm_flavour_gmem(vm, f, SIZE), copy = GM_SETUP_OK(dup(gmem));
 	struct stat a, b;
 
 	GM_SETUP_OK(fstat(gmem, &a));
@@ -213,9 +213,9 @@ static int write_child(void *arg)
 FD_HOST_SEES(pass_map, "fd.pass.shared_map", .clause = "fd.pass",
 	     .text = "with the MMAP flag a child's own mapping is the same memory")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, SIZE);
+	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint8_t *map = fd_mmap(gmem, SIZE);
 
 	gm_host_fill(map, GM_BASE / PG, 16, GM_HALF_HOST, 1);

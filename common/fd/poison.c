@@ -6,7 +6,6 @@
 
 #define NPAGES 8
 #define BAD 5
-#define FIRST (GM_BASE / PG)
 
 /*
  * Who has written the page gets SIGBUS. Who has only mapped it need not, and is told EBUSY: the page
@@ -18,11 +17,11 @@ static void gone_bad(int code)
 }
 
 /* The guest's access to the bad page, on vCPU v. */
-static void expect_bad(struct fd_box *b, unsigned int v, bool write, const char *when)
+static void expect_bad(struct gm_fixture *w, unsigned int v, bool write, const char *when)
 {
 	struct gm_op op = { .code = write ? GM_OP_WRITE : GM_OP_READ, .addr = GM_BASE + BAD * PG };
 	struct gm_exit ex;
-	bool through = __gm_run(b->vm, v, &op, 1, &ex, NULL);
+	bool through = __gm_run(w->vm, v, &op, 1, &ex, NULL);
 
 	GM_EXPECT_AT(
 		GM_PAGE(.off = BAD * PG, .gpa = op.addr),
@@ -34,11 +33,10 @@ static void expect_bad(struct fd_box *b, unsigned int v, bool write, const char 
 		through ? gm_word_str(op.val) : gm_exit_str(&ex));
 }
 
-static void expect_rest(struct fd_box *b, unsigned int v, const char *when)
+static void expect_rest(struct gm_fixture *w, unsigned int v, const char *when)
 {
-	fd_check(b->vm, v, b->f, GM_BASE, BAD, FIRST, 1, when);
-	fd_check(b->vm, v, b->f, GM_BASE + (BAD + 1) * PG, NPAGES - BAD - 1, FIRST + BAD + 1, 1,
-		 when);
+	gm_fixture_check_guest(w, v, FIRST, BAD, 1, when);
+	gm_fixture_check_guest(w, v, FIRST + BAD + 1, NPAGES - BAD - 1, 1, when);
 }
 
 FD_HOST_SEES(
@@ -47,26 +45,26 @@ FD_HOST_SEES(
 	.tokens = GM_TOKEN_MODULE,
 	.text = "nobody keeps a reference of a bad page that was refused: after a hole it is good again")
 {
-	struct fd_box *b = fd_box_new(self->arg, 2, NPAGES * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, NPAGES * PG, .vcpus = 2);
 	uint64_t pfn;
 	int code, err;
 
-	fd_fill(b->vm, 0, b->f, GM_BASE, NPAGES, FIRST, 1);
-	gm_host_check(b->hva, FIRST, NPAGES, b->f->half, 1, "before");
-	pfn = gm_pfn_of(b->hva + BAD * PG);
+	gm_fixture_fill(w, 0, FIRST, NPAGES);
+	gm_fixture_check_host(w, FIRST, NPAGES, 1, "before");
+	pfn = gm_pfn_of(w->hva + BAD * PG);
 	GM_SETUP(pfn, "/proc/self/pagemap does not tell the page frame");
-	code = gm_poison(b->hva + BAD * PG, NULL);
+	code = gm_poison(w->hva + BAD * PG, NULL);
 	gone_bad(code);
 	for (int i = 0; i < 8; i++) {
-		expect_bad(b, i % 2, i % 3, "again and again");
-		gm_touch(b->hva + BAD * PG, i % 3, &code);
+		expect_bad(w, i % 2, i % 3, "again and again");
+		gm_touch(w->hva + BAD * PG, i % 3, &code);
 	}
 	/* mm/memory-failure.c:unpoison_memory(): EBUSY while the page has a mapping, or anybody a reference. */
 	err = gm_unpoison_frame(pfn);
 	GM_EXPECT(err == EBUSY,
 		  "a bad page given back while it is in the file: expected EBUSY, observed %s",
 		  gm_errno_name(err));
-	gm_gmem_punch(b->gmem, BAD * PG, PG);
+	gm_fixture_punch(w, FIRST + BAD, 1);
 	/* A CPU that is about to free pages may have one in its batch: again, for a second. */
 	for (int i = 0; i < 100 && (err = gm_unpoison_frame(pfn)) == EBUSY; i++)
 		usleep(10000);
@@ -74,8 +72,8 @@ FD_HOST_SEES(
 		!err,
 		"a bad page given back after the hole: expected success, observed %s: a reference is left",
 		gm_errno_name(err));
-	gm_guest_check_zero(b->vm, 0, GM_BASE + BAD * PG, 1, "after the hole");
-	fd_box_free(b);
+	gm_guest_check_zero(w->vm, 0, GM_BASE + BAD * PG, 1, "after the hole");
+	fd_fixture_free(w);
 }
 
 /*
@@ -88,26 +86,26 @@ FD_HOST_SEES(
 	.tokens = GM_TOKEN_MODULE,
 	.text = "a page hot in two vCPUs goes bad: EHWPOISON for both, its neighbours work, a hole heals it")
 {
-	struct fd_box *b = fd_box_new(self->arg, 2, NPAGES * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, NPAGES * PG, .vcpus = 2);
 	uint8_t *fresh;
 	int code, sig;
 
-	fd_fill(b->vm, 0, b->f, GM_BASE, NPAGES, FIRST, 1);
-	fd_check(b->vm, 1, b->f, GM_BASE, NPAGES, FIRST, 1, "before");
+	gm_fixture_fill(w, 0, FIRST, NPAGES);
+	gm_fixture_check_guest(w, 1, FIRST, NPAGES, 1, "before");
 	/* In this process's page tables, too; the child has its own. */
-	gm_host_check(b->hva, FIRST, NPAGES, b->f->half, 1, "before");
-	code = gm_poison(b->hva + BAD * PG, NULL);
+	gm_fixture_check_host(w, FIRST, NPAGES, 1, "before");
+	code = gm_poison(w->hva + BAD * PG, NULL);
 	gone_bad(code);
-	expect_bad(b, 0, false, "at once");
-	expect_bad(b, 1, true, "at once");
-	expect_rest(b, 0, "beside the bad page");
-	expect_rest(b, 1, "beside the bad page");
-	expect_bad(b, 0, true, "again");
-	sig = gm_touch(b->hva + BAD * PG, false, &code);
+	expect_bad(w, 0, false, "at once");
+	expect_bad(w, 1, true, "at once");
+	expect_rest(w, 0, "beside the bad page");
+	expect_rest(w, 1, "beside the bad page");
+	expect_bad(w, 0, true, "again");
+	sig = gm_touch(w->hva + BAD * PG, false, &code);
 	GM_EXPECT(sig == SIGBUS && code == BUS_MCEERR_AR,
 		  "the host's load: expected SIGBUS/BUS_MCEERR_AR, observed signal %d code %d", sig,
 		  code);
-	fresh = mmap(NULL, PG, PROT_READ, MAP_SHARED, b->gmem, BAD * PG);
+	fresh = mmap(NULL, PG, PROT_READ, MAP_SHARED, w->gmem, BAD * PG);
 	GM_SETUP(fresh != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	sig = gm_touch(fresh, false, &code);
 	GM_EXPECT(
@@ -115,14 +113,14 @@ FD_HOST_SEES(
 		"a load by a new mapping: expected SIGBUS/BUS_MCEERR_AR, observed signal %d code %d",
 		sig, code);
 	munmap(fresh, PG);
-	gm_host_check(b->hva, FIRST, BAD, b->f->half, 1, "the host's pages below");
+	gm_fixture_check_host(w, FIRST, BAD, 1, "the host's pages below");
 	/* The slot is made anew: still bad. Then the page is given up: a new one, of zeroes. */
-	gm_slot_delete(b->vm, GM_SLOT);
-	fd_slot_set(b->vm, b->f, GM_SLOT, GM_BASE, NPAGES * PG, b->gmem, 0, b->hva);
-	expect_bad(b, 1, false, "in a new slot");
-	gm_gmem_punch(b->gmem, BAD * PG, PG);
-	gm_guest_check_zero(b->vm, 0, GM_BASE + BAD * PG, 1, "after the hole");
-	fd_fill(b->vm, 0, b->f, GM_BASE + BAD * PG, 1, FIRST + BAD, 1);
-	fd_check(b->vm, 1, b->f, GM_BASE, NPAGES, FIRST, 1, "healed");
-	fd_box_free(b);
+	gm_slot_delete(w->vm, GM_SLOT);
+	gm_fixture_slot(w, GM_SLOT, GM_BASE, NPAGES * PG, 0);
+	expect_bad(w, 1, false, "in a new slot");
+	gm_fixture_punch(w, FIRST + BAD, 1);
+	gm_guest_check_zero(w->vm, 0, GM_BASE + BAD * PG, 1, "after the hole");
+	gm_fixture_fill(w, 0, FIRST + BAD, 1);
+	gm_fixture_check_guest(w, 1, FIRST, NPAGES, 1, "healed");
+	fd_fixture_free(w);
 }

@@ -45,10 +45,10 @@ static void expect_policies(const uint8_t *map, unsigned int from, unsigned int 
 #define POLICY(fn, stem, about)                                                                    \
 	FD_DECLARE(fn);                                                                            \
 	GM_VARIANT(fn, fn##_p1, .name = "fd.mempolicy." stem ".p1", .profile = "P1",               \
-		   .clause = "fd.mempolicy", .arg = &fd_p1, .text = about,                         \
+		   .clause = "fd.mempolicy", .arg = &gm_p1, .text = about,                         \
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA))                       \
 	GM_VARIANT(fn, fn##_p1p, .name = "fd.mempolicy." stem ".p1p", .profile = "P1p",            \
-		   .clause = "fd.mempolicy", .arg = &fd_p1p, .text = about,                        \
+		   .clause = "fd.mempolicy", .arg = &gm_p1p, .text = about,                        \
 		   .needs = GM_NEEDS(GMEM_MMAP, GMEM_FS, NUMA))                                    \
 	FD_INPLACE(fn, "fd.mempolicy." stem, .clause = "fd.mempolicy", .text = about,              \
 		   .needs = GM_NEEDS(GMEM_FS, NUMA))                                               \
@@ -57,9 +57,9 @@ static void expect_policies(const uint8_t *map, unsigned int from, unsigned int 
 POLICY(file, "of_the_file",
        "mbind on some pages of a mapping: those pages have it, in every mapping of the file")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, NPAGES * PG), other = fd_gmem_new(vm, f, NPAGES * PG);
+	int gmem = gm_flavour_gmem(vm, f, NPAGES * PG), other = gm_flavour_gmem(vm, f, NPAGES * PG);
 	uint8_t *map = fd_mmap(gmem, NPAGES * PG), *second, *theirs = fd_mmap(other, NPAGES * PG);
 
 	expect_policies(map, 0, 0, 0, MPOL_DEFAULT, "nothing set");
@@ -104,9 +104,9 @@ static long interleaved(void)
 /* Which policy an allocation follows shows on one node already: interleaving ones are counted. */
 POLICY(followed, "followed", "a page is allocated by its own policy, by no neighbour's")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, NPAGES * PG);
+	int gmem = gm_flavour_gmem(vm, f, NPAGES * PG);
 	uint8_t *map = fd_mmap(gmem, NPAGES * PG);
 	long before, all = 0;
 
@@ -137,28 +137,25 @@ GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .pro
 	.text = "pages bound to another node lie there, those between them do not: allocated, touched by the host, by the guest",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA, TDP), .caps = GM_CAPS_ALL)
 {
-	int here, there, gmem;
+	struct gm_fixture *w;
 	unsigned long mask;
-	struct gm_vm *vm;
+	int here, there;
 	uint8_t *map;
 
 	if (gm_node_other(gm_node_other(-1)) < 0)
 		gm_skip("one memory node only", "a machine with two NUMA nodes");
-	vm = GM_VM_NEW(.kind = fd_p1.kind, .vcpus = 1, .extra_pages = 8);
-	gmem = gm_gmem_new(vm, NPAGES * PG, fd_p1.flags);
-	map = fd_mmap(gmem, NPAGES * PG);
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, NPAGES * PG, NULL, gmem, 0);
-	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
+	w = FD_FIXTURE(&gm_p1, NPAGES * PG);
+	map = w->hva;
 	map[31 * PG] = 1;
 	here = gm_node_of(map + 31 * PG);
 	there = gm_node_other(here);
 	mask = 1UL << there;
 	for (unsigned int p = 0; p < 30; p += 2)
 		GM_SETUP_OK(syscall(SYS_mbind, map + p * PG, PG, MPOL_BIND, &mask, 64, 0));
-	gm_gmem_allocate(gmem, 0, 10 * PG);
+	gm_gmem_allocate(w->gmem, 0, 10 * PG);
 	for (unsigned int p = 10; p < 20; p++)
 		map[p * PG] = 1;
-	gm_guest_touch(vm, 0, GM_BASE + 20 * PG, 10 * PG, PG);
+	gm_guest_touch(w->vm, 0, GM_BASE + 20 * PG, 10 * PG, PG);
 	for (unsigned int p = 0; p < 30; p++) {
 		int want = p % 2 ? here : there, got;
 
@@ -172,9 +169,7 @@ GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .pro
 				      : "touched by the guest",
 			     want, got);
 	}
-	munmap(map, NPAGES * PG);
-	close(gmem);
-	gm_vm_free(vm);
+	fd_fixture_free(w);
 }
 
 #define MANY 64UL
@@ -182,11 +177,11 @@ GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .pro
 #define EACH_PAGE(fn, stem, about)                                                                 \
 	FD_DECLARE(fn);                                                                            \
 	GM_VARIANT(fn, fn##_p1, .name = "fd.fallocate_args." stem ".p1", .profile = "P1",          \
-		   .clause = "fd.fallocate_args", .arg = &fd_p1, .text = about,                    \
+		   .clause = "fd.fallocate_args", .arg = &gm_p1, .text = about,                    \
 		   .tokens = GM_TOKEN_ALONE,                                                       \
 		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA))                       \
 	GM_VARIANT(fn, fn##_p1p, .name = "fd.fallocate_args." stem ".p1p", .profile = "P1p",       \
-		   .clause = "fd.fallocate_args", .arg = &fd_p1p, .text = about,                   \
+		   .clause = "fd.fallocate_args", .arg = &gm_p1p, .text = about,                   \
 		   .tokens = GM_TOKEN_ALONE, .needs = GM_NEEDS(GMEM_MMAP, GMEM_FS, NUMA))          \
 	FD_INPLACE(fn, "fd.fallocate_args." stem, .clause = "fd.fallocate_args", .text = about,    \
 		   .tokens = GM_TOKEN_ALONE, .needs = GM_NEEDS(GMEM_FS, NUMA),                     \
@@ -197,9 +192,9 @@ EACH_PAGE(
 	every_page, "every_page",
 	"allocation of every length up to 64 pages: each page once; holes give back exactly theirs")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, MANY * PG);
+	int gmem = gm_flavour_gmem(vm, f, MANY * PG);
 	uint8_t *map = fd_mmap(gmem, MANY * PG);
 
 	GM_SETUP_OK(set_policy(map, MANY * PG, MPOL_INTERLEAVE));
@@ -233,9 +228,9 @@ EACH_PAGE(interrupted, "interrupted",
 	  "allocation under a storm of signals: EINTR, or every page is there")
 {
 	const uint64_t pages = 2048;
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, pages * PG);
+	int gmem = gm_flavour_gmem(vm, f, pages * PG);
 	uint8_t *map = fd_mmap(gmem, pages * PG);
 	struct itimerval tick = { { 0, 700 }, { 0, 700 } }, off = { 0 };
 	struct sigaction sa = { .sa_handler = nothing };

@@ -16,9 +16,9 @@ FD_EACH_HOST(truncate_refused, "fd.no_resize.ftruncate", .clause = "fd.no_resize
 	const uint64_t sizes[] = {
 		0, 1, PG, 7 * PG, 8 * PG - 1, 8 * PG, 8 * PG + 1, 9 * PG, GM_1G
 	};
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, 8 * PG), mem = fd_memfd(8 * PG);
+	int gmem = gm_flavour_gmem(vm, f, 8 * PG), mem = fd_memfd(8 * PG);
 
 	for (int round = 0; round < 2; round++) {
 		for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -38,9 +38,9 @@ FD_EACH_HOST(truncate_refused, "fd.no_resize.ftruncate", .clause = "fd.no_resize
 FD_EACH_HOST(size_constant, "fd.no_resize.constant", .clause = "fd.no_resize",
 	     .text = "allocation and holes, past the end too, leave the size")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, 8 * PG);
+	int gmem = gm_flavour_gmem(vm, f, 8 * PG);
 
 	GM_EXPECT_OK(__gm_gmem_allocate(gmem, 0, 8 * PG));
 	GM_EXPECT_EQ(size_of(gmem), 8 * PG, "size after allocation");
@@ -57,9 +57,9 @@ FD_EACH_HOST(size_constant, "fd.no_resize.constant", .clause = "fd.no_resize",
 FD_EACH_HOST(seals_refused, "fd.no_resize.seals", .clause = "fd.no_resize", .flags = GM_REFUSAL,
 	     .text = "seals: neither added nor shown, EINVAL")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, PG), mem;
+	int gmem = gm_flavour_gmem(vm, f, PG), mem;
 
 	for (int bit = 0; bit < 6; bit++) {
 		mem = fd_memfd(PG);
@@ -76,9 +76,9 @@ FD_EACH_HOST(seals_refused, "fd.no_resize.seals", .clause = "fd.no_resize", .fla
 FD_EACH_HOST(attrs_refused, "fd.no_resize.attributes", .clause = "fd.no_resize",
 	     .flags = GM_REFUSAL, .text = "fchmod, fchown, futimens: EINVAL, as every attribute")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, PG), mem = fd_memfd(PG);
+	int gmem = gm_flavour_gmem(vm, f, PG), mem = fd_memfd(PG);
 	struct stat before, after;
 
 	GM_SETUP_OK(fstat(gmem, &before));
@@ -116,9 +116,9 @@ FD_EACH_HOST(reopen_refused, "fd.reopen.refused", .clause = "fd.reopen", .flags 
 		O_RDONLY | O_NONBLOCK,
 		O_RDWR | O_DIRECT | O_NONBLOCK,
 	};
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, 8 * PG), mem = fd_memfd(8 * PG);
+	int gmem = gm_flavour_gmem(vm, f, 8 * PG), mem = fd_memfd(8 * PG);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(modes); i++) {
 		int fd = open_again(mem, modes[i]);
@@ -140,9 +140,9 @@ FD_EACH_HOST(reopen_refused, "fd.reopen.refused", .clause = "fd.reopen", .flags 
 FD_EACH_HOST(reopen_path, "fd.reopen.o_path", .clause = "fd.reopen", .flags = GM_REFUSAL,
 	     .text = "an O_PATH descriptor of it neither maps, allocates nor binds: EBADF")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, 8 * PG), path = open_again(gmem, O_PATH);
+	int gmem = gm_flavour_gmem(vm, f, 8 * PG), path = open_again(gmem, O_PATH);
 
 	GM_SETUP(path >= 0, "O_PATH: %s", gm_errno_name(errno));
 	gm_control(!__gm_gmem_allocate(gmem, 0, PG), "the file itself allocates");
@@ -161,9 +161,9 @@ FD_EACH_HOST(reopen_path, "fd.reopen.o_path", .clause = "fd.reopen", .flags = GM
 FD_EACH_HOST(reopen_link, "fd.reopen.linkat", .clause = "fd.reopen", .flags = GM_REFUSAL,
 	     .text = "no name in a file system: linkat is EXDEV")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, PG);
+	int gmem = gm_flavour_gmem(vm, f, PG);
 	int tmp = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	char from[64], name[64];
 

@@ -24,64 +24,64 @@
 /* The host's own touch, and policy: what it can reach. */
 #define SCARCE_HOST(fn, id, ...)                                                                   \
 	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = id, .profile = "P1", .arg = &fd_p1, __VA_ARGS__)           \
+	GM_VARIANT(fn, fn##_p1, .name = id, .profile = "P1", .arg = &gm_p1, __VA_ARGS__)           \
 	FD_INPLACE_BACK_TWIN(fn, id, __VA_ARGS__)                                                  \
 	FD_BODY(fn)
 
 static int allocate(void *arg)
 {
-	struct fd_box *b = arg;
+	struct gm_fixture *w = arg;
 
-	return __gm_gmem_allocate(b->gmem, PAGE * PG, 3 * PG);
+	return __gm_gmem_allocate(w->gmem, PAGE * PG, 3 * PG);
 }
 
 static void allocated_not(void *arg, unsigned int n, int err)
 {
-	struct fd_box *b = arg;
+	struct gm_fixture *w = arg;
 
 	GM_EXPECT_EQ(err, ENOMEM, "errno, step %u failed", n);
-	gm_gmem_punch(b->gmem, PAGE * PG, 3 * PG);
+	gm_gmem_punch(w->gmem, PAGE * PG, 3 * PG);
 }
 
 static void allocated(void *arg)
 {
-	struct fd_box *b = arg;
+	struct gm_fixture *w = arg;
 
-	gm_gmem_punch(b->gmem, PAGE * PG, 3 * PG);
+	gm_gmem_punch(w->gmem, PAGE * PG, 3 * PG);
 }
 
 SCARCE(allocation, "fd.no_memory.fallocate", .clause = "fd.no_memory",
        .text = "each allocation of an fallocate() failing once: ENOMEM")
 {
-	struct fd_box *b = fd_box_new(self->arg, 0, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
 	unsigned int failed;
 
 	gm_fail_nth_open();
 	gm_fail_nth_user_pages();
-	failed = gm_fail_nth_sweep(allocate, allocated_not, allocated, b);
+	failed = gm_fail_nth_sweep(allocate, allocated_not, allocated, w);
 	/* Each of the three pages is such a step: none is left out without a word. */
 	GM_EXPECT(failed >= 3,
 		  "%u steps make an allocation of three pages fail, expected 3 or more", failed);
-	fd_box_free(b);
+	fd_fixture_free(w);
 }
 
 SCARCE_HOST(host_touch, "fd.no_memory.host", .clause = "fd.no_memory",
 	    FAIL(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS),
 	    .text = "each allocation of a host's first touch failing once: it waits, no signal")
 {
-	struct fd_box *b = fd_box_new(self->arg, 0, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
 	bool reached = true;
 	unsigned int n;
 
 	gm_fail_nth_open();
 	gm_fail_nth_user_pages();
 	/* The page table stays when the page goes: else it would be the first step, and only then. */
-	GM_SETUP(!gm_touch(b->hva + PAGE * PG, true, NULL), "the page cannot be touched");
+	GM_SETUP(!gm_touch(w->hva + PAGE * PG, true, NULL), "the page cannot be touched");
 	for (n = 1; n < MOST && reached && !gm_failures(); n++) {
-		uint8_t *addr = b->hva + PAGE * PG;
+		uint8_t *addr = w->hva + PAGE * PG;
 		int sig, code = 0;
 
-		gm_gmem_punch(b->gmem, PAGE * PG, PG);
+		gm_gmem_punch(w->gmem, PAGE * PG, PG);
 		gm_fail_nth(n);
 		sig = gm_touch(addr, n & 1, &code);
 		reached = gm_fail_nth_reached();
@@ -90,7 +90,7 @@ SCARCE_HOST(host_touch, "fd.no_memory.host", .clause = "fd.no_memory",
 	}
 	GM_SETUP(n > 2 || gm_failures(), "fail-nth made nothing fail");
 	gm_note("%u steps", n - 2);
-	fd_box_free(b);
+	fd_fixture_free(w);
 }
 
 /* The policy of the first page that was asked for: -1 without an answer. */
@@ -104,26 +104,26 @@ static int policy_of(const void *addr)
 
 static int set_policy(void *arg)
 {
-	struct fd_box *b = arg;
+	struct gm_fixture *w = arg;
 	unsigned long node0 = 1;
 
-	return syscall(SYS_mbind, b->hva + PG, 3 * PG, MPOL_BIND, &node0, 64, 0);
+	return syscall(SYS_mbind, w->hva + PG, 3 * PG, MPOL_BIND, &node0, 64, 0);
 }
 
 static void policy_set_not(void *arg, unsigned int n, int err)
 {
-	struct fd_box *b = arg;
+	struct gm_fixture *w = arg;
 
 	GM_EXPECT_EQ(err, ENOMEM, "errno of mbind(), step %u failed", n);
-	GM_EXPECT_EQ(policy_of(b->hva + 2 * PG), MPOL_DEFAULT, "the policy, step %u failed", n);
+	GM_EXPECT_EQ(policy_of(w->hva + 2 * PG), MPOL_DEFAULT, "the policy, step %u failed", n);
 }
 
 static void policy_set(void *arg)
 {
-	struct fd_box *b = arg;
+	struct gm_fixture *w = arg;
 
-	GM_EXPECT_EQ(policy_of(b->hva + 2 * PG), MPOL_BIND, "the policy that mbind() said is set");
-	GM_SETUP_OK(syscall(SYS_mbind, b->hva + PG, 3 * PG, MPOL_DEFAULT, NULL, 0, 0));
+	GM_EXPECT_EQ(policy_of(w->hva + 2 * PG), MPOL_BIND, "the policy that mbind() said is set");
+	GM_SETUP_OK(syscall(SYS_mbind, w->hva + PG, 3 * PG, MPOL_DEFAULT, NULL, 0, 0));
 }
 
 SCARCE_HOST(
@@ -131,10 +131,10 @@ SCARCE_HOST(
 	FAIL(GMEM_MMAP, INIT_SHARED, NUMA, FAIL_NTH, DEBUGFS),
 	.text = "each allocation of an mbind() failing once: ENOMEM and no policy, or the policy")
 {
-	struct fd_box *b = fd_box_new(self->arg, 0, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
 
 	gm_fail_nth_open();
-	gm_fail_nth_sweep(set_policy, policy_set_not, policy_set, b);
-	GM_EXPECT_EQ(policy_of(b->hva + 2 * PG), MPOL_BIND, "the policy in the end");
-	fd_box_free(b);
+	gm_fail_nth_sweep(set_policy, policy_set_not, policy_set, w);
+	GM_EXPECT_EQ(policy_of(w->hva + 2 * PG), MPOL_BIND, "the policy in the end");
+	fd_fixture_free(w);
 }

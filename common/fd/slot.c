@@ -16,12 +16,12 @@ struct pair {
 
 static struct pair pair_new(const struct gm_case *self)
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct pair p;
 
 	p.vm = GM_VM_NEW(.kind = f->kind);
 	p.mem = gm_mem_new(GM_MEM_SHMEM, SIZE);
-	p.gmem = fd_gmem_new(p.vm, f, SIZE);
+	p.gmem = gm_flavour_gmem(p.vm, f, SIZE);
 	return p;
 }
 
@@ -68,7 +68,7 @@ FD_EACH_HOST(flags_create, "fd.slot_flags.every_flag", .clause = "fd.slot_flags"
 
 FD_DECLARE(flags_readonly);
 GM_VARIANT(flags_readonly, flags_readonly_p1, .name = "fd.slot_flags.readonly", .profile = "P1",
-	   .clause = "fd.slot_flags", .arg = &fd_p1, .flags = GM_REFUSAL,
+	   .clause = "fd.slot_flags", .arg = &gm_p1, .flags = GM_REFUSAL,
 	   .text = "READONLY, where ordinary slots can be: EINVAL",
 	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
 FD_INPLACE(flags_readonly, "fd.slot_flags.readonly", .clause = "fd.slot_flags", .flags = GM_REFUSAL,
@@ -91,7 +91,7 @@ FD_EACH_HOST(
 	.text = "an existing slot: move, resize, other file or offset, the very same again: EINVAL")
 {
 	struct pair p = pair_new(self);
-	int other = fd_gmem_new(p.vm, self->arg, SIZE);
+	int other = gm_flavour_gmem(p.vm, self->arg, SIZE);
 
 	gm_control(!gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, 0), "the slot itself");
 	gm_control(!plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva) &&
@@ -186,56 +186,53 @@ FD_EACH_HOST(delete_args, "fd.slot_flags.delete", .clause = "fd.slot_flags", .fl
 FD_EACH_TDP(refused_content, "fd.slot_flags.content_stays", .clause = "fd.slot_flags",
 	    .flags = GM_REFUSAL, .text = "refused changes leave the guest's mappings and content")
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
 	struct gm_op op[2];
 
-	fd_fill(b->vm, 0, b->f, GM_BASE, 16, 77, 1);
-	gm_control(fd_check(b->vm, 0, b->f, GM_BASE, 16, 77, 1, "before"), "the guest's content");
-	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b->vm, GM_SLOT, GM_BASE, SIZE, b->gmem, 0));
-	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b->vm, GM_SLOT, GM_BASE + SIZE, SIZE, b->gmem, 0));
-	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(b->vm, GM_SLOT, KVM_MEM_READONLY, GM_BASE, SIZE, NULL,
-					      b->gmem, 0));
-	GM_EXPECT_ERRNO(EEXIST, __fd_slot_set(b->vm, GM_SLOT + 1, GM_BASE, SIZE, b->gmem, 0));
-	fd_check(b->vm, 0, b->f, GM_BASE, 16, 77, 1, "after the refusals");
+	gm_fixture_fill(w, 0, FIRST, 16);
+	gm_fixture_check_guest(w, 0, FIRST, 16, 1, "before");
+	gm_control(!gm_failures(), "the guest's content");
+	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(w->vm, GM_SLOT, GM_BASE, SIZE, w->gmem, 0));
+	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(w->vm, GM_SLOT, GM_BASE + SIZE, SIZE, w->gmem, 0));
+	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(w->vm, GM_SLOT, KVM_MEM_READONLY, GM_BASE, SIZE, NULL,
+					      w->gmem, 0));
+	GM_EXPECT_ERRNO(EEXIST, __fd_slot_set(w->vm, GM_SLOT + 1, GM_BASE, SIZE, w->gmem, 0));
+	gm_fixture_check_guest(w, 0, FIRST, 16, 1, "after the refusals");
 	op[0] = (struct gm_op){ .code = GM_OP_WRITE, .addr = GM_BASE, .val = 5 };
 	op[1] = (struct gm_op){ .code = GM_OP_READ, .addr = GM_BASE };
-	gm_run(b->vm, 0, op, 2);
+	gm_run(w->vm, 0, op, 2);
 	GM_EXPECT_EQ(op[1].val, 5, "a word written afterwards");
-	fd_box_free(b);
+	fd_fixture_free(w);
 }
 
 GM_CASE(readonly_write, .name = "fd.slot_flags.readonly_write", .clause = "fd.slot_flags",
 	.profile = "P1", .needs = GM_NEEDS(TDP),
 	.text = "an ordinary READONLY slot: the guest reads it, its writes exit with address and data")
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
-	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, GM_2M);
-	struct kvm_run *run = vm->vcpu[0]->run;
+	struct gm_fixture *w = FD_ORDINARY(GM_2M, .no_slot = true);
+	struct kvm_run *run = w->vm->vcpu[0]->run;
 
-	gm_slot_set(vm, GM_SLOT, KVM_MEM_READONLY, GM_BASE, GM_2M, mem->hva, -1, 0);
-	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
+	gm_slot_set(w->vm, GM_SLOT, KVM_MEM_READONLY, GM_BASE, GM_2M, w->hva, -1, 0);
 	for (unsigned int i = 0; i < 8; i++) {
 		uint64_t gfn = GM_BASE / PG + i, at = GM_BASE + i * PG + 24,
 			 word = gm_word(gfn, GM_HALF_PRIVATE, 1, 3);
 		struct gm_op write = { .code = GM_OP_WRITE, .addr = at, .val = word };
 		struct gm_exit ex;
 
-		gm_host_fill(mem->hva + i * PG, gfn, 1, GM_HALF_HOST, 1);
+		gm_fixture_host_write(w, gfn, 1);
 		/* Every other page is mapped, for reading, when the write comes. */
 		if (i & 1)
-			gm_guest_check(vm, 0, GM_BASE + i * PG, 1, GM_HALF_HOST, 1, "before");
+			gm_fixture_check_guest(w, 0, gfn, 1, 1, "before");
 		GM_EXPECT_AT(
-			GM_PAGE(.gpa = at & -PG, .hva = (uintptr_t)mem->hva + i * PG),
-			!__gm_run(vm, 0, &write, 1, &ex, NULL) && !ex.ret &&
+			GM_PAGE(.gpa = at & -PG, .hva = (uintptr_t)w->hva + i * PG),
+			!__gm_run(w->vm, 0, &write, 1, &ex, NULL) && !ex.ret &&
 				ex.reason == KVM_EXIT_MMIO && run->mmio.is_write &&
 				run->mmio.phys_addr == at && run->mmio.len == 8 &&
 				!memcmp(run->mmio.data, &word, 8),
 			"a write at %#lx: expected KVM_EXIT_MMIO there with its 8 bytes, observed %s, address %#llx, %u bytes",
 			at, gm_exit_str(&ex), run->mmio.phys_addr, run->mmio.len);
-		gm_guest_check(vm, 0, GM_BASE + i * PG, 1, GM_HALF_HOST, 1,
-			       "the write has no effect");
-		gm_host_check(mem->hva + i * PG, gfn, 1, GM_HALF_HOST, 1, "the memory of the slot");
+		gm_fixture_check_guest(w, 0, gfn, 1, 1, "the write has no effect");
+		gm_fixture_check_host(w, gfn, 1, 1, "the memory of the slot");
 	}
-	gm_vm_free(vm);
-	gm_mem_free(mem);
+	gm_fixture_free(w);
 }

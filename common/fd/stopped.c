@@ -15,9 +15,9 @@ FD_EACH_HOST(
 	stopped, "fd.fallocate_args.stopped", .clause = "fd.fallocate_args", .flags = GM_REFUSAL,
 	.text = "an allocation during which twenty signals come, handler with SA_RESTART: EINTR")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, MOST);
+	int gmem = gm_flavour_gmem(vm, f, MOST);
 	uint64_t size = LEAST;
 	double took = 0; /* us */
 	int late = 0, r = 0;

@@ -143,20 +143,20 @@ static void fight(struct duel *d)
 FD_EACH_TDP(hole_twice, "fd.punch_unmaps.empty", .clause = "fd.punch_unmaps",
 	    .text = "a second hole right after the first, while a vCPU fills the page again")
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, PG);
-	struct duel d = { .vm = b->vm, .gmem = b->gmem };
+	struct gm_fixture *w = FD_FIXTURE(self->arg, PG);
+	struct duel d = { .vm = w->vm, .gmem = w->gmem };
 
 	fight(&d);
-	fd_box_free(b);
+	fd_fixture_free(w);
 }
 
 GM_CASE(drop_twice, .name = "fd.shared_follows.empty", .clause = "fd.shared_follows",
 	.profile = "any", .needs = GM_NEEDS(TDP),
 	.text = "a page dropped twice at short intervals, while a vCPU fills it again")
 {
-	struct fd_plain p = fd_plain_new(1, 1);
-	struct duel d = { .vm = p.vm, .gmem = -1, .hva = p.mem->hva };
+	struct gm_fixture *w = FD_ORDINARY(PG);
+	struct duel d = { .vm = w->vm, .gmem = -1, .hva = w->hva };
 
 	fight(&d);
-	fd_plain_free(&p);
+	gm_fixture_free(w);
 }

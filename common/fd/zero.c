@@ -4,7 +4,6 @@
 
 #include "fd.h"
 
-#define FIRST (GM_BASE / PG)
 #define NPAGES 512UL
 #define SIZE (NPAGES * PG)
 
@@ -12,34 +11,34 @@ FD_EACH_TDP_QUICK(
 	zero_fresh, "fd.zeroed.never_used", .clause = "fd.zeroed",
 	.text = "pages that were never used, out of memory full of a pattern, by a guest's read")
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
 
 	fd_dirty_free_memory(4 * SIZE);
-	gm_guest_check_zero(b->vm, 0, GM_BASE, NPAGES, "first read");
-	fd_box_free(b);
+	gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "first read");
+	fd_fixture_free(w);
 }
 
 FD_EACH_TDP(zero_write, "fd.zeroed.first_write", .clause = "fd.zeroed",
 	    .text = "a guest's first access is a write of one word: the others are zero")
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, 256 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, 256 * PG);
 	struct gm_op op[] = {
 		{ .code = GM_OP_TOUCH_W,
 		  .addr = GM_BASE,
 		  .nr = 256,
 		  .val = PG,
-		  .half = b->f->half,
+		  .half = gm_flavour_half(&w->file),
 		  .gen = 1 },
 		{ .code = GM_OP_FILL,
 		  .addr = GM_BASE,
 		  .nr = 256,
-		  .half = b->f->half,
+		  .half = gm_flavour_half(&w->file),
 		  .gen = 1,
 		  .stride = GM_PAGE_WORDS },
 	};
 
 	fd_dirty_free_memory(16 << 20);
-	gm_run(b->vm, 0, op, 2);
+	gm_run(w->vm, 0, op, 2);
 	for (int i = 0; i < 256; i++) {
 		/* All but the first word. */
 		struct gm_op rest = { .code = GM_OP_TOUCH_R,
@@ -49,80 +48,78 @@ FD_EACH_TDP(zero_write, "fd.zeroed.first_write", .clause = "fd.zeroed",
 
 		if (i % 16 && i != 255)
 			continue;
-		gm_run(b->vm, 0, &rest, 1);
+		gm_run(w->vm, 0, &rest, 1);
 		GM_EXPECT_AT(GM_PAGE(.off = i * PG), !rest.ret,
 			     "page %d: the words that nobody wrote are not zero (%#lx)", i,
 			     rest.ret);
 	}
-	fd_box_free(b);
+	fd_fixture_free(w);
 }
 
 FD_EACH_TDP(zero_allocated, "fd.zeroed.allocated", .clause = "fd.zeroed",
 	    .text = "pages that fallocate() allocated out of memory full of a pattern")
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
 
 	fd_dirty_free_memory(4 * SIZE);
-	gm_gmem_allocate(b->gmem, 0, SIZE);
-	gm_guest_check_zero(b->vm, 0, GM_BASE, NPAGES, "after fallocate");
-	fd_box_free(b);
+	gm_gmem_allocate(w->gmem, 0, SIZE);
+	gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "after fallocate");
+	fd_fixture_free(w);
 }
 
 FD_EACH_TDP(zero_punched, "fd.zeroed.punched", .clause = "fd.zeroed",
 	    .text = "pages that the guest filled and the host punched, three times")
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
 
 	for (unsigned int gen = 1; gen <= 3; gen++) {
-		fd_fill(b->vm, 0, b->f, GM_BASE, NPAGES, FIRST, gen);
-		gm_gmem_punch(b->gmem, 0, SIZE);
+		gm_fixture_fill(w, 0, FIRST, NPAGES);
+		gm_gmem_punch(w->gmem, 0, SIZE);
 		/* Once with pages in place already, once without. */
 		if (gen == 2)
-			gm_gmem_allocate(b->gmem, 0, SIZE);
-		gm_guest_check_zero(b->vm, 0, GM_BASE, NPAGES, "after the hole");
+			gm_gmem_allocate(w->gmem, 0, SIZE);
+		gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "after the hole");
 	}
-	fd_box_free(b);
+	fd_fixture_free(w);
 }
 
 FD_EACH_TDP(zero_other_vm, "fd.zeroed.other_vm", .clause = "fd.zeroed",
 	    .text = "pages that another VM filled and died with")
 {
 	for (int round = 0; round < 2; round++) {
-		struct fd_box *a = fd_box_new(self->arg, 1, SIZE), *b;
+		struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
 
-		fd_fill(a->vm, 0, a->f, GM_BASE, NPAGES, FIRST, 1 + round);
-		fd_box_free(a);
-		b = fd_box_new(self->arg, 1, SIZE);
-		gm_guest_check_zero(b->vm, 0, GM_BASE, NPAGES, "the next VM");
-		fd_box_free(b);
+		gm_fixture_fill(w, 0, FIRST, NPAGES);
+		fd_fixture_free(w);
+		w = FD_FIXTURE(self->arg, SIZE);
+		gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "the next VM");
+		fd_fixture_free(w);
 	}
 }
 
 FD_EACH_TDP(zero_other_file, "fd.zeroed.closed_file", .clause = "fd.zeroed",
 	    .text = "pages of a file that was closed, taken by the next file of the same VM")
 {
-	const struct fd_flavour *f = self->arg;
-	struct gm_vm *vm = fd_vm_new(f, 1, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
 
-	for (unsigned int gen = 1; gen <= 3; gen++) {
-		int gmem = fd_gmem_new(vm, f, SIZE);
-
-		fd_slot_set(vm, f, GM_SLOT, GM_BASE, SIZE, gmem, 0, NULL);
-		gm_guest_check_zero(vm, 0, GM_BASE, NPAGES, "a new file");
-		fd_fill(vm, 0, f, GM_BASE, NPAGES, FIRST, gen);
-		gm_slot_delete(vm, GM_SLOT);
-		close(gmem);
+	for (int file = 0; file < 3; file++) {
+		gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "a new file");
+		gm_fixture_fill(w, 0, FIRST, NPAGES);
+		gm_slot_delete(w->vm, GM_SLOT);
+		gm_fixture_close(w);
+		gm_fixture_file(w);
+		gm_fixture_slot(w, GM_SLOT, GM_BASE, SIZE, 0);
 	}
-	gm_vm_free(vm);
+	fd_fixture_free(w);
 }
 
 FD_DECLARE(zero_prefault);
 GM_VARIANT(zero_prefault, zero_prefault_p1, .name = "fd.zeroed.prefault.p1", .profile = "P1",
-	   .clause = "fd.zeroed", .arg = &fd_p1,
+	   .clause = "fd.zeroed", .arg = &gm_p1,
 	   .text = "pages that KVM_PRE_FAULT_MEMORY brought in",
 	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, PREFAULT))
 GM_VARIANT(zero_prefault, zero_prefault_p1p, .name = "fd.zeroed.prefault.p1p", .profile = "P1p",
-	   .clause = "fd.zeroed", .arg = &fd_p1p,
+	   .clause = "fd.zeroed", .arg = &gm_p1p,
 	   .text = "pages that KVM_PRE_FAULT_MEMORY brought in",
 	   .needs = GM_NEEDS(GMEM_MMAP, ORDINARY_PRIVATE, TDP, PREFAULT))
 #ifdef __x86_64__
@@ -137,26 +134,26 @@ FD_INPLACE_BACK(zero_prefault, "fd.zeroed.prefault", .clause = "fd.zeroed",
 		.text = "pages that KVM_PRE_FAULT_MEMORY brought in", .needs = GM_NEEDS(PREFAULT))
 FD_BODY(zero_prefault)
 {
-	struct fd_box *b = fd_box_new(self->arg, 1, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
 	struct kvm_pre_fault_memory range = { .gpa = GM_BASE, .size = SIZE };
 
 	/* The vCPU has to have been in the guest once. */
-	gm_guest_check_zero(b->vm, 0, GM_BASE, 1, "the first page");
-	gm_gmem_punch(b->gmem, 0, SIZE);
+	gm_guest_check_zero(w->vm, 0, GM_BASE, 1, "the first page");
+	gm_gmem_punch(w->gmem, 0, SIZE);
 	fd_dirty_free_memory(4 * SIZE);
 	while (range.size)
-		GM_SETUP_OK(ioctl(b->vm->vcpu[0]->fd, KVM_PRE_FAULT_MEMORY, &range));
-	gm_guest_check_zero(b->vm, 0, GM_BASE, NPAGES, "prefaulted");
-	fd_box_free(b);
+		GM_SETUP_OK(ioctl(w->vm->vcpu[0]->fd, KVM_PRE_FAULT_MEMORY, &range));
+	gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "prefaulted");
+	fd_fixture_free(w);
 }
 
 FD_HOST_SEES(
 	zero_host, "fd.zeroed.host_mapping", .clause = "fd.zeroed",
 	.text = "pages that a host mapping touches first: by read, by write, populated, allocated")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, SIZE);
+	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint8_t *map;
 
 	for (int way = 0; way < 4; way++) {
@@ -200,11 +197,11 @@ static void expect_bus(const uint8_t *p, bool write, const char *what)
 FD_MAPPABLE(past_end_map, "fd.past_end.long_mapping", .clause = "fd.past_end", .flags = GM_REFUSAL,
 	    .text = "a mapping longer than the file: SIGBUS from the first byte past the end")
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 
 	for (uint64_t n = 1; n <= 3; n++) {
-		int gmem = fd_gmem_new(vm, f, n * PG), mem = fd_memfd(n * PG);
+		int gmem = gm_flavour_gmem(vm, f, n * PG), mem = fd_memfd(n * PG);
 		uint8_t *g = fd_mmap(gmem, 8 * PG), *m = fd_mmap(mem, 8 * PG);
 
 		gm_control(!gm_touch(m + n * PG - 8, true, NULL) &&
@@ -214,7 +211,7 @@ FD_MAPPABLE(past_end_map, "fd.past_end.long_mapping", .clause = "fd.past_end", .
 			for (int write = 0; write < 2; write++) {
 				if (p >= n)
 					expect_bus(g + p * PG, write, "a page past the end");
-				else if (f->host)
+				else if (gm_flavour_host(f))
 					GM_EXPECT(!gm_touch(g + (p + 1) * PG - 8, write, NULL),
 						  "page %lu of %lu cannot be touched", p, n);
 				else
@@ -235,9 +232,9 @@ FD_MAPPABLE(past_end_offset, "fd.past_end.mapping_offset", .clause = "fd.past_en
 {
 	const int64_t offs[] = { 2 * PG,    3 * PG,    GM_2M,	  GM_1G,
 				 1LL << 40, 1LL << 52, 1LL << 62, INT64_MAX & ~(2 * PG - 1) };
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, 2 * PG), mem = fd_memfd(2 * PG);
+	int gmem = gm_flavour_gmem(vm, f, 2 * PG), mem = fd_memfd(2 * PG);
 	uint8_t *m = fd_mmap(mem, 2 * PG);
 
 	gm_control(!gm_touch(m + PG, true, NULL), "a memfd inside its size");
@@ -258,7 +255,7 @@ FD_MAPPABLE(past_end_offset, "fd.past_end.mapping_offset", .clause = "fd.past_en
 
 FD_DECLARE(private_pages);
 GM_VARIANT(private_pages, private_pages_p1p, .name = "fd.past_end.every_private_page",
-	   .clause = "fd.past_end", .profile = "P1p", .flags = GM_REFUSAL, .arg = &fd_p1p,
+	   .clause = "fd.past_end", .profile = "P1p", .flags = GM_REFUSAL, .arg = &gm_p1p,
 	   .needs = GM_NEEDS(GMEM_MMAP),
 	   .text = "a mapping of a private file: SIGBUS at each of 512 pages, allocated or not")
 FD_INPLACE(private_pages, "fd.past_end.every_private_page", .clause = "fd.past_end",
@@ -266,9 +263,9 @@ FD_INPLACE(private_pages, "fd.past_end.every_private_page", .clause = "fd.past_e
 	   .text = "a mapping of a private file: SIGBUS at each of 512 pages, allocated or not")
 FD_BODY(private_pages)
 {
-	const struct fd_flavour *f = self->arg;
+	const struct gm_flavour *f = self->arg;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
-	int gmem = fd_gmem_new(vm, f, SIZE), mem = fd_memfd(SIZE);
+	int gmem = gm_flavour_gmem(vm, f, SIZE), mem = fd_memfd(SIZE);
 	uint8_t *g = fd_mmap(gmem, SIZE), *m = fd_mmap(mem, SIZE);
 
 	gm_gmem_allocate(gmem, SIZE / 2, SIZE / 2);
@@ -286,55 +283,48 @@ FD_BODY(private_pages)
 FD_EACH_TDP(past_slot, "fd.past_end.guest_slot", .clause = "fd.past_end",
 	    .text = "the guest past a slot that is shorter than its file: no page of the file")
 {
-	const struct fd_flavour *f = self->arg;
-	struct gm_vm *vm = fd_vm_new(f, 1, GM_2M);
-	int gmem = fd_gmem_new(vm, f, 16 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->arg, 16 * PG);
 	struct gm_op op = { .code = GM_OP_READ, .addr = GM_BASE + 8 * PG };
 	struct gm_exit ex;
 
 	/* The whole file first, so that there is something to find past the end of the slot. */
-	fd_slot_set(vm, f, GM_SLOT, GM_BASE, 16 * PG, gmem, 0, NULL);
-	fd_fill(vm, 0, f, GM_BASE, 16, FIRST, 1);
-	gm_slot_delete(vm, GM_SLOT);
-	fd_slot_set(vm, f, GM_SLOT, GM_BASE, 8 * PG, gmem, 0, NULL);
-	fd_check(vm, 0, f, GM_BASE, 8, FIRST, 1, "inside the slot");
+	gm_fixture_fill(w, 0, FIRST, 16);
+	gm_slot_delete(w->vm, GM_SLOT);
+	gm_fixture_slot(w, GM_SLOT, GM_BASE, 8 * PG, 0);
+	gm_fixture_check_guest(w, 0, FIRST, 8, 1, "inside the slot");
 	GM_EXPECT(
-		!__gm_run(vm, 0, &op, 1, &ex, NULL) &&
+		!__gm_run(w->vm, 0, &op, 1, &ex, NULL) &&
 			(ex.reason == KVM_EXIT_MMIO || ex.reason == KVM_EXIT_MEMORY_FAULT),
 		"a read past the slot: expected an exit for MMIO or a memory fault, observed %s, value %#lx",
 		gm_exit_str(&ex), op.val);
-	gm_vm_free(vm);
-	close(gmem);
+	fd_fixture_free(w);
 }
 
 FD_EACH_TDP(past_between, "fd.past_end.between_slots", .clause = "fd.past_end",
 	    .text = "guest addresses between slots of one file: no page of it, before or after")
 {
-	const struct fd_flavour *f = self->arg;
-	struct gm_vm *vm = fd_vm_new(f, 1, GM_2M);
-	int gmem = fd_gmem_new(vm, f, 16 * PG);
+	struct gm_fixture *w =
+		FD_FIXTURE(self->arg, 32 * PG, .file_size = 16 * PG, .no_slot = true);
 	struct gm_exit ex;
 
 	/* Slots of two pages at every fourth page, the file in order: page 2i, 2i + 1 in slot i. */
 	for (int i = 0; i < 8; i++)
-		fd_slot_set(vm, f, GM_SLOT + i, GM_BASE + 4 * i * PG, 2 * PG, gmem, 2 * i * PG,
-			    NULL);
+		gm_fixture_slot(w, GM_SLOT + i, GM_BASE + 4 * i * PG, 2 * PG, 2 * i * PG);
 	for (int i = 7; i >= 0; i--)
-		fd_fill(vm, 0, f, GM_BASE + 4 * i * PG, 2, 100 + 2 * i, 1);
+		gm_fixture_fill(w, 0, FIRST + 4 * i, 2);
 	for (int i = 0; i < 8; i++) {
 		for (int p = 2; p < 4; p++) {
 			uint64_t gpa = GM_BASE + (4 * i + p) * PG;
 			struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
 
 			GM_EXPECT_AT(GM_PAGE(.gpa = gpa),
-				     !__gm_run(vm, 0, &op, 1, &ex, NULL) &&
+				     !__gm_run(w->vm, 0, &op, 1, &ex, NULL) &&
 					     ex.reason == KVM_EXIT_MMIO && ex.ret == 0,
 				     "a read outside slots: expected KVM_EXIT_MMIO, observed %s",
 				     gm_exit_str(&ex));
 		}
 	}
 	for (int i = 0; i < 8; i++)
-		fd_check(vm, 0, f, GM_BASE + 4 * i * PG, 2, 100 + 2 * i, 1, "afterwards");
-	gm_vm_free(vm);
-	close(gmem);
+		gm_fixture_check_guest(w, 0, FIRST + 4 * i, 2, 1, "afterwards");
+	fd_fixture_free(w);
 }

@@ -289,7 +289,7 @@ static void strings_beside(struct gm_fixture *w, uint64_t page, struct string_io
 DATA_CASE(strings, "string_io",
 	  "KVM itself reads and writes a private page for string I/O: the shared half, if any")
 {
-	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .uaddr_is_file = true);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .uaddr = GM_UADDR_SHARED);
 	uint64_t first = GFN(w->gpa), page = first + 9;
 	struct string_io *io = calloc(1, sizeof(*io));
 	struct gm_batch s;
@@ -311,7 +311,7 @@ DATA_CASE(strings, "string_io",
 DATA_CASE(pv_clock, "pv_clock",
 	  "KVM writes its clock page: into the shared half, never the private one")
 {
-	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .uaddr_is_file = true);
+	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .uaddr = GM_UADDR_SHARED);
 	uint64_t first = GFN(w->gpa), page = first + 4, changed = 0;
 	volatile uint64_t *word = (volatile uint64_t *)(w->hva + GPA(4));
 	unsigned int gen;

@@ -17,8 +17,6 @@
 
 /* A fixture of 2 MiB whose pages the guest has filled, some private, some shared, in runs of any length. */
 struct gm_fixture *inplace_mixed(unsigned int vcpus);
-/* The guest writes pages, whatever their state. */
-void inplace_fill(struct gm_fixture *w, uint64_t gfn, uint64_t n);
 /*
  * The host loads from and stores to each page: SIGBUS where the model says that it is private, no
  * signal where it is shared.

@@ -64,7 +64,7 @@ INPLACE(convert_no_memory, "fd.no_memory.convert", .clause = "fd.no_memory", .ca
 	struct sweep s = { .w = GM_FIXTURE(.size = GM_2M) };
 	uint64_t first = GFN(s.w->gpa);
 
-	inplace_fill(s.w, first, NPAGES);
+	gm_fixture_fill(s.w, 0, first, NPAGES);
 	gm_fail_nth_open();
 	for (int way = 0; way < 2; way++) {
 		s.to_private = !way;

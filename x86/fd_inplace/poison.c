@@ -72,7 +72,7 @@ static void heal(struct gm_fixture *w)
 	inplace_expect_page(w->hva, BAD, gm_model_private(w->model, gfn), "after the hole");
 	gm_fixture_check_guest(w, 0, gfn, 1, 1, "after the hole");
 	gm_fixture_convert(w, GFN(w->gpa), NPAGES, true);
-	inplace_fill(w, gfn, 1);
+	gm_fixture_fill(w, 0, gfn, 1);
 	gm_fixture_convert(w, GFN(w->gpa), NPAGES, false);
 	gm_fixture_check_all(w, 0, "healed");
 }
@@ -84,7 +84,7 @@ INPLACE(poison_shared, "fd.hwpoison.convert", .clause = "fd.hwpoison", .caps = G
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
 
-	inplace_fill(w, first, NPAGES);
+	gm_fixture_fill(w, 0, first, NPAGES);
 	gm_fixture_check_host(w, first, NPAGES, 8, "before");
 	spoil(w->hva + BAD * PG);
 	expect_bad(w, false, "shared");
@@ -113,7 +113,7 @@ INPLACE(poison_private, "fd.hwpoison.private", .clause = "fd.hwpoison", .caps = 
 	uint64_t first = GFN(w->gpa), pfn;
 	int code, sig, err;
 
-	inplace_fill(w, first, NPAGES);
+	gm_fixture_fill(w, 0, first, NPAGES);
 	gm_fixture_check_host(w, first, NPAGES, 8, "before");
 	pfn = gm_pfn_of(w->hva + BAD * PG);
 	GM_SETUP(pfn, "/proc/self/pagemap does not tell the page frame");

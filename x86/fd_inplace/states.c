@@ -26,7 +26,7 @@ static void holes(const struct gm_case *self)
 		if (self->val != MADV_DONTNEED)
 			gm_model_punched(w->model, first + range[i].first, range[i].n);
 		inplace_expect_all(w, "after the call");
-		inplace_fill(w, first + range[i].first, range[i].n);
+		gm_fixture_fill(w, 0, first + range[i].first, range[i].n);
 	}
 	inplace_expect_all(w, "in the end");
 	gm_fixture_check_all(w, 1, "in the end");
@@ -63,12 +63,10 @@ INPLACE(close_mixed, "fd.last_close.mixed", .clause = "fd.last_close",
 {
 	struct gm_fixture *w = inplace_mixed(2);
 
-	munmap(w->hva, w->size);
-	w->hva = w->mem->hva;
-	inplace_fill(w, GFN(w->gpa), NPAGES);
+	gm_fixture_unmap(w);
+	gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
 	gm_fixture_check_guest(w, 1, GFN(w->gpa), NPAGES, 8, "the mapping gone");
-	close(w->gmem);
-	w->gmem = -1;
+	gm_fixture_close(w);
 	for (uint64_t p = 0; p < NPAGES; p += p < 70 ? 1 : 13)
 		gm_guest_expect_fault(w->vm, p % 2, w->gpa + p * PG, p & 2, 0, PG,
 				      gm_model_private(w->model, GFN(w->gpa) + p) ? "private"
@@ -131,45 +129,40 @@ static uint64_t gpa_of(uint64_t page)
 INPLACE(by_offset, "fd.bind_overlap.states", .clause = "fd.bind_overlap",
 	.text = "four slots of one file, backwards in the guest: a conversion is of the file's pages, by slot or file")
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1, .extra_pages = 16);
-	int gmem = gm_gmem_new(vm, FILE_PAGES * PG, vm->provider->flags_shared);
-	uint8_t *map = mmap(NULL, FILE_PAGES * PG, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
+	struct gm_fixture *w =
+		GM_FIXTURE(.size = SLOTS * GM_2M, .file_size = FILE_PAGES * PG, .no_slot = true);
 	bool is_private[FILE_PAGES] = { false };
 
-	GM_SETUP(map != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	gm_vm_map(vm, GM_BASE, SLOTS * GM_2M, GM_2M);
 	for (unsigned int i = 0; i < SLOTS; i++)
-		gm_slot_set(vm, GM_SLOT + i, 0, gpa_of(i * SLOT_PAGES), SLOT_PAGES * PG, NULL, gmem,
-			    i * SLOT_PAGES * PG);
+		gm_fixture_slot(w, GM_SLOT + i, gpa_of(i * SLOT_PAGES), SLOT_PAGES * PG,
+				i * SLOT_PAGES * PG);
 	for (uint64_t p = 0; p < FILE_PAGES; p++)
-		gm_guest_fill(vm, 0, gpa_of(p), 1, GM_HALF_SHARED, 1);
+		gm_fixture_fill(w, 0, GFN(gpa_of(p)), 1);
 	for (unsigned int i = 0; i < 40; i++) {
 		uint64_t p = i * 37 % FILE_PAGES, n = 1 + i % 5;
 		bool to_private = i % 3;
 
 		/* Through a slot, or over what two slots have. */
 		if (i % 2 && p % SLOT_PAGES + n <= SLOT_PAGES)
-			gm_convert(vm, gpa_of(p), n * PG, to_private);
+			gm_convert(w->vm, gpa_of(p), n * PG, to_private);
 		else if (p + n <= FILE_PAGES)
-			gm_gmem_convert(gmem, p * PG, n * PG, to_private);
+			gm_gmem_convert(w->gmem, p * PG, n * PG, to_private);
 		else
 			continue;
-		for (uint64_t k = p; k < p + n; k++)
+		for (uint64_t k = p; k < p + n; k++) {
 			is_private[k] = to_private;
+			gm_model_convert(w->model, GFN(gpa_of(k)), 1, to_private);
+		}
 		for (uint64_t k = 0; k < FILE_PAGES; k++)
-			inplace_expect_page(map, k, is_private[k], "after a conversion");
+			inplace_expect_page(w->hva, k, is_private[k], "after a conversion");
 		for (uint64_t k = p; k < p + n; k++)
-			gm_guest_check(vm, 0, gpa_of(k), 1, GM_HALF_SHARED, 1, "converted");
+			gm_fixture_check_guest(w, 0, GFN(gpa_of(k)), 1, 1, "converted");
 	}
 	for (uint64_t p = 0; p < FILE_PAGES; p++) {
-		gm_guest_check(vm, 0, gpa_of(p), 1, GM_HALF_SHARED, 1, "in the end");
-		if (!is_private[p])
-			gm_host_check(map + p * PG, gpa_of(p) / PG, 1, GM_HALF_SHARED, 1,
-				      "the host in the end");
+		gm_fixture_check_guest(w, 0, GFN(gpa_of(p)), 1, 1, "in the end");
+		gm_fixture_check_host(w, GFN(gpa_of(p)), 1, 1, "the host in the end");
 	}
-	gm_vm_free(vm);
-	munmap(map, FILE_PAGES * PG);
-	close(gmem);
+	gm_fixture_free(w);
 }
 
 static void look(struct gm_fixture *w, uint8_t *map, const char *when)

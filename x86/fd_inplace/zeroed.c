@@ -6,56 +6,50 @@
 #define NPAGES 256UL
 #define SIZE (NPAGES * PG)
 
-struct scene {
-	struct gm_vm *vm;
-	int gmem;
-	uint8_t *map;
-};
-
 /* What happens to the pages before they are seen in the other state. None of it writes. */
-static void nothing(struct scene *s) {}
+static void nothing(struct gm_fixture *w) {}
 
-static void allocate(struct scene *s)
+static void allocate(struct gm_fixture *w)
 {
-	gm_gmem_allocate(s->gmem, 0, SIZE);
+	gm_gmem_allocate(w->gmem, 0, SIZE);
 }
 
-static void guest_reads(struct scene *s)
+static void guest_reads(struct gm_fixture *w)
 {
-	gm_guest_check_zero(s->vm, 0, GM_BASE, NPAGES, "the guest's first look");
+	gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "the guest's first look");
 }
 
-static void prefault(struct scene *s)
+static void prefault(struct gm_fixture *w)
 {
 	uint64_t gpa = GM_BASE, size = SIZE;
 
 	if (gm_platform_has(GM_NEED_PREFAULT))
 		while (size)
-			GM_SETUP_OK(gm_prefault(s->vm, 0, &gpa, &size, 0));
+			GM_SETUP_OK(gm_prefault(w->vm, 0, &gpa, &size, 0));
 }
 
-static void write_and_punch(struct scene *s)
+static void write_and_punch(struct gm_fixture *w)
 {
-	gm_guest_fill(s->vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 1);
-	gm_gmem_punch(s->gmem, 0, SIZE);
+	gm_fixture_fill(w, 0, FIRST, NPAGES);
+	gm_fixture_punch(w, FIRST, NPAGES);
 }
 
-static void write_punch_allocate(struct scene *s)
+static void write_punch_allocate(struct gm_fixture *w)
 {
-	write_and_punch(s);
-	allocate(s);
+	write_and_punch(w);
+	allocate(w);
 }
 
-static void host_reads(struct scene *s)
+static void host_reads(struct gm_fixture *w)
 {
 	for (uint64_t p = 0; p < NPAGES; p++)
-		(void)*(volatile uint8_t *)(s->map + p * PG + 8 * p);
+		(void)*(volatile uint8_t *)(w->hva + p * PG + 8 * p);
 }
 
-static void host_populates(struct scene *s)
+static void host_populates(struct gm_fixture *w)
 {
 	uint8_t *map =
-		mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, s->gmem, 0);
+		mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, w->gmem, 0);
 
 	GM_SETUP(map != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	munmap(map, SIZE);
@@ -63,7 +57,7 @@ static void host_populates(struct scene *s)
 
 static const struct way {
 	const char *name;
-	void (*fn)(struct scene *s);
+	void (*fn)(struct gm_fixture *w);
 	bool shared_only; /* the host does it */
 } way[] = {
 	{ "nothing", nothing },
@@ -76,53 +70,45 @@ static const struct way {
 	{ "populated by the host", host_populates, true },
 };
 
-static void one_way(const struct way *how, uint64_t flags, bool from_private)
+static void one_way(const struct way *how, bool begins_private, bool from_private)
 {
-	struct scene s = { .vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1,
-					   .extra_pages = 8) };
+	struct gm_fixture *w = GM_FIXTURE(.size = SIZE, .starts_private = begins_private);
 	struct gm_op op = { .code = GM_OP_NOP };
 	char when[96];
 
 	snprintf(when, sizeof(when), "%s while %s, then converted", how->name,
 		 from_private ? "private" : "shared");
-	s.gmem = gm_gmem_new(s.vm, SIZE, flags);
-	s.map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, s.gmem, 0);
-	GM_SETUP(s.map != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	gm_slot_set(s.vm, GM_SLOT, 0, GM_BASE, SIZE, NULL, s.gmem, 0);
-	gm_vm_map(s.vm, GM_BASE, GM_2M, GM_2M);
-	gm_run(s.vm, 0, &op, 1);
+	gm_run(w->vm, 0, &op, 1);
 	GM_SETUP(gm_frames_soil(4 * SIZE), "no %lu KiB of memory are free", 4 * SIZE / 1024);
-	gm_gmem_convert(s.gmem, 0, SIZE, from_private);
-	how->fn(&s);
-	gm_gmem_convert(s.gmem, 0, SIZE, !from_private);
+	gm_fixture_convert(w, FIRST, NPAGES, from_private);
+	how->fn(w);
+	gm_fixture_convert(w, FIRST, NPAGES, !from_private);
 	/* Half of them is seen by the host first where it can, the other by the guest. */
 	if (from_private)
-		gm_host_check_zero(s.map, NPAGES / 2, when);
-	gm_guest_check_zero(s.vm, 0, GM_BASE, NPAGES, when);
+		gm_host_check_zero(w->hva, NPAGES / 2, when);
+	gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, when);
 	if (from_private)
-		gm_host_check_zero(s.map, NPAGES, when);
-	gm_vm_free(s.vm);
-	munmap(s.map, SIZE);
-	close(s.gmem);
+		gm_host_check_zero(w->hva, NPAGES, when);
+	gm_fixture_free(w);
 }
 
 static void converted(const struct gm_case *self)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(way) && !gm_failures(); i++)
 		if (!self->val || !way[i].shared_only)
-			one_way(&way[i], *(const uint64_t *)self->arg, self->val);
+			one_way(&way[i], self->arg, self->val);
 }
 
-static const uint64_t begins_private = GUEST_MEMFD_FLAG_MMAP,
-		      begins_shared = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
+/* Where the file begins: NULL, shared. */
+static const char begins_private[] = "private";
 
-#define CONVERTED(id, flags, from_private, about)                                                  \
+#define CONVERTED(id, begins, from_private, about)                                                 \
 	GM_VARIANT(converted, converted_##id, .name = "fd.zeroed.converted_" #id,                  \
-		   .clause = "fd.zeroed", .providers = GM_PROVIDERS(INPLACE), .arg = &flags,       \
+		   .clause = "fd.zeroed", .providers = GM_PROVIDERS(INPLACE), .arg = begins,       \
 		   .val = from_private, .text = about)
-CONVERTED(to_shared, begins_shared, true,
+CONVERTED(to_shared, NULL, true,
 	  "private pages that nobody wrote, then shared: the host, and the guest, see zeroes")
-CONVERTED(to_private, begins_shared, false,
+CONVERTED(to_private, NULL, false,
 	  "shared pages that nobody wrote, then private: the guest sees zeroes")
 CONVERTED(initially_private, begins_private, true,
 	  "the same of a file whose pages begin private, made shared")

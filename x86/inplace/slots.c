@@ -199,7 +199,7 @@ static bool string_io(struct gm_fixture *w, bool write, uint64_t gpa, uint64_t *
 static void emulated(const struct gm_case *self)
 {
 	bool write = self->val;
-	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE, .uaddr_is_file = true);
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE, .uaddr = GM_UADDR_SHARED);
 	uint64_t page = 9, gpa = w->gpa + page * PG, seen = 0, word = 0;
 	struct kvm_run *run = w->vm->vcpu[0]->run;
 	struct gm_exit ex;
