@@ -7,6 +7,7 @@
 #include <linux/mempolicy.h>
 #include <sys/syscall.h>
 
+#include "fixture.h"
 #include "gm.h"
 #include "journal.h"
 #include "node.h"
@@ -107,18 +108,13 @@ GM_CASE(soft_offline, .name = "fungible.unmovable.soft_offline", .clause = "fung
 	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE)
 {
 	const uint64_t nr = 16;
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1, .extra_pages = 8);
-	int fd = gm_gmem_new(vm, nr * GM_PAGE_SIZE,
-			     GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
-	uint8_t *map = mmap(NULL, nr * GM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	struct gm_fixture *w =
+		GM_FIXTURE(.flavour = &gm_p1, .size = nr * GM_PAGE_SIZE, .uaddr = GM_UADDR_NONE);
 
-	GM_SETUP(map != MAP_FAILED, "mmap of a guest_memfd: %s", gm_errno_name(errno));
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, nr * GM_PAGE_SIZE, NULL, fd, 0);
-	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
-	gm_guest_fill(vm, 0, GM_BASE, nr, GM_HALF_SHARED, 1);
-	gm_host_check(map, GM_BASE / GM_PAGE_SIZE, nr, GM_HALF_SHARED, 1, "before");
+	gm_fixture_fill(w, 0, GFN(w->gpa), nr);
+	gm_fixture_check_host(w, GFN(w->gpa), nr, 1, "before");
 	for (uint64_t p = 0; p < nr; p += 5) {
-		uint8_t *hva = map + p * GM_PAGE_SIZE;
+		uint8_t *hva = w->hva + p * GM_PAGE_SIZE;
 		uint64_t before = pfn_of(hva), after;
 
 		GM_EXPECT_ERRNO(EBUSY, madvise(hva, GM_PAGE_SIZE, MADV_SOFT_OFFLINE), "page %lu",
@@ -126,12 +122,10 @@ GM_CASE(soft_offline, .name = "fungible.unmovable.soft_offline", .clause = "fung
 		after = pfn_of(hva);
 		GM_EXPECT_AT(GM_PAGE(.off = p * GM_PAGE_SIZE, .pfn = after), before == after,
 			     "moved from frame %#lx to frame %#lx", before, after);
-		gm_prove_same_page(vm, 0, GM_BASE + p * GM_PAGE_SIZE, hva);
+		gm_prove_same_page(w->vm, 0, w->gpa + p * GM_PAGE_SIZE, hva);
 	}
-	gm_guest_check(vm, 0, GM_BASE, nr, GM_HALF_SHARED, 1, "afterwards");
-	munmap(map, nr * GM_PAGE_SIZE);
-	close(fd);
-	gm_vm_free(vm);
+	gm_fixture_check_guest(w, 0, GFN(w->gpa), nr, 1, "afterwards");
+	gm_fixture_free(w);
 }
 
 #define MOVED 64UL

@@ -3,23 +3,27 @@
  * What a confidential VM used goes back whole: huge pages to their pool, private pages and the
  * memory of the attributes to the host. The cases are in fungible_p0/, by topic.
  */
+#include "batch.h"
 #include "fungible_p0/fungible_p0.h"
 
-void fungible_vm_run(struct gm_vm *vm, struct gm_mem *mem, int gmem, uint64_t len)
+struct gm_fixture *fungible_fixture(enum gm_mem_kind kind, uint64_t len)
 {
-	uint64_t unit = gm_mem_pagesize(mem->kind);
+	struct gm_fixture *w = GM_FIXTURE(.size = len, .mem = kind, .guest_page = GM_1G);
+	uint64_t unit = gm_mem_pagesize(kind);
 	static const uint64_t page[] = { 0, 511, 256, 1, 510 };
+	struct gm_batch s;
 
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, len, mem->hva, gmem, 0);
-	gm_vm_map(vm, GM_BASE, (len + GM_1G - 1) & ~(GM_1G - 1), GM_1G);
+	gm_batch_init(&s, w, 0);
 	/* The first fault in each huge page hits another page of it. */
 	for (uint64_t i = 0; i < len / unit; i++) {
-		uint64_t at = GM_BASE + i * unit + page[i % 5] * GM_PAGE_SIZE;
+		uint64_t gfn = GFN(w->gpa + i * unit) + page[i % 5];
 
-		gm_guest_fill(vm, 0, at, 1, GM_HALF_SHARED, 1);
-		gm_guest_convert(vm, 0, at, 1, true);
-		gm_guest_fill(vm, 0, at, 1, GM_HALF_PRIVATE, 2);
-		gm_guest_convert(vm, 0, at, 1, false);
-		gm_guest_check(vm, 0, at, 1, GM_HALF_SHARED, 1, "converted and back");
+		gm_batch_fill(&s, gfn, 1, 1);
+		gm_batch_convert(&s, gfn, 1, true, false);
+		gm_batch_fill(&s, gfn, 1, 1);
+		gm_batch_convert(&s, gfn, 1, false, false);
+		gm_batch_check(&s, gfn, 1, 1);
 	}
+	gm_batch_flush(&s);
+	return w;
 }

@@ -3,10 +3,11 @@
 #ifndef FUNGIBLE_P0_H
 #define FUNGIBLE_P0_H
 
+#include "fixture.h"
 #include "gm.h"
 #include "pool.h"
 
-/* Sets the slot, lets the guest use every huge page of it, and converts one page of each. */
-void fungible_vm_run(struct gm_vm *vm, struct gm_mem *mem, int gmem, uint64_t len);
+/* A fixture over `len` bytes of huge pages; the guest used each of them, and converted one page of it. */
+struct gm_fixture *fungible_fixture(enum gm_mem_kind kind, uint64_t len);
 
 #endif

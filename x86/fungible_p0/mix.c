@@ -3,88 +3,72 @@
 #include <linux/falloc.h>
 #include <fcntl.h>
 
+#include "batch.h"
 #include "fungible_p0.h"
 
 #define VMS 3
 
-struct one {
-	struct gm_vm *vm;
-	struct gm_mem *mem;
-	int gmem;
-	unsigned int gen;
-};
-
-static void vm_start(struct one *o, enum gm_mem_kind kind)
+static struct gm_fixture *vm_start(enum gm_mem_kind kind)
 {
-	uint64_t unit = gm_mem_pagesize(kind);
+	struct gm_fixture *w =
+		GM_FIXTURE(.size = gm_mem_pagesize(kind), .mem = kind, .guest_page = GM_1G);
 
-	o->vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	o->mem = gm_mem_new(kind, unit);
-	o->gmem = gm_gmem_new(o->vm, unit, 0);
-	gm_slot_set(o->vm, GM_SLOT, 0, GM_BASE, unit, o->mem->hva, o->gmem, 0);
-	gm_vm_map(o->vm, GM_BASE, GM_1G, GM_1G);
-	gm_guest_fill(o->vm, 0, GM_BASE, 2, GM_HALF_SHARED, ++o->gen);
+	gm_fixture_fill(w, 0, GFN(w->gpa), 2);
+	return w;
 }
 
-static void vm_stop(struct one *o)
+/* The guest asks for all of it; what came then it reads, writes and reads back. */
+static void slide(struct gm_fixture *w, bool to_private)
 {
-	gm_vm_free(o->vm);
-	close(o->gmem);
-	gm_mem_free(o->mem);
-}
+	uint64_t first = GFN(w->gpa), n = PAGES(w->size);
+	struct gm_batch s;
 
-/* All of it private: the host takes the huge page that nobody can reach any more. */
-static void confide(struct one *o)
-{
-	uint64_t unit = o->mem->size;
-
-	gm_guest_convert(o->vm, 0, GM_BASE, unit / GM_PAGE_SIZE, true);
-	GM_SETUP_OK(fallocate(o->mem->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, unit));
-	gm_guest_check_zero(o->vm, 0, GM_BASE, 2, "fresh private memory");
-	gm_guest_fill(o->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, ++o->gen);
-	gm_guest_check(o->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, o->gen, "private");
-}
-
-/* Back: the private pages go, and a huge page of the pool comes. */
-static void reveal(struct one *o)
-{
-	uint64_t unit = o->mem->size;
-
-	gm_guest_convert(o->vm, 0, GM_BASE, unit / GM_PAGE_SIZE, false);
-	gm_gmem_punch(o->gmem, 0, unit);
-	gm_guest_check_zero(o->vm, 0, GM_BASE, 2, "a new huge page");
-	gm_guest_fill(o->vm, 0, GM_BASE, 2, GM_HALF_SHARED, ++o->gen);
-	gm_guest_check(o->vm, 0, GM_BASE, 2, GM_HALF_SHARED, o->gen, "shared");
+	gm_batch_init(&s, w, 0);
+	gm_batch_convert(&s, first, n, to_private, false);
+	gm_batch_flush(&s);
+	if (to_private) {
+		/* The host takes the huge page that nobody can reach any more. */
+		GM_SETUP_OK(fallocate(w->mem->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+				      w->size));
+		gm_model_dropped(w->model, first, n);
+	} else {
+		/* The private pages go, and a huge page of the pool comes. */
+		gm_fixture_punch(w, first, n);
+	}
+	s.now.when = to_private ? "private" : "shared";
+	gm_guest_check_zero(w->vm, 0, w->gpa, 2,
+			    to_private ? "fresh private memory" : "a new huge page");
+	gm_batch_fill(&s, first, 2, 1);
+	gm_batch_check(&s, first, 2, 1);
+	gm_batch_flush(&s);
 }
 
 static void mix(const struct gm_case *self)
 {
 	enum gm_mem_kind kind = self->huge_1g ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M;
-	struct one vm[VMS] = {};
+	struct gm_fixture *vm[VMS], *guest;
 	struct gm_pool before;
 
 	gm_pool_read(&before, gm_mem_pagesize(kind));
 	for (int i = 0; i < VMS; i++)
-		vm_start(&vm[i], kind);
+		vm[i] = vm_start(kind);
 	gm_pool_expect(&before, VMS, 0, "nothing confidential");
 	for (long cycle = 0; cycle < self->val && !gm_failures(); cycle++) {
 		for (int i = 0; i < VMS; i++) {
-			confide(&vm[i]);
+			slide(vm[i], true);
 			gm_pool_expect(&before, VMS - 1 - i, 0, "one more VM confidential");
 		}
 		/* What came free is good for others: a VM more, of the pool that these left. */
-		struct one guest = {};
-
-		vm_start(&guest, kind);
+		guest = vm_start(kind);
 		gm_pool_expect(&before, 1, 0, "an ordinary VM beside confidential ones");
-		vm_stop(&guest);
+		gm_fixture_free(guest);
 		for (int i = VMS - 1; i >= 0; i--) {
-			reveal(&vm[i]);
+			slide(vm[i], false);
 			gm_pool_expect(&before, VMS - i, 0, "one VM less confidential");
 		}
 	}
 	for (int i = 0; i < VMS; i++)
-		vm_stop(&vm[i]);
+		gm_fixture_free(vm[i]);
 	gm_pool_expect(&before, 0, 0, "all gone");
 }
 

@@ -5,38 +5,36 @@
 
 #include "fungible_p0.h"
 
-#define PAGES 5
-#define LEN (PAGES * GM_2M)
+#define NR_HUGE 5
+#define LEN (NR_HUGE * GM_2M)
 
 /* What a VMM holds. Each can go first. */
 enum part { MAPPING, MEMFD, SLOT, GMEM, VCPU, VM, NR_PARTS };
 #define ORDERS 720 /* 6! */
 
 struct parts {
-	struct gm_vm *vm;
-	struct gm_mem *mem;
-	int gmem;
+	struct gm_fixture *w;
 	int run_size;
 	bool gone[NR_PARTS];
 };
 
 static void close_part(struct parts *p, enum part what)
 {
-	struct kvm_vcpu *vcpu = p->vm->vcpu[0];
+	struct kvm_vcpu *vcpu = p->w->vm->vcpu[0];
 
 	switch (what) {
 	case MAPPING:
-		munmap(p->mem->map, p->mem->map_size);
+		munmap(p->w->mem->map, p->w->mem->map_size);
 		break;
 	case MEMFD:
-		close(p->mem->fd);
+		close(p->w->mem->fd);
 		break;
 	case SLOT:
 		if (!p->gone[VM])
-			gm_slot_delete(p->vm, GM_SLOT);
+			gm_slot_delete(p->w->vm, GM_SLOT);
 		break;
 	case GMEM:
-		close(p->gmem);
+		close(p->w->gmem);
 		break;
 	case VCPU:
 		munmap(vcpu->run, p->run_size);
@@ -44,9 +42,9 @@ static void close_part(struct parts *p, enum part what)
 		close(vcpu->stats.fd);
 		break;
 	case VM:
-		close(p->vm->kvm->fd);
-		close(p->vm->kvm->stats.fd);
-		close(p->vm->kvm->kvm_fd);
+		close(p->w->vm->kvm->fd);
+		close(p->w->vm->kvm->stats.fd);
+		close(p->w->vm->kvm->kvm_fd);
 		break;
 	default:
 		break;
@@ -59,22 +57,18 @@ static void one_order(const uint8_t *order, const struct gm_pool *before)
 	static const char *const name[] = {
 		"mapping", "memfd", "slot", "guest_memfd", "vCPU", "VM"
 	};
-	struct parts p = { .vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1) };
+	struct parts p = { .w = fungible_fixture(GM_MEM_HUGE_2M, LEN) };
 	char text[128] = "closed in the order";
 
-	p.run_size = GM_SETUP_OK(ioctl(p.vm->kvm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, NULL));
-	p.mem = gm_mem_new(GM_MEM_HUGE_2M, LEN);
-	p.gmem = gm_gmem_new(p.vm, LEN, 0);
-	fungible_vm_run(p.vm, p.mem, p.gmem, LEN);
-	gm_pool_expect(before, PAGES, 0, "while the VM lives");
+	p.run_size = GM_SETUP_OK(ioctl(p.w->vm->kvm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, NULL));
+	gm_pool_expect(before, NR_HUGE, 0, "while the VM lives");
 	for (int i = 0; i < NR_PARTS; i++) {
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %s", name[order[i]]);
 		close_part(&p, order[i]);
 		/* A VM that lives on holds no page that it cannot reach any more. */
-		gm_pool_expect(before, p.gone[MAPPING] && p.gone[MEMFD] ? 0 : PAGES, 0, text);
+		gm_pool_expect(before, p.gone[MAPPING] && p.gone[MEMFD] ? 0 : NR_HUGE, 0, text);
 	}
-	free(p.mem);
-	/* The framework's own leftovers go with the process. */
+	/* What is left of the fixture goes with the process. */
 }
 
 static void nth_order(uint64_t n, uint8_t *order)
@@ -111,33 +105,31 @@ static void orders(const struct gm_case *self)
 
 GM_VARIANT(orders, orders_some, .name = "fungible.pool_back.orders", .clause = "fungible.pool_back",
 	   .text = "VM, vCPU, slot, guest_memfd, memfd and mapping closed in eight orders",
-	   .val = 8, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = PAGES)
+	   .val = 8, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = NR_HUGE)
 GM_VARIANT(orders, orders_all, .name = "fungible.pool_back.orders_all",
 	   .clause = "fungible.pool_back", .text = "the same in all 720 orders", .val = ORDERS,
-	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = PAGES, .flags = GM_FULL_ONLY,
-	   .timeout = 900)
+	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = NR_HUGE,
+	   .flags = GM_FULL_ONLY, .timeout = 900)
 
 /* A VMM that converts until it is killed; says on the pipe how far it is. */
 static void vmm(int pipe_fd, enum gm_mem_kind kind, uint64_t len, bool fork_too)
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	struct gm_mem *mem = gm_mem_new(kind, len);
-	int gmem = gm_gmem_new(vm, len, 0);
+	struct gm_fixture *w = fungible_fixture(kind, len);
 	char done = 0;
 
-	fungible_vm_run(vm, mem, gmem, len);
 	/* A child that inherits everything, and touches what it inherited. */
 	if (fork_too && !fork()) {
-		mem->hva[len - 1] = 1;
+		w->hva[len - 1] = 1;
 		for (;;)
 			pause();
 	}
 	for (uint64_t i = 0;; i++) {
-		uint64_t at = GM_BASE + i * 37 % (len / GM_PAGE_SIZE) * GM_PAGE_SIZE;
+		uint64_t gfn = GFN(w->gpa) + i * 37 % PAGES(len);
 
-		if (__gm_convert(vm, at, GM_PAGE_SIZE, i & 1))
+		if (__gm_convert(w->vm, GPA(gfn), GM_PAGE_SIZE, i & 1))
 			_exit(3);
-		gm_guest_fill(vm, 0, at, 1, i & 1 ? GM_HALF_PRIVATE : GM_HALF_SHARED, 3);
+		gm_model_convert(w->model, gfn, 1, i & 1);
+		gm_fixture_fill(w, 0, gfn, 1);
 		if (write(pipe_fd, &done, 1) != 1)
 			_exit(4);
 	}
@@ -204,11 +196,11 @@ static void killed(const struct gm_case *self)
 
 GM_VARIANT(killed, killed_2m, .name = "fungible.pool_back.kill", .clause = "fungible.pool_back",
 	   .text = "a VMM killed in the middle of conversions gives its 2 MiB pages back", .val = 0,
-	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = PAGES)
+	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = NR_HUGE)
 GM_VARIANT(killed, killed_tree, .name = "fungible.pool_back.kill_tree",
 	   .clause = "fungible.pool_back",
 	   .text = "a VMM and its child that inherited everything, killed", .val = 1,
-	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = PAGES)
+	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = NR_HUGE)
 GM_VARIANT(killed, killed_1g, .name = "fungible.pool_back.kill_1g", .clause = "fungible.pool_back",
 	   .text = "a VMM killed in the middle of conversions gives its 1 GiB page back", .val = 0,
 	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_1g = 1, .flags = GM_FULL_ONLY)

@@ -5,38 +5,34 @@
 
 #include "fungible_p0.h"
 
-#define PAGES 4
-#define LEN (PAGES * GM_2M)
+#define NR_HUGE 4
+#define LEN (NR_HUGE * GM_2M)
 
 /* The kernel zeroes a huge page in three stretches around the first touch: each order of them. */
 static const uint64_t first_touch[] = { 0, 511, 256, 3, 508 };
 
 GM_CASE(zeroed, .name = "fungible.pool_back.zeroed", .clause = "fungible.pool_back",
 	.text = "2 MiB pages that another VM filled come back as zeroes, whichever 4 KiB is touched first",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
+	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = NR_HUGE)
 {
 	struct gm_pool before;
 
 	gm_pool_read(&before, GM_2M);
 	for (unsigned int i = 0; i < ARRAY_SIZE(first_touch) && !gm_failures(); i++) {
-		struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-		struct gm_mem *mem = gm_mem_new(GM_MEM_HUGE_2M, LEN);
+		struct gm_fixture *w =
+			GM_FIXTURE(.size = LEN, .mem = GM_MEM_HUGE_2M, .no_gmem = true);
 
-		gm_slot_set(vm, GM_SLOT, 0, GM_BASE, LEN, mem->hva, -1, 0);
-		gm_vm_map(vm, GM_BASE, LEN, GM_2M);
 		/* By the guest, and by the host. */
-		for (uint64_t p = 0; p < PAGES; p++) {
+		for (uint64_t p = 0; p < NR_HUGE; p++) {
 			uint64_t at = p * GM_2M + first_touch[i] * GM_PAGE_SIZE;
 
 			if (p & 1)
-				gm_host_check_zero(mem->hva + at, 1, "the host's first touch");
-			gm_guest_check_zero(vm, 0, GM_BASE + at, 1, "the guest's first touch");
+				gm_host_check_zero(w->hva + at, 1, "the host's first touch");
+			gm_guest_check_zero(w->vm, 0, GM_BASE + at, 1, "the guest's first touch");
 		}
-		gm_guest_check_zero(vm, 0, GM_BASE, LEN / GM_PAGE_SIZE, "what another VM left");
-		gm_host_fill(mem->hva, GM_BASE / GM_PAGE_SIZE, LEN / GM_PAGE_SIZE, GM_HALF_SHARED,
-			     i + 1);
-		gm_vm_free(vm);
-		gm_mem_free(mem);
+		gm_guest_check_zero(w->vm, 0, GM_BASE, LEN / GM_PAGE_SIZE, "what another VM left");
+		gm_fixture_host_write(w, GFN(w->gpa), PAGES(LEN));
+		gm_fixture_free(w);
 		gm_pool_expect(&before, 0, 0, "the VM is gone");
 	}
 }
@@ -44,36 +40,33 @@ GM_CASE(zeroed, .name = "fungible.pool_back.zeroed", .clause = "fungible.pool_ba
 /* A VM of which a part was never touched: that part was reserved, and is free again. */
 GM_CASE(untouched, .name = "fungible.pool_back.untouched", .clause = "fungible.pool_back",
 	.text = "a memory of which two pages were touched: reservations go with it, at a hole nothing but its page",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = PAGES)
+	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = NR_HUGE)
 {
 	struct gm_pool before;
 
 	gm_pool_read(&before, GM_2M);
 	for (int way = 0; way < 3; way++) {
-		struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-		struct gm_mem *mem = gm_mem_new(GM_MEM_HUGE_2M, LEN);
+		struct gm_fixture *w =
+			GM_FIXTURE(.size = LEN, .mem = GM_MEM_HUGE_2M, .no_gmem = true);
 
-		gm_slot_set(vm, GM_SLOT, 0, GM_BASE, LEN, mem->hva, -1, 0);
-		gm_vm_map(vm, GM_BASE, LEN, GM_2M);
-		gm_pool_expect(&before, 0, PAGES, "mapped, not touched");
-		gm_guest_fill(vm, 0, GM_BASE, 1, GM_HALF_SHARED, 1);
-		gm_guest_fill(vm, 0, GM_BASE + 2 * GM_2M + 77 * GM_PAGE_SIZE, 1, GM_HALF_SHARED, 1);
-		gm_pool_expect(&before, 2, PAGES - 2, "two of them touched");
+		gm_pool_expect(&before, 0, NR_HUGE, "mapped, not touched");
+		gm_fixture_fill(w, 0, GFN(GM_BASE), 1);
+		gm_fixture_fill(w, 0, GFN(GM_BASE + 2 * GM_2M) + 77, 1);
+		gm_pool_expect(&before, 2, NR_HUGE - 2, "two of them touched");
 		for (int i = 0; i < way; i++) {
 			uint64_t at = i ? 2 * GM_2M : 0;
 
-			GM_SETUP_OK(fallocate(mem->fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
-					      at, GM_2M));
+			GM_SETUP_OK(fallocate(
+				w->mem->fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, at, GM_2M));
 			/* The hole takes the page, and the reservation stays used up. */
-			gm_pool_expect(&before, 1 - i, PAGES - 2,
+			gm_pool_expect(&before, 1 - i, NR_HUGE - 2,
 				       "a hole over one that was touched");
-			gm_guest_check_zero(vm, 0, GM_BASE + at, 512, "the hole");
-			gm_guest_fill(vm, 0, GM_BASE + at + GM_PAGE_SIZE, 1, GM_HALF_SHARED, 2);
-			GM_SETUP_OK(fallocate(mem->fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
-					      at, GM_2M));
+			gm_guest_check_zero(w->vm, 0, GM_BASE + at, 512, "the hole");
+			gm_fixture_fill(w, 0, GFN(GM_BASE + at) + 1, 1);
+			GM_SETUP_OK(fallocate(
+				w->mem->fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, at, GM_2M));
 		}
-		gm_vm_free(vm);
-		gm_mem_free(mem);
+		gm_fixture_free(w);
 		gm_pool_expect(&before, 0, 0, "all of it gone");
 	}
 }
