@@ -73,20 +73,6 @@ INPLACE_VARIANT(piped, piped_gift, "busy", "pipe.gift", "the same as a gift: SPL
 
 /* --- memory --- */
 
-static long slab_kb(void)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	char line[128];
-	long kb = 0;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Slab: %ld kB", &kb) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kb;
-}
-
 static void refusals(const struct gm_case *self)
 {
 	/* What a refusal set aside for a record of many nodes is 1 KiB at least: see the defect. */
@@ -98,7 +84,7 @@ static void refusals(const struct gm_case *self)
 	struct ip_hold h;
 	int leaks = 0;
 
-	GM_SETUP(slab_kb(), "/proc/meminfo does not tell the kernel's small objects");
+	GM_SETUP(ip_meminfo_kb("Slab"), "/proc/meminfo does not tell the kernel's small objects");
 	ip_convert(w, 0, n, false, "to begin with");
 	for (uint64_t i = 0; i < n; i += 2)
 		if (!ip_convert(w, i, 1, true, "every second page"))
@@ -106,14 +92,14 @@ static void refusals(const struct gm_case *self)
 	ip_take(&h, &ip_gup_read, w, &page, 1);
 	/* Only growth in every one of several rounds is the kernel's leak. */
 	for (int round = 0; round < ROUNDS; round++) {
-		long before = slab_kb();
+		long before = ip_meminfo_kb("Slab");
 
 		for (unsigned int i = 0; i < nr; i++)
 			if (!ip_expect_busy(w, page - 500, 1001, page, "again and again"))
 				gm_end();
-		for (int i = 0; i < 50 && slab_kb() - before > LEAK_KB; i++)
+		for (int i = 0; i < 50 && ip_meminfo_kb("Slab") - before > LEAK_KB; i++)
 			usleep(100000);
-		grown[round] = slab_kb() - before;
+		grown[round] = ip_meminfo_kb("Slab") - before;
 		leaks += grown[round] > LEAK_KB;
 		if (!leaks)
 			break;
