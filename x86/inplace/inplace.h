@@ -79,6 +79,9 @@ void ip_all_shared(struct gm_fixture *w);
 /* The same, then every third page from page 1 on private, and written again. */
 void ip_striped(struct gm_fixture *w);
 
+/* KiB of a line of /proc/meminfo, "Slab" for the kernel's own small objects; 0: not told. */
+long ip_meminfo_kb(const char *what);
+
 /* --- whoever holds a page (hold.c) --- */
 
 struct ip_hold;

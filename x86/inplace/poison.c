@@ -166,27 +166,78 @@ POISON(guest_wrote, "guest_wrote",
 }
 
 /* The exit says whether the page is private: by its place in the file, not in the slot. */
-POISON(slot_offset, "slot_offset",
-       "the slot begins inside the file, whose pages before it are in the other state: the exit goes by the page's own")
+static void slot_offset(const struct gm_case *self)
 {
+	uint64_t off = self->val;
+
 	for (int private = 0; private < 2; private ++) {
-		struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE, .file_size = 2 * SIZE,
-						  .mem_size = 2 * SIZE, .no_slot = true);
-		uint8_t *bad = w->hva + SIZE + BAD * PG;
+		struct gm_fixture *w =
+			IP_FIXTURE(false, .size = SIZE, .file_size = off + SIZE, .no_slot = true);
+		uint8_t *bad = w->hva + off + BAD * PG;
 		uint64_t pfn;
 		int err;
 
-		gm_fixture_slot(w, GM_SLOT, w->gpa, SIZE, SIZE);
+		gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, SIZE, w->mem->hva, w->gmem, off);
 		*(volatile uint64_t *)bad = 1;
 		GM_SETUP(gm_frames_read(bad, 1, &pfn), "the page frame is not told");
-		gm_gmem_convert(w->gmem, private ? SIZE : 0, SIZE, true);
+		gm_gmem_convert(w->gmem, private ? off : 0, SIZE, true);
 		err = gm_poison_frame(pfn);
 		GM_SETUP(!err || err == EOPNOTSUPP || err == EBUSY, "corrupt-pfn: %s",
 			 gm_errno_name(err));
 		expect_bad(w, private ? KVM_MEMORY_EXIT_FLAG_PRIVATE : 0,
 			   private ? "private" : "shared");
-		gm_gmem_punch(w->gmem, SIZE + BAD * PG, PG);
+		gm_gmem_punch(w->gmem, off + BAD * PG, PG);
 		gm_fixture_free(w);
 		give_back(pfn);
 	}
+}
+#define SLOT_OFFSET(id, what, about, off)                                                          \
+	INPLACE_VARIANT(slot_offset, slot_offset_##id, "poison", what, about, .val = off,          \
+			.needs = IP_NEEDS | GM_NEEDS(HWPOISON, UNPOISON, TDP),                     \
+			.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE)
+SLOT_OFFSET(
+	near, "slot_offset",
+	"the slot begins inside the file, whose pages before it are in the other state: the exit goes by the page's own",
+	SIZE)
+SLOT_OFFSET(far, "slot_offset.far", "the same with the slot at 16 TiB of the file", 16UL << 40)
+
+POISON(places, "places",
+       "the first, a middle and the last page go bad: EAGAIN names the first of a range, a hole heals each")
+{
+	static const uint64_t page[] = { 0, 15, NPAGES - 1 };
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
+	uint64_t pfn[3];
+
+	ip_all_shared(w);
+	for (int i = 0; i < 3; i++) {
+		uint8_t *bad = w->hva + page[i] * PG;
+
+		*(volatile uint64_t *)bad = 1;
+		GM_SETUP(gm_frames_read(bad, 1, &pfn[i]), "the page frame is not told");
+		spoil(bad);
+	}
+	for (int i = 0; i < 3; i++) {
+		uint64_t next = i < 2 ? page[i + 1] : NPAGES;
+
+		ip_expect_busy(w, 0, NPAGES, page[i], "from the begin of the file");
+		ip_expect_busy(w, page[i], 1, page[i], "the bad page");
+		ip_expect_busy(w, page[i], NPAGES - page[i], page[i], "from the bad page on");
+		if (next > page[i] + 1) {
+			ip_convert(w, page[i] + 1, next - page[i] - 1, true, "up to the next one");
+			ip_convert(w, page[i] + 1, next - page[i] - 1, false, "back");
+		}
+		gm_fixture_punch(w, ip_gfn(w, page[i]), 1);
+		GM_SETUP(mmap(w->hva + page[i] * PG, PG, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_FIXED, w->gmem, page[i] * PG) != MAP_FAILED,
+			 "mmap: %s", gm_errno_name(errno));
+		ip_convert(w, 0, next, true, "after the hole");
+		ip_convert(w, 0, next, false, "back");
+	}
+	ip_convert(w, 0, NPAGES, true, "after all holes");
+	ip_expect_all(w, "private");
+	ip_convert(w, 0, NPAGES, false, "back");
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+	for (int i = 0; i < 3; i++)
+		give_back(pfn[i]);
 }

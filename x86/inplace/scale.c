@@ -64,21 +64,6 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* KiB of the kernel's own small objects; 0: not told. */
-static long slab_kb(void)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	char line[128];
-	long kb = 0;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Slab: %ld kB", &kb) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kb;
-}
-
 /* The i-th page, of those with an even number, in this order; nr is a power of two. */
 static uint64_t page_of(enum scale_order order, uint64_t i, uint64_t nr)
 {
@@ -223,7 +208,7 @@ static void expect_given_back(long before, long peak)
 	if (!before || grown < 8192)
 		return;
 	for (int i = 0; i < 300; i++) {
-		left = slab_kb() - before;
+		left = ip_meminfo_kb("Slab") - before;
 		if (left < grown / 4)
 			break;
 		usleep(100000);
@@ -237,7 +222,7 @@ static void expect_given_back(long before, long peak)
 static void scale(uint64_t nr, enum scale_order order, enum scale_end end)
 {
 	double start = now(), built, took;
-	long before = slab_kb(), peak;
+	long before = ip_meminfo_kb("Slab"), peak;
 	struct big b;
 	int err;
 
@@ -250,7 +235,7 @@ static void scale(uint64_t nr, enum scale_order order, enum scale_end end)
 		err = every_second(&b, order, true);
 		GM_EXPECT(!err, "%lu ranges %s: %s", nr, orders[order], gm_errno_name(err));
 		built = now() - start;
-		peak = slab_kb();
+		peak = ip_meminfo_kb("Slab");
 		expect_pattern(&b, true, false);
 		start = now();
 		end_it(&b, end, order);
@@ -301,7 +286,7 @@ static void given_back(const struct gm_case *self)
 	int leaks = 0;
 
 	for (int round = 0; round < ROUNDS; round++) {
-		long before = slab_kb();
+		long before = ip_meminfo_kb("Slab");
 
 		GM_SETUP(before, "/proc/meminfo does not tell the kernel's small objects");
 		for (int i = 0; i < FILES; i++) {
@@ -311,9 +296,9 @@ static void given_back(const struct gm_case *self)
 			GM_EXPECT(!err, "2^15 ranges: %s", gm_errno_name(err));
 			big_close(&b);
 		}
-		for (int i = 0; i < 100 && slab_kb() - before > LEAK_KB; i++)
+		for (int i = 0; i < 100 && ip_meminfo_kb("Slab") - before > LEAK_KB; i++)
 			usleep(100000);
-		grown[round] = slab_kb() - before;
+		grown[round] = ip_meminfo_kb("Slab") - before;
 		leaks += grown[round] > LEAK_KB;
 		if (!leaks)
 			break;

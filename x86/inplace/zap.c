@@ -3,6 +3,9 @@
  * What a conversion takes out of page tables: what changes its state, and nothing outside the range. A
  * range that is what it is asked to be is not looked at. conv.inplace_zaps, conv.inplace_noop.
  */
+#include <sched.h>
+#include <stdatomic.h>
+
 #include "inplace.h"
 
 #define NPAGES 384UL
@@ -17,7 +20,7 @@ struct seen {
 static struct seen look(struct gm_fixture *w)
 {
 	return (struct seen){ gm_vm_stat(w->vm, "pages_4k"), gm_vcpu_stat(w->vm, 0, "pf_fixed"),
-			      ip_nr_present(w, 0, NPAGES) };
+			      ip_nr_present(w, 0, PAGES(w->size)) };
 }
 
 /* Guest and host have all they may have in their page tables. */
@@ -25,12 +28,12 @@ static void warm(struct gm_fixture *w)
 {
 	uint64_t word;
 
-	gm_guest_touch(w->vm, 0, w->gpa, SIZE, PG);
-	for (uint64_t i = 0; i < NPAGES; i++)
+	gm_guest_touch(w->vm, 0, w->gpa, w->size, PG);
+	for (uint64_t i = 0; i < PAGES(w->size); i++)
 		if (!gm_model_private(w->model, ip_gfn(w, i)))
 			GM_SETUP(ip_load(w->hva + i * PG, &word), "page %lu is not shared", i);
 	/* Whatever else the guest's next run needs is there after this one. */
-	gm_guest_touch(w->vm, 0, w->gpa, SIZE, PG);
+	gm_guest_touch(w->vm, 0, w->gpa, w->size, PG);
 }
 
 /* Pages of the range that are private, or shared. */
@@ -73,7 +76,7 @@ static void expect_zap(struct gm_fixture *w, uint64_t page, uint64_t n, bool to_
 		when, page, n, to, change, n, lost);
 	GM_EXPECT_EQ(before.host - after.host, to_private ? change : 0,
 		     "%s: pages that the host lost, %lu+%lu to %s", when, page, n, to);
-	gm_guest_touch(w->vm, 0, w->gpa, SIZE, PG);
+	gm_guest_touch(w->vm, 0, w->gpa, w->size, PG);
 	again = look(w);
 	GM_EXPECT_EQ(again.faults - before.faults, lost,
 		     "%s: faults of a touch of every page, %lu+%lu to %s before it", when, page, n,
@@ -88,12 +91,10 @@ static const struct {
 
 #define NRANGES (sizeof(ranges) / sizeof(ranges[0]))
 
-INPLACE_EACH(
-	mixed, "zaps", "mixed",
-	"a mixed range: the guest loses the pages that change their state, and none outside the range",
-	.needs = STAT_NEEDS)
+static void mixed(const struct gm_case *self)
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(self->val & 1, .size = SIZE,
+					  .uaddr = self->val & 2 ? GM_UADDR_SHARED : GM_UADDR_MEM);
 
 	for (size_t i = 0; i < NRANGES; i++) {
 		ip_striped(w);
@@ -104,6 +105,16 @@ INPLACE_EACH(
 	ip_expect_all(w, "at the end");
 	gm_fixture_free(w);
 }
+#define MIXED(id, what, about, val_)                                                               \
+	INPLACE_VARIANT(mixed, mixed_##id, "zaps", what, about, .val = val_, .needs = STAT_NEEDS)
+MIXED(shared, "mixed",
+      "a mixed range: the guest loses the pages that change their state, and none outside the range",
+      0)
+MIXED(private, "mixed.private_first", "the same in a file that started private", 1)
+/* As VMMs have it: what goes from the host's page tables goes from the guest by the MMU notifier, too. */
+MIXED(uaddr, "mixed.uaddr_is_file", "the same where userspace_addr is the mapping of the file", 2)
+MIXED(uaddr_private, "mixed.uaddr_is_file.private_first", "the same in a file that started private",
+      3)
 
 INPLACE(uniform, "zaps", "uniform", "a range of one state: all of it goes, and its neighbours stay",
 	.needs = STAT_NEEDS)
@@ -156,6 +167,64 @@ INPLACE(two_slots, "zaps", "two_slots",
 	}
 	gm_fixture_free(w);
 }
+
+/* --- ranges of many runs --- */
+
+struct long_run {
+	struct gm_fixture *w;
+	atomic_bool stop;
+	cpu_set_t cpus; /* all threads share one, so that the kernel has to give way */
+};
+
+static void every_second(struct gm_fixture *w, bool to_private)
+{
+	uint64_t n = PAGES(w->size);
+
+	for (uint64_t i = 1; i < n; i += 2)
+		if (!ip_convert(w, i, 1, to_private, "every second page"))
+			gm_end();
+}
+
+static void long_runs(unsigned int i, void *arg)
+{
+	struct long_run *r = arg;
+	uint64_t n = PAGES(r->w->size);
+
+	GM_SETUP_OK(sched_setaffinity(0, sizeof(r->cpus), &r->cpus));
+	if (i) {
+		while (!atomic_load(&r->stop))
+			;
+		return;
+	}
+	for (int to_private = 1; to_private >= 0; to_private--) {
+		ip_convert(r->w, 0, n, !to_private, "all");
+		every_second(r->w, to_private);
+		expect_zap(r->w, 0, n, to_private, "every second page");
+	}
+	atomic_store(&r->stop, true);
+}
+
+static void long_run(const struct gm_case *self)
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val & 1, .size = 4096 * PG);
+	struct long_run r = { .w = w };
+	unsigned int cpu;
+
+	getcpu(&cpu, NULL);
+	CPU_ZERO(&r.cpus);
+	CPU_SET(cpu, &r.cpus);
+	ip_all_shared(w);
+	gm_parallel(self->val & 2 ? 3 : 1, long_runs, &r);
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}
+#define LONG_RUN(id, what, about, val_)                                                            \
+	INPLACE_VARIANT(long_run, long_run_##id, "zaps", what, about, .val = val_,                 \
+			.needs = STAT_NEEDS)
+LONG_RUN(shared, "long_run",
+	 "4096 pages of alternating state, one call: each that changes goes, all of them", 0)
+LONG_RUN(private, "long_run.private_first", "the same in a file that started private", 1)
+LONG_RUN(contended, "long_run.contended", "the same while others want the CPU that unmaps them", 2)
 
 /* --- conv.inplace_noop --- */
 

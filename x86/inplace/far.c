@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pages past 4 GiB and past 16 TiB of a file, where an offset, or an index, no longer fits 32 bits:
+ * each is itself, and not the page with the same lower bits. conv.inplace_far.
+ */
+#include "inplace.h"
+
+#define T (1024 * GM_1G)
+#define WIN 32UL /* pages of a place: a window of the host's mapping, and a slot */
+
+/*
+ * The first four are one page by the lower bits of their offset or of their index. The file is longer
+ * than the last of them by so little that 32 bits of its size lie inside it, too.
+ */
+static const uint64_t place[] = { 0, 4 * GM_1G, 16 * T, 16 * T + 4 * GM_1G, 16 * T + 5 * GM_1G };
+
+#define NPLACES (sizeof(place) / sizeof(place[0]))
+#define LAST (NPLACES - 1)
+#define FILE_SIZE (16 * T + 5 * GM_1G + WIN * PG)
+
+struct far {
+	struct gm_fixture *w; /* its slots are the places, one after the other */
+	bool private[NPLACES][WIN];
+};
+
+static uint64_t file_page(size_t i, uint64_t page)
+{
+	return PAGES(place[i]) + page;
+}
+
+static uint64_t gpa_of(const struct far *f, size_t i)
+{
+	return f->w->gpa + i * WIN * PG;
+}
+
+static uint8_t *hva_of(const struct far *f, size_t i)
+{
+	return f->w->hva + place[i];
+}
+
+/* The guest's content of each place is its own, since words name their gfn. */
+static struct far far_new(bool private_first)
+{
+	struct far f = { .w = IP_FIXTURE(private_first, .size = NPLACES * WIN * PG,
+					 .file_size = FILE_SIZE, .no_slot = true,
+					 .guest_page = PG) };
+
+	memset(f.private, private_first, sizeof(f.private));
+	for (size_t i = 0; i < NPLACES; i++) {
+		gm_slot_set(f.w->vm, GM_SLOT + i, 0, gpa_of(&f, i), WIN * PG,
+			    f.w->mem->hva + i * WIN * PG, f.w->gmem, place[i]);
+		gm_guest_fill(f.w->vm, 0, gpa_of(&f, i), WIN, GM_HALF_GUEST, 1);
+	}
+	return f;
+}
+
+static void far_free(struct far *f)
+{
+	gm_fixture_free(f->w);
+}
+
+/* Bytes [from, to) of the file. */
+static bool convert(struct far *f, uint64_t from, uint64_t to, bool to_private, const char *when)
+{
+	struct gm_memory_attributes2 arg = ip_arg(from, to - from, to_private);
+
+	if (!GM_EXPECT(!ip_set(f->w->gmem, &arg),
+		       "%s: %#lx+%#lx to %s: expected success, observed %s at %#lx", when, from,
+		       to - from, to_private ? "private" : "shared", gm_errno_name(errno),
+		       arg.error_offset))
+		return false;
+	for (size_t i = 0; i < NPLACES; i++)
+		for (uint64_t p = 0; p < WIN; p++)
+			if (place[i] + p * PG >= from && place[i] + p * PG < to)
+				f->private[i][p] = to_private;
+	return true;
+}
+
+/* The host's loads say the state, and the guest's content is what was written. */
+static void expect_all(struct far *f, const char *when)
+{
+	uint64_t word;
+
+	for (size_t i = 0; i < NPLACES; i++) {
+		for (uint64_t p = 0; p < WIN; p++) {
+			bool loaded = ip_load(hva_of(f, i) + p * PG, &word);
+
+			gm_checked();
+			if (loaded == !f->private[i][p])
+				continue;
+			GM_FAIL_AT(GM_PAGE(.off = place[i] + p * PG),
+				   "%s: the page must be %s, the host's load %s", when,
+				   f->private[i][p] ? "private" : "shared",
+				   loaded ? "succeeded" : "was SIGBUS");
+			gm_end();
+		}
+		gm_guest_check(f->w->vm, 0, gpa_of(f, i), WIN, GM_HALF_GUEST, 1, when);
+	}
+}
+
+/* What guest and host have in their page tables. */
+struct mapped {
+	uint64_t guest, host[NPLACES];
+};
+
+static struct mapped look(struct far *f)
+{
+	struct mapped m = { .guest = gm_vm_stat(f->w->vm, "pages_4k") };
+
+	for (size_t i = 0; i < NPLACES; i++)
+		m.host[i] = ip_nr_present(f->w, file_page(i, 0), WIN);
+	return m;
+}
+
+static struct mapped warm(struct far *f)
+{
+	uint64_t word;
+
+	for (size_t i = 0; i < NPLACES; i++)
+		for (uint64_t p = 0; p < WIN; p++)
+			if (!f->private[i][p])
+				ip_load(hva_of(f, i) + p * PG, &word);
+	for (int turn = 0; turn < 2; turn++)
+		gm_guest_touch(f->w->vm, 0, f->w->gpa, f->w->size, PG);
+	return look(f);
+}
+
+/* The pages that change their state, of place i. */
+static uint64_t changing(const struct far *f, size_t i, uint64_t from, uint64_t to, bool to_private)
+{
+	uint64_t n = 0;
+
+	for (uint64_t p = 0; p < WIN; p++)
+		n += place[i] + p * PG >= from && place[i] + p * PG < to &&
+		     f->private[i][p] != to_private;
+	return n;
+}
+
+static void expect_convert(struct far *f, uint64_t from, uint64_t to, bool to_private,
+			   const char *when)
+{
+	uint64_t change[NPLACES], sum = 0, all = 0, lost;
+	struct mapped was = warm(f), is;
+
+	for (size_t i = 0; i < NPLACES; i++) {
+		change[i] = changing(f, i, from, to, to_private);
+		sum += change[i];
+		all += change[i] + changing(f, i, from, to, !to_private);
+	}
+	if (!convert(f, from, to, to_private, when))
+		gm_end();
+	is = look(f);
+	/* All of a mixed range may go: see zap.c. */
+	lost = was.guest - is.guest;
+	GM_EXPECT(lost == sum || (sum && lost == all),
+		  "%s: %#lx to %s: expected the guest to lose %lu pages or all %lu, observed %lu",
+		  when, from, to_private ? "private" : "shared", sum, all, lost);
+	for (size_t i = 0; i < NPLACES; i++)
+		GM_EXPECT_EQ(was.host[i] - is.host[i], to_private ? change[i] : 0,
+			     "%s: pages that the host lost at %#lx, %#lx to %s", when, place[i],
+			     from, to_private ? "private" : "shared");
+	expect_all(f, when);
+}
+
+INPLACE_EACH(states, "far", "states",
+	     "pages with the same lower bits of offset or index are converted each by itself",
+	     .needs = IP_NEEDS | GM_NEEDS(PAGE_STATS, TDP))
+{
+	struct far f = far_new(self->val);
+
+	for (int to_private = 1; to_private >= 0; to_private--) {
+		/* All are in the other state; then one place after the other is converted in part. */
+		expect_convert(&f, 0, FILE_SIZE, !to_private, "the whole file");
+		for (size_t i = 0; i < NPLACES; i++) {
+			uint64_t from = place[i] + (3 + i) * PG;
+
+			expect_convert(&f, from, from + 5 * PG, to_private, "five pages");
+			expect_convert(&f, from + PG, from + 2 * PG, !to_private, "one back");
+		}
+		expect_convert(&f, FILE_SIZE - PG, FILE_SIZE, to_private, "the last page");
+	}
+	far_free(&f);
+}
+
+/* Begins and ends at each of the places, so that sizes are 4 GiB, 16 TiB, and a little more. */
+INPLACE_EACH(
+	ranges, "far", "ranges",
+	"ranges of 4 GiB, 16 TiB and more, and all of the file, are converted whole, and no more",
+	.needs = IP_NEEDS | GM_NEEDS(PAGE_STATS, TDP))
+{
+	struct far f = far_new(self->val);
+
+	for (size_t i = 0; i < NPLACES; i++) {
+		for (size_t k = i + 1; k < NPLACES; k++) {
+			for (int more = 0; more < 2; more++) {
+				uint64_t from = place[i] + 4 * PG, to = place[k] + (4 + more) * PG;
+
+				expect_convert(&f, 0, FILE_SIZE, false, "all shared");
+				expect_convert(&f, from, to, true, "a long range");
+				expect_convert(&f, from, to, false, "a long range, back");
+			}
+		}
+	}
+	expect_convert(&f, 0, FILE_SIZE, true, "all private");
+	expect_convert(&f, place[1] + PG, place[3] + 9 * PG, false, "from the middle");
+	far_free(&f);
+}
+
+INPLACE(error_offset, "far", "error_offset",
+	"a page in use past 4 GiB or 16 TiB: EAGAIN with all of its offset, and for no other page",
+	.needs = IP_NEEDS | GM_NEEDS(GUP_TEST))
+{
+	struct far f = far_new(false);
+	struct gm_memory_attributes2 arg;
+	struct ip_hold h;
+
+	for (size_t i = 0; i < NPLACES; i++) {
+		uint64_t page = file_page(i, 11), from[] = { 0, place[i], page * PG };
+
+		ip_take(&h, &ip_gup_write, f.w, &page, 1);
+		for (int k = 0; k < 3; k++) {
+			arg = ip_arg(from[k], FILE_SIZE - from[k], true);
+			GM_EXPECT_ERRNO(EAGAIN, ip_set(f.w->gmem, &arg), "the page at %#lx in use",
+					page * PG);
+			GM_EXPECT_EQ(arg.error_offset, page * PG, "error_offset, from %#lx on",
+				     from[k]);
+			if (gm_failures())
+				gm_end();
+		}
+		expect_all(&f, "a page in use");
+		/* No other page is in use, the ones with its lower bits included. */
+		for (size_t k = 0; k < NPLACES; k++) {
+			if (k == i)
+				continue;
+			convert(&f, place[k], place[k] + WIN * PG, true, "another place");
+			convert(&f, place[k] + PG, place[k] + 12 * PG, false, "and back");
+		}
+		expect_all(&f, "the other places");
+		ip_drop(&h);
+		convert(&f, 0, FILE_SIZE, true, "released");
+		expect_all(&f, "private");
+		convert(&f, 0, FILE_SIZE, false, "back");
+	}
+	far_free(&f);
+}
+
+INPLACE_EACH(past_end, "far", "past_end",
+	     "one page past the end of the long file is EINVAL, and so is all that ends there",
+	     .flags = GM_REFUSAL)
+{
+	struct far f = far_new(self->val);
+
+	for (size_t i = 0; i < NPLACES; i++) {
+		struct gm_memory_attributes2 arg =
+			ip_arg(place[i], FILE_SIZE + PG - place[i], !self->val);
+
+		GM_EXPECT_ERRNO(EINVAL, ip_set(f.w->gmem, &arg), "from %#lx on", place[i]);
+		arg = ip_arg(FILE_SIZE + place[i], PG, !self->val);
+		GM_EXPECT_ERRNO(EINVAL, ip_set(f.w->gmem, &arg), "at %#lx", arg.offset);
+	}
+	expect_all(&f, "after the refusals");
+	gm_control(convert(&f, place[LAST], FILE_SIZE, !self->val, "up to the end"),
+		   "the range that ends with the file");
+	expect_all(&f, "up to the end");
+	far_free(&f);
+}

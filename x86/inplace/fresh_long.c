@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pages that are new, in ranges that batches of the LRU lists are short for, beside a page in use, and
+ * for long: conv.inplace_fresh.
+ */
+#include <sched.h>
+#include <sys/mman.h>
+
+#include "inplace.h"
+
+#define NPAGES 256UL
+#define SIZE (NPAGES * PG)
+
+/* How new pages come into the file. */
+enum maker { HOST, OTHER_CPU, ALLOCATE, POPULATE, GUEST, NR_MAKERS };
+
+static const char *const makers[] = { "the host's store", "a store on another CPU", "fallocate()",
+				      "MADV_POPULATE_WRITE", "a guest's access" };
+
+struct making {
+	struct gm_fixture *w;
+	uint64_t page, n;
+	enum maker by;
+};
+
+static void make_by_host(unsigned int i, void *arg)
+{
+	const struct making *m = arg;
+	unsigned int cpu;
+	cpu_set_t one;
+
+	/* The thread that is not the case's own goes wherever the other one is not. */
+	getcpu(&cpu, NULL);
+	if (m->by == OTHER_CPU) {
+		GM_SETUP_OK(sched_getaffinity(0, sizeof(one), &one));
+		CPU_CLR(cpu, &one);
+		if (CPU_COUNT(&one))
+			GM_SETUP_OK(sched_setaffinity(0, sizeof(one), &one));
+	}
+	for (uint64_t p = m->page; p < m->page + m->n; p++)
+		*(volatile uint64_t *)(m->w->hva + p * PG) = p;
+}
+
+/* Pages that are not there, and shared. */
+static void make(struct gm_fixture *w, enum maker by, uint64_t page, uint64_t n)
+{
+	struct making m = { w, page, n, by };
+
+	if (!n)
+		return;
+	switch (by) {
+	case HOST:
+		make_by_host(0, &m);
+		break;
+	case OTHER_CPU:
+		gm_parallel(1, make_by_host, &m);
+		break;
+	case ALLOCATE:
+		gm_gmem_allocate(w->gmem, page * PG, n * PG);
+		break;
+	case POPULATE:
+		GM_GRANTED(!madvise(w->hva + page * PG, n * PG, MADV_POPULATE_WRITE),
+			   "MADV_POPULATE_WRITE: %s", gm_errno_name(errno));
+		break;
+	default:
+		gm_guest_touch(w->vm, 0, w->gpa + page * PG, n * PG, PG);
+		break;
+	}
+}
+
+/* A page in use behind pages that are new: these are no reason, and are not named. */
+INPLACE_EACH(before_busy, "fresh", "before_busy",
+	     "pages that are new, before and behind a page in use: EAGAIN names the one in use",
+	     .needs = IP_NEEDS | GM_NEEDS(GUP_TEST))
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct ip_hold h;
+
+	ip_convert(w, 0, NPAGES, false, "to begin with");
+	for (enum maker by = 0; by < NR_MAKERS; by++) {
+		static const uint64_t busy[] = { 0, 1, 40, 200, NPAGES - 1 };
+
+		for (size_t i = 0; i < sizeof(busy) / sizeof(busy[0]); i++) {
+			gm_gmem_punch(w->gmem, 0, SIZE);
+			ip_take(&h, &ip_gup_write, w, &busy[i], 1);
+			/* The last pages that come are the ones that wait for their list. */
+			make(w, by, busy[i] + 1,
+			     NPAGES - busy[i] - 1 < 7 ? NPAGES - busy[i] - 1 : 7);
+			make(w, by, busy[i] < 7 ? 0 : busy[i] - 7, busy[i] < 7 ? busy[i] : 7);
+			ip_expect_busy(w, 0, NPAGES, busy[i], makers[by]);
+			if (busy[i])
+				make(w, by, 0, 1);
+			ip_expect_busy(w, 0, busy[i] + 1, busy[i], makers[by]);
+			ip_drop(&h);
+			if (!ip_convert(w, 0, NPAGES, true, "released") || gm_failures())
+				gm_end();
+			ip_expect_state(w, 0, NPAGES, "private");
+			ip_convert(w, 0, NPAGES, false, "back");
+		}
+	}
+	gm_fixture_free(w);
+}
+
+/* Few new pages at the end of much that is old. */
+INPLACE_EACH(
+	large, "fresh", "large_range",
+	"new pages in a range of 16 MiB, at its begin, in its middle and at its end, convert at once")
+{
+	uint64_t n = 4096, at[] = { 0, n / 2, n - 8 };
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = n * PG);
+
+	ip_convert(w, 0, n, false, "to begin with");
+	for (enum maker by = 0; by < NR_MAKERS; by++) {
+		for (int i = 0; i < 3; i++) {
+			gm_gmem_punch(w->gmem, at[i] * PG, 8 * PG);
+			make(w, by, at[i], 8);
+			if (!ip_convert(w, 0, n, true, makers[by]))
+				gm_end();
+			ip_convert(w, 0, n, false, "back");
+		}
+	}
+	gm_fixture_free(w);
+}
+
+static void rounds(const struct gm_case *self)
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val & 1, .size = SIZE, .vcpus = 2);
+	unsigned int nr = self->flags & GM_FULL_ONLY ? 2000 : 60;
+
+	ip_convert(w, 0, NPAGES, false, "to begin with");
+	for (unsigned int i = 0; i < nr; i++) {
+		/* Whole batches, parts of them, single pages; two makers each round. */
+		uint64_t n = 1 + gm_fixture_random(w, 48), page = gm_fixture_random(w, 128 - n);
+
+		gm_gmem_punch(w->gmem, 0, SIZE);
+		make(w, i % NR_MAKERS, page, n);
+		make(w, (i / NR_MAKERS) % NR_MAKERS, 128 + page, n);
+		if (!ip_convert(w, 0, NPAGES, true, makers[i % NR_MAKERS])) {
+			gm_note("round %u of %u", i, nr);
+			break;
+		}
+		ip_convert(w, 0, NPAGES, false, "back");
+	}
+	gm_fixture_free(w);
+}
+#define ROUNDS(id, what, about, ...) INPLACE_VARIANT(rounds, id, "fresh", what, about, __VA_ARGS__)
+ROUNDS(rounds_quick, "rounds", "60 rounds of new pages, each by two makers: never EAGAIN")
+ROUNDS(rounds_private, "rounds.private_first", "the same in a file that started private", .val = 1)
+ROUNDS(rounds_long, "rounds.long", "2000 rounds of new pages, each by two makers: never EAGAIN",
+       .flags = GM_FULL_ONLY, .timeout = 300)

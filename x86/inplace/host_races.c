@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Faults of the host that begin before a conversion and end after it: what became private is in no page
+ * table of the host. conv.inplace_host.
+ */
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include "inplace.h"
+
+/* So many pages that the conversion takes its time, some of which are touched. */
+#define NPAGES 2048UL
+#define SIZE (NPAGES * PG)
+#define LOW 1000UL
+#define HIGH 1008UL
+#define TOUCHERS 3U
+
+struct race {
+	struct gm_fixture *w;
+	atomic_bool stop;
+	atomic_ulong came, refused;
+	unsigned int times;
+};
+
+/* System calls, which say EFAULT for a page that they cannot have. */
+static bool touch(struct race *r, uint64_t page, unsigned int how)
+{
+	uint8_t *hva = r->w->hva + page * PG;
+	uint64_t word;
+	struct iovec mine = { &word, 8 }, theirs = { hva, 8 };
+
+	switch (how % 3) {
+	case 0:
+		return gm_host_sees(hva);
+	case 1:
+		return process_vm_readv(getpid(), &mine, 1, &theirs, 1, 0) == 8;
+	default:
+		return !madvise(hva, PG, MADV_POPULATE_READ);
+	}
+}
+
+static void convert(struct race *r, bool to_private)
+{
+	struct gm_memory_attributes2 arg;
+	unsigned int tries = 0;
+	int ret;
+
+	do {
+		arg = ip_arg(0, SIZE, to_private);
+		ret = ip_set(r->w->gmem, &arg);
+	} while (ret && errno == EAGAIN && ++tries < GM_CONVERT_TRIES);
+	GM_EXPECT(!ret, "to %s, beside touches of the host: %s at %#lx",
+		  to_private ? "private" : "shared", gm_errno_name(errno), arg.error_offset);
+}
+
+/* A fault that waited for the conversion comes through within the time of many others. */
+static void expect_gone(struct race *r, unsigned int round)
+{
+	unsigned long from = atomic_load(&r->came) + atomic_load(&r->refused);
+
+	for (unsigned int i = 0; i < 2000; i++) {
+		uint64_t present = ip_nr_present(r->w, LOW, HIGH - LOW);
+
+		if (!GM_EXPECT(!present,
+			       "round %u: %lu private pages are in the host's page tables", round,
+			       present))
+			return;
+		if (i > 2 && atomic_load(&r->came) + atomic_load(&r->refused) > from + 4 * TOUCHERS)
+			return;
+	}
+}
+
+static void party(unsigned int i, void *arg)
+{
+	struct race *r = arg;
+
+	if (i) {
+		for (uint64_t page = LOW; !atomic_load(&r->stop);
+		     page = page + 1 < HIGH ? page + 1 : LOW)
+			(*(touch(r, page, i) ? &r->came : &r->refused))++;
+		return;
+	}
+	for (unsigned int round = 0; round < r->times && !gm_failures(); round++) {
+		convert(r, true);
+		expect_gone(r, round);
+		convert(r, false);
+	}
+	atomic_store(&r->stop, true);
+}
+
+static void faulting(const struct gm_case *self)
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct race r = { .w = w, .times = self->flags & GM_FULL_ONLY ? 5000 : 150 };
+
+	ip_convert(w, 0, NPAGES, false, "to begin with");
+	gm_gmem_allocate(w->gmem, 0, SIZE);
+	gm_parallel(1 + TOUCHERS, party, &r);
+	gm_note("touches: %lu came through, %lu were EFAULT", atomic_load(&r.came),
+		atomic_load(&r.refused));
+	ip_expect_state(w, LOW, HIGH - LOW, "at the end");
+	gm_fixture_free(w);
+}
+#define FAULTING(id, what, about, ...)                                                             \
+	INPLACE_VARIANT(faulting, faulting_##id, "host", what, about, __VA_ARGS__)
+FAULTING(quick, "faulting",
+	 "three threads of the host fault while pages go private: none has a private page mapped")
+FAULTING(private, "faulting.private_first", "the same in a file that started private", .val = 1)
+FAULTING(longer, "faulting.long", "the same, 5000 times", .flags = GM_FULL_ONLY, .timeout = 300)

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Files with holes: no conversion fills one or makes one, and a page in use among them is named by its
+ * own offset. conv.inplace_hole, conv.inplace_error_offset.
+ */
+#include <sys/syscall.h>
+
+#include "inplace.h"
+
+#define NPAGES 512UL
+#define SIZE (NPAGES * PG)
+
+/* include/uapi/linux/mman.h; as old as the call, which older headers lack. */
+#ifndef __NR_cachestat
+#define __NR_cachestat 451
+#endif
+
+struct pages_range {
+	uint64_t off, len;
+};
+
+struct pages_there {
+	uint64_t cached, dirty, writeback, evicted, recently_evicted;
+};
+
+/* Pages of [page, page + n) that the file has; false: this kernel does not tell. */
+static bool tells(const struct gm_fixture *w, uint64_t page, uint64_t n, uint64_t *nr)
+{
+	struct pages_range range = { page * PG, n * PG };
+	struct pages_there stat = {};
+
+	if (syscall(__NR_cachestat, w->gmem, &range, &stat, 0)) {
+		GM_SETUP(errno == ENOSYS, "cachestat: %s", gm_errno_name(errno));
+		return false;
+	}
+	*nr = stat.cached;
+	return true;
+}
+
+static uint64_t there(const struct gm_fixture *w, uint64_t page, uint64_t n)
+{
+	uint64_t nr;
+
+	if (!tells(w, page, n, &nr))
+		gm_skip("the kernel does not tell which pages a file has",
+			"a kernel with CONFIG_CACHESTAT_SYSCALL=y");
+	return nr;
+}
+
+static void remember(const struct gm_fixture *w, bool in[NPAGES])
+{
+	for (uint64_t i = 0; i < NPAGES; i++)
+		in[i] = there(w, i, 1);
+}
+
+static bool expect_kept(const struct gm_fixture *w, const bool in[NPAGES], const char *when)
+{
+	for (uint64_t i = 0; i < NPAGES; i++) {
+		bool now = there(w, i, 1);
+
+		if (now == in[i])
+			continue;
+		gm_checked();
+		GM_FAIL_AT(GM_PAGE(.off = i * PG), "%s: page %lu %s", when, i,
+			   now ? "was a hole, and has memory now"
+			       : "had memory, and is a hole now");
+		return false;
+	}
+	gm_checked();
+	return true;
+}
+
+/* Holes, pages that were written, and pages that are there and nobody used: runs of odd lengths. */
+static void make_sparse(struct gm_fixture *w)
+{
+	ip_all_shared(w);
+	gm_fixture_punch(w, ip_gfn(w, 0), NPAGES);
+	for (uint64_t i = 0, n = 1; i + n < NPAGES; i += 2 * n + 1, n = n % 23 + 2) {
+		if (n & 1)
+			gm_gmem_allocate(w->gmem, i * PG, n * PG);
+		else
+			gm_fixture_host_write(w, ip_gfn(w, i), n);
+	}
+}
+
+static const struct {
+	uint64_t page, n;
+} ranges[] = { { 0, NPAGES }, { 0, 1 },	  { NPAGES - 1, 1 }, { 5, 1 },
+	       { 6, 1 },      { 17, 33 }, { 100, 200 },	     { 1, NPAGES - 2 } };
+
+#define NRANGES (sizeof(ranges) / sizeof(ranges[0]))
+
+INPLACE_EACH(no_change, "hole", "kept",
+	     "conversions of a file with holes, in both directions, fill no hole and make none")
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	bool in[NPAGES];
+
+	make_sparse(w);
+	remember(w, in);
+	GM_SETUP(in[0] && !in[NPAGES - 1] && there(w, 0, NPAGES) > NPAGES / 4,
+		 "the file is not as it was made: %lu pages", there(w, 0, NPAGES));
+	for (size_t i = 0; i < NRANGES; i++) {
+		/* The range alone, and among pages of the other state. */
+		for (int others = 0; others < 2; others++) {
+			ip_convert(w, 0, NPAGES, others, "all");
+			if (!expect_kept(w, in, others ? "all to private" : "all to shared"))
+				gm_end();
+			ip_convert(w, ranges[i].page, ranges[i].n, !others, "a range");
+			if (!expect_kept(w, in,
+					 others ? "a range to shared" : "a range to private"))
+				gm_end();
+		}
+	}
+	ip_convert(w, 0, NPAGES, false, "all");
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}
+
+/* Kernels that do not tell of pages tell of all memory: so many holes would be seen. */
+INPLACE_EACH(no_memory, "hole", "no_memory_taken",
+	     "256 MiB of holes are converted, to private and back: no memory is taken for them",
+	     .tokens = GM_TOKEN_ALONE)
+{
+	enum { SIZE_KB = 256 << 10 };
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE_KB * 1024UL);
+	uint64_t n = PAGES(w->size);
+
+	for (int turn = 0; turn < 2; turn++) {
+		long taken = ip_meminfo_kb("Cached"), grown;
+
+		GM_SETUP(taken, "/proc/meminfo does not tell the memory of files");
+		ip_convert(w, 0, n, self->val ? turn : !turn, "a file of holes");
+		grown = ip_meminfo_kb("Cached") - taken;
+		GM_EXPECT(grown < SIZE_KB / 8, "files took %ld KiB over a conversion of holes",
+			  grown);
+		/* The control: pages of the file count. */
+		gm_gmem_allocate(w->gmem, 0, w->size);
+		grown = ip_meminfo_kb("Cached") - taken;
+		GM_SETUP(grown > SIZE_KB / 2, "a file of %u KiB counts as %ld KiB", SIZE_KB, grown);
+		gm_gmem_punch(w->gmem, 0, w->size);
+	}
+	gm_fixture_free(w);
+}
+
+/* A hole and a new page leave the state alone; conversions leave holes and new pages alone. */
+INPLACE_EACH(
+	combined, "hole", "then_converted",
+	"a hole, a conversion, an allocation, a conversion, in every order: each does its own only")
+{
+	enum { HOLE, NEW, PRIV, SHARED, NR };
+	static const char *const names[] = { "a hole", "fallocate()", "to private", "to shared" };
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	uint64_t page = 70, n = 9;
+	bool in[NPAGES];
+
+	make_sparse(w);
+	gm_fixture_punch(w, ip_gfn(w, page), n);
+	remember(w, in);
+	for (unsigned int order = 0; order < NR * NR * NR * NR; order++) {
+		unsigned int steps = order;
+
+		for (int i = 0; i < 4; i++, steps /= NR) {
+			unsigned int what = steps % NR;
+
+			if (what == HOLE)
+				gm_fixture_punch(w, ip_gfn(w, page), n);
+			else if (what == NEW)
+				gm_gmem_allocate(w->gmem, page * PG, n * PG);
+			else
+				ip_convert(w, page, n, what == PRIV, names[what]);
+			for (uint64_t k = page; k < page + n; k++)
+				in[k] = what == NEW || (what != HOLE && in[k]);
+			GM_EXPECT_EQ(there(w, page, n), in[page] ? n : 0, "pages after %s",
+				     names[what]);
+			if (gm_failures())
+				gm_end();
+		}
+	}
+	expect_kept(w, in, "at the end");
+	ip_expect_all(w, "at the end");
+	gm_fixture_free(w);
+}
+
+INPLACE_EACH(
+	busy, "error_offset", "sparse",
+	"a page in use with holes before and behind it: its offset is exact, and no hole is filled",
+	.needs = IP_NEEDS | GM_NEEDS(GUP_TEST))
+{
+	static const uint64_t page[] = { 0, 3, 63, 64, 65, 200, 448, NPAGES - 1 };
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	bool in[NPAGES], told;
+	struct ip_hold h;
+	uint64_t nr;
+
+	for (size_t i = 0; i < sizeof(page) / sizeof(page[0]); i++) {
+		make_sparse(w);
+		/* Far from any other page of the file. */
+		gm_fixture_punch(w, ip_gfn(w, page[i] < 9 ? 0 : page[i] - 9),
+				 page[i] < 9 ? page[i] + 1 : 10);
+		ip_take(&h, &ip_gup_write, w, &page[i], 1);
+		/* The offset counts on kernels that do not tell of pages, too. */
+		told = tells(w, 0, NPAGES, &nr);
+		if (told)
+			remember(w, in);
+		GM_SETUP(!told || (in[page[i]] && (!page[i] || !in[page[i] - 1])),
+			 "no hole before page %lu", page[i]);
+		ip_expect_busy(w, 0, NPAGES, page[i], "from the begin of the file");
+		ip_expect_busy(w, page[i], NPAGES - page[i], page[i], "from the page on");
+		if (page[i])
+			ip_expect_busy(w, page[i] - 1, 2, page[i], "from a hole on");
+		if (told)
+			expect_kept(w, in, "refused");
+		if (page[i])
+			ip_convert(w, 0, page[i], true, "holes and pages before it");
+		if (page[i] + 1 < NPAGES)
+			ip_convert(w, page[i] + 1, NPAGES - page[i] - 1, true, "those behind it");
+		if (told)
+			expect_kept(w, in, "all but the page in use");
+		ip_drop(&h);
+		ip_convert(w, 0, NPAGES, true, "released");
+		if (told && !expect_kept(w, in, "released"))
+			gm_end();
+		ip_expect_all(w, "private");
+		ip_convert(w, 0, NPAGES, false, "back");
+	}
+	gm_fixture_free(w);
+}

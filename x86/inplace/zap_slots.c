@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Slots whose place in the guest is another than their part of the file: a conversion, and a hole, reach
+ * the pages of the range in each slot, and no page beside them. conv.inplace_zaps, conv.inplace_hole.
+ */
+#include <stdatomic.h>
+
+#include "inplace.h"
+
+#define STAT_NEEDS (IP_NEEDS | GM_NEEDS(PAGE_STATS, TDP))
+#define NSLOTS 4UL
+#define PART 32UL /* pages of a slot */
+#define NPAGES (NSLOTS * PART)
+#define SIZE (NPAGES * PG)
+
+/* Which part of the file the slots have, by their order in the guest, where they touch. */
+static const unsigned int part_of[NSLOTS] = { 2, 0, 3, 1 };
+
+/* Where the guest has a page of the file, and which page of the file is there. */
+static uint64_t gpa_of(const struct gm_fixture *w, uint64_t page)
+{
+	uint64_t i = 0;
+
+	while (part_of[i] != page / PART)
+		i++;
+	return w->gpa + (i * PART + page % PART) * PG;
+}
+
+static void make_slots(struct gm_fixture *w)
+{
+	for (unsigned int i = 0; i < NSLOTS; i++)
+		gm_fixture_slot(w, GM_SLOT + i, w->gpa + i * PART * PG, PART * PG,
+				part_of[i] * PART * PG);
+}
+
+static uint64_t faults(struct gm_fixture *w)
+{
+	return gm_vcpu_stat(w->vm, 0, "pf_fixed");
+}
+
+INPLACE_EACH(
+	beside, "zaps", "beside_slots",
+	"slots that touch in the guest and not in the file: what is beside the range stays mapped",
+	.needs = STAT_NEEDS)
+{
+	static const struct {
+		uint64_t page, n;
+	} ranges[] = { { PART - 5, 10 }, { 2 * PART - 1, 2 }, { 3 * PART - 7, 8 },	 { 5, 7 },
+		       { 10, 2 * PART }, { PART, PART },      { PART - 1, 2 * PART + 2 } };
+	struct gm_fixture *w =
+		IP_FIXTURE(self->val, .size = SIZE, .no_slot = true, .guest_page = PG);
+
+	make_slots(w);
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		uint64_t page = ranges[i].page, n = ranges[i].n, mapped, before;
+
+		for (int to_private = 1; to_private >= 0; to_private--) {
+			ip_convert(w, 0, NPAGES, !to_private, "all");
+			for (int turn = 0; turn < 2; turn++)
+				gm_guest_touch(w->vm, 0, w->gpa, SIZE, PG);
+			mapped = gm_vm_stat(w->vm, "pages_4k");
+			before = faults(w);
+			if (!ip_convert(w, page, n, to_private, "a range over slots"))
+				gm_end();
+			GM_EXPECT_EQ(mapped - gm_vm_stat(w->vm, "pages_4k"), n,
+				     "pages that the guest lost, %lu+%lu of the file", page, n);
+			for (uint64_t k = 0; k < NPAGES; k++) {
+				bool in = k >= page && k < page + n;
+				uint64_t was = faults(w);
+
+				gm_guest_touch(w->vm, 0, gpa_of(w, k), PG, PG);
+				GM_EXPECT_AT(GM_PAGE(.gpa = gpa_of(w, k), .off = k * PG),
+					     faults(w) - was == in,
+					     "page %lu of the file, %s the range: %lu faults", k,
+					     in ? "in" : "beside", faults(w) - was);
+			}
+			GM_EXPECT_EQ(faults(w) - before, n, "faults of a touch of every page");
+			if (gm_failures())
+				gm_end();
+		}
+	}
+	gm_fixture_free(w);
+}
+
+INPLACE_EACH(
+	partly, "zaps", "part_without_slot",
+	"a range that begins, or ends, where no slot is: the slot loses its part, and the guest goes on",
+	.needs = STAT_NEEDS, .timeout = 30)
+{
+	struct gm_fixture *w =
+		IP_FIXTURE(self->val, .size = SIZE, .no_slot = true, .guest_page = PG);
+	uint64_t at = 40, n = 50, mapped;
+
+	gm_fixture_slot(w, GM_SLOT, w->gpa + at * PG, n * PG, at * PG);
+	for (int turn = 0; turn < 8; turn++) {
+		uint64_t from = turn & 2 ? at + 3 : 0, to = turn & 4 ? NPAGES : at + n - 3;
+
+		ip_convert(w, 0, NPAGES, turn & 1, "all");
+		for (int k = 0; k < 2; k++)
+			gm_guest_touch(w->vm, 0, w->gpa + at * PG, n * PG, PG);
+		mapped = gm_vm_stat(w->vm, "pages_4k");
+		ip_convert(w, from, to - from, !(turn & 1), "more than the slot");
+		GM_EXPECT_EQ(mapped - gm_vm_stat(w->vm, "pages_4k"),
+			     (to < at + n ? to : at + n) - (from > at ? from : at),
+			     "pages that the guest lost");
+		gm_guest_touch(w->vm, 0, w->gpa + at * PG, n * PG, PG);
+		GM_EXPECT_EQ(gm_vm_stat(w->vm, "pages_4k"), mapped, "pages mapped again");
+	}
+	gm_fixture_free(w);
+}
+
+/* --- a hole while vCPUs fault, in several slots --- */
+
+#define VCPUS 3U
+#define HOLE_SIZE (2 * GM_2M)
+#define HOLE_PART (HOLE_SIZE / NSLOTS)
+
+struct faulting {
+	struct gm_fixture *w;
+	atomic_uint begun; /* vCPUs that are about to fault */
+	unsigned int round;
+};
+
+static void slots_anew(struct gm_fixture *w)
+{
+	for (unsigned int i = 0; i < NSLOTS; i++) {
+		if (gm_slot_at(w->vm, w->gpa + i * HOLE_PART))
+			gm_slot_delete(w->vm, GM_SLOT + i);
+		gm_fixture_slot(w, GM_SLOT + i, w->gpa + i * HOLE_PART, HOLE_PART,
+				part_of[i] * HOLE_PART);
+	}
+}
+
+/* The pages are there and not mapped: each touch is a fault. */
+static void part(unsigned int i, void *arg)
+{
+	struct faulting *f = arg;
+	struct gm_fixture *w = f->w;
+
+	if (i == VCPUS) {
+		while (atomic_load(&f->begun) < VCPUS)
+			sched_yield();
+		usleep(f->round * 150);
+		gm_gmem_punch(w->gmem, 0, HOLE_SIZE);
+		return;
+	}
+	atomic_fetch_add(&f->begun, 1);
+	/* Each begins in another slot. */
+	for (unsigned int k = 0; k < NSLOTS; k++)
+		gm_guest_touch(w->vm, i, w->gpa + (i + k) % NSLOTS * HOLE_PART, HOLE_PART, PG);
+}
+
+INPLACE_EACH(
+	slots_faulting, "hole", "slots_faulting",
+	"a hole over four slots while three vCPUs fault in them: none has an old page afterwards",
+	.needs = IP_NEEDS | GM_NEEDS(TDP), .timeout = 120)
+{
+	struct gm_fixture *w = IP_FIXTURE(self->val, .size = HOLE_SIZE, .no_slot = true,
+					  .vcpus = VCPUS, .guest_page = PG);
+	struct faulting f = { .w = w };
+	uint64_t n = PAGES(HOLE_SIZE);
+
+	/* Every second part is in the other state: holes are for both. */
+	for (unsigned int i = 0; i < NSLOTS; i += 2)
+		ip_convert(w, i * n / NSLOTS, n / NSLOTS, !self->val, "every second part");
+	for (f.round = 0; f.round < 16 && !gm_failures(); f.round++) {
+		slots_anew(w);
+		gm_guest_fill(w->vm, 0, w->gpa, n, GM_HALF_GUEST, 1 + f.round);
+		slots_anew(w);
+		atomic_store(&f.begun, 0);
+		gm_parallel(VCPUS + 1, part, &f);
+		gm_guest_check_zero(w->vm, 0, w->gpa, n, "after the hole");
+	}
+	gm_fixture_free(w);
+}
