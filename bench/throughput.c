@@ -90,16 +90,16 @@ static double convert_and_touch(enum gm_provider_id who, unsigned int vcpus, boo
 	for (uint32_t c = 0; c < CHUNKS; c++) {
 		for (unsigned int v = 0; v < vcpus; v++)
 			for (uint32_t i = 0; i < CHUNK; i++)
-				add(&p, v, GM_SOP_CONV, !(c & 1), v * ST_2M + i, 1);
+				add(&p, v, ST_OP_CONV, !(c & 1), v * ST_2M + i, 1);
 		if (ahead) {
-			add(&p, 0, GM_SOP_SYNC, 0, 0, 1);
+			add(&p, 0, ST_OP_SYNC, 0, 0, 1);
 			for (unsigned int v = 0; v < vcpus; v++)
-				add(&p, GM_SOP_HOST, GM_SOP_PREFAULT, 0, v * ST_2M, CHUNK);
-			add(&p, 0, GM_SOP_SYNC, 0, 0, 1);
+				add(&p, GM_SOP_HOST, ST_OP_PREFAULT, 0, v * ST_2M, CHUNK);
+			add(&p, 0, ST_OP_SYNC, 0, 0, 1);
 		}
 		for (unsigned int v = 0; v < vcpus; v++)
 			for (uint32_t i = 0; i < CHUNK; i++)
-				add(&p, v, GM_SOP_ADD, 0, v * ST_2M + i, 1);
+				add(&p, v, ST_OP_ADD, 0, v * ST_2M + i, 1);
 	}
 	end = st_child_run(&p, r, 300000);
 	GM_EXPECT(end == ST_HELD, "the measured program %s: %s", st_end_name(end), r->text);

@@ -178,7 +178,7 @@ static void allow_failures(const struct st_prog *p)
 	for (uint32_t i = 0; i < p->nr && !open; i++) {
 		const struct gm_sop *op = &p->op[i];
 
-		if (!(st_ops[op->code].flags & ST_CAN_FAIL) || !(op->arg & GM_SOP_FAIL))
+		if (!st_injected(op))
 			continue;
 		open = true;
 		if (gm_platform_has(GM_NEED_FAIL_NTH))

@@ -229,9 +229,9 @@ static int profiles(void)
 	for (unsigned int i = 0; (l = st_layout_at(i)); i++)
 		printf("  %-12s %s\n", l->name, l->text);
 	puts("operations (v: of a vCPU, t: of a thread of the host):");
-	for (unsigned int i = 0; i < GM_SOP_NR; i++)
-		printf("  %c %-10s %s\n", st_ops[i].flags & ST_VCPU ? 'v' : 't', st_ops[i].name,
-		       st_ops[i].text);
+	for (unsigned int i = 0; i < ST_OP_NR; i++)
+		printf("  %c %-10s %s\n", st_ops[i]->flags & ST_VCPU ? 'v' : 't', st_ops[i]->name,
+		       st_ops[i]->text);
 	return 0;
 }
 

@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 
 #include "clock.h"
-#include "exec.h"
+#include "judge.h"
 
 #define CONTROL (GM_BASE + 16 * GM_1G) /* rings lie here, far from what is under test */
 #define PER_VCPU (512UL << 10)
@@ -19,7 +19,7 @@
 /* Operations of one actor in a round where only one moves. */
 #define TURN 512U
 
-_Static_assert(RING_OPS * sizeof(struct gm_sop) + 0x1000 <= RES_AT, "operations");
+_Static_assert(RING_OPS * sizeof(struct gm_ring_op) + 0x1000 <= RES_AT, "operations");
 _Static_assert(RES_AT + RING_OPS * sizeof(struct gm_ring_res) <= LOG_AT, "results");
 
 static uint64_t ring_gva(unsigned int v)
@@ -46,11 +46,11 @@ static bool on_exit_(struct gm_vm *vm, unsigned int v, const struct gm_exit *ex)
 	/* A fault that began in one state and found the other: kvm_mmu_faultin_pfn(), mmu.c. */
 	if (ex->ret && ex->err == EFAULT && ex->reason == KVM_EXIT_MEMORY_FAULT)
 		return in_layout(r, ex->fault.gpa) && ex->fault.size == GM_PAGE_SIZE;
-	/* The host's mapping was read-only for a moment. */
+	/* The host's mapping was read-only for a moment; in place no access of the guest goes by it. */
 	if (ex->ret && ex->err == EFAULT)
-		return r->has_faults;
+		return !r->inplace && r->flags & (ST_NO_SLOT | ST_READ_ONLY);
 	/* The slot was away for a moment. */
-	if (!ex->ret && ex->reason == KVM_EXIT_MMIO && r->has_slots &&
+	if (!ex->ret && ex->reason == KVM_EXIT_MMIO && r->flags & ST_NO_SLOT &&
 	    in_layout(r, run->mmio.phys_addr)) {
 		if (!run->mmio.is_write)
 			memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
@@ -73,15 +73,17 @@ void st_wait_meet(struct st_run *r, unsigned int meet)
 static void run_vcpu(struct st_actor *a)
 {
 	struct st_run *r = a->run;
-	struct gm_sop *ops = (void *)((uint8_t *)a->ring + 0x1000);
+	struct gm_ring_op *ops = (void *)((uint8_t *)a->ring + 0x1000);
 	struct gm_ring_res *res = (void *)((uint8_t *)a->ring + RES_AT);
 	struct gm_ring_log *log = (void *)((uint8_t *)a->ring + LOG_AT);
-	struct gm_op op = { .code = GM_OP_RING, .addr = ring_gva(a->nr) };
+	struct gm_op ring = { .code = GM_OP_RING, .addr = ring_gva(a->nr) };
 
 	for (uint32_t i = 0; i < a->n; i++) {
-		ops[i] = r->prog.op[a->list[i]];
+		const struct gm_sop *op = &r->prog.op[a->list[i]];
+
+		ops[i] = (struct gm_ring_op){ *op, st_ops[op->code]->guest };
 		/* From parts of the other's duration to cycles. */
-		ops[i].wait = r->res[a->list[i]].cycles;
+		ops[i].op.wait = r->res[a->list[i]].cycles;
 		res[i] = (struct gm_ring_res){ .index = a->list[i] };
 	}
 	a->ring->nr = a->n;
@@ -90,14 +92,14 @@ static void run_vcpu(struct st_actor *a)
 	a->ring->waiting = 0;
 	/* A vCPU that waits at a meeting comes back, and goes on where it was. */
 	for (;;) {
-		a->stopped = !__gm_run(r->vm, a->nr, &op, 1, &a->exit, NULL);
+		a->stopped = !__gm_run(r->vm, a->nr, &ring, 1, &a->exit, NULL);
 		if (a->stopped || !a->ring->waiting)
 			break;
 		st_wait_meet(r, a->ring->waiting);
 	}
 	for (uint32_t i = 0; i < a->n; i++) {
 		r->res[a->list[i]] = res[i];
-		r->log[a->list[i]] = log + res[i].log;
+		r->note[a->list[i]].log = log + res[i].log;
 	}
 }
 
@@ -113,7 +115,6 @@ static void *actor_main(void *arg)
 	struct st_actor *a = arg;
 
 	a->tid = syscall(SYS_gettid);
-	a->pin_fd = -1;
 	if (!a->vcpu)
 		st_let_signals_in(false);
 	a->fail_fd = a->vcpu ? -1 : open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
@@ -176,14 +177,6 @@ long st_slot_make(struct st_run *r, unsigned int i)
 		       : 0;
 }
 
-static bool executes(const struct st_run *r)
-{
-	for (uint32_t i = 0; i < r->prog.nr; i++)
-		if (r->prog.op[i].code == GM_SOP_EXEC)
-			return true;
-	return false;
-}
-
 /* Where CPUs need it, a fetch from a huge page splits it for an hour: mmu.c, nx_huge_pages. */
 static bool fetches_split(void)
 {
@@ -233,20 +226,9 @@ static void make_vm(struct st_run *r)
 	gm_run(r->vm, vcpus, &nop, 1);
 	/* A guest_memfd has pages of 4 KiB, whatever lies at userspace_addr. */
 	r->has_sizes = !r->inplace && st_huge_pages(l) && gm_platform_has(GM_NEED_PAGE_STATS) &&
-		       !(executes(r) && fetches_split());
+		       !(r->flags & ST_FETCHES && fetches_split());
 	if (r->has_sizes)
 		gm_ledger_read(r->vm, &r->sizes);
-}
-
-static void start_iommu(struct st_run *r)
-{
-	bool maps = r->inplace ? r->has_maps : r->mem->fd >= 0;
-
-	if (!maps || !gm_platform_has(GM_NEED_IOMMUFD_TEST))
-		return;
-	r->iommu = gm_iommu_new(GM_IOMMU_MOCK);
-	r->ioas = gm_ioas_new(r->iommu);
-	r->dev = gm_iodev_new(r->iommu, r->ioas);
 }
 
 /* --- rounds --- */
@@ -280,16 +262,18 @@ static void learn(struct st_run *r, uint32_t index)
 	*c = *c ? (*c * 3ULL + now) / 4 : now;
 }
 
+static struct st_actor *actor_at(struct st_run *r, unsigned int i)
+{
+	return i < r->prog.head.vcpus ? &r->vcpu[i] : &r->thread[i - r->prog.head.vcpus];
+}
+
 /* Lets every actor do its part of the list, and waits for all. */
 static bool round_(struct st_run *r, const uint32_t *list, uint32_t n)
 {
-	const struct st_head *h = &r->prog.head;
-	unsigned int actors = 0;
+	unsigned int all = r->prog.head.vcpus + r->prog.head.threads, busy = 0;
 
-	for (unsigned int i = 0; i < h->vcpus; i++)
-		r->vcpu[i].n = 0;
-	for (unsigned int i = 0; i < h->threads; i++)
-		r->thread[i].n = 0;
+	for (unsigned int i = 0; i < all; i++)
+		actor_at(r, i)->n = 0;
 	for (unsigned int i = 0; i < 256; i++)
 		r->meet[i] = r->meet[256 + i] = r->need[i] = 0;
 	for (uint32_t i = 0; i < n; i++) {
@@ -302,31 +286,25 @@ static bool round_(struct st_run *r, const uint32_t *list, uint32_t n)
 		if (op->wait && op->meet)
 			set_wait(r, list[i], list, n);
 	}
-	for (unsigned int i = 0; i < h->vcpus + h->threads; i++) {
-		struct st_actor *a = i < h->vcpus ? &r->vcpu[i] : &r->thread[i - h->vcpus];
-
-		actors += a->n > 0;
-	}
-	r->concurrent = actors > 1;
-	for (unsigned int i = 0; i < h->vcpus + h->threads; i++) {
-		struct st_actor *a = i < h->vcpus ? &r->vcpu[i] : &r->thread[i - h->vcpus];
-
-		if (a->n)
-			sem_post(&a->go);
-	}
-	for (unsigned int i = 0; i < h->vcpus + h->threads; i++) {
-		struct st_actor *a = i < h->vcpus ? &r->vcpu[i] : &r->thread[i - h->vcpus];
-
-		while (a->n && sem_wait(&a->done))
+	for (unsigned int i = 0; i < all; i++)
+		busy += actor_at(r, i)->n > 0;
+	r->concurrent = busy > 1;
+	r->round = list;
+	r->round_nr = n;
+	for (unsigned int i = 0; i < all; i++)
+		if (actor_at(r, i)->n)
+			sem_post(&actor_at(r, i)->go);
+	for (unsigned int i = 0; i < all; i++)
+		while (actor_at(r, i)->n && sem_wait(&actor_at(r, i)->done))
 			;
-	}
 	for (uint32_t i = 0; i < n; i++)
 		if (r->res[list[i]].t1)
 			learn(r, list[i]);
-	return st_judge(r, list, n);
+	return st_judge(r);
 }
 
-bool st_rounds(struct st_run *r, uint32_t from, uint32_t to, bool strict)
+/* Runs the operations [from, to) of r->prog; false when something failed. */
+static bool rounds(struct st_run *r, uint32_t from, uint32_t to, bool strict)
 {
 	uint32_t *list = calloc(to - from + 1, sizeof(*list)), n = 0;
 	bool ok = true;
@@ -336,29 +314,16 @@ bool st_rounds(struct st_run *r, uint32_t from, uint32_t to, bool strict)
 		const struct gm_sop *op = i < to ? &r->prog.op[i] : NULL;
 		bool turn = n && op && strict && op->actor != r->prog.op[list[0]].actor;
 
-		if (n && (!op || op->code == GM_SOP_SYNC || turn ||
+		if (n && (!op || op->code == ST_OP_SYNC || turn ||
 			  n == (strict ? TURN : RING_OPS - 1))) {
 			ok = round_(r, list, n);
 			n = 0;
 		}
-		if (op && op->code != GM_SOP_SYNC)
+		if (op && op->code != ST_OP_SYNC)
 			list[n++] = i;
 	}
 	free(list);
 	return ok;
-}
-
-static void look_ahead(struct st_run *r)
-{
-	for (uint32_t i = 0; i < r->prog.nr; i++) {
-		r->has_slots |= r->prog.op[i].code == GM_SOP_SLOT;
-		r->has_maps |= r->prog.op[i].code == GM_SOP_MAP;
-		r->has_faults |= r->prog.op[i].code == GM_SOP_MPROTECT;
-	}
-	r->has_faults |= r->has_slots;
-	/* No access of the guest goes by the host's mapping. */
-	if (r->inplace)
-		r->has_faults = false;
 }
 
 /* Programs may come from anywhere: what lies outside the layout is not run. */
@@ -369,17 +334,32 @@ static void check(const struct st_run *r)
 	for (uint32_t i = 0; i < p->nr; i++) {
 		const struct gm_sop *op = &p->op[i];
 
-		GM_SETUP(!(st_ops[op->code].flags & ST_PAGES) || op->code == GM_SOP_PRESSURE ||
-				 (op->page < r->layout->pages &&
-				  op->len <= r->layout->pages - op->page),
+		GM_SETUP(!st_in_layout(op) || (op->page < r->layout->pages &&
+					       op->len <= r->layout->pages - op->page),
 			 "operation %u: %s: outside the layout", i + 1, st_op_str(op));
-		GM_SETUP(op->len <= 64 || !(st_ops[op->code].flags & ST_READS),
+		GM_SETUP(op->len <= 64 || !st_is(op, ST_READS),
 			 "operation %u: %s: reads at most 64 pages", i + 1, st_op_str(op));
-		GM_SETUP(op->len <= 64 || !r->inplace ||
-				 (op->code != GM_SOP_HWRITE && op->code != GM_SOP_HPOKE),
+		GM_SETUP(op->len <= 64 || !r->inplace || !st_is(op, ST_TOUCHES),
 			 "operation %u: %s: the host writes at most 64 pages in place", i + 1,
 			 st_op_str(op));
 	}
+}
+
+/* What the operations of the program need, and what is to be expected of them. */
+static void prepare(struct st_run *r)
+{
+	bool has[ST_OP_NR] = {};
+
+	for (uint32_t i = 0; i < r->prog.nr; i++) {
+		uint8_t code = r->prog.op[i].code;
+
+		r->flags |= st_ops[code]->flags;
+		has[code] = true;
+	}
+	make_vm(r);
+	for (unsigned int i = 0; i < ST_OP_NR; i++)
+		if (has[i] && st_ops[i]->start)
+			st_ops[i]->start(r);
 }
 
 void st_exec(const struct st_prog *p, struct st_result *out)
@@ -401,34 +381,29 @@ void st_exec(const struct st_prog *p, struct st_result *out)
 		 gm_provider_name(p->head.provider));
 	GM_SETUP(r->inplace || !p->head.start_private, "only in place all can start private");
 	check(r);
-	st_coda(p, r->layout, &r->prog);
+	st_final_check(p, r->layout, &r->prog);
 	r->res = calloc(r->prog.nr, sizeof(*r->res));
-	r->log = calloc(r->prog.nr, sizeof(*r->log));
-	r->conv = calloc(r->prog.nr, sizeof(*r->conv));
-	r->about = calloc(r->prog.nr, sizeof(*r->about));
-	GM_SETUP(r->res && r->log && r->conv && r->about, "out of memory");
+	r->note = calloc(r->prog.nr, sizeof(*r->note));
+	GM_SETUP(r->res && r->note, "out of memory");
 	r->oracle = r->inplace
 			    ? st_oracle_new_inplace(r->layout->pages,
 						    p->head.start_private ? ST_PRIVATE : ST_SHARED)
 			    : st_oracle_new(r->layout->pages);
 	pthread_rwlock_init(&r->map_lock, NULL);
 	pthread_mutex_init(&r->slot_lock, NULL);
-	pthread_mutex_init(&r->iommu_lock, NULL);
-	pthread_mutex_init(&r->pool_lock, NULL);
+	pthread_mutex_init(&r->hold_lock, NULL);
 	sigaction(SIGUSR1, &kick, NULL);
-	look_ahead(r);
-	make_vm(r);
-	start_iommu(r);
+	prepare(r);
 	for (unsigned int i = 0; i < r->prog.head.vcpus; i++)
 		start_actor(r, &r->vcpu[i], i, true);
 	for (unsigned int i = 0; i < r->prog.head.threads; i++)
 		start_actor(r, &r->thread[i], i, false);
 	out->began = true;
 	out->seconds = -gm_now();
-	ok = st_rounds(r, 0, r->own, p->head.strict);
+	ok = rounds(r, 0, r->own, p->head.strict);
 	out->seconds += gm_now();
-	ok = ok && st_rounds(r, r->own, r->prog.nr, true) && st_judge_sizes(r) &&
-	     st_judge_untouched(r);
+	ok = ok && rounds(r, r->own, r->prog.nr, true) && st_judge_sizes(r) &&
+	     st_expect_untouched(r);
 	out->over = true;
 	if (!ok)
 		return;

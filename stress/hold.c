@@ -1,115 +1,115 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What holds memory for a while, and what moves it about: pins, the huge page pool, compaction. */
-#include <sys/ioctl.h>
+/* Pages that somebody keeps: by a pin, by a device mapping. While it runs, and for the judge. */
+#include "judge.h"
 
-#include "exec.h"
-#include "pool.h"
+void st_hold_begin(struct st_run *r, uint32_t op, uint32_t page, uint32_t len)
+{
+	if (r->holds == r->holds_room) {
+		r->holds_room = 2 * r->holds_room + 64;
+		r->hold = realloc(r->hold, r->holds_room * sizeof(*r->hold));
+		GM_SETUP(r->hold, "out of memory");
+	}
+	r->hold[r->holds++] = (struct st_hold){ .op = op, .page = page, .len = len, .held = true };
+}
 
-/*
- * Device mappings and pins keep the memory that they have: what they hold is not given back under
- * them.
- */
+static struct st_hold *hold_of(struct st_run *r, uint32_t op)
+{
+	for (uint32_t i = r->holds; i--;)
+		if (r->hold[i].op == op)
+			return &r->hold[i];
+	return NULL;
+}
+
+void st_hold_ending(struct st_run *r, uint32_t op)
+{
+	hold_of(r, op)->held = false;
+}
+
+void st_hold_end(struct st_run *r, uint32_t op, uint32_t end)
+{
+	struct st_hold *h = hold_of(r, op);
+
+	h->ended = true;
+	h->end = end;
+}
+
 bool st_held(const struct st_run *r, uint32_t page, uint32_t n)
 {
-	for (unsigned int i = 0; i < ST_THREADS; i++)
-		if (r->thread[i].pins && r->thread[i].pin_page < page + n &&
-		    page < r->thread[i].pin_page + r->thread[i].pins)
+	for (uint32_t i = 0; i < r->holds; i++) {
+		const struct st_hold *h = &r->hold[i];
+
+		if (h->held && h->page < page + n && page < h->page + h->len)
 			return true;
-	for (unsigned int i = 0; i < ST_MAPS; i++)
-		if (r->map[i].used && r->map[i].page < page + n &&
-		    page < r->map[i].page + r->map[i].len)
-			return true;
+	}
 	return false;
 }
 
-/* The ABI of mm/gup_test.h, which is no exported header; the access table has the probes. */
-struct longterm {
-	uint64_t addr, size;
-	uint32_t flags; /* 1: for writing */
-};
+/* --- for the judge: every operation of the round has its stamps --- */
 
-#define HOLD_START _IOW('g', 7, struct longterm)
-#define HOLD_STOP _IO('g', 8)
-#define HOLD_READ _IOW('g', 9, uint64_t)
-#define PINS_MAX 8U
-
-/* 1: not done. A thread holds one range at a time, until it lets go or the program ends. */
-long st_pin(struct st_actor *a, const struct gm_sop *op, uint32_t index)
+static uint64_t begin0(const struct st_run *r, const struct st_hold *h)
 {
-	struct st_run *r = a->run;
-	struct longterm range = { .addr = (uintptr_t)st_hva(r, op->page),
-				  .size = op->len * GM_PAGE_SIZE,
-				  .flags = 1 };
-	long ret = 1;
+	return r->res[h->op].t0;
+}
 
-	if (a->pin_fd < 0)
-		a->pin_fd = open("/sys/kernel/debug/gup_test", O_RDWR | O_CLOEXEC);
-	if (a->pin_fd < 0 || a->pins || op->len > PINS_MAX)
-		return 1;
-	pthread_rwlock_rdlock(&r->map_lock);
-	pthread_mutex_lock(&r->iommu_lock);
-	ret = ioctl(a->pin_fd, HOLD_START, &range) ? -errno : 0;
-	if (!ret) {
-		a->pin_page = op->page;
-		a->pins = op->len;
-		a->pin_op = index;
+static uint64_t begin1(const struct st_run *r, const struct st_hold *h)
+{
+	return r->res[h->op].t1;
+}
+
+static uint64_t end0(const struct st_run *r, const struct st_hold *h)
+{
+	return h->ended ? r->res[h->end].t0 : UINT64_MAX;
+}
+
+static uint64_t end1(const struct st_run *r, const struct st_hold *h)
+{
+	return h->ended ? r->res[h->end].t1 : UINT64_MAX;
+}
+
+bool st_may_be_detached(struct st_run *r, uint32_t i, uint32_t page)
+{
+	const struct st_hold *h = hold_of(r, r->note[i].about);
+
+	return h &&
+	       st_oracle_may_zero(r->oracle, page, (struct st_when){ begin0(r, h), r->res[i].t1 });
+}
+
+/* The page is held during all of `when`, whatever the order of what overlaps. */
+static bool surely_held(struct st_run *r, uint32_t page, struct st_when when)
+{
+	for (uint32_t k = 0; k < r->holds; k++) {
+		const struct st_hold *h = &r->hold[k];
+
+		if (page - h->page < h->len && begin1(r, h) < when.t0 && end0(r, h) > when.t1 &&
+		    !st_oracle_may_zero(r->oracle, page, (struct st_when){ begin0(r, h), when.t1 }))
+			return true;
 	}
-	pthread_mutex_unlock(&r->iommu_lock);
-	pthread_rwlock_unlock(&r->map_lock);
-	return ret;
+	return false;
 }
 
-/* What was pinned is shared memory still: nothing takes it away meanwhile, in place but for a hole. */
-long st_unpin(struct st_actor *a, uint32_t index)
+bool st_may_be_held(struct st_run *r, uint32_t page, struct st_when when)
 {
-	struct st_run *r = a->run;
-	uint64_t to = (uintptr_t)a->buf;
-	long ret;
+	for (uint32_t k = 0; k < r->holds; k++) {
+		const struct st_hold *h = &r->hold[k];
 
-	if (!a->pins)
-		return 1;
-	r->about[index] = a->pin_op;
-	ret = ioctl(a->pin_fd, HOLD_READ, &to) ? -errno : 0;
-	if (!ret)
-		st_log_pages(a, a->buf, a->pin_page, a->pins, 512);
-	pthread_mutex_lock(&r->iommu_lock);
-	a->pins = 0;
-	pthread_mutex_unlock(&r->iommu_lock);
-	return ioctl(a->pin_fd, HOLD_STOP) ? -errno : ret;
+		if (page - h->page < h->len && begin0(r, h) < when.t1 && end1(r, h) > when.t0 &&
+		    !st_oracle_zeroed(r->oracle, page, (struct st_when){ begin1(r, h), when.t0 }))
+			return true;
+	}
+	return false;
 }
 
-static long write_number(const char *file, long n)
+uint32_t st_first_held(struct st_run *r, uint32_t page, uint32_t n, struct st_when when)
 {
-	int fd = open(file, O_WRONLY | O_CLOEXEC);
-	long ret = 1;
+	uint32_t first = ST_NO_PAGE;
 
-	if (fd < 0)
-		return 1;
-	if (dprintf(fd, "%ld\n", n) < 0)
-		ret = -errno;
-	close(fd);
-	return ret < 0 ? ret : 0;
-}
+	for (uint32_t k = 0; k < r->holds; k++) {
+		const struct st_hold *h = &r->hold[k];
+		uint32_t from = h->page > page ? h->page : page;
 
-#define NR_HUGE "/proc/sys/vm/nr_hugepages"
-
-/* More pages may not be had; what counts is that as many are left as before. */
-long st_churn_pool(struct st_run *r, unsigned int n)
-{
-	struct gm_pool before, after;
-	long ret;
-
-	pthread_mutex_lock(&r->pool_lock);
-	gm_pool_read(&before, GM_2M);
-	ret = write_number(NR_HUGE, before.nr + 1 + n % 8);
-	if (!ret)
-		ret = write_number(NR_HUGE, before.nr);
-	gm_pool_read(&after, GM_2M);
-	pthread_mutex_unlock(&r->pool_lock);
-	return ret ?: after.nr == before.nr ? 0 : -ENOSPC;
-}
-
-long st_compact(void)
-{
-	return write_number("/proc/sys/vm/compact_memory", 1);
+		for (uint32_t p = from; p < h->page + h->len && p - page < n && p < first; p++)
+			if (surely_held(r, p, when))
+				first = p;
+	}
+	return first;
 }

@@ -14,6 +14,9 @@
 
 enum st_backing { ST_ANON, ST_SHMEM, ST_THP, ST_HUGE_2M, ST_HUGE_1G };
 
+/* Backings that are not hugetlb's, as bits. */
+#define ST_SMALL_PAGES (1U << ST_ANON | 1U << ST_SHMEM | 1U << ST_THP)
+
 struct st_slot {
 	uint32_t page, pages;
 	uint32_t file_page; /* where the slot begins in the one guest_memfd */

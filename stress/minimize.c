@@ -42,7 +42,7 @@ static bool before(const struct gm_sop *op, uint32_t i, int64_t end)
 
 static bool not_actor(const struct gm_sop *op, uint32_t i, int64_t actor)
 {
-	return op->actor != actor || op->code == GM_SOP_SYNC;
+	return op->actor != actor || op->code == ST_OP_SYNC;
 }
 
 static bool not_code(const struct gm_sop *op, uint32_t i, int64_t code)
@@ -52,7 +52,7 @@ static bool not_code(const struct gm_sop *op, uint32_t i, int64_t code)
 
 static bool comes_near(const struct gm_sop *op, uint32_t i, int64_t page, int64_t distance)
 {
-	if (!(st_ops[op->code].flags & ST_PAGES))
+	if (!(st_ops[op->code]->flags & ST_PAGES))
 		return false;
 	return (int64_t)op->page <= page + distance &&
 	       page <= (int64_t)op->page + op->len - 1 + distance;
@@ -98,7 +98,7 @@ static void drop_unrelated(struct st_prog *p, struct st_min *m)
 		filter(p, m, not_actor, i);
 	for (int i = 0; i < ST_THREADS; i++)
 		filter(p, m, not_actor, GM_SOP_HOST | i);
-	for (int i = 0; i < GM_SOP_NR; i++)
+	for (int i = 0; i < ST_OP_NR; i++)
 		filter(p, m, not_code, i);
 }
 
@@ -149,7 +149,7 @@ static void shorten(struct st_prog *p, struct st_min *m)
 	for (uint32_t i = 0; i < p->nr; i++) {
 		struct gm_sop op = p->op[i];
 
-		if (!(st_ops[op.code].flags & ST_PAGES) || op.len == 1)
+		if (!(st_ops[op.code]->flags & ST_PAGES) || op.len == 1)
 			continue;
 		/* The page alone, the first, the last; then less from either end. */
 		if (m->page >= (int64_t)op.page && m->page < (int64_t)op.page + op.len) {
@@ -194,8 +194,7 @@ static void lower(struct st_prog *p, struct st_min *m)
 
 			st_prog_copy(&try, p);
 			for (uint32_t i = 0; i < p->nr; i++)
-				if (st_ops[p->op[i].code].flags & ST_PAGES &&
-				    p->op[i].code != GM_SOP_PRESSURE && p->op[i].page < lowest)
+				if (st_in_layout(&p->op[i]) && p->op[i].page < lowest)
 					lowest = p->op[i].page;
 			if (lowest == UINT32_MAX || lowest < steps[s])
 				break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a profile of stress programs is made of: data. */
+/* What a profile of stress programs is made of: data. The weights are in the operations' rows. */
 #ifndef ST_PROFILE_H
 #define ST_PROFILE_H
 
@@ -12,10 +12,9 @@ struct st_profile {
 	uint32_t ops;
 	unsigned int kill_percent; /* of programs that end by killing the process */
 	unsigned int fail_percent; /* of what can run out of memory: does */
-	unsigned int weight[GM_SOP_NR];
 };
 
-const struct st_profile *st_profile_find(const char *name);
-const struct st_profile *st_profile_at(unsigned int i);
+const struct st_profile *st_profile_find(const char *name, enum st_profile_id *id);
+const struct st_profile *st_profile_at(unsigned int i); /* NULL past the last */
 
 #endif

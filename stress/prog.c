@@ -124,7 +124,7 @@ static bool read_head(struct st_head *h, const char *key, const char *val)
 	return true;
 }
 
-static const char *read_arg(const struct st_op_info *info, const char *word, struct gm_sop *op)
+static const char *read_arg(const struct st_op *info, const char *word, struct gm_sop *op)
 {
 	uint64_t n;
 
@@ -142,7 +142,7 @@ static const char *read_arg(const struct st_op_info *info, const char *word, str
 }
 
 /* What follows the operation's name; NULL, or what is wrong. */
-static const char *read_rest(const struct st_op_info *info, char *save, struct gm_sop *op)
+static const char *read_rest(const struct st_op *info, char *save, struct gm_sop *op)
 {
 	unsigned int numbers = 0;
 	bool fail = false;
@@ -186,14 +186,12 @@ static const char *read_op(struct st_prog *p, char *actor, char *save)
 	if (n >= (vcpu ? p->head.vcpus : p->head.threads))
 		return "no such actor";
 	op.actor = n | (vcpu ? 0 : GM_SOP_HOST);
-	while (op.code < GM_SOP_NR && (!name || strcmp(st_ops[op.code].name, name)))
-		op.code++;
-	if (op.code == GM_SOP_NR)
+	op.code = st_op_find(name ?: "");
+	if (op.code == ST_OP_NR)
 		return "no such operation";
-	if (op.code != GM_SOP_NOP && op.code != GM_SOP_SYNC &&
-	    vcpu != !!(st_ops[op.code].flags & ST_VCPU))
+	if (op.code != ST_OP_NOP && op.code != ST_OP_SYNC && vcpu != st_is(&op, ST_VCPU))
 		return "not an operation of this actor";
-	wrong = read_rest(&st_ops[op.code], save, &op);
+	wrong = read_rest(st_ops[op.code], save, &op);
 	if (!wrong)
 		st_prog_add(p, op);
 	return wrong;

@@ -23,14 +23,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "guest/ring.h"
+#include "op.h"
 #include "provider.h"
 
 #define ST_VCPUS 6   /* one more serves prefault */
 #define ST_THREADS 4 /* of the host */
 #define ST_OPS_MAX 60000U
-#define ST_REFUSALS 41U	   /* names of GM_SOP_REFUSE */
-#define ST_REFUSALS_VM 38U /* ... of them those that are not about the ioctl on the file */
 
 struct st_head {
 	uint64_t seed;
@@ -57,29 +55,5 @@ void st_head_write(const struct st_head *h, const char *eol, FILE *f);
 void st_prog_write(const struct st_prog *p, FILE *f);
 /* 0, or -1 with what is wrong, line and all, in `why`. */
 int st_prog_read(struct st_prog *p, FILE *f, char *why, size_t room);
-
-/* --- the table of operations --- */
-
-enum st_op_flag {
-	ST_VCPU = 1 << 0,     /* runs in the guest */
-	ST_PAGES = 1 << 1,    /* has a page and a length */
-	ST_READS = 1 << 2,    /* what it reads is judged */
-	ST_WRITES = 1 << 3,   /* changes content or state of its pages */
-	ST_CAN_FAIL = 1 << 4, /* takes fail=N: memory runs out in the middle of it */
-	ST_TWO_ONLY = 1 << 5, /* about memory at userspace_addr: nothing to do in place */
-};
-
-struct st_op_info {
-	const char *name;
-	unsigned int flags;
-	const char *const *args; /* names of the values of arg, NULL-terminated; NULL: a number */
-	const char *text;
-};
-
-extern const struct st_op_info st_ops[GM_SOP_NR];
-/* "v0 conv private 0x1ff 3", without a newline; valid until the next call in this thread. */
-const char *st_op_str(const struct gm_sop *op);
-bool st_is_vcpu(const struct gm_sop *op);
-unsigned int st_actor_nr(const struct gm_sop *op);
 
 #endif

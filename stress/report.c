@@ -99,7 +99,7 @@ void st_reproducer(const struct st_prog *p, FILE *f)
 	fputs("\"\n", f);
 	for (uint32_t i = 0; i < p->nr; i++)
 		fprintf(f, "\t\"%-40s\\n\" /* %s */\n", st_op_str(&p->op[i]),
-			st_ops[p->op[i].code].text);
+			st_ops[p->op[i].code]->text);
 	fputs("\t;\n\n/* main() is the library's. */\n"
 	      "int gm_program_main(int argc, char **argv)\n{\n\treturn st_repro(program);\n}\n",
 	      f);
@@ -135,24 +135,15 @@ int st_sum_write(const struct st_sum *s, const char *dir)
 	for (unsigned int i = 0; i < COUNTERS; i++)
 		fprintf(f, "%s\t%lu\n", counters[i].name, *counter(s, i));
 	fprintf(f, "seconds\t%.1f\n", s->seconds);
-	for (unsigned int i = 0; i < GM_SOP_NR; i++)
+	for (unsigned int i = 0; i < ST_OP_NR; i++)
 		if (s->runs[i])
-			fprintf(f, "op\t%s\t%lu\n", st_ops[i].name, s->runs[i]);
+			fprintf(f, "op\t%s\t%lu\n", st_ops[i]->name, s->runs[i]);
 	for (unsigned int c = 0; c < ST_CLASSES; c++)
-		for (unsigned int i = 0; i < GM_SOP_NR; i++)
+		for (unsigned int i = 0; i < ST_OP_NR; i++)
 			if (s->pair[c][i])
-				fprintf(f, "pair\t%u\t%s\t%#lx\n", c, st_ops[i].name,
+				fprintf(f, "pair\t%u\t%s\t%#lx\n", c, st_ops[i]->name,
 					s->pair[c][i]);
 	return fclose(f);
-}
-
-static unsigned int code_of(const char *name)
-{
-	unsigned int i = 0;
-
-	while (i < GM_SOP_NR && strcmp(st_ops[i].name, name))
-		i++;
-	return i;
 }
 
 static bool sum_read(struct st_sum *s, FILE *f)
@@ -167,11 +158,11 @@ static bool sum_read(struct st_sum *s, FILE *f)
 			s->seconds += seconds;
 		} else if (!strncmp(line, "op\t", 3) &&
 			   sscanf(line, "op %63s %llu", name, &val) == 2) {
-			if (code_of(name) < GM_SOP_NR)
-				s->runs[code_of(name)] += val;
+			if (st_op_find(name) < ST_OP_NR)
+				s->runs[st_op_find(name)] += val;
 		} else if (sscanf(line, "pair\t%u\t%63s\t%llx", &class, name, &val) == 3) {
-			if (class < ST_CLASSES && code_of(name) < GM_SOP_NR)
-				s->pair[class][code_of(name)] |= val;
+			if (class < ST_CLASSES && st_op_find(name) < ST_OP_NR)
+				s->pair[class][st_op_find(name)] |= val;
 		} else if (sscanf(line, "%63s\t%llu", name, &val) == 2) {
 			for (unsigned int i = 0; i < COUNTERS; i++)
 				if (!strcmp(name, counters[i].name))

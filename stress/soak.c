@@ -35,7 +35,7 @@ void st_sum_add(struct st_sum *s, const struct st_prog *p, const struct st_resul
 	s->reads += r->reads;
 	s->races += r->races;
 	s->killed += r->killed;
-	for (unsigned int i = 0; i < GM_SOP_NR; i++) {
+	for (unsigned int i = 0; i < ST_OP_NR; i++) {
 		s->runs[i] += r->runs[i];
 		for (unsigned int c = 0; c < ST_CLASSES; c++)
 			s->pair[c][i] |= r->pair[c][i];
@@ -46,8 +46,8 @@ unsigned int st_sum_coverage(const struct st_sum *s, unsigned int *of)
 {
 	unsigned int codes = 0, n = 0;
 
-	for (unsigned int i = 0; i < GM_SOP_NR; i++) {
-		codes += !!(st_ops[i].flags & ST_PAGES);
+	for (unsigned int i = 0; i < ST_OP_NR; i++) {
+		codes += !!(st_ops[i]->flags & ST_PAGES);
 		for (unsigned int c = 0; c < ST_CLASSES; c++)
 			n += __builtin_popcountll(s->pair[c][i]);
 	}

@@ -22,8 +22,8 @@ struct st_soak {
 struct st_sum {
 	uint64_t seeds, ops, conversions, reads, races, failed, errors, killed;
 	double seconds;
-	uint64_t runs[GM_SOP_NR];
-	uint64_t pair[ST_CLASSES][GM_SOP_NR];
+	uint64_t runs[ST_OP_NR];
+	uint64_t pair[ST_CLASSES][ST_OP_NR];
 };
 
 /* Suite and kernel go into the head. */

@@ -3,11 +3,13 @@
 #
 #   make stress ARGS="run --profile conversion --for 10m"
 
-GM_STRESS_SRC := $(wildcard stress/*.c)
+GM_STRESS_SRC := $(wildcard stress/*.c stress/ops/*.c)
 GM_STRESS_OBJ := $(GM_STRESS_SRC:%.c=$(GM_OUT)/obj/%.o)
 # What makes and understands programs knows no KVM: that wall is kept by the compiler.
-$(foreach f,op prog layout profile gen oracle minimize,$(GM_OUT)/obj/stress/$(f).o): \
+$(foreach f,op prog layout profile draw gen race oracle minimize,$(GM_OUT)/obj/stress/$(f).o): \
 	GM_OBJ_CFLAGS = $(GM_CFLAGS) $(GM_KHDR_CFLAGS)
+# The guest's part of an operation lies beside the host's: integer registers only, as lib/guest/.
+$(GM_OUT)/obj/stress/ops/%.o: GM_OBJ_CFLAGS = $(GM_KVM_CFLAGS) -Istress -mgeneral-regs-only
 $(GM_OUT)/obj/stress/soak.o: GM_OBJ_CFLAGS = $(GM_KVM_CFLAGS) -DGM_VERSION='"$(GM_VERSION)"'
 
 $(GM_OUT)/bin/stress_test: $(GM_STRESS_OBJ) $(GM_OUT)/libgm.a $(GM_FW)/libkvm.a

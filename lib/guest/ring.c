@@ -4,7 +4,6 @@
 #include "ring.h"
 
 #define PAGE 4096UL
-#define WORDS 512U
 
 unsigned int gm_ring_read(const volatile uint64_t *page, uint32_t number, unsigned int words,
 			  struct gm_ring_log *log)
@@ -84,8 +83,8 @@ static void delay(uint32_t cycles)
 		;
 }
 
-static void read_pages(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res,
-		       unsigned int words)
+void gm_ring_read_pages(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res,
+			unsigned int words)
 {
 	struct gm_ring_log *log = (struct gm_ring_log *)r->log;
 
@@ -94,36 +93,19 @@ static void read_pages(struct gm_ring *r, const struct gm_sop *op, struct gm_rin
 			res->ret = -1;
 			return;
 		}
-		r->logs += gm_ring_read((uint64_t *)(r->base + (op->page + p) * PAGE), op->page + p,
+		r->logs += gm_ring_read((uint64_t *)gm_ring_addr(r, op->page + p), op->page + p,
 					words, log + r->logs);
 	}
 }
 
-static void write_pages(struct gm_ring *r, const struct gm_sop *op, uint32_t index,
-			unsigned int words)
+void gm_ring_write_pages(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res,
+			 unsigned int words)
 {
 	for (uint64_t p = op->page; p < (uint64_t)op->page + op->len; p++) {
-		uint64_t addr = r->base + p * PAGE;
+		uint64_t addr = gm_ring_addr(r, p);
 
-		gm_ring_write((uint64_t *)addr, gm_ring_stamp(addr / PAGE, GM_HALF_GUEST, index),
-			      words);
-	}
-}
-
-/* A request that KVM refuses before anybody is asked; see conv.hypercall_bad. */
-static int64_t bad(uint64_t gpa, unsigned int how)
-{
-	switch (how % 5) {
-	case 0:
-		return gm_arch_guest_map_gpa(gpa + 8, 1, 0);
-	case 1:
-		return gm_arch_guest_map_gpa(gpa, 0, 0);
-	case 2:
-		return gm_arch_guest_map_gpa(gpa, ~0ULL >> 12, 0);
-	case 3:
-		return gm_arch_guest_map_gpa(gpa + 2048, 1, 1 << 4);
-	default:
-		return gm_arch_guest_map_gpa(gpa, -(gpa / PAGE), 1 << 4);
+		gm_ring_write((uint64_t *)addr,
+			      gm_ring_stamp(addr / PAGE, GM_HALF_GUEST, res->index), words);
 	}
 }
 
@@ -138,90 +120,13 @@ __attribute__((weak)) uint64_t gm_arch_guest_code(uint16_t val)
 	return 0;
 }
 
-/* Its own stack page: what it pushed stays behind in one half, what it pops is the other's. */
-static void stack(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res,
-		  uint64_t addr)
-{
-	struct gm_ring_log *log = (struct gm_ring_log *)r->log + r->logs;
-	uint64_t word = gm_ring_stamp(addr / PAGE, GM_HALF_GUEST, res->index);
-
-	if (r->logs + 1 > r->log_max) {
-		res->ret = 1;
-		return;
-	}
-	res->ret = gm_arch_guest_stack(addr + (GM_RING_STACK + 1) * 8, addr, op->arg ? 1 << 4 : 0,
-				       &word);
-	if (res->ret)
-		return;
-	*log = (struct gm_ring_log){ word, op->page, GM_RING_STACK, 1 };
-	r->logs++;
-}
-
-/* Its next instructions: the result of the function, or -1 where there is none such. */
-static int64_t exec(struct gm_ring *r, uint64_t addr, uint32_t index)
-{
-	volatile uint64_t *code = (uint64_t *)addr + GM_RING_CODE;
-	uint64_t word = gm_arch_guest_code(index);
-
-	if (!r->alone || !word)
-		return -1;
-	*code = word;
-	gm_arch_guest_sync_code((uintptr_t)code, 8);
-	return ((uint32_t(*)(void))(uintptr_t)code)();
-}
-
-static void one(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res)
-{
-	uint64_t addr = r->base + op->page * PAGE;
-
-	res->ret = 0;
-	switch (op->code) {
-	case GM_SOP_CONV:
-		res->ret = gm_arch_guest_map_gpa(addr, op->len, op->arg ? 1 << 4 : 0);
-		break;
-	case GM_SOP_WRITE:
-		write_pages(r, op, res->index, WORDS);
-		break;
-	case GM_SOP_POKE:
-		write_pages(r, op, res->index, 1);
-		break;
-	case GM_SOP_READ:
-		read_pages(r, op, res, WORDS);
-		break;
-	case GM_SOP_PEEK:
-		read_pages(r, op, res, 1);
-		break;
-	case GM_SOP_ADD:
-		res->ret =
-			__atomic_fetch_add((uint64_t *)addr + GM_RING_COUNTER, 1, __ATOMIC_SEQ_CST);
-		break;
-	case GM_SOP_FLUSH:
-		if (op->arg)
-			gm_arch_guest_flush(0);
-		for (uint32_t p = 0; p < op->len && !op->arg; p++)
-			gm_arch_guest_flush(addr + p * PAGE);
-		break;
-	case GM_SOP_BAD:
-		res->ret = bad(addr, op->arg);
-		break;
-	case GM_SOP_STACK:
-		stack(r, op, res, addr);
-		break;
-	case GM_SOP_EXEC:
-		res->ret = exec(r, addr, res->index);
-		break;
-	default:
-		break;
-	}
-}
-
 void gm_guest_ring(struct gm_ring *r)
 {
-	const struct gm_sop *ops = (const struct gm_sop *)r->ops;
+	const struct gm_ring_op *ops = (const struct gm_ring_op *)r->ops;
 	struct gm_ring_res *all = (struct gm_ring_res *)r->res;
 
 	for (uint32_t i = 0; i < r->nr; i++) {
-		const struct gm_sop *op = &ops[i];
+		const struct gm_sop *op = &ops[i].op;
 		struct gm_ring_res *res = &all[i];
 		uint64_t start;
 
@@ -232,7 +137,9 @@ void gm_guest_ring(struct gm_ring *r)
 		res->log = r->logs;
 		res->t0 = now(r);
 		start = gm_arch_cycles();
-		one(r, op, res);
+		res->ret = 0;
+		if (ops[i].fn)
+			ops[i].fn(r, op, res);
 		res->cycles = gm_arch_cycles() - start;
 		res->t1 = now(r);
 		res->logs = r->logs - res->log;

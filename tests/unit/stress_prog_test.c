@@ -50,10 +50,10 @@ static void operations_stay_inside(void **state)
 		for (uint32_t i = 0; i < p.nr; i++) {
 			const struct gm_sop *op = &p.op[i];
 
-			assert_true(op->code < GM_SOP_NR);
+			assert_true(op->code < ST_OP_NR);
 			assert_true(st_actor_nr(op) <
 				    (st_is_vcpu(op) ? p.head.vcpus : p.head.threads));
-			if (!(st_ops[op->code].flags & ST_PAGES) || op->code == GM_SOP_PRESSURE)
+			if (!st_in_layout(op))
 				continue;
 			assert_true(op->len >= 1);
 			assert_true((uint64_t)op->page + op->len <= l->pages);
@@ -100,7 +100,7 @@ static void in_place_programs(void **state)
 		assert_int_equal(a.head.provider, GM_PROVIDER_INPLACE);
 		*(a.head.start_private ? &private : &shared) = true;
 		for (uint32_t i = 0; i < a.nr; i++)
-			assert_true(a.op[i].code != GM_SOP_POOL);
+			assert_true(a.op[i].code != ST_OP_POOL);
 		f = open_memstream(&text, &size);
 		st_prog_write(&a, f);
 		fclose(f);
@@ -159,8 +159,8 @@ static void weights_choose(void **state)
 
 	generate(&p, &g);
 	for (uint32_t i = 0; i < p.nr; i++) {
-		assert_true(p.op[i].code != GM_SOP_CONV && p.op[i].code != GM_SOP_HCONV);
-		punches += p.op[i].code == GM_SOP_PUNCH;
+		assert_true(p.op[i].code != ST_OP_CONV && p.op[i].code != ST_OP_HCONV);
+		punches += p.op[i].code == ST_OP_PUNCH;
 	}
 	assert_true(punches > p.nr / 20);
 	g.weights = "conv";
@@ -180,9 +180,9 @@ static bool bad(const struct st_prog *p, void *arg)
 
 		if (700000 - op->page >= op->len)
 			continue;
-		if (op->code == GM_SOP_CONV || op->code == GM_SOP_HCONV)
+		if (op->code == ST_OP_CONV || op->code == ST_OP_HCONV)
 		private = op->arg;
-		if (op->code == GM_SOP_READ && op->actor == 1 && private)
+		if (op->code == ST_OP_READ && op->actor == 1 && private)
 			return true;
 	}
 	return false;
@@ -198,9 +198,9 @@ static void shrunk_to_the_core(void **state)
 	st_prog_add(
 		&p,
 		(struct gm_sop){
-			.actor = 2, .code = GM_SOP_CONV, .arg = 1, .page = 699000, .len = 5000 });
+			.actor = 2, .code = ST_OP_CONV, .arg = 1, .page = 699000, .len = 5000 });
 	st_prog_add(&p,
-		    (struct gm_sop){ .actor = 1, .code = GM_SOP_READ, .page = 699998, .len = 8 });
+		    (struct gm_sop){ .actor = 1, .code = ST_OP_READ, .page = 699998, .len = 8 });
 	for (int i = 0; i < 500; i++)
 		st_prog_add(&p, p.op[i]);
 	assert_true(bad(&p, NULL));

@@ -1,52 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Conversions of a program, and memory of the file that the host sees, where conversion is in place. */
+/* Memory of the guest_memfd that the host sees, and its loads and stores, which may be refused. */
 #include "access/access.h"
 #include "exec.h"
-
-/*
- * By the layout, not by the VM's table of slots: attributes are the file's, and a slot that another
- * thread makes again meanwhile does not matter.
- */
-long st_convert(struct st_run *r, uint32_t index, uint32_t page, uint32_t n, bool to_private)
-{
-	struct st_conversion *c = &r->conv[index];
-
-	*c = (struct st_conversion){ .named = ST_NO_PAGE };
-	if (!r->inplace)
-		return __gm_convert(r->vm, st_gpa(page), n * GM_PAGE_SIZE, to_private) ? -errno : 0;
-	while (n) {
-		const struct st_slot *s = st_slot_of(r->layout, page);
-		uint32_t left = s->page + s->pages - page, len = n < left ? n : left;
-		uint64_t off = st_file_off(r, page), error_offset;
-
-		if (__gm_gmem_convert(r->gmem, off, len * GM_PAGE_SIZE, to_private,
-				      &error_offset)) {
-			if (error_offset - off < len * GM_PAGE_SIZE &&
-			    !(error_offset % GM_PAGE_SIZE))
-				c->named = page + (error_offset - off) / GM_PAGE_SIZE;
-			return -errno;
-		}
-		c->whole += len;
-		page += len;
-		n -= len;
-	}
-	return 0;
-}
-
-int64_t st_convert_for_guest(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t npages,
-			     uint64_t attrs)
-{
-	struct st_run *r = vm->user;
-	uint64_t page = (gpa - GM_BASE) / GM_PAGE_SIZE;
-	struct st_actor *a = &r->vcpu[v];
-
-	/* Pages are counted in 64 bits: a range whose addresses wrap gets here, for the ioctl to refuse. */
-	if (!r->inplace)
-		return gm_vm_convert_on_request(vm, v, gpa, npages, attrs);
-	if (page >= r->layout->pages || npages > r->layout->pages - page)
-		return -EINVAL;
-	return st_convert(r, a->list[a->ring->done], page, npages, attrs & GM_MAP_PRIVATE);
-}
 
 /* Slots lie in the file in any order; the host sees them in that of the guest. */
 uint8_t *st_map_file(const struct st_run *r)

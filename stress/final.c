@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * When a program is over, everything that it can have touched is looked at, by operations of the
- * same kind, one at a time: what the guest sees, what the host sees, then both halves of each page
- * by converting all to private and all to shared. In place the host looks in each state: what is
- * private refuses it. Over huge pages all that was ever converted
- * becomes shared again in the end, and one fault in each page must bring its huge mapping back.
+ * The final check: when a program is over, everything that it can have touched is read, by operations
+ * of the same kind, one at a time: what the guest sees, what the host sees, then both halves of each
+ * page by converting all to private and all to shared. In place the host reads in each state: what is
+ * private refuses it. Over huge pages all that was ever converted becomes shared again in the end, and
+ * one fault in each page must bring its huge mapping back.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +67,7 @@ static void collect(const struct st_prog *p, struct marks *m)
 	uint32_t unique = 0, step;
 
 	for (uint32_t i = 0; i < p->nr; i++)
-		if (st_ops[p->op[i].code].flags & ST_PAGES && p->op[i].code != GM_SOP_PRESSURE)
+		if (st_in_layout(&p->op[i]))
 			mark_op(m, &p->op[i]);
 	qsort(m->page, m->nr, sizeof(*m->page), by_page);
 	for (uint32_t i = 0; i < m->nr; i++)
@@ -107,38 +107,33 @@ static void rejoin(const struct st_prog *p, const struct st_layout *l, struct st
 		const struct gm_sop *op = &p->op[i];
 		struct span all = { op->page, op->len };
 
-		if (op->code == GM_SOP_CONV || op->code == GM_SOP_HCONV || op->code == GM_SOP_STACK)
-			emit(out, GM_SOP_HOST, GM_SOP_HCONV, 0, &all, 1);
+		if (st_is(op, ST_CONVERTS))
+			emit(out, GM_SOP_HOST, ST_OP_HCONV, 0, &all, 1);
 	}
 	/* A page that is not mapped: the fault on it puts the block together. */
 	for (uint32_t b = 0; step && b < l->pages; b += step) {
 		struct span one = { b + 1, 1 };
 
-		emit(out, 0, GM_SOP_CONV, 1, &one, 1);
-		emit(out, 0, GM_SOP_CONV, 0, &one, 1);
-		emit(out, 0, GM_SOP_PEEK, 0, &one, 1);
+		emit(out, 0, ST_OP_CONV, 1, &one, 1);
+		emit(out, 0, ST_OP_CONV, 0, &one, 1);
+		emit(out, 0, ST_OP_PEEK, 0, &one, 1);
 	}
 }
 
 /* What is pinned or mapped could not be converted. */
-static void let_go(const struct st_prog *p, struct st_prog *out)
+static void release(const struct st_prog *p, struct st_prog *out)
 {
-	uint64_t codes = 0;
+	bool has[ST_OP_NR] = {};
 
 	for (uint32_t i = 0; i < p->nr; i++)
-		codes |= 1ULL << p->op[i].code;
-	for (uint8_t t = 0; codes & 1ULL << GM_SOP_PIN && t < p->head.threads; t++)
-		st_prog_add(out, (struct gm_sop){ .actor = GM_SOP_HOST | t,
-						  .code = GM_SOP_UNPIN,
-						  .len = 1 });
-	for (uint8_t m = 0; codes & 1ULL << GM_SOP_MAP && m < ST_MAPS; m++)
-		st_prog_add(out, (struct gm_sop){ .actor = GM_SOP_HOST,
-						  .code = GM_SOP_UNMAP,
-						  .arg = m,
-						  .len = 1 });
+		has[p->op[i].code] = true;
+	/* Pins before device mappings. */
+	for (unsigned int i = ST_OP_NR; i--;)
+		if (has[i] && st_ops[i]->release)
+			st_ops[i]->release(p, out);
 }
 
-void st_coda(const struct st_prog *p, const struct st_layout *l, struct st_prog *out)
+void st_final_check(const struct st_prog *p, const struct st_layout *l, struct st_prog *out)
 {
 	struct marks m = { .pages = l->pages };
 	uint8_t last = p->head.vcpus - 1;
@@ -157,7 +152,7 @@ void st_coda(const struct st_prog *p, const struct st_layout *l, struct st_prog 
 			s[n - 1].len++;
 		else
 			s[n++] = (struct span){ page, 1 };
-		/* Conversions of the coda take gaps along, so that there are few of them. */
+		/* Conversions of the final check take gaps along, so that there are few of them. */
 		if (nwide && page - (wide[nwide - 1].page + wide[nwide - 1].len) < 32)
 			wide[nwide - 1].len = page - wide[nwide - 1].page + 1;
 		else
@@ -165,17 +160,17 @@ void st_coda(const struct st_prog *p, const struct st_layout *l, struct st_prog 
 	}
 	inplace = p->head.provider == GM_PROVIDER_INPLACE;
 	if (inplace)
-		let_go(p, out);
-	emit(out, 0, GM_SOP_READ, 0, s, n);
-	emit(out, GM_SOP_HOST, GM_SOP_HREAD, 0, s, n);
-	emit(out, 0, GM_SOP_CONV, 1, wide, nwide);
-	emit(out, last, GM_SOP_READ, 0, s, n);
+		release(p, out);
+	emit(out, 0, ST_OP_READ, 0, s, n);
+	emit(out, GM_SOP_HOST, ST_OP_HREAD, 0, s, n);
+	emit(out, 0, ST_OP_CONV, 1, wide, nwide);
+	emit(out, last, ST_OP_READ, 0, s, n);
 	if (inplace)
-		emit(out, GM_SOP_HOST, GM_SOP_HREAD, 0, s, n);
-	emit(out, GM_SOP_HOST, GM_SOP_HCONV, 0, wide, nwide);
-	emit(out, 0, GM_SOP_READ, 0, s, n);
+		emit(out, GM_SOP_HOST, ST_OP_HREAD, 0, s, n);
+	emit(out, GM_SOP_HOST, ST_OP_HCONV, 0, wide, nwide);
+	emit(out, 0, ST_OP_READ, 0, s, n);
 	if (inplace)
-		emit(out, GM_SOP_HOST, GM_SOP_HREAD, 0, s, n);
+		emit(out, GM_SOP_HOST, ST_OP_HREAD, 0, s, n);
 	else
 		rejoin(p, l, out);
 	free(s);

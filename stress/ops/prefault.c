@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* KVM_PRE_FAULT_MEMORY, on a vCPU of its own. */
+#include "draw.h"
+#include "judge.h"
+
+static void generate(struct st_draw *d, struct gm_sop *op)
+{
+	st_draw_range(d, op, st_chance(d, 50), ST_2M, true);
+}
+
+/* Gives what is left of the size. */
+static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
+{
+	struct st_run *r = a->run;
+	struct kvm_pre_fault_memory range = { .gpa = st_gpa(op->page),
+					      .size = op->len * GM_PAGE_SIZE };
+
+	if (__vcpu_ioctl(r->vm->vcpu[r->prog.head.vcpus], KVM_PRE_FAULT_MEMORY, &range))
+		return -errno;
+	return range.size;
+}
+
+static bool expect(struct st_run *r, uint32_t i)
+{
+	long ret = r->res[i].ret;
+
+	/* A page of the host that cannot be had is EFAULT by the time KVM hears of it. */
+	if (st_injected(&r->prog.op[i]) && ret == -EFAULT)
+		return true;
+	/* What changes under it ends it early, with what is left. */
+	if (r->concurrent && (ret > 0 || ret == -EAGAIN || ret == -EFAULT || ret == -EINTR ||
+			      (ret == -ENOENT && r->flags & ST_NO_SLOT)))
+		return true;
+	return st_expect_0(r, i, "conv.prefault");
+}
+
+const struct st_op st_op_prefault = {
+	.name = "prefault",
+	.text = "KVM_PRE_FAULT_MEMORY",
+	.flags = ST_PAGES | ST_CAN_FAIL,
+	.always = 14,
+	.generate = generate,
+	.run = run,
+	.expect = expect,
+};
