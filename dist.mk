@@ -3,14 +3,16 @@
 
 PREFIX ?= /usr/local
 GM_LIBEXEC = $(DESTDIR)$(PREFIX)/libexec/kvm-gmem-tests
+GM_MAN1 = $(DESTDIR)$(PREFIX)/share/man/man1
 GM_DIST = kvm-gmem-tests-$(GM_VERSION)-$(ARCH)
 
 .PHONY: install
 install: all
-	install -d $(GM_LIBEXEC)/bin $(GM_LIBEXEC)/contract $(DESTDIR)$(PREFIX)/bin
+	install -d $(GM_LIBEXEC)/bin $(GM_LIBEXEC)/contract $(DESTDIR)$(PREFIX)/bin $(GM_MAN1)
 	install -m 755 $(GM_PROGRAMS) $(GM_OUT)/bin/gm-run $(GM_OUT)/bin/gm-doctor $(GM_LIBEXEC)/bin
 	ln -sf stress_test $(GM_LIBEXEC)/bin/gm-stress
 	install -m 644 contract/clauses.tsv $(GM_LIBEXEC)/contract
+	install -m 644 docs/man/gm-run.1 docs/man/gm-stress.1 $(GM_MAN1)
 	ln -sf $(addprefix ../libexec/kvm-gmem-tests/bin/,gm-run gm-doctor gm-stress) $(DESTDIR)$(PREFIX)/bin
 
 # $(O)/kvm-gmem-tests-<version>-<arch>.tar.gz: static programs, the runner, the contract, run_tests.

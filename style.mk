@@ -24,3 +24,5 @@ style:
 	$(GM_SAY) "  STYLE   functions that nobody calls"
 	@$(MAKE) --no-print-directory -s all
 	@tests/uncalled $(GM_OUT)
+	$(GM_SAY) "  STYLE   options in the manual pages"
+	@tests/manual $(GM_OUT)
