@@ -3,14 +3,14 @@
 #include "huge.h"
 
 /* Every page that the attributes single out, from both sides, and then all of the rest. */
-static void look(struct rig *r, const uint64_t *at, unsigned int nr, const char *when)
+static void look(struct huge_vm *r, const uint64_t *at, unsigned int nr, const char *when)
 {
 	for (unsigned int i = 0; i < nr; i++)
-		rig_check_around(r, rig_gpa(0, at[i]), 1, when);
-	rig_touch_all(r);
-	rig_expect(r, "%s", when);
-	rig_check_sparse(r, when);
-	rig_expect(r, "%s, all read", when);
+		huge_check_around(r, huge_gpa(0, at[i]), 1, when);
+	huge_touch_all(r);
+	huge_expect(r, "%s", when);
+	huge_check_sparse(r, when);
+	huge_expect(r, "%s, all read", when);
 }
 
 /* One private page at each border of each of the two GiB, and one GiB without any. */
@@ -19,22 +19,22 @@ GM_CASE(before_pages, .name = "huge.before_slot.pages", .clause = "huge.before_s
 	HUGE_1G(2))
 {
 	static const uint64_t at[] = { 0, 511, 1024, HUGE_PAGES_IN_1G - 1 };
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .no_slot = true);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .no_slot = true);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
-		rig_convert(r, rig_gpa(0, at[i]), 1, true);
-	rig_slot(r, GM_SLOT, r->base, 2 * GM_1G, 0, 0);
+		huge_convert(r, huge_gpa(0, at[i]), 1, true);
+	huge_slot(r, GM_SLOT, r->base, 2 * GM_1G, 0, 0);
 	look(r, at, ARRAY_SIZE(at), "attributes before the slot");
-	rig_slot(r, GM_SLOT, r->base, 0, 0, 0);
-	rig_expect(r, "the slot deleted");
-	rig_convert(r, rig_gpa(0, 1024), 1, false);
-	rig_convert(r, rig_gpa(1, 5), 1, true);
-	rig_slot(r, GM_SLOT, r->base, 2 * GM_1G, 0, 0);
+	huge_slot(r, GM_SLOT, r->base, 0, 0, 0);
+	huge_expect(r, "the slot deleted");
+	huge_convert(r, huge_gpa(0, 1024), 1, false);
+	huge_convert(r, huge_gpa(1, 5), 1, true);
+	huge_slot(r, GM_SLOT, r->base, 2 * GM_1G, 0, 0);
 	look(r, at, ARRAY_SIZE(at), "changed while there was no slot");
-	rig_convert(r, r->base, 2 * HUGE_PAGES_IN_1G, false);
-	rig_touch_all(r);
-	rig_expect(r, "all shared again");
-	rig_free(r);
+	huge_convert(r, r->base, 2 * HUGE_PAGES_IN_1G, false);
+	huge_touch_all(r);
+	huge_expect(r, "all shared again");
+	huge_vm_free(r);
 }
 
 /* The one page that is private decides: each border alone, so that none hides another. */
@@ -44,30 +44,30 @@ static void before_one(const struct gm_case *self)
 	uint64_t pages = big ? HUGE_PAGES_IN_1G : 512, size = pages * GM_PAGE_SIZE;
 	const uint64_t at[] = { 0,	   1,	      pages - 512, pages / 2,
 				pages - 2, pages - 1, pages,	   2 * pages - 1 };
-	struct rig *r = RIG(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M, .size = 2 * size,
-			    .no_slot = true);
+	struct huge_vm *r = HUGE_VM(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M, .size = 2 * size,
+				    .no_slot = true);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++) {
-		uint64_t page = rig_gpa(0, at[i]);
+		uint64_t page = huge_gpa(0, at[i]);
 
 		/* In a GiB, what lies next to a border comes to the same as in 2 MiB. */
 		if (big && (i == 1 || i == 4))
 			continue;
-		rig_convert(r, page, 1, true);
-		rig_slot(r, GM_SLOT, r->base, 2 * size, 0, 0);
+		huge_convert(r, page, 1, true);
+		huge_slot(r, GM_SLOT, r->base, 2 * size, 0, 0);
 		/* From another page of the same huge page first: it must not cover this one. */
-		rig_touch(r, page ^ GM_PAGE_SIZE, GM_PAGE_SIZE, GM_PAGE_SIZE);
-		rig_check_around(r, page, 1, "one private page before the slot");
-		rig_touch(r, r->base, 2 * size, size / 2);
-		rig_expect(r, "%s private before the slot", rig_page_name(r, page));
-		rig_convert(r, page, 1, false);
-		rig_check_around(r, page, 1, "back");
-		rig_touch(r, r->base, 2 * size, size / 2);
-		rig_expect(r, "%s converted back", rig_page_name(r, page));
-		rig_slot(r, GM_SLOT, r->base, 0, 0, 0);
-		rig_expect(r, "the slot deleted");
+		huge_touch(r, page ^ GM_PAGE_SIZE, GM_PAGE_SIZE, GM_PAGE_SIZE);
+		huge_check_around(r, page, 1, "one private page before the slot");
+		huge_touch(r, r->base, 2 * size, size / 2);
+		huge_expect(r, "%s private before the slot", huge_page_name(r, page));
+		huge_convert(r, page, 1, false);
+		huge_check_around(r, page, 1, "back");
+		huge_touch(r, r->base, 2 * size, size / 2);
+		huge_expect(r, "%s converted back", huge_page_name(r, page));
+		huge_slot(r, GM_SLOT, r->base, 0, 0, 0);
+		huge_expect(r, "the slot deleted");
 	}
-	rig_free(r);
+	huge_vm_free(r);
 }
 
 GM_VARIANT(before_one, before_one_1g, .name = "huge.before_slot.one_page_1g",
@@ -83,33 +83,33 @@ GM_CASE(before_blocks, .name = "huge.before_slot.blocks", .clause = "huge.before
 	HUGE_1G(1))
 {
 	static const uint64_t block[] = { 0, 1, 256, 511 };
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = GM_1G, .no_slot = true);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = GM_1G, .no_slot = true);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(block); i++) {
-		uint64_t at = rig_gpa(0, block[i] * 512);
+		uint64_t at = huge_gpa(0, block[i] * 512);
 
-		rig_convert(r, at, 512, true);
-		rig_slot(r, GM_SLOT, r->base, GM_1G, 0, 0);
-		rig_touch(r, at ^ GM_2M, GM_PAGE_SIZE, GM_PAGE_SIZE);
-		rig_check_around(r, at, 1, "a private block before the slot");
-		rig_check_around(r, at + GM_2M, 1, "its end");
-		rig_expect(r, "block %lu private before the slot", block[i]);
-		rig_convert(r, at, 512, false);
-		rig_touch_all(r);
-		rig_expect(r, "block %lu converted back", block[i]);
-		rig_slot(r, GM_SLOT, r->base, 0, 0, 0);
+		huge_convert(r, at, 512, true);
+		huge_slot(r, GM_SLOT, r->base, GM_1G, 0, 0);
+		huge_touch(r, at ^ GM_2M, GM_PAGE_SIZE, GM_PAGE_SIZE);
+		huge_check_around(r, at, 1, "a private block before the slot");
+		huge_check_around(r, at + GM_2M, 1, "its end");
+		huge_expect(r, "block %lu private before the slot", block[i]);
+		huge_convert(r, at, 512, false);
+		huge_touch_all(r);
+		huge_expect(r, "block %lu converted back", block[i]);
+		huge_slot(r, GM_SLOT, r->base, 0, 0, 0);
 	}
 	/* All of it private, then one page at a time shared. */
-	rig_convert(r, r->base, HUGE_PAGES_IN_1G, true);
-	rig_slot(r, GM_SLOT, r->base, GM_1G, 0, 0);
-	rig_convert(r, r->base + GM_2M, HUGE_PAGES_IN_1G - 512, false);
-	rig_touch_all(r);
-	rig_check_around(r, r->base + GM_2M, 2, "all but the first 2 MiB shared");
-	rig_expect(r, "all but the first 2 MiB shared");
-	rig_convert(r, r->base, 512, false);
-	rig_touch_all(r);
-	rig_expect(r, "all shared");
-	rig_free(r);
+	huge_convert(r, r->base, HUGE_PAGES_IN_1G, true);
+	huge_slot(r, GM_SLOT, r->base, GM_1G, 0, 0);
+	huge_convert(r, r->base + GM_2M, HUGE_PAGES_IN_1G - 512, false);
+	huge_touch_all(r);
+	huge_check_around(r, r->base + GM_2M, 2, "all but the first 2 MiB shared");
+	huge_expect(r, "all but the first 2 MiB shared");
+	huge_convert(r, r->base, 512, false);
+	huge_touch_all(r);
+	huge_expect(r, "all shared");
+	huge_vm_free(r);
 }
 
 /* A slot that is not aligned: whole pages inside it count, the parts at its ends do not. */
@@ -117,8 +117,8 @@ GM_CASE(before_misaligned, .name = "huge.before_slot.misaligned", .clause = "hug
 	.text = "private pages at the borders of a slot that starts and ends inside 2 MiB pages",
 	HUGE_2M(4))
 {
-	struct rig *r =
-		RIG(.kind = GM_MEM_HUGE_2M, .size = GM_1G, .mem_size = 4 * GM_2M, .no_slot = true);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = GM_1G, .mem_size = 4 * GM_2M,
+				    .no_slot = true);
 	/* From the base: the slot is [3, 4 * 512 - 2). */
 	static const uint64_t at[] = {
 		0,    2,	   3,	    511,	 512,	      1023,
@@ -126,17 +126,17 @@ GM_CASE(before_misaligned, .name = "huge.before_slot.misaligned", .clause = "hug
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++) {
-		uint64_t page = rig_gpa(0, at[i]);
+		uint64_t page = huge_gpa(0, at[i]);
 
-		rig_convert(r, page, 1, true);
-		rig_slot(r, GM_SLOT, rig_gpa(0, 3), 4 * GM_2M - 5 * GM_PAGE_SIZE, 3 * GM_PAGE_SIZE,
-			 0);
-		rig_check(r, r->base, 4 * 512, "before the slot");
-		rig_expect(r, "%s private before the slot", rig_page_name(r, page));
-		rig_convert(r, page, 1, false);
-		rig_check(r, r->base, 4 * 512, "back");
-		rig_expect(r, "%s converted back", rig_page_name(r, page));
-		rig_slot(r, GM_SLOT, rig_gpa(0, 3), 0, 0, 0);
+		huge_convert(r, page, 1, true);
+		huge_slot(r, GM_SLOT, huge_gpa(0, 3), 4 * GM_2M - 5 * GM_PAGE_SIZE,
+			  3 * GM_PAGE_SIZE, 0);
+		huge_check(r, r->base, 4 * 512, "before the slot");
+		huge_expect(r, "%s private before the slot", huge_page_name(r, page));
+		huge_convert(r, page, 1, false);
+		huge_check(r, r->base, 4 * 512, "back");
+		huge_expect(r, "%s converted back", huge_page_name(r, page));
+		huge_slot(r, GM_SLOT, huge_gpa(0, 3), 0, 0, 0);
 	}
-	rig_free(r);
+	huge_vm_free(r);
 }

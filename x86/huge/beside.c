@@ -12,9 +12,9 @@
 #define ROUNDS 24
 
 struct beside {
-	struct rig *r; /* its region: the huge memory, then the file */
-	uint64_t huge; /* bytes */
-	uint64_t gpa;  /* of the file's slot */
+	struct huge_vm *r; /* its region: the huge memory, then the file */
+	uint64_t huge;	   /* bytes */
+	uint64_t gpa;	   /* of the file's slot */
 	int gmem;
 	struct gm_mem *mem; /* at the file's userspace_addr */
 	atomic_bool stop;
@@ -25,13 +25,14 @@ static void make(struct beside *b, const struct gm_case *self)
 	bool big = self->huge_1g;
 
 	b->huge = big ? self->huge_1g * GM_1G : self->huge_2m * GM_2M;
-	b->r = RIG(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M, .mem_size = b->huge,
-		   .size = b->huge + GM_1G, .no_gmem = true, .no_slot = true, .vcpus = self->val);
+	b->r = HUGE_VM(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M, .mem_size = b->huge,
+		       .size = b->huge + GM_1G, .no_gmem = true, .no_slot = true,
+		       .vcpus = self->val);
 	b->gpa = b->r->base + b->huge;
 	b->mem = gm_mem_new(GM_MEM_SHMEM, FILE_PAGES * GM_PAGE_SIZE);
 	b->gmem = gm_gmem_new(b->r->w->vm, FILE_OFF + FILE_PAGES * GM_PAGE_SIZE,
 			      b->r->w->provider->flags_shared);
-	rig_slot(b->r, GM_SLOT, b->r->base, b->huge, 0, 0);
+	huge_slot(b->r, GM_SLOT, b->r->base, b->huge, 0, 0);
 	gm_slot_set(b->r->w->vm, GM_SLOT + 1, 0, b->gpa, b->mem->size, b->mem->hva, b->gmem,
 		    FILE_OFF);
 	/* Small pages on either side: what serves a page changes no count. */
@@ -41,8 +42,8 @@ static void make(struct beside *b, const struct gm_case *self)
 
 static void touch_huge(struct beside *b, const char *when)
 {
-	rig_touch(b->r, b->r->base, b->huge, GM_2M);
-	rig_expect(b->r, "%s, the huge memory touched", when);
+	huge_touch(b->r, b->r->base, b->huge, GM_2M);
+	huge_expect(b->r, "%s, the huge memory touched", when);
 }
 
 /* Pages from `at` on that are all in one state become the other: each loses its own mapping. */
@@ -55,24 +56,24 @@ static void convert(struct beside *b, unsigned int round, uint64_t at, uint64_t 
 	while (n < most && at + n < FILE_PAGES && gm_model_private(m, gfn + n) != priv)
 		n++;
 	if (round & 1)
-		rig_guest_convert(b->r, GPA(gfn), n, priv);
+		huge_guest_convert(b->r, GPA(gfn), n, priv);
 	else
-		rig_convert(b->r, GPA(gfn), n, priv);
-	rig_expect(b->r, "round %u: %lu pages from page %lu to %s", round, n, at,
-		   priv ? "private" : "shared");
+		huge_convert(b->r, GPA(gfn), n, priv);
+	huge_expect(b->r, "round %u: %lu pages from page %lu to %s", round, n, at,
+		    priv ? "private" : "shared");
 	touch_huge(b, "after a conversion");
-	rig_check_around(b->r, GPA(gfn), 1, "the first page converted");
-	rig_write(b->r, GPA(gfn), n);
-	rig_expect(b->r, "round %u, all of it written", round);
+	huge_check_around(b->r, GPA(gfn), 1, "the first page converted");
+	huge_write(b->r, GPA(gfn), n);
+	huge_expect(b->r, "round %u, all of it written", round);
 }
 
 static void story(struct beside *b)
 {
 	struct gm_rng *rng = &b->r->w->rng;
 
-	rig_touch_all(b->r);
-	rig_write(b->r, b->gpa, FILE_PAGES);
-	rig_expect(b->r, "all touched");
+	huge_touch_all(b->r);
+	huge_write(b->r, b->gpa, FILE_PAGES);
+	huge_expect(b->r, "all touched");
 	/* First those where an off-by-one takes a neighbour along. */
 	convert(b, 0, 0, 1);
 	convert(b, 1, 0, 1);
@@ -82,15 +83,15 @@ static void story(struct beside *b)
 		convert(b, i, gm_rng_below(rng, FILE_PAGES), 1 + gm_rng_below(rng, 700));
 	/* Holes: one that nobody maps, and one behind pages of the slot. */
 	gm_gmem_punch(b->gmem, 0, FILE_OFF);
-	rig_expect(b->r, "a hole in what is in no slot");
+	huge_expect(b->r, "a hole in what is in no slot");
 	gm_gmem_punch(b->gmem, FILE_OFF, 9 * GM_PAGE_SIZE);
 	gm_model_punched(b->r->w->model, GFN(b->gpa), 9);
 	gm_shape_zap(b->r->shape, b->gpa, 9 * GM_PAGE_SIZE);
-	rig_expect(b->r, "a hole behind the first pages of the slot");
+	huge_expect(b->r, "a hole behind the first pages of the slot");
 	touch_huge(b, "after a hole");
-	rig_check(b->r, b->gpa, FILE_PAGES, "every page of the file");
-	rig_expect(b->r, "every page read");
-	rig_check_sparse(b->r, "at the end");
+	huge_check(b->r, b->gpa, FILE_PAGES, "every page of the file");
+	huge_expect(b->r, "every page read");
+	huge_check_sparse(b->r, "at the end");
 	/* The numbers of the contract, which do not come from the model. */
 	gm_ledger_expect(b->r->w->vm, &b->r->start,
 			 &(struct gm_ledger){ .pages = { 0, FILE_PAGES,
@@ -123,7 +124,7 @@ static void beside(const struct gm_case *self)
 	gm_parallel(self->val, side, &b);
 	if (b.r->w->provider->file_serves_shared)
 		gm_host_check_zero(b.mem->hva, FILE_PAGES, "memory at the file's userspace_addr");
-	rig_free(b.r);
+	huge_vm_free(b.r);
 	close(b.gmem);
 	gm_mem_free(b.mem);
 }

@@ -25,7 +25,7 @@ static uint64_t write_on(uint64_t addr, uint64_t unused1, uint64_t unused2)
 }
 
 struct hot {
-	struct rig *r;
+	struct huge_vm *r;
 	uint64_t page;
 	struct gm_op op;
 	bool clear; /* the log is read, and cleared by a call of its own */
@@ -80,33 +80,33 @@ static void hot_thread(unsigned int i, void *arg)
 	}
 	*stop = 1;
 	GM_EXPECT_AT(
-		GM_PAGE(.gpa = rig_gpa(0, h->page)), !late,
+		GM_PAGE(.gpa = huge_gpa(0, h->page)), !late,
 		"%u of %u first logs lack the page that the running vCPU wrote since logging began",
 		late, SWITCHES);
 	GM_EXPECT_AT(
-		GM_PAGE(.gpa = rig_gpa(0, h->page)), !lost,
+		GM_PAGE(.gpa = huge_gpa(0, h->page)), !lost,
 		"%u of %u logs lack the page, though the running vCPU wrote it since the log before",
 		lost, ROUNDS);
 }
 
 static void log_hot(const struct gm_case *self)
 {
-	struct rig *r = RIG(.kind = self->huge_2m ? GM_MEM_HUGE_2M : GM_MEM_ANON, .size = GM_2M,
-			    .no_gmem = true);
+	struct huge_vm *r = HUGE_VM(.kind = self->huge_2m ? GM_MEM_HUGE_2M : GM_MEM_ANON,
+				    .size = GM_2M, .no_gmem = true);
 	struct hot h = { .r = r, .page = 300, .clear = self->val };
 
 	if (h.clear)
 		vm_enable_cap(r->w->vm->kvm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
 			      KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE);
-	rig_write(r, r->base, 512);
+	huge_write(r, r->base, 512);
 	*(volatile uint64_t *)(r->w->mem->hva + h.page * GM_PAGE_SIZE) = 0;
 	memset(addr_gva2hva(r->w->vm->kvm, (gva_t)&hot_state), 0, sizeof(hot_state));
 	h.op = (struct gm_op){ .code = GM_OP_CALL,
 			       .addr = (uintptr_t)write_on,
-			       .val = rig_gpa(0, h.page) };
+			       .val = huge_gpa(0, h.page) };
 	gm_parallel(2, hot_thread, &h);
 	GM_EXPECT(!log_has(&h, h.page + 1), "the page beside it was never written");
-	rig_free(r);
+	huge_vm_free(r);
 }
 
 #define HOT(id, what, manual, about)                                                               \

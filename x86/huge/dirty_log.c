@@ -6,16 +6,16 @@
  */
 #include "huge.h"
 
-static void log_set(struct rig *r, uint64_t size, bool on)
+static void log_set(struct huge_vm *r, uint64_t size, bool on)
 {
 	gm_slot_set(r->w->vm, GM_SLOT, on ? KVM_MEM_LOG_DIRTY_PAGES : 0, r->base, size,
 		    r->w->mem->hva, -1, 0);
 	gm_shape_log(r->shape, GM_SLOT, on);
-	rig_expect(r, "dirty logging %s", on ? "on" : "off");
+	huge_expect(r, "dirty logging %s", on ? "on" : "off");
 }
 
 /* A write to a page that logging had protected is a fault that changes no mapping: leave it out. */
-static void forget_faults(struct rig *r)
+static void forget_faults(struct huge_vm *r)
 {
 	struct gm_ledger now;
 
@@ -23,7 +23,7 @@ static void forget_faults(struct rig *r)
 	r->shape->now.fixed = now.fixed - r->start.fixed;
 }
 
-static void expect_private(struct rig *r, uint64_t gpa, const char *when)
+static void expect_private(struct huge_vm *r, uint64_t gpa, const char *when)
 {
 	gm_guest_expect_fault(r->w->vm, 0, gpa, false, KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE,
 			      when);
@@ -32,76 +32,76 @@ static void expect_private(struct rig *r, uint64_t gpa, const char *when)
 }
 
 /* The page after a private one, and its 2 MiB's ends. */
-static void look_around(struct rig *r, uint64_t gpa, const char *when)
+static void look_around(struct huge_vm *r, uint64_t gpa, const char *when)
 {
 	const uint64_t at[] = { gpa ^ GM_PAGE_SIZE, gpa & ~(GM_2M - 1),
 				gpa | (GM_2M - GM_PAGE_SIZE), gpa ^ GM_2M };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
-		rig_check(r, at[i], 1, when);
-	rig_expect(r, "%s", when);
+		huge_check(r, at[i], 1, when);
+	huge_expect(r, "%s", when);
 	expect_private(r, gpa, when);
-	rig_expect(r, "%s, after the private page was refused", when);
+	huge_expect(r, "%s, after the private page was refused", when);
 }
 
 GM_CASE(log_split, .name = "huge.interplay.dirty_log", .clause = "huge.interplay",
 	.text = "logging splits everything, ends, and everything is whole but for the private pages",
 	HUGE_1G(1))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = GM_1G, .no_gmem = true);
-	uint64_t first = rig_gpa(0, 3), other = rig_gpa(0, 512 * 300 + 511);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = GM_1G, .no_gmem = true);
+	uint64_t first = huge_gpa(0, 3), other = huge_gpa(0, 512 * 300 + 511);
 
-	rig_touch_all(r);
+	huge_touch_all(r);
 	log_set(r, GM_1G, true);
-	rig_check_sparse(r, "split");
+	huge_check_sparse(r, "split");
 	log_set(r, GM_1G, false);
 	gm_ledger_expect(r->w->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 1 }, .fixed = 1 },
 			 "whole again");
-	rig_check_sparse(r, "whole again");
-	rig_expect(r, "whole again, read");
+	huge_check_sparse(r, "whole again");
+	huge_expect(r, "whole again, read");
 	/* With private pages in two of its 2 MiB before, and changes meanwhile. */
-	rig_convert(r, first, 1, true);
-	rig_convert(r, other, 1, true);
-	rig_check_sparse(r, "two pages private");
-	rig_expect(r, "two pages private");
+	huge_convert(r, first, 1, true);
+	huge_convert(r, other, 1, true);
+	huge_check_sparse(r, "two pages private");
+	huge_expect(r, "two pages private");
 	log_set(r, GM_1G, true);
 	look_around(r, first, "a page in the first 2 MiB is private while logging");
 	log_set(r, GM_1G, false);
 	look_around(r, first, "it stays so after logging");
 	look_around(r, other, "so does the other");
-	rig_check_sparse(r, "after logging");
+	huge_check_sparse(r, "after logging");
 	forget_faults(r);
-	rig_free(r);
+	huge_vm_free(r);
 }
 
 GM_CASE(log_convert, .name = "huge.interplay.dirty_log_convert", .clause = "huge.interplay",
 	.text = "conversions while everything is split: together again are exactly the uniform pages",
 	HUGE_1G(2))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .no_gmem = true);
-	uint64_t back = rig_gpa(0, 512 * 100 + 5), gone = rig_gpa(1, 512 * 511 + 1);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .no_gmem = true);
+	uint64_t back = huge_gpa(0, 512 * 100 + 5), gone = huge_gpa(1, 512 * 511 + 1);
 
-	rig_convert(r, back, 1, true);
-	rig_touch_all(r);
+	huge_convert(r, back, 1, true);
+	huge_touch_all(r);
 	log_set(r, 2 * GM_1G, true);
-	rig_convert(r, back, 1, false);
-	rig_convert(r, gone, 1, true);
-	rig_convert(r, gone - 512 * GM_PAGE_SIZE, 3, true);
+	huge_convert(r, back, 1, false);
+	huge_convert(r, gone, 1, true);
+	huge_convert(r, gone - 512 * GM_PAGE_SIZE, 3, true);
 	/* A read maps it, by 4 KiB since logging is on. */
-	rig_check_around(r, back, 2, "converted back while logging");
-	rig_expect(r, "converted back while logging, read");
+	huge_check_around(r, back, 2, "converted back while logging");
+	huge_expect(r, "converted back while logging, read");
 	look_around(r, gone, "converted while logging");
 	log_set(r, 2 * GM_1G, false);
 	look_around(r, gone, "converted while logging, which is over");
-	rig_check_around(r, back, 2, "whole again");
-	rig_expect(r, "the GiB that is shared is one page again");
+	huge_check_around(r, back, 2, "whole again");
+	huge_expect(r, "the GiB that is shared is one page again");
 	GM_EXPECT(r->shape->now.pages[GM_SIZE_1G] == 1, "the model has %ld of 1G",
 		  r->shape->now.pages[GM_SIZE_1G]);
-	rig_convert(r, gone - 512 * GM_PAGE_SIZE, 513, false);
-	rig_check_sparse(r, "all shared");
-	rig_expect(r, "all shared");
-	rig_free(r);
+	huge_convert(r, gone - 512 * GM_PAGE_SIZE, 513, false);
+	huge_check_sparse(r, "all shared");
+	huge_expect(r, "all shared");
+	huge_vm_free(r);
 }
 
 /* The log itself: every page that was written, while its huge page is split and after. */
@@ -109,28 +109,28 @@ GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages", .clause = "huge.int
 	.text = "writes after logging began are in the log, one bit per 4 KiB, in huge pages too",
 	HUGE_2M(4))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M, .no_gmem = true);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M, .no_gmem = true);
 	static const uint64_t wrote[] = { 0, 1, 511, 512, 1300, 2047 };
-	uint64_t private = rig_gpa(0, 700);
+	uint64_t private = huge_gpa(0, 700);
 	unsigned long log[4 * 512 / 64];
 
-	rig_write(r, r->base, 4 * 512);
-	rig_convert(r, private, 1, true);
-	rig_touch_all(r);
+	huge_write(r, r->base, 4 * 512);
+	huge_convert(r, private, 1, true);
+	huge_touch_all(r);
 	log_set(r, 4 * GM_2M, true);
 	/*
 	 * Read all of it first: a read must bring no huge page back that hides writes. One that
 	 * installs a mapping counts as a write, which KVM may; so the log starts after it.
 	 */
-	rig_check(r, r->base, 4 * 512, "read while logging");
-	rig_expect(r, "all read while logging");
+	huge_check(r, r->base, 4 * 512, "read while logging");
+	huge_expect(r, "all read while logging");
 	kvm_vm_get_dirty_log(r->w->vm->kvm, GM_SLOT, log);
 	/* A page beside each, then the same again: what the log has said is protected anew. */
 	for (unsigned int round = 0; round < 3; round++) {
 		unsigned int shift = round & 1;
 
 		for (unsigned int i = 0; i < ARRAY_SIZE(wrote); i++)
-			rig_write(r, rig_gpa(0, wrote[i] + shift), wrote[i] + shift < 2048);
+			huge_write(r, huge_gpa(0, wrote[i] + shift), wrote[i] + shift < 2048);
 		memset(log, 0, sizeof(log));
 		kvm_vm_get_dirty_log(r->w->vm->kvm, GM_SLOT, log);
 		for (uint64_t p = 0; p < 4 * 512; p++) {
@@ -138,7 +138,7 @@ GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages", .clause = "huge.int
 
 			for (unsigned int i = 0; i < ARRAY_SIZE(wrote); i++)
 				want |= p == wrote[i] + shift;
-			GM_EXPECT_AT(GM_PAGE(.gpa = rig_gpa(0, p)), want == got,
+			GM_EXPECT_AT(GM_PAGE(.gpa = huge_gpa(0, p)), want == got,
 				     "round %u: page %lu %s written, the log says %d", round, p,
 				     want ? "was" : "was not", got);
 		}
@@ -146,7 +146,7 @@ GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages", .clause = "huge.int
 	forget_faults(r);
 	log_set(r, 4 * GM_2M, false);
 	look_around(r, private, "after logging");
-	rig_free(r);
+	huge_vm_free(r);
 }
 
 /*
@@ -159,15 +159,15 @@ GM_CASE(log_private_block, .name = "huge.interplay.dirty_log_private_block",
 	.text = "2 MiB that become private as a whole while logging: no warning, nothing huge over them",
 	.flags = GM_FULL_ONLY | GM_DESTRUCTIVE, HUGE_2M(4))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M, .no_gmem = true);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M, .no_gmem = true);
 
-	rig_write(r, r->base, 4 * 512);
+	huge_write(r, r->base, 4 * 512);
 	log_set(r, 4 * GM_2M, true);
-	rig_convert(r, r->base + GM_2M, 512, true);
-	rig_expect(r, "a whole 2 MiB page private while logging");
+	huge_convert(r, r->base + GM_2M, 512, true);
+	huge_expect(r, "a whole 2 MiB page private while logging");
 	log_set(r, 4 * GM_2M, false);
-	rig_check(r, r->base, 4 * 512, "after logging");
+	huge_check(r, r->base, 4 * 512, "after logging");
 	expect_private(r, r->base + GM_2M, "after logging");
-	rig_expect(r, "after logging, read");
-	rig_free(r);
+	huge_expect(r, "after logging, read");
+	huge_vm_free(r);
 }

@@ -8,7 +8,7 @@ GM_IOMMU_CASES_SLOW(
 	.text = "a GiB is held by a device, by fd: a conversion in it or beside it costs what it did",
 	.huge_1g = 2, .timeout = 180, HUGE_P0)
 {
-	struct rig *r;
+	struct huge_vm *r;
 	struct gm_iommu *iommu;
 	struct gm_iodev *dev;
 	/* Where every device reaches: emulated ones have 28 bits. */
@@ -18,35 +18,35 @@ GM_IOMMU_CASES_SLOW(
 	if (!gm_platform_has(GM_NEED_PAGE_STATS))
 		gm_skip(gm_need_reason(GM_NEED_PAGE_STATS), "%s",
 			gm_need_remedy(GM_NEED_PAGE_STATS));
-	r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
+	r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
 	iommu = gm_iommu_new(self->val);
 	ioas = gm_ioas_new(iommu);
 	dev = gm_iodev_new(iommu, ioas);
-	rig_touch_all(r);
+	huge_touch_all(r);
 	gm_map_file(iommu, ioas, r->w->mem->fd, 0, len, iova, GM_RW);
-	rig_expect(r, "a part of the first GiB mapped for the device");
+	huge_expect(r, "a part of the first GiB mapped for the device");
 	/* In the other GiB, and in the device's own: the map is of the host's memory, not of attributes. */
 	for (int gib = 1; gib >= 0; gib--) {
-		uint64_t at = rig_gpa(gib, 512 * 20 + 511);
+		uint64_t at = huge_gpa(gib, 512 * 20 + 511);
 
-		rig_convert(r, at, 1, true);
-		rig_touch_all(r);
-		rig_check_around(r, at, 1, "one page private");
-		rig_expect(r, "%s private", rig_page_name(r, at));
+		huge_convert(r, at, 1, true);
+		huge_touch_all(r);
+		huge_check_around(r, at, 1, "one page private");
+		huge_expect(r, "%s private", huge_page_name(r, at));
 		gm_dma_prove_same_page(dev, iova + (512 * 20 + 512) * GM_PAGE_SIZE,
-				       gm_hva(r->w->vm, rig_gpa(0, 512 * 20 + 512)),
+				       gm_hva(r->w->vm, huge_gpa(0, 512 * 20 + 512)),
 				       "while one is private");
-		rig_convert(r, at, 1, false);
-		rig_touch(r, at, GM_PAGE_SIZE, GM_PAGE_SIZE);
-		rig_expect(r, "%s shared again", rig_page_name(r, at));
+		huge_convert(r, at, 1, false);
+		huge_touch(r, at, GM_PAGE_SIZE, GM_PAGE_SIZE);
+		huge_expect(r, "%s shared again", huge_page_name(r, at));
 		gm_dma_expect_same(dev, iova + (512 * 20 + 511) * GM_PAGE_SIZE,
-				   gm_hva(r->w->vm, rig_gpa(0, 512 * 20 + 511)), 64,
+				   gm_hva(r->w->vm, huge_gpa(0, 512 * 20 + 511)), 64,
 				   "converted and back");
 	}
 	gm_unmap(iommu, ioas, iova, len);
-	rig_expect(r, "unmapped: nothing changed for the guest");
-	rig_check_sparse(r, "at the end");
+	huge_expect(r, "unmapped: nothing changed for the guest");
+	huge_check_sparse(r, "at the end");
 	gm_iodev_free(dev);
 	gm_iommu_free(iommu);
-	rig_free(r);
+	huge_vm_free(r);
 }

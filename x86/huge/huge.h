@@ -3,7 +3,7 @@
 #ifndef HUGE_HUGE_H
 #define HUGE_HUGE_H
 
-#include "rig.h"
+#include "vm.h"
 
 /* The pages of a GiB where an off-by-one shows. */
 enum huge_page {

@@ -9,29 +9,29 @@ GM_CASE(slot_recreate, .name = "huge.interplay.slot_recreate", .clause = "huge.i
 	.text = "deleting and setting one slot costs the other nothing; its attributes stay",
 	HUGE_1G(2))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .no_slot = true);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .no_slot = true);
 
-	rig_slot(r, GM_SLOT, rig_gpa(0, 0), GM_1G, 0, 0);
-	rig_slot(r, GM_SLOT + 1, rig_gpa(1, 0), GM_1G, GM_1G, GM_1G);
-	rig_touch_all(r);
-	rig_convert(r, rig_gpa(1, 777), 1, true);
-	rig_write(r, rig_gpa(1, 776), 3);
+	huge_slot(r, GM_SLOT, huge_gpa(0, 0), GM_1G, 0, 0);
+	huge_slot(r, GM_SLOT + 1, huge_gpa(1, 0), GM_1G, GM_1G, GM_1G);
+	huge_touch_all(r);
+	huge_convert(r, huge_gpa(1, 777), 1, true);
+	huge_write(r, huge_gpa(1, 776), 3);
 	for (int i = 0; i < 3; i++) {
-		rig_slot(r, GM_SLOT + 1, rig_gpa(1, 0), 0, 0, 0);
-		rig_expect(r, "one slot deleted: the other keeps its mapping");
-		rig_touch(r, rig_gpa(0, 0), GM_1G, GM_2M);
-		rig_expect(r, "the other slot touched: not one fault");
-		rig_slot(r, GM_SLOT + 1, rig_gpa(1, 0), GM_1G, GM_1G, GM_1G);
-		rig_expect(r, "the slot is back");
-		rig_check_around(r, rig_gpa(1, 777), 3, "the slot is back");
-		rig_touch_all(r);
-		rig_expect(r, "the slot is back and touched");
+		huge_slot(r, GM_SLOT + 1, huge_gpa(1, 0), 0, 0, 0);
+		huge_expect(r, "one slot deleted: the other keeps its mapping");
+		huge_touch(r, huge_gpa(0, 0), GM_1G, GM_2M);
+		huge_expect(r, "the other slot touched: not one fault");
+		huge_slot(r, GM_SLOT + 1, huge_gpa(1, 0), GM_1G, GM_1G, GM_1G);
+		huge_expect(r, "the slot is back");
+		huge_check_around(r, huge_gpa(1, 777), 3, "the slot is back");
+		huge_touch_all(r);
+		huge_expect(r, "the slot is back and touched");
 	}
-	rig_convert(r, rig_gpa(1, 777), 1, false);
-	rig_touch_all(r);
-	rig_expect(r, "all shared");
-	rig_check_sparse(r, "at the end");
-	rig_free(r);
+	huge_convert(r, huge_gpa(1, 777), 1, false);
+	huge_touch_all(r);
+	huge_expect(r, "all shared");
+	huge_check_sparse(r, "at the end");
+	huge_vm_free(r);
 }
 
 /* What a hole of the file covers is unmapped, whichever kind it is now; nothing beside it is. */
@@ -39,32 +39,32 @@ GM_CASE(punch, .name = "huge.interplay.punch", .clause = "huge.interplay",
 	.text = "a hole in the guest_memfd costs the mappings over it and no other, at any file offset",
 	HUGE_1G(3))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G, .no_slot = true);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G, .no_slot = true);
 	static const uint64_t hole[] = { 0, 1, 511, HUGE_PAGES_IN_1G - 1 };
 
 	/* The file's middle GiB is the region's first, its last the second, its first the third. */
 	for (int i = 0; i < 3; i++)
-		rig_slot(r, GM_SLOT + i, rig_gpa(i, 0), GM_1G, i * GM_1G, (i + 1) % 3 * GM_1G);
+		huge_slot(r, GM_SLOT + i, huge_gpa(i, 0), GM_1G, i * GM_1G, (i + 1) % 3 * GM_1G);
 	for (unsigned int i = 0; i < ARRAY_SIZE(hole); i++) {
-		uint64_t gib = i % 3, at = rig_gpa(gib, hole[i]);
+		uint64_t gib = i % 3, at = huge_gpa(gib, hole[i]);
 
-		rig_touch_all(r);
-		rig_expect(r, "all touched");
-		rig_punch(r, at, 1, (gib + 1) % 3 * GM_1G + hole[i] * GM_PAGE_SIZE);
-		rig_expect(r, "a hole behind %s", rig_page_name(r, at));
-		rig_check_around(r, at, 1, "the shared half has lost nothing");
-		rig_expect(r, "a hole, read around it");
+		huge_touch_all(r);
+		huge_expect(r, "all touched");
+		huge_punch(r, at, 1, (gib + 1) % 3 * GM_1G + hole[i] * GM_PAGE_SIZE);
+		huge_expect(r, "a hole behind %s", huge_page_name(r, at));
+		huge_check_around(r, at, 1, "the shared half has lost nothing");
+		huge_expect(r, "a hole, read around it");
 	}
 	/* A hole in split memory costs the small mappings over it. */
-	rig_convert(r, rig_gpa(1, 512 * 9), 8, true);
-	rig_write(r, rig_gpa(1, 512 * 9), 512);
-	rig_touch_all(r);
-	rig_expect(r, "some private");
-	rig_punch(r, rig_gpa(1, 512 * 9 + 3), 7, 2 * GM_1G + (512 * 9 + 3) * GM_PAGE_SIZE);
-	rig_expect(r, "a hole over private and shared pages");
-	rig_check(r, rig_gpa(1, 512 * 9), 512, "a hole over private and shared pages");
-	rig_expect(r, "a hole over private and shared pages, all read");
-	rig_free(r);
+	huge_convert(r, huge_gpa(1, 512 * 9), 8, true);
+	huge_write(r, huge_gpa(1, 512 * 9), 512);
+	huge_touch_all(r);
+	huge_expect(r, "some private");
+	huge_punch(r, huge_gpa(1, 512 * 9 + 3), 7, 2 * GM_1G + (512 * 9 + 3) * GM_PAGE_SIZE);
+	huge_expect(r, "a hole over private and shared pages");
+	huge_check(r, huge_gpa(1, 512 * 9), 512, "a hole over private and shared pages");
+	huge_expect(r, "a hole over private and shared pages, all read");
+	huge_vm_free(r);
 }
 
 /* The host takes one huge page back and gives a new one: the others are left alone. */
@@ -72,25 +72,25 @@ GM_CASE(host_punch, .name = "huge.interplay.host_punch", .clause = "huge.interpl
 	.text = "a hole in the hugetlb file costs that GiB's mapping; the next touch maps the new page huge",
 	HUGE_1G_FULL(3))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 
-	rig_touch_all(r);
-	rig_convert(r, rig_gpa(2, 40), 1, true);
-	rig_write(r, rig_gpa(2, 39), 3);
-	rig_expect(r, "one private page in the last GiB");
+	huge_touch_all(r);
+	huge_convert(r, huge_gpa(2, 40), 1, true);
+	huge_write(r, huge_gpa(2, 39), 3);
+	huge_expect(r, "one private page in the last GiB");
 	for (uint64_t gib = 1; gib < 3; gib++) {
 		GM_SETUP_OK(fallocate(r->w->mem->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 				      gib * GM_1G, GM_1G));
-		gm_shape_zap(r->shape, rig_gpa(gib, 0), GM_1G);
-		gm_model_dropped(r->w->model, GFN(rig_gpa(gib, 0)), HUGE_PAGES_IN_1G);
-		rig_expect(r, "GiB %lu punched", gib);
-		rig_check_around(r, rig_gpa(gib, 40), 2, "a new page of the pool");
-		rig_expect(r, "GiB %lu read again", gib);
+		gm_shape_zap(r->shape, huge_gpa(gib, 0), GM_1G);
+		gm_model_dropped(r->w->model, GFN(huge_gpa(gib, 0)), HUGE_PAGES_IN_1G);
+		huge_expect(r, "GiB %lu punched", gib);
+		huge_check_around(r, huge_gpa(gib, 40), 2, "a new page of the pool");
+		huge_expect(r, "GiB %lu read again", gib);
 	}
-	rig_touch_all(r);
-	rig_expect(r, "all touched again");
-	rig_check_sparse(r, "at the end");
-	rig_free(r);
+	huge_touch_all(r);
+	huge_expect(r, "all touched again");
+	huge_check_sparse(r, "at the end");
+	huge_vm_free(r);
 }
 
 /* The host splits one of its own huge pages: the guest's mappings follow there and only there. */
@@ -98,40 +98,40 @@ GM_CASE(thp_split, .name = "huge.interplay.thp_split", .clause = "huge.interplay
 	.text = "the host splits a transparent huge page and puts it together; the others stay",
 	HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(THP))
 {
-	struct rig *r = RIG(.kind = GM_MEM_THP, .size = 8 * GM_2M);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_THP, .size = 8 * GM_2M);
 	uint64_t block = r->base + 3 * GM_2M;
 	uint8_t *hva = gm_hva(r->w->vm, block);
 
-	rig_write(r, r->base, 8 * 512);
-	rig_expect(r, "all written");
+	huge_write(r, r->base, 8 * 512);
+	huge_expect(r, "all written");
 	/* So that nothing but this case puts pages together. */
 	GM_SETUP_OK(madvise(r->w->mem->hva, r->w->mem->size, MADV_NOHUGEPAGE));
 	GM_SETUP_OK(mprotect(hva + 100 * GM_PAGE_SIZE, GM_PAGE_SIZE, PROT_READ));
 	GM_SETUP_OK(mprotect(hva + 100 * GM_PAGE_SIZE, GM_PAGE_SIZE, PROT_READ | PROT_WRITE));
 	gm_shape_zap(r->shape, block, GM_2M);
 	gm_shape_host(r->shape, block, GM_2M, GM_SIZE_4K);
-	rig_expect(r, "one huge page of the host split");
-	rig_write(r, r->base, 8 * 512);
-	rig_expect(r, "one huge page of the host split, all written");
-	rig_convert(r, block + GM_2M, 1, true);
-	rig_check(r, block - GM_2M, 4 * 512, "a conversion beside it");
-	rig_convert(r, block + GM_2M, 1, false);
+	huge_expect(r, "one huge page of the host split");
+	huge_write(r, r->base, 8 * 512);
+	huge_expect(r, "one huge page of the host split, all written");
+	huge_convert(r, block + GM_2M, 1, true);
+	huge_check(r, block - GM_2M, 4 * 512, "a conversion beside it");
+	huge_convert(r, block + GM_2M, 1, false);
 	GM_SETUP_OK(madvise(r->w->mem->hva, r->w->mem->size, MADV_HUGEPAGE));
 	if (madvise(hva, GM_2M, MADV_COLLAPSE))
 		gm_skip("MADV_COLLAPSE found no huge page", "free memory: %s",
 			gm_errno_name(errno));
 	gm_shape_zap(r->shape, block, GM_2M);
 	gm_shape_host(r->shape, block, GM_2M, GM_SIZE_2M);
-	rig_expect(r, "put together");
-	rig_check(r, r->base, 8 * 512, "put together");
-	rig_expect(r, "put together, all read");
+	huge_expect(r, "put together");
+	huge_check(r, r->base, 8 * 512, "put together");
+	huge_expect(r, "put together, all read");
 	GM_EXPECT(r->shape->now.pages[GM_SIZE_2M] == 8, "the model has %ld of 2M",
 		  r->shape->now.pages[GM_SIZE_2M]);
-	rig_free(r);
+	huge_vm_free(r);
 }
 
 /* What prefaulting [gpa, gpa + len) shall map, by the model. */
-static void prefault(struct rig *r, uint64_t gpa, uint64_t len)
+static void prefault(struct huge_vm *r, uint64_t gpa, uint64_t len)
 {
 	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = len };
 	int64_t fixed = r->shape->now.fixed;
@@ -150,28 +150,28 @@ static void prefault(struct rig *r, uint64_t gpa, uint64_t len)
 	}
 	/* A prefault is no fault of the guest's. */
 	r->shape->now.fixed = fixed;
-	rig_expect(r, "prefault of %#lx+%#lx", gpa, len);
+	huge_expect(r, "prefault of %#lx+%#lx", gpa, len);
 }
 
 GM_CASE(prefault_huge, .name = "huge.interplay.prefault", .clause = "huge.interplay",
 	.text = "prefaulting maps as large as a touch would, around private pages, and spares the guest every fault",
 	HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(PREFAULT), .huge_1g = 2)
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
-	uint64_t at = rig_gpa(1, 512 * 30 + 511);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
+	uint64_t at = huge_gpa(1, 512 * 30 + 511);
 	int64_t fixed = 0;
 
-	prefault(r, rig_gpa(0, 70000), GM_PAGE_SIZE);
-	rig_convert(r, at, 1, true);
+	prefault(r, huge_gpa(0, 70000), GM_PAGE_SIZE);
+	huge_convert(r, at, 1, true);
 	prefault(r, r->base, 2 * GM_1G);
-	rig_touch_all(r);
-	rig_check_around(r, at, 3, "prefaulted");
-	rig_expect(r, "all touched after the prefault");
+	huge_touch_all(r);
+	huge_check_around(r, at, 3, "prefaulted");
+	huge_expect(r, "all touched after the prefault");
 	GM_EXPECT_EQ(r->shape->now.fixed, fixed,
 		     "the model's faults after a prefault of everything");
-	rig_convert(r, at, 1, false);
+	huge_convert(r, at, 1, false);
 	prefault(r, at, GM_PAGE_SIZE);
-	rig_touch_all(r);
-	rig_expect(r, "converted back and prefaulted");
-	rig_free(r);
+	huge_touch_all(r);
+	huge_expect(r, "converted back and prefaulted");
+	huge_vm_free(r);
 }

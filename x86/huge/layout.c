@@ -7,16 +7,16 @@
 
 static void layout(const struct gm_case *self)
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G, .mem_size = 2 * GM_1G,
-			    .no_slot = true, .vcpus = self->val);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G,
+				    .mem_size = 2 * GM_1G, .no_slot = true, .vcpus = self->val);
 	struct gm_mem *fine = gm_mem_new(GM_MEM_HUGE_2M, 16 * GM_2M);
 	int gmem = gm_gmem_new(r->w->vm, 16 * GM_2M, 0);
-	uint64_t second = rig_gpa(2, 0);
+	uint64_t second = huge_gpa(2, 0);
 
-	rig_slot(r, GM_SLOT, r->base, 2 * GM_1G, 0, 0);
+	huge_slot(r, GM_SLOT, r->base, 2 * GM_1G, 0, 0);
 	gm_slot_set(r->w->vm, GM_SLOT + 1, 0, second, 16 * GM_2M, fine->hva, gmem, 0);
 	gm_shape_slot(r->shape, GM_SLOT + 1, second, 16 * GM_2M, (uintptr_t)fine->hva, GM_SIZE_2M);
-	rig_touch_all(r);
+	huge_touch_all(r);
 	gm_ledger_expect(r->w->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { 0, 0, 16, 2 }, .fixed = 18 },
 			 "all touched");
@@ -26,24 +26,24 @@ static void layout(const struct gm_case *self)
 
 		if (len > 16 * 512 - at)
 			len = 16 * 512 - at;
-		rig_guest_convert(r, second + at * GM_PAGE_SIZE, len, gm_rng_below(&r->w->rng, 3));
-		rig_check_around(r, second + at * GM_PAGE_SIZE, 1, "in the region of small pages");
-		rig_expect(r, "conversion %d in the region of small pages", i);
+		huge_guest_convert(r, second + at * GM_PAGE_SIZE, len, gm_rng_below(&r->w->rng, 3));
+		huge_check_around(r, second + at * GM_PAGE_SIZE, 1, "in the region of small pages");
+		huge_expect(r, "conversion %d in the region of small pages", i);
 		if (i == 29) {
 			/* The 1 GiB region goes whole, and comes back whole. */
-			rig_guest_convert(r, rig_gpa(1, 0), HUGE_PAGES_IN_1G, true);
-			rig_write(r, rig_gpa(1, 0), 2);
-			rig_expect(r, "a whole GiB private");
-			rig_guest_convert(r, rig_gpa(1, 0), HUGE_PAGES_IN_1G, false);
-			rig_touch(r, rig_gpa(0, 0), 2 * GM_1G, GM_2M);
-			rig_expect(r, "a whole GiB back");
+			huge_guest_convert(r, huge_gpa(1, 0), HUGE_PAGES_IN_1G, true);
+			huge_write(r, huge_gpa(1, 0), 2);
+			huge_expect(r, "a whole GiB private");
+			huge_guest_convert(r, huge_gpa(1, 0), HUGE_PAGES_IN_1G, false);
+			huge_touch(r, huge_gpa(0, 0), 2 * GM_1G, GM_2M);
+			huge_expect(r, "a whole GiB back");
 			GM_EXPECT(r->shape->now.pages[GM_SIZE_1G] == 2,
 				  "the model split the first region");
 		}
 	}
-	rig_check_sparse(r, "at the end");
-	rig_expect(r, "at the end");
-	rig_free(r);
+	huge_check_sparse(r, "at the end");
+	huge_expect(r, "at the end");
+	huge_vm_free(r);
 	close(gmem);
 	gm_mem_free(fine);
 }

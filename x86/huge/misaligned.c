@@ -9,17 +9,17 @@ struct layout {
 };
 
 /* Every 2 MiB, and the pages at the slot's edges, one by one. */
-static void touch_edges(struct rig *r, uint64_t gpa, uint64_t size)
+static void touch_edges(struct huge_vm *r, uint64_t gpa, uint64_t size)
 {
 	uint64_t end = gpa + size;
 
-	rig_touch(r, gpa, GM_PAGE_SIZE, GM_PAGE_SIZE);
-	rig_touch(r, end - GM_PAGE_SIZE, GM_PAGE_SIZE, GM_PAGE_SIZE);
-	rig_touch(r, (gpa + GM_2M) & ~(GM_2M - 1), end - ((gpa + GM_2M) & ~(GM_2M - 1)), GM_2M);
+	huge_touch(r, gpa, GM_PAGE_SIZE, GM_PAGE_SIZE);
+	huge_touch(r, end - GM_PAGE_SIZE, GM_PAGE_SIZE, GM_PAGE_SIZE);
+	huge_touch(r, (gpa + GM_2M) & ~(GM_2M - 1), end - ((gpa + GM_2M) & ~(GM_2M - 1)), GM_2M);
 }
 
 /* A page beside the slot is no memory at all, whatever a mapping of its neighbour covers. */
-static void expect_no_memory(struct rig *r, uint64_t gpa, const char *when)
+static void expect_no_memory(struct huge_vm *r, uint64_t gpa, const char *when)
 {
 	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
 	struct gm_exit ex;
@@ -31,7 +31,7 @@ static void expect_no_memory(struct rig *r, uint64_t gpa, const char *when)
 }
 
 /* Converts one page and back at every place where the slot and the huge pages have an edge. */
-static void convert_edges(struct rig *r, const struct layout *l, uint64_t gpa)
+static void convert_edges(struct huge_vm *r, const struct layout *l, uint64_t gpa)
 {
 	uint64_t end = gpa + l->size;
 	uint64_t up_2m = (gpa + GM_2M - 1) & ~(GM_2M - 1), up_1g = (gpa + GM_1G - 1) & ~(GM_1G - 1);
@@ -52,22 +52,22 @@ static void convert_edges(struct rig *r, const struct layout *l, uint64_t gpa)
 		if (at[i] < gpa || at[i] >= end)
 			continue;
 		for (int dir = 1; dir >= 0; dir--) {
-			rig_convert(r, at[i], 1, dir);
-			rig_expect(r, "%s converted", rig_page_name(r, at[i]));
-			rig_check_around(r, at[i], 1, dir ? "private" : "back");
-			rig_write(r, at[i], 1);
+			huge_convert(r, at[i], 1, dir);
+			huge_expect(r, "%s converted", huge_page_name(r, at[i]));
+			huge_check_around(r, at[i], 1, dir ? "private" : "back");
+			huge_write(r, at[i], 1);
 			touch_edges(r, gpa, l->size);
-			rig_expect(r, "%s converted, all touched", rig_page_name(r, at[i]));
+			huge_expect(r, "%s converted, all touched", huge_page_name(r, at[i]));
 		}
 	}
 	/* Ranges that reach over the slot's ends. */
 	for (int dir = 1; dir >= 0; dir--) {
-		rig_convert(r, gpa - 3 * GM_PAGE_SIZE, 5, dir);
-		rig_convert(r, end - 2 * GM_PAGE_SIZE, 6, dir);
+		huge_convert(r, gpa - 3 * GM_PAGE_SIZE, 5, dir);
+		huge_convert(r, end - 2 * GM_PAGE_SIZE, 6, dir);
 		touch_edges(r, gpa, l->size);
-		rig_check(r, gpa, 4, "the slot's first pages");
-		rig_check(r, end - 4 * GM_PAGE_SIZE, 4, "the slot's last pages");
-		rig_expect(r, "both ends converted");
+		huge_check(r, gpa, 4, "the slot's first pages");
+		huge_check(r, end - 4 * GM_PAGE_SIZE, 4, "the slot's last pages");
+		huge_expect(r, "both ends converted");
 	}
 }
 
@@ -75,17 +75,18 @@ static void misaligned(const struct gm_case *self)
 {
 	const struct layout *l = self->arg;
 	bool big = self->huge_1g;
-	struct rig *r = RIG(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M, .size = 4 * GM_1G,
-			    .mem_size = big ? self->huge_1g * GM_1G : self->huge_2m * GM_2M,
-			    .no_slot = true);
+	struct huge_vm *r =
+		HUGE_VM(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M, .size = 4 * GM_1G,
+			.mem_size = big ? self->huge_1g * GM_1G : self->huge_2m * GM_2M,
+			.no_slot = true);
 	uint64_t gpa = r->base + l->gpa, end = gpa + l->size, fixed;
 	uint64_t middle = (gpa + l->size / 2) & ~(GM_PAGE_SIZE - 1);
 
 	/* What lies behind the host's mapping beside the slot must never reach the guest. */
-	rig_slot(r, GM_SLOT, gpa, l->size, l->hva, l->gmem);
+	huge_slot(r, GM_SLOT, gpa, l->size, l->hva, l->gmem);
 	touch_edges(r, gpa, l->size);
 	fixed = r->shape->now.fixed;
-	rig_expect(r, "all touched");
+	huge_expect(r, "all touched");
 	gm_ledger_expect(
 		r->w->vm, &r->start,
 		&(struct gm_ledger){ .pages = { 0, fixed - l->n1g - l->n2m, l->n2m, l->n1g },
@@ -98,7 +99,7 @@ static void misaligned(const struct gm_case *self)
 	gm_prove_same_page(r->w->vm, 0, gpa, gm_hva(r->w->vm, gpa));
 	gm_prove_same_page(r->w->vm, 0, end - GM_PAGE_SIZE, gm_hva(r->w->vm, end - GM_PAGE_SIZE));
 	gm_prove_same_page(r->w->vm, 0, middle, gm_hva(r->w->vm, middle));
-	rig_free(r);
+	huge_vm_free(r);
 }
 
 #define MIS(id, what, res, ...)                                                                    \
@@ -136,30 +137,30 @@ MIS(start_4k_1g, "the slot starts one page into a GiB", HUGE_1G(2), GM_1G + GM_P
 /* Two slots meet in the middle of a huge page, or at its border; conversions go across. */
 static void several(const struct gm_case *self)
 {
-	struct rig *r =
-		RIG(.kind = GM_MEM_HUGE_2M, .size = GM_1G, .mem_size = 8 * GM_2M, .no_slot = true);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = GM_1G, .mem_size = 8 * GM_2M,
+				    .no_slot = true);
 	uint64_t meet = r->base + 4 * GM_2M + self->val * GM_PAGE_SIZE;
 	uint64_t first = meet - r->base, rest = 8 * GM_2M - first;
 
-	rig_slot(r, GM_SLOT, r->base, first, 0, 0);
-	rig_slot(r, GM_SLOT + 1, meet, rest, first, first);
-	rig_write(r, r->base, 8 * 512);
-	rig_expect(r, "all written");
+	huge_slot(r, GM_SLOT, r->base, first, 0, 0);
+	huge_slot(r, GM_SLOT + 1, meet, rest, first, first);
+	huge_write(r, r->base, 8 * 512);
+	huge_expect(r, "all written");
 	for (int dir = 1; dir >= 0; dir--) {
-		rig_convert(r, meet - GM_PAGE_SIZE, 2, dir);
-		rig_check(r, r->base, 8 * 512, "two pages over the border converted");
-		rig_expect(r, "two pages over the border converted");
-		rig_convert(r, r->base + GM_2M + GM_PAGE_SIZE, 5 * 512, dir);
-		rig_check(r, r->base, 8 * 512, "a stretch over the border converted");
-		rig_write(r, meet - 600 * GM_PAGE_SIZE, 1200);
-		rig_expect(r, "a stretch over the border converted");
+		huge_convert(r, meet - GM_PAGE_SIZE, 2, dir);
+		huge_check(r, r->base, 8 * 512, "two pages over the border converted");
+		huge_expect(r, "two pages over the border converted");
+		huge_convert(r, r->base + GM_2M + GM_PAGE_SIZE, 5 * 512, dir);
+		huge_check(r, r->base, 8 * 512, "a stretch over the border converted");
+		huge_write(r, meet - 600 * GM_PAGE_SIZE, 1200);
+		huge_expect(r, "a stretch over the border converted");
 	}
 	/* The other slot loses nothing when one goes. */
-	rig_slot(r, GM_SLOT, r->base, 0, 0, 0);
-	rig_expect(r, "the first slot deleted");
-	rig_check(r, meet, rest / GM_PAGE_SIZE, "the first slot deleted");
-	rig_expect(r, "the second slot read");
-	rig_free(r);
+	huge_slot(r, GM_SLOT, r->base, 0, 0, 0);
+	huge_expect(r, "the first slot deleted");
+	huge_check(r, meet, rest / GM_PAGE_SIZE, "the first slot deleted");
+	huge_expect(r, "the second slot read");
+	huge_vm_free(r);
 }
 
 GM_VARIANT(several, several_aligned, .name = "huge.misaligned.two_slots_aligned",

@@ -27,16 +27,16 @@ static void param(const char *path, const char *value)
 /* mov %rdi,%rax; ret */
 static const uint8_t code[] = { 0x48, 0x89, 0xf8, 0xc3 };
 
-static void execute(struct rig *r, uint64_t gpa, const char *when)
+static void execute(struct huge_vm *r, uint64_t gpa, const char *when)
 {
 	struct gm_op op = { .code = GM_OP_EXEC, .addr = gpa + 64, .val = 4711 };
 
 	memcpy(gm_hva(r->w->vm, gpa) + 64, code, sizeof(code));
 	gm_run(r->w->vm, 0, &op, 1);
-	GM_EXPECT_EQ(op.ret, 4711, "%s: code in %s", when, rig_page_name(r, gpa));
+	GM_EXPECT_EQ(op.ret, 4711, "%s: code in %s", when, huge_page_name(r, gpa));
 }
 
-static void counts(struct rig *r, int64_t n1g, int64_t n2m, const char *when)
+static void counts(struct huge_vm *r, int64_t n1g, int64_t n2m, const char *when)
 {
 	struct gm_ledger now;
 
@@ -49,7 +49,7 @@ static void counts(struct rig *r, int64_t n1g, int64_t n2m, const char *when)
 }
 
 /* Recovery is a thread of the kernel's: waits, within bounds, until nothing is left to recover. */
-static void recovered(struct rig *r, uint64_t at)
+static void recovered(struct huge_vm *r, uint64_t at)
 {
 	struct gm_ledger now;
 
@@ -68,36 +68,36 @@ GM_CASE(nx, .name = "huge.interplay.nx_huge_pages", .clause = "huge.interplay",
 	HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(ROOT), .huge_1g = 2, .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_HUGE | GM_TOKEN_MODULE, .timeout = 120)
 {
-	uint64_t at = rig_gpa(1, 512 * 7 + 3), private = rig_gpa(1, 512 * 7 + 4);
-	struct rig *r;
+	uint64_t at = huge_gpa(1, 512 * 7 + 3), private = huge_gpa(1, 512 * 7 + 4);
+	struct huge_vm *r;
 
 	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "no journal");
 	gm_cleanup(restore, NULL);
 	param(PARAM("nx_huge_pages_recovery_period_ms"), "0");
 	param(PARAM("nx_huge_pages_recovery_ratio"), "0");
 	param(PARAM("nx_huge_pages"), "force");
-	r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
-	rig_touch_all(r);
-	rig_expect(r, "all touched: data is mapped huge");
+	r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
+	huge_touch_all(r);
+	huge_expect(r, "all touched: data is mapped huge");
 	execute(r, at, "executed");
 	counts(r, 1, 511, "one page executed");
-	rig_check_sparse(r, "one page executed");
+	huge_check_sparse(r, "one page executed");
 	counts(r, 1, 511, "one page executed, all read");
-	rig_convert(r, private, 1, true);
-	rig_check_around(r, private, 3, "the page beside it private");
+	huge_convert(r, private, 1, true);
+	huge_check_around(r, private, 3, "the page beside it private");
 	execute(r, at, "beside a private page");
 	counts(r, 1, 511, "beside a private page");
 	/* Recovered with the private page there: everything but its 2 MiB may be huge. */
-	rig_convert(r, private, 1, false);
-	rig_check_around(r, private, 3, "shared again");
+	huge_convert(r, private, 1, false);
+	huge_check_around(r, private, 3, "shared again");
 	/* ratio 1, as often as it can: "ms" of the period are at least 1. */
 	param(PARAM("nx_huge_pages_recovery_ratio"), "1");
 	param(PARAM("nx_huge_pages_recovery_period_ms"), "100");
 	recovered(r, at);
 	counts(r, 2, 0, "recovered");
-	rig_check_sparse(r, "recovered");
+	huge_check_sparse(r, "recovered");
 	counts(r, 2, 0, "recovered and read");
-	rig_free(r);
+	huge_vm_free(r);
 }
 
 /*
@@ -109,17 +109,17 @@ GM_CASE(nx_fresh, .name = "huge.interplay.nx_before_data", .clause = "huge.inter
 	HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(ROOT, PREFAULT), .huge_1g = 1, .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_HUGE | GM_TOKEN_MODULE)
 {
-	uint64_t at = rig_gpa(0, 512 * 7 + 3);
+	uint64_t at = huge_gpa(0, 512 * 7 + 3);
 	struct gm_ledger want = { .pages = { [GM_SIZE_4K] = 1 }, .fixed = 1 };
 	struct kvm_pre_fault_memory ahead = { .gpa = (at & ~(GM_2M - 1)) + 5 * GM_2M,
 					      .size = GM_2M };
-	struct rig *r;
+	struct huge_vm *r;
 
 	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "no journal");
 	gm_cleanup(restore, NULL);
 	param(PARAM("nx_huge_pages_recovery_ratio"), "0");
 	param(PARAM("nx_huge_pages"), "force");
-	r = RIG(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
+	r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
 	execute(r, at, "executed first");
 	gm_ledger_expect(r->w->vm, &r->start, &want, "one page executed");
 	gm_guest_touch(r->w->vm, 0, at + GM_PAGE_SIZE, 8, 8);
@@ -134,5 +134,5 @@ GM_CASE(nx_fresh, .name = "huge.interplay.nx_before_data", .clause = "huge.inter
 	GM_EXPECT_OK(__vcpu_ioctl(r->w->vm->vcpu[0], KVM_PRE_FAULT_MEMORY, &ahead));
 	want = (struct gm_ledger){ .pages = { [GM_SIZE_4K] = 2, [GM_SIZE_2M] = 2 }, .fixed = 3 };
 	gm_ledger_expect(r->w->vm, &r->start, &want, "prefaulted");
-	rig_free(r);
+	huge_vm_free(r);
 }

@@ -3,7 +3,7 @@
 #include "huge.h"
 
 /* Seeded places, most of them at or next to a border of 2 MiB or of 1 GiB. */
-static uint64_t place(struct rig *r, uint64_t pages)
+static uint64_t place(struct huge_vm *r, uint64_t pages)
 {
 	uint64_t unit = gm_rng_below(&r->w->rng, 4), at = gm_rng_below(&r->w->rng, pages);
 
@@ -16,7 +16,7 @@ static uint64_t place(struct rig *r, uint64_t pages)
 	return at < pages ? at : pages - 1;
 }
 
-static uint64_t length(struct rig *r, uint64_t most, bool whole_gib)
+static uint64_t length(struct huge_vm *r, uint64_t most, bool whole_gib)
 {
 	static const uint64_t some[] = { 1, 1, 1, 2, 3, 63, 511, 512, 513, 1024, 1535, 8192 };
 	uint64_t len = some[gm_rng_below(&r->w->rng, ARRAY_SIZE(some))];
@@ -29,53 +29,53 @@ static uint64_t length(struct rig *r, uint64_t most, bool whole_gib)
 }
 
 /* Looks at both ends of a range and at the 2 MiB that they lie in. */
-static void look(struct rig *r, uint64_t gpa, uint64_t len, unsigned int step)
+static void look(struct huge_vm *r, uint64_t gpa, uint64_t len, unsigned int step)
 {
 	uint64_t last = gpa + len - GM_PAGE_SIZE;
 
-	rig_check_around(r, gpa, 1, "at the first page");
-	rig_check_around(r, last, 1, "at the last page");
-	rig_check(r, gpa & ~(GM_2M - 1), 1, "the first page of the first 2 MiB");
-	rig_check(r, last | (GM_2M - GM_PAGE_SIZE), 1, "the last page of the last 2 MiB");
-	rig_expect(r, "step %u: %#lx+%#lx", step, gpa, len);
+	huge_check_around(r, gpa, 1, "at the first page");
+	huge_check_around(r, last, 1, "at the last page");
+	huge_check(r, gpa & ~(GM_2M - 1), 1, "the first page of the first 2 MiB");
+	huge_check(r, last | (GM_2M - GM_PAGE_SIZE), 1, "the last page of the last 2 MiB");
+	huge_expect(r, "step %u: %#lx+%#lx", step, gpa, len);
 }
 
 /* A long walk has whole GiB in it, too, and looks at every page now and then. */
-static void walk(struct rig *r, uint64_t pages, unsigned int steps)
+static void walk(struct huge_vm *r, uint64_t pages, unsigned int steps)
 {
 	for (unsigned int i = 0; i < steps; i++) {
 		uint64_t at = place(r, pages), len = length(r, pages - at, steps > 100);
 		bool priv = gm_rng_below(&r->w->rng, 2);
 
 		if (i & 1)
-			rig_guest_convert(r, rig_gpa(0, at), len, priv);
+			huge_guest_convert(r, huge_gpa(0, at), len, priv);
 		else
-			rig_convert(r, rig_gpa(0, at), len, priv);
-		rig_expect(r, "step %u: %lu pages from %s converted to %s", i, len,
-			   rig_page_name(r, rig_gpa(0, at)), priv ? "private" : "shared");
-		look(r, rig_gpa(0, at), len * GM_PAGE_SIZE, i);
-		rig_write(r, rig_gpa(0, at), len < 3 ? len : 3);
-		rig_write(r, rig_gpa(0, at + len - 1), 1);
+			huge_convert(r, huge_gpa(0, at), len, priv);
+		huge_expect(r, "step %u: %lu pages from %s converted to %s", i, len,
+			    huge_page_name(r, huge_gpa(0, at)), priv ? "private" : "shared");
+		look(r, huge_gpa(0, at), len * GM_PAGE_SIZE, i);
+		huge_write(r, huge_gpa(0, at), len < 3 ? len : 3);
+		huge_write(r, huge_gpa(0, at + len - 1), 1);
 		/* Private pages that are read are memory: only where there are not too many. */
 		if (steps > 100 && i % 8 == 7 && gm_model_private_pages(r->w->model) < 128 * 512) {
-			rig_check(r, r->base, pages, "every page of the region");
-			rig_expect(r, "step %u: every page read", i);
+			huge_check(r, r->base, pages, "every page of the region");
+			huge_expect(r, "step %u: every page read", i);
 		}
 	}
 }
 
 static void random_1g(const struct gm_case *self)
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .vcpus = self->val);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .vcpus = self->val);
 
-	rig_touch_all(r);
+	huge_touch_all(r);
 	walk(r, 2 * HUGE_PAGES_IN_1G, self->flags & GM_FULL_ONLY ? 300 : 60);
-	rig_check_sparse(r, "after the walk");
-	rig_convert(r, r->base, 2 * HUGE_PAGES_IN_1G, false);
-	rig_touch_all(r);
-	rig_expect(r, "all shared again");
-	rig_check_sparse(r, "at the end");
-	rig_free(r);
+	huge_check_sparse(r, "after the walk");
+	huge_convert(r, r->base, 2 * HUGE_PAGES_IN_1G, false);
+	huge_touch_all(r);
+	huge_expect(r, "all shared again");
+	huge_check_sparse(r, "at the end");
+	huge_vm_free(r);
 }
 
 GM_VARIANT(random_1g, random_1g_1, .name = "huge.never_over_private.random",
@@ -91,18 +91,18 @@ GM_VARIANT(random_1g, random_1g_4, .name = "huge.never_over_private.random_4_vcp
 /* With 2 MiB pages the region is small enough to read every page of it again and again. */
 static void random_2m(const struct gm_case *self)
 {
-	struct rig *r = RIG(.kind = self->val, .size = 12 * GM_2M, .vcpus = 2);
+	struct huge_vm *r = HUGE_VM(.kind = self->val, .size = 12 * GM_2M, .vcpus = 2);
 
-	rig_write(r, r->base, 12 * 512);
+	huge_write(r, r->base, 12 * 512);
 	for (int round = 0; round < 2; round++) {
 		walk(r, 12 * 512, 15);
-		rig_check(r, r->base, 12 * 512, "every page, after the walk");
-		rig_expect(r, "every page read");
+		huge_check(r, r->base, 12 * 512, "every page, after the walk");
+		huge_expect(r, "every page read");
 	}
-	rig_convert(r, r->base, 12 * 512, false);
-	rig_check(r, r->base, 12 * 512, "all shared again");
-	rig_expect(r, "all shared again");
-	rig_free(r);
+	huge_convert(r, r->base, 12 * 512, false);
+	huge_check(r, r->base, 12 * 512, "all shared again");
+	huge_expect(r, "all shared again");
+	huge_vm_free(r);
 }
 
 GM_VARIANT(random_2m, random_hugetlb_2m, .name = "huge.never_over_private.hugetlb_2m",
@@ -123,25 +123,25 @@ GM_CASE(all_private, .name = "huge.never_over_private.all_private",
 	.text = "2 MiB that are all private: every page its own, whatever the host maps behind them",
 	HUGE_1G(1))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
-	uint64_t at = rig_gpa(0, 512 * 5);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
+	uint64_t at = huge_gpa(0, 512 * 5);
 
-	rig_write(r, at, 1024);
-	rig_convert(r, at, 1024, true);
-	rig_check(r, at, 1024, "fresh private pages");
-	rig_write(r, at, 1024);
-	rig_expect(r, "all private, all written");
+	huge_write(r, at, 1024);
+	huge_convert(r, at, 1024, true);
+	huge_check(r, at, 1024, "fresh private pages");
+	huge_write(r, at, 1024);
+	huge_expect(r, "all private, all written");
 	/* Punched out of order, so that neighbours in the file are no neighbours in memory. */
 	for (uint64_t i = 0; i < 1024; i += 3)
-		rig_punch(r, at + i * GM_PAGE_SIZE, 1, (at - r->base) + i * GM_PAGE_SIZE);
-	rig_expect(r, "every third page punched");
-	rig_check(r, at, 1024, "every third page is new");
-	rig_write(r, at, 1024);
-	rig_check(r, at, 1024, "written again");
-	rig_expect(r, "every third page faulted again");
-	rig_convert(r, at, 1024, false);
-	rig_check(r, at, 1024, "shared again");
-	rig_touch_all(r);
-	rig_expect(r, "shared again");
-	rig_free(r);
+		huge_punch(r, at + i * GM_PAGE_SIZE, 1, (at - r->base) + i * GM_PAGE_SIZE);
+	huge_expect(r, "every third page punched");
+	huge_check(r, at, 1024, "every third page is new");
+	huge_write(r, at, 1024);
+	huge_check(r, at, 1024, "written again");
+	huge_expect(r, "every third page faulted again");
+	huge_convert(r, at, 1024, false);
+	huge_check(r, at, 1024, "shared again");
+	huge_touch_all(r);
+	huge_expect(r, "shared again");
+	huge_vm_free(r);
 }

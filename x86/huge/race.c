@@ -8,7 +8,7 @@
 #include "huge.h"
 
 struct race {
-	struct rig *r;
+	struct huge_vm *r;
 	uint64_t gpa, len;  /* what is converted, there and back */
 	uint64_t beside[2]; /* pages that the other vCPUs touch; 0: none */
 	unsigned int rounds;
@@ -34,7 +34,7 @@ static void touch_beside(struct race *c, unsigned int v)
 /* vCPU 0's thread: its guest reads what it must see right after each conversion. */
 static void convert(struct race *c)
 {
-	struct rig *r = c->r;
+	struct huge_vm *r = c->r;
 	const uint64_t at[] = { c->gpa, c->gpa + c->len - GM_PAGE_SIZE, c->gpa + c->len / 2 };
 
 	for (unsigned int i = 0; i < c->rounds && !gm_failures(); i++) {
@@ -61,7 +61,7 @@ static void convert(struct race *c)
 			GM_EXPECT_AT(
 				&name, !op[0].bad,
 				"round %u, %s to %s while neighbours run: expected %s, observed %s",
-				i, rig_page_name(r, page), priv ? "private" : "shared",
+				i, huge_page_name(r, page), priv ? "private" : "shared",
 				gm_word_str(op[0].expected), gm_word_str(op[0].observed));
 		}
 	}
@@ -76,7 +76,7 @@ static void racer(unsigned int i, void *arg)
 		convert(arg);
 }
 
-static void write_word(struct rig *r, uint64_t gpa, enum gm_half half)
+static void write_word(struct huge_vm *r, uint64_t gpa, enum gm_half half)
 {
 	struct gm_op op = {
 		.code = GM_OP_TOUCH_W, .addr = gpa, .nr = 1, .val = 8, .half = half, .gen = 1
@@ -99,7 +99,7 @@ static void prepare(struct race *c)
 }
 
 /* The whole region is touched at the end and must be in one shape: nothing was left behind. */
-static void settle(struct rig *r, int64_t n1g, int64_t n2m, const char *when)
+static void settle(struct huge_vm *r, int64_t n1g, int64_t n2m, const char *when)
 {
 	struct gm_ledger now;
 
@@ -119,8 +119,9 @@ static void race(const struct gm_case *self)
 {
 	const struct race *what = self->arg;
 	bool big = self->huge_1g;
-	struct rig *r = RIG(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M,
-			    .size = big ? self->huge_1g * GM_1G : 64 * GM_2M, .vcpus = self->val);
+	struct huge_vm *r =
+		HUGE_VM(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M,
+			.size = big ? self->huge_1g * GM_1G : 64 * GM_2M, .vcpus = self->val);
 	struct race c = *what;
 
 	c.r = r;
@@ -136,7 +137,7 @@ static void race(const struct gm_case *self)
 	gm_parallel(self->val, racer, &c);
 	gm_note("%lu batches of touches during %u conversions", atomic_load(&c.touches), c.rounds);
 	settle(r, self->huge_1g, big ? 0 : 64, "all shared again, all touched");
-	rig_free(r);
+	huge_vm_free(r);
 }
 
 /* Long ranges, since the attributes of a long one take long to change: the moment is wide. */

@@ -6,21 +6,21 @@
 #define NR_PAGES (BLOCKS * 512UL)
 
 /* Touches every 2 MiB in another page than the range's, then reads around the range's ends. */
-static void look(struct rig *r, uint64_t first, uint64_t end, const char *when)
+static void look(struct huge_vm *r, uint64_t first, uint64_t end, const char *when)
 {
-	rig_expect(r, "[%lu, %lu) %s", first, end, when);
-	rig_touch_all(r);
-	rig_touch(r, r->base + GM_2M - GM_PAGE_SIZE, (BLOCKS - 1) * GM_2M + 1, GM_2M);
-	rig_check_around(r, rig_gpa(0, first), 1, when);
-	rig_check_around(r, rig_gpa(0, end - 1), 1, when);
-	rig_expect(r, "[%lu, %lu) %s, all touched", first, end, when);
+	huge_expect(r, "[%lu, %lu) %s", first, end, when);
+	huge_touch_all(r);
+	huge_touch(r, r->base + GM_2M - GM_PAGE_SIZE, (BLOCKS - 1) * GM_2M + 1, GM_2M);
+	huge_check_around(r, huge_gpa(0, first), 1, when);
+	huge_check_around(r, huge_gpa(0, end - 1), 1, when);
+	huge_expect(r, "[%lu, %lu) %s, all touched", first, end, when);
 }
 
-static void one_range(struct rig *r, uint64_t first, uint64_t end)
+static void one_range(struct huge_vm *r, uint64_t first, uint64_t end)
 {
-	rig_convert(r, rig_gpa(0, first), end - first, true);
+	huge_convert(r, huge_gpa(0, first), end - first, true);
 	look(r, first, end, "private");
-	rig_convert(r, rig_gpa(0, first), end - first, false);
+	huge_convert(r, huge_gpa(0, first), end - first, false);
 	look(r, first, end, "shared again");
 }
 
@@ -44,26 +44,26 @@ static const uint64_t edge[] = { 0,
 
 static void ranges(const struct gm_case *self)
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_2M, .size = BLOCKS * GM_2M);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = BLOCKS * GM_2M);
 
-	rig_touch_all(r);
+	huge_touch_all(r);
 	/* Where a stretch is private already, the range's own pages are what changes. */
 	if (self->val)
-		rig_convert(r, rig_gpa(0, 1024 + 100), 1, true);
+		huge_convert(r, huge_gpa(0, 1024 + 100), 1, true);
 	for (unsigned int i = 0; i < ARRAY_SIZE(edge); i++)
 		for (unsigned int j = i + 1; j < ARRAY_SIZE(edge); j++) {
 			one_range(r, edge[i], edge[j]);
 			if (self->val)
-				rig_convert(r, rig_gpa(0, 1024 + 100), 1, true);
+				huge_convert(r, huge_gpa(0, 1024 + 100), 1, true);
 		}
-	rig_convert(r, r->base, NR_PAGES, false);
-	rig_touch_all(r);
+	huge_convert(r, r->base, NR_PAGES, false);
+	huge_touch_all(r);
 	gm_ledger_expect(r->w->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { [GM_SIZE_2M] = BLOCKS },
 					      .fixed = r->shape->now.fixed },
 			 "whole at the end");
-	rig_check(r, r->base, NR_PAGES, "at the end");
-	rig_free(r);
+	huge_check(r, r->base, NR_PAGES, "at the end");
+	huge_vm_free(r);
 }
 
 GM_VARIANT(ranges, ranges_clean, .name = "huge.rejoin.ranges", .clause = "huge.rejoin",

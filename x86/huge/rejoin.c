@@ -6,39 +6,39 @@
  * Touches one page in each 2 MiB that can tell: that of the page itself, its neighbours, the ends
  * of its GiB. Few faults, and yet a mapping of any size over the page shows in the ledger.
  */
-static void feel(struct rig *r, uint64_t gpa, const char *when)
+static void touch_and_count(struct huge_vm *r, uint64_t gpa, const char *when)
 {
 	uint64_t gib = gpa & ~(GM_1G - 1), block = gpa & ~(GM_2M - 1);
 	const uint64_t at[] = { gib, gib + GM_1G - GM_PAGE_SIZE, block,
 				block + GM_2M - GM_PAGE_SIZE, block ^ GM_2M };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
-		rig_touch(r, at[i], GM_PAGE_SIZE, GM_PAGE_SIZE);
-	rig_check_around(r, gpa, 1, when);
-	rig_expect(r, "%s, near %s", when, rig_page_name(r, gpa));
+		huge_touch(r, at[i], GM_PAGE_SIZE, GM_PAGE_SIZE);
+	huge_check_around(r, gpa, 1, when);
+	huge_expect(r, "%s, near %s", when, huge_page_name(r, gpa));
 }
 
 /* Two stretches private, undone in either order: the one that is left must keep its split. */
-static void pair(struct rig *r, uint64_t a, uint64_t a_pages, uint64_t b, uint64_t b_pages)
+static void pair(struct huge_vm *r, uint64_t a, uint64_t a_pages, uint64_t b, uint64_t b_pages)
 {
 	for (int order = 0; order < 2; order++) {
-		rig_convert(r, a, a_pages, true);
-		feel(r, a, "the first stretch private");
-		rig_convert(r, b, b_pages, true);
-		feel(r, b, "both private");
-		feel(r, a, "both private");
-		rig_convert(r, order ? a : b, order ? a_pages : b_pages, false);
-		feel(r, order ? a : b, "one is back");
-		feel(r, order ? b : a, "the other is still private");
-		rig_convert(r, order ? b : a, order ? b_pages : a_pages, false);
-		feel(r, order ? a : b, "both are back");
+		huge_convert(r, a, a_pages, true);
+		touch_and_count(r, a, "the first stretch private");
+		huge_convert(r, b, b_pages, true);
+		touch_and_count(r, b, "both private");
+		touch_and_count(r, a, "both private");
+		huge_convert(r, order ? a : b, order ? a_pages : b_pages, false);
+		touch_and_count(r, order ? a : b, "one is back");
+		touch_and_count(r, order ? b : a, "the other is still private");
+		huge_convert(r, order ? b : a, order ? b_pages : a_pages, false);
+		touch_and_count(r, order ? a : b, "both are back");
 	}
 }
 
 static const uint64_t ends[] = { 0, 1, 300, 510, 511 };
 
 /* The page that is left may be the first, the last or any other of its 2 MiB. */
-static void pairs_in_2m(struct rig *r, uint64_t block)
+static void pairs_in_2m(struct huge_vm *r, uint64_t block)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++)
 		for (unsigned int j = i + 1; j < ARRAY_SIZE(ends); j++)
@@ -47,7 +47,7 @@ static void pairs_in_2m(struct rig *r, uint64_t block)
 }
 
 /* The 2 MiB that is left, split or all private, may be the first, the last or any of its GiB. */
-static void pairs_in_1g(struct rig *r, uint64_t gib, uint64_t first, uint64_t pages)
+static void pairs_in_1g(struct huge_vm *r, uint64_t gib, uint64_t first, uint64_t pages)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++) {
 		unsigned int j = (i + 2) % ARRAY_SIZE(ends);
@@ -59,7 +59,7 @@ static void pairs_in_1g(struct rig *r, uint64_t gib, uint64_t first, uint64_t pa
 	}
 }
 
-static void whole(struct rig *r, int64_t n1g, int64_t n2m)
+static void whole(struct huge_vm *r, int64_t n1g, int64_t n2m)
 {
 	gm_ledger_expect(
 		r->w->vm, &r->start,
@@ -70,38 +70,38 @@ static void whole(struct rig *r, int64_t n1g, int64_t n2m)
 GM_CASE(rejoin_pairs_2m, .name = "huge.rejoin.pairs_in_2m", .clause = "huge.rejoin",
 	.text = "two private pages of one 2 MiB page, undone in either order", HUGE_2M(4))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M);
 
-	rig_touch_all(r);
+	huge_touch_all(r);
 	for (int block = 0; block < 4; block += 3)
 		pairs_in_2m(r, r->base + block * GM_2M);
-	rig_touch_all(r);
-	rig_expect(r, "at the end");
+	huge_touch_all(r);
+	huge_expect(r, "at the end");
 	whole(r, 0, 4);
-	rig_check(r, r->base, 4 * 512, "at the end");
-	rig_free(r);
+	huge_check(r, r->base, 4 * 512, "at the end");
+	huge_vm_free(r);
 }
 
 GM_CASE(rejoin_pairs_1g, .name = "huge.rejoin.pairs_in_1g", .clause = "huge.rejoin",
 	.text = "two stretches of one GiB, in 2 MiB that are split or all private, undone in either order",
 	HUGE_1G(2))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
 
-	rig_touch_all(r);
-	pairs_in_1g(r, rig_gpa(0, 0), 0, 1);
-	pairs_in_1g(r, rig_gpa(1, 0), 511, 1);
-	pairs_in_1g(r, rig_gpa(1, 0), 1, 510);
-	pairs_in_2m(r, rig_gpa(1, 511 * 512));
-	rig_touch_all(r);
-	rig_expect(r, "at the end");
+	huge_touch_all(r);
+	pairs_in_1g(r, huge_gpa(0, 0), 0, 1);
+	pairs_in_1g(r, huge_gpa(1, 0), 511, 1);
+	pairs_in_1g(r, huge_gpa(1, 0), 1, 510);
+	pairs_in_2m(r, huge_gpa(1, 511 * 512));
+	huge_touch_all(r);
+	huge_expect(r, "at the end");
 	whole(r, 2, 0);
-	rig_check_sparse(r, "at the end");
-	rig_free(r);
+	huge_check_sparse(r, "at the end");
+	huge_vm_free(r);
 }
 
 /* A 2 MiB page goes page by page and comes back page by page, in a seeded order. */
-static void page_by_page(struct rig *r, uint64_t block)
+static void page_by_page(struct huge_vm *r, uint64_t block)
 {
 	uint16_t order[512];
 
@@ -115,10 +115,11 @@ static void page_by_page(struct rig *r, uint64_t block)
 		for (unsigned int i = 0; i < 512; i++) {
 			uint64_t at = block + order[i] * GM_PAGE_SIZE;
 
-			rig_convert(r, at, 1, dir);
-			rig_write(r, at, 1);
+			huge_convert(r, at, 1, dir);
+			huge_write(r, at, 1);
 			if (i % 64 == 0 || i > 508)
-				feel(r, at, dir ? "going page by page" : "coming page by page");
+				touch_and_count(r, at,
+						dir ? "going page by page" : "coming page by page");
 		}
 	}
 }
@@ -127,63 +128,64 @@ GM_CASE(rejoin_by_page, .name = "huge.rejoin.page_by_page", .clause = "huge.rejo
 	.text = "2 MiB converted page by page in seeded orders, and back; then whole and back by page",
 	HUGE_1G(1))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
-	uint64_t block = rig_gpa(0, 512 * 511), first = rig_gpa(0, 0);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
+	uint64_t block = huge_gpa(0, 512 * 511), first = huge_gpa(0, 0);
 
-	rig_touch_all(r);
+	huge_touch_all(r);
 	page_by_page(r, block);
 	whole(r, 1, 0);
 	/* All private at once, then back by page: split until the last page is back. */
-	rig_convert(r, first, 512, true);
-	feel(r, first, "a whole 2 MiB private");
+	huge_convert(r, first, 512, true);
+	touch_and_count(r, first, "a whole 2 MiB private");
 	for (uint64_t i = 0; i < 512; i++)
-		rig_convert(r, first + i * GM_PAGE_SIZE, 1, false);
-	feel(r, first, "back by page");
+		huge_convert(r, first + i * GM_PAGE_SIZE, 1, false);
+	touch_and_count(r, first, "back by page");
 	whole(r, 1, 0);
 	/* By page, then back at once: what covers the whole page forgets how it was split. */
 	for (uint64_t i = 0; i < 512; i += 2)
-		rig_convert(r, block + i * GM_PAGE_SIZE, 1, true);
-	feel(r, block, "every other page private");
-	rig_convert(r, block, 512, false);
-	feel(r, block, "back at once");
+		huge_convert(r, block + i * GM_PAGE_SIZE, 1, true);
+	touch_and_count(r, block, "every other page private");
+	huge_convert(r, block, 512, false);
+	touch_and_count(r, block, "back at once");
 	whole(r, 1, 0);
-	rig_check(r, block, 512, "at the end");
-	rig_free(r);
+	huge_check(r, block, 512, "at the end");
+	huge_vm_free(r);
 }
 
 /* Seeded stretches, undone in a seeded order: every order ends as it began. */
 static void rejoin_orders(const struct gm_case *self)
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .vcpus = self->val);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .vcpus = self->val);
 	struct {
 		uint64_t gpa, pages;
 	} did[12];
 	const unsigned int nr = ARRAY_SIZE(did);
 
-	rig_touch_all(r);
+	huge_touch_all(r);
 	for (int round = 0; round < 3; round++) {
 		for (unsigned int i = 0; i < nr; i++) {
 			uint64_t at = gm_rng_below(&r->w->rng, 2 * HUGE_PAGES_IN_1G - 1200);
 
 			did[i].pages = 1 + (i % 3 ? gm_rng_below(&r->w->rng, 1200) : 0);
-			did[i].gpa = rig_gpa(0, at);
-			rig_guest_convert(r, did[i].gpa, did[i].pages, true);
-			feel(r, did[i].gpa, "one more stretch private");
+			did[i].gpa = huge_gpa(0, at);
+			huge_guest_convert(r, did[i].gpa, did[i].pages, true);
+			touch_and_count(r, did[i].gpa, "one more stretch private");
 		}
 		for (unsigned int i = nr; i > 0; i--) {
 			unsigned int j = gm_rng_below(&r->w->rng, i);
 
-			rig_guest_convert(r, did[j].gpa, did[j].pages, false);
-			feel(r, did[j].gpa, "one more stretch back");
-			feel(r, did[j].gpa + (did[j].pages - 1) * GM_PAGE_SIZE, "its end");
+			huge_guest_convert(r, did[j].gpa, did[j].pages, false);
+			touch_and_count(r, did[j].gpa, "one more stretch back");
+			touch_and_count(r, did[j].gpa + (did[j].pages - 1) * GM_PAGE_SIZE,
+					"its end");
 			did[j] = did[i - 1];
 		}
-		rig_touch_all(r);
-		rig_expect(r, "all are back");
+		huge_touch_all(r);
+		huge_expect(r, "all are back");
 		whole(r, 2, 0);
 	}
-	rig_check_sparse(r, "at the end");
-	rig_free(r);
+	huge_check_sparse(r, "at the end");
+	huge_vm_free(r);
 }
 
 GM_VARIANT(rejoin_orders, rejoin_orders_1, .name = "huge.rejoin.orders", .clause = "huge.rejoin",
@@ -208,30 +210,30 @@ static const struct {
 
 static void rejoin_whole(const struct gm_case *self)
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 
-	rig_touch_all(r);
+	huge_touch_all(r);
 	for (unsigned int i = 0; i < ARRAY_SIZE(whole_range); i++) {
-		uint64_t at = rig_gpa(0, whole_range[i].page), pages = whole_range[i].pages,
+		uint64_t at = huge_gpa(0, whole_range[i].page), pages = whole_range[i].pages,
 			 last = at + (pages - 1) * GM_PAGE_SIZE;
 
 		if (!self->val && !whole_range[i].quick)
 			continue;
 		for (int dir = 1; dir >= 0; dir--) {
-			rig_convert(r, at, pages, dir);
-			rig_expect(r, "range %u converted", i);
-			feel(r, at, "the range's first page");
-			feel(r, last, "the range's last page");
-			feel(r, at - GM_PAGE_SIZE, "before the range");
+			huge_convert(r, at, pages, dir);
+			huge_expect(r, "range %u converted", i);
+			touch_and_count(r, at, "the range's first page");
+			touch_and_count(r, last, "the range's last page");
+			touch_and_count(r, at - GM_PAGE_SIZE, "before the range");
 			if (last + GM_PAGE_SIZE < r->base + r->size)
-				feel(r, last + GM_PAGE_SIZE, "behind the range");
+				touch_and_count(r, last + GM_PAGE_SIZE, "behind the range");
 		}
-		rig_touch_all(r);
-		rig_expect(r, "range %u is back", i);
+		huge_touch_all(r);
+		huge_expect(r, "range %u is back", i);
 		whole(r, 3, 0);
 	}
-	rig_check_sparse(r, "at the end");
-	rig_free(r);
+	huge_check_sparse(r, "at the end");
+	huge_vm_free(r);
 }
 
 GM_VARIANT(rejoin_whole, rejoin_whole_quick, .name = "huge.rejoin.whole_1g",

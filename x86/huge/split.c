@@ -4,44 +4,44 @@
 #include "map_picture.h"
 
 /* Converts one page of a GiB and back, and counts everything at each moment. */
-static void touch(struct rig *r, uint64_t gpa, bool all)
+static void touch(struct huge_vm *r, uint64_t gpa, bool all)
 {
 	uint64_t gib = gpa & ~(GM_1G - 1), block = gpa & ~(GM_2M - 1);
 	const uint64_t at[] = { gib, gib + GM_1G - GM_PAGE_SIZE, block, block ^ GM_2M };
 
 	if (all) {
-		rig_touch_all(r);
+		huge_touch_all(r);
 		return;
 	}
 	/* One page in each 2 MiB that can tell, and the other GiBs, which cost no fault. */
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
-		rig_touch(r, at[i], GM_PAGE_SIZE, GM_PAGE_SIZE);
+		huge_touch(r, at[i], GM_PAGE_SIZE, GM_PAGE_SIZE);
 	for (uint64_t g = r->base; g < r->base + r->size; g += GM_1G)
 		if (g != gib)
-			rig_touch(r, g, GM_1G, GM_2M);
+			huge_touch(r, g, GM_1G, GM_2M);
 }
 
 /* `all`: every 2 MiB is touched while the page is private; else those that can tell. */
-static void round_trip(struct rig *r, uint64_t gpa, bool all)
+static void round_trip(struct huge_vm *r, uint64_t gpa, bool all)
 {
-	const char *name = rig_page_name(r, gpa);
+	const char *name = huge_page_name(r, gpa);
 	struct gm_ledger whole;
 
-	rig_touch_all(r);
-	rig_expect(r, "all touched");
-	rig_convert(r, gpa, 1, true);
-	rig_expect(r, "%s converted to private", name);
+	huge_touch_all(r);
+	huge_expect(r, "all touched");
+	huge_convert(r, gpa, 1, true);
+	huge_expect(r, "%s converted to private", name);
 	touch(r, gpa, all);
-	rig_expect(r, "%s is private, touched again", name);
-	rig_check_around(r, gpa, 2, "one page private");
-	rig_expect(r, "%s and its neighbours read", name);
-	rig_write(r, gpa, 1);
-	rig_convert(r, gpa, 1, false);
-	rig_expect(r, "%s converted back", name);
-	rig_check_around(r, gpa, 2, "converted back");
-	rig_expect(r, "%s converted back and read", name);
-	rig_touch_all(r);
-	rig_expect(r, "%s converted back, all touched again", name);
+	huge_expect(r, "%s is private, touched again", name);
+	huge_check_around(r, gpa, 2, "one page private");
+	huge_expect(r, "%s and its neighbours read", name);
+	huge_write(r, gpa, 1);
+	huge_convert(r, gpa, 1, false);
+	huge_expect(r, "%s converted back", name);
+	huge_check_around(r, gpa, 2, "converted back");
+	huge_expect(r, "%s converted back and read", name);
+	huge_touch_all(r);
+	huge_expect(r, "%s converted back, all touched again", name);
 	/* The model is right about its own end: as at the start, and nothing but 1 GiB pages. */
 	whole = (struct gm_ledger){ .pages = { [GM_SIZE_1G] = r->size / GM_1G },
 				    .fixed = r->shape->now.fixed };
@@ -52,23 +52,23 @@ static void round_trip(struct rig *r, uint64_t gpa, bool all)
 GM_CASE(split_borders, .name = "huge.split_one.borders", .clause = "huge.split_one",
 	.text = "convert the ten places of a GiB where an off-by-one shows, and back", HUGE_1G(3))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 
 	for (unsigned int i = 0; i < HUGE_NR_PAGES; i++)
-		round_trip(r, rig_gpa(i % 3, huge_pages[i]),
+		round_trip(r, huge_gpa(i % 3, huge_pages[i]),
 			   i == HUGE_FIRST || i == HUGE_MIDDLE || i == HUGE_LAST);
-	rig_check_sparse(r, "at the end");
-	rig_free(r);
+	huge_check_sparse(r, "at the end");
+	huge_vm_free(r);
 }
 
 static void split_one(const struct gm_case *self)
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 
 	for (uint64_t gib = 0; gib < 3; gib++)
-		round_trip(r, rig_gpa(gib, huge_pages[self->val]), true);
-	rig_check_sparse(r, "at the end");
-	rig_free(r);
+		round_trip(r, huge_gpa(gib, huge_pages[self->val]), true);
+	huge_check_sparse(r, "at the end");
+	huge_vm_free(r);
 }
 
 #define SPLIT_ONE(id, nr, what)                                                                    \
@@ -91,15 +91,15 @@ SPLIT_ONE(last, HUGE_LAST, "the last page")
 GM_CASE(split_random, .name = "huge.split_one.random", .clause = "huge.split_one",
 	.text = "convert three seeded random pages and back", .flags = GM_FULL_ONLY, HUGE_1G(3))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 
 	for (int i = 0; i < 3; i++)
-		round_trip(r, rig_gpa(i, gm_rng_below(&r->w->rng, HUGE_PAGES_IN_1G)), true);
-	rig_free(r);
+		round_trip(r, huge_gpa(i, gm_rng_below(&r->w->rng, HUGE_PAGES_IN_1G)), true);
+	huge_vm_free(r);
 }
 
 /* The numbers of the contract, written out: they do not come from the model. */
-static void counts(struct rig *r, const struct gm_ledger *want, const char *when)
+static void counts(struct huge_vm *r, const struct gm_ledger *want, const char *when)
 {
 	if (gm_ledger_expect(r->w->vm, &r->start, want, when))
 		return;
@@ -111,64 +111,64 @@ GM_CASE(split_shape, .name = "huge.split_shape.one_page", .clause = "huge.split_
 	.text = "after touching every page of the 2 MiB and every 2 MiB: 511 of 2 MiB, 511 of 4 KiB, one private",
 	HUGE_1G(3))
 {
-	struct rig *r = RIG(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
-	uint64_t at = rig_gpa(1, 512 * 200 + 77);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
+	uint64_t at = huge_gpa(1, 512 * 200 + 77);
 
-	rig_touch_all(r);
+	huge_touch_all(r);
 	counts(r, &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 3 }, .fixed = 3 }, "all touched");
 	gm_map_note(r->shape, "all touched");
-	rig_guest_convert(r, at, 1, true);
+	huge_guest_convert(r, at, 1, true);
 	counts(r, &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 2 }, .fixed = 3 },
 	       "one page converted");
 	gm_map_note(r->shape, "one page converted");
-	rig_touch_all(r);
+	huge_touch_all(r);
 	counts(r, &(struct gm_ledger){ .pages = { 0, 1, 511, 2 }, .fixed = 3 + 512 },
 	       "every 2 MiB touched");
 	gm_map_note(r->shape, "every 2 MiB touched again");
-	rig_write(r, rig_gpa(1, 512 * 200), 512);
+	huge_write(r, huge_gpa(1, 512 * 200), 512);
 	counts(r, &(struct gm_ledger){ .pages = { 0, 512, 511, 2 }, .fixed = 3 + 512 + 511 },
 	       "every page around it touched: 511 shared, 1 private");
-	rig_guest_convert(r, at, 1, false);
+	huge_guest_convert(r, at, 1, false);
 	counts(r, &(struct gm_ledger){ .pages = { 0, 511, 511, 2 }, .fixed = 3 + 512 + 511 },
 	       "converted back");
-	rig_touch(r, at, GM_PAGE_SIZE, GM_PAGE_SIZE);
+	huge_touch(r, at, GM_PAGE_SIZE, GM_PAGE_SIZE);
 	counts(r, &(struct gm_ledger){ .pages = { 0, 0, 0, 3 }, .fixed = 3 + 512 + 511 + 1 },
 	       "touched where it was private");
 	gm_map_note(r->shape, "converted back and touched");
-	rig_expect(r, "the model agrees");
-	rig_check(r, rig_gpa(1, 512 * 200), 512, "at the end");
+	huge_expect(r, "the model agrees");
+	huge_check(r, huge_gpa(1, 512 * 200), 512, "at the end");
 	gm_prove_same_page(r->w->vm, 0, at, gm_hva(r->w->vm, at));
-	rig_free(r);
+	huge_vm_free(r);
 }
 
 /* The same one level down: 2 MiB pages of hugetlb, and transparent ones. */
 static void split_2m(const struct gm_case *self)
 {
-	struct rig *r = RIG(.kind = self->val, .size = 16 * GM_2M);
+	struct huge_vm *r = HUGE_VM(.kind = self->val, .size = 16 * GM_2M);
 
-	rig_touch_all(r);
+	huge_touch_all(r);
 	gm_ledger_expect(r->w->vm, &r->start,
 			 &(struct gm_ledger){ .pages = { [GM_SIZE_2M] = 16 }, .fixed = 16 },
 			 "all touched");
 	for (unsigned int i = 0; i < HUGE_NR_PAGES; i++) {
-		uint64_t at = rig_gpa(0, huge_pages[i] % (16 * 512)), block = at & ~(GM_2M - 1);
+		uint64_t at = huge_gpa(0, huge_pages[i] % (16 * 512)), block = at & ~(GM_2M - 1);
 
-		rig_convert(r, at, 1, true);
-		rig_expect(r, "%s converted", rig_page_name(r, at));
-		rig_touch_all(r);
-		rig_write(r, block, 512);
-		rig_expect(r, "%s is private, its 2 MiB touched", rig_page_name(r, at));
-		rig_check(r, block - GM_PAGE_SIZE, 514, "one page private");
-		rig_guest_convert(r, at, 1, false);
-		rig_check(r, block - GM_PAGE_SIZE, 514, "converted back");
-		rig_expect(r, "%s converted back, its 2 MiB touched", rig_page_name(r, at));
+		huge_convert(r, at, 1, true);
+		huge_expect(r, "%s converted", huge_page_name(r, at));
+		huge_touch_all(r);
+		huge_write(r, block, 512);
+		huge_expect(r, "%s is private, its 2 MiB touched", huge_page_name(r, at));
+		huge_check(r, block - GM_PAGE_SIZE, 514, "one page private");
+		huge_guest_convert(r, at, 1, false);
+		huge_check(r, block - GM_PAGE_SIZE, 514, "converted back");
+		huge_expect(r, "%s converted back, its 2 MiB touched", huge_page_name(r, at));
 	}
 	gm_ledger_expect(
 		r->w->vm, &r->start,
 		&(struct gm_ledger){ .pages = { [GM_SIZE_2M] = 16 }, .fixed = r->shape->now.fixed },
 		"whole again");
-	rig_check(r, r->base, 16 * 512, "at the end");
-	rig_free(r);
+	huge_check(r, r->base, 16 * 512, "at the end");
+	huge_vm_free(r);
 }
 
 GM_VARIANT(split_2m, split_2m_hugetlb, .name = "huge.split_one.hugetlb_2m",

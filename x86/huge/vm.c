@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The rig of the huge.* cases. */
+/* The VM of the huge.* cases. */
 #include <stdarg.h>
 
 #include "guest/guest.h"
-#include "rig.h"
+#include "vm.h"
 #include "map_picture.h"
 
 /* Runs every kind of operation once on a page of the framework's, so that its pages are mapped. */
-static void warm_up(struct rig *r)
+static void warm_up(struct huge_vm *r)
 {
 	gva_t page = vm_alloc_page(r->w->vm->kvm);
 
@@ -36,9 +36,9 @@ static void warm_up(struct rig *r)
 	}
 }
 
-struct rig *rig_new(const struct rig_args *args)
+struct huge_vm *huge_vm_new(const struct huge_vm_args *args)
 {
-	struct rig *r = calloc(1, sizeof(*r));
+	struct huge_vm *r = calloc(1, sizeof(*r));
 
 	GM_SETUP(r, "out of memory");
 	r->base = GM_BASE;
@@ -55,26 +55,26 @@ struct rig *rig_new(const struct rig_args *args)
 	gm_ledger_read(r->w->vm, &r->start);
 	memset(&r->shape->now, 0, sizeof(r->shape->now));
 	if (!args->no_slot)
-		rig_slot(r, GM_SLOT, GM_BASE, args->size, 0, 0);
+		huge_slot(r, GM_SLOT, GM_BASE, args->size, 0, 0);
 	return r;
 }
 
-void rig_free(struct rig *r)
+void huge_vm_free(struct huge_vm *r)
 {
 	gm_fixture_free(r->w);
 	gm_shape_free(r->shape);
 	free(r);
 }
 
-static enum gm_size host_size(struct rig *r)
+static enum gm_size host_size(struct huge_vm *r)
 {
 	uint64_t size = gm_mem_pagesize(r->w->mem->kind);
 
 	return size == GM_1G ? GM_SIZE_1G : size == GM_2M ? GM_SIZE_2M : GM_SIZE_4K;
 }
 
-void rig_slot(struct rig *r, uint32_t id, uint64_t gpa, uint64_t size, uint64_t hva_off,
-	      uint64_t gmem_off)
+void huge_slot(struct huge_vm *r, uint32_t id, uint64_t gpa, uint64_t size, uint64_t hva_off,
+	       uint64_t gmem_off)
 {
 	uint8_t *hva = r->w->mem->hva + hva_off;
 
@@ -86,24 +86,24 @@ void rig_slot(struct rig *r, uint32_t id, uint64_t gpa, uint64_t size, uint64_t 
 }
 
 /* Memory that the guest can reach: without a guest_memfd no private page is any. */
-static bool has_slot(struct rig *r, uint64_t gpa)
+static bool has_slot(struct huge_vm *r, uint64_t gpa)
 {
 	return gm_shape_has_slot(r->shape, gpa) &&
 	       (!gm_shape_private(r->shape, gpa) || gm_slot_at(r->w->vm, gpa)->gmem >= 0);
 }
 
-static unsigned int next_vcpu(struct rig *r)
+static unsigned int next_vcpu(struct huge_vm *r)
 {
 	return r->turn++ % r->vcpus;
 }
 
-static void batch_begin(struct rig *r, struct gm_batch *b, const char *when)
+static void batch_begin(struct huge_vm *r, struct gm_batch *b, const char *when)
 {
 	gm_batch_init(b, r->w, next_vcpu(r));
 	b->now.when = when;
 }
 
-static void batch_end(struct rig *r, struct gm_batch *b)
+static void batch_end(struct huge_vm *r, struct gm_batch *b)
 {
 	if (gm_batch_run(b))
 		return;
@@ -112,7 +112,7 @@ static void batch_end(struct rig *r, struct gm_batch *b)
 }
 
 /* The stretches of [gpa, gpa + len), pages `stride` bytes apart, that the guest can reach. */
-static uint64_t next_stretch(struct rig *r, uint64_t *gpa, uint64_t end, uint64_t stride)
+static uint64_t next_stretch(struct huge_vm *r, uint64_t *gpa, uint64_t end, uint64_t stride)
 {
 	uint64_t nr = 0;
 
@@ -123,7 +123,7 @@ static uint64_t next_stretch(struct rig *r, uint64_t *gpa, uint64_t end, uint64_
 	return nr;
 }
 
-void rig_touch(struct rig *r, uint64_t gpa, uint64_t len, uint64_t stride)
+void huge_touch(struct huge_vm *r, uint64_t gpa, uint64_t len, uint64_t stride)
 {
 	uint64_t end = gpa + len, nr;
 	struct gm_batch b;
@@ -136,17 +136,17 @@ void rig_touch(struct rig *r, uint64_t gpa, uint64_t len, uint64_t stride)
 	batch_end(r, &b);
 }
 
-void rig_touch_all(struct rig *r)
+void huge_touch_all(struct huge_vm *r)
 {
-	rig_touch(r, r->base, r->size, GM_2M);
+	huge_touch(r, r->base, r->size, GM_2M);
 }
 
-void rig_write(struct rig *r, uint64_t gpa, uint64_t npages)
+void huge_write(struct huge_vm *r, uint64_t gpa, uint64_t npages)
 {
-	rig_touch(r, gpa, npages * GM_PAGE_SIZE, GM_PAGE_SIZE);
+	huge_touch(r, gpa, npages * GM_PAGE_SIZE, GM_PAGE_SIZE);
 }
 
-static void check(struct rig *r, struct gm_batch *b, uint64_t gpa, uint64_t npages)
+static void check(struct huge_vm *r, struct gm_batch *b, uint64_t gpa, uint64_t npages)
 {
 	uint64_t gfn = GFN(gpa), nr;
 
@@ -157,7 +157,7 @@ static void check(struct rig *r, struct gm_batch *b, uint64_t gpa, uint64_t npag
 		gm_batch_check(b, GFN(at), nr, GM_PAGE_WORDS);
 }
 
-void rig_check(struct rig *r, uint64_t gpa, uint64_t npages, const char *when)
+void huge_check(struct huge_vm *r, uint64_t gpa, uint64_t npages, const char *when)
 {
 	struct gm_batch b;
 
@@ -166,12 +166,12 @@ void rig_check(struct rig *r, uint64_t gpa, uint64_t npages, const char *when)
 	batch_end(r, &b);
 }
 
-void rig_check_around(struct rig *r, uint64_t gpa, uint64_t npages, const char *when)
+void huge_check_around(struct huge_vm *r, uint64_t gpa, uint64_t npages, const char *when)
 {
-	rig_check(r, gpa - npages * GM_PAGE_SIZE, 2 * npages + 1, when);
+	huge_check(r, gpa - npages * GM_PAGE_SIZE, 2 * npages + 1, when);
 }
 
-void rig_check_sparse(struct rig *r, const char *when)
+void huge_check_sparse(struct huge_vm *r, const char *when)
 {
 	struct gm_batch b;
 
@@ -183,27 +183,27 @@ void rig_check_sparse(struct rig *r, const char *when)
 	batch_end(r, &b);
 }
 
-void rig_convert(struct rig *r, uint64_t gpa, uint64_t npages, bool to_private)
+void huge_convert(struct huge_vm *r, uint64_t gpa, uint64_t npages, bool to_private)
 {
 	gm_fixture_convert(r->w, GFN(gpa), npages, to_private);
 	gm_shape_convert(r->shape, gpa, npages * GM_PAGE_SIZE, to_private);
 }
 
-void rig_guest_convert(struct rig *r, uint64_t gpa, uint64_t npages, bool to_private)
+void huge_guest_convert(struct huge_vm *r, uint64_t gpa, uint64_t npages, bool to_private)
 {
 	gm_guest_convert(r->w->vm, next_vcpu(r), gpa, npages, to_private);
 	gm_model_convert(r->w->model, GFN(gpa), npages, to_private);
 	gm_shape_convert(r->shape, gpa, npages * GM_PAGE_SIZE, to_private);
 }
 
-void rig_punch(struct rig *r, uint64_t gpa, uint64_t npages, uint64_t off)
+void huge_punch(struct huge_vm *r, uint64_t gpa, uint64_t npages, uint64_t off)
 {
 	gm_gmem_punch(r->w->gmem, off, npages * GM_PAGE_SIZE);
 	gm_model_punched(r->w->model, GFN(gpa), npages);
 	gm_shape_zap(r->shape, gpa, npages * GM_PAGE_SIZE);
 }
 
-void rig_expect(struct rig *r, const char *fmt, ...)
+void huge_expect(struct huge_vm *r, const char *fmt, ...)
 {
 	char when[256];
 	va_list ap;
@@ -217,7 +217,7 @@ void rig_expect(struct rig *r, const char *fmt, ...)
 	gm_end();
 }
 
-const char *rig_page_name(struct rig *r, uint64_t gpa)
+const char *huge_page_name(struct huge_vm *r, uint64_t gpa)
 {
 	static __thread char name[64];
 	uint64_t page = PAGES(gpa - r->base);
