@@ -3,25 +3,23 @@
 #include <sys/mman.h>
 
 #include "access/matrix.h"
+#include "access/stage.h"
+#include "fixture.h"
 #include "gm.h"
 
 #define STAGE_LEN (GM_STAGE_PAGES * GM_PAGE_SIZE)
 
-static void open_file(struct gm_stage *s, uint64_t flags)
+/* userspace_addr is the mapping of the file. */
+static void open_file(struct gm_stage *s, const struct gm_flavour *f)
 {
-	s->vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
-	s->gmem = gm_gmem_new(s->vm, STAGE_LEN, flags);
-	if (flags & GUEST_MEMFD_FLAG_MMAP) {
-		s->hva = mmap(NULL, STAGE_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, s->gmem, 0);
-		GM_SETUP(s->hva != MAP_FAILED, "mmap of guest_memfd: %s", gm_errno_name(errno));
-	}
-	gm_slot_set(s->vm, GM_SLOT, 0, GM_BASE, STAGE_LEN, s->hva, s->gmem, 0);
+	gm_stage_use(s, GM_FIXTURE(.flavour = f, .size = STAGE_LEN, .no_map = true,
+				   .uaddr = GM_UADDR_SHARED));
 }
 
 /* Where no ordinary VM can run on private pages the probes are all there is to ask. */
 static void open_private(struct gm_stage *s)
 {
-	open_file(s, GUEST_MEMFD_FLAG_MMAP);
+	open_file(s, &gm_p1p);
 	s->mute = !gm_platform_has(GM_NEED_ORDINARY_PRIVATE);
 	if (s->mute)
 		gm_note("%s: the guest wrote nothing", gm_need_reason(GM_NEED_ORDINARY_PRIVATE));
@@ -29,7 +27,7 @@ static void open_private(struct gm_stage *s)
 
 static void open_shared(struct gm_stage *s)
 {
-	open_file(s, GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
+	open_file(s, &gm_p1);
 }
 
 /* Pages from 8 on are in the page tables, so that GUP-fast finds them there. */
@@ -53,27 +51,19 @@ static void open_no_access(struct gm_stage *s)
 	open_guarded(s, PROT_NONE);
 }
 
-static void close_none(struct gm_stage *s)
-{
-	munmap(s->own, STAGE_LEN);
-}
-
+/* An ordinary VM needs the memory of the host too; it is not what the file holds. */
 static void open_none(struct gm_stage *s)
 {
-	void *shared;
+	static const struct gm_flavour none = { .kind = GM_VM_DEFAULT };
+	struct gm_fixture *w =
+		GM_FIXTURE(.flavour = &none, .size = STAGE_LEN, .no_map = true, .no_slot = true);
 
-	/* An ordinary VM needs the memory of the host too; it is not what the file holds. */
-	s->vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
-	s->gmem = gm_gmem_new(s->vm, STAGE_LEN, 0);
-	shared = mmap(NULL, STAGE_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	GM_SETUP(shared != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	/* arm64 binds no file that cannot be mapped (fd.slot_arm64): then it is in no slot. */
-	if (__gm_slot_set(s->vm, GM_SLOT, 0, GM_BASE, STAGE_LEN, shared, s->gmem, 0)) {
+	if (__gm_slot_set(w->vm, GM_SLOT, 0, GM_BASE, STAGE_LEN, w->uaddr, w->gmem, 0)) {
 		GM_SETUP(errno == EINVAL, "slot on guest_memfd: %s", gm_errno_name(errno));
 		gm_note("this kernel binds no such file to a slot: it is tried without");
 	}
-	s->own = shared;
-	s->close = close_none;
+	gm_stage_use(s, w);
 	s->mute = true;
 }
 

@@ -4,8 +4,6 @@
  * place, whatever the host did with it before; and reaches it as ever once it is shared again:
  * gup.*.
  */
-#include <sys/mman.h>
-
 #include "access/matrix.h"
 #include "access/stage.h"
 #include "fixture.h"
@@ -13,25 +11,10 @@
 
 #define STAGE_LEN (GM_STAGE_PAGES * GM_PAGE_SIZE)
 
-/* The file, the mapping and the VM are the fixture's. */
-static void close_fixture(struct gm_stage *s)
-{
-	gm_fixture_free(s->own);
-	s->vm = NULL;
-	s->hva = NULL;
-	s->gmem = -1;
-}
-
 static void open_shared(struct gm_stage *s)
 {
-	struct gm_fixture *w = GM_FIXTURE(.size = STAGE_LEN, .no_map = true);
-
-	s->vm = w->vm;
-	s->gmem = w->gmem;
-	s->hva = w->hva;
+	gm_stage_use(s, GM_FIXTURE(.size = STAGE_LEN, .no_map = true));
 	s->before = true;
-	s->own = w;
-	s->close = close_fixture;
 }
 
 /* No retry: nobody uses the pages, and what used them is over. */
@@ -69,33 +52,16 @@ static void to_and_fro(struct gm_stage *s)
 	live(s, "shared again");
 }
 
-static void open_file(struct gm_stage *s, uint64_t flags)
-{
-	s->vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	s->gmem = gm_gmem_new(s->vm, STAGE_LEN, flags);
-	/* Never touched: every access goes to the file. */
-	s->own = mmap(NULL, STAGE_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	GM_SETUP(s->own != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	gm_slot_set(s->vm, GM_SLOT, 0, GM_BASE, STAGE_LEN, s->own, s->gmem, 0);
-}
-
-static void close_file(struct gm_stage *s)
-{
-	munmap(s->own, STAGE_LEN);
-}
-
 static void open_initial(struct gm_stage *s)
 {
-	open_file(s, GUEST_MEMFD_FLAG_MMAP);
-	s->hva = mmap(NULL, STAGE_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, s->gmem, 0);
-	GM_SETUP(s->hva != MAP_FAILED, "mmap of guest_memfd: %s", gm_errno_name(errno));
-	s->close = close_file;
+	gm_stage_use(s, GM_FIXTURE(.size = STAGE_LEN, .no_map = true, .starts_private = true));
 }
 
 static void open_none(struct gm_stage *s)
 {
-	open_file(s, 0);
-	s->close = close_file;
+	static const struct gm_flavour none = { .kind = GM_VM_SW_PROTECTED };
+
+	gm_stage_use(s, GM_FIXTURE(.flavour = &none, .size = STAGE_LEN, .no_map = true));
 }
 
 /* Shared or not, such a file has no mapping. */

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Probes from four threads while the guest writes and the host punches: gup.pressure. */
-#include <sys/mman.h>
-
 #include "access/pressure.h"
+#include "fixture.h"
 #include "gm.h"
 
-#define PAGES 64UL
-#define LEN (PAGES * GM_PAGE_SIZE)
+#define NPAGES 64UL
+#define LEN (NPAGES * GM_PAGE_SIZE)
 #define ROUNDS 60
 
 static void guest(struct gm_pressure *pr)
 {
 	for (unsigned int n = 1; n <= ROUNDS; n++) {
-		gm_guest_fill(pr->vm, 0, GM_BASE, PAGES / 2, GM_HALF_SECRET, n);
-		gm_guest_check(pr->vm, 0, GM_BASE, PAGES / 2, GM_HALF_SECRET, n, "under pressure");
+		gm_guest_fill(pr->vm, 0, GM_BASE, NPAGES / 2, GM_HALF_SECRET, n);
+		gm_guest_check(pr->vm, 0, GM_BASE, NPAGES / 2, GM_HALF_SECRET, n, "under pressure");
 		/* The half that is punched under its hands: written, and not to be relied on. */
 		gm_guest_touch(pr->vm, 0, GM_BASE + LEN / 2, LEN / 2, GM_PAGE_SIZE);
 	}
@@ -33,17 +32,16 @@ GM_CASE(pressure_private, .name = "gup.pressure.private", .clause = "gup.pressur
 	.profile = "P1p", .needs = GM_NEEDS(GMEM_MMAP, TDP), .flags = GM_REFUSAL,
 	.caps = GM_CAPS_ALL)
 {
-	struct gm_pressure pr = { .pages = PAGES, .class = GM_CLASS_PRIVATE, .rounds = ROUNDS };
+	struct gm_pressure pr = { .pages = NPAGES, .class = GM_CLASS_PRIVATE, .rounds = ROUNDS };
 	bool runs = gm_platform_has(GM_NEED_ORDINARY_PRIVATE);
+	struct gm_fixture *w;
 
 	if (!runs)
 		gm_note("%s: there is no guest", gm_need_reason(GM_NEED_ORDINARY_PRIVATE));
-	pr.vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
-	pr.gmem = gm_gmem_new(pr.vm, LEN, GUEST_MEMFD_FLAG_MMAP);
-	pr.hva = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_SHARED, pr.gmem, 0);
-	GM_SETUP(pr.hva != MAP_FAILED, "mmap of guest_memfd: %s", gm_errno_name(errno));
-	gm_slot_set(pr.vm, GM_SLOT, 0, GM_BASE, LEN, pr.hva, pr.gmem, 0);
-	gm_vm_map(pr.vm, GM_BASE, GM_2M, GM_2M);
+	w = GM_FIXTURE(.flavour = &gm_p1p, .size = LEN, .uaddr = GM_UADDR_SHARED);
+	pr.vm = w->vm;
+	pr.gmem = w->gmem;
+	pr.hva = w->hva;
 	gm_pressure_controls();
 
 	gm_pressure_run(&pr, runs ? guest : host);
@@ -52,8 +50,6 @@ GM_CASE(pressure_private, .name = "gup.pressure.private", .clause = "gup.pressur
 		  "%lu probes refused, %lu reached", (unsigned long)pr.refused,
 		  (unsigned long)pr.reached);
 	if (runs)
-		gm_guest_check(pr.vm, 0, GM_BASE, PAGES / 2, GM_HALF_SECRET, ROUNDS, "after all");
-	munmap(pr.hva, LEN);
-	gm_vm_free(pr.vm);
-	close(pr.gmem);
+		gm_guest_check(pr.vm, 0, GM_BASE, NPAGES / 2, GM_HALF_SECRET, ROUNDS, "after all");
+	gm_fixture_free(w);
 }

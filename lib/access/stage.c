@@ -5,6 +5,7 @@
 
 #include "case.h"
 #include "check.h"
+#include "fixture.h"
 #include "stage.h"
 
 const struct gm_window gm_windows[] = { { "touched by the guest", 16, 4, GM_TOUCHED, true },
@@ -269,6 +270,23 @@ void gm_stage_open(struct gm_stage *s, const struct gm_state *state)
 		memset(model.gen + w->first, w->how == GM_AGAIN ? 2 : 0, w->nr);
 		for_runs(s, w->first, w->first + w->nr, GM_OP_FILL, "");
 	}
+}
+
+static void close_fixture(struct gm_stage *s)
+{
+	gm_fixture_free(s->own);
+	s->vm = NULL;
+	s->hva = NULL;
+	s->gmem = -1;
+}
+
+void gm_stage_use(struct gm_stage *s, struct gm_fixture *w)
+{
+	s->vm = w->vm;
+	s->gmem = w->gmem;
+	s->hva = w->hva;
+	s->own = w;
+	s->close = close_fixture;
 }
 
 void gm_stage_close(struct gm_stage *s)

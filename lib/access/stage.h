@@ -5,6 +5,8 @@
 
 #include "matrix.h"
 
+struct gm_fixture;
+
 /* A history that a page can have before the probe comes. */
 struct gm_window {
 	const char *name;
@@ -35,6 +37,8 @@ bool gm_window_filled(const struct gm_window *w);
 
 /* Opens the state and lets the guest live in it; leaves the model of what it wrote. */
 void gm_stage_open(struct gm_stage *s, const struct gm_state *state);
+/* For open(): VM, file and mapping are the fixture's, which goes with the stage. */
+void gm_stage_use(struct gm_stage *s, struct gm_fixture *w);
 /* Frees the VM, the file and the mapping. */
 void gm_stage_close(struct gm_stage *s);
 /* What the guest wrote into page i, word w; 0 where it never wrote. */

@@ -4,7 +4,12 @@
 #include "fail_nth.h"
 
 #define STEP 500 /* bytes: less than one node of the attributes */
-#define MOST 400
+
+struct scarce {
+	struct gm_fixture *w;
+	uint64_t gfn, n, done; /* pages, pages, and bytes that the last call converted */
+	unsigned int failed;
+};
 
 /* The first, the last and the middle page are what they were: the guest reads the shared half. */
 static void expect_shared(struct gm_fixture *w, uint64_t gfn, uint64_t n)
@@ -14,37 +19,39 @@ static void expect_shared(struct gm_fixture *w, uint64_t gfn, uint64_t n)
 	gm_fixture_check_guest(w, 0, gfn + n - 1, 1, 64, "the last page after ENOMEM");
 }
 
+static int to_private(void *arg)
+{
+	struct scarce *s = arg;
+
+	return __gm_convert_to(s->w->vm, GPA(s->gfn), GPA(s->n), true, &s->done);
+}
+
+static void not_converted(void *arg, unsigned int bytes, int err)
+{
+	struct scarce *s = arg;
+
+	GM_EXPECT_EQ(err, ENOMEM, "errno with memory for %u bytes", bytes);
+	GM_EXPECT_EQ(s->done, 0, "bytes converted with memory for %u bytes", bytes);
+	if (s->failed++ % 4 == 0)
+		expect_shared(s->w, s->gfn, s->n);
+}
+
 GM_CASE(no_memory, .name = "conv.refuse_bad.no_memory", .clause = "conv.refuse_bad",
 	.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(FAIL_NTH, DEBUGFS), .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_ALONE, .timeout = 120,
 	.text = "a conversion with too little memory, by ever so little: ENOMEM, no page changes, the next one goes through")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M);
-	uint64_t gfn = GFN(w->gpa) + 100, n = 700, done;
-	unsigned int failed = 0;
+	uint64_t gfn = GFN(w->gpa) + 100, n = 700;
+	struct scarce s = { .w = w, .gfn = gfn, .n = n };
 	struct gm_batch script;
-	int ret = -1, err;
+	int ret, err;
 
 	gm_batch_init(&script, w, 0);
 	gm_batch_fill(&script, GFN(w->gpa), 1024, 8);
 	gm_batch_flush(&script);
 	gm_fail_nth_open();
-	for (unsigned int i = 0; i < MOST && ret && !gm_failures(); i++) {
-		gm_fail_from(i * STEP);
-		ret = __gm_convert_to(w->vm, GPA(gfn), GPA(n), true, &done);
-		err = errno;
-		gm_fail_from_end();
-		if (!ret)
-			break;
-		failed++;
-		GM_EXPECT_EQ(err, ENOMEM, "errno with memory for %u bytes", i * STEP);
-		GM_EXPECT_EQ(done, 0, "bytes converted with memory for %u bytes", i * STEP);
-		if (i % 4 == 0)
-			expect_shared(w, gfn, n);
-	}
-	gm_note("%u conversions failed before one went through", failed);
-	GM_EXPECT(!ret, "a conversion of %lu pages still fails with %u bytes of memory", n,
-		  MOST * STEP);
+	gm_fail_from_sweep(to_private, not_converted, &s, STEP);
 	/* All of it or nothing; and back to shared takes no memory, but that of a record in a file. */
 	gm_model_convert(w->model, gfn, n, true);
 	gm_fixture_check_guest(w, 0, GFN(w->gpa), 1024, 64, "once it went through");
@@ -55,7 +62,7 @@ GM_CASE(no_memory, .name = "conv.refuse_bad.no_memory", .clause = "conv.refuse_b
 	GM_EXPECT(!ret || (err == ENOMEM && w->provider->file_serves_shared),
 		  "to shared without memory: %s", gm_errno_name(err));
 	gm_model_convert(w->model, gfn, n, ret);
-	GM_SETUP(failed || gm_failures(), "no conversion failed: CONFIG_FAILSLAB");
+	GM_SETUP(s.failed || gm_failures(), "no conversion failed: CONFIG_FAILSLAB");
 	gm_fixture_check_all(w, 0, "at the end");
 	gm_fixture_free(w);
 }

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "fixture.h"
 #include "gm.h"
 #include "poison.h"
 
@@ -51,36 +52,31 @@ GM_CASE(shared_half, .name = "fd.hwpoison.shared_half", .clause = "fd.hwpoison",
 	.text = "a shared page goes bad under the guest: SIGBUS names it to the vCPU, the rest works on")
 {
 	struct sigaction sa = { .sa_sigaction = note, .sa_flags = SA_SIGINFO };
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-	struct gm_mem *mem = gm_mem_new(GM_MEM_SHMEM, NPAGES * PG);
-	int gmem = gm_gmem_new(vm, NPAGES * PG, 0);
+	struct gm_fixture *w =
+		GM_FIXTURE(.size = NPAGES * PG, .mem = GM_MEM_SHMEM, .guest_page = PG);
 	uint64_t bad = GM_BASE + BAD * PG;
 	struct gm_exit ex;
 	struct gm_op op;
 
-	gm_vm_map(vm, GM_BASE, GM_2M, PG);
-	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, NPAGES * PG, mem->hva, gmem, 0);
-	gm_guest_fill(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1);
+	gm_fixture_fill(w, 0, FIRST, NPAGES);
 	GM_SETUP_OK(sigaction(SIGBUS, &sa, NULL));
-	GM_SETUP(!gm_poison(mem->hva + BAD * PG, NULL), "MADV_HWPOISON was refused");
+	GM_SETUP(!gm_poison(w->hva + BAD * PG, NULL), "MADV_HWPOISON was refused");
 	for (int i = 0; i < 2; i++) {
-		bool through = reads(vm, bad, &op, &ex);
+		bool through = reads(w->vm, bad, &op, &ex);
 
 		GM_EXPECT_AT(
-			GM_PAGE(.gpa = bad, .hva = (uintptr_t)mem->hva + BAD * PG),
+			GM_PAGE(.gpa = bad, .hva = (uintptr_t)w->hva + BAD * PG),
 			!through && times == 2 && code == BUS_MCEERR_AR &&
-				addr == mem->hva + BAD * PG,
+				addr == w->hva + BAD * PG,
 			"the guest's read %d of the bad page: expected SIGBUS/BUS_MCEERR_AR at its address and EINTR, each time, observed %d times code %d at %p, %s",
 			i + 1, times, code, addr, through ? gm_word_str(op.val) : gm_exit_str(&ex));
 	}
 	/* It never knew the page as a private one: that is another. */
-	gm_convert(vm, bad, PG, true);
-	gm_guest_check_zero(vm, 0, bad, 1, "private");
-	gm_guest_fill(vm, 0, bad, 1, GM_HALF_PRIVATE, 2);
-	gm_guest_check(vm, 0, GM_BASE, BAD, GM_HALF_SHARED, 1, "below the bad page");
-	gm_guest_check(vm, 0, bad, 1, GM_HALF_PRIVATE, 2, "its private half");
-	gm_guest_check(vm, 0, bad + PG, NPAGES - BAD - 1, GM_HALF_SHARED, 1, "above");
-	gm_vm_free(vm);
-	close(gmem);
-	gm_mem_free(mem);
+	gm_fixture_convert(w, FIRST + BAD, 1, true);
+	gm_guest_check_zero(w->vm, 0, bad, 1, "private");
+	gm_fixture_fill(w, 0, FIRST + BAD, 1);
+	gm_fixture_check_guest(w, 0, FIRST, BAD, 1, "below the bad page");
+	gm_fixture_check_guest(w, 0, FIRST + BAD, 1, 1, "its private half");
+	gm_fixture_check_guest(w, 0, FIRST + BAD + 1, NPAGES - BAD - 1, 1, "above");
+	gm_fixture_free(w);
 }

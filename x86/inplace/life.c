@@ -94,36 +94,32 @@ INPLACE(closed, "outlives", "vm_closed",
 	"VM and vCPUs are closed: the file keeps its state, and converts for whoever has it",
 	.val = 0)
 {
-	for (uint64_t flags = GUEST_MEMFD_FLAG_MMAP; flags < 4; flags += 2) {
-		struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
-		int gmem = gm_gmem_new(vm, SIZE, flags);
-		uint64_t word;
-		uint8_t *hva = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
+	for (int shared_first = 0; shared_first < 2; shared_first++) {
+		struct gm_fixture *w = IP_FIXTURE(!shared_first, .size = SIZE);
+		uint64_t word, first = GFN(w->gpa);
 		bool private;
 
-		GM_GRANTED(hva != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-		gm_slot_set(vm, GM_SLOT, 0, GM_BASE, SIZE, NULL, gmem, 0);
-		gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
-		gm_gmem_convert(gmem, 0, SIZE, false);
-		gm_guest_fill(vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1);
-		gm_gmem_convert(gmem, 40 * PG, 40 * PG, true);
-		gm_vm_free(vm);
+		gm_fixture_convert(w, first, NPAGES, false);
+		gm_fixture_fill(w, 0, first, NPAGES);
+		gm_fixture_convert(w, first + 40, 40, true);
+		gm_vm_free(w->vm);
+		w->vm = NULL;
 		for (int turn = 0; turn < 3; turn++) {
 			for (uint64_t i = 0; i < NPAGES; i++) {
 				private = turn == 1 || (!turn && i >= 40 && i < 80);
-				if (!GM_EXPECT(ip_load(hva + i * PG, &word) == !private,
+				if (!GM_EXPECT(ip_load(w->hva + i * PG, &word) == !private,
 					       "page %lu is not %s", i,
 					       private ? "private" : "shared"))
 					break;
 			}
 			if (turn < 2)
-				GM_EXPECT_OK(__gm_gmem_convert(gmem, 0, SIZE, !turn, NULL),
+				GM_EXPECT_OK(__gm_gmem_convert(w->gmem, 0, SIZE, !turn, NULL),
 					     "turn %d, the VM is closed", turn);
 		}
-		gm_host_check(hva, GFN(GM_BASE), NPAGES, GM_HALF_SHARED, 1, "the VM is closed");
-		GM_EXPECT_ERRNO(EINVAL, __gm_gmem_convert(gmem, 0, SIZE + PG, true, NULL));
-		munmap(hva, SIZE);
-		close(gmem);
+		gm_model_convert(w->model, first, NPAGES, false);
+		gm_fixture_check_host(w, first, NPAGES, 1, "the VM is closed");
+		GM_EXPECT_ERRNO(EINVAL, __gm_gmem_convert(w->gmem, 0, SIZE + PG, true, NULL));
+		gm_fixture_free(w);
 	}
 }
 

@@ -6,45 +6,51 @@
 #define NPAGES 512UL
 #define SIZE (NPAGES * PG)
 #define STEP 64 /* bytes */
-#define MOST 200
+#define PAGE 101UL
+#define COUNT 302UL
+
+struct scarce {
+	struct gm_fixture *w;
+	struct gm_memory_attributes2 was, arg;
+};
+
+static int set_attributes(void *arg)
+{
+	struct scarce *s = arg;
+
+	s->arg = s->was;
+	return ip_set(s->w->gmem, &s->arg);
+}
+
+static void not_set(void *arg, unsigned int bytes, int err)
+{
+	struct scarce *s = arg;
+
+	GM_EXPECT_EQ(err, ENOMEM, "errno with memory for %u bytes", bytes);
+	GM_EXPECT_EQ(s->arg.error_offset, PAGE * PG, "error_offset");
+	s->arg.error_offset = s->was.error_offset;
+	GM_EXPECT(!memcmp(&s->arg, &s->was, sizeof(s->was)),
+		  "another word of the argument than error_offset changed");
+	ip_expect_state(s->w, 0, NPAGES, "after ENOMEM");
+}
 
 static void starved(const struct gm_case *self)
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
-	uint64_t page = 101, n = 302;
+	struct scarce s = { .w = IP_FIXTURE(self->val, .size = SIZE) };
 	unsigned int failed = 0;
-	int ret = -1, err;
 
 	/* Records all over: what changes them has to take new nodes. */
-	ip_striped(w);
+	ip_striped(s.w);
 	gm_fail_nth_open();
 	for (int to_private = 1; to_private >= 0; to_private--) {
-		for (unsigned int i = 0; i < MOST; i++) {
-			struct gm_memory_attributes2 was = ip_arg(page * PG, n * PG, to_private);
-			struct gm_memory_attributes2 arg = was;
-
-			gm_fail_from(i * STEP);
-			ret = ip_set(w->gmem, &arg);
-			err = errno;
-			gm_fail_from_end();
-			if (!ret)
-				break;
-			failed++;
-			GM_EXPECT_EQ(err, ENOMEM, "errno with memory for %u bytes", i * STEP);
-			GM_EXPECT_EQ(arg.error_offset, page * PG, "error_offset");
-			arg.error_offset = was.error_offset;
-			GM_EXPECT(!memcmp(&arg, &was, sizeof(was)),
-				  "another word of the argument than error_offset changed");
-			ip_expect_state(w, 0, NPAGES, "after ENOMEM");
-			if (gm_failures())
-				gm_end();
-		}
-		GM_EXPECT(!ret, "it still fails with %u bytes of memory", MOST * STEP);
-		gm_model_convert(w->model, ip_gfn(w, page), n, to_private);
-		ip_expect_all(w, "once it went through");
+		s.was = ip_arg(PAGE * PG, COUNT * PG, to_private);
+		failed += gm_fail_from_sweep(set_attributes, not_set, &s, STEP);
+		if (gm_failures())
+			gm_end();
+		gm_model_convert(s.w->model, ip_gfn(s.w, PAGE), COUNT, to_private);
+		ip_expect_all(s.w, "once it went through");
 	}
-	gm_note("%u conversions failed before one went through", failed);
-	gm_fixture_free(w);
+	gm_fixture_free(s.w);
 	/* Records may have memory of their own set aside, which fault injection does not reach. */
 	if (!failed)
 		gm_skip("memory for the record cannot be made to fail",

@@ -18,30 +18,12 @@ static const uint64_t kinds[] = { 0, GUEST_MEMFD_FLAG_MMAP,
 
 #define NKINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-/* A VM whose slot has memory of ours as userspace_addr, and no mapping of the file. */
-struct bare_box {
-	struct gm_vm *vm;
-	struct gm_mem *mem;
-	int gmem;
-};
-
-static struct bare_box bare_new(enum gm_vm_kind kind, uint64_t flags)
+/* A VM of the kind, and a file with these flags; memory of ours is the slot's userspace_addr. */
+static struct gm_fixture *any_file(enum gm_vm_kind kind, uint64_t flags)
 {
-	struct bare_box b = { .vm = GM_VM_NEW(.kind = kind, .vcpus = 1),
-			      .mem = gm_mem_new(GM_MEM_ANON, SIZE) };
+	const struct gm_flavour f = { .kind = kind, .flags = flags };
 
-	b.gmem = gm_gmem_new(b.vm, SIZE, flags);
-	gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, SIZE, b.mem->hva, b.gmem, 0);
-	gm_vm_map(b.vm, GM_BASE, GM_2M, GM_2M);
-	return b;
-}
-
-static void bare_free(struct bare_box *b)
-{
-	gm_vm_free(b->vm);
-	if (b->gmem >= 0)
-		close(b->gmem);
-	gm_mem_free(b->mem);
+	return GM_FIXTURE(.flavour = &f, .size = SIZE);
 }
 
 INPLACE(slot_flags, "slot_flags", "refused",
@@ -52,39 +34,39 @@ INPLACE(slot_flags, "slot_flags", "refused",
 					  KVM_MEM_READONLY | KVM_MEM_LOG_DIRTY_PAGES };
 
 	for (size_t k = 0; k < NKINDS; k++) {
-		struct bare_box b = bare_new(GM_VM_SW_PROTECTED, kinds[k]);
+		struct gm_fixture *w = any_file(GM_VM_SW_PROTECTED, kinds[k]);
 
 		for (int private = 0; private < 2; private ++) {
-			gm_gmem_convert(b.gmem, 0, SIZE / 2, private);
-			gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1 + private);
+			gm_fixture_convert(w, GFN(w->gpa), NPAGES / 2, private);
+			gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
 			for (int i = 0; i < 3; i++) {
 				GM_EXPECT_ERRNO(EINVAL,
-						__gm_slot_set(b.vm, GM_SLOT, flags[i], GM_BASE,
-							      SIZE, b.mem->hva, b.gmem, 0),
+						__gm_slot_set(w->vm, GM_SLOT, flags[i], GM_BASE,
+							      SIZE, w->mem->hva, w->gmem, 0),
 						"file %#lx, a live slot, flags %#x", kinds[k],
 						flags[i]);
 				GM_EXPECT_ERRNO(
 					EINVAL,
-					__gm_slot_set(b.vm, GM_SLOT + 1, flags[i], GM_BASE + GM_1G,
-						      SIZE, b.mem->hva, b.gmem, 0),
+					__gm_slot_set(w->vm, GM_SLOT + 1, flags[i], GM_BASE + GM_1G,
+						      SIZE, w->mem->hva, w->gmem, 0),
 					"file %#lx, another slot, flags %#x", kinds[k], flags[i]);
 			}
-			gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1 + private,
-				       "after the refusals");
+			gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "after the refusals");
 		}
-		gm_slot_delete(b.vm, GM_SLOT);
+		gm_slot_delete(w->vm, GM_SLOT);
 		GM_EXPECT_ERRNO(EINVAL,
-				__gm_slot_set(b.vm, GM_SLOT, KVM_MEM_READONLY, GM_BASE, SIZE,
-					      b.mem->hva, b.gmem, 0),
+				__gm_slot_set(w->vm, GM_SLOT, KVM_MEM_READONLY, GM_BASE, SIZE,
+					      w->mem->hva, w->gmem, 0),
 				"file %#lx, a new slot", kinds[k]);
 		GM_EXPECT_ERRNO(EINVAL,
-				__gm_slot_set(b.vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, GM_BASE, SIZE,
-					      b.mem->hva, b.gmem, 0),
+				__gm_slot_set(w->vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, GM_BASE,
+					      SIZE, w->mem->hva, w->gmem, 0),
 				"file %#lx, a new slot", kinds[k]);
-		gm_control(!__gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, SIZE, b.mem->hva, b.gmem, 0),
-			   "file %#lx, a new slot, no flags: %s", kinds[k], gm_errno_name(errno));
-		gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 2, "in the new slot");
-		bare_free(&b);
+		gm_control(
+			!__gm_slot_set(w->vm, GM_SLOT, 0, GM_BASE, SIZE, w->mem->hva, w->gmem, 0),
+			"file %#lx, a new slot, no flags: %s", kinds[k], gm_errno_name(errno));
+		gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "in the new slot");
+		gm_fixture_free(w);
 	}
 }
 
@@ -104,29 +86,27 @@ INPLACE(uaddr, "uaddr", "never_used",
 	"accesses to shared and private pages of any file never come to userspace_addr, and content is kept")
 {
 	for (size_t k = 0; k < NKINDS; k++) {
-		struct bare_box b = bare_new(GM_VM_SW_PROTECTED, kinds[k]);
+		struct gm_fixture *w = any_file(GM_VM_SW_PROTECTED, kinds[k]);
 
 		for (int turn = 0; turn < 4; turn++) {
 			bool private = turn & 1;
 
-			gm_gmem_convert(b.gmem, 0, SIZE, private);
+			gm_fixture_convert(w, GFN(w->gpa), NPAGES, private);
 			if (turn)
-				gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, turn,
-					       "converted");
-			gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, turn + 1);
-			gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, turn + 1,
-				       "written");
-			expect_untouched(b.mem, kinds[k], private ? "private" : "shared");
+				gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "converted");
+			gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
+			gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "written");
+			expect_untouched(w->mem, kinds[k], private ? "private" : "shared");
 		}
 		/* A hole is one in the file, in either state. */
 		for (int private = 0; private < 2; private ++) {
-			gm_gmem_convert(b.gmem, 0, SIZE, private);
-			gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 9);
-			gm_gmem_punch(b.gmem, 0, SIZE);
-			gm_guest_check_zero(b.vm, 0, GM_BASE, NPAGES, "after a hole");
+			gm_fixture_convert(w, GFN(w->gpa), NPAGES, private);
+			gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
+			gm_fixture_punch(w, GFN(w->gpa), NPAGES);
+			gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "after a hole");
 		}
-		expect_untouched(b.mem, kinds[k], "at the end");
-		bare_free(&b);
+		expect_untouched(w->mem, kinds[k], "at the end");
+		gm_fixture_free(w);
 	}
 }
 
@@ -134,21 +114,21 @@ INPLACE(uaddr, "uaddr", "never_used",
 INPLACE(uaddr_gone, "uaddr", "unmapped",
 	"userspace_addr is unmapped, or memory that the host writes: the guest sees nothing of it")
 {
-	struct bare_box b = bare_new(GM_VM_SW_PROTECTED, 3);
+	struct gm_fixture *w = GM_FIXTURE(.size = SIZE, .uses_uaddr = true);
 
-	gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1);
-	gm_host_fill(b.mem->hva, GFN(GM_BASE), NPAGES, GM_HALF_HOST, 2);
-	gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1, "the host wrote there, shared");
-	gm_gmem_convert(b.gmem, 0, SIZE / 2, true);
-	gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1, "half private");
-	GM_SETUP_OK(mprotect(b.mem->hva, SIZE, PROT_NONE));
-	gm_gmem_convert(b.gmem, 0, SIZE, true);
-	gm_gmem_convert(b.gmem, 0, SIZE, false);
-	gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1, "no access there");
-	gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 3);
-	GM_SETUP_OK(mprotect(b.mem->hva, SIZE, PROT_READ | PROT_WRITE));
-	gm_host_check(b.mem->hva, GFN(GM_BASE), NPAGES, GM_HALF_HOST, 2, "what the host wrote");
-	bare_free(&b);
+	gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
+	gm_host_fill(w->mem->hva, GFN(GM_BASE), NPAGES, GM_HALF_HOST, 2);
+	gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "the host wrote there, shared");
+	gm_fixture_convert(w, GFN(w->gpa), NPAGES / 2, true);
+	gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "half private");
+	GM_SETUP_OK(mprotect(w->mem->hva, SIZE, PROT_NONE));
+	gm_fixture_convert(w, GFN(w->gpa), NPAGES, true);
+	gm_fixture_convert(w, GFN(w->gpa), NPAGES, false);
+	gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "no access there");
+	gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
+	GM_SETUP_OK(mprotect(w->mem->hva, SIZE, PROT_READ | PROT_WRITE));
+	gm_host_check(w->mem->hva, GFN(GM_BASE), NPAGES, GM_HALF_HOST, 2, "what the host wrote");
+	gm_fixture_free(w);
 }
 
 /* --- conv.inplace_emulated --- */
@@ -268,19 +248,18 @@ INPLACE(file_gone, "file_gone", "exit",
 	"the file's last reference is gone: EFAULT with KVM_EXIT_MEMORY_FAULT, flags 0, whatever the page was")
 {
 	for (size_t k = 0; k < NKINDS; k++) {
-		struct bare_box b = bare_new(GM_VM_SW_PROTECTED, kinds[k]);
+		struct gm_fixture *w = any_file(GM_VM_SW_PROTECTED, kinds[k]);
 
-		gm_gmem_convert(b.gmem, 0, SIZE, false);
-		gm_gmem_convert(b.gmem, 0, SIZE / 2, true);
-		gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_GUEST, 1);
-		close(b.gmem);
-		b.gmem = -1;
+		gm_fixture_convert(w, GFN(w->gpa), NPAGES, false);
+		gm_fixture_convert(w, GFN(w->gpa), NPAGES / 2, true);
+		gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
+		gm_fixture_close(w);
 		for (uint64_t page = 0; page < NPAGES; page += 7)
-			gm_guest_expect_fault(b.vm, 0, GM_BASE + page * PG, page & 1, 0, PG,
+			gm_guest_expect_fault(w->vm, 0, GM_BASE + page * PG, page & 1, 0, PG,
 					      page < NPAGES / 2 ? "it was private"
 								: "it was shared");
-		expect_untouched(b.mem, kinds[k], "the file is gone");
-		bare_free(&b);
+		expect_untouched(w->mem, kinds[k], "the file is gone");
+		gm_fixture_free(w);
 	}
 }
 
@@ -288,24 +267,24 @@ INPLACE(file_gone, "file_gone", "exit",
 
 static void ordinary(const struct gm_case *self)
 {
-	struct bare_box b = bare_new(GM_VM_DEFAULT, self->val);
+	struct gm_fixture *w = any_file(GM_VM_DEFAULT, self->val);
 	bool runs = self->val & GUEST_MEMFD_FLAG_INIT_SHARED;
 	uint64_t gpa = GM_BASE, size = 4 * PG;
 
 	if (runs) {
-		gm_guest_fill(b.vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1);
-		gm_guest_check(b.vm, 0, GM_BASE, NPAGES, GM_HALF_SHARED, 1, "shared pages");
+		gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
+		gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "shared pages");
 		if (gm_platform_has(GM_NEED_PREFAULT))
-			GM_EXPECT_OK(gm_prefault(b.vm, 0, &gpa, &size, 0));
+			GM_EXPECT_OK(gm_prefault(w->vm, 0, &gpa, &size, 0));
 	} else {
 		for (uint64_t page = 0; page < NPAGES; page += 9)
-			gm_guest_expect_fault(b.vm, 0, GM_BASE + page * PG, page & 1, 0, PG,
+			gm_guest_expect_fault(w->vm, 0, GM_BASE + page * PG, page & 1, 0, PG,
 					      "private pages");
 		if (gm_platform_has(GM_NEED_PREFAULT)) {
-			struct kvm_run *run = b.vm->vcpu[0]->run;
+			struct kvm_run *run = w->vm->vcpu[0]->run;
 
 			run->exit_reason = KVM_EXIT_UNKNOWN;
-			GM_EXPECT_ERRNO(EFAULT, gm_prefault(b.vm, 0, &gpa, &size, 0));
+			GM_EXPECT_ERRNO(EFAULT, gm_prefault(w->vm, 0, &gpa, &size, 0));
 			GM_EXPECT(run->exit_reason == KVM_EXIT_MEMORY_FAULT &&
 					  run->memory_fault.gpa == GM_BASE,
 				  "pre-fault: expected KVM_EXIT_MEMORY_FAULT, observed %u at %#llx",
@@ -314,9 +293,9 @@ static void ordinary(const struct gm_case *self)
 		}
 	}
 	for (int private = 0; private < 2; private ++)
-		GM_EXPECT_ERRNO(EINVAL, __gm_gmem_convert(b.gmem, 0, SIZE, private, NULL));
-	expect_untouched(b.mem, self->val, "at the end");
-	bare_free(&b);
+		GM_EXPECT_ERRNO(EINVAL, __gm_gmem_convert(w->gmem, 0, SIZE, private, NULL));
+	expect_untouched(w->mem, self->val, "at the end");
+	gm_fixture_free(w);
 }
 #define ORDINARY(id, what, about, flags_)                                                          \
 	INPLACE_VARIANT(ordinary, ordinary_##id, "ordinary", what, about,                          \
