@@ -113,6 +113,8 @@ POISON(while_private, "private",
 	*(volatile uint64_t *)(w->hva + BAD * PG + 8) = 1;
 	GM_SETUP(gm_frames_read(w->hva + BAD * PG, 1, &pfn), "the page frame is not told");
 	ip_convert(w, BAD - 3, 6, true, "six pages");
+	/* The guest has it mapped, and loses it. */
+	gm_guest_touch(w->vm, 0, w->gpa, SIZE, PG);
 	err = gm_poison_frame(pfn);
 	GM_SETUP(!err || err == EOPNOTSUPP || err == EBUSY, "corrupt-pfn: %s", gm_errno_name(err));
 	ip_convert(w, BAD - 3, 6, true, "all private already");
