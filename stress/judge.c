@@ -106,6 +106,17 @@ static int64_t last_of(const struct st_run *r, uint32_t page, uint32_t before, u
 	return -1;
 }
 
+/* The slot of the page got another file between the write and `before`. */
+static bool written_before_rebind(const struct st_run *r, uint32_t page, uint32_t before,
+				  uint32_t write)
+{
+	for (uint32_t i = write; i < before && i < r->prog.nr; i++)
+		if (st_is(&r->prog.op[i], ST_NEW_FILE) && !r->res[i].ret &&
+		    st_slot_of(r->layout, r->prog.op[i].page) == st_slot_of(r->layout, page))
+			return true;
+	return false;
+}
+
 /*
  * Which promise a wrong value breaks: told by what was read and by what was done to the page last.
  * The text has all the facts; this is the best name for them.
@@ -130,6 +141,9 @@ static const char *clause_of(struct st_run *r, uint32_t i, uint32_t page, uint64
 			       ? "conv.cross_vcpu"
 			       : "conv.any_offset";
 	}
+	if (stamp && gm_word_gen(stamp) &&
+	    written_before_rebind(r, page, i, gm_word_gen(stamp) - 1))
+		return r->inplace ? "conv.inplace_two_files" : "fd.bind_overlap";
 	hole = last_of(r, page, i, ST_HOLE);
 	if (r->inplace && !r->concurrent && conv > hole)
 		return "conv.inplace_shared";

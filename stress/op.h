@@ -53,7 +53,9 @@
 	X(PIN, pin)                                                                                \
 	X(UNPIN, unpin)                                                                            \
 	X(COMPACT, compact)                                                                        \
-	X(POOL, pool)
+	X(POOL, pool)                                                                              \
+	X(REBIND, rebind)                                                                          \
+	X(UFFD, uffd)
 
 #define ST_OP_CODE(NAME, name) ST_OP_##NAME,
 enum st_code { ST_OPS(ST_OP_CODE) ST_OP_NR };
@@ -89,6 +91,7 @@ enum st_op_flag {
 	ST_BY_HOLD = 1 << 14,	   /* reaches what an earlier operation pinned or mapped */
 	ST_SIGNALS = 1 << 15,	   /* the thread takes the signals of `kick` meanwhile */
 	ST_FETCHES = 1 << 16,	   /* the guest executes from the page */
+	ST_NEW_FILE = 1 << 18,	   /* its slot gets another guest_memfd */
 	ST_OBSERVE_LAST = 1 << 17, /* observe() looks at what others of the round did */
 };
 

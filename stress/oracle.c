@@ -242,7 +242,7 @@ static bool touches(struct st_oracle *o, uint32_t page, const struct event *e, u
 	case ST_SEEN:
 		return e->e.regs & reg && e->halves & half;
 	case ST_ZERO:
-		return e->halves & half;
+		return (!e->e.regs || e->e.regs & reg) && e->halves & half;
 	default:
 		return false;
 	}
@@ -336,8 +336,8 @@ static void count_half(struct st_oracle *o, uint32_t page, unsigned int half, st
 
 	/* An addition that ended before the last possible wiping did may be gone with it. */
 	while ((e = next(&w)))
-		if (e->e.change == ST_ZERO && e->halves & half && e->e.when.t0 < when.t1 &&
-		    e->e.when.t1 > zero_end)
+		if (e->e.change == ST_ZERO && touches(o, page, e, half, ST_COUNTER) &&
+		    e->e.when.t0 < when.t1 && e->e.when.t1 > zero_end)
 			zero_end = e->e.when.t1;
 	*least = *most = 0;
 	w = walk_of(o, page, 0);

@@ -27,7 +27,7 @@ enum st_change {
 	ST_CONVERT,	/* to the half in `halves` */
 	ST_GUEST_WRITE, /* into the half that the guest saw */
 	ST_HOST_WRITE,	/* into the shared half */
-	ST_ZERO,	/* the half in `halves` becomes zero, all registers */
+	ST_ZERO,	/* the half in `halves` becomes zero, the registers in `regs`; 0: all */
 	ST_COUNT,	/* the guest adds one to the counter of the half that it saw */
 	ST_SEEN,	/* no change: the half in `halves` was read, and the stamp was there */
 };
