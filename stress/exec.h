@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Runs one program in this process: a VM with the program's layout, a thread for each actor, and
- * the judge that looks at every result. What came of it lies in memory that outlives the process.
+ * the judge of every result. What came of it lies in memory that outlives the process.
  */
 #ifndef ST_EXEC_H
 #define ST_EXEC_H
@@ -33,7 +33,7 @@ struct st_result {
 	uint32_t op, page; /* the operation that failed; its page */
 	bool has_page;
 	char clause[32], text[700];
-	char story[16384]; /* of the page */
+	char history[16384]; /* of the page */
 };
 
 /* One actor: a thread with its own part of the round. */

@@ -118,7 +118,7 @@ static bool written_before_rebind(const struct st_run *r, uint32_t page, uint32_
 }
 
 /*
- * Which promise a wrong value breaks: told by what was read and by what was done to the page last.
+ * Which promise a wrong value breaks: chosen by what was read and by what was done to the page last.
  * The text has all the facts; this is the best name for them.
  */
 static const char *clause_of(struct st_run *r, uint32_t i, uint32_t page, uint64_t stamp,
@@ -345,11 +345,12 @@ static void print_event(const struct st_event *e, void *arg)
 {
 	struct st_run *r = arg;
 	struct st_result *out = r->out;
-	size_t at = strlen(out->story);
+	size_t at = strlen(out->history);
 
-	if (at + 200 < sizeof(out->story))
-		snprintf(out->story + at, sizeof(out->story) - at, "%8lu-%-8lu operation %u: %s\n",
-			 e->when.t0, e->when.t1, e->op + 1, st_op_str(&r->prog.op[e->op]));
+	if (at + 200 < sizeof(out->history))
+		snprintf(out->history + at, sizeof(out->history) - at,
+			 "%8lu-%-8lu operation %u: %s\n", e->when.t0, e->when.t1, e->op + 1,
+			 st_op_str(&r->prog.op[e->op]));
 }
 
 bool st_judge(struct st_run *r)
@@ -378,6 +379,6 @@ bool st_judge(struct st_run *r)
 	for (unsigned int v = 0; v < r->prog.head.vcpus && ok; v++)
 		ok = judge_stop(r, &r->vcpu[v]);
 	if (!ok && r->out->has_page)
-		st_oracle_story(r->oracle, r->out->page, print_event, r);
+		st_oracle_history(r->oracle, r->out->page, print_event, r);
 	return ok;
 }

@@ -221,7 +221,7 @@ void st_oracle_add(struct st_oracle *o, const struct st_event *e)
 
 /*
  * Where a guest's write went is asked late, when all conversions around it are known: they can be
- * told in any order.
+ * added in any order.
  */
 static unsigned int went_to(struct st_oracle *o, uint32_t page, const struct event *e)
 {
@@ -374,8 +374,8 @@ bool st_oracle_counts(struct st_oracle *o, uint32_t page, unsigned int halves, u
 	return ok;
 }
 
-void st_oracle_story(struct st_oracle *o, uint32_t page,
-		     void (*tell)(const struct st_event *e, void *arg), void *arg)
+void st_oracle_history(struct st_oracle *o, uint32_t page,
+		       void (*visit)(const struct st_event *e, void *arg), void *arg)
 {
 	uint64_t last = 0;
 
@@ -391,7 +391,7 @@ void st_oracle_story(struct st_oracle *o, uint32_t page,
 				first = e;
 		if (!first)
 			return;
-		tell(&first->e, arg);
+		visit(&first->e, arg);
 		last = first->e.when.t0;
 	}
 }

@@ -141,7 +141,7 @@ static void third(struct st_draw *d, const struct gm_sop *pair, uint32_t page)
 /*
  * Two operations on one page, let go at once, the second held back by a part of the first's
  * duration, which is measured while the program runs; the part grows from pair to pair, so that
- * the window is walked from before its beginning to after its end. Then both sides are looked at.
+ * the window is walked from before its beginning to after its end. Then all vCPUs read the page.
  */
 static void race(struct st_draw *d, uint32_t page)
 {
