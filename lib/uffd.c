@@ -11,16 +11,25 @@
 #include "check.h"
 #include "uffd.h"
 
-int gm_uffd_new(void *hva, uint64_t size)
+int __gm_uffd_new(void *hva, uint64_t size)
 {
-	int fd = GM_SETUP_OK(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK));
+	int fd = GM_SETUP_OK(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK)), err;
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register reg = { .range = { (uintptr_t)hva, size },
 				       .mode = UFFDIO_REGISTER_MODE_MISSING };
 
 	GM_SETUP_OK(ioctl(fd, UFFDIO_API, &api));
-	GM_SETUP_OK(ioctl(fd, UFFDIO_REGISTER, &reg));
-	return fd;
+	if (!ioctl(fd, UFFDIO_REGISTER, &reg))
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+int gm_uffd_new(void *hva, uint64_t size)
+{
+	return GM_SETUP_OK(__gm_uffd_new(hva, size));
 }
 
 void gm_uffd_wait(int uffd)
@@ -33,9 +42,14 @@ void gm_uffd_wait(int uffd)
 		 "no fault came from userfaultfd");
 }
 
-void gm_uffd_copy(int uffd, void *hva, const void *src, uint64_t len)
+int __gm_uffd_copy(int uffd, void *hva, const void *src, uint64_t len)
 {
 	struct uffdio_copy copy = { .dst = (uintptr_t)hva, .src = (uintptr_t)src, .len = len };
 
-	GM_SETUP_OK(ioctl(uffd, UFFDIO_COPY, &copy));
+	return ioctl(uffd, UFFDIO_COPY, &copy);
+}
+
+void gm_uffd_copy(int uffd, void *hva, const void *src, uint64_t len)
+{
+	GM_SETUP_OK(__gm_uffd_copy(uffd, hva, src, len));
 }

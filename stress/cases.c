@@ -54,7 +54,7 @@ static void failed(const struct plan *plan, struct st_prog *p, enum st_end end, 
 	if (p->nr <= 60)
 		note_prog("the program:", p);
 	if (r->has_page)
-		note_lines("what happened to the page (clock, operation):", r->story);
+		note_lines("what happened to the page (clock, operation):", r->history);
 }
 
 static void run_plan(const struct gm_case *self)
@@ -95,7 +95,7 @@ static void run_plan(const struct gm_case *self)
 
 #define NEEDS GM_NEEDS(HYPERCALL_EXIT, TDP, PREFAULT)
 
-/* Every program ends with a look at the pools of huge pages, so nobody else may take from them. */
+/* Every program ends with a count of the pools of huge pages: nobody else may take from them. */
 #define STRESS(...) STRESS_OF(GM_PROVIDERS_X86, __VA_ARGS__)
 #define STRESS_OF(who, id, c, what, about, flags_, huge2m, huge1g, ...)                            \
 	static const struct plan plan_##id = { __VA_ARGS__ };                                      \

@@ -170,7 +170,7 @@ static void clear_warn_once(void)
 	close(fd);
 }
 
-/* The kernel is told once that allocations which may sleep are to fail, too. */
+/* Once: lets fault injection fail the allocations that may sleep, too. */
 static void allow_failures(const struct st_prog *p)
 {
 	static bool open;

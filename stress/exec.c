@@ -166,13 +166,22 @@ static void start_actor(struct st_run *r, struct st_actor *a, unsigned int nr, b
 
 /* --- set-up --- */
 
+int st_gmem_new(const struct st_run *r, uint32_t pages)
+{
+	const struct gm_provider *provider = r->vm->provider;
+
+	return gm_gmem_new(r->vm, (uint64_t)pages * GM_PAGE_SIZE,
+			   r->prog.head.start_private ? provider->flags_private
+						      : provider->flags_shared);
+}
+
 long st_slot_make(struct st_run *r, unsigned int i)
 {
 	const struct st_slot *s = &r->layout->slot[i];
 
 	return __gm_slot_set(r->vm, ST_SLOT_ID(i), 0, st_gpa(s->page),
-			     (uint64_t)s->pages * GM_PAGE_SIZE, st_uaddr(r, s), r->gmem,
-			     (uint64_t)s->file_page * GM_PAGE_SIZE)
+			     (uint64_t)s->pages * GM_PAGE_SIZE, st_uaddr(r, s), r->bound[i].gmem,
+			     (uint64_t)r->bound[i].page * GM_PAGE_SIZE)
 		       ? -errno
 		       : 0;
 }
@@ -200,18 +209,24 @@ static void make_vm(struct st_run *r)
 	uint64_t size = (uint64_t)l->pages * GM_PAGE_SIZE, control;
 	unsigned int vcpus = r->prog.head.vcpus;
 	struct gm_op nop = { .code = GM_OP_NOP };
+	int gmem;
 
 	r->vm = GM_VM_NEW(.kind = provider->kind, .vcpus = vcpus + 1, .on_exit = on_exit_,
 			  .on_convert = st_convert_for_guest, .extra_pages = l->pages / ST_1G + 24);
 	r->vm->user = r;
 	r->vm->provider = provider;
 	r->mem = gm_mem_new(kind[l->backing], (uint64_t)l->mem_pages * GM_PAGE_SIZE);
-	r->gmem = gm_gmem_new(r->vm, (uint64_t)l->file_pages * GM_PAGE_SIZE,
-			      r->prog.head.start_private ? provider->flags_private
-							 : provider->flags_shared);
-	r->hva = r->inplace ? st_map_file(r) : r->mem->hva;
-	for (unsigned int i = 0; i < l->slots; i++)
+	gmem = st_gmem_new(r, l->file_pages);
+	r->hva = r->inplace ? st_map_room(r) : r->mem->hva;
+	for (unsigned int i = 0; i < l->slots; i++) {
+		/* An fd for each slot: whoever moves one to another file closes its own. */
+		r->bound[i] = (struct st_binding){ GM_SETUP_OK(dup(gmem)), l->slot[i].file_page,
+						   l->file_pages };
+		if (r->inplace)
+			st_map_slot(r, i);
 		GM_SETUP(!st_slot_make(r, i), "slot %u: %s", i, gm_errno_name(errno));
+	}
+	close(gmem);
 	gm_vm_map(r->vm, GM_BASE, (size + GM_2M - 1) & ~(GM_2M - 1), GM_2M);
 	control = (SHARED_SIZE + vcpus * PER_VCPU + GM_2M - 1) & ~(GM_2M - 1);
 	/* Shared memory: a fork must not copy the clock. */
@@ -390,6 +405,7 @@ void st_exec(const struct st_prog *p, struct st_result *out)
 						    p->head.start_private ? ST_PRIVATE : ST_SHARED)
 			    : st_oracle_new(r->layout->pages);
 	pthread_rwlock_init(&r->map_lock, NULL);
+	pthread_rwlock_init(&r->child_lock, NULL);
 	pthread_mutex_init(&r->slot_lock, NULL);
 	pthread_mutex_init(&r->hold_lock, NULL);
 	sigaction(SIGUSR1, &kick, NULL);
@@ -414,6 +430,7 @@ void st_exec(const struct st_prog *p, struct st_result *out)
 		pthread_join(r->vcpu[i].thread, NULL);
 	}
 	gm_vm_free(r->vm);
-	close(r->gmem);
+	for (unsigned int i = 0; i < r->layout->slots; i++)
+		close(r->bound[i].gmem);
 	gm_mem_free(r->mem);
 }

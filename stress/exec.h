@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Runs one program in this process: a VM with the program's layout, a thread for each actor, and
- * the judge that looks at every result. What came of it lies in memory that outlives the process.
+ * the judge of every result. What came of it lies in memory that outlives the process.
  */
 #ifndef ST_EXEC_H
 #define ST_EXEC_H
@@ -33,7 +33,7 @@ struct st_result {
 	uint32_t op, page; /* the operation that failed; its page */
 	bool has_page;
 	char clause[32], text[700];
-	char story[16384]; /* of the page */
+	char history[16384]; /* of the page */
 };
 
 /* One actor: a thread with its own part of the round. */
@@ -79,6 +79,12 @@ struct st_hold {
 	bool held;  /* nobody has begun to let go */
 };
 
+/* The guest_memfd of a slot: its size, and where in it the slot begins. */
+struct st_binding {
+	int gmem;
+	uint32_t page, pages;
+};
+
 struct st_run {
 	struct st_prog prog; /* with what the checker appends */
 	uint32_t own;	     /* operations of the program itself */
@@ -87,7 +93,7 @@ struct st_run {
 	struct gm_mem *mem, *control;
 	uint8_t *hva; /* where the host sees shared pages: mem, or a mapping of the file */
 	bool inplace; /* the file has all memory; mem is at userspace_addr, and nobody gets there */
-	int gmem;
+	struct st_binding bound[ST_SLOTS]; /* of each slot */
 	struct st_actor vcpu[ST_VCPUS], thread[ST_THREADS];
 	struct gm_ring_res *res; /* one per operation */
 	struct st_note *note;	 /* ... as well */
@@ -99,6 +105,8 @@ struct st_run {
 	volatile uint32_t *meet, *need;
 	uint32_t cycles[ST_OP_NR]; /* how long each kind took lately */
 	pthread_rwlock_t map_lock; /* writers of the host against mprotect() */
+	pthread_rwlock_t
+		child_lock;	   /* children of `fork` against pages that wait for userfaultfd */
 	pthread_mutex_t slot_lock; /* the VM's slots */
 	pthread_mutex_t hold_lock; /* holds, and what takes memory from under them */
 	unsigned int flags;	   /* enum st_op_flag of all operations together */
@@ -143,11 +151,17 @@ static inline uint8_t *st_uaddr(const struct st_run *r, const struct st_slot *s)
 	return (file ? r->hva : r->mem->hva) + (uint64_t)s->mem_page * GM_PAGE_SIZE;
 }
 
+static inline const struct st_binding *st_bound(const struct st_run *r, uint32_t page)
+{
+	return &r->bound[st_slot_of(r->layout, page) - r->layout->slot];
+}
+
+/* Where the page lies in the guest_memfd of its slot. */
 static inline uint64_t st_file_off(const struct st_run *r, uint32_t page)
 {
-	const struct st_slot *s = st_slot_of(r->layout, page);
+	uint32_t in_slot = page - st_slot_of(r->layout, page)->page;
 
-	return (uint64_t)(s->file_page + page - s->page) * GM_PAGE_SIZE;
+	return (uint64_t)(st_bound(r, page)->page + in_slot) * GM_PAGE_SIZE;
 }
 
 /* Pages from `page` on that lie in its slot, at most n. */
@@ -164,7 +178,9 @@ static inline uint64_t st_now(struct st_run *r)
 	return __atomic_add_fetch(r->clock, GM_RING_TICK, __ATOMIC_SEQ_CST);
 }
 
-/* 0 or -errno. */
+/* A guest_memfd that starts in the state that the program says. */
+int st_gmem_new(const struct st_run *r, uint32_t pages);
+/* On the guest_memfd that r->bound says: 0 or -errno. */
 long st_slot_make(struct st_run *r, unsigned int i);
 
 /* --- for run(): thread.c, touch.c, hold.c --- */
@@ -185,7 +201,9 @@ void st_log_pages(struct st_actor *a, const uint8_t *hva, uint32_t page, uint32_
 		  unsigned int words);
 /* Writes the number into a file of proc or sysfs: 0, -errno, or 1 where there is no such file. */
 long st_write_number(const char *file, long n);
-uint8_t *st_map_file(const struct st_run *r);
+/* In place: room for a mapping of all pages; maps the guest_memfd of slot i there, over what was. */
+uint8_t *st_map_room(const struct st_run *r);
+void st_map_slot(const struct st_run *r, unsigned int i);
 /*
  * One page of the host's mapping of the file; give how many entries they logged. A refusal is an
  * entry with count 0: the word at which it came.

@@ -11,7 +11,7 @@
 
 #include "exec.h"
 
-/* More pages than this are not all looked at: every few then. */
+/* Of more pages than this only every second, third, ... is read. */
 #define PAGES_MAX 1200U
 #define RUN_MAX 16U
 

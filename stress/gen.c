@@ -50,8 +50,8 @@ void st_draw_sync(struct st_draw *d)
 }
 
 /*
- * What lies in the middle of a long conversion is seen at once, on both sides of a border: a write
- * tells the halves apart where both are empty.
+ * The middle of a long conversion is read at once, on both sides of a border, or written: where both
+ * halves are zeros, only a write shows which one it is.
  */
 static void see_inside(struct st_draw *d, const struct gm_sop *conv)
 {

@@ -106,8 +106,19 @@ static int64_t last_of(const struct st_run *r, uint32_t page, uint32_t before, u
 	return -1;
 }
 
+/* The slot of the page got another file between the write and `before`. */
+static bool written_before_rebind(const struct st_run *r, uint32_t page, uint32_t before,
+				  uint32_t write)
+{
+	for (uint32_t i = write; i < before && i < r->prog.nr; i++)
+		if (st_is(&r->prog.op[i], ST_NEW_FILE) && !r->res[i].ret &&
+		    st_slot_of(r->layout, r->prog.op[i].page) == st_slot_of(r->layout, page))
+			return true;
+	return false;
+}
+
 /*
- * Which promise a wrong value breaks: told by what was read and by what was done to the page last.
+ * Which promise a wrong value breaks: chosen by what was read and by what was done to the page last.
  * The text has all the facts; this is the best name for them.
  */
 static const char *clause_of(struct st_run *r, uint32_t i, uint32_t page, uint64_t stamp,
@@ -130,6 +141,9 @@ static const char *clause_of(struct st_run *r, uint32_t i, uint32_t page, uint64
 			       ? "conv.cross_vcpu"
 			       : "conv.any_offset";
 	}
+	if (stamp && gm_word_gen(stamp) &&
+	    written_before_rebind(r, page, i, gm_word_gen(stamp) - 1))
+		return r->inplace ? "conv.inplace_two_files" : "fd.bind_overlap";
 	hole = last_of(r, page, i, ST_HOLE);
 	if (r->inplace && !r->concurrent && conv > hole)
 		return "conv.inplace_shared";
@@ -331,11 +345,12 @@ static void print_event(const struct st_event *e, void *arg)
 {
 	struct st_run *r = arg;
 	struct st_result *out = r->out;
-	size_t at = strlen(out->story);
+	size_t at = strlen(out->history);
 
-	if (at + 200 < sizeof(out->story))
-		snprintf(out->story + at, sizeof(out->story) - at, "%8lu-%-8lu operation %u: %s\n",
-			 e->when.t0, e->when.t1, e->op + 1, st_op_str(&r->prog.op[e->op]));
+	if (at + 200 < sizeof(out->history))
+		snprintf(out->history + at, sizeof(out->history) - at,
+			 "%8lu-%-8lu operation %u: %s\n", e->when.t0, e->when.t1, e->op + 1,
+			 st_op_str(&r->prog.op[e->op]));
 }
 
 bool st_judge(struct st_run *r)
@@ -364,6 +379,6 @@ bool st_judge(struct st_run *r)
 	for (unsigned int v = 0; v < r->prog.head.vcpus && ok; v++)
 		ok = judge_stop(r, &r->vcpu[v]);
 	if (!ok && r->out->has_page)
-		st_oracle_story(r->oracle, r->out->page, print_event, r);
+		st_oracle_history(r->oracle, r->out->page, print_event, r);
 	return ok;
 }

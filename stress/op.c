@@ -9,7 +9,7 @@
 ST_OPS(ST_OP_ROW)
 #undef ST_OP_ROW
 
-#define ST_OP_ROW(NAME, name) [ST_OP_##NAME] = &st_op_##name,
+#define ST_OP_ROW(NAME, name) &st_op_##name,
 const struct st_op *const st_ops[ST_OP_NR] = { ST_OPS(ST_OP_ROW) };
 #undef ST_OP_ROW
 

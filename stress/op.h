@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The operations. Each is a row in a file of its own, stress/ops/<name>.c, which says how it is drawn,
- * done, told to the oracle and judged; this is the list of them. To add one: the file, and a line
+ * done, entered into the oracle and judged; this is the list of them. To add one: the file, and a line
  * here. Knows no KVM: rows point to functions that do.
  */
 #ifndef ST_OP_H
@@ -53,7 +53,9 @@
 	X(PIN, pin)                                                                                \
 	X(UNPIN, unpin)                                                                            \
 	X(COMPACT, compact)                                                                        \
-	X(POOL, pool)
+	X(POOL, pool)                                                                              \
+	X(REBIND, rebind)                                                                          \
+	X(UFFD, uffd)
 
 #define ST_OP_CODE(NAME, name) ST_OP_##NAME,
 enum st_code { ST_OPS(ST_OP_CODE) ST_OP_NR };
@@ -83,13 +85,14 @@ enum st_op_flag {
 	ST_HOLE = 1 << 8,	   /* PUNCH_HOLE of its pages */
 	ST_TOUCHES = 1 << 9,	   /* loads or stores of the host by its mapping */
 	ST_REFERS = 1 << 10,	   /* takes references of its pages for a moment */
-	ST_REFERS_ANY = 1 << 11,   /* ... of any page: compaction looks at all of them */
+	ST_REFERS_ANY = 1 << 11,   /* ... of any page: compaction may take any */
 	ST_NO_SLOT = 1 << 12,	   /* the slot around its page is away for a moment */
 	ST_READ_ONLY = 1 << 13,	   /* the host's mapping is read-only for a moment */
 	ST_BY_HOLD = 1 << 14,	   /* reaches what an earlier operation pinned or mapped */
 	ST_SIGNALS = 1 << 15,	   /* the thread takes the signals of `kick` meanwhile */
 	ST_FETCHES = 1 << 16,	   /* the guest executes from the page */
-	ST_OBSERVE_LAST = 1 << 17, /* observe() looks at what others of the round did */
+	ST_NEW_FILE = 1 << 18,	   /* its slot gets another guest_memfd */
+	ST_OBSERVE_LAST = 1 << 17, /* observe() needs what the others of the round did */
 };
 
 struct st_actor;
@@ -117,7 +120,7 @@ struct st_op {
 	long (*run)(struct st_actor *a, const struct gm_sop *op, uint32_t index);
 	/* When it happened, as far as that is known. NULL: between its two stamps. */
 	struct st_when (*when)(const struct st_run *r, uint32_t i);
-	/* What it changed, for the oracle: true if *e, which has when and where, is to be told. */
+	/* What it changed, for the oracle: true if *e, which has when and where, is to be added. */
 	bool (*observe)(struct st_run *r, uint32_t i, struct st_event *e);
 	/* Result and reads against the contract: false after st_fail(). NULL: st_expect_reads(). */
 	bool (*expect)(struct st_run *r, uint32_t i);

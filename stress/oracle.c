@@ -221,7 +221,7 @@ void st_oracle_add(struct st_oracle *o, const struct st_event *e)
 
 /*
  * Where a guest's write went is asked late, when all conversions around it are known: they can be
- * told in any order.
+ * added in any order.
  */
 static unsigned int went_to(struct st_oracle *o, uint32_t page, const struct event *e)
 {
@@ -242,7 +242,7 @@ static bool touches(struct st_oracle *o, uint32_t page, const struct event *e, u
 	case ST_SEEN:
 		return e->e.regs & reg && e->halves & half;
 	case ST_ZERO:
-		return e->halves & half;
+		return (!e->e.regs || e->e.regs & reg) && e->halves & half;
 	default:
 		return false;
 	}
@@ -336,8 +336,8 @@ static void count_half(struct st_oracle *o, uint32_t page, unsigned int half, st
 
 	/* An addition that ended before the last possible wiping did may be gone with it. */
 	while ((e = next(&w)))
-		if (e->e.change == ST_ZERO && e->halves & half && e->e.when.t0 < when.t1 &&
-		    e->e.when.t1 > zero_end)
+		if (e->e.change == ST_ZERO && touches(o, page, e, half, ST_COUNTER) &&
+		    e->e.when.t0 < when.t1 && e->e.when.t1 > zero_end)
 			zero_end = e->e.when.t1;
 	*least = *most = 0;
 	w = walk_of(o, page, 0);
@@ -374,8 +374,8 @@ bool st_oracle_counts(struct st_oracle *o, uint32_t page, unsigned int halves, u
 	return ok;
 }
 
-void st_oracle_story(struct st_oracle *o, uint32_t page,
-		     void (*tell)(const struct st_event *e, void *arg), void *arg)
+void st_oracle_history(struct st_oracle *o, uint32_t page,
+		       void (*visit)(const struct st_event *e, void *arg), void *arg)
 {
 	uint64_t last = 0;
 
@@ -391,7 +391,7 @@ void st_oracle_story(struct st_oracle *o, uint32_t page,
 				first = e;
 		if (!first)
 			return;
-		tell(&first->e, arg);
+		visit(&first->e, arg);
 		last = first->e.when.t0;
 	}
 }

@@ -2,7 +2,7 @@
 /*
  * Is a read explained by some order of the operations that overlap it?
  *
- * The oracle is told every change with the two moments, on one clock, between which it happened,
+ * The oracle gets every change with the two moments, on one clock, between which it happened,
  * and keeps for each page its history. A page has two halves; each half has four registers: word
  * 0, the body, the counter, and the word that is a stack. A value is explained for a read over [a, b] if some change wrote it
  * that began before b and that no later change certainly overwrote before a, into a half that the
@@ -27,7 +27,7 @@ enum st_change {
 	ST_CONVERT,	/* to the half in `halves` */
 	ST_GUEST_WRITE, /* into the half that the guest saw */
 	ST_HOST_WRITE,	/* into the shared half */
-	ST_ZERO,	/* the half in `halves` becomes zero, all registers */
+	ST_ZERO,	/* the half in `halves` becomes zero, the registers in `regs`; 0: all */
 	ST_COUNT,	/* the guest adds one to the counter of the half that it saw */
 	ST_SEEN,	/* no change: the half in `halves` was read, and the stamp was there */
 };
@@ -75,7 +75,7 @@ unsigned int st_oracle_expected(struct st_oracle *o, uint32_t page, unsigned int
 				enum st_reg reg, struct st_when when, uint64_t *stamp,
 				unsigned int room);
 /* The changes of one page, in the order of their beginning; calls back for each. */
-void st_oracle_story(struct st_oracle *o, uint32_t page,
-		     void (*tell)(const struct st_event *e, void *arg), void *arg);
+void st_oracle_history(struct st_oracle *o, uint32_t page,
+		       void (*visit)(const struct st_event *e, void *arg), void *arg);
 
 #endif

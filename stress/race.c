@@ -2,11 +2,7 @@
 /* Programs of races: pairs of operations on one page, one walked across the other. */
 #include "draw.h"
 
-/*
- * Pairs that contend, as the text of the requirement lists them; those that the profile has. The
- * last ones are about memory that the host and the guest share: of programs in place only.
- */
-#define CONTEND_INPLACE 12U
+/* Pairs that contend, as the text of the requirement lists them; those that the profile has. */
 static const uint8_t contend[][2] = {
 	{ ST_OP_CONV, ST_OP_WRITE },	 { ST_OP_CONV, ST_OP_READ },
 	{ ST_OP_PUNCH, ST_OP_WRITE },	 { ST_OP_PUNCH, ST_OP_READ },
@@ -29,17 +25,36 @@ static const uint8_t contend[][2] = {
 	{ ST_OP_HCONV, ST_OP_KICK },	 { ST_OP_CONV, ST_OP_KICK },
 	{ ST_OP_HCONV, ST_OP_READ },	 { ST_OP_PUNCH, ST_OP_READ },
 	{ ST_OP_FORK, ST_OP_HWRITE },	 { ST_OP_DROP, ST_OP_HCONV },
-	{ ST_OP_CONV, ST_OP_HREAD },	 { ST_OP_CONV, ST_OP_HWRITE },
-	{ ST_OP_HCONV, ST_OP_HREAD },	 { ST_OP_HCONV, ST_OP_HWRITE },
-	{ ST_OP_PUNCH, ST_OP_HREAD },	 { ST_OP_PUNCH, ST_OP_HWRITE },
-	{ ST_OP_HCONV, ST_OP_PIN },	 { ST_OP_HCONV, ST_OP_UNPIN },
-	{ ST_OP_HCONV, ST_OP_HCONV },	 { ST_OP_HCONV, ST_OP_GUP },
-	{ ST_OP_HWRITE, ST_OP_READ },	 { ST_OP_ALLOC, ST_OP_HREAD },
 };
+
+/* In place, about memory that the host and the guest share. */
+static const uint8_t contend_in_place[][2] = {
+	{ ST_OP_CONV, ST_OP_HREAD },   { ST_OP_CONV, ST_OP_HWRITE }, { ST_OP_HCONV, ST_OP_HREAD },
+	{ ST_OP_HCONV, ST_OP_HWRITE }, { ST_OP_PUNCH, ST_OP_HREAD }, { ST_OP_PUNCH, ST_OP_HWRITE },
+	{ ST_OP_HCONV, ST_OP_PIN },    { ST_OP_HCONV, ST_OP_UNPIN }, { ST_OP_HCONV, ST_OP_HCONV },
+	{ ST_OP_HCONV, ST_OP_GUP },    { ST_OP_HWRITE, ST_OP_READ }, { ST_OP_ALLOC, ST_OP_HREAD },
+};
+
+/* By attributes, in profiles that have it: who waits for a page meanwhile. */
+static const uint8_t contend_uffd[][2] = {
+	{ ST_OP_UFFD, ST_OP_READ },  { ST_OP_UFFD, ST_OP_WRITE }, { ST_OP_UFFD, ST_OP_CONV },
+	{ ST_OP_UFFD, ST_OP_HREAD }, { ST_OP_UFFD, ST_OP_HCONV },
+};
+
+#define NR(pairs) (sizeof(pairs) / sizeof((pairs)[0]))
 
 static unsigned int contend_nr(const struct st_draw *d)
 {
-	return sizeof(contend) / sizeof(contend[0]) - (d->inplace ? 0 : CONTEND_INPLACE);
+	return NR(contend) + (d->inplace	      ? NR(contend_in_place)
+			      : d->weight[ST_OP_UFFD] ? NR(contend_uffd)
+						      : 0);
+}
+
+static const uint8_t *contend_at(const struct st_draw *d, unsigned int i)
+{
+	if (i < NR(contend))
+		return contend[i];
+	return (d->inplace ? contend_in_place : contend_uffd)[i - NR(contend)];
 }
 
 static bool usable(const struct st_draw *d, const uint8_t *pair)
@@ -126,7 +141,7 @@ static void third(struct st_draw *d, const struct gm_sop *pair, uint32_t page)
 /*
  * Two operations on one page, let go at once, the second held back by a part of the first's
  * duration, which is measured while the program runs; the part grows from pair to pair, so that
- * the window is walked from before its beginning to after its end. Then both sides are looked at.
+ * the window is walked from before its beginning to after its end. Then all vCPUs read the page.
  */
 static void race(struct st_draw *d, uint32_t page)
 {
@@ -136,7 +151,7 @@ static void race(struct st_draw *d, uint32_t page)
 	uint32_t len;
 
 	do
-		pair = contend[st_below(d, contend_nr(d))];
+		pair = contend_at(d, st_below(d, contend_nr(d)));
 	while (!usable(d, pair));
 	len = race_length(d, pair, page);
 	for (int i = 0; i < 2; i++) {
@@ -222,7 +237,7 @@ void st_draw_races(struct st_draw *d, uint32_t ops)
 	bool any = false;
 
 	for (unsigned int i = 0; i < contend_nr(d); i++)
-		any |= usable(d, contend[i]);
+		any |= usable(d, contend_at(d, i));
 	if (!any) {
 		st_draw_freely(d, ops);
 		return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Files about a run: programs, biographies, reproducers, sums. */
+/* Files about a run: programs, what was observed, reproducers, sums. */
 #include <glob.h>
 #include <sys/stat.h>
 
@@ -28,8 +28,8 @@ static void write_prog(const char *dir, const char *name, const struct st_prog *
 	fclose(f);
 }
 
-static void tell(FILE *f, const struct st_prog *full, const struct st_prog *min, enum st_end end,
-		 const struct st_result *r, const struct st_shrunk *s)
+static void describe(FILE *f, const struct st_prog *full, const struct st_prog *min,
+		     enum st_end end, const struct st_result *r, const struct st_shrunk *s)
 {
 	fprintf(f, "seed %lu, profile %s, layout %s, provider %s: %s%s%s\n%s\n", full->head.seed,
 		full->head.profile, full->head.layout, gm_provider_name(full->head.provider),
@@ -38,9 +38,9 @@ static void tell(FILE *f, const struct st_prog *full, const struct st_prog *min,
 		fprintf(f,
 			"shrunk from %u to %u operations by %u runs in %.0f s; it fails %u of %u times\n",
 			s->from, min->nr, s->tries, s->seconds, s->fails, s->of);
-	if (r->has_page && r->story[0])
+	if (r->has_page && r->history[0])
 		fprintf(f, "\nwhat happened to page %#x (clock, operation):\n%s", r->page,
-			r->story);
+			r->history);
 }
 
 void st_report_failure(const char *dir, const struct st_prog *full, const struct st_prog *min,
@@ -64,10 +64,10 @@ void st_report_failure(const char *dir, const struct st_prog *full, const struct
 	snprintf(name, sizeof(name), "%lu.txt", full->head.seed);
 	f = open_in(dir, name, "we");
 	if (f) {
-		tell(f, full, min, end, r, s);
+		describe(f, full, min, end, r, s);
 		fclose(f);
 	}
-	tell(stdout, full, min, end, r, s);
+	describe(stdout, full, min, end, r, s);
 	if (min && min->nr <= 40) {
 		puts("");
 		st_prog_write(min, stdout);

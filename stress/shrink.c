@@ -67,7 +67,7 @@ bool st_shrink(struct st_prog *p, enum st_end end, struct st_result *r, long sec
 	s.r = st_result_new();
 	snprintf(s.clause, sizeof(s.clause), "%s", r->clause);
 	m.pages = l ? l->pages : 0;
-	/* What is found by the checker's own last look is no operation of the program. */
+	/* What the final check finds is no operation of the program. */
 	if (r->failed && r->op < p->nr)
 		m.op = r->op;
 	if (r->failed && r->has_page)

@@ -55,7 +55,7 @@ unsigned int st_sum_coverage(const struct st_sum *s, unsigned int *of)
 	return n;
 }
 
-static void say(const struct st_sum *s, uint64_t seed, double seconds, const char *end)
+static void print_sum(const struct st_sum *s, uint64_t seed, double seconds, const char *end)
 {
 	unsigned int of, seen = st_sum_coverage(s, &of);
 
@@ -77,10 +77,10 @@ static void live(const struct st_sum *s, uint64_t seed, double start, double *la
 	*last = t;
 	if (tty)
 		fputs("\r\033[K", stderr);
-	say(s, seed, t - start, tty ? "" : "\n");
+	print_sum(s, seed, t - start, tty ? "" : "\n");
 }
 
-/* A failed program: kept, shrunk, told. */
+/* A failed program: kept, shrunk, reported. */
 static void failure(const struct st_soak *o, const struct st_prog *p, enum st_end end,
 		    struct st_result *r)
 {
@@ -178,7 +178,7 @@ int st_soak(const struct st_soak *o)
 	sum.seconds = gm_now() - start;
 	if (isatty(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
-	say(&sum, g.seed, sum.seconds, "\n");
+	print_sum(&sum, g.seed, sum.seconds, "\n");
 	st_sum_write(&sum, o->out);
 	/* Kernel settings go back to what they were. */
 	gm_cleanup_run();
@@ -205,8 +205,9 @@ int st_replay(const struct st_soak *o, const struct st_prog *p)
 		if (!failed++)
 			printf("%s%s%s: %s\n%s%s", st_end_name(end),
 			       r->clause[0] ? ", clause " : "", r->clause, r->text,
-			       r->story[0] ? "what happened to the page (clock, operation):\n" : "",
-			       r->story);
+			       r->history[0] ? "what happened to the page (clock, operation):\n"
+					     : "",
+			       r->history);
 	}
 	printf("%u operations, fails %u of %u times\n", p->nr, failed, o->times);
 	st_result_free(r);

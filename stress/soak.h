@@ -34,7 +34,7 @@ int st_soak(const struct st_soak *o);
  * kernel offers. 0, or the exit status when it lacks something.
  */
 int st_platform(enum gm_provider_id *provider);
-/* Short programs of every kind, seeds 1 to 3 unless told, until one fails; needs no profile. */
+/* Short programs of every kind, seeds 1 to 3 by default, until one fails; needs no profile. */
 int st_hunt(const struct st_soak *o);
 int st_replay(const struct st_soak *o, const struct st_prog *p);
 int st_shrink_file(const struct st_soak *o, const struct st_prog *p);

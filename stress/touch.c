@@ -3,23 +3,24 @@
 #include "access/access.h"
 #include "exec.h"
 
-/* Slots lie in the file in any order; the host sees them in that of the guest. */
-uint8_t *st_map_file(const struct st_run *r)
+uint8_t *st_map_room(const struct st_run *r)
 {
-	const struct st_layout *l = r->layout;
-	uint8_t *at = mmap(NULL, l->pages * GM_PAGE_SIZE, PROT_NONE,
+	uint8_t *at = mmap(NULL, r->layout->pages * GM_PAGE_SIZE, PROT_NONE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	GM_SETUP(at != MAP_FAILED, "no room for a mapping: %s", gm_errno_name(errno));
-	for (unsigned int i = 0; i < l->slots; i++) {
-		const struct st_slot *s = &l->slot[i];
-
-		GM_GRANTED(mmap(at + s->page * GM_PAGE_SIZE, s->pages * GM_PAGE_SIZE,
-				PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r->gmem,
-				s->file_page * GM_PAGE_SIZE) != MAP_FAILED,
-			   "mmap of the guest_memfd: %s", gm_errno_name(errno));
-	}
 	return at;
+}
+
+/* Slots lie in their file in any order; the host sees them in that of the guest. */
+void st_map_slot(const struct st_run *r, unsigned int i)
+{
+	const struct st_slot *s = &r->layout->slot[i];
+
+	GM_GRANTED(mmap(st_hva(r, s->page), s->pages * GM_PAGE_SIZE, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_FIXED, r->bound[i].gmem,
+			r->bound[i].page * GM_PAGE_SIZE) != MAP_FAILED,
+		   "mmap of the guest_memfd: %s", gm_errno_name(errno));
 }
 
 /* --- accesses of the host that may be refused --- */

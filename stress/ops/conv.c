@@ -31,7 +31,7 @@ long st_convert(struct st_run *r, uint32_t index, uint32_t page, uint32_t n, boo
 		uint32_t len = st_in_slot(r, page, n);
 		uint64_t off = st_file_off(r, page), error_offset;
 
-		if (__gm_gmem_convert(r->gmem, off, len * GM_PAGE_SIZE, to_private,
+		if (__gm_gmem_convert(st_bound(r, page)->gmem, off, len * GM_PAGE_SIZE, to_private,
 				      &error_offset)) {
 			if (error_offset - off < len * GM_PAGE_SIZE &&
 			    !(error_offset % GM_PAGE_SIZE))

@@ -38,6 +38,7 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 static bool observe(struct st_run *r, uint32_t i, struct st_event *e)
 {
 	e->change = ST_ZERO;
+	e->regs = 0;
 	e->halves = ST_SHARED;
 	return r->res[i].ret != 1;
 }

@@ -27,9 +27,13 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	pid_t pid;
 
 	*n = 0;
+	/* A child's mapping is not registered with userfaultfd: it would make a page of zeros. */
+	pthread_rwlock_rdlock(&a->run->child_lock);
 	pid = fork();
-	if (pid < 0)
+	if (pid < 0) {
+		pthread_rwlock_unlock(&a->run->child_lock);
 		return 1;
+	}
 	if (!pid) {
 		wait_for_others(a->run);
 		*n = a->run->inplace ? st_try_read(a->run, op->page, 512, log)
@@ -40,6 +44,7 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	copied = st_now(a->run);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	pthread_rwlock_unlock(&a->run->child_lock);
 	memcpy(st_log_at(a), log, *n * sizeof(*log));
 	a->logs += *n;
 	return status ? -ECHILD : copied;

@@ -22,7 +22,7 @@ static long each_slot(struct st_run *r, const struct gm_sop *op,
 	while (left) {
 		uint32_t n = st_in_slot(r, page, left);
 
-		if (call(r->gmem, st_file_off(r, page), n * GM_PAGE_SIZE))
+		if (call(st_bound(r, page)->gmem, st_file_off(r, page), n * GM_PAGE_SIZE))
 			return -errno;
 		page += n;
 		left -= n;
@@ -43,6 +43,7 @@ static long allocate(struct st_actor *a, const struct gm_sop *op, uint32_t index
 static bool observe_hole(struct st_run *r, uint32_t i, struct st_event *e)
 {
 	e->change = ST_ZERO;
+	e->regs = 0;
 	e->halves = ST_PRIVATE;
 	return true;
 }

@@ -10,6 +10,7 @@
 struct where {
 	struct st_run *r;
 	const struct st_slot *s;
+	const struct st_binding *b;
 	uint64_t gpa; /* of the page */
 	uint32_t id;
 };
@@ -31,13 +32,13 @@ static int slot(const struct where *w, uint32_t id, uint32_t flags, uint64_t gpa
 
 static uint64_t file_off(const struct where *w)
 {
-	return (uint64_t)w->s->file_page * GM_PAGE_SIZE;
+	return (uint64_t)w->b->page * GM_PAGE_SIZE;
 }
 
 /* The slot once more, with these flags and so far away. */
 static int again(const struct where *w, uint32_t flags, uint64_t away)
 {
-	return slot(w, w->id, flags, st_gpa(w->s->page) + away, w->s->pages, w->r->gmem,
+	return slot(w, w->id, flags, st_gpa(w->s->page) + away, w->s->pages, w->b->gmem,
 		    file_off(w));
 }
 
@@ -70,7 +71,7 @@ static int attrs(const struct where *w, uint64_t gpa, uint64_t size, uint64_t va
 	};
 
 	if (w->r->inplace)
-		return file_attrs(w->r->gmem, page_off(w) + (gpa - w->gpa), size, val, flags, 0);
+		return file_attrs(w->b->gmem, page_off(w) + (gpa - w->gpa), size, val, flags, 0);
 	return ioctl(w->r->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &a) ? errno : 0;
 }
 
@@ -84,7 +85,7 @@ static int prefault(const struct where *w, uint64_t gpa, uint64_t size, uint64_t
 
 static int fallocate_(const struct where *w, int mode, uint64_t off, uint64_t len)
 {
-	return fallocate(w->r->gmem, mode, off, len) ? errno : 0;
+	return fallocate(w->b->gmem, mode, off, len) ? errno : 0;
 }
 
 static int create(const struct where *w, uint64_t size, uint64_t flags)
@@ -100,7 +101,7 @@ static int create(const struct where *w, uint64_t size, uint64_t flags)
 static int map_it(const struct where *w)
 {
 	int how = w->r->inplace ? MAP_PRIVATE : MAP_SHARED;
-	void *p = mmap(NULL, GM_PAGE_SIZE, PROT_READ, how, w->r->gmem, 0);
+	void *p = mmap(NULL, GM_PAGE_SIZE, PROT_READ, how, w->b->gmem, 0);
 
 	if (p == MAP_FAILED)
 		return errno;
@@ -112,12 +113,12 @@ static int read_it(const struct where *w)
 {
 	char c;
 
-	return read(w->r->gmem, &c, 1) < 0 ? errno : 0;
+	return read(w->b->gmem, &c, 1) < 0 ? errno : 0;
 }
 
 static uint64_t file_end(const struct where *w)
 {
-	return (uint64_t)w->r->layout->file_pages * GM_PAGE_SIZE;
+	return (uint64_t)w->b->pages * GM_PAGE_SIZE;
 }
 
 #define P GM_PAGE_SIZE
@@ -141,7 +142,7 @@ static uint64_t file_end(const struct where *w)
 	Y(attr_unknown, attrs(w, w->gpa, P, 1, 0), EINVAL, "conv.refuse_bad", EINVAL,              \
 	  "conv.inplace_args")                                                                     \
 	X(overlap,                                                                                 \
-	  slot(w, ST_SLOT_ID(ST_SLOTS + 1), 0, st_gpa(w->s->page), w->s->pages, w->r->gmem,        \
+	  slot(w, ST_SLOT_ID(ST_SLOTS + 1), 0, st_gpa(w->s->page), w->s->pages, w->b->gmem,        \
 	       file_off(w)),                                                                       \
 	  EEXIST, "fd.bind_overlap")                                                               \
 	X(fallocate, fallocate_(w, KEEP, 8, P), EINVAL, "fd.fallocate_args")                       \
@@ -163,10 +164,10 @@ static uint64_t file_end(const struct where *w)
 	X(same_slot, again(w, 0, 0), EINVAL, "fd.slot_flags")                                      \
 	X(slot_flag, again(w, 1U << 31, 0), EINVAL, "fd.slot_flags")                               \
 	X(bind_fd, bind_(w, 1000000, 0, 1), EBADF, "fd.bind_args")                                 \
-	X(bind_offset, bind_(w, w->r->gmem, file_off(w) + 8, 1), EINVAL, "fd.bind_args")           \
-	X(bind_end, bind_(w, w->r->gmem, file_end(w), 1), EINVAL, "fd.bind_bounds")                \
-	X(bind_wrap, bind_(w, w->r->gmem, INT64_MAX - P + 1, 1), EINVAL, "fd.bind_bounds")         \
-	X(overlap_last, bind_(w, w->r->gmem, file_off(w) + (w->s->pages - 1) * P, 1), EEXIST,      \
+	X(bind_offset, bind_(w, w->b->gmem, file_off(w) + 8, 1), EINVAL, "fd.bind_args")           \
+	X(bind_end, bind_(w, w->b->gmem, file_end(w), 1), EINVAL, "fd.bind_bounds")                \
+	X(bind_wrap, bind_(w, w->b->gmem, INT64_MAX - P + 1, 1), EINVAL, "fd.bind_bounds")         \
+	X(overlap_last, bind_(w, w->b->gmem, file_off(w) + (w->s->pages - 1) * P, 1), EEXIST,      \
 	  "fd.bind_overlap")                                                                       \
 	X(gfn_overlap,                                                                             \
 	  slot(w, ST_SLOT_ID(ST_SLOTS + 1), 0, st_gpa(w->s->page + w->s->pages - 1), 1, -1, 0),    \
@@ -175,17 +176,17 @@ static uint64_t file_end(const struct where *w)
 	X(zero_range, fallocate_(w, ZERO_RANGE, 0, P), EOPNOTSUPP, "fd.fallocate_args")            \
 	X(alloc_end, fallocate_(w, KEEP, file_end(w), P), EINVAL, "fd.fallocate_args")             \
 	X(punch_len, fallocate_(w, PUNCH, 0, 8), EINVAL, "fd.fallocate_args")                      \
-	X(truncate, ftruncate(w->r->gmem, file_end(w)) ? errno : 0, EINVAL, "fd.no_resize")        \
+	X(truncate, ftruncate(w->b->gmem, file_end(w)) ? errno : 0, EINVAL, "fd.no_resize")        \
 	Y(mmap, map_it(w), ENODEV, "fd.no_mmap", EINVAL, "fd.mmap_modes")                          \
 	X(read, read_it(w), EINVAL, "fd.no_io")                                                    \
-	X(ioctl, ioctl(w->r->gmem, KVM_CREATE_VM, 0) < 0 ? errno : 0, ENOTTY, "fd.no_ioctl")       \
+	X(ioctl, ioctl(w->b->gmem, KVM_CREATE_VM, 0) < 0 ? errno : 0, ENOTTY, "fd.no_ioctl")       \
 	X(create_flag, create(w, P, 1UL << 63), EINVAL, "fd.create_args")                          \
 	X(create_negative, create(w, 1UL << 63, 0), EINVAL, "fd.create_args")                      \
 	X(create_unaligned, create(w, P + 8, 0), EINVAL, "fd.create_args")                         \
 	X(create_empty, create(w, 0, 0), EINVAL, "fd.create_args")                                 \
-	Y(file_reserved, file_attrs(w->r->gmem, page_off(w), P, PRIVATE, 0, 1), ENOTTY,            \
+	Y(file_reserved, file_attrs(w->b->gmem, page_off(w), P, PRIVATE, 0, 1), ENOTTY,            \
 	  "conv.inplace_absent", EINVAL, "conv.inplace_args")                                      \
-	Y(file_end, file_attrs(w->r->gmem, file_end(w), P, PRIVATE, 0, 0), ENOTTY,                 \
+	Y(file_end, file_attrs(w->b->gmem, file_end(w), P, PRIVATE, 0, 0), ENOTTY,                 \
 	  "conv.inplace_absent", EINVAL, "conv.inplace_args")                                      \
 	Y(file_ioctl_on_vm, file_attrs(w->r->vm->kvm->fd, page_off(w), P, PRIVATE, 0, 0), ENOTTY,  \
 	  "conv.inplace_absent", ENOTTY, "conv.inplace_args")
@@ -228,7 +229,10 @@ static void generate(struct st_draw *d, struct gm_sop *op)
 static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 {
 	struct st_run *r = a->run;
-	struct where w = { .r = r, .s = st_slot_of(r->layout, op->page), .gpa = st_gpa(op->page) };
+	struct where w = { .r = r,
+			   .s = st_slot_of(r->layout, op->page),
+			   .b = st_bound(r, op->page),
+			   .gpa = st_gpa(op->page) };
 
 	w.id = ST_SLOT_ID(w.s - r->layout->slot);
 	return refusals[op->arg % R_NR].call(&w);

@@ -280,6 +280,33 @@ static void in_place_all_can_start_private(void **state)
 	st_oracle_free(o);
 }
 
+/* Zeros in the counter and the stack alone, and a write of the rest, leave no moment of zeros. */
+static void zeros_of_some_registers(void **state)
+{
+	struct st_oracle *o = st_oracle_new(8);
+	struct st_event zero = { .when = { 10, 20 },
+				 .page = 3,
+				 .n = 1,
+				 .change = ST_ZERO,
+				 .halves = ST_SHARED,
+				 .regs = ST_COUNTER | ST_STACK };
+	uint64_t least, most;
+
+	write_(o, 1, 2, 3, 77);
+	st_oracle_add(
+		o, &(struct st_event){ .when = { 3, 4 }, .page = 3, .n = 1, .change = ST_COUNT });
+	assert_false(st_oracle_counts(o, 3, 0, 0, W(5, 6), UINT32_MAX, &least, &most));
+	st_oracle_add(o, &zero);
+	write_(o, 10, 20, 3, 78);
+	assert_true(sees(o, 3, 77, 12, 13));
+	assert_true(sees(o, 3, 78, 12, 13));
+	assert_false(sees(o, 3, 0, 12, 13));
+	assert_false(sees(o, 3, 0, 30, 31));
+	assert_true(st_oracle_counts(o, 3, 0, 0, W(30, 31), UINT32_MAX, &least, &most));
+	assert_false(st_oracle_counts(o, 3, 0, 1, W(30, 31), UINT32_MAX, &least, &most));
+	st_oracle_free(o);
+}
+
 static void holes_are_told(void **state)
 {
 	struct st_oracle *o = st_oracle_new_inplace(8, ST_SHARED);
@@ -308,6 +335,7 @@ int main(void)
 		cmocka_unit_test(in_place_a_page_is_one_memory),
 		cmocka_unit_test(in_place_all_can_start_private),
 		cmocka_unit_test(holes_are_told),
+		cmocka_unit_test(zeros_of_some_registers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,6 +115,21 @@ static void in_place_programs(void **state)
 	st_prog_free(&b);
 }
 
+/* The list and the rows go together, and somebody does what a row is about. */
+static void rows_are_whole(void **state)
+{
+	for (unsigned int i = 0; i < ST_OP_NR; i++) {
+		const struct st_op *op = st_ops[i];
+		bool idle = i == ST_OP_NOP || i == ST_OP_SYNC;
+
+		assert_int_equal(st_op_find(op->name), i);
+		assert_true(op->text && *op->text);
+		assert_int_equal(!!op->guest, op->flags & ST_VCPU ? 1 : 0);
+		assert_int_equal(!!op->run, !idle && !(op->flags & ST_VCPU));
+		assert_true(!(op->flags & ST_CONVERTS) || (op->observe && op->expect));
+	}
+}
+
 static int reads(const char *text)
 {
 	struct st_prog p = {};
@@ -219,7 +234,7 @@ int main(void)
 		cmocka_unit_test(same_seed_same_program), cmocka_unit_test(operations_stay_inside),
 		cmocka_unit_test(files_read_back),	  cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(in_place_programs),	  cmocka_unit_test(weights_choose),
-		cmocka_unit_test(shrunk_to_the_core),
+		cmocka_unit_test(shrunk_to_the_core),	  cmocka_unit_test(rows_are_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The slot around the page moves to another guest_memfd, as the only one of its VM or beside the
+ * others': a new file, of zeros, whose pages have other numbers than before. From then on all that the
+ * other operations do to the slot is about this file. Only while nobody else moves; a program that
+ * runs several actors at once begins with its last slot on a file of its own.
+ */
+#include "draw.h"
+#include "judge.h"
+
+#define MORE ST_SLOT_ID(ST_SLOTS + 2)
+#define MORE_GPA (GM_BASE + 65 * GM_1G)
+
+static void generate(struct st_draw *d, struct gm_sop *op)
+{
+	st_draw_one(d, op);
+	op->arg = st_below(d, 256);
+}
+
+/*
+ * A page of the slot is bound already, the one behind it is free: for one more slot of one page. 0, or
+ * -errno of what went wrong.
+ */
+static long bind_more(struct st_run *r, unsigned int i)
+{
+	const struct st_slot *s = &r->layout->slot[i];
+	const struct st_binding *b = &r->bound[i];
+	uint64_t last = (uint64_t)(b->page + s->pages - 1) * GM_PAGE_SIZE;
+
+	if (!__gm_slot_set(r->vm, MORE, 0, MORE_GPA, GM_PAGE_SIZE, st_uaddr(r, s), b->gmem, last))
+		return -EADDRINUSE;
+	if (errno != EEXIST)
+		return -errno;
+	if (__gm_slot_set(r->vm, MORE, 0, MORE_GPA, GM_PAGE_SIZE, st_uaddr(r, s), b->gmem,
+			  last + GM_PAGE_SIZE))
+		return -errno;
+	gm_slot_delete(r->vm, MORE);
+	return 0;
+}
+
+/* The slot begins at another page of its file than of the guest, and than of the file before. */
+static long rebind(struct st_run *r, unsigned int i, unsigned int arg)
+{
+	const struct st_slot *s = &r->layout->slot[i];
+	struct st_binding old = r->bound[i], new = { .page = 1 + arg };
+	long ret;
+
+	if (new.page == old.page)
+		new.page++;
+	new.pages = new.page + s->pages + 2;
+	new.gmem = st_gmem_new(r, new.pages);
+	pthread_mutex_lock(&r->slot_lock);
+	gm_slot_delete(r->vm, ST_SLOT_ID(i));
+	r->bound[i] = new;
+	if (r->inplace)
+		st_map_slot(r, i);
+	ret = st_slot_make(r, i) ?: bind_more(r, i);
+	pthread_mutex_unlock(&r->slot_lock);
+	close(old.gmem);
+	return ret;
+}
+
+static void start(struct st_run *r)
+{
+	if (!r->prog.head.strict)
+		GM_GRANTED(!rebind(r, r->layout->slots - 1, 6), "a slot on a second guest_memfd");
+}
+
+static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
+{
+	struct st_run *r = a->run;
+
+	if (r->concurrent)
+		return 1;
+	return rebind(r, st_slot_of(r->layout, op->page) - r->layout->slot, op->arg);
+}
+
+static bool observe(struct st_run *r, uint32_t i, struct st_event *e)
+{
+	const struct st_slot *s = st_slot_of(r->layout, e->page);
+
+	if (r->res[i].ret)
+		return false;
+	e->page = s->page;
+	e->n = s->pages;
+	if (r->inplace) {
+		e->change = ST_CONVERT;
+		e->halves = r->prog.head.start_private ? ST_PRIVATE : ST_SHARED;
+		st_oracle_add(r->oracle, e);
+	}
+	e->change = ST_ZERO;
+	e->regs = 0;
+	e->halves = ST_PRIVATE;
+	return true;
+}
+
+static bool expect(struct st_run *r, uint32_t i)
+{
+	return r->res[i].ret == 1 ||
+	       st_expect_0(r, i, r->inplace ? "conv.inplace_two_files" : "fd.bind_overlap");
+}
+
+const struct st_op st_op_rebind = {
+	.name = "rebind",
+	.text = "the slot moves to a second guest_memfd",
+	.flags = ST_PAGES | ST_NEW_FILE,
+	.weight = { [ST_PROFILE_LIFECYCLE] = 4,
+		    [ST_PROFILE_PINS] = 2,
+		    [ST_PROFILE_EVERYTHING] = 2 },
+	.generate = generate,
+	.start = start,
+	.run = run,
+	.observe = observe,
+	.expect = expect,
+};
