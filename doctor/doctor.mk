@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # gm-doctor: the platform probes of the library, without the selftests framework.
 
-GM_DOCTOR_SRC := $(wildcard doctor/*.c lib/platform*.c) lib/facts.c lib/kconfig.c lib/need.c lib/provider.c lib/caps.c
+GM_DOCTOR_SRC := $(wildcard doctor/*.c lib/platform*.c) lib/$(ARCH)/platform.c lib/facts.c lib/kconfig.c lib/need.c lib/provider.c lib/caps.c
 GM_DOCTOR_OBJ := $(GM_DOCTOR_SRC:%.c=$(GM_OUT)/obj/%.o)
 
 $(GM_OUT)/bin/gm-doctor: $(GM_DOCTOR_OBJ)

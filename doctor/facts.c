@@ -13,12 +13,6 @@
 #include "platform.h"
 #include "provider.h"
 
-#ifdef __aarch64__
-#define ARCH_NAME "arm64"
-#else
-#define ARCH_NAME "x86"
-#endif
-
 static json_t *text(const char *s)
 {
 	/* The world outside writes no UTF-8 promises: a name that is none becomes "?". */
@@ -345,7 +339,7 @@ static json_t *profiles(const json_t *types)
 	add_profile(
 		list, "HW", "SNP, TDX or CCA host",
 		json_boolean(creatable(types, "snp") || creatable(types, "tdx")),
-		strcmp(ARCH_NAME, "x86")
+		strcmp(gm_arch_name, "x86")
 			? "a host with CCA, and a kernel with realm VMs (no upstream interface so far)"
 			: "SEV-SNP or TDX, on in the firmware and by kvm_amd.sev_snp=1 or kvm_intel.tdx=1");
 	add_profile(list, "IO", "iommufd with the mock, or a device behind an IOMMU",
@@ -360,13 +354,13 @@ json_t *gm_facts(void)
 {
 	json_t *types = vm_types();
 
-	return json_pack("{s:s, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "version", GM_VERSION, "arch", ARCH_NAME, "nested", gm_platform_nested(),
-			 "page_size", (int)sysconf(_SC_PAGESIZE), "kernel", kernel(), "user",
-			 user(), "profiles", profiles(types), "needs", needs(), "vm_types", types,
-			 "kvm_capabilities", kvm_capabilities(types), "statistics", statistics(),
-			 "parameters", collect("/sys/module", add_module, json_object()),
-			 "huge_pages", collect("/sys/kernel/mm/hugepages", add_pool, json_array()),
-			 "iommu_groups",
-			 collect("/sys/kernel/iommu_groups", add_group, json_array()));
+	return json_pack(
+		"{s:s, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+		GM_VERSION, "arch", gm_arch_name, "nested", gm_platform_nested(), "page_size",
+		(int)sysconf(_SC_PAGESIZE), "kernel", kernel(), "user", user(), "profiles",
+		profiles(types), "needs", needs(), "vm_types", types, "kvm_capabilities",
+		kvm_capabilities(types), "statistics", statistics(), "parameters",
+		collect("/sys/module", add_module, json_object()), "huge_pages",
+		collect("/sys/kernel/mm/hugepages", add_pool, json_array()), "iommu_groups",
+		collect("/sys/kernel/iommu_groups", add_group, json_array()));
 }

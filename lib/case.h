@@ -45,12 +45,8 @@ struct gm_case {
 #define GM_TIMEOUT 60
 
 #define __GM_CAP(n) (1ULL << (n))
-#define GM_CAPS1(a) __GM_CAP(a)
-#define GM_CAPS2(a, b) (__GM_CAP(a) | __GM_CAP(b))
-#define GM_CAPS3(a, b, c) (__GM_CAP(a) | GM_CAPS2(b, c))
 #define GM_CAPS_ALL (~0ULL)
-#define __GM_CAPS_PICK(_1, _2, _3, NAME, ...) NAME
-#define GM_CAPS(...) __GM_CAPS_PICK(__VA_ARGS__, GM_CAPS3, GM_CAPS2, GM_CAPS1)(__VA_ARGS__)
+#define GM_CAPS(...) GM_EACH(__GM_CAP, __VA_ARGS__)
 
 /*
  * GM_CASE(fn, .name = "fd.create_args.zero", .clause = "fd.create_args", ...) { body }

@@ -105,7 +105,7 @@ void gm_unmap(struct gm_iommu *iommu, uint32_t ioas, uint64_t iova, uint64_t len
 
 /* --- devices --- */
 
-/* A device attached to an IOAS or HWPT. NULL and errno; the twin is an ERROR of the suite. */
+/* A device attached to an IOAS or HWPT. NULL and errno; without the underscores the kernel must grant it. */
 struct gm_iodev *__gm_iodev_new(struct gm_iommu *iommu, uint32_t pt);
 struct gm_iodev *gm_iodev_new(struct gm_iommu *iommu, uint32_t pt);
 /* Detaches and unbinds. */

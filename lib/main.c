@@ -122,12 +122,18 @@ static int list_json(void)
 	return 0;
 }
 
-/* SKIPs with the first need that the platform does not meet. */
+/* SKIPs with the first need that the platform does not meet; without KVM, all cases say just that. */
 static void demand(const struct gm_case *c)
 {
 	const char *reason;
 	char remedy[512];
 
+	if (gm_need_of_kvm(c->needs) && !gm_platform_has(GM_NEED_KVM))
+		gm_skip(gm_need_reason(GM_NEED_KVM), "%s", gm_need_remedy(GM_NEED_KVM));
+	/* By SELinux, say, which looks at the file that is made. Cases do not all state this need. */
+	if (gm_need_of_kvm(c->needs) && gm_need_denied(GM_NEED_GMEM))
+		gm_skip("a security policy denies KVM_CREATE_GUEST_MEMFD", "%s",
+			gm_need_remedy(GM_NEED_GMEM));
 	for (int n = 0; n < GM_NEED_NR; n++)
 		if ((c->needs & (1ULL << n)) && !gm_platform_has(n)) {
 			if (gm_need_never(n))

@@ -8,7 +8,7 @@ static const struct {
 	const char *name;
 	const char *text;
 } needs[GM_NEED_NR] = {
-#define X(id, name, text) { name, text },
+#define X(id, name, text, ...) { name, text },
 	GM_NEED_LIST(X)
 #undef X
 };

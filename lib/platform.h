@@ -22,6 +22,10 @@
 bool gm_platform_has(enum gm_need n);
 /* It is missing, and cannot come while this kernel runs: no case need ask again. */
 bool gm_need_never(enum gm_need n);
+/* It is missing because a right is (EACCES, EPERM). */
+bool gm_need_denied(enum gm_need n);
+/* Does one of them, or what one of them builds on, ask for /dev/kvm? */
+bool gm_need_of_kvm(gm_needs needs);
 /* The SKIP reason: one constant string per need, "no VM-wide memory attributes". */
 const char *gm_need_reason(enum gm_need n);
 /*
@@ -40,9 +44,13 @@ bool gm_platform_huge(unsigned int n2m, unsigned int n1g, const char **reason, c
 
 /* --- KVM --- */
 
+/* "x86": what ARCH= says. */
+extern const char *const gm_arch_name;
+
 struct gm_vm_type {
 	unsigned long type; /* argument of KVM_CREATE_VM */
 	const char *name;
+	bool taints; /* the kernel, when the first one is made; and it takes no guest_memfd so far */
 };
 
 /*

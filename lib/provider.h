@@ -27,12 +27,9 @@ enum gm_provider_id {
 		GM_PROVIDER_NR,
 };
 
-#define __GM_P1(a) (1U << GM_PROVIDER_##a)
-#define __GM_P2(a, b) (__GM_P1(a) | __GM_P1(b))
-#define __GM_P3(a, b, c) (__GM_P1(a) | __GM_P2(b, c))
-#define __GM_PPICK(_1, _2, _3, NAME, ...) NAME
+#define __GM_PROVIDER_BIT(id) (1U << GM_PROVIDER_##id)
 /* A set for .providers: GM_PROVIDERS(ATTRIBUTES, INPLACE). */
-#define GM_PROVIDERS(...) __GM_PPICK(__VA_ARGS__, __GM_P3, __GM_P2, __GM_P1)(__VA_ARGS__)
+#define GM_PROVIDERS(...) GM_EACH(__GM_PROVIDER_BIT, __VA_ARGS__)
 /* Both that convert by the VMM's ioctl on a SW_PROTECTED VM. */
 #define GM_PROVIDERS_X86 GM_PROVIDERS(ATTRIBUTES, INPLACE)
 

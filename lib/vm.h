@@ -2,9 +2,12 @@
 /*
  * VM fixtures: a VM whose vCPUs run the interpreter of guest/interp.c, its slots, its memory.
  *
- * Two names for a call: gm_x() makes a failure an ERROR of the suite, __gm_x() returns it, -1 and
- * errno, for cases that are about the failure. Addresses and sizes are in bytes. Guest memory
- * under test is mapped 1:1 (gva == gpa) by gm_vm_map().
+ * Two names for a call: gm_x() is for what the kernel must grant on the way to what the case is
+ * about. A refusal is a miss and ends the case (FAIL); ENOMEM is an ERROR, see GM_GRANTED(). __gm_x()
+ * returns the refusal, -1 and errno, for cases that are about it. Host memory, threads and whatever
+ * else is no promise of guest_memfd are the suite's own: ERROR.
+ *
+ * Addresses and sizes are in bytes. Guest memory under test is mapped 1:1 (gva == gpa) by gm_vm_map().
  */
 #ifndef GM_VM_H
 #define GM_VM_H

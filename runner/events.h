@@ -13,6 +13,8 @@
  *		text, profile, needs[], caps[], flags[], tokens[], timeout, program), in the order in
  *		which they are reported
  *   case_start	case, round (from 0), seed (what --seed must be to get this round again)
+ *   case_miss	case, round, seed, fail of {at, text}: a miss as it comes. Where case_end follows, it has it
+ *		too; where the machine dies before, it is the case's verdict: FAIL
  *   log	case, text: what the case printed, in pieces
  *   case_end	case, round, seed, verdict (PASS FAIL SKIP ERROR), reason, remedy, time (s), checks,
  *		controls, fails[] of {at, text}, notes[], control_list[], leaks[] of {clause, text},

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Feeds what a run wrote to readers that are not ours, and compares the counts that they see with
-# results.json: the kernel's own TAP parser (tools/testing/kunit of KSRC), Debian's junitparser and
-# Perl's TAP::Parser (prove). A reader that is not there is named, and counts as a failure.
+# results.json: the kernel's own TAP parser (tools/testing/kunit of KSRC), Debian's junitparser,
+# Perl's TAP::Parser (prove), and the rules of NIPA and LKFT. A reader that is not there is named, and counts as a failure.
 #
 #   KSRC=TREE tests/consumers.sh GM_RUN FAKE_PROGRAM [TAP-CONTAINING RESULTS FOLDER...]
 set -u
@@ -80,6 +80,43 @@ by_prove()
 		print "$ok $bad $skip\n"' "$1/tap.txt"
 }
 
+# NIPA, the CI of Linux networking (contest/remote/vmksft-p.py): the comment of a result line says whether
+# it was skipped, and what did run has a time in whole milliseconds.
+by_nipa()
+{
+	python3 -c 'import re, sys
+result = re.compile(r"(not )?ok (\d+)( -)? ([^#]*[^ ])( +# )?([^ ].*)?$")
+time = re.compile(r"time=(\d+)ms")
+n = {"pass": 0, "fail": 0, "skip": 0}
+for line in open(sys.argv[1]):
+	m = result.match(line.rstrip("\n"))
+	if not m:
+		continue
+	said = m[6] or ""
+	kind = "skip" if "skip" in said.lower() and not m[1] else "fail" if m[1] else "pass"
+	n[kind] += 1
+	assert kind != "pass" or time.search(said), line
+print(n["pass"], n["fail"], n["skip"])' "$1/tap.txt"
+}
+
+# LKFT and KernelCI make one word of all that follows the number: what comes behind "# SKIP" would be a
+# part of the name of the test.
+by_lkft()
+{
+	python3 -c 'import json, re, sys
+names = {c["name"] for c in json.load(open(sys.argv[1] + "/results.json"))["cases"]}
+n = {"pass": 0, "fail": 0, "skip": 0}
+for line in open(sys.argv[1] + "/tap.txt"):
+	m = re.match(r"(not )?ok \d+ (.*)$", line)
+	if not m:
+		continue
+	name, skip, reason = m[2].partition(" # SKIP")
+	kind = "fail" if m[1] else "skip" if skip else "pass"
+	n[kind] += 1
+	assert kind != "skip" or (name + reason in names), line
+print(n["pass"], n["fail"], n["skip"])' "$1"
+}
+
 # The stream up to the middle of the line that ends case number $2.
 cut()
 {
@@ -94,7 +131,7 @@ compare()
 {
 	local results=$1 name=$2 want got reader
 
-	for reader in by_kunit by_junitparser by_prove; do
+	for reader in by_kunit by_junitparser by_prove by_nipa by_lkft; do
 		if [ "$reader" = by_kunit ] && [ ! -f "$kunit/kunit_parser.py" ]; then
 			say FAILED "$name, $reader: no kernel tree, say KSRC=TREE"
 			continue
