@@ -161,7 +161,7 @@ static void random_holes(const struct gm_case *self, unsigned int rounds)
 		for (unsigned int i = 0; i < NR_MARKED; i++)
 			if (!filled(w, i))
 				gm_fixture_fill(w, 0, FIRST + marked(i), 1);
-		gm_fixture_punch(w, FIRST + s, e - s);
+		gm_fixture_punch_file(w, s * PG, (e - s) * PG);
 		if (w->hva && round % 8 == 0) {
 			resident(w, vec);
 			extra = 0;
