@@ -69,10 +69,12 @@ static void start(struct st_run *r)
 static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 {
 	struct st_run *r = a->run;
+	const struct st_slot *s = st_slot_of(r->layout, op->page);
 
-	if (r->concurrent)
+	/* A device mapping by address would go on by the new file's pages. */
+	if (r->concurrent || (r->inplace && st_held(r, s->page, s->pages)))
 		return 1;
-	return rebind(r, st_slot_of(r->layout, op->page) - r->layout->slot, op->arg);
+	return rebind(r, s - r->layout->slot, op->arg);
 }
 
 static bool observe(struct st_run *r, uint32_t i, struct st_event *e)
