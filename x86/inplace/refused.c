@@ -75,7 +75,7 @@ INPLACE_VARIANT(piped, piped_gift, "busy", "pipe.gift", "the same as a gift: SPL
 
 static void refusals(const struct gm_case *self)
 {
-	/* What a refusal set aside for a record of many nodes is 1 KiB at least: see the defect. */
+	/* The nodes that are set aside for the record are about 8 KiB for each refusal. */
 	enum { ROUNDS = 3, LEAK_KB = 1024 };
 	unsigned int nr = self->flags & GM_FULL_ONLY ? 10000 : 2000;
 	struct gm_fixture *w = IP_FIXTURE(self->val, .size = 8192 * PG);

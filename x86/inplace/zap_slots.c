@@ -140,7 +140,7 @@ static void part(unsigned int i, void *arg)
 	if (i == VCPUS) {
 		while (atomic_load(&f->begun) < VCPUS)
 			sched_yield();
-		usleep(f->round * 150);
+		usleep(f->round * 50);
 		gm_gmem_punch(w->gmem, 0, HOLE_SIZE);
 		return;
 	}
@@ -159,17 +159,21 @@ INPLACE_EACH(
 					  .vcpus = VCPUS, .guest_page = PG);
 	struct faulting f = { .w = w };
 	uint64_t n = PAGES(HOLE_SIZE);
+	struct gm_batch s;
 
 	/* Every second part is in the other state: holes are for both. */
 	for (unsigned int i = 0; i < NSLOTS; i += 2)
 		ip_convert(w, i * n / NSLOTS, n / NSLOTS, !self->val, "every second part");
-	for (f.round = 0; f.round < 16 && !gm_failures(); f.round++) {
+	gm_batch_init(&s, w, 0);
+	for (f.round = 0; f.round < 48 && !gm_failures(); f.round++) {
 		slots_anew(w);
-		gm_guest_fill(w->vm, 0, w->gpa, n, GM_HALF_GUEST, 1 + f.round);
+		gm_batch_fill(&s, GFN(w->gpa), n, 128);
+		gm_batch_flush(&s);
 		slots_anew(w);
 		atomic_store(&f.begun, 0);
 		gm_parallel(VCPUS + 1, part, &f);
-		gm_guest_check_zero(w->vm, 0, w->gpa, n, "after the hole");
+		gm_model_punched(w->model, GFN(w->gpa), n);
+		gm_fixture_check_guest(w, 0, GFN(w->gpa), n, 128, "after the hole");
 	}
 	gm_fixture_free(w);
 }
