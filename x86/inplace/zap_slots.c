@@ -153,7 +153,7 @@ static void slots_faulting(const struct gm_case *self)
 					  .vcpus = VCPUS, .guest_page = PG);
 	struct faulting f = { .w = w };
 	uint64_t n = PAGES(HOLE_SIZE);
-	unsigned int rounds = self->flags & GM_FULL_ONLY ? 3000 : 300;
+	unsigned int rounds = self->flags & GM_FULL_ONLY ? 3000 : 100;
 	struct gm_batch s;
 
 	/* Backwards, so that no slot has its part of the file at its own place. */
