@@ -112,7 +112,8 @@ INPLACE_EACH(
 /* --- a hole while vCPUs fault, in several slots --- */
 
 #define VCPUS 3U
-#define HOLE_SIZE (2 * GM_2M)
+/* Small, so that there are many rounds: a fault has its page, and has not mapped it, for very short. */
+#define HOLE_SIZE (128 * PG)
 #define HOLE_PART (HOLE_SIZE / NSLOTS)
 
 struct faulting {
@@ -120,16 +121,6 @@ struct faulting {
 	atomic_uint begun; /* vCPUs that are about to fault */
 	unsigned int round;
 };
-
-static void slots_anew(struct gm_fixture *w)
-{
-	for (unsigned int i = 0; i < NSLOTS; i++) {
-		if (gm_slot_at(w->vm, w->gpa + i * HOLE_PART))
-			gm_slot_delete(w->vm, GM_SLOT + i);
-		gm_fixture_slot(w, GM_SLOT + i, w->gpa + i * HOLE_PART, HOLE_PART,
-				part_of[i] * HOLE_PART);
-	}
-}
 
 /* The pages are there and not mapped: each touch is a fault. */
 static void part(unsigned int i, void *arg)
@@ -140,36 +131,41 @@ static void part(unsigned int i, void *arg)
 	if (i == VCPUS) {
 		while (atomic_load(&f->begun) < VCPUS)
 			sched_yield();
-		usleep(f->round * 50);
+		usleep(f->round % 32 * 100);
 		gm_gmem_punch(w->gmem, 0, HOLE_SIZE);
 		return;
 	}
 	atomic_fetch_add(&f->begun, 1);
-	/* Each begins in another slot. */
-	for (unsigned int k = 0; k < NSLOTS; k++)
-		gm_guest_touch(w->vm, i, w->gpa + (i + k) % NSLOTS * HOLE_PART, HOLE_PART, PG);
+	/* Each begins in another slot. Of one vCPU they are pre-faults, every second round. */
+	for (unsigned int k = 0; k < NSLOTS; k++) {
+		uint64_t gpa = w->gpa + (i + k) % NSLOTS * HOLE_PART, size = HOLE_PART;
+
+		if (i == 1 && (f->round & 1) && gm_platform_has(GM_NEED_PREFAULT))
+			GM_EXPECT_OK(gm_prefault(w->vm, i, &gpa, &size, 0));
+		else
+			gm_guest_touch(w->vm, i, gpa, size, PG);
+	}
 }
 
-INPLACE_EACH(
-	slots_faulting, "hole", "slots_faulting",
-	"a hole over four slots while three vCPUs fault in them: none has an old page afterwards",
-	.needs = IP_NEEDS | GM_NEEDS(TDP), .timeout = 120)
+static void slots_faulting(const struct gm_case *self)
 {
 	struct gm_fixture *w = IP_FIXTURE(self->val, .size = HOLE_SIZE, .no_slot = true,
 					  .vcpus = VCPUS, .guest_page = PG);
 	struct faulting f = { .w = w };
 	uint64_t n = PAGES(HOLE_SIZE);
+	unsigned int rounds = self->flags & GM_FULL_ONLY ? 3000 : 100;
 	struct gm_batch s;
 
-	/* Every second part is in the other state: holes are for both. */
-	for (unsigned int i = 0; i < NSLOTS; i += 2)
-		ip_convert(w, i * n / NSLOTS, n / NSLOTS, !self->val, "every second part");
+	/* Backwards, so that no slot has its part of the file at its own place. */
+	for (unsigned int i = 0; i < NSLOTS; i++)
+		gm_fixture_slot(w, GM_SLOT + i, w->gpa + i * HOLE_PART, HOLE_PART,
+				(NSLOTS - 1 - i) * HOLE_PART);
 	gm_batch_init(&s, w, 0);
-	for (f.round = 0; f.round < 48 && !gm_failures(); f.round++) {
-		slots_anew(w);
+	for (f.round = 0; f.round < rounds && !gm_failures(); f.round++) {
 		gm_batch_fill(&s, GFN(w->gpa), n, 128);
 		gm_batch_flush(&s);
-		slots_anew(w);
+		/* The file keeps its pages, and the guest has none of them mapped. */
+		ip_convert(w, 0, n, self->val ^ !(f.round & 1), "all of them");
 		atomic_store(&f.begun, 0);
 		gm_parallel(VCPUS + 1, part, &f);
 		gm_model_punched(w->model, GFN(w->gpa), n);
@@ -177,3 +173,13 @@ INPLACE_EACH(
 	}
 	gm_fixture_free(w);
 }
+#define SLOTS_FAULTING(id, what, about, ...)                                                       \
+	INPLACE_VARIANT(slots_faulting, slots_faulting_##id, "hole", what, about,                  \
+			.needs = IP_NEEDS | GM_NEEDS(TDP), __VA_ARGS__)
+SLOTS_FAULTING(
+	shared, "slots_faulting",
+	"a hole over four slots while three vCPUs fault in them: none has an old page afterwards")
+SLOTS_FAULTING(private, "slots_faulting.private_first", "the same in a file that started private",
+	       .val = 1)
+SLOTS_FAULTING(longer, "slots_faulting.long", "the same, 3000 times", .flags = GM_FULL_ONLY,
+	       .timeout = 300)
