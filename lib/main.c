@@ -18,6 +18,7 @@
 #include "ledger.h"
 #include "main.h"
 #include "platform.h"
+#include "policy.h"
 #include "seed.h"
 #include "underway.h"
 #include "verdict.h"
@@ -175,6 +176,7 @@ static int run_case(const char *name, const char *seed)
 	case_provider = c->provider;
 	case_seed = gm_seed_derive(strtoull(seed, NULL, 0), c->name);
 	gm_report_open(fd, !report, c->flags & GM_REFUSAL);
+	gm_policy_watch(fd);
 	if (gm_case_problem(c))
 		GM_ERROR("the declaration is unsound: %s", gm_case_problem(c));
 	demand(c);

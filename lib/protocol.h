@@ -42,6 +42,8 @@
 	X(CONTROL, "control", 1) /* TEXT */                                                        \
 	X(LEAK, "leak", 2)	 /* CLAUSE, TEXT */                                                \
 	X(MISSING, "missing", 1) /* NEED: no later case of the run will find it */                 \
+	X(DENIED, "denied",                                                                        \
+	  2) /* CALL, ERRNO: a security policy denies it, and the case made it */                  \
 	X(VERDICT, "verdict", 5) /* WORD, REASON, REMEDY, checks=N, controls=N */
 
 /* Environment of a case: id, name. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/policy.h"
 #include "attach.h"
 #include "catalogue.h"
 #include "compare.h"
@@ -189,6 +190,20 @@ static int run(const struct options *opt)
 	return ret;
 }
 
+/* Programs are to be run: without these calls all of them, and this one, would end for reasons of their own. */
+static bool can_run(void)
+{
+	const char *call;
+	int err;
+
+	call = gm_policy_bars_all(&err);
+	if (call)
+		complain(
+			"a security policy denies %s (%s): allow it in seccomp, SELinux, AppArmor or the container",
+			call, strerrorname_np(err));
+	return !call;
+}
+
 int main(int argc, char **argv)
 {
 	struct options opt;
@@ -206,7 +221,10 @@ int main(int argc, char **argv)
 		goto out;
 	}
 	catch_signals();
-	ret = opt.attach || opt.finish ? attach_or_finish(&opt) : run(&opt);
+	if (opt.attach || opt.finish)
+		ret = attach_or_finish(&opt);
+	else
+		ret = can_run() ? run(&opt) : EXIT_USAGE;
 out:
 	options_free(&opt);
 	return ret;

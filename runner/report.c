@@ -33,6 +33,7 @@ void report_free(struct report *r)
 	free(r->reason);
 	free(r->remedy);
 	free(r->missing);
+	free(r->denied);
 	free(r->line);
 	memset(r, 0, sizeof(*r));
 }
@@ -144,6 +145,10 @@ static void take_record(struct report *r, char *line)
 		ok = !r->missing;
 		if (ok)
 			r->missing = xstrdup(field[1]);
+		break;
+	case GM_RECORD_DENIED:
+		if (!r->denied)
+			r->denied = xprintf("%s (%s)", field[1], field[2]);
 		break;
 	default:
 		ok = take_verdict(r, field);
@@ -308,6 +313,43 @@ static struct judgement keep_misses(const struct report *r, struct judgement j)
 	return j;
 }
 
+/* What the kernel complained of in its log, no policy has brought about. */
+static bool kernel_complained(const struct report *r)
+{
+	const json_t *leak;
+	size_t i;
+
+	json_array_foreach(r->leaks, i, leak)
+		if (!strcmp(jstr(leak, "clause"), "leak.kernel_log") ||
+		    !strcmp(jstr(leak, "clause"), "leak.taint"))
+			return true;
+	return false;
+}
+
+/* A right that the host withholds is no miss: whatever came of it, short of PASS, is a SKIP. */
+static struct judgement excuse(struct report *r, const struct judge_by *by, struct judgement j)
+{
+	char *note;
+
+	if (!r->denied || !strcmp(j.verdict, gm_verdict_word(GM_PASS)) || by->keeper_lost ||
+	    by->interrupted || by->end->stuck || kernel_complained(r))
+		return j;
+	note = xprintf("without it the case came to %s: %s", j.verdict, j.reason);
+	report_note(r, note);
+	free(note);
+	free(r->reason);
+	free(r->remedy);
+	free(r->missing);
+	r->missing = NULL;
+	r->reason = xprintf("a security policy denies %s", r->denied);
+	r->remedy = xprintf(
+		"allow that call: seccomp (containers, SystemCallFilter= of systemd), SELinux, AppArmor%s",
+		strstr(r->denied, "ENOSYS") ? "; or a kernel that has it" : "");
+	free(j.reason);
+	free(j.remedy);
+	return judge_skip(by->required, r->reason, r->remedy);
+}
+
 struct judgement judge(struct report *r, const struct judge_by *by)
 {
 	struct judgement j;
@@ -344,5 +386,5 @@ struct judgement judge(struct report *r, const struct judge_by *by)
 		j.skipped = false;
 		j.reason = xprintf("%s: %s", jstr(leak, "clause"), jstr(leak, "text"));
 	}
-	return j;
+	return excuse(r, by, j);
 }

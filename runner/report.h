@@ -12,6 +12,7 @@
 struct report {
 	json_t *fails, *notes, *controls, *leaks;
 	char *verdict, *reason, *remedy; /* verdict NULL: none yet */
+	char *denied;  /* the call, and its errno, that a security policy denies it; or NULL */
 	char *missing; /* the need that it SKIPs for and that will not come; or NULL */
 	long long checks, nr_controls;
 	unsigned int verdicts, garbled;

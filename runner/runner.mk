@@ -4,7 +4,7 @@
 
 GM_SAY ?= @echo
 GM_RUN_SRC := $(wildcard runner/*.c) lib/isolate.c lib/journal.c lib/seed.c lib/leakscan.c lib/klog.c \
-	lib/anchor.c lib/underway.c lib/map_svg.c lib/suggest.c
+	lib/anchor.c lib/underway.c lib/map_svg.c lib/suggest.c lib/policy.c
 GM_RUN_OBJ := $(GM_RUN_SRC:%.c=$(GM_OUT)/runner-obj/%.o)
 GM_RUN_CFLAGS ?= -O2 -g
 GM_RUN_WARN := -Wall -Wextra -Wno-unused-parameter -Wstrict-prototypes -Wmissing-declarations \

@@ -35,6 +35,7 @@ steps() {
 	beside others others
 	step unit make --no-print-directory unit
 	step consumers make --no-print-directory consumers
+	[ ! -w /dev/kvm ] || step policy make --no-print-directory policy ARGS=--short
 	run_lab lab
 	LAB_ONLY='--clause iommu.*' run_lab lab-amd IOMMU=amd
 	LAB_ONLY="--filter '*inplace*'" run_lab lab-inplace KERNEL_PATCHES=inplace \

@@ -4,6 +4,7 @@
 #
 #   make unit		unit tests and the runner as its users see it; last line "N passed, N failed"
 #   make consumers	what a run wrote, read back by programs that are not ours
+#   make policy	denies the suite one call after the other: nothing may FAIL of it (ARGS=--short, ...)
 
 GM_SAY ?= @echo
 GM_UNIT := $(O)/unit
@@ -12,7 +13,7 @@ GM_UNIT_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wno-unused-param
 	-Wno-missing-field-initializers -Wno-format-zero-length -Werror -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer -DGM_VERSION='"unit"'
 GM_UNIT_LIB := $(filter-out runner/main.c,$(wildcard runner/*.c)) lib/anchor.c lib/underway.c lib/isolate.c lib/journal.c \
-	lib/seed.c lib/leakscan.c lib/klog.c lib/check.c lib/case.c lib/need.c lib/provider.c lib/map_svg.c lib/suggest.c
+	lib/seed.c lib/leakscan.c lib/klog.c lib/check.c lib/case.c lib/need.c lib/provider.c lib/map_svg.c lib/suggest.c lib/policy.c
 GM_UNIT_LIB += $(patsubst %,stress/%.c,op prog layout profile draw gen race oracle minimize) $(wildcard stress/ops/*.c)
 GM_UNIT_LIB_OBJ := $(GM_UNIT_LIB:%.c=$(GM_UNIT)/obj/%.o)
 GM_UNIT_SRC := $(wildcard tests/unit/*_test.c)
@@ -54,5 +55,9 @@ unit: $(GM_UNIT_BIN) $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
 .PHONY: consumers
 consumers: $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
 	@KSRC="$(KSRC)" tests/consumers.sh $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
+
+.PHONY: policy
+policy: all
+	@tests/policy $(ARGS)
 
 -include $(GM_UNIT_LIB_OBJ:.o=.d) $(GM_UNIT)/obj/runner/main.d $(GM_UNIT_SRC:%.c=$(GM_UNIT)/obj/%.d)

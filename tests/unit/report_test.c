@@ -11,6 +11,7 @@
 #define EXITED(n) ((n) << 8)
 #define PASS_3 "verdict\tPASS\t\t\tchecks=3\tcontrols=1\n"
 #define SKIP_1 "verdict\tSKIP\tno device\tload it\tchecks=0\tcontrols=0\n"
+#define DENIED "denied\tKVM_RUN\tEPERM\n"
 #define FAIL_1 "verdict\tFAIL\tmissed\t\tchecks=3\tcontrols=0\n"
 
 static const struct sample {
@@ -74,6 +75,25 @@ static const struct sample {
 	{ "verdict\tPASS\t\t\tchecks=-1\tcontrols=0\n", EXITED(0), "ERROR", "garbled" },
 	{ "nonsense\n" PASS_3, EXITED(0), "ERROR", "garbled" },
 	{ "fail\n" PASS_3, EXITED(0), "ERROR", "garbled" },
+	/* a call that a policy denies */
+	{ DENIED FAIL_1, EXITED(1), "SKIP", "a security policy denies KVM_RUN (EPERM)" },
+	{ DENIED "fail\tx.c:1\tmiss\n" FAIL_1, EXITED(1), "SKIP", "denies KVM_RUN" },
+	{ DENIED "verdict\tERROR\tENOMEM\t\tchecks=0\tcontrols=0\n", EXITED(2), "SKIP",
+	  "denies KVM_RUN" },
+	{ DENIED, EXITED(254), "SKIP", "denies KVM_RUN" },
+	{ DENIED, SIGSYS, "SKIP", "denies KVM_RUN" },
+	{ DENIED "denied\tmmap\tEACCES\n" FAIL_1, EXITED(1), "SKIP", "denies KVM_RUN" },
+	{ DENIED "missing\tinplace\n" SKIP_1, EXITED(4), "SKIP", "denies KVM_RUN" },
+	{ DENIED FAIL_1, EXITED(1), "FAIL", "required, but skipped: a security policy",
+	  .required = true },
+	{ DENIED PASS_3, EXITED(0), "PASS", "" },
+	/* ... which explains neither what the kernel says itself nor what ended the run */
+	{ DENIED "leak\tleak.kernel_log\tBUG: x\n" FAIL_1, EXITED(1), "FAIL", "missed" },
+	{ DENIED "leak\tleak.taint\tW\n" PASS_3, EXITED(0), "FAIL", "leak.taint" },
+	{ DENIED, 0, "ERROR", "hangs in the kernel: 2 task", .stuck = 2 },
+	{ DENIED, SIGTERM, "ERROR", "interrupted", .interrupted = true },
+	{ DENIED PASS_3, EXITED(0), "ERROR", "kept the case was killed", .lost = true },
+	{ "denied\tKVM_RUN\n" PASS_3, EXITED(0), "ERROR", "garbled" },
 	/* something left behind */
 	{ "leak\tleak.fds\t2 fds\n" PASS_3, EXITED(0), "FAIL", "leak.fds: 2 fds" },
 	{ "leak\tleak.fds\t2 fds\n" SKIP_1, EXITED(4), "FAIL", "leak.fds" },
