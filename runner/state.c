@@ -216,9 +216,8 @@ json_t *state_verdict_for(const struct state *st, const struct record *rec, cons
 	json_object_set_new(ev, "seed",
 			    json_string(*jstr(rec->live, "seed") ? jstr(rec->live, "seed")
 								 : jstr(st->start, "seed")));
-	json_object_set_new(
-		ev, "verdict",
-		json_string(gm_verdict_word(missed || broke ? GM_FAILED : GM_ERRORED)));
+	json_object_set_new(ev, "verdict",
+			    json_string(gm_verdict_word(missed || broke ? GM_FAILED : GM_ERRORED)));
 	if (missed)
 		json_object_set(ev, "fails", fails);
 	if (broke)
