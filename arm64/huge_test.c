@@ -18,7 +18,7 @@
 static bool expect(struct gm_vm *vm, uint64_t gpa, uint64_t len, int64_t n1g, int64_t n2m,
 		   int64_t n4k, const char *when)
 {
-	struct gm_ledger l;
+	struct gm_page_counts l;
 
 	GM_SETUP(gm_stage2_count(vm, gpa, len, &l), "no stage-2 dump: %s", gm_errno_name(errno));
 	return GM_EXPECT_AT(

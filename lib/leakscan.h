@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The outer leak ledger: what a case took from the whole machine, it must have given back.
+ * What the machine holds: what a case took from the whole machine, it must have given back.
  *
  * Taken before a case starts and after its last process is gone. Huge pages by size (free,
  * reserved, surplus), VMs that nobody alive owns, kernel taint, long-term pins. What cannot be

@@ -33,7 +33,7 @@ GM_PROGRAMS := $(foreach s,$(GM_TEST_SRC),$(GM_OUT)/bin/$(notdir $(s:.c=)))
 GM_TEST_PARTS := $(foreach s,$(GM_TEST_SRC),$(call gm_parts,$(s:.c=)))
 
 # The rest of lib/ must build, and does, without the framework: that wall is kept by the compiler.
-GM_PLAIN := $(foreach f,anchor underway case check main facts provider ledger word model need kconfig caps seed journal platform% $(ARCH)/platform policy% $(ARCH)/policy,\
+GM_PLAIN := $(foreach f,anchor underway case check main facts provider own_leaks word model need kconfig caps seed journal platform% $(ARCH)/platform policy% $(ARCH)/policy,\
 	$(GM_OUT)/obj/lib/$(f).o)
 $(GM_PLAIN): GM_OBJ_CFLAGS = $(GM_CFLAGS) $(GM_KHDR_CFLAGS)
 # The mock's ioctl structures are no exported header: they come from the tree under test.

@@ -15,7 +15,7 @@
 #include "anchor.h"
 #include "caps.h"
 #include "case.h"
-#include "ledger.h"
+#include "own_leaks.h"
 #include "main.h"
 #include "platform.h"
 #include "policy.h"
@@ -150,11 +150,11 @@ static void demand(const struct gm_case *c)
 		gm_note("already an ordinary user");
 }
 
-static void ledger_close(void *arg __attribute__((unused)))
+static void own_leaks_end(void *arg __attribute__((unused)))
 {
 	/* A case that ended early left things open on purpose: its process ends with it. */
 	if (!gm_failures() && !gm_skipped())
-		gm_ledger_close();
+		gm_own_leaks_end();
 }
 
 static int run_case(const char *name, const char *seed)
@@ -186,8 +186,8 @@ static int run_case(const char *name, const char *seed)
 		GM_SETUP(!getuid() ? !gm_caps_become_user() : true, "cannot become a user");
 	else
 		GM_SETUP(!gm_caps_apply(c->caps), "cannot apply the capabilities");
-	gm_ledger_open();
-	gm_cleanup(ledger_close, NULL);
+	gm_own_leaks_begin();
+	gm_cleanup(own_leaks_end, NULL);
 	c->run(c);
 	gm_verdict(GM_PASS, "", "");
 }

@@ -53,12 +53,12 @@ static char *cells_as_modelled(const struct gm_shape *s)
 /* Converts one page and tells which mapping that cost. */
 static enum gm_size probe(struct gm_vm *vm, uint64_t gpa, bool private)
 {
-	struct gm_ledger before, after;
+	struct gm_page_counts before, after;
 
-	gm_ledger_read(vm, &before);
+	gm_page_counts_read(vm, &before);
 	if (__gm_convert(vm, gpa, GM_PAGE_SIZE, !private))
 		return GM_SIZE_NONE;
-	gm_ledger_read(vm, &after);
+	gm_page_counts_read(vm, &after);
 	for (enum gm_size sz = GM_SIZE_4K; sz < GM_SIZE_NR; sz++)
 		if (after.pages[sz] < before.pages[sz])
 			return sz;

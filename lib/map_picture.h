@@ -21,7 +21,7 @@
  * the mappings and (where they were shared) changes attributes: the end of a case.
  */
 char *gm_map_observe(struct gm_vm *vm, const struct gm_shape *s);
-/* Notes the model's map: what the kernel's is too, once gm_ledger_expect() has said so. */
+/* Notes the model's map: what the kernel's is too, once gm_page_counts_expect() has said so. */
 void gm_map_note(const struct gm_shape *s, const char *title);
 /* Notes the model's map and the kernel's beside each other. */
 void gm_map_show(struct gm_vm *vm, const struct gm_shape *s);

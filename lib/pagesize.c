@@ -18,7 +18,7 @@ const char *gm_size_name(enum gm_size s)
 	return sizes[s].name;
 }
 
-__attribute__((weak)) bool gm_arch_pagesize_read(struct gm_vm *vm, struct gm_ledger *l)
+__attribute__((weak)) bool gm_arch_pagesize_read(struct gm_vm *vm, struct gm_page_counts *l)
 {
 	return false;
 }
@@ -31,7 +31,7 @@ static uint64_t stat_of(struct kvm_binary_stats *stats, const char *name)
 	return val;
 }
 
-void gm_ledger_read(struct gm_vm *vm, struct gm_ledger *l)
+void gm_page_counts_read(struct gm_vm *vm, struct gm_page_counts *l)
 {
 	static int has_stats = -1;
 
@@ -41,7 +41,7 @@ void gm_ledger_read(struct gm_vm *vm, struct gm_ledger *l)
 	/* Asking makes a VM each time. */
 	if (has_stats < 0)
 		has_stats = gm_platform_vm_stat("pages_1g");
-	GM_SETUP(has_stats, "no source for the page-size ledger");
+	GM_SETUP(has_stats, "no source for the counts of mapped pages by size");
 	for (enum gm_size s = GM_SIZE_4K; s < GM_SIZE_NR; s++)
 		l->pages[s] = stat_of(&vm->kvm->stats, sizes[s].stat);
 	for (unsigned int v = 0; v < vm->vcpus; v++) {
@@ -51,13 +51,13 @@ void gm_ledger_read(struct gm_vm *vm, struct gm_ledger *l)
 	l->has_faults = true;
 }
 
-bool gm_ledger_expect(struct gm_vm *vm, const struct gm_ledger *base,
-		      const struct gm_ledger *change, const char *when)
+bool gm_page_counts_expect(struct gm_vm *vm, const struct gm_page_counts *base,
+			   const struct gm_page_counts *change, const char *when)
 {
-	struct gm_ledger now, want, got;
+	struct gm_page_counts now, want, got;
 	bool same = true;
 
-	gm_ledger_read(vm, &now);
+	gm_page_counts_read(vm, &now);
 	want = *change;
 	got = now;
 	for (enum gm_size s = GM_SIZE_4K; s < GM_SIZE_NR; s++) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one page-size ledger: what a VM's memory is mapped at, in exact numbers.
+ * Counts of mapped pages by size: what a VM's memory is mapped at, in exact numbers.
  *
  * Sources, and what each can and cannot see:
  *
  * - KVM binary statistics (x86): pages_4k, pages_2m and pages_1g of the VM count the leaf entries
  *   that exist now, in all of the VM's second-stage tables, the framework's own few pages
- *   included: hence every expectation is a difference to a ledger that was read before. They do
+ *   included: hence every expectation is a difference to counts that was read before. They do
  *   not say where a mapping lies. A zap lowers them at once; a mapping that is merely possible
  *   again (after converting back, say) shows with the next touch only. pf_fixed, summed over the
  *   vCPUs, counts the faults that installed a mapping: exactly the refaults; prefaults are not in.
@@ -25,7 +25,7 @@ struct gm_vm;
 
 enum gm_size { GM_SIZE_NONE, GM_SIZE_4K, GM_SIZE_2M, GM_SIZE_1G, GM_SIZE_NR };
 
-struct gm_ledger {
+struct gm_page_counts {
 	int64_t pages[GM_SIZE_NR]; /* leaf entries by enum gm_size */
 	int64_t fixed;		   /* faults that installed one, of all vCPUs together */
 	int64_t taken;		   /* faults taken; for the report only */
@@ -40,17 +40,17 @@ static inline uint64_t gm_size_bytes(enum gm_size s)
 	return s == GM_SIZE_NONE ? 0 : 1UL << (3 + 9 * s);
 }
 
-/* Reads the ledger of the VM; ERROR where the kernel has no source (GM_NEED_PAGE_STATS). */
-void gm_ledger_read(struct gm_vm *vm, struct gm_ledger *l);
+/* Reads the counts of the VM; ERROR where the kernel has no source (GM_NEED_PAGE_STATS). */
+void gm_page_counts_read(struct gm_vm *vm, struct gm_page_counts *l);
 
 /*
- * Expects the ledger to be `base` plus `change`, every number exactly (but for taken). A
+ * Expects the counts to be `base` plus `change`, every number exactly (but for taken). A
  * difference is a miss that prints both sides, number by number.
  */
-bool gm_ledger_expect(struct gm_vm *vm, const struct gm_ledger *base,
-		      const struct gm_ledger *change, const char *when);
+bool gm_page_counts_expect(struct gm_vm *vm, const struct gm_page_counts *base,
+			   const struct gm_page_counts *change, const char *when);
 
-/* --- architecture hook, lib/<arch>/pagesize.c; true when it filled the ledger --- */
-bool gm_arch_pagesize_read(struct gm_vm *vm, struct gm_ledger *l);
+/* --- architecture hook, lib/<arch>/pagesize.c; true when it filled the counts --- */
+bool gm_arch_pagesize_read(struct gm_vm *vm, struct gm_page_counts *l);
 
 #endif

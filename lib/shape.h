@@ -30,7 +30,7 @@ struct gm_shape {
 	uint8_t *mapped;     /* per page: enum gm_size of the leaf that maps it now */
 	uint8_t *host;	     /* per page: enum gm_size that the host maps it at */
 	struct gm_shape_slot slot[GM_SHAPE_SLOTS];
-	struct gm_ledger now; /* what the ledger shall have changed by */
+	struct gm_page_counts now; /* what the counts shall have changed by */
 };
 
 /* Freed with gm_shape_free(); base and size as in the struct. */

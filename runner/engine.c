@@ -2,7 +2,7 @@
 /*
  * One loop over all that can happen: a case speaks, a case ends, the kernel logs, a signal comes.
  *
- * An epoch is the time from an idle runner to an idle runner. The ledger of the whole machine is
+ * An epoch is the time from an idle runner to an idle runner. The account of the whole machine is
  * compared over an epoch: with one case in it, that case answers for the difference; with several
  * (--jobs), the run does, and all are named. Huge pages are the business of whoever holds their
  * token, also while others run.
@@ -166,9 +166,8 @@ static void epoch_begin(struct engine *e)
 	read_klog(e);
 	splat = take_splat(e);
 	if (splat) {
-		char *when = e->epoch_names
-				     ? xprintf("after the ledger of %s was closed", e->epoch_names)
-				     : xstrdup("before the first case");
+		char *when = e->epoch_names ? xprintf("after the end of %s", e->epoch_names)
+					    : xstrdup("before the first case");
 
 		emit_finding(e, "leak.kernel_log", when, splat);
 		free(when);

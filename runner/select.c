@@ -66,8 +66,8 @@ static int check_globs(const struct catalogue *cat, const struct strv *globs, co
 		if (found)
 			continue;
 		if (clauses && !strncmp(glob, "leak.", 5))
-			complain("%s '%s' picks no case: the ledger looks at it in every case",
-				 option, glob);
+			complain("%s '%s' picks no case: it is looked at in every case", option,
+				 glob);
 		else if (as_prefix)
 			complain("%s '%s' matches nothing; did you mean '%s.*'?", option, glob,
 				 glob);

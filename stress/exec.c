@@ -243,7 +243,7 @@ static void make_vm(struct st_run *r)
 	r->has_sizes = !r->inplace && st_huge_pages(l) && gm_platform_has(GM_NEED_PAGE_STATS) &&
 		       !(r->flags & ST_FETCHES && fetches_split());
 	if (r->has_sizes)
-		gm_ledger_read(r->vm, &r->sizes);
+		gm_page_counts_read(r->vm, &r->sizes);
 }
 
 /* --- rounds --- */

@@ -114,7 +114,7 @@ struct st_run {
 	uint32_t round_nr;
 	bool concurrent; /* ... by more than one actor */
 	bool dying;
-	struct gm_ledger sizes; /* before the first operation */
+	struct gm_page_counts sizes; /* before the first operation */
 	bool has_sizes;
 	uint32_t last_page; /* for the coverage of pairs */
 	uint8_t last_code;

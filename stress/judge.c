@@ -310,12 +310,12 @@ bool st_judge_sizes(struct st_run *r)
 {
 	uint32_t step = st_huge_pages(r->layout);
 	enum gm_size size = step == ST_1G ? GM_SIZE_1G : GM_SIZE_2M;
-	struct gm_ledger now;
+	struct gm_page_counts now;
 	int64_t want, got;
 
 	if (!r->has_sizes)
 		return true;
-	gm_ledger_read(r->vm, &now);
+	gm_page_counts_read(r->vm, &now);
 	want = r->layout->pages / step;
 	got = now.pages[size] - r->sizes.pages[size];
 	if (got == want)

@@ -9,7 +9,7 @@
 enum how { FROM_PRIVATE = 1, ON_THP = 2, BY_HOST = 4, SAME_2M = 8, PART_2M = 16 };
 
 /*
- * Each of n pages that the script owns is converted alone, looked at, written, and converted
+ * Each of n pages that the case owns is converted alone, looked at, written, and converted
  * back; its neighbours near and far are looked at after each. The order jumps about (n is a power
  * of two, the step odd), so that what a page before left behind is not what the next hides behind.
  */

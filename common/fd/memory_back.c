@@ -11,7 +11,7 @@
 
 #define SIZE (600 * PG)
 
-struct scene {
+struct vm_and_file {
 	const struct gm_flavour *f;
 	struct gm_vm *vm;
 	int gmem;
@@ -60,8 +60,8 @@ static int64_t settled(void)
 }
 
 /* A growth of half an object in each round, `object` being the smallest that it could lose (bytes). */
-static void over_and_over(struct scene *s, void (*round)(struct scene *s), unsigned int rounds,
-			  unsigned int object, const char *what)
+static void over_and_over(struct vm_and_file *s, void (*round)(struct vm_and_file *s),
+			  unsigned int rounds, unsigned int object, const char *what)
 {
 	int64_t limit, more, base = settled();
 	int attempt = 0;
@@ -94,36 +94,36 @@ static void over_and_over(struct scene *s, void (*round)(struct scene *s), unsig
 		   .tokens = GM_TOKEN_ALONE, .flags = GM_FULL_ONLY)                                \
 	FD_BODY(fn)
 
-static struct scene scene_new(const struct gm_case *self)
+static struct vm_and_file vm_and_file_new(const struct gm_case *self)
 {
-	struct scene s = { .f = self->arg };
+	struct vm_and_file s = { .f = self->arg };
 
 	s.vm = GM_VM_NEW(.kind = s.f->kind);
 	s.gmem = gm_flavour_gmem(s.vm, s.f, SIZE);
 	return s;
 }
 
-static void scene_free(struct scene *s)
+static void vm_and_file_free(struct vm_and_file *s)
 {
 	close(s->gmem);
 	gm_vm_free(s->vm);
 }
 
-static void file_round(struct scene *s)
+static void file_round(struct vm_and_file *s)
 {
 	close(gm_flavour_gmem(s->vm, s->f, SIZE));
 }
 
 MEMORY_BACK(files, "files", "thousands of files created and closed")
 {
-	struct scene s = scene_new(self);
+	struct vm_and_file s = vm_and_file_new(self);
 
 	over_and_over(&s, file_round, 6000, 64, "a file created and closed");
-	scene_free(&s);
+	vm_and_file_free(&s);
 }
 
 /* Closed while bound: its bindings go with it. The slot's own deletion finds nothing to do. */
-static void bound_round(struct scene *s)
+static void bound_round(struct vm_and_file *s)
 {
 	int gmem = gm_flavour_gmem(s->vm, s->f, SIZE);
 
@@ -133,7 +133,7 @@ static void bound_round(struct scene *s)
 	gm_slot_delete(s->vm, GM_SLOT);
 }
 
-static void unbound_round(struct scene *s)
+static void unbound_round(struct vm_and_file *s)
 {
 	GM_SETUP_OK(__fd_slot_set(s->vm, GM_SLOT, GM_BASE, SIZE - 5 * PG, s->gmem, 3 * PG));
 	gm_slot_delete(s->vm, GM_SLOT);
@@ -141,14 +141,14 @@ static void unbound_round(struct scene *s)
 
 MEMORY_BACK(slots, "slots", "slots bound and deleted, files closed while bound")
 {
-	struct scene s = scene_new(self);
+	struct vm_and_file s = vm_and_file_new(self);
 
 	over_and_over(&s, bound_round, 1500, 128, "a file closed while bound");
 	over_and_over(&s, unbound_round, 1500, 128, "a slot bound and deleted");
-	scene_free(&s);
+	vm_and_file_free(&s);
 }
 
-static void refused_round(struct scene *s)
+static void refused_round(struct vm_and_file *s)
 {
 	GM_SETUP(__fd_slot_set(s->vm, GM_SLOT + 1, GM_BASE + GM_1G, SIZE, s->gmem, 0),
 		 "a second slot over the file's range is taken");
@@ -158,11 +158,11 @@ static void refused_round(struct scene *s)
 
 MEMORY_BACK(refused, "refused", "bindings refused because of the file's range, and of its end")
 {
-	struct scene s = scene_new(self);
+	struct vm_and_file s = vm_and_file_new(self);
 
 	GM_SETUP_OK(__fd_slot_set(s.vm, GM_SLOT, GM_BASE, SIZE, s.gmem, 0));
 	over_and_over(&s, refused_round, 3000, 128, "two slots refused");
-	scene_free(&s);
+	vm_and_file_free(&s);
 }
 
 #ifdef __x86_64__
@@ -173,7 +173,7 @@ static void convert_others(int gmem)
 		gm_gmem_convert(gmem, p * PG, PG, true);
 }
 
-static void recorded_round(struct scene *s)
+static void recorded_round(struct vm_and_file *s)
 {
 	int gmem = gm_gmem_new(s->vm, SIZE, s->f->flags);
 
@@ -181,7 +181,7 @@ static void recorded_round(struct scene *s)
 	close(gmem);
 }
 
-static void unrecorded_round(struct scene *s)
+static void unrecorded_round(struct vm_and_file *s)
 {
 	convert_others(s->gmem);
 	gm_gmem_convert(s->gmem, 0, SIZE, false);
@@ -192,16 +192,16 @@ FD_INPLACE(records, "fd.memory_back.records", .clause = "fd.memory_back", .token
 	   .text = "every other page private, and then the file closed, or all of it shared again")
 FD_BODY(records)
 {
-	struct scene s = scene_new(self);
+	struct vm_and_file s = vm_and_file_new(self);
 
 	over_and_over(&s, recorded_round, 1000, 256, "a file closed with 16 private pages");
 	over_and_over(&s, unrecorded_round, 1000, 256, "16 private pages made shared again");
-	scene_free(&s);
+	vm_and_file_free(&s);
 }
 #endif
 
 /* Eight of the smallest structure in each file: one alone is not what a round has to show. */
-static void policy_round(struct scene *s)
+static void policy_round(struct vm_and_file *s)
 {
 	int gmem = gm_flavour_gmem(s->vm, s->f, 16 * PG);
 	uint8_t *map = fd_mmap(gmem, 16 * PG);
@@ -221,8 +221,8 @@ GM_VARIANT(policies, policies_p1, .name = "fd.memory_back.policies", .clause = "
 	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA))
 FD_BODY(policies)
 {
-	struct scene s = scene_new(self);
+	struct vm_and_file s = vm_and_file_new(self);
 
 	over_and_over(&s, policy_round, 1000, 8 * 64, "a file with eight policies");
-	scene_free(&s);
+	vm_and_file_free(&s);
 }

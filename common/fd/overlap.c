@@ -202,7 +202,7 @@ static uint64_t identity(int file, uint64_t page)
 	return (uint64_t)(file + 1) << 16 | page;
 }
 
-struct scene {
+struct two_files {
 	struct gm_fixture *w;
 	int gmem[2];
 	uint8_t *map[2];
@@ -211,15 +211,15 @@ struct scene {
 	struct gm_rng rng;
 };
 
-static void bind_file(struct scene *s, int file, uint32_t id, uint64_t gpa, uint64_t size,
+static void bind_file(struct two_files *s, int file, uint32_t id, uint64_t gpa, uint64_t size,
 		      uint64_t off)
 {
 	s->w->gmem = s->gmem[file];
 	gm_fixture_slot(s->w, id, gpa, size, off);
 }
 
-/* Cuts both files into ranges that do not overlap, and deals them to places of the guest. */
-static void deal(struct scene *s)
+/* Cuts both files into ranges that do not overlap, and binds them at places of the guest. */
+static void bind_at_random(struct two_files *s)
 {
 	unsigned int order[NSLOTS];
 
@@ -251,9 +251,9 @@ static void deal(struct scene *s)
 	}
 }
 
-static struct scene *scene_new(const struct gm_flavour *f)
+static struct two_files *two_files_new(const struct gm_flavour *f)
 {
-	struct scene *s = calloc(1, sizeof(*s));
+	struct two_files *s = calloc(1, sizeof(*s));
 
 	GM_SETUP(s, "out of memory");
 	s->w = FD_FIXTURE(f, NSLOTS * ROOM, .no_gmem = true, .no_slot = true);
@@ -265,7 +265,7 @@ static struct scene *scene_new(const struct gm_flavour *f)
 	return s;
 }
 
-static void scene_free(struct scene *s)
+static void two_files_free(struct two_files *s)
 {
 	for (int i = 0; i < 2; i++) {
 		if (s->map[i])
@@ -277,7 +277,7 @@ static void scene_free(struct scene *s)
 	free(s);
 }
 
-static void all_slots_go(struct scene *s)
+static void all_slots_go(struct two_files *s)
 {
 	for (unsigned int i = 0; i < s->nr; i++)
 		gm_slot_delete(s->w->vm, GM_SLOT + i);
@@ -287,7 +287,7 @@ FD_EACH_TDP_QUICK(
 	content_moves, "fd.bind_overlap.right_page", .clause = "fd.bind_overlap",
 	.text = "two files in a dozen slots, dealt anew six times: each gfn shows its own page")
 {
-	struct scene *s = scene_new(self->arg);
+	struct two_files *s = two_files_new(self->arg);
 	struct gm_op op;
 
 	/* Both files whole, once, to give every page its number. */
@@ -297,7 +297,7 @@ FD_EACH_TDP_QUICK(
 		gm_slot_delete(s->w->vm, GM_SLOT);
 	}
 	for (int round = 0; round < 6 && !gm_failures(); round++) {
-		deal(s);
+		bind_at_random(s);
 		/* Backwards, so that "always the first page" cannot pass. */
 		for (int i = s->nr - 1; i >= 0; i--) {
 			struct place *p = &s->place[i];
@@ -321,17 +321,17 @@ FD_EACH_TDP_QUICK(
 		}
 		all_slots_go(s);
 	}
-	scene_free(s);
+	two_files_free(s);
 }
 
 FD_EACH_TDP(content_written, "fd.bind_overlap.right_page_written", .clause = "fd.bind_overlap",
 	    .text = "what is written through one set of slots is read through the next one")
 {
-	struct scene *s = scene_new(self->arg);
+	struct two_files *s = two_files_new(self->arg);
 	unsigned int gen[2][NPAGES] = { 0 };
 
 	for (unsigned int round = 1; round <= 6 && !gm_failures(); round++) {
-		deal(s);
+		bind_at_random(s);
 		for (int i = s->nr - 1; i >= 0; i--) {
 			struct place *p = &s->place[i];
 
@@ -357,7 +357,7 @@ FD_EACH_TDP(content_written, "fd.bind_overlap.right_page_written", .clause = "fd
 				gm_host_check(s->map[i] + p * PG, identity(i, p), 1,
 					      gm_flavour_half(&s->w->file), gen[i][p],
 					      "the host at last");
-	scene_free(s);
+	two_files_free(s);
 }
 
 FD_EACH_TDP(content_swap, "fd.bind_overlap.swap", .clause = "fd.bind_overlap",

@@ -197,7 +197,7 @@ GM_CASE(unmap_beyond, .name = "fd.punch_unmaps.beyond_the_slot", .clause = "fd.p
 {
 	struct gm_fixture *w = FD_FIXTURE(&gm_p1, 48 * PG, .file_size = 64 * PG, .no_slot = true);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, 32 * PG);
-	struct gm_ledger before, after;
+	struct gm_page_counts before, after;
 
 	gm_slot_set(w->vm, GM_SLOT, 0, GM_BASE, 16 * PG, mem->hva, -1, 0);
 	gm_fixture_slot(w, GM_SLOT + 1, GM_BASE + 16 * PG, 16 * PG, 24 * PG);
@@ -205,14 +205,14 @@ GM_CASE(unmap_beyond, .name = "fd.punch_unmaps.beyond_the_slot", .clause = "fd.p
 	gm_fixture_fill(w, 0, FIRST, 48);
 	/* The guest's own code is faulted in, too. */
 	gm_guest_touch(w->vm, 0, GM_BASE, 48 * PG, PG);
-	gm_ledger_read(w->vm, &before);
+	gm_page_counts_read(w->vm, &before);
 	gm_fixture_punch_file(w, 4 * PG, 56 * PG);
-	gm_ledger_read(w->vm, &after);
+	gm_page_counts_read(w->vm, &after);
 	GM_EXPECT_EQ(before.pages[GM_SIZE_4K] - after.pages[GM_SIZE_4K], 16,
 		     "mappings that the hole cost");
 	gm_guest_touch(w->vm, 0, GM_BASE, 16 * PG, PG);
 	gm_guest_touch(w->vm, 0, GM_BASE + 32 * PG, 16 * PG, PG);
-	gm_ledger_read(w->vm, &before);
+	gm_page_counts_read(w->vm, &before);
 	GM_EXPECT_EQ(before.fixed, after.fixed, "faults of the neighbours, before and after");
 	gm_fixture_check_guest(w, 0, FIRST, 16, 1, "below");
 	gm_guest_check_zero(w->vm, 0, GM_BASE + 16 * PG, 16, "the hole");

@@ -154,7 +154,7 @@ GM_MOCK_CASE(
 	gm_control(!__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, PG, &at, GM_RW), "elsewhere");
 	gm_unmap(m.iommu, m.ioas, IOVA + GM_2M, PG);
 	gm_unmap(m.iommu, m.ioas, IOVA, 4 * PG);
-	/* The file, and so the ledger's huge page, outlives what still knows it. */
+	/* The file, and so the pool's huge page, outlives what still knows it. */
 	dma_memory_free(&m);
 }
 

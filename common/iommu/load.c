@@ -203,12 +203,12 @@ static void huge(const struct gm_case *self)
 			  .dma_off = GM_1G + 300 * GM_2M - 8 * PG };
 	struct gm_iommu *iommu = gm_iommu_new(self->val);
 	uint32_t ioas = gm_ioas_new(iommu);
-	struct gm_ledger start, touched;
+	struct gm_page_counts start, touched;
 	bool whole; /* the device reaches all of the second GiB */
 
 	l.w = GM_FIXTURE(.size = 2 * GM_1G, .mem = GM_MEM_HUGE_1G);
 	l.vm = l.w->vm;
-	gm_ledger_read(l.vm, &start);
+	gm_page_counts_read(l.vm, &start);
 	l.dev = gm_iodev_new(iommu, ioas);
 	l.rounds = gm_dma_cost_ms(l.dev) ? 2 : 64;
 	whole = gm_dma_iova_end(l.dev) >= 2 * GM_1G;
@@ -217,21 +217,21 @@ static void huge(const struct gm_case *self)
 		gm_map_file(iommu, ioas, l.w->mem->fd, GM_1G, GM_1G, GM_1G, GM_RW);
 	gm_guest_fill(l.vm, 0, GM_BASE + l.convert_off, l.convert_pages, GM_HALF_SHARED, 1);
 	gm_guest_fill(l.vm, 0, GM_BASE + l.dma_off, DEV_PAGES, GM_HALF_SHARED, 1);
-	gm_ledger_read(l.vm, &touched);
+	gm_page_counts_read(l.vm, &touched);
 	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2,
 		     "1 GiB pages, both touched");
 
 	/* One conversion, one GiB: the one that the device has is not even refaulted. */
 	gm_guest_convert(l.vm, 0, GM_BASE + l.convert_off, 1, true);
-	gm_ledger_read(l.vm, &touched);
+	gm_page_counts_read(l.vm, &touched);
 	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 1,
 		     "1 GiB pages, one page converted");
 	gm_guest_touch(l.vm, 0, GM_BASE + GM_1G, GM_1G, GM_2M);
-	gm_ledger_expect(l.vm, &touched, &(struct gm_ledger){ .fixed = 0 },
-			 "the GiB next door touched");
+	gm_page_counts_expect(l.vm, &touched, &(struct gm_page_counts){ .fixed = 0 },
+			      "the GiB next door touched");
 	gm_guest_convert(l.vm, 0, GM_BASE + l.convert_off, 1, false);
 	gm_guest_touch(l.vm, 0, GM_BASE + l.convert_off, PG, PG);
-	gm_ledger_read(l.vm, &touched);
+	gm_page_counts_read(l.vm, &touched);
 	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2,
 		     "1 GiB pages after converting back");
 
@@ -240,7 +240,7 @@ static void huge(const struct gm_case *self)
 	gm_note("%u conversions to private and back", l.converted);
 	check_device_pages(&l, "at the end");
 	gm_guest_touch(l.vm, 0, GM_BASE, 2 * GM_1G, GM_2M);
-	gm_ledger_read(l.vm, &touched);
+	gm_page_counts_read(l.vm, &touched);
 	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2,
 		     "1 GiB pages at the end");
 	GM_EXPECT_EQ(gm_vm_pinned(), DEV_PAGES + (whole ? GM_1G / PG : 0), "VmPin, pages");

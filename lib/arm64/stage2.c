@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The page-size ledger of arm64: the stage-2 page tables that KVM dumps in debugfs. */
+/* Counts of mapped pages by size on arm64: the stage-2 page tables that KVM dumps in debugfs. */
 #include "stage2.h"
 #include "vm.h"
 
 /* arch/arm64/mm/ptdump.c, note_page(): START-END SIZE LEVEL, then attributes, "F" first if invalid. */
-static bool count_line(const char *line, uint64_t gpa, uint64_t last, struct gm_ledger *l)
+static bool count_line(const char *line, uint64_t gpa, uint64_t last, struct gm_page_counts *l)
 {
 	static const enum gm_size of_level[] = { GM_SIZE_NONE, GM_SIZE_1G, GM_SIZE_2M, GM_SIZE_4K };
 	uint64_t start, end, bytes;
@@ -29,7 +29,7 @@ static bool count_line(const char *line, uint64_t gpa, uint64_t last, struct gm_
 	return true;
 }
 
-bool gm_stage2_count(struct gm_vm *vm, uint64_t gpa, uint64_t len, struct gm_ledger *l)
+bool gm_stage2_count(struct gm_vm *vm, uint64_t gpa, uint64_t len, struct gm_page_counts *l)
 {
 	char path[96], line[256];
 	FILE *f;
@@ -47,7 +47,7 @@ bool gm_stage2_count(struct gm_vm *vm, uint64_t gpa, uint64_t len, struct gm_led
 	return true;
 }
 
-bool gm_arch_pagesize_read(struct gm_vm *vm, struct gm_ledger *l)
+bool gm_arch_pagesize_read(struct gm_vm *vm, struct gm_page_counts *l)
 {
 	return gm_stage2_count(vm, 0, ~0UL, l);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The engine and the ledger of the machine: who left something behind is the one that fails.
+ * The engine and what the machine holds: who left something behind is the one that fails.
  */
 #include <poll.h>
 #include <sys/wait.h>

@@ -312,26 +312,28 @@ static void hold(const struct gm_case *self, unsigned int owners, unsigned int f
 	gm_fixture_free(t.w);
 }
 
-static void party(const struct gm_case *self)
+static void together(const struct gm_case *self)
 {
 	hold(self, self->val >> 8, self->val & 255);
 }
 
-#define PARTY(id, what, about, owners, how, ...)                                                   \
-	GM_VARIANT(party, id, .name = "conv.concurrent." what, .clause = "conv.concurrent",        \
+#define TOGETHER(id, what, about, owners, how, ...)                                                \
+	GM_VARIANT(together, id, .name = "conv.concurrent." what, .clause = "conv.concurrent",     \
 		   .text = about, .providers = GM_PROVIDERS_X86,                                   \
 		   .needs = GM_NEEDS(HYPERCALL_EXIT, TDP), .val = (owners) << 8 | (how),           \
 		   __VA_ARGS__)
 
-PARTY(party_2, "vcpus_2", "two vCPUs convert and write every other page, and read all", 2, 0)
-PARTY(party_2r, "vcpus_2_reader", "... with a third that only reads", 2, READERS | ON_THP)
-PARTY(party_4, "vcpus_4", "four vCPUs convert, write and read pages three apart", 4, APART | ON_THP)
-PARTY(party_host, "host", "a vCPU and the host, which converts, writes and punches its pages", 1,
-      HOST | READERS)
-PARTY(party_touch, "host_reads", "two vCPUs, while a thread of the host reads their pages", 2,
-      HOST_READS)
-PARTY(party_pre, "prefault", "two vCPUs, while another thread prefaults all of it", 2, PREFAULTS)
-PARTY(party_all, "all", "two vCPUs, a reader, the host and a prefaulting thread", 2,
-      READERS | HOST | PREFAULTS | ON_THP)
-PARTY(party_long, "all_long", "the same for sixteen times as long", 2,
-      READERS | HOST | PREFAULTS | ON_THP, .flags = GM_FULL_ONLY, .timeout = 300)
+TOGETHER(together_2, "vcpus_2", "two vCPUs convert and write every other page, and read all", 2, 0)
+TOGETHER(together_2r, "vcpus_2_reader", "... with a third that only reads", 2, READERS | ON_THP)
+TOGETHER(together_4, "vcpus_4", "four vCPUs convert, write and read pages three apart", 4,
+	 APART | ON_THP)
+TOGETHER(together_host, "host", "a vCPU and the host, which converts, writes and punches its pages",
+	 1, HOST | READERS)
+TOGETHER(together_touch, "host_reads", "two vCPUs, while a thread of the host reads their pages", 2,
+	 HOST_READS)
+TOGETHER(together_pre, "prefault", "two vCPUs, while another thread prefaults all of it", 2,
+	 PREFAULTS)
+TOGETHER(together_all, "all", "two vCPUs, a reader, the host and a prefaulting thread", 2,
+	 READERS | HOST | PREFAULTS | ON_THP)
+TOGETHER(together_long, "all_long", "the same for sixteen times as long", 2,
+	 READERS | HOST | PREFAULTS | ON_THP, .flags = GM_FULL_ONLY, .timeout = 300)

@@ -44,12 +44,12 @@ GM_CASE(no_memory, .name = "conv.refuse_bad.no_memory", .clause = "conv.refuse_b
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M);
 	uint64_t gfn = GFN(w->gpa) + 100, n = 700;
 	struct scarce s = { .w = w, .gfn = gfn, .n = n };
-	struct gm_batch script;
+	struct gm_batch batch;
 	int ret, err;
 
-	gm_batch_init(&script, w, 0);
-	gm_batch_fill(&script, GFN(w->gpa), 1024, 8);
-	gm_batch_flush(&script);
+	gm_batch_init(&batch, w, 0);
+	gm_batch_fill(&batch, GFN(w->gpa), 1024, 8);
+	gm_batch_flush(&batch);
 	gm_fail_nth_open();
 	gm_fail_from_sweep(to_private, not_converted, &s, STEP);
 	/* All of it or nothing; and back to shared takes no memory, but that of a record in a file. */

@@ -197,7 +197,7 @@ OWN_CASE(code, "next_instruction", "the page of its code: the next instruction i
 	gm_fixture_free(w);
 }
 
-/* Where the window is: 1 GiB above everything else, its last page table inside the world. */
+/* Where the window is: 1 GiB above everything else, its last page table inside the fixture. */
 #define WINDOW (GM_BASE + 64 * GM_1G)
 
 static uint64_t *entry(struct kvm_vm *kvm, uint64_t gva, int wanted)
@@ -244,7 +244,7 @@ OWN_CASE(table, "page_table", "the page table under its stack: the stack is anot
 
 	virt_pg_map(w->vm->kvm, WINDOW, a);
 	pte = *entry(w->vm->kvm, WINDOW, 1) & ~0xffffffffff000UL;
-	/* The same entries, but the last table is the world's: page a when shared, b when private. */
+	/* The same entries, but the last table is the fixture's: page a when shared, b when private. */
 	*entry(w->vm->kvm, WINDOW, 2) =
 		(*entry(w->vm->kvm, WINDOW, 2) & ~0xffffffffff000UL) | table;
 	if (gm_fixture_one_memory(w)) {

@@ -121,7 +121,7 @@ static void random_walk(struct gm_fixture *w, unsigned int steps, uint64_t max, 
 	GM_SETUP(k.hot, "out of memory");
 	for (unsigned int i = 0; i < nhot; i++)
 		k.hot[i] = first + gm_fixture_random(w, all / 512 + 1) * 512;
-	/* Every other one is a border of 1 GiB, where the world has any. */
+	/* Every other one is a border of 1 GiB, where the fixture has any. */
 	for (unsigned int i = 0; i < nhot && all > per_g; i += 2)
 		k.hot[i] = (first / per_g + 1 + i / 2 % (all / per_g)) * per_g;
 	gm_parallel(w->vm->vcpus, walk_one, &k);

@@ -22,7 +22,7 @@ static int set(struct gm_vm *vm, uint64_t address, uint64_t size, uint64_t attri
 	return ioctl(vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr);
 }
 
-/* A world in which each page knows its half: 1 in 3 private, all written. */
+/* A fixture in which each page knows its half: 1 in 3 private, all written. */
 static struct gm_fixture *striped(void)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);

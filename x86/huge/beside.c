@@ -93,12 +93,13 @@ static void story(struct beside *b)
 	huge_expect(b->r, "every page read");
 	huge_check_sparse(b->r, "at the end");
 	/* The numbers of the contract, which do not come from the model. */
-	gm_ledger_expect(b->r->w->vm, &b->r->start,
-			 &(struct gm_ledger){ .pages = { 0, FILE_PAGES,
-							 b->huge < GM_1G ? b->huge / GM_2M : 0,
-							 b->huge / GM_1G },
-					      .fixed = b->r->shape->now.fixed },
-			 "at the end");
+	gm_page_counts_expect(
+		b->r->w->vm, &b->r->start,
+		&(struct gm_page_counts){ .pages = { 0, FILE_PAGES,
+						     b->huge < GM_1G ? b->huge / GM_2M : 0,
+						     b->huge / GM_1G },
+					  .fixed = b->r->shape->now.fixed },
+		"at the end");
 }
 
 static void side(unsigned int i, void *arg)

@@ -17,9 +17,9 @@ static void log_set(struct huge_vm *r, uint64_t size, bool on)
 /* A write to a page that logging had protected is a fault that changes no mapping: leave it out. */
 static void forget_faults(struct huge_vm *r)
 {
-	struct gm_ledger now;
+	struct gm_page_counts now;
 
-	gm_ledger_read(r->w->vm, &now);
+	gm_page_counts_read(r->w->vm, &now);
 	r->shape->now.fixed = now.fixed - r->start.fixed;
 }
 
@@ -55,9 +55,9 @@ GM_CASE(log_split, .name = "huge.interplay.dirty_log", .clause = "huge.interplay
 	log_set(r, GM_1G, true);
 	huge_check_sparse(r, "split");
 	log_set(r, GM_1G, false);
-	gm_ledger_expect(r->w->vm, &r->start,
-			 &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 1 }, .fixed = 1 },
-			 "whole again");
+	gm_page_counts_expect(r->w->vm, &r->start,
+			      &(struct gm_page_counts){ .pages = { [GM_SIZE_1G] = 1 }, .fixed = 1 },
+			      "whole again");
 	huge_check_sparse(r, "whole again");
 	huge_expect(r, "whole again, read");
 	/* With private pages in two of its 2 MiB before, and changes meanwhile. */

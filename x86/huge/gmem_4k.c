@@ -3,25 +3,25 @@
 #include "huge.h"
 
 /* The second half of the first 2 MiB and the first of the second, shared again: both are mixed. */
-static void half_back(struct gm_fixture *w, const struct gm_ledger *before)
+static void half_back(struct gm_fixture *w, const struct gm_page_counts *before)
 {
 	uint64_t first = GFN(w->gpa);
 
 	gm_fixture_convert(w, first + 256, 512, false);
-	gm_ledger_expect(
+	gm_page_counts_expect(
 		w->vm, before,
-		&(struct gm_ledger){ .pages = { [GM_SIZE_4K] = 1023 - 512 }, .fixed = 1023 },
+		&(struct gm_page_counts){ .pages = { [GM_SIZE_4K] = 1023 - 512 }, .fixed = 1023 },
 		"512 pages shared again");
 	gm_fixture_check_guest(w, 0, first + 256, 512, 1, "after the conversion");
-	gm_ledger_expect(
+	gm_page_counts_expect(
 		w->vm, before,
-		&(struct gm_ledger){ .pages = { [GM_SIZE_4K] = 1023 }, .fixed = 1023 + 512 },
+		&(struct gm_page_counts){ .pages = { [GM_SIZE_4K] = 1023 }, .fixed = 1023 + 512 },
 		"512 pages shared again, every one read");
 	gm_fixture_check_guest(w, 0, first, 256, 1, "pages before them");
 	gm_fixture_check_guest(w, 0, first + 768, 256, 1, "pages behind");
-	gm_ledger_expect(
+	gm_page_counts_expect(
 		w->vm, before,
-		&(struct gm_ledger){ .pages = { [GM_SIZE_4K] = 1023 }, .fixed = 1023 + 512 },
+		&(struct gm_page_counts){ .pages = { [GM_SIZE_4K] = 1023 }, .fixed = 1023 + 512 },
 		"pages beside them read: not one fault");
 }
 
@@ -31,7 +31,7 @@ static void small_only(const struct gm_case *self)
 	struct gm_fixture *w = GM_FIXTURE(.flavour = f, .size = 2 * GM_2M, .file_size = GM_1G,
 					  .mem = GM_MEM_HUGE_2M, .guest_page = GM_1G);
 	uint64_t first = GFN(w->gpa);
-	struct gm_ledger before;
+	struct gm_page_counts before;
 
 	/* Memory of the file that is there already, and in one piece as far as can be. */
 	gm_gmem_allocate(w->gmem, 0, GM_2M);
@@ -39,11 +39,12 @@ static void small_only(const struct gm_case *self)
 		gm_fixture_convert(w, first, 1024, true);
 	gm_fixture_fill(w, 0, first, 1);
 	gm_fixture_check_guest(w, 0, first, 1, 1, "the first page");
-	gm_ledger_read(w->vm, &before);
+	gm_page_counts_read(w->vm, &before);
 	gm_fixture_fill(w, 0, first, 1024);
-	gm_ledger_expect(w->vm, &before,
-			 &(struct gm_ledger){ .pages = { [GM_SIZE_4K] = 1023 }, .fixed = 1023 },
-			 "two aligned 2 MiB of a guest_memfd, every page written");
+	gm_page_counts_expect(
+		w->vm, &before,
+		&(struct gm_page_counts){ .pages = { [GM_SIZE_4K] = 1023 }, .fixed = 1023 },
+		"two aligned 2 MiB of a guest_memfd, every page written");
 	gm_fixture_check_guest(w, 0, first, 1024, 1, "every page its own");
 	if (!f)
 		half_back(w, &before);

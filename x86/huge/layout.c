@@ -17,9 +17,9 @@ static void layout(const struct gm_case *self)
 	gm_slot_set(r->w->vm, GM_SLOT + 1, 0, second, 16 * GM_2M, fine->hva, gmem, 0);
 	gm_shape_slot(r->shape, GM_SLOT + 1, second, 16 * GM_2M, (uintptr_t)fine->hva, GM_SIZE_2M);
 	huge_touch_all(r);
-	gm_ledger_expect(r->w->vm, &r->start,
-			 &(struct gm_ledger){ .pages = { 0, 0, 16, 2 }, .fixed = 18 },
-			 "all touched");
+	gm_page_counts_expect(r->w->vm, &r->start,
+			      &(struct gm_page_counts){ .pages = { 0, 0, 16, 2 }, .fixed = 18 },
+			      "all touched");
 	for (int i = 0; i < 40; i++) {
 		uint64_t at = gm_rng_below(&r->w->rng, 16 * 512),
 			 len = 1 + gm_rng_below(&r->w->rng, 700);

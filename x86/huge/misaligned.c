@@ -87,10 +87,10 @@ static void misaligned(const struct gm_case *self)
 	touch_edges(r, gpa, l->size);
 	fixed = r->shape->now.fixed;
 	huge_expect(r, "all touched");
-	gm_ledger_expect(
+	gm_page_counts_expect(
 		r->w->vm, &r->start,
-		&(struct gm_ledger){ .pages = { 0, fixed - l->n1g - l->n2m, l->n2m, l->n1g },
-				     .fixed = fixed },
+		&(struct gm_page_counts){ .pages = { 0, fixed - l->n1g - l->n2m, l->n2m, l->n1g },
+					  .fixed = fixed },
 		"the layout's own numbers");
 	convert_edges(r, l, gpa);
 	expect_no_memory(r, gpa - GM_PAGE_SIZE, "below the slot");

@@ -38,9 +38,9 @@ static void execute(struct huge_vm *r, uint64_t gpa, const char *when)
 
 static void counts(struct huge_vm *r, int64_t n1g, int64_t n2m, const char *when)
 {
-	struct gm_ledger now;
+	struct gm_page_counts now;
 
-	gm_ledger_read(r->w->vm, &now);
+	gm_page_counts_read(r->w->vm, &now);
 	GM_EXPECT(now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G] == n1g &&
 			  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M] == n2m,
 		  "%s: expected %ld of 1G and %ld of 2M, observed %ld and %ld", when, n1g, n2m,
@@ -51,10 +51,10 @@ static void counts(struct huge_vm *r, int64_t n1g, int64_t n2m, const char *when
 /* Recovery is a thread of the kernel's: waits, within bounds, until nothing is left to recover. */
 static void recovered(struct huge_vm *r, uint64_t at)
 {
-	struct gm_ledger now;
+	struct gm_page_counts now;
 
 	for (int i = 0; i < 600; i++) {
-		gm_ledger_read(r->w->vm, &now);
+		gm_page_counts_read(r->w->vm, &now);
 		if (now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G] == 2)
 			return;
 		/* A touch maps what the thread has taken away, as large as it may be. */
@@ -110,7 +110,7 @@ GM_CASE(nx_fresh, .name = "huge.interplay.nx_before_data", .clause = "huge.inter
 	.tokens = GM_TOKEN_HUGE | GM_TOKEN_MODULE)
 {
 	uint64_t at = huge_gpa(0, 512 * 7 + 3);
-	struct gm_ledger want = { .pages = { [GM_SIZE_4K] = 1 }, .fixed = 1 };
+	struct gm_page_counts want = { .pages = { [GM_SIZE_4K] = 1 }, .fixed = 1 };
 	struct kvm_pre_fault_memory ahead = { .gpa = (at & ~(GM_2M - 1)) + 5 * GM_2M,
 					      .size = GM_2M };
 	struct huge_vm *r;
@@ -121,18 +121,21 @@ GM_CASE(nx_fresh, .name = "huge.interplay.nx_before_data", .clause = "huge.inter
 	param(PARAM("nx_huge_pages"), "force");
 	r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
 	execute(r, at, "executed first");
-	gm_ledger_expect(r->w->vm, &r->start, &want, "one page executed");
+	gm_page_counts_expect(r->w->vm, &r->start, &want, "one page executed");
 	gm_guest_touch(r->w->vm, 0, at + GM_PAGE_SIZE, 8, 8);
-	want = (struct gm_ledger){ .pages = { [GM_SIZE_4K] = 2 }, .fixed = 2 };
-	gm_ledger_expect(r->w->vm, &r->start, &want, "data in the same 2 MiB");
+	want = (struct gm_page_counts){ .pages = { [GM_SIZE_4K] = 2 }, .fixed = 2 };
+	gm_page_counts_expect(r->w->vm, &r->start, &want, "data in the same 2 MiB");
 	gm_guest_touch(r->w->vm, 0, at + GM_2M, 8, 8);
-	want = (struct gm_ledger){ .pages = { [GM_SIZE_4K] = 2, [GM_SIZE_2M] = 1 }, .fixed = 3 };
-	gm_ledger_expect(r->w->vm, &r->start, &want, "data in the next 2 MiB");
+	want = (struct gm_page_counts){ .pages = { [GM_SIZE_4K] = 2, [GM_SIZE_2M] = 1 },
+					.fixed = 3 };
+	gm_page_counts_expect(r->w->vm, &r->start, &want, "data in the next 2 MiB");
 	execute(r, at, "executed again");
-	gm_ledger_expect(r->w->vm, &r->start, &want, "executed again: it was mapped all the time");
+	gm_page_counts_expect(r->w->vm, &r->start, &want,
+			      "executed again: it was mapped all the time");
 	/* A prefault is a read, and not counted: what nobody executes is mapped huge. */
 	GM_EXPECT_OK(__vcpu_ioctl(r->w->vm->vcpu[0], KVM_PRE_FAULT_MEMORY, &ahead));
-	want = (struct gm_ledger){ .pages = { [GM_SIZE_4K] = 2, [GM_SIZE_2M] = 2 }, .fixed = 3 };
-	gm_ledger_expect(r->w->vm, &r->start, &want, "prefaulted");
+	want = (struct gm_page_counts){ .pages = { [GM_SIZE_4K] = 2, [GM_SIZE_2M] = 2 },
+					.fixed = 3 };
+	gm_page_counts_expect(r->w->vm, &r->start, &want, "prefaulted");
 	huge_vm_free(r);
 }

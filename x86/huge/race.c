@@ -101,11 +101,11 @@ static void prepare(struct race *c)
 /* The whole region is touched at the end and must be in one shape: nothing was left behind. */
 static void settle(struct huge_vm *r, int64_t n1g, int64_t n2m, const char *when)
 {
-	struct gm_ledger now;
+	struct gm_page_counts now;
 
 	for (unsigned int v = 0; v < r->vcpus; v++)
 		gm_guest_touch(r->w->vm, v, r->base, r->w->mem->size, GM_2M);
-	gm_ledger_read(r->w->vm, &now);
+	gm_page_counts_read(r->w->vm, &now);
 	GM_EXPECT(now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G] == n1g &&
 			  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M] == n2m &&
 			  now.pages[GM_SIZE_4K] == r->start.pages[GM_SIZE_4K],

@@ -58,10 +58,10 @@ static void ranges(const struct gm_case *self)
 		}
 	huge_convert(r, r->base, NR_PAGES, false);
 	huge_touch_all(r);
-	gm_ledger_expect(r->w->vm, &r->start,
-			 &(struct gm_ledger){ .pages = { [GM_SIZE_2M] = BLOCKS },
-					      .fixed = r->shape->now.fixed },
-			 "whole at the end");
+	gm_page_counts_expect(r->w->vm, &r->start,
+			      &(struct gm_page_counts){ .pages = { [GM_SIZE_2M] = BLOCKS },
+							.fixed = r->shape->now.fixed },
+			      "whole at the end");
 	huge_check(r, r->base, NR_PAGES, "at the end");
 	huge_vm_free(r);
 }

@@ -4,7 +4,7 @@
 
 /*
  * Touches one page in each 2 MiB that can tell: that of the page itself, its neighbours, the ends
- * of its GiB. Few faults, and yet a mapping of any size over the page shows in the ledger.
+ * of its GiB. Few faults, and yet a mapping of any size over the page shows in the counts.
  */
 static void touch_and_count(struct huge_vm *r, uint64_t gpa, const char *when)
 {
@@ -61,10 +61,10 @@ static void pairs_in_1g(struct huge_vm *r, uint64_t gib, uint64_t first, uint64_
 
 static void whole(struct huge_vm *r, int64_t n1g, int64_t n2m)
 {
-	gm_ledger_expect(
-		r->w->vm, &r->start,
-		&(struct gm_ledger){ .pages = { 0, 0, n2m, n1g }, .fixed = r->shape->now.fixed },
-		"whole at the end");
+	gm_page_counts_expect(r->w->vm, &r->start,
+			      &(struct gm_page_counts){ .pages = { 0, 0, n2m, n1g },
+							.fixed = r->shape->now.fixed },
+			      "whole at the end");
 }
 
 GM_CASE(rejoin_pairs_2m, .name = "huge.rejoin.pairs_in_2m", .clause = "huge.rejoin",

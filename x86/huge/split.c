@@ -25,7 +25,7 @@ static void touch(struct huge_vm *r, uint64_t gpa, bool all)
 static void round_trip(struct huge_vm *r, uint64_t gpa, bool all)
 {
 	const char *name = huge_page_name(r, gpa);
-	struct gm_ledger whole;
+	struct gm_page_counts whole;
 
 	huge_touch_all(r);
 	huge_expect(r, "all touched");
@@ -43,9 +43,9 @@ static void round_trip(struct huge_vm *r, uint64_t gpa, bool all)
 	huge_touch_all(r);
 	huge_expect(r, "%s converted back, all touched again", name);
 	/* The model is right about its own end: as at the start, and nothing but 1 GiB pages. */
-	whole = (struct gm_ledger){ .pages = { [GM_SIZE_1G] = r->size / GM_1G },
-				    .fixed = r->shape->now.fixed };
-	gm_ledger_expect(r->w->vm, &r->start, &whole, "whole again");
+	whole = (struct gm_page_counts){ .pages = { [GM_SIZE_1G] = r->size / GM_1G },
+					 .fixed = r->shape->now.fixed };
+	gm_page_counts_expect(r->w->vm, &r->start, &whole, "whole again");
 }
 
 /* Every place in some GiB; in the full profile every place in every GiB. */
@@ -99,9 +99,9 @@ GM_CASE(split_random, .name = "huge.split_one.random", .clause = "huge.split_one
 }
 
 /* The numbers of the contract, written out: they do not come from the model. */
-static void counts(struct huge_vm *r, const struct gm_ledger *want, const char *when)
+static void counts(struct huge_vm *r, const struct gm_page_counts *want, const char *when)
 {
-	if (gm_ledger_expect(r->w->vm, &r->start, want, when))
+	if (gm_page_counts_expect(r->w->vm, &r->start, want, when))
 		return;
 	gm_map_show(r->w->vm, r->shape);
 	gm_end();
@@ -115,24 +115,25 @@ GM_CASE(split_shape, .name = "huge.split_shape.one_page", .clause = "huge.split_
 	uint64_t at = huge_gpa(1, 512 * 200 + 77);
 
 	huge_touch_all(r);
-	counts(r, &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 3 }, .fixed = 3 }, "all touched");
+	counts(r, &(struct gm_page_counts){ .pages = { [GM_SIZE_1G] = 3 }, .fixed = 3 },
+	       "all touched");
 	gm_map_note(r->shape, "all touched");
 	huge_guest_convert(r, at, 1, true);
-	counts(r, &(struct gm_ledger){ .pages = { [GM_SIZE_1G] = 2 }, .fixed = 3 },
+	counts(r, &(struct gm_page_counts){ .pages = { [GM_SIZE_1G] = 2 }, .fixed = 3 },
 	       "one page converted");
 	gm_map_note(r->shape, "one page converted");
 	huge_touch_all(r);
-	counts(r, &(struct gm_ledger){ .pages = { 0, 1, 511, 2 }, .fixed = 3 + 512 },
+	counts(r, &(struct gm_page_counts){ .pages = { 0, 1, 511, 2 }, .fixed = 3 + 512 },
 	       "every 2 MiB touched");
 	gm_map_note(r->shape, "every 2 MiB touched again");
 	huge_write(r, huge_gpa(1, 512 * 200), 512);
-	counts(r, &(struct gm_ledger){ .pages = { 0, 512, 511, 2 }, .fixed = 3 + 512 + 511 },
+	counts(r, &(struct gm_page_counts){ .pages = { 0, 512, 511, 2 }, .fixed = 3 + 512 + 511 },
 	       "every page around it touched: 511 shared, 1 private");
 	huge_guest_convert(r, at, 1, false);
-	counts(r, &(struct gm_ledger){ .pages = { 0, 511, 511, 2 }, .fixed = 3 + 512 + 511 },
+	counts(r, &(struct gm_page_counts){ .pages = { 0, 511, 511, 2 }, .fixed = 3 + 512 + 511 },
 	       "converted back");
 	huge_touch(r, at, GM_PAGE_SIZE, GM_PAGE_SIZE);
-	counts(r, &(struct gm_ledger){ .pages = { 0, 0, 0, 3 }, .fixed = 3 + 512 + 511 + 1 },
+	counts(r, &(struct gm_page_counts){ .pages = { 0, 0, 0, 3 }, .fixed = 3 + 512 + 511 + 1 },
 	       "touched where it was private");
 	gm_map_note(r->shape, "converted back and touched");
 	huge_expect(r, "the model agrees");
@@ -147,9 +148,10 @@ static void split_2m(const struct gm_case *self)
 	struct huge_vm *r = HUGE_VM(.kind = self->val, .size = 16 * GM_2M);
 
 	huge_touch_all(r);
-	gm_ledger_expect(r->w->vm, &r->start,
-			 &(struct gm_ledger){ .pages = { [GM_SIZE_2M] = 16 }, .fixed = 16 },
-			 "all touched");
+	gm_page_counts_expect(
+		r->w->vm, &r->start,
+		&(struct gm_page_counts){ .pages = { [GM_SIZE_2M] = 16 }, .fixed = 16 },
+		"all touched");
 	for (unsigned int i = 0; i < HUGE_NR_PAGES; i++) {
 		uint64_t at = huge_gpa(0, huge_pages[i] % (16 * 512)), block = at & ~(GM_2M - 1);
 
@@ -163,10 +165,10 @@ static void split_2m(const struct gm_case *self)
 		huge_check(r, block - GM_PAGE_SIZE, 514, "converted back");
 		huge_expect(r, "%s converted back, its 2 MiB touched", huge_page_name(r, at));
 	}
-	gm_ledger_expect(
-		r->w->vm, &r->start,
-		&(struct gm_ledger){ .pages = { [GM_SIZE_2M] = 16 }, .fixed = r->shape->now.fixed },
-		"whole again");
+	gm_page_counts_expect(r->w->vm, &r->start,
+			      &(struct gm_page_counts){ .pages = { [GM_SIZE_2M] = 16 },
+							.fixed = r->shape->now.fixed },
+			      "whole again");
 	huge_check(r, r->base, 16 * 512, "at the end");
 	huge_vm_free(r);
 }

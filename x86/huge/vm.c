@@ -51,8 +51,8 @@ struct huge_vm *huge_vm_new(const struct huge_vm_args *args)
 			  .no_slot = true);
 	r->shape = gm_shape_new(r->base, r->size);
 	warm_up(r);
-	/* What was mapped so far is forgotten: the ledger and the model start at zero from here. */
-	gm_ledger_read(r->w->vm, &r->start);
+	/* What was mapped so far is forgotten: the counts and the model start at zero from here. */
+	gm_page_counts_read(r->w->vm, &r->start);
 	memset(&r->shape->now, 0, sizeof(r->shape->now));
 	if (!args->no_slot)
 		huge_slot(r, GM_SLOT, GM_BASE, args->size, 0, 0);
@@ -211,7 +211,7 @@ void huge_expect(struct huge_vm *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(when, sizeof(when), fmt, ap);
 	va_end(ap);
-	if (gm_ledger_expect(r->w->vm, &r->start, &r->shape->now, when))
+	if (gm_page_counts_expect(r->w->vm, &r->start, &r->shape->now, when))
 		return;
 	gm_map_show(r->w->vm, r->shape);
 	gm_end();

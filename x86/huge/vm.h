@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The VM of the huge.* cases: the guest-memory fixture and the model of how its pages are mapped.
- * Each step goes through it, so that the kernel's ledger and the guest's words can be held against
+ * Each step goes through it, so that the kernel's counts of pages and the guest's words can be held against
  * both models after each step, number by number.
  */
 #ifndef HUGE_VM_H
@@ -16,7 +16,7 @@ struct huge_vm {
 	struct gm_fixture *w; /* its slots come from huge_slot() */
 	struct gm_shape *shape;
 	uint64_t base, size; /* of the region: GM_BASE, a multiple of 1 GiB */
-	struct gm_ledger start;
+	struct gm_page_counts start;
 	unsigned int vcpus;
 	unsigned int turn; /* the vCPU that does the next thing */
 };
@@ -57,7 +57,7 @@ void huge_guest_convert(struct huge_vm *r, uint64_t gpa, uint64_t npages, bool t
 /* A hole in the file behind [gpa, gpa + npages), which lies at `off` of it. */
 void huge_punch(struct huge_vm *r, uint64_t gpa, uint64_t npages, uint64_t off);
 
-/* The kernel's ledger is the model's, exactly; if not, shows both maps and ends the case. */
+/* The kernel's counts of pages are the model's, exactly; if not, shows both maps and ends the case. */
 void huge_expect(struct huge_vm *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* "page 511 of GiB 1" */

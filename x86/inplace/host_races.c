@@ -72,7 +72,7 @@ static void expect_gone(struct race *r, unsigned int round)
 	}
 }
 
-static void party(unsigned int i, void *arg)
+static void thread(unsigned int i, void *arg)
 {
 	struct race *r = arg;
 
@@ -97,7 +97,7 @@ static void faulting(const struct gm_case *self)
 
 	ip_convert(w, 0, NPAGES, false, "to begin with");
 	gm_gmem_allocate(w->gmem, 0, SIZE);
-	gm_parallel(1 + TOUCHERS, party, &r);
+	gm_parallel(1 + TOUCHERS, thread, &r);
 	gm_note("touches: %lu came through, %lu were EFAULT", atomic_load(&r.came),
 		atomic_load(&r.refused));
 	ip_expect_state(w, LOW, HIGH - LOW, "at the end");

@@ -94,14 +94,14 @@ static unsigned int times_of(const struct gm_case *self)
 	return self->flags & GM_FULL_ONLY ? 20000 : 1500;
 }
 
-struct party {
+struct threads {
 	struct race race;
 	unsigned int times;
 };
 
-static void host_party(unsigned int i, void *arg)
+static void host_thread(unsigned int i, void *arg)
 {
-	struct party *p = arg;
+	struct threads *p = arg;
 
 	if (i)
 		toucher(&p->race);
@@ -112,10 +112,10 @@ static void host_party(unsigned int i, void *arg)
 static void host_touches(const struct gm_case *self)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
-	struct party p = { .race = { .w = w, .kind = self->val }, .times = times_of(self) };
+	struct threads p = { .race = { .w = w, .kind = self->val }, .times = times_of(self) };
 
 	ip_all_shared(w);
-	gm_parallel(3, host_party, &p);
+	gm_parallel(3, host_thread, &p);
 	gm_note("touches: %lu came through, %lu were EFAULT", atomic_load(&p.race.came),
 		atomic_load(&p.race.refused));
 	/* Words 0 of every page are nobody's but the fixture's; the host wrote zeros to word 1. */
@@ -137,9 +137,9 @@ TOUCHES(gup_long, "remote.long", "the same, 20,000 times by process_vm_readv()",
 	.flags = GM_FULL_ONLY, .timeout = 300)
 
 /* A retry does not resolve this one, however often the other sort goes away. */
-static void holder_party(unsigned int i, void *arg)
+static void holder_thread(unsigned int i, void *arg)
 {
-	struct party *p = arg;
+	struct threads *p = arg;
 	struct gm_fixture *w = p->race.w;
 	bool gone = false;
 
@@ -165,13 +165,13 @@ INPLACE(stays, "transient", "told_apart",
 	.needs = IP_NEEDS | GM_NEEDS(GUP_TEST))
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
-	struct party p = { .race = { .w = w }, .times = times_of(self) };
+	struct threads p = { .race = { .w = w }, .times = times_of(self) };
 	uint64_t page = HIGH + 2;
 	struct ip_hold h;
 
 	ip_all_shared(w);
 	ip_take(&h, &ip_gup_read, w, &page, 1);
-	gm_parallel(2, holder_party, &p);
+	gm_parallel(2, holder_thread, &p);
 	ip_expect_busy(w, 0, NPAGES, page, "the touches have ended");
 	ip_drop(&h);
 	ip_convert(w, 0, NPAGES, true, "nobody holds a page");
@@ -181,7 +181,7 @@ INPLACE(stays, "transient", "told_apart",
 
 static void vcpu_party(unsigned int i, void *arg)
 {
-	struct party *p = arg;
+	struct threads *p = arg;
 	struct gm_fixture *w = p->race.w;
 
 	if (i == 2) {
@@ -215,7 +215,7 @@ static void vcpu_party(unsigned int i, void *arg)
 static void vcpus_touch(const struct gm_case *self)
 {
 	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE, .vcpus = 2);
-	struct party p = { .race = { .w = w }, .times = times_of(self) / 3 };
+	struct threads p = { .race = { .w = w }, .times = times_of(self) / 3 };
 
 	ip_all_shared(w);
 	gm_parallel(3, vcpu_party, &p);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The ledger of one process: what it holds after a case it must have held before. */
+/* What one process holds: what it holds after a case it must have held before. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "ledger.h"
+#include "own_leaks.h"
 #include "verdict.h"
 
 static struct {
@@ -43,7 +43,7 @@ static unsigned long status_kb(const char *key)
 	return kb;
 }
 
-void gm_ledger_open(void)
+void gm_own_leaks_begin(void)
 {
 	before.fds = open_fds();
 	before.locked_kb = status_kb("VmLck");
@@ -69,7 +69,7 @@ static void list_fds(void)
 		closedir(d);
 }
 
-void gm_ledger_close(void)
+void gm_own_leaks_end(void)
 {
 	unsigned long locked = status_kb("VmLck"), pinned = status_kb("VmPin");
 	int fds = open_fds();
