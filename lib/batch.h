@@ -17,7 +17,7 @@ struct gm_batch {
 	unsigned int v; /* the vCPU */
 	/*
 	 * Whose pages these are: [lo, hi), and of these the blocks of `block` pages whose number
-	 * is `turn` modulo `share`. Suspects of others are left to their own batch.
+	 * is `turn` modulo `share`. Pages of other owners are checked by their own batch.
 	 */
 	uint64_t lo, hi, block;
 	unsigned int share, turn;

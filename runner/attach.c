@@ -211,8 +211,8 @@ static int write_remaining(const struct state *st, const char *file, size_t *lef
 }
 
 /*
- * The machine is gone. A case that ran when the kernel died with a report FAILs for it; without one it is
- * an ERROR. What did not run is left for the next boot.
+ * The machine is gone. Each case that ran when the kernel panicked FAILs for the panic; without a
+ * panic it is an ERROR. What did not run is left for the next boot.
  */
 static int lost(struct render *r, const struct options *opt, const char *why)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the machine holds, and the kernel log: each kind of leak is seen, and peace is not taken for one.
+ * What the machine holds, and the kernel log: each kind of leak is found, and no change is reported as none.
  */
 #include <sys/stat.h>
 #include <sys/wait.h>
