@@ -3,10 +3,15 @@
 #include <linux/falloc.h>
 #include <linux/memfd.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 
 #include "underway.h"
 #include "vm.h"
 
+/* include/uapi/linux/mman.h; older headers lack the number. */
+#ifndef __NR_cachestat
+#define __NR_cachestat 451
+#endif
 #ifndef MFD_HUGE_2MB
 #define MFD_HUGE_2MB (21U << 26)
 #define MFD_HUGE_1GB (30U << 26)
@@ -82,4 +87,20 @@ void gm_gmem_allocate(int gmem, uint64_t off, uint64_t len)
 {
 	GM_GRANTED(!__gm_gmem_allocate(gmem, off, len), "allocate %#lx+%#lx: %s", off, len,
 		   gm_errno_name(errno));
+}
+
+int64_t gm_gmem_cached(int gmem, uint64_t off, uint64_t len)
+{
+	struct {
+		uint64_t off, len;
+	} range = { off, len };
+	struct {
+		uint64_t cached, dirty, writeback, evicted, recently_evicted;
+	} stat = {};
+
+	if (syscall(__NR_cachestat, gmem, &range, &stat, 0)) {
+		GM_SETUP(errno == ENOSYS, "cachestat: %s", gm_errno_name(errno));
+		return -1;
+	}
+	return stat.cached;
 }

@@ -124,6 +124,8 @@ int __gm_gmem_punch(int gmem, uint64_t off, uint64_t len);
 int __gm_gmem_allocate(int gmem, uint64_t off, uint64_t len);
 void gm_gmem_punch(int gmem, uint64_t off, uint64_t len);
 void gm_gmem_allocate(int gmem, uint64_t off, uint64_t len);
+/* How many pages of the range the file has, by cachestat(); -1: this kernel does not tell. */
+int64_t gm_gmem_cached(int gmem, uint64_t off, uint64_t len);
 
 /*
  * KVM_SET_USER_MEMORY_REGION2. gmem -1: an ordinary slot; else KVM_MEM_GUEST_MEMFD is added to

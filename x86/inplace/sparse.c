@@ -3,45 +3,16 @@
  * Files with holes: no conversion fills one or makes one, and a page in use among them is named by its
  * own offset. conv.inplace_hole, conv.inplace_error_offset.
  */
-#include <sys/syscall.h>
-
 #include "inplace.h"
 
 #define NPAGES 512UL
 #define SIZE (NPAGES * PG)
 
-/* include/uapi/linux/mman.h; as old as the call, which older headers lack. */
-#ifndef __NR_cachestat
-#define __NR_cachestat 451
-#endif
-
-struct pages_range {
-	uint64_t off, len;
-};
-
-struct pages_there {
-	uint64_t cached, dirty, writeback, evicted, recently_evicted;
-};
-
-/* Pages of [page, page + n) that the file has; false: this kernel does not tell. */
-static bool tells(const struct gm_fixture *w, uint64_t page, uint64_t n, uint64_t *nr)
-{
-	struct pages_range range = { page * PG, n * PG };
-	struct pages_there stat = {};
-
-	if (syscall(__NR_cachestat, w->gmem, &range, &stat, 0)) {
-		GM_SETUP(errno == ENOSYS, "cachestat: %s", gm_errno_name(errno));
-		return false;
-	}
-	*nr = stat.cached;
-	return true;
-}
-
 static uint64_t there(const struct gm_fixture *w, uint64_t page, uint64_t n)
 {
-	uint64_t nr;
+	int64_t nr = gm_gmem_cached(w->gmem, page * PG, n * PG);
 
-	if (!tells(w, page, n, &nr))
+	if (nr < 0)
 		gm_skip("the kernel does not tell which pages a file has",
 			"a kernel with CONFIG_CACHESTAT_SYSCALL=y");
 	return nr;
@@ -191,7 +162,6 @@ INPLACE_EACH(
 	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
 	bool in[NPAGES], told;
 	struct ip_hold h;
-	uint64_t nr;
 
 	for (size_t i = 0; i < sizeof(page) / sizeof(page[0]); i++) {
 		make_sparse(w);
@@ -200,7 +170,7 @@ INPLACE_EACH(
 				 page[i] < 9 ? page[i] + 1 : 10);
 		ip_take(&h, &ip_gup_write, w, &page[i], 1);
 		/* The offset counts on kernels that do not tell of pages, too. */
-		told = tells(w, 0, NPAGES, &nr);
+		told = gm_gmem_cached(w->gmem, 0, SIZE) >= 0;
 		if (told)
 			remember(w, in);
 		GM_SETUP(!told || (in[page[i]] && (!page[i] || !in[page[i] - 1])),

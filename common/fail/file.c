@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Allocation of a file's pages, by fallocate and through the host's mapping, that finds no memory. */
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include "fail.h"
+
+#define COUNT 70UL /* pages: more than one node of the file's page cache */
+
+static void prepare_private(struct fail_sweep *s)
+{
+	fail_empty(s, COUNT, true);
+}
+
+static void prepare_shared(struct fail_sweep *s)
+{
+	fail_empty(s, COUNT, false);
+}
+
+static int allocate(struct fail_sweep *s)
+{
+	return __gm_gmem_allocate(s->w->gmem, FAIL_AT * PG, COUNT * PG);
+}
+
+/* All pages are there, and all of them zero; touching them brings no more. */
+static void allocated(struct fail_sweep *s)
+{
+	int64_t there = gm_gmem_cached(s->w->gmem, FAIL_AT * PG, COUNT * PG);
+
+	GM_EXPECT(there == COUNT || there < 0, "step %u: %ld pages are there, expected %lu", s->n,
+		  there, COUNT);
+	gm_fixture_check_guest(s->w, 1, fail_gfn(s, 0), COUNT, 1, "the allocated pages");
+	gm_fixture_check_host(s->w, fail_gfn(s, 0), COUNT, 64, "the allocated pages");
+}
+
+static void allocated_later(struct fail_sweep *s, int err)
+{
+	GM_EXPECT_OK(allocate(s), "the same call, after step %u failed", s->n);
+	if (!gm_failures())
+		allocated(s);
+}
+
+/* --- the host's mapping --- */
+
+static int populate(struct fail_sweep *s)
+{
+	return madvise(fail_hva(s, 0), COUNT * PG, MADV_POPULATE_WRITE);
+}
+
+static void populated_later(struct fail_sweep *s, int err)
+{
+	GM_EXPECT_OK(populate(s), "the same call, after step %u failed", s->n);
+	if (!gm_failures())
+		allocated(s);
+}
+
+static uint8_t *copy;
+
+/* By GUP, of this process's own memory. A part that was read is said, and is right. */
+static int read_remote(struct fail_sweep *s)
+{
+	struct iovec to = { copy, COUNT * PG }, from = { fail_hva(s, 0), COUNT * PG };
+	ssize_t n = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+
+	s->size = n;
+	return n < 0 ? -1 : 0;
+}
+
+static void prepare_read(struct fail_sweep *s)
+{
+	prepare_shared(s);
+	if (!copy)
+		copy = malloc(COUNT * PG);
+	GM_SETUP(copy, "out of memory");
+	memset(copy, 0xa5, COUNT * PG);
+}
+
+static void was_read(struct fail_sweep *s)
+{
+	uint64_t zero = 0;
+
+	GM_EXPECT(s->size <= COUNT * PG && s->size % PG == 0, "step %u: %lu bytes read", s->n,
+		  s->size);
+	while (zero < s->size && !copy[zero])
+		zero++;
+	GM_EXPECT_EQ(zero, s->size, "step %u: bytes of what was read that are zero", s->n);
+}
+
+static void read_later(struct fail_sweep *s, int err)
+{
+	GM_EXPECT_OK(read_remote(s), "the same call, after step %u failed", s->n);
+	GM_EXPECT_EQ(s->size, COUNT * PG, "bytes read by it");
+	was_read(s);
+}
+
+/* A second mapping of the file; the first page is read through it. */
+static int map(struct fail_sweep *s)
+{
+	s->mapped = mmap(NULL, s->w->file_size, PROT_READ | PROT_WRITE, MAP_SHARED, s->w->gmem, 0);
+	return s->mapped == MAP_FAILED ? -1 : 0;
+}
+
+static void mapped(struct fail_sweep *s)
+{
+	GM_EXPECT_EQ(*(volatile uint64_t *)s->mapped, *(volatile uint64_t *)s->w->hva,
+		     "step %u: the first word of the file by the new mapping", s->n);
+	munmap(s->mapped, s->w->file_size);
+}
+
+static void mapped_later(struct fail_sweep *s, int err)
+{
+	GM_EXPECT_OK(map(s), "the same call, after step %u failed", s->n);
+	if (s->mapped != MAP_FAILED)
+		mapped(s);
+}
+
+#define ALLOCATES .user_pages = true, .keeps_part = true
+#define MAPPED (FAIL_P1 | FAIL_INPLACE)
+
+const struct fail_op fail_file_ops[] = {
+	{ .name = "file.allocate",
+	  .clause = "fail.file",
+	  .memory = FAIL_EACH,
+	  ALLOCATES,
+	  .err = { ENOMEM },
+	  .prepare = prepare_shared,
+	  .call = allocate,
+	  .refused = allocated_later,
+	  .done = allocated,
+	  .text = "fallocate of 70 pages: a part may be there, the next call brings the rest" },
+	{ .name = "file.allocate_private",
+	  .clause = "fail.file",
+	  .memory = FAIL_ATTRIBUTES | FAIL_INPLACE,
+	  ALLOCATES,
+	  .err = { ENOMEM },
+	  .prepare = prepare_private,
+	  .call = allocate,
+	  .refused = allocated_later,
+	  .done = allocated,
+	  .text = "fallocate of 70 private pages: a part may be there, the next call brings the rest" },
+	{ .name = "host.populate",
+	  .clause = "fail.host",
+	  .memory = MAPPED,
+	  ALLOCATES,
+	  .err = { ENOMEM },
+	  .prepare = prepare_shared,
+	  .call = populate,
+	  .refused = populated_later,
+	  .done = allocated,
+	  .text = "MADV_POPULATE_WRITE of 70 pages of the mapping: a part may be there, the next call brings the rest" },
+	{ .name = "host.gup",
+	  .clause = "fail.host",
+	  .memory = MAPPED,
+	  ALLOCATES,
+	  .err = { EFAULT, ENOMEM },
+	  .prepare = prepare_read,
+	  .call = read_remote,
+	  .refused = read_later,
+	  .done = was_read,
+	  .text = "process_vm_readv of 70 pages of the mapping: a part that was read is right, the next call reads all" },
+	{ .name = "host.mmap",
+	  .clause = "fail.host",
+	  .memory = MAPPED,
+	  .err = { ENOMEM },
+	  .call = map,
+	  .refused = mapped_later,
+	  .done = mapped,
+	  .text = "a second mapping of the file: there is none, and the next one works" },
+	{},
+};

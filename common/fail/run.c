@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A guest's touch that finds no memory. KVM_RUN ends with ENOMEM where the file has no page to give, and
+ * with EFAULT and a memory-fault exit where userspace_addr has none; the next KVM_RUN goes on.
+ */
+#include "fail.h"
+
+/* The vCPU's own code, stack and mailbox are mapped, so that the touch is all that is left. */
+static void warm_up(struct fail_sweep *s)
+{
+	struct gm_op op = { .code = GM_OP_NOP };
+
+	gm_run(s->w->vm, 0, &op, 1);
+}
+
+/* Posts the touch: what is there is read and compared, then every word is written. */
+static void post_touch(struct fail_sweep *s)
+{
+	struct gm_fixture *w = s->w;
+	uint64_t gfn = fail_gfn(s, 0);
+	struct gm_content c = gm_model_guest(w->model, gfn);
+	struct gm_op op[2] = {
+		{ .code = c.half ? GM_OP_CHECK : GM_OP_CHECK_ZERO,
+		  .addr = GPA(gfn),
+		  .nr = 1,
+		  .half = c.half,
+		  .gen = c.gen },
+		{ .code = GM_OP_FILL, .addr = GPA(gfn), .nr = 1, .half = GM_HALF_GUEST },
+	};
+
+	op[1].gen = s->gen = gm_fixture_gen(w);
+	gm_post(w->vm, 0, op, 2);
+}
+
+static void prepare_private(struct fail_sweep *s)
+{
+	fail_empty(s, 1, true);
+	post_touch(s);
+}
+
+static void prepare_shared(struct fail_sweep *s)
+{
+	fail_empty(s, 1, false);
+	post_touch(s);
+}
+
+/* Written while shared, then private: its own page, or the same one. */
+static void prepare_converted(struct fail_sweep *s)
+{
+	fail_empty(s, 1, false);
+	gm_fixture_fill(s->w, 1, fail_gfn(s, 0), 1);
+	gm_fixture_convert(s->w, fail_gfn(s, 0), 1, true);
+	post_touch(s);
+}
+
+static int enter(struct fail_sweep *s)
+{
+	return gm_enter(s->w->vm, 0, &s->exit);
+}
+
+/* The batch came to its end, found what had to be there, and wrote. */
+static void touched(struct fail_sweep *s)
+{
+	struct gm_fixture *w = s->w;
+	uint64_t gfn = fail_gfn(s, 0);
+	struct gm_mbox *box = &w->vm->mbox[0];
+
+	if (!gm_arch_is_yield(w->vm->vcpu[0])) {
+		GM_FAIL("step %u: %s", s->n, gm_exit_str(&s->exit));
+		return;
+	}
+	GM_EXPECT_EQ(box->done, 2, "step %u: operations done", s->n);
+	GM_EXPECT(!box->op[0].bad, "step %u: the guest reads %#lx, expected %#lx", s->n,
+		  box->op[0].observed, box->op[0].expected);
+	gm_model_guest_wrote(w->model, gfn, 1, GM_HALF_GUEST, s->gen, 1);
+	gm_fixture_check_guest(w, 1, gfn - 1, 3, 1, "the touched page and its neighbours");
+	gm_fixture_check_host(w, gfn, 1, 1, "the touched page");
+}
+
+static void not_touched(struct fail_sweep *s, int err)
+{
+	uint64_t gpa = GPA(fail_gfn(s, 0));
+	bool private = gm_model_private(s->w->model, fail_gfn(s, 0));
+
+	/* The file knows what it lacks; of memory at userspace_addr KVM only learns that it is not there. */
+	if (private || s->w->file_serves_shared)
+		GM_EXPECT_EQ(err, ENOMEM, "step %u: errno of KVM_RUN", s->n);
+	if (err == EFAULT) {
+		GM_EXPECT_EQ(s->exit.reason, KVM_EXIT_MEMORY_FAULT, "step %u: exit reason", s->n);
+		GM_EXPECT_EQ(s->exit.fault.gpa, gpa, "step %u: gpa of the fault", s->n);
+		GM_EXPECT_EQ(s->exit.fault.flags, private ? KVM_MEMORY_EXIT_FLAG_PRIVATE : 0,
+			     "step %u: flags of the fault", s->n);
+	}
+	GM_EXPECT_OK(enter(s), "the next KVM_RUN, after step %u failed", s->n);
+	if (!gm_failures())
+		touched(s);
+}
+
+/* Nothing of it is private: an ordinary VM, whose host sees the page by the file's mapping. */
+#define TOUCH                                                                                      \
+	.clause = "fail.run", .user_pages = true, .err = { ENOMEM, EFAULT }, .call = enter,        \
+	.refused = not_touched, .done = touched
+
+/* KVM_PRE_FAULT_MEMORY of so many pages. */
+#define PREFAULT_PAGES 6UL
+
+static void prepare_prefault(struct fail_sweep *s, bool private)
+{
+	fail_empty(s, PREFAULT_PAGES, private);
+	s->gpa = GPA(fail_gfn(s, 0));
+	s->size = PREFAULT_PAGES * PG;
+}
+
+static void prepare_prefault_private(struct fail_sweep *s)
+{
+	prepare_prefault(s, true);
+}
+
+static void prepare_prefault_shared(struct fail_sweep *s)
+{
+	prepare_prefault(s, false);
+}
+
+static int prefault(struct fail_sweep *s)
+{
+	return gm_prefault(s->w->vm, 0, &s->gpa, &s->size, 0);
+}
+
+/* What is said to be left is left: the same call goes on there, and every page reads zero. */
+static void prefaulted(struct fail_sweep *s)
+{
+	uint64_t begin = GPA(fail_gfn(s, 0)), end = begin + PREFAULT_PAGES * PG;
+
+	GM_EXPECT(s->gpa > begin && s->gpa + s->size == end && s->gpa % PG == 0,
+		  "step %u: 0, and gpa %#lx, size %#lx are left of %#lx, %#lx", s->n, s->gpa,
+		  s->size, begin, end - begin);
+	if (s->size && !gm_failures())
+		GM_EXPECT_OK(prefault(s), "the next call, after step %u failed", s->n);
+	GM_EXPECT_EQ(s->size, 0, "step %u: bytes left", s->n);
+	gm_fixture_check_guest(s->w, 1, fail_gfn(s, 0) - 1, PREFAULT_PAGES + 2, 1,
+			       "the pages and their neighbours");
+}
+
+static void not_prefaulted(struct fail_sweep *s, int err)
+{
+	GM_EXPECT(s->gpa == GPA(fail_gfn(s, 0)) && s->size == PREFAULT_PAGES * PG,
+		  "step %u failed: %s, and gpa %#lx, size %#lx", s->n, gm_errno_name(err), s->gpa,
+		  s->size);
+	GM_EXPECT_OK(prefault(s), "the same call, after step %u failed", s->n);
+	if (!gm_failures())
+		prefaulted(s);
+}
+
+#define PREFAULT                                                                                   \
+	.clause = "fail.prefault", .user_pages = true, .err = { ENOMEM, EFAULT },                  \
+	.needs = GM_NEEDS(PREFAULT), .once = warm_up, .call = prefault, .refused = not_prefaulted, \
+	.done = prefaulted
+
+const struct fail_op fail_run_ops[] = {
+	{ .name = "run.private",
+	  .memory = FAIL_ATTRIBUTES | FAIL_INPLACE,
+	  TOUCH,
+	  .once = warm_up,
+	  .prepare = prepare_private,
+	  .text = "the guest touches a private page that the file has no page for: KVM_RUN says so, and goes on" },
+	{ .name = "run.shared",
+	  .memory = FAIL_EACH,
+	  TOUCH,
+	  .once = warm_up,
+	  .survives = true,
+	  .prepare = prepare_shared,
+	  .text = "the guest touches a shared page that nobody touched before: KVM_RUN says so, and goes on" },
+	{ .name = "run.converted",
+	  .memory = FAIL_ATTRIBUTES | FAIL_INPLACE,
+	  TOUCH,
+	  .once = warm_up,
+	  .prepare = prepare_converted,
+	  .text = "the guest touches a page that became private: KVM_RUN says so, and goes on" },
+	{ .name = "run.first",
+	  .memory = FAIL_EACH,
+	  TOUCH,
+	  .fresh = true,
+	  .prepare = prepare_shared,
+	  .flags = GM_FULL_ONLY,
+	  .text = "the first KVM_RUN of a vCPU, which has nothing in stock yet, touches a shared page" },
+	{ .name = "prefault.private",
+	  .memory = FAIL_ATTRIBUTES | FAIL_INPLACE,
+	  PREFAULT,
+	  .prepare = prepare_prefault_private,
+	  .text = "six private pages are prefaulted: what is left is what the argument says" },
+	{ .name = "prefault.shared",
+	  .memory = FAIL_EACH,
+	  PREFAULT,
+	  .survives = true,
+	  .prepare = prepare_prefault_shared,
+	  .text = "six shared pages are prefaulted: what is left is what the argument says" },
+	{},
+};
