@@ -171,7 +171,7 @@ const struct fail_op fail_run_ops[] = {
 	  .prepare = prepare_shared,
 	  .text = "the guest touches a shared page that nobody touched before: KVM_RUN says so, and goes on" },
 	{ .name = "run.converted",
-	  .memory = FAIL_ATTRIBUTES | FAIL_INPLACE,
+	  .memory = FAIL_ATTRIBUTES,
 	  TOUCH,
 	  .once = warm_up,
 	  .prepare = prepare_converted,

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What is left after a round: slot, file, mapping, and every page of it. */
+#include "race.h"
+#include "touch.h"
+
+static bool private_now(const struct race *r)
+{
+	bool began = r->memory == RACE_ATTRIBUTES || r->memory == RACE_PRIVATE;
+
+	return began != r->converted;
+}
+
+/* The guest's access at the begin of the pages ends this way. */
+static void expect_exit(struct race *r, unsigned int reason, int err, const char *when)
+{
+	struct gm_op op = { .code = GM_OP_READ, .addr = RACE_GPA };
+	struct gm_exit ex;
+
+	if (!GM_EXPECT(!__gm_run(r->w->vm, 1, &op, 1, &ex, NULL), "%s: the guest reads %#lx", when,
+		       op.val))
+		return;
+	GM_EXPECT(ex.reason == reason && ex.err == err, "%s: %s", when, gm_exit_str(&ex));
+}
+
+static void read_words(struct race *r, unsigned int word, uint64_t out[RACE_PAGES])
+{
+	struct gm_op op[RACE_PAGES] = {};
+
+	for (uint64_t i = 0; i < RACE_PAGES; i++)
+		op[i] = (struct gm_op){ .code = GM_OP_READ, .addr = RACE_GPA + i * PG + word * 8 };
+	gm_run(r->w->vm, 1, op, RACE_PAGES);
+	for (uint64_t i = 0; i < RACE_PAGES; i++)
+		out[i] = op[i].val;
+}
+
+/* Word 1, which the guest may have written meanwhile: all of them, if it came to its end. */
+static bool legal(const struct race *r, uint64_t page, uint64_t val)
+{
+	bool writes = r->user->effect & RACE_WRITES && r->call[1].end;
+
+	if (writes && val == race_new(r, page))
+		return true;
+	if (r->hole)
+		return !val;
+	return val == race_old(r, page, 1) && !(writes && !r->call[1].ret);
+}
+
+static void check_guest(struct race *r, uint64_t first[RACE_PAGES], uint64_t second[RACE_PAGES])
+{
+	read_words(r, 0, first);
+	read_words(r, 1, second);
+	for (uint64_t i = 0; i < RACE_PAGES && !gm_failures(); i++) {
+		struct gm_page page = gm_vm_page(r->w->vm, RACE_GPA + i * PG);
+
+		GM_EXPECT_AT(&page, first[i] == (r->hole ? 0 : race_old(r, i, 0)),
+			     "page %lu: the first word is %s", i, gm_word_str(first[i]));
+		GM_EXPECT_AT(&page, legal(r, i, second[i]), "page %lu: the second word is %s", i,
+			     gm_word_str(second[i]));
+	}
+}
+
+/* The host sees shared pages as the guest does, and private ones not at all. */
+static void check_host(struct race *r, const uint64_t *first, const uint64_t *second)
+{
+	for (uint64_t i = 0; r->map && i < RACE_PAGES && !gm_failures(); i++) {
+		const volatile uint64_t *hva =
+			(const volatile uint64_t *)(r->map + RACE_OFF + i * PG);
+
+		if (private_now(r)) {
+			GM_EXPECT(!gm_host_sees((const void *)hva),
+				  "page %lu: private, and the host reads it", i);
+			continue;
+		}
+		if (!GM_EXPECT(gm_host_sees((const void *)hva),
+			       "page %lu: shared, and the host cannot read it", i))
+			return;
+		GM_EXPECT(!first || (hva[0] == first[i] && hva[1] == second[i]),
+			  "page %lu: the host reads %s and %s, the guest %s and %s", i,
+			  gm_word_str(hva[0]), gm_word_str(hva[1]), gm_word_str(first[i]),
+			  gm_word_str(second[i]));
+		GM_EXPECT(hva[0] == (r->hole ? 0 : race_old(r, i, 0)),
+			  "page %lu: the host reads %s in its first word", i, gm_word_str(hva[0]));
+	}
+}
+
+void race_check(struct race *r)
+{
+	uint64_t first[RACE_PAGES], second[RACE_PAGES];
+
+	if (!r->w) {
+		check_host(r, NULL, NULL);
+		return;
+	}
+	if (r->deleted) {
+		/*
+		 * The VM's attributes outlive the slot, and no private page can be MMIO. One that is private by
+		 * its file is left alone: that a touch without a slot lasts is a finding, conv.before_slot.
+		 */
+		if (r->memory == RACE_ATTRIBUTES)
+			expect_exit(r, KVM_EXIT_MEMORY_FAULT, EFAULT, "the slot is gone");
+		else if (!private_now(r))
+			expect_exit(r, KVM_EXIT_MMIO, 0, "the slot is gone");
+		if (r->closed || r->gmem < 0)
+			return;
+		gm_slot_set(r->w->vm, RACE_SLOT, 0, RACE_GPA, RACE_SIZE, NULL, r->gmem, RACE_OFF);
+	} else if (r->closed) {
+		expect_exit(r, KVM_EXIT_MEMORY_FAULT, EFAULT, "the file is gone");
+		return;
+	}
+	check_guest(r, first, second);
+	check_host(r, first, second);
+}

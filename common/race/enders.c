@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What ends a file, its slot, its mapping, its pages, or the VM. */
+#include "race.h"
+
+static void delete (struct race *r, struct race_call *c)
+{
+	c->ret = __gm_slot_set(r->w->vm, RACE_SLOT, 0, RACE_GPA, 0, NULL, -1, 0);
+	c->err = errno;
+}
+
+static void hole(struct race *r, struct race_call *c)
+{
+	c->ret = __gm_gmem_punch(r->gmem, RACE_OFF, RACE_SIZE);
+	c->err = errno;
+}
+
+static void convert(struct race *r, struct race_call *c)
+{
+	for (unsigned int i = 0; i < GM_CONVERT_TRIES; i++) {
+		c->ret = __gm_gmem_convert(r->gmem, RACE_OFF, RACE_SIZE, r->memory == RACE_SHARED,
+					   NULL);
+		c->err = errno;
+		if (!c->ret || c->err != EAGAIN)
+			break;
+	}
+}
+
+static void close_last(struct race *r, struct race_call *c)
+{
+	c->ret = close(r->gmem);
+	c->err = errno;
+	r->gmem = -1;
+}
+
+static void unmap(struct race *r, struct race_call *c)
+{
+	c->ret = munmap(r->map, RACE_FILE);
+	c->err = errno;
+}
+
+static void forget_map(struct race *r)
+{
+	r->map = NULL;
+}
+
+static void free_vm(struct race *r, struct race_call *c)
+{
+	gm_fixture_free(r->w);
+}
+
+static void forget_vm(struct race *r)
+{
+	r->w = NULL;
+}
+
+const struct race_side race_enders[] = {
+	{ .name = "delete",
+	  .text = "the slot is deleted",
+	  .memory = RACE_EACH,
+	  .effect = RACE_DELETE,
+	  .run = delete },
+	{ .name = "hole",
+	  .text = "a hole is made of the pages",
+	  .memory = RACE_EACH,
+	  .effect = RACE_HOLE,
+	  .run = hole },
+	{ .name = "convert",
+	  .text = "the pages are converted in place",
+	  .memory = RACE_INPLACE,
+	  .effect = RACE_CONVERT,
+	  .run = convert },
+	{ .name = "close",
+	  .text = "the last descriptor of the file is closed",
+	  .memory = RACE_EACH,
+	  .effect = RACE_CLOSE | RACE_NO_MAP,
+	  .run = close_last },
+	{ .name = "munmap",
+	  .text = "the mapping goes",
+	  .memory = RACE_MAPPED,
+	  .effect = RACE_UNMAP,
+	  .run = unmap,
+	  .undo = forget_map },
+	{ .name = "munmap_last",
+	  .text = "the mapping goes, which is the last of the file",
+	  .memory = RACE_MAPPED,
+	  .effect = RACE_UNMAP | RACE_CLOSE | RACE_NO_FD,
+	  .run = unmap,
+	  .undo = forget_map },
+	{ .name = "vm",
+	  .text = "the VM goes",
+	  .memory = RACE_EACH,
+	  .effect = RACE_VM,
+	  .run = free_vm,
+	  .undo = forget_vm },
+	{},
+};

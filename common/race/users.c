@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Who uses a file, its slot or its mapping, while it is about to end. */
+#include <linux/mempolicy.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "race.h"
+#include "touch.h"
+
+static bool beside(const struct race *r, unsigned int effect)
+{
+	return r->ender->effect & effect;
+}
+
+/* Whether the host may be refused: the pages are private, become so, or the mapping goes. */
+static bool host_refused(const struct race *r)
+{
+	return r->memory == RACE_PRIVATE || beside(r, RACE_CONVERT | RACE_UNMAP);
+}
+
+/* --- the guest --- */
+
+static void guest(struct race *r, struct race_call *c)
+{
+	struct gm_op op = { .code = GM_OP_TOUCH_W,
+			    .addr = RACE_GPA + 8,
+			    .nr = RACE_PAGES,
+			    .val = PG,
+			    .half = GM_HALF_SHARED,
+			    .gen = r->gen };
+
+	/* A fault that finds the other state than it began in is entered again, as a VMM does. */
+	for (unsigned int i = 0; i < 1000; i++) {
+		c->ret = __gm_run(r->w->vm, 0, &op, 1, &c->exit, NULL) ? 0 : -1;
+		if (!c->ret || c->exit.err != EFAULT || !beside(r, RACE_CONVERT))
+			break;
+	}
+	c->err = c->exit.err;
+}
+
+static bool guest_legal(const struct race *r, const struct race_call *c)
+{
+	if (!c->ret)
+		return true;
+	if (beside(r, RACE_DELETE) && r->memory != RACE_ATTRIBUTES)
+		return c->exit.reason == KVM_EXIT_MMIO;
+	/* A private page without a slot is no MMIO where the VM says that it is private. */
+	return beside(r, RACE_CLOSE | RACE_DELETE) && c->err == EFAULT &&
+	       c->exit.reason == KVM_EXIT_MEMORY_FAULT;
+}
+
+static void prefault(struct race *r, struct race_call *c)
+{
+	uint64_t gpa = RACE_GPA, size = RACE_SIZE;
+
+	c->ret = gm_prefault(r->w->vm, 0, &gpa, &size, 0);
+	c->err = errno;
+	c->bytes = gpa - RACE_GPA;
+}
+
+static bool prefault_legal(const struct race *r, const struct race_call *c)
+{
+	if (!c->ret)
+		return c->bytes == RACE_SIZE || beside(r, RACE_DELETE | RACE_CLOSE | RACE_CONVERT);
+	/* The slot is on its way out, or gone: there is nothing to map. */
+	if (beside(r, RACE_DELETE) && (c->err == EAGAIN || c->err == ENOENT))
+		return true;
+	return c->err == EFAULT && (beside(r, RACE_CLOSE | RACE_CONVERT) ||
+				    (beside(r, RACE_DELETE) && r->memory == RACE_ATTRIBUTES));
+}
+
+/* --- the host's mapping --- */
+
+static void host(struct race *r, struct race_call *c)
+{
+	for (uint64_t i = 0; i < RACE_PAGES; i++) {
+		int sig = gm_touch(r->map + RACE_OFF + i * PG + 24, true, NULL);
+
+		if (!sig)
+			continue;
+		c->ret = -1;
+		c->err = sig == SIGBUS ? EFAULT : ENOMEM;
+	}
+}
+
+static bool host_legal(const struct race *r, const struct race_call *c)
+{
+	if (!c->ret)
+		return true;
+	/* SIGSEGV without a mapping, SIGBUS at a private page. */
+	return c->err == ENOMEM ? beside(r, RACE_UNMAP) : host_refused(r);
+}
+
+static void gup(struct race *r, struct race_call *c)
+{
+	struct iovec to = { r->copy, RACE_SIZE }, from = { r->map + RACE_OFF, RACE_SIZE };
+	ssize_t n = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+
+	c->ret = n < 0 ? -1 : 0;
+	c->err = errno;
+	c->bytes = n < 0 ? 0 : n;
+}
+
+/* Every page that came is what was there before, or empty beside a hole. */
+static bool gup_legal(const struct race *r, const struct race_call *c)
+{
+	for (uint64_t i = 0; i < c->bytes / PG; i++) {
+		uint64_t word = *(const uint64_t *)(r->copy + i * PG);
+
+		if (word != race_old(r, i, 0) && !(beside(r, RACE_HOLE) && !word)) {
+			GM_FAIL("page %lu came as %s", i, gm_word_str(word));
+			return true;
+		}
+	}
+	if (c->ret)
+		return c->err == EFAULT && host_refused(r);
+	return c->bytes == RACE_SIZE || host_refused(r);
+}
+
+static void policy(struct race *r, struct race_call *c)
+{
+	unsigned long node = 1;
+
+	c->ret = syscall(SYS_mbind, r->map, RACE_FILE, MPOL_PREFERRED, &node, 64, 0);
+	c->err = errno;
+}
+
+static bool policy_legal(const struct race *r, const struct race_call *c)
+{
+	return !c->ret || (c->err == EFAULT && beside(r, RACE_UNMAP));
+}
+
+/* --- the file --- */
+
+static void map(struct race *r, struct race_call *c)
+{
+	void *p = mmap(NULL, RACE_FILE, PROT_READ | PROT_WRITE, MAP_SHARED, r->gmem, 0);
+
+	c->err = errno;
+	c->ret = p == MAP_FAILED ? -1 : munmap(p, RACE_FILE);
+}
+
+static void allocate(struct race *r, struct race_call *c)
+{
+	c->ret = __gm_gmem_allocate(r->gmem, RACE_OFF, RACE_SIZE);
+	c->err = errno;
+}
+
+static void hole(struct race *r, struct race_call *c)
+{
+	c->ret = __gm_gmem_punch(r->gmem, RACE_OFF, RACE_SIZE);
+	c->err = errno;
+}
+
+/* EAGAIN while the host touches a page is for the moment. */
+static void convert(struct race *r, struct race_call *c)
+{
+	for (unsigned int i = 0; i < GM_CONVERT_TRIES; i++) {
+		c->ret = __gm_gmem_convert(r->gmem, RACE_OFF, RACE_SIZE, r->memory == RACE_SHARED,
+					   NULL);
+		c->err = errno;
+		if (!c->ret || c->err != EAGAIN)
+			break;
+	}
+}
+
+/* --- slots --- */
+
+static void delete (struct race *r, struct race_call *c)
+{
+	c->ret = __gm_slot_set(r->w->vm, RACE_SLOT, 0, RACE_GPA, 0, NULL, -1, 0);
+	c->err = errno;
+}
+
+/* The first pages of the file, which no slot has. */
+static void bind(struct race *r, struct race_call *c)
+{
+	c->ret = __gm_slot_set(r->w->vm, RACE_SLOT + 1, 0, RACE_OTHER, RACE_OFF, NULL, r->gmem, 0);
+	c->err = errno;
+}
+
+/* The last of the same pages: one slot has them at a time. */
+static void rebind(struct race *r, struct race_call *c)
+{
+	c->ret = __gm_slot_set(r->w->vm, RACE_SLOT + 1, 0, RACE_OTHER, 8 * PG, NULL, r->gmem,
+			       RACE_OFF + RACE_SIZE - 8 * PG);
+	c->err = errno;
+}
+
+static bool rebind_legal(const struct race *r, const struct race_call *c)
+{
+	return c->ret ? c->err == EEXIST : beside(r, RACE_DELETE);
+}
+
+static void unbind(struct race *r)
+{
+	if (r->w && gm_slot_at(r->w->vm, RACE_OTHER))
+		gm_slot_delete(r->w->vm, RACE_SLOT + 1);
+}
+
+/* Who needs the VM; the mapping; the file. */
+#define OF_VM RACE_VM
+#define OF_MAP RACE_NO_MAP
+#define OF_FILE (RACE_CLOSE | RACE_NO_FD)
+
+const struct race_side race_users[] = {
+	{ .name = "guest",
+	  .text = "a vCPU writes the pages",
+	  .memory = RACE_EACH,
+	  .effect = RACE_WRITES | RACE_FAULTS,
+	  .never = OF_VM,
+	  .run = guest,
+	  .legal = guest_legal },
+	{ .name = "prefault",
+	  .text = "KVM_PRE_FAULT_MEMORY",
+	  .memory = RACE_EACH,
+	  .effect = RACE_FAULTS,
+	  .never = OF_VM,
+	  .needs = GM_NEEDS(PREFAULT),
+	  .run = prefault,
+	  .legal = prefault_legal },
+	{ .name = "host",
+	  .text = "the host touches the pages",
+	  .memory = RACE_MAPPED,
+	  .never = OF_MAP,
+	  .run = host,
+	  .legal = host_legal },
+	{ .name = "gup",
+	  .text = "process_vm_readv of the pages",
+	  .memory = RACE_MAPPED,
+	  .never = OF_MAP,
+	  .run = gup,
+	  .legal = gup_legal },
+	{ .name = "mbind",
+	  .text = "mbind of the mapping",
+	  .memory = RACE_MAPPED,
+	  .never = OF_MAP,
+	  .needs = GM_NEEDS(GMEM_FS),
+	  .run = policy,
+	  .legal = policy_legal },
+	{ .name = "mmap",
+	  .text = "mmap and munmap of the file",
+	  .memory = RACE_MAPPED,
+	  .never = OF_FILE,
+	  .run = map },
+	{ .name = "fallocate",
+	  .text = "fallocate of the pages",
+	  .memory = RACE_EACH,
+	  .never = OF_FILE,
+	  .run = allocate },
+	{ .name = "hole",
+	  .text = "a hole of the pages",
+	  .memory = RACE_EACH,
+	  .effect = RACE_HOLE,
+	  .never = OF_FILE,
+	  .run = hole },
+	{ .name = "convert",
+	  .text = "an in-place conversion",
+	  .memory = RACE_INPLACE,
+	  .effect = RACE_CONVERT,
+	  .never = OF_FILE,
+	  .run = convert },
+	{ .name = "delete",
+	  .text = "the slot is deleted",
+	  .memory = RACE_EACH,
+	  .effect = RACE_DELETE,
+	  .never = OF_VM,
+	  .run = delete },
+	{ .name = "bind",
+	  .text = "other pages of the file are bound",
+	  .memory = RACE_EACH,
+	  .never = OF_FILE | OF_VM,
+	  .run = bind,
+	  .undo = unbind },
+	{ .name = "rebind",
+	  .text = "the same pages are bound to another slot",
+	  .memory = RACE_EACH,
+	  .never = OF_FILE | OF_VM,
+	  .run = rebind,
+	  .legal = rebind_legal,
+	  .undo = unbind },
+	{},
+};

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Lifetimes that race, race.<ender>.<user>: each pair of common/race that means something. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "race/race.h"
+
+/*
+ * Whether the pair is about anything: the user has what it needs, and both are not the same call. Where
+ * a page that is private by its file is faulted in without a slot, a finding hides all else: see
+ * conv.before_slot.
+ */
+static bool meaningful(const struct race_side *ender, const struct race_side *user,
+		       enum race_memory memory)
+{
+	if (user->never & ender->effect || !strcmp(ender->name, user->name))
+		return false;
+	if (memory == RACE_PRIVATE && ender->effect & RACE_DELETE && user->effect & RACE_FAULTS)
+		return false;
+	return ender->memory & user->memory & memory;
+}
+
+static void add(const struct race_side *ender, const struct race_side *user,
+		enum race_memory memory)
+{
+	static const char *const suffix[] = { [RACE_P1] = ".p1",
+					      [RACE_ATTRIBUTES] = "",
+					      [RACE_SHARED] = ".shared",
+					      [RACE_PRIVATE] = ".private" };
+	struct race *pair = calloc(1, sizeof(*pair));
+	struct gm_case *c = calloc(1, sizeof(*c));
+	char *name = NULL, *text = NULL, *clause = NULL;
+
+	if (!pair || !c ||
+	    asprintf(&name, "race.%s.%s%s", ender->name, user->name, suffix[memory]) < 0 ||
+	    asprintf(&clause, "race.%s", ender->name) < 0 ||
+	    asprintf(&text, "%s, and %s meanwhile", ender->text, user->text) < 0)
+		abort();
+	*pair = (struct race){ .ender = ender, .user = user, .memory = memory };
+	*c = (struct gm_case){ .name = name,
+			       .clause = clause,
+			       .text = text,
+			       .needs = ender->needs | user->needs | GM_NEEDS(TDP),
+			       .timeout = 120,
+			       .run = race_run,
+			       .arg = pair };
+	if (memory == RACE_P1) {
+		c->profile = "P1";
+		c->needs |= GM_NEEDS(GMEM_MMAP, INIT_SHARED);
+	} else {
+		c->providers = memory == RACE_ATTRIBUTES ? GM_PROVIDERS(ATTRIBUTES)
+							 : GM_PROVIDERS(INPLACE);
+	}
+	gm_case_add(c);
+}
+
+static void generate(void)
+{
+	for (const struct race_side *e = race_enders; e->name; e++)
+		for (const struct race_side *u = race_users; u->name; u++)
+			for (unsigned int m = RACE_P1; m <= RACE_PRIVATE; m <<= 1) {
+#ifndef __x86_64__
+				if (m != RACE_P1)
+					continue;
+#endif
+				if (meaningful(e, u, m))
+					add(e, u, m);
+			}
+}
+GM_GENERATE(generate)
