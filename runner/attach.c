@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A stream that ends without its run_end is a machine that died: never a pass.
+ * Reads and renders an event stream. A stream without run_end means that the machine died, which is
+ * never a pass.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #include "engine.h"
 #include "events.h"
 
-#define CONNECT_SECONDS 30.0 /* for the other side to make its FIFO or socket */
+#define CONNECT_SECONDS 30.0 /* for the writer to create its FIFO or socket */
 #define CONSOLE_BYTES 65536
 #define CONSOLE_LINES 40
 
@@ -57,24 +58,24 @@ struct cause {
 	char *panic, *splat;
 };
 
-static void look_for_cause(void *arg, const char *line)
+static void find_cause(void *arg, const char *line)
 {
 	struct cause *c = arg;
 
-	/* The first report is the cause, what follows its consequences. */
+	/* The first report is the cause, later ones are consequences. */
 	if (!c->panic && strstr(line, "Kernel panic"))
 		c->panic = xstrdup(line);
 	else if (!c->splat && gm_klog_is_splat(line))
 		c->splat = xstrdup(line);
 }
 
-/* The line that says why the kernel died, to be freed, or NULL. */
+/* The panic line, or else the first splat; to be freed. NULL: the console has neither. */
 static char *console_cause(const char *file)
 {
 	struct cause c = { NULL, NULL };
 	char *text = read_end(file);
 
-	each_line(text, look_for_cause, &c);
+	each_line(text, find_cause, &c);
 	free(text);
 	if (!c.panic)
 		return c.splat;
@@ -93,7 +94,7 @@ static int try_open(const char *path)
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
 	if (!S_ISSOCK(st.st_mode)) {
-		/* Not waiting for a writer here: a signal must be able to end us. */
+		/* A blocking open() would wait for a writer, and a signal could not end it. */
 		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		return fd < 0 ? -errno : fd;
 	}
@@ -127,7 +128,7 @@ static int open_stream(const char *path)
 	}
 }
 
-/* Why there was nothing more to read. NULL: the run ended as it should, or by our signal. */
+/* Why the stream ended. NULL: by its run_end, or by a signal to this process. */
 static const char *read_stream(struct render *r, const struct options *opt, int fd)
 {
 	static char silence[64];
@@ -147,7 +148,7 @@ static const char *read_stream(struct render *r, const struct options *opt, int 
 			{ .fd = stop_fd(), .events = POLLIN },
 		};
 
-		/* Before its first writer comes, a FIFO is neither readable nor at its end. */
+		/* A FIFO without a writer yet reads as end of file: see fifo_open. */
 		poll(p, 2, 200);
 		render_tick(r);
 		if (p[0].revents || fifo_open) {
@@ -168,12 +169,12 @@ static const char *read_stream(struct render *r, const struct options *opt, int 
 				why = "its event stream broke";
 				break;
 			}
-			/* End of file of a FIFO nobody has opened yet: poll() says POLLHUP at once. */
+			/* A FIFO without a writer yet: poll() returns POLLHUP at once, so wait here. */
 			if (!n)
 				poll(p + 1, 1, 100);
 		}
 		if (now() > last + opt->silence) {
-			snprintf(silence, sizeof(silence), "it said nothing for %g s",
+			snprintf(silence, sizeof(silence), "its event stream was silent for %g s",
 				 opt->silence);
 			why = silence;
 			break;
@@ -181,7 +182,7 @@ static const char *read_stream(struct render *r, const struct options *opt, int 
 	}
 	events_end(&reader, render_event, r);
 	if (reader.garbage && !r->tty)
-		printf("# %lu line(s) of the event stream were no events\n", reader.garbage);
+		printf("# %lu line(s) of the event stream are not events\n", reader.garbage);
 	return r->st.interrupted ? NULL : why;
 }
 
@@ -211,15 +212,15 @@ static int write_remaining(const struct state *st, const char *file, size_t *lef
 }
 
 /*
- * The machine is gone. Each case that ran when the kernel panicked FAILs for the panic; without a
- * panic it is an ERROR. What did not run is left for the next boot.
+ * The machine died. Each case that ran when the kernel panicked FAILs for the panic; without a
+ * panic it is an ERROR. Cases that did not run are left for the next boot.
  */
 static int lost(struct render *r, const struct options *opt, const char *why)
 {
 	char *tail = console_tail(opt->console), *cause = console_cause(opt->console);
 	char *reason = cause ? xprintf("%s: %s", why, cause) : xstrdup(why);
 	char *text = xprintf("the machine was lost while it ran: %s", reason);
-	/* Another report may be an older one, of a case that has its verdict. */
+	/* Only a panic: any other splat may be an earlier case's, which already has its verdict. */
 	const char *panic = cause && strstr(cause, "Kernel panic") ? cause : NULL;
 	json_t *ev;
 	size_t left;
@@ -291,8 +292,8 @@ int attach(struct render *r, const struct options *opt)
 	if (!r->err) {
 		char *cause = console_cause(opt->console);
 
-		complain("%s: no run ever started there (%s%s%s)", opt->attach, why,
-			 cause ? ": " : "", cause ?: "");
+		complain("%s: no run started there (%s%s%s)", opt->attach, why, cause ? ": " : "",
+			 cause ?: "");
 		free(cause);
 	}
 	return r->err ?: EXIT_LOST;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shows a run that happens elsewhere, and knows when that machine is gone.
+ * Renders a run that happens on another machine, and notices when that machine dies.
  */
 #ifndef GM_RUNNER_ATTACH_H
 #define GM_RUNNER_ATTACH_H
@@ -8,13 +8,13 @@
 #include "render.h"
 
 /*
- * Reads the stream of opt->attach until its run_end, its end, a signal, or silence.
- * The exit code of the program: as of a run; EXIT_LOST when the stream broke and cases are left
- * (their names are then in opt->remaining), or when it held no run at all.
+ * Reads the stream of opt->attach until run_end, end of file, a signal, or opt->silence seconds
+ * without an event. Returns the exit code of the program: that of the run, or EXIT_LOST when the
+ * stream broke and cases are left (opt->remaining then has their names) or had no run in it.
  */
 int attach(struct render *r, const struct options *opt);
 
-/* The last lines of the console log, to be freed; "" when there is none. */
+/* The last lines of the console log, to be freed; "" if there is no log. */
 char *console_tail(const char *file);
 
 #endif

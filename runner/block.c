@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A failure, told so that one need not look elsewhere: what was promised, what was seen, how to
- * see it again.
+ * The text of a failure: the clause, what was observed, and the command that runs it again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,7 @@
 #include "picture.h"
 #include "state.h"
 
-/* Two maps of three GiB beside each other, and what led there. */
+/* Enough for two maps of three GiB side by side, and the notes before them. */
 #define MAX_NOTES_SHOWN 48
 
 struct out {
@@ -59,7 +58,7 @@ char *state_block(const struct state *st, const struct record *rec)
 	put_pairs(f, json_object_get(rec->end, "fails"), "miss ", "at");
 	put_pairs(f, json_object_get(rec->end, "leaks"), "left behind, ", "clause");
 	json_array_foreach(notes, i, note) {
-		/* The picture has these. */
+		/* logs/NAME.svg has these. */
 		if (picture_has(json_string_value(note)))
 			continue;
 		if (shown++ < MAX_NOTES_SHOWN)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Asks each test program what it holds; trusts nothing that it says.
+ * Lists the cases of each test program, and checks every declaration.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -30,7 +30,7 @@ static char *self_dir(void)
 	return xstrdup(dirname(path));
 }
 
-/* The bits of those words in the list decl[key] that `word` knows. */
+/* The list of words decl[key] as a bit set; word(bit) names a bit. Unknown words are ignored. */
 static unsigned int word_bits(const json_t *decl, const char *key, const char *(*word)(int bit))
 {
 	const json_t *list = json_object_get(decl, key), *item;
@@ -52,10 +52,10 @@ static const char *problem(const json_t *decl)
 	if (!*name)
 		return "a case has no name";
 	if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.")] || strlen(name) > 128)
-		return "its name has letters other than [a-z0-9_.]";
+		return "its name is longer than 128 letters or has others than [a-z0-9_.]";
 	/* The name becomes a file name. */
 	if (name[0] == '.' || strstr(name, "..") || name[strlen(name) - 1] == '.')
-		return "its name has a dot out of place";
+		return "its name begins or ends with a dot, or has two in a row";
 	if (!*jstr(decl, "clause"))
 		return "it has no clause";
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
@@ -63,7 +63,7 @@ static const char *problem(const json_t *decl)
 
 		if (value && (!json_is_integer(value) || json_integer_value(value) < 0 ||
 			      json_integer_value(value) > 1000000))
-			return "a number of it is out of range";
+			return "huge_2m, huge_1g or timeout is not a number from 0 to 1000000";
 	}
 	return NULL;
 }
@@ -107,8 +107,8 @@ char *catalogue_add(struct catalogue *cat, const char *program, json_t *list)
 	return NULL;
 }
 
-/* All that `program --list=json` prints, to be freed. */
-static char *ask(const char *program, size_t *len, struct gm_iso_end *end)
+/* The output of `program --list=json`, to be freed. */
+static char *read_list(const char *program, size_t *len, struct gm_iso_end *end)
 {
 	char *argv[3] = { (char *)program, "--list=json", NULL };
 	struct gm_iso_spec spec = {
@@ -159,15 +159,15 @@ static int load_program(struct catalogue *cat, const char *program)
 			 strerror(errno));
 		return EXIT_USAGE;
 	}
-	text = ask(program, &len, &end);
+	text = read_list(program, &len, &end);
 	if (!end.reaped || !WIFEXITED(end.status) || WEXITSTATUS(end.status)) {
 		wrong = xprintf("%s --list=json failed: %.*s", program, (int)strcspn(text, "\n"),
 				text);
 	} else {
 		list = json_loadb(text, len, 0, &err);
 		if (!list)
-			wrong = xprintf("%s --list=json is no JSON: line %d: %s", program, err.line,
-					err.text);
+			wrong = xprintf("%s --list=json is not JSON: line %d: %s", program,
+					err.line, err.text);
 		else
 			wrong = catalogue_add(cat, program, list);
 		json_decref(list);
@@ -204,7 +204,7 @@ static int load_path(struct catalogue *cat, const char *path)
 	n = scandir(path, &names, is_test, alphasort);
 	if (n <= 0) {
 		complain(
-			"%s: no test program (*_test) in it; make builds them, --programs names others",
+			"%s: no test program (*_test) there; make builds them, --programs names others",
 			path);
 		if (!n)
 			free(names);
@@ -236,7 +236,7 @@ int catalogue_load(struct catalogue *cat, const struct strv *programs)
 	for (size_t i = 0; i < programs->n && !ret; i++)
 		ret = load_path(cat, programs->v[i]);
 	if (!ret && !cat->n) {
-		complain("the test programs hold no case");
+		complain("the test programs have no cases");
 		ret = EXIT_USAGE;
 	}
 	return ret;
@@ -303,6 +303,6 @@ int catalogue_add_clauses(struct catalogue *cat, const char *file)
 	free(line);
 	fclose(f);
 	if (!found && file)
-		complain("%s: holds none of the clauses of these cases", file);
+		complain("%s: has none of the clauses of these cases", file);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What there is to run: the declarations that the test programs print, checked.
+ * The case declarations that the test programs print, checked.
  */
 #ifndef GM_RUNNER_CATALOGUE_H
 #define GM_RUNNER_CATALOGUE_H
@@ -26,17 +26,17 @@ struct catalogue {
 
 /*
  * Lists the programs (files or folders; none: the folder of this executable). 0, or EXIT_USAGE
- * after one line: no program, one that does not list, two cases of one name, a bad name.
+ * after one line: no program, one whose list fails, two cases of one name, a bad name.
  */
 int catalogue_load(struct catalogue *cat, const struct strv *programs);
 void catalogue_free(struct catalogue *cat);
 
-/* Adds the cases of one list (a JSON array). NULL, or what is wrong with it, to be freed. */
+/* Adds the cases of one list (a JSON array). NULL, or the problem as text, to be freed. */
 char *catalogue_add(struct catalogue *cat, const char *program, json_t *list);
 
 /*
- * Adds the statements of the clauses, found in `file` (NULL: contract/clauses.tsv here, beside the
- * executable or one above). Without a catalogue reports say so; an unreadable `file` is EXIT_USAGE.
+ * Adds the text of each clause from `file` (NULL: contract/clauses.tsv in the current folder, beside
+ * the executable, or above it). Reports say if none was found; an unreadable `file` is EXIT_USAGE.
  */
 int catalogue_add_clauses(struct catalogue *cat, const char *file);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Results side by side: a row for each clause, a column for each run.
+ * Results of several runs side by side: a row for each clause, a column for each run.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,17 +9,17 @@
 #include "../lib/protocol.h"
 #include "compare.h"
 
-struct side {
+struct run {
 	json_t *root, *cases;
 	char *label;
 };
 
-struct sides {
-	struct side *v;
+struct runs {
+	struct run *v;
 	size_t n;
 };
 
-/* A number of verdicts of each kind; what was not run counts nowhere. */
+/* How many cases have each verdict. */
 struct cell {
 	unsigned int nr[GM_VERDICT_NR];
 };
@@ -40,7 +40,7 @@ static char *label_of(const json_t *root)
 	return xprintf("%s %s%s", arch, jstr(root, "kernel"), mode);
 }
 
-static int load(struct side *s, const char *path)
+static int load(struct run *s, const char *path)
 {
 	json_error_t err;
 	struct stat st;
@@ -51,8 +51,7 @@ static int load(struct side *s, const char *path)
 	s->root = json_load_file(file, 0, &err);
 	s->cases = json_object_get(s->root, "cases");
 	if (!json_is_array(s->cases)) {
-		complain("--compare %s: %s", file,
-			 s->root ? "these are no results of a run" : err.text);
+		complain("--compare %s: %s", file, s->root ? "has no results of a run" : err.text);
 		free(file);
 		return EXIT_USAGE;
 	}
@@ -66,8 +65,8 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Every value of the field, once, sorted. */
-static struct strv all_of(const struct sides *s, const char *field)
+/* The values of the field over all cases and runs: sorted, each one once. */
+static struct strv all_of(const struct runs *s, const char *field)
 {
 	struct strv all = { 0 }, once = { 0 };
 	json_t *c;
@@ -85,7 +84,7 @@ static struct strv all_of(const struct sides *s, const char *field)
 	return once;
 }
 
-static struct cell cell_of(const struct side *s, const char *clause)
+static struct cell cell_of(const struct run *s, const char *clause)
 {
 	struct cell cell = { 0 };
 	json_t *c;
@@ -97,14 +96,14 @@ static struct cell cell_of(const struct side *s, const char *clause)
 	return cell;
 }
 
-/* "holds 12", "FAIL 1 of 12", "ERROR 2 of 12", "skipped", "" where no case asked. */
+/* "holds 12", "FAIL 1 of 12", "ERROR 2 of 12", "skipped", "" where the run has no such case. */
 static char *cell_text(const struct cell *c)
 {
-	unsigned int asked = c->nr[GM_PASS] + c->nr[GM_FAILED] + c->nr[GM_ERRORED];
+	unsigned int ran = c->nr[GM_PASS] + c->nr[GM_FAILED] + c->nr[GM_ERRORED];
 
 	for (int k = GM_FAILED; k <= GM_ERRORED; k++)
 		if (c->nr[k])
-			return xprintf("%s %u of %u", gm_verdict_word(k), c->nr[k], asked);
+			return xprintf("%s %u of %u", gm_verdict_word(k), c->nr[k], ran);
 	if (c->nr[GM_PASS])
 		return xprintf("holds %u", c->nr[GM_PASS]);
 	return xstrdup(c->nr[GM_SKIPPED] ? "skipped" : "");
@@ -119,8 +118,8 @@ static size_t widest(const struct strv *names)
 	return wide;
 }
 
-/* In columns as wide as their label, and no blanks at the end of a line. */
-static void row(const struct sides *s, FILE *out, int wide, const char *name, char **text)
+/* Each column is as wide as its label; a line has no trailing blanks. */
+static void row(const struct runs *s, FILE *out, int wide, const char *name, char **text)
 {
 	int pad = wide - (int)strlen(name);
 
@@ -135,7 +134,7 @@ static void row(const struct sides *s, FILE *out, int wide, const char *name, ch
 	fputc('\n', out);
 }
 
-static void table(const struct sides *s, FILE *out)
+static void table(const struct runs *s, FILE *out)
 {
 	struct strv clauses = all_of(s, "clause");
 	char **text = xalloc(s->n * sizeof(*text));
@@ -158,7 +157,7 @@ static void table(const struct sides *s, FILE *out)
 	strv_free(&clauses);
 }
 
-static int verdict_in(const struct side *s, const char *name)
+static int verdict_in(const struct run *s, const char *name)
 {
 	json_t *c;
 	size_t i;
@@ -169,8 +168,8 @@ static int verdict_in(const struct side *s, const char *name)
 	return GM_VERDICT_NR;
 }
 
-/* Cases that hold in one run and not in another. How many there are. */
-static size_t differences(const struct sides *s, FILE *out)
+/* Prints the cases that PASS in one run and FAIL or ERROR in another; returns their number. */
+static size_t differences(const struct runs *s, FILE *out)
 {
 	struct strv names = all_of(s, "name");
 	size_t found = 0;
@@ -186,7 +185,8 @@ static size_t differences(const struct sides *s, FILE *out)
 		}
 		if (!held || !broken)
 			continue;
-		fprintf(out, "%s%s:", found++ ? "" : "\nnot the same everywhere:\n", names.v[i]);
+		fprintf(out, "%s%s:", found++ ? "" : "\nhold in one run and not in another:\n",
+			names.v[i]);
 		for (size_t k = 0; k < s->n; k++) {
 			int v = verdict_in(&s->v[k], names.v[i]);
 
@@ -201,7 +201,7 @@ static size_t differences(const struct sides *s, FILE *out)
 
 int compare(const struct strv *dirs, FILE *out)
 {
-	struct sides s = { xalloc(dirs->n * sizeof(*s.v)), dirs->n };
+	struct runs s = { xalloc(dirs->n * sizeof(*s.v)), dirs->n };
 	int ret = 0;
 
 	for (size_t i = 0; i < dirs->n && !ret; i++)

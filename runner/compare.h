@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Results of several runs side by side: which clause holds where.
+ * gm-run --compare: results of several runs side by side.
  */
 #ifndef GM_RUNNER_COMPARE_H
 #define GM_RUNNER_COMPARE_H
@@ -8,9 +8,9 @@
 #include "util.h"
 
 /*
- * Prints one row a clause and one column a run; `dirs` are results folders, or files of the form of
- * results.json. Then the cases that hold in one run and not in another. EXIT_HELD where there is no
- * such case, EXIT_FAILED where there is, EXIT_USAGE (after one line) where one cannot be read.
+ * Prints one row a clause and one column a run, then the cases that hold in one run and not in
+ * another. `dirs` are results folders or files like results.json. EXIT_HELD if there is no such case,
+ * EXIT_FAILED if there is one, EXIT_USAGE (after one line) if results cannot be read.
  */
 int compare(const struct strv *dirs, FILE *out);
 

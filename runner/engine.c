@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One loop over all that can happen: a case speaks, a case ends, the kernel logs, a signal comes.
+ * The event loop: output and reports of cases, their ends, kernel log lines, signals.
  *
- * An epoch is the time from an idle runner to an idle runner. The account of the whole machine is
- * compared over an epoch: with one case in it, that case answers for the difference; with several
- * (--jobs), the run does, and all are named. Huge pages are the business of whoever holds their
- * token, also while others run.
+ * An epoch starts when the runner is idle and a case starts, and ends when it is idle again. The
+ * system-wide leak scan is compared over an epoch: a leak fails its case if it has one case; with
+ * several (--jobs) it is a finding of the run that names all of them. Leaks of huge pages always
+ * belong to the case that holds their token.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,9 +29,9 @@
 #include "setup.h"
 
 #define GRACE_MS 3000	   /* from SIGTERM to SIGKILL */
-#define KILL_MS 10000	   /* then a task cannot be killed */
+#define KILL_MS 10000	   /* from SIGKILL until a task counts as unkillable */
 #define SETTLE_SECONDS 3.0 /* a VM is torn down, and huge pages are freed, by deferred work */
-#define SAME_MOMENT 0.05   /* seconds in which nobody else's changes are to be expected */
+#define SCAN_REUSE 0.05	   /* seconds for which a leak scan is taken to be current */
 #define HEARTBEAT_SECONDS 5.0
 #define TICK_MS 200
 #define LOG_MAX (4 << 20) /* bytes of one case's output that are kept */
@@ -44,16 +44,16 @@ struct job {
 	struct sched_entry *entry;
 	unsigned int round;
 	uint64_t seed;
-	double start, settle_until, next_look;
+	double start, settle_until, next_scan;
 	struct gm_iso iso;
 	struct gm_iso_end end;
 	int out_fd, report_fd;
 	int anchor;	/* lib/anchor.h; -1: none */
-	char stuck[64]; /* what did not come back, if anything */
+	char stuck[64]; /* the call that never returned; "": none */
 	struct report report;
-	size_t told; /* misses of it that were said */
-	char *out;   /* printed, and not yet said */
-	size_t out_len, said;
+	size_t misses_sent; /* how many of report.fails were emitted as case_miss */
+	char *out;	    /* output of the case that is not emitted yet */
+	size_t out_len, out_sent;
 	char tail[TAIL_MAX + 1];
 	struct gm_leakscan before;
 	bool has_before;
@@ -74,11 +74,11 @@ struct engine {
 	char *epoch_names;
 	unsigned int epoch_kinds; /* enum gm_leak_kind that all of its cases answer for */
 	struct gm_leakscan epoch_before;
-	double epoch_taken; /* when that was; 0: to be taken anew */
+	double epoch_taken; /* when epoch_before was taken; 0: it must be taken again */
 	struct gm_klog klog;
-	char *fresh; /* kernel log lines to be said */
+	char *new_klog; /* kernel log lines that are not emitted yet */
 	struct strv splat;
-	int facts; /* lib/facts.h; -1: this system has no room for them, cases find out themselves */
+	int facts; /* memfd of lib/facts.h; -1: none, and each case probes for itself */
 };
 
 static double elapsed(const struct engine *e)
@@ -94,10 +94,10 @@ static void emit(struct engine *e, json_t *ev)
 static void take_klog_line(void *arg, const char *line, const char *text, bool kernel)
 {
 	struct engine *e = arg;
-	char *more = xprintf("%s%s\n", e->fresh ?: "", line);
+	char *more = xprintf("%s%s\n", e->new_klog ?: "", line);
 
-	free(e->fresh);
-	e->fresh = more;
+	free(e->new_klog);
+	e->new_klog = more;
 	if (kernel && (e->splat.n || gm_klog_is_splat(text)) && e->splat.n < SPLAT_LINES)
 		strv_add(&e->splat, line);
 }
@@ -107,16 +107,16 @@ static void read_klog(struct engine *e)
 	json_t *ev;
 
 	gm_klog_read(&e->klog, take_klog_line, e);
-	if (!e->fresh)
+	if (!e->new_klog)
 		return;
 	ev = event_new("kmsg", elapsed(e));
-	json_object_set_new(ev, "text", jtext(e->fresh));
+	json_object_set_new(ev, "text", jtext(e->new_klog));
 	emit(e, ev);
-	free(e->fresh);
-	e->fresh = NULL;
+	free(e->new_klog);
+	e->new_klog = NULL;
 }
 
-/* The kernel's complaint of this epoch as one text, to be freed, or NULL; forgets it. */
+/* Takes the splat of this epoch: its lines as one text, to be freed, or NULL. */
 static char *take_splat(struct engine *e)
 {
 	char *text = NULL;
@@ -177,13 +177,13 @@ static void epoch_begin(struct engine *e)
 	e->epoch_names = NULL;
 	e->epoch_cases = 0;
 	e->epoch_kinds = GM_LEAK_ALL;
-	/* What was found after the last case holds before the next one, if that comes at once. */
-	if (now() > e->epoch_taken + SAME_MOMENT)
+	/* The scan after the last case serves as the one before this case, if that was just now. */
+	if (now() > e->epoch_taken + SCAN_REUSE)
 		gm_leakscan_take(&e->epoch_before);
 	e->epoch_taken = 0;
 }
 
-/* Nothing runs any more, and several cases may have left what is now found. */
+/* The end of an epoch with several cases: what leaked cannot be blamed on one of them. */
 static void epoch_end_shared(struct engine *e)
 {
 	char *when = xprintf("while these ran together: %s", e->epoch_names);
@@ -283,7 +283,7 @@ static bool has_need(const struct test_case *c, const char *name)
 	return false;
 }
 
-/* What asks for arm64's protected VMs by need, or is a clause of theirs. */
+/* Creating a protected VM taints the kernel: that is no leak. */
 static bool makes_protected(const struct test_case *c)
 {
 	return has_need(c, "protected") || !strncmp(c->clause, "pkvm.", 5);
@@ -346,8 +346,8 @@ static void start(struct engine *e, struct job *j, struct sched_entry *entry)
 		fcntl(j->report_fd, F_SETFL, O_NONBLOCK);
 }
 
-/* Says what the case printed, whole lines only unless it is the end. */
-static void say_output(struct engine *e, struct job *j, bool all)
+/* Emits what the case printed: whole lines only, unless `all`. */
+static void emit_output(struct engine *e, struct job *j, bool all)
 {
 	size_t len = j->out_len;
 	json_t *ev;
@@ -357,13 +357,13 @@ static void say_output(struct engine *e, struct job *j, bool all)
 			len--;
 	if (!len)
 		return;
-	if (j->said < LOG_MAX) {
+	if (j->out_sent < LOG_MAX) {
 		ev = event_new("log", elapsed(e));
 		json_object_set_new(ev, "case", json_string(j->entry->c->name));
 		json_object_set_new(ev, "text", jtextn(j->out, len));
 		emit(e, ev);
-		j->said += len;
-		if (j->said >= LOG_MAX) {
+		j->out_sent += len;
+		if (j->out_sent >= LOG_MAX) {
 			ev = event_new("log", elapsed(e));
 			json_object_set_new(ev, "case", json_string(j->entry->c->name));
 			json_object_set_new(ev, "text",
@@ -394,7 +394,7 @@ static void keep_tail(struct job *j, const char *data, size_t len)
 	j->tail[have + len] = '\0';
 }
 
-/* Up to a megabyte at once, so that a case that floods does not keep us from the others. */
+/* Reads a megabyte at most, so that a case that prints without end does not starve the others. */
 static void read_output(struct engine *e, struct job *j)
 {
 	char buf[65536];
@@ -414,16 +414,16 @@ static void read_output(struct engine *e, struct job *j)
 		memcpy(j->out + j->out_len, buf, n);
 		j->out_len += n;
 	}
-	say_output(e, j, false);
+	emit_output(e, j, false);
 }
 
-/* A miss is said as it comes: it stands, should the machine not live to hear the verdict. */
-static void say_misses(struct engine *e, struct job *j)
+/* A miss is emitted at once: if the machine dies before the verdict, the case still FAILs for it. */
+static void emit_misses(struct engine *e, struct job *j)
 {
-	for (; j->told < json_array_size(j->report.fails); j->told++) {
+	for (; j->misses_sent < json_array_size(j->report.fails); j->misses_sent++) {
 		json_t *ev = case_event(e, j, "case_miss");
 
-		json_object_set(ev, "fail", json_array_get(j->report.fails, j->told));
+		json_object_set(ev, "fail", json_array_get(j->report.fails, j->misses_sent));
 		emit(e, ev);
 	}
 }
@@ -444,7 +444,7 @@ static void read_report(struct engine *e, struct job *j)
 		}
 		report_feed(&j->report, buf, n);
 	}
-	say_misses(e, j);
+	emit_misses(e, j);
 }
 
 static const char *last_lines(const char *text, int lines)
@@ -459,7 +459,7 @@ static const char *last_lines(const char *text, int lines)
 	return at;
 }
 
-static void say_verdict(json_t *ev, const struct judgement *j)
+static void set_verdict(json_t *ev, const struct judgement *j)
 {
 	json_object_set_new(ev, "verdict", json_string(j->verdict));
 	json_object_set_new(ev, "reason", jtext(j->reason));
@@ -467,10 +467,10 @@ static void say_verdict(json_t *ev, const struct judgement *j)
 }
 
 /*
- * A case has found a need missing that will not come while this kernel runs: whoever has it, too,
- * and has not had its turn, gets that verdict without a process. A later round asks again.
+ * A case found a need missing that this kernel cannot get while it runs. The waiting cases with the
+ * same need get the same verdict without a process. A later round probes again.
  */
-static void skip_alike(struct engine *e, const struct report *r)
+static void skip_same_need(struct engine *e, const struct report *r)
 {
 	for (size_t i = 0; i < e->sched.n; i++) {
 		struct sched_entry *entry = &e->sched.v[i];
@@ -487,7 +487,7 @@ static void skip_alike(struct engine *e, const struct report *r)
 			continue;
 		j = judge_skip(is_required(e->opt, c->name, c->clause), r->reason, r->remedy);
 		ev = case_event(e, &none, "case_end");
-		say_verdict(ev, &j);
+		set_verdict(ev, &j);
 		json_object_set_new(ev, "ran", json_false());
 		emit(e, ev);
 		sched_drop(&e->sched, entry, j.verdict);
@@ -513,7 +513,7 @@ static void finish(struct engine *e, struct job *j)
 	json_t *ev = case_event(e, j, "case_end");
 	char *ended = j->lost ? xstrdup("unknown") : describe_end(&j->end);
 
-	say_verdict(ev, &verdict);
+	set_verdict(ev, &verdict);
 	json_object_set_new(ev, "time", json_real(j->end.seconds));
 	json_object_set_new(ev, "checks", json_integer(j->report.checks));
 	json_object_set_new(ev, "controls", json_integer(j->report.nr_controls));
@@ -530,7 +530,7 @@ static void finish(struct engine *e, struct job *j)
 	sched_done(&e->sched, j->entry, verdict.verdict);
 	e->done++;
 	if (verdict.skipped && j->report.missing && !e->stopping)
-		skip_alike(e, &j->report);
+		skip_same_need(e, &j->report);
 	free(verdict.reason);
 	free(verdict.remedy);
 	report_free(&j->report);
@@ -540,7 +540,7 @@ static void finish(struct engine *e, struct job *j)
 		epoch_end_shared(e);
 }
 
-/* The case's processes are gone. Whether all is as before may take a moment to show. */
+/* The case's processes are gone. Waits for the kernel's deferred work, then scans for leaks. */
 static void settle(struct engine *e, struct job *j)
 {
 	bool held = gm_anchor_held(j->anchor);
@@ -555,14 +555,14 @@ static void settle(struct engine *e, struct job *j)
 		    now() < j->settle_until) {
 			double waited = now() - (j->settle_until - e->settle);
 
-			j->next_look = now() + (waited < 0.05 ? 0.002 : waited < 0.5 ? 0.02 : 0.1);
+			j->next_scan = now() + (waited < 0.05 ? 0.002 : waited < 0.5 ? 0.02 : 0.1);
 			return;
 		}
 		gm_leakscan_diff(before, &after, kinds, leak_to_report, &j->report);
 	}
 	if (held)
 		report_leak(&j->report, "leak.address_space",
-			    "the processes are gone, and the address space of one is not");
+			    "all processes are gone, but the address space of one still exists");
 	if (!j->end.timed_out ||
 	    !gm_underway_stuck(j->anchor, j->entry->c->timeout * e->opt->scale / 3, j->stuck,
 			       sizeof(j->stuck)))
@@ -582,7 +582,7 @@ static void settle(struct engine *e, struct job *j)
 	finish(e, j);
 }
 
-/* A case that was ended did not put back itself what it had changed: the next one finds it so. */
+/* A case that was killed did not restore its settings; the next case must not see them. */
 static void put_back(struct job *j)
 {
 	char *text;
@@ -611,7 +611,7 @@ static void take_end(struct engine *e, struct job *j)
 		j->out = xgrow(j->out, j->out_len + 1);
 		j->out[j->out_len++] = '\n';
 	}
-	say_output(e, j, true);
+	emit_output(e, j, true);
 	if (j->out_fd >= 0)
 		close(j->out_fd);
 	if (j->report_fd >= 0)
@@ -662,7 +662,7 @@ static void wait_for_events(struct engine *e)
 		if (!j->used)
 			continue;
 		if (j->ended || j->lost) {
-			double left = j->next_look - now();
+			double left = j->next_scan - now();
 
 			if (left * 1000 < ms)
 				ms = left > 0 ? left * 1000 + 1 : 0;
@@ -695,14 +695,14 @@ static void serve(struct engine *e, struct job *j)
 		if (j->lost || readable(j->iso.fd))
 			take_end(e, j);
 	}
-	if (j->ended && now() >= j->next_look)
+	if (j->ended && now() >= j->next_scan)
 		settle(e, j);
 }
 
 static void start_more(struct engine *e)
 {
 	for (unsigned int i = 0; i < e->opt->jobs; i++)
-		/* Who is being judged for the whole machine is left alone with it. */
+		/* No case starts during a system-wide leak scan: it would disturb the scan. */
 		if (e->jobs[i].used && e->jobs[i].ended && e->jobs[i].alone)
 			return;
 	for (unsigned int i = 0; i < e->opt->jobs; i++) {
@@ -742,7 +742,7 @@ static void emit_start(struct engine *e, const struct catalogue *cat)
 	free(seed);
 }
 
-/* --until-fail has ended the run: that others had no turn is as it was asked for. */
+/* After --until-fail has ended the run: the cases that did not run are SKIPs, not ERRORs. */
 static void skip_rest(struct engine *e)
 {
 	for (size_t i = 0; i < e->sched.n; i++) {
@@ -781,7 +781,7 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 	gm_klog_open(&e->klog, kmsg);
 	free(kmsg);
 	emit_start(e, cat);
-	/* What the kernel said before us goes into the report, but is nobody's fault. */
+	/* Lines from before the run are reported, but no case fails for them. */
 	read_klog(e);
 	strv_free(&e->splat);
 
@@ -800,7 +800,7 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 		io->tick(io->arg);
 	}
 
-	epoch_begin(e); /* says what the kernel logged after the last case */
+	epoch_begin(e); /* emits what the kernel logged after the last case */
 	if (e->sched.until_fail && e->sched.failed && !e->stopping)
 		skip_rest(e);
 	ev = event_new("run_end", elapsed(e));

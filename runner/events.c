@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events to bytes and back; no byte sequence upsets the reader.
+ * Writes and parses events. The reader accepts any bytes: what is not an event is counted as garbage.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #include "events.h"
 
-/* A line longer than that is garbage: a machine gone wild, not an event. */
+/* A longer line is garbage, not an event. */
 #define LINE_LIMIT (32 << 20)
 
 json_t *event_new(const char *name, double t)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which machine this is. No name or address of it: reports are shown to others.
+ * Describes this machine. Leaves out its name and addresses, since reports may be published.
  */
 #include <fcntl.h>
 #include <string.h>

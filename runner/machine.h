@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which machine this is, as far as a report needs to know.
+ * Describes this machine for reports.
  */
 #ifndef GM_RUNNER_MACHINE_H
 #define GM_RUNNER_MACHINE_H

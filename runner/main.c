@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gm-run: runs the test programs and tells what came of it.
+ * gm-run: runs the test programs and reports the results.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include "select.h"
 #include "setup.h"
 
-/* How this very run is repeated for one case, unless somebody knows better (--rerun-format). */
+/* The command that repeats one case of this run; --rerun-format replaces it. To be freed. */
 static char *rerun_format(const struct options *opt)
 {
 	const char *self = strchr(opt->self, '/') ? opt->self : "gm-run";
@@ -107,7 +107,7 @@ static bool writer_broken(void *arg)
 	return w->err;
 }
 
-/* Verdicts are the reader's business; here only whether the stream is whole. */
+/* The exit code says only whether the stream is complete; the reader judges the verdicts. */
 static int run_to_stream(const struct catalogue *cat, const struct options *opt)
 {
 	struct writer w = { .err = 0 };
@@ -144,7 +144,7 @@ static int attach_or_finish(const struct options *opt)
 	if (!ret && opt->attach) {
 		ret = attach(&r, opt);
 	} else if (!ret) {
-		/* What was told to its end needs no cause of death. */
+		/* Without run_end the machine died: say why. */
 		if (!r.st.interrupted) {
 			tail = opt->console ? console_tail(opt->console)
 					    : xstrdup(r.st.console ?: "");
@@ -190,7 +190,7 @@ static int run(const struct options *opt)
 	return ret;
 }
 
-/* Programs are to be run: without these calls all of them, and this one, would end for reasons of their own. */
+/* No test program can run where a policy denies these calls: say so once instead of in each case. */
 static bool can_run(void)
 {
 	const char *call;

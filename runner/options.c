@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One table of options: it parses, it explains, it suggests.
+ * The options, in one table for the parser, --help and suggestions.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -29,7 +29,8 @@ static const struct row {
 	  GLOBS, AT(filters) },
 	{ "--clause", "ID", "run cases of this clause of the contract; a glob, ! and a,b as above",
 	  GLOBS, AT(clauses) },
-	{ "--failed", NULL, "run what failed or erred in the latest results", FLAG, AT(failed) },
+	{ "--failed", NULL, "run the cases that FAIL or ERROR in the latest results", FLAG,
+	  AT(failed) },
 	{ "--case-list", "FILE", "run exactly the cases that FILE names, one a line", TEXT,
 	  AT(case_list) },
 	{ "--profile", "quick|full", "quick (the default) leaves out the long cases", PROFILE, 0 },
@@ -50,13 +51,13 @@ static const struct row {
 	  FLAG, AT(setup) },
 	{ "--results", "DIR", "where results go (default: ./results)", TEXT, AT(results) },
 	{ "--programs", "PATH",
-	  "a test program, or a folder of *_test (default: where gm-run lies)", LIST,
+	  "a test program, or a folder of *_test (default: the folder of gm-run)", LIST,
 	  AT(programs) },
 	{ "--contract", "FILE", "the clause catalogue (default: contract/clauses.tsv nearby)", TEXT,
 	  AT(contract) },
 	{ "--rerun-format", "TEXT", "how a failure is run again; %n is its name, %s the seed", TEXT,
 	  AT(rerun_format) },
-	{ "--verbose", NULL, "also print what passing cases noted", FLAG, AT(verbose) },
+	{ "--verbose", NULL, "also print the notes of passing cases", FLAG, AT(verbose) },
 	{ "--events", "FILE", "write the event stream there and render nothing", TEXT, AT(events) },
 	{ "--attach", "FILE", "read an event stream (file, FIFO, socket) and render it", TEXT,
 	  AT(attach) },
@@ -64,16 +65,17 @@ static const struct row {
 	  "with --attach, --finish: log of the machine's console, quoted if it dies", TEXT,
 	  AT(console) },
 	{ "--remaining", "FILE",
-	  "with --attach: write there what has no verdict if the stream breaks", TEXT,
+	  "with --attach: write the cases without a verdict there if the stream breaks", TEXT,
 	  AT(remaining) },
-	{ "--resume", "DIR", "with --attach: go on with these results", TEXT, AT(resume) },
-	{ "--silence", "TIME", "with --attach: silent for so long (default 120s) counts as hung",
+	{ "--resume", "DIR", "with --attach: add to the results in DIR", TEXT, AT(resume) },
+	{ "--silence", "TIME", "with --attach: this long without an event (default 120s) is a hang",
 	  DURATION, AT(silence) },
-	{ "--finish", "DIR", "mark what has no verdict in DIR as not run, and write its reports",
-	  TEXT, AT(finish) },
+	{ "--finish", "DIR",
+	  "mark the cases without a verdict in DIR as not run, and write its reports", TEXT,
+	  AT(finish) },
 	{ "--reason", "TEXT", "with --finish: why the rest was not run", TEXT, AT(reason) },
 	{ "--compare", "DIR",
-	  "run nothing: lay the results in DIR beside those of the other\n"
+	  "run nothing: compare the results in DIR with those of the other\n"
 	  "--compare DIRs, clause by clause",
 	  LIST, AT(compare) },
 	{ "--help", NULL, "this text", FLAG, AT(help) },
@@ -177,7 +179,7 @@ static int set_value(struct options *opt, const struct row *o, const char *value
 	}
 }
 
-/* What makes no sense together: better said than half done. */
+/* Rejects options that exclude or need each other. */
 static int check_combination(const struct options *opt)
 {
 	static const struct {
@@ -202,7 +204,7 @@ static int check_combination(const struct options *opt)
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		const char *a, *b;
 
-		/* Flags are bytes, texts pointers: either is set when its first byte(s) are. */
+		/* All of these fields are pointers but `failed`, which is a bool. */
 		a = rules[i].a == offsetof(struct options, failed)
 			    ? (opt->failed ? "x" : NULL)
 			    : *(const char *const *)((const char *)opt + rules[i].a);
@@ -251,7 +253,7 @@ int options_parse(struct options *opt, int argc, char **argv)
 	opt->self = argv[0];
 	opt->args = json_array();
 
-	/* Its value is the row; take() says what is wrong with a value, and getopt_long() nothing. */
+	/* `val` is the row. A flag takes an optional value too, so that take() can reject it. */
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		longs[i].name = table[i].name + 2;
 		longs[i].has_arg = table[i].kind == FLAG || table[i].kind == LISTING
@@ -273,7 +275,7 @@ int options_parse(struct options *opt, int argc, char **argv)
 			row = optopt;
 			optarg = NULL;
 		}
-		/* It takes the beginning of a name for the name: an option to come could change what it is. */
+		/* Reject abbreviations, which getopt_long() takes: a new option could change their meaning. */
 		if (c == '?' || strlen(table[row].name) != strcspn(word, "="))
 			return unknown(word);
 		err = take(opt, &table[row], optarg);
@@ -288,9 +290,9 @@ int options_parse(struct options *opt, int argc, char **argv)
 void options_help(void)
 {
 	printf("usage: gm-run [options]\n\n"
-	       "Runs the test programs that lie beside it, prints TAP (on a terminal: a live view)\n"
-	       "and writes results. Exit status: 0 all held, 1 something failed or erred, 2 wrong\n"
-	       "usage, 4 everything was skipped, 128 + N ended by signal N.\n\n");
+	       "Runs the test programs in its folder, prints TAP (on a terminal: a live view) and\n"
+	       "writes results. Exit status: 0 all passed or skipped, 1 a FAIL or ERROR, 2 wrong usage,\n"
+	       "3 --attach lost the machine, 4 all skipped, 128 + N ended by signal N.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct row *o = &table[i];
 		const char *help = o->help;

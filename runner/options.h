@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The command line: exact words only, and a remedy for each mistake.
+ * The command line. No abbreviations; each error message says what to do.
  */
 #ifndef GM_RUNNER_OPTIONS_H
 #define GM_RUNNER_OPTIONS_H
@@ -15,16 +15,16 @@ struct options {
 	bool list, list_json, full, until_fail, failed, strict, setup, verbose, help;
 	bool have_seed;
 	uint64_t seed;
-	unsigned int repeat; /* rounds; 0: not said */
-	double for_seconds;  /* 0: not said */
+	unsigned int repeat; /* rounds; 0: not given */
+	double for_seconds;  /* 0: not given */
 	double scale;	     /* of every time limit */
 	unsigned int jobs;
-	double silence; /* --attach: seconds without a word; then the machine hangs */
+	double silence; /* --attach: after this many seconds without an event the machine hangs */
 	const char *results;
 	const char *events, *attach, *console, *remaining, *resume, *finish, *reason;
 	const char *case_list, *contract, *rerun_format;
 	const char *self; /* argv[0] */
-	json_t *args;	  /* as given, for the report */
+	json_t *args;	  /* the command line, for the report */
 };
 
 /* 0, or EXIT_USAGE after one line on stderr. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Collects the maps that a case noted, GiB by GiB, and has them drawn.
+ * Collects the maps in a case's notes, which come GiB by GiB, and draws them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@ struct panels {
 	unsigned int nr;
 };
 
-/* Takes one GiB to the panel of its title; what does not fit or is cut short is left out. */
-static void take(struct panels *ps, const char *title, size_t len, const char *packed)
+/* Appends one GiB to the panel of its title. Drops what is truncated or one panel too many. */
+static void add_gib(struct panels *ps, const char *title, size_t len, const char *packed)
 {
 	struct gm_map_panel *p = ps->nr ? &ps->p[ps->nr - 1] : NULL;
 	char *cells = gm_map_unpack(packed), *all;
@@ -43,19 +43,19 @@ bool picture_has(const char *note)
 	return !strncmp(note, GM_MAP_NOTE, strlen(GM_MAP_NOTE)) && strstr(note, ", GiB ");
 }
 
-static void look(struct panels *ps, const char *note)
+static void add_note(struct panels *ps, const char *note)
 {
 	static const char gib[] = ", GiB ";
 	const char *title = note + strlen(GM_MAP_NOTE), *at = NULL, *next;
 
 	if (!picture_has(note))
 		return;
-	/* The last one: a title may have anything in it. */
+	/* The last ", GiB ": the title may contain the same text. */
 	for (next = strstr(title, gib); next; next = strstr(next + 1, gib))
 		at = next;
 	next = at ? strstr(at, ": ") : NULL;
 	if (next)
-		take(ps, title, at - title, next + 2);
+		add_gib(ps, title, at - title, next + 2);
 }
 
 char *picture_of(const char *title, const json_t *notes)
@@ -67,7 +67,7 @@ char *picture_of(const char *title, const json_t *notes)
 	FILE *f;
 
 	json_array_foreach(notes, i, note)
-		look(&ps, json_string_value(note));
+		add_note(&ps, json_string_value(note));
 	if (ps.nr) {
 		f = open_memstream(&text, &size);
 		gm_map_svg(f, title, ps.p, ps.nr);

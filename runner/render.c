@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The one place where an event becomes output.
+ * Turns events into output. Nothing else writes to stdout or to the results.
  */
 #include <errno.h>
 #include <signal.h>
@@ -28,7 +28,7 @@ void render_free(struct render *r)
 	state_free(&r->st);
 }
 
-/* After each piece of output: was it taken? */
+/* Notices a closed pipe or a write error after each piece of output. */
 static void check_stdout(struct render *r)
 {
 	if (!fflush(stdout) && !ferror(stdout))
@@ -142,7 +142,7 @@ int render_resume(struct render *r, const char *dir)
 		complain("%s/events.jsonl: holds no run", dir);
 		return EXIT_USAGE;
 	}
-	/* What ran when the stream broke was given its verdict then, or is to be run again. */
+	/* Cases that ran when the stream broke got a verdict then, or run again. */
 	for (size_t i = 0; i < r->st.n; i++)
 		r->st.v[i].running = false;
 	if (results_reopen(&r->res, dir))
@@ -156,7 +156,7 @@ int render_finish(struct render *r, const char *reason)
 	struct record *rec;
 	int code;
 
-	/* No place for results was a reason not to begin: there is nothing to tell. */
+	/* Nothing ran: there was no stream, or no place for results. */
 	if (!r->st.start || !r->st.dir)
 		return r->err ?: EXIT_USAGE;
 	for (size_t i = 0; i < r->st.n; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Events in, everything that people and machines read out: stdout and the results folder.
+ * Renders events to stdout and to the results folder.
  */
 #ifndef GM_RUNNER_RENDER_H
 #define GM_RUNNER_RENDER_H
@@ -16,9 +16,9 @@ struct render {
 	struct results res;
 	struct view view;
 	bool tty;
-	bool replaying;	    /* told before: nothing is printed or kept again */
+	bool replaying;	    /* reads old events: nothing is printed or written */
 	bool listener_gone; /* stdout is a closed pipe */
-	int err;	    /* an exit code that outweighs the verdicts; 0: none */
+	int err;	    /* an exit code that replaces that of the verdicts; 0: none */
 	double last_beat;
 };
 
@@ -29,14 +29,14 @@ void render_free(struct render *r);
 void render_event(void *arg, json_t *ev);
 /* Live line, heartbeat, periodic files. */
 void render_tick(void *arg);
-/* Nobody reads the output, or there is no place for results: no use in going on. */
+/* stdout is closed, or results cannot be written: the run must stop. */
 bool render_broken(void *arg);
 
-/* Takes up the results in `dir`. 0 or EXIT_USAGE after one line. */
+/* Continues the results in `dir`. 0 or EXIT_USAGE after one line. */
 int render_resume(struct render *r, const char *dir);
 
 /*
- * Makes what has no verdict an ERROR with `reason`; says the totals, writes all files.
+ * Makes each case without a verdict an ERROR with `reason`; prints the totals, writes all files.
  * Returns the exit code of the program.
  */
 int render_finish(struct render *r, const char *reason);

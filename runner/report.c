@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A verdict counts only if nothing else speaks against it.
+ * Parses a case's records and judges the case. The verdict that the case reports counts only if its
+ * misses, its leaks and the end of its process agree with it.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -163,7 +164,7 @@ void report_feed(struct report *r, const char *data, size_t len)
 		size_t part = nl ? (size_t)(nl - data) : len;
 
 		if (r->line_len + part > LINE_MAX_BYTES) {
-			/* A record without end: what is more is dropped, and the record is garbled. */
+			/* A record longer than any record may be: drop it. */
 			part = nl ? part : len;
 			r->garbled++;
 			r->line_len = 0;
@@ -203,25 +204,25 @@ static bool ended_well(const struct gm_iso_end *end, int status)
 	return end->reaped && WIFEXITED(end->status) && WEXITSTATUS(end->status) == status;
 }
 
-static struct judgement judge_silent(struct report *r, const struct judge_by *by)
+static struct judgement judge_no_verdict(struct report *r, const struct judge_by *by)
 {
 	const struct gm_iso_end *end = by->end;
 	struct judgement j;
 	char *how;
 
 	if (by->keeper_lost)
-		return verdict(GM_ERRORED, xstrdup("the process that kept the case was killed"),
+		return verdict(GM_ERRORED, xstrdup("the keeper process of the case was killed"),
 			       NULL);
 	if (end->stuck)
 		return verdict(
 			GM_ERRORED,
-			xprintf("hangs in the kernel: %u task(s) outlived SIGKILL", end->stuck),
-			"the machine must be booted again to be rid of it");
+			xprintf("hangs in the kernel: %u task(s) survived SIGKILL", end->stuck),
+			"only a reboot of the machine ends it");
 	if (by->interrupted && end->stopped)
 		return verdict(GM_ERRORED, xstrdup("interrupted"), NULL);
 	if (end->timed_out)
 		return verdict(GM_ERRORED,
-			       xprintf("no verdict within its %g s%s", by->timeout,
+			       xprintf("no verdict within %g s%s", by->timeout,
 				       end->killed ? ", and it ignored SIGTERM" : ""),
 			       "--timeout-scale gives slow machines more time");
 	how = describe_end(end);
@@ -245,46 +246,47 @@ struct judgement judge_skip(bool required, const char *reason, const char *remed
 	return j;
 }
 
-static struct judgement judge_said(struct report *r, const struct judge_by *by)
+static struct judgement judge_verdict(struct report *r, const struct judge_by *by)
 {
 	const struct gm_iso_end *end = by->end;
-	enum gm_verdict said = gm_verdict_find(r->verdict);
-	bool pass = said == GM_PASS, skip = said == GM_SKIPPED;
+	enum gm_verdict reported = gm_verdict_find(r->verdict);
+	bool pass = reported == GM_PASS, skip = reported == GM_SKIPPED;
 	struct judgement j;
 	char *how;
 
-	if (said == GM_ERRORED)
+	if (reported == GM_ERRORED)
 		return verdict(GM_ERRORED, xstrdup(r->reason), r->remedy);
 	if (r->verdicts > 1)
 		return verdict(GM_ERRORED,
-			       xprintf("said %u verdicts, %s first", r->verdicts, r->verdict),
+			       xprintf("reported %u verdicts, %s first", r->verdicts, r->verdict),
 			       NULL);
-	if (said == GM_FAILED || json_array_size(r->fails))
+	if (reported == GM_FAILED || json_array_size(r->fails))
 		return verdict(GM_FAILED,
-			       xstrdup(pass ? "recorded misses, yet claimed to pass" : r->reason),
+			       xstrdup(pass ? "reported both misses and PASS" : r->reason),
 			       r->remedy);
 
-	/* PASS or SKIP: the process must have ended as one that says so. */
+	/* PASS or SKIP: the exit status must match. */
 	if (end->timed_out || end->stuck)
 		return verdict(GM_ERRORED, xprintf("hung after its verdict (%s)", r->verdict),
 			       NULL);
-	if (!ended_well(end, gm_verdict_status(said))) {
+	if (!ended_well(end, gm_verdict_status(reported))) {
 		how = describe_end(end);
-		j = verdict(GM_ERRORED, xprintf("said %s, then: %s", r->verdict, how), NULL);
+		j = verdict(GM_ERRORED, xprintf("reported %s, then: %s", r->verdict, how), NULL);
 		free(how);
 		return j;
 	}
 	if (r->garbled)
-		return verdict(GM_ERRORED,
-			       xprintf("said %s, and %u garbled record(s)", r->verdict, r->garbled),
-			       NULL);
+		return verdict(
+			GM_ERRORED,
+			xprintf("reported %s, and %u garbled record(s)", r->verdict, r->garbled),
+			NULL);
 	if (skip)
 		return judge_skip(by->required, r->reason, r->remedy);
 	if (pass && !r->checks)
-		return verdict(GM_ERRORED, xstrdup("claimed to pass without a single check"), NULL);
+		return verdict(GM_ERRORED, xstrdup("reported PASS without a single check"), NULL);
 	if (pass && by->refusal && !r->nr_controls)
-		return verdict(GM_ERRORED, xstrdup("claimed a refusal without a control that held"),
-			       NULL);
+		return verdict(GM_ERRORED,
+			       xstrdup("reported a refusal without a control that held"), NULL);
 	return verdict(GM_PASS, xstrdup(r->reason), r->remedy);
 }
 
@@ -298,7 +300,7 @@ static void add_end_leak(void *arg, const char *line)
 	report_leak(arg, "leak.processes", line);
 }
 
-/* What was missed before stays missed, however the case ended. */
+/* A case that missed something FAILs for it, even if it ends without a verdict. */
 static struct judgement keep_misses(const struct report *r, struct judgement j)
 {
 	char *reason;
@@ -313,7 +315,7 @@ static struct judgement keep_misses(const struct report *r, struct judgement j)
 	return j;
 }
 
-/* What the kernel complained of in its log, no policy has brought about. */
+/* A splat or a taint is a defect of the kernel, which a denied call does not excuse. */
 static bool kernel_complained(const struct report *r)
 {
 	const json_t *leak;
@@ -326,7 +328,7 @@ static bool kernel_complained(const struct report *r)
 	return false;
 }
 
-/* A right that the host withholds is no miss: whatever came of it, short of PASS, is a SKIP. */
+/* A case whose call a security policy denied is a SKIP unless it PASSes: the kernel is not at fault. */
 static struct judgement excuse(struct report *r, const struct judge_by *by, struct judgement j)
 {
 	char *note;
@@ -334,7 +336,7 @@ static struct judgement excuse(struct report *r, const struct judge_by *by, stru
 	if (!r->denied || !strcmp(j.verdict, gm_verdict_word(GM_PASS)) || by->keeper_lost ||
 	    by->interrupted || by->end->stuck || kernel_complained(r))
 		return j;
-	note = xprintf("without it the case came to %s: %s", j.verdict, j.reason);
+	note = xprintf("without that call the case was %s: %s", j.verdict, j.reason);
 	report_note(r, note);
 	free(note);
 	free(r->reason);
@@ -367,16 +369,16 @@ struct judgement judge(struct report *r, const struct judge_by *by)
 	}
 
 	if (by->stuck && *by->stuck && !by->keeper_lost) {
-		char *text = xprintf("%s does not come back: it faults, or waits, without end",
-				     by->stuck);
+		char *text =
+			xprintf("%s does not return: it faults or waits without end", by->stuck);
 
 		json_array_append_new(r->fails, pair("at", "the time limit", text));
 		free(text);
 	}
 
-	j = r->verdict && !by->keeper_lost ? judge_said(r, by)
-					   : keep_misses(r, judge_silent(r, by));
-	/* What is left behind is a miss of its own, whatever the case found. */
+	j = r->verdict && !by->keeper_lost ? judge_verdict(r, by)
+					   : keep_misses(r, judge_no_verdict(r, by));
+	/* A leak makes PASS and SKIP a FAIL. */
 	if (json_array_size(r->leaks) && (!strcmp(j.verdict, gm_verdict_word(GM_PASS)) ||
 					  !strcmp(j.verdict, gm_verdict_word(GM_SKIPPED)))) {
 		const json_t *leak = json_array_get(r->leaks, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a case said on its report pipe, and what to make of it.
+ * The records of a case on its report pipe, and the verdict that follows from them.
  */
 #ifndef GM_RUNNER_REPORT_H
 #define GM_RUNNER_REPORT_H
@@ -12,8 +12,8 @@
 struct report {
 	json_t *fails, *notes, *controls, *leaks;
 	char *verdict, *reason, *remedy; /* verdict NULL: none yet */
-	char *denied;  /* the call, and its errno, that a security policy denies it; or NULL */
-	char *missing; /* the need that it SKIPs for and that will not come; or NULL */
+	char *denied;  /* the call that a security policy denies, with its errno; or NULL */
+	char *missing; /* the need that it SKIPs for, which this kernel cannot get; or NULL */
 	long long checks, nr_controls;
 	unsigned int verdicts, garbled;
 	unsigned long dropped; /* records beyond what is kept */
@@ -28,22 +28,22 @@ void report_free(struct report *r);
 struct judgement {
 	const char *verdict;   /* constant string */
 	char *reason, *remedy; /* to be freed; "" when there is none */
-	bool skipped;	       /* SKIP, or FAIL for no other reason than that it was required */
+	bool skipped;	       /* SKIP, or FAIL only because a SKIP was forbidden (--require) */
 };
 
 struct judge_by {
 	const struct gm_iso_end *end;
-	bool keeper_lost; /* `end` says nothing */
+	bool keeper_lost; /* then `end` is not valid */
 	bool refusal, required;
 	double timeout; /* seconds */
 	bool interrupted;
-	const char *stuck; /* what the kernel was at when the time was up, and long before; or "" */
+	const char *stuck; /* the call that had not returned for long when the time was up; or "" */
 };
 
-/* The verdict. May add to r->fails, r->leaks and r->notes what it found. */
+/* The verdict. Adds what it finds to r->fails, r->leaks and r->notes. */
 struct judgement judge(struct report *r, const struct judge_by *by);
 
-/* That of a case like the one that was judged a SKIP, or a FAIL because it was required. */
+/* The verdict of a case that skips: SKIP, or FAIL if it is `required`. */
 struct judgement judge_skip(bool required, const char *reason, const char *remedy);
 
 void report_note(struct report *r, const char *text);

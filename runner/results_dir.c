@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes results so that a kill -9 or a full disk leaves the last good ones.
+ * Writes results so that a kill -9 or a full disk leaves the last complete files.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -20,8 +20,9 @@ static void broken(struct results *res, const char *file, int err)
 	if (res->err)
 		return;
 	res->err = err;
-	complain("cannot write %s/%s: %s; verdicts go on here, --results DIR takes another place",
-		 res->dir, file, strerror(-err));
+	complain(
+		"cannot write %s/%s: %s; verdicts still go to stdout, --results DIR uses another folder",
+		res->dir, file, strerror(-err));
 }
 
 static int write_all(int fd, const char *text, size_t len)
@@ -53,7 +54,7 @@ static void append(struct results *res, const char *file, const char *text)
 		broken(res, file, err);
 }
 
-/* A reader sees the old file or the new one. `sync`: so does one after a power cut. */
+/* A reader sees the whole old file or the whole new one. `sync`: also after a power failure. */
 static void replace(struct results *res, const char *file, const char *text, bool sync)
 {
 	const char *slash = strrchr(file, '/'), *leaf = slash ? slash + 1 : file;
@@ -124,7 +125,7 @@ static int open_files(struct results *res)
 		openat(res->fd, "events.jsonl", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (res->events < 0)
 		return -errno;
-	/* Whoever was killed in the middle of a line must not spoil ours. */
+	/* A killed run may have left half a line: end it. */
 	size = lseek(res->events, 0, SEEK_END);
 	if (size > 0 && pread(res->events, &last, 1, size - 1) == 1 && last != '\n' &&
 	    write(res->events, "\n", 1) != 1)
@@ -165,7 +166,7 @@ int results_create(struct results *res, const char *base, const struct state *st
 	free(time);
 	free(name);
 	if (err) {
-		complain("cannot make results in %s: %s; --results DIR takes another place", base,
+		complain("cannot make results in %s: %s; --results DIR uses another folder", base,
 			 strerror(-err));
 		free(res->dir);
 		res->dir = NULL;
@@ -182,7 +183,7 @@ int results_reopen(struct results *res, const char *dir)
 	res->dir = xstrdup(dir);
 	err = open_files(res);
 	if (err) {
-		complain("cannot go on in %s: %s", dir, strerror(-err));
+		complain("cannot continue the results in %s: %s", dir, strerror(-err));
 		res->err = err;
 	}
 	return err;
@@ -204,7 +205,7 @@ static void add_pairs(FILE *f, const json_t *list, const char *label, const char
 		fprintf(f, "%s %s: %s\n", label, jstr(item, key), jstr(item, "text"));
 }
 
-/* What the case reported goes below what it printed. */
+/* The case's report, which the log has below the case's output. */
 static char *end_text(const json_t *ev)
 {
 	const json_t *item;
@@ -278,7 +279,7 @@ void results_write(struct results *res, const struct state *st, bool last)
 
 	if (!res->dir || res->err || !st->start)
 		return;
-	/* Never more than a twentieth of the time goes into it. */
+	/* Writing takes a twentieth of the time at most. */
 	if (!last && (!res->dirty || start < res->last + (res->cost > 0.05 ? 20 * res->cost : 1)))
 		return;
 	f = open_memstream(&text, &size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The results folder: every file in it can be read at any moment, whoever is killed.
+ * The results folder: every file in it is complete at any moment, even after a kill -9.
  *
  * tap.txt, results.json and junit.xml are replaced as a whole by rename(), at most about once a
  * second; logs, dmesg.txt and events.jsonl only grow by whole lines.
@@ -15,14 +15,14 @@ struct results {
 	int fd, events;
 	int err; /* the first errno; then nothing is written any more */
 	bool dirty, verbose;
-	double last, cost; /* when it was written, and how long that took */
+	double last, cost; /* when the documents were written, and how long that took */
 };
 
 /* Makes BASE/<time>-<kernel>-<arch> and BASE/latest. 0, or -errno after one line on stderr. */
 int results_create(struct results *res, const char *base, const struct state *st);
-/* Goes on in a folder that is there. */
+/* Continues in a folder that exists. */
 int results_reopen(struct results *res, const char *dir);
-/* Keeps what the event holds: the stream, logs, the kernel log. */
+/* Appends the event to events.jsonl, and what it has to the case's log and to dmesg.txt. */
 void results_event(struct results *res, const struct state *st, const json_t *ev);
 /* Writes the documents if it is time, or now if `last`. */
 void results_write(struct results *res, const struct state *st, bool last);

@@ -10,7 +10,7 @@ GM_RUN_CFLAGS ?= -O2 -g
 GM_RUN_WARN := -Wall -Wextra -Wno-unused-parameter -Wstrict-prototypes -Wmissing-declarations \
 	-Wno-missing-field-initializers -Werror
 
-# A folder of objects of its own: the library's are built with the framework's flags.
+# Its own folder of objects: those of the test programs are built with the framework's flags.
 $(GM_OUT)/runner-obj/%.o: %.c runner/runner.mk
 	$(GM_SAY) "  CC      $<"
 	@mkdir -p $(@D)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Keeps apart the cases that would disturb each other.
+ * Decides which case starts next. Cases that share a token never run together.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@ static int rank(const struct test_case *c)
 	return c->flags & GM_DESTRUCTIVE ? 2 : c->tokens & GM_TOKEN_ALONE ? 1 : 0;
 }
 
-/* 1, N, or 0 for an open end: what the options ask for. */
+/* How many rounds the options ask for; 0: no end. */
 static unsigned int rounds_of(const struct options *opt)
 {
 	if (opt->repeat)
@@ -56,12 +56,12 @@ static bool new_round(struct schedule *s, double t)
 
 struct sched_entry *sched_next(struct schedule *s, double t)
 {
-	bool waiting = false, harm_first = false;
+	bool waiting = false, exclusive = false;
 	unsigned int taken = 0;
 
 	if (s->running >= s->jobs || (s->until_fail && s->failed))
 		return NULL;
-	/* The first round is always whole: every case gets its verdict. */
+	/* The first round always completes: every case gets its verdict. */
 	if (s->until && s->round && t >= s->until)
 		return NULL;
 
@@ -74,15 +74,15 @@ struct sched_entry *sched_next(struct schedule *s, double t)
 				return NULL;
 		}
 	}
-	for (size_t i = 0; i < s->n && !harm_first; i++) {
+	for (size_t i = 0; i < s->n && !exclusive; i++) {
 		struct sched_entry *e = &s->v[i];
 
 		if (e->state != SCHED_TODO)
 			continue;
 		waiting = true;
 		if (rank(e->c)) {
-			/* They are sorted: whoever comes before it has started. */
-			harm_first = true;
+			/* Sorted by rank: every case before this one has started. */
+			exclusive = true;
 			if (s->running)
 				continue;
 		}

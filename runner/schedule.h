@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which case may start now: order, rounds, and what two cases must not share.
+ * Which case starts next: order, rounds, and resources that two cases must not share.
  */
 #ifndef GM_RUNNER_SCHEDULE_H
 #define GM_RUNNER_SCHEDULE_H
@@ -11,7 +11,7 @@
 struct sched_entry {
 	const struct test_case *c;
 	enum { SCHED_TODO, SCHED_RUNNING, SCHED_DONE } state;
-	bool retired; /* it skipped: what is missing will not come */
+	bool retired; /* it skipped: what it needs is still missing in a later round */
 };
 
 struct schedule {
@@ -24,14 +24,14 @@ struct schedule {
 	bool until_fail, failed;
 };
 
-/* Those that run alone come after the others, those that may harm the kernel last. */
+/* Cases that run alone come after the others, those that may damage the kernel last. */
 void sched_init(struct schedule *s, const struct catalogue *cat, const struct options *opt);
 void sched_free(struct schedule *s);
 
 /* The entry to start now; NULL: none, until one is done (or, with none running, for good). */
 struct sched_entry *sched_next(struct schedule *s, double t);
 void sched_done(struct schedule *s, struct sched_entry *e, const char *verdict);
-/* It has its verdict without having started. */
+/* The same for a case that gets its verdict without having started. */
 void sched_drop(struct schedule *s, struct sched_entry *e, const char *verdict);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Filters say what they mean: one that matches nothing is a mistake, not an empty run.
+ * Selects cases. A filter that matches nothing is an error, not an empty run.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -9,7 +9,7 @@
 
 #include "select.h"
 
-/* A set of globs, "!" takes out; none at all, or only "!", starts from everything. */
+/* Whether any glob matches and no "!glob" does. Without a glob that has no "!", everything matches. */
 static bool globs_match(const struct strv *globs, const char *text)
 {
 	bool any = false, in = false;
@@ -43,7 +43,7 @@ static bool is_glob(const char *s)
 	return s[strcspn(s, "*?[")];
 }
 
-/* Each glob must match the text of at least one case; else says which does not. */
+/* Each glob must match at least one case; otherwise prints the one that does not. */
 static int check_globs(const struct catalogue *cat, const struct strv *globs, const char *option,
 		       bool names, bool clauses, bool only_selected)
 {
@@ -66,20 +66,20 @@ static int check_globs(const struct catalogue *cat, const struct strv *globs, co
 		if (found)
 			continue;
 		if (clauses && !strncmp(glob, "leak.", 5))
-			complain("%s '%s' picks no case: it is looked at in every case", option,
+			complain("%s '%s' matches no case: every case is checked for leaks", option,
 				 glob);
 		else if (as_prefix)
 			complain("%s '%s' matches nothing; did you mean '%s.*'?", option, glob,
 				 glob);
 		else
 			complain("%s '%s' matches nothing%s; --list prints the names", option, glob,
-				 only_selected ? " that is to run" : "");
+				 only_selected ? " in this selection" : "");
 		return EXIT_USAGE;
 	}
 	return 0;
 }
 
-/* Reads names, one a line, blank lines and # comments aside. */
+/* Reads names, one a line; ignores blank lines and # comments. */
 static int read_names(struct strv *names, const char *file)
 {
 	FILE *f = fopen(file, "re");
@@ -99,7 +99,7 @@ static int read_names(struct strv *names, const char *file)
 	fclose(f);
 	if (names->n)
 		return 0;
-	complain("--case-list %s: names no case", file);
+	complain("--case-list %s: has no names", file);
 	return EXIT_USAGE;
 }
 
@@ -120,13 +120,13 @@ static int read_failed(struct strv *names, const char *results)
 	if (!doc)
 		complain("--failed: no earlier results in %s; run without it first", file);
 	else if (!names->n)
-		complain("--failed: nothing failed or erred in %s/latest", results);
+		complain("--failed: no FAIL or ERROR in %s/latest", results);
 	json_decref(doc);
 	free(file);
 	return names->n ? 0 : EXIT_USAGE;
 }
 
-/* Every name must be one of the catalogue, unless the old results know cases that are no more. */
+/* Selects the named cases. An unknown name is an error; --failed may name cases that are gone. */
 static int select_names(struct catalogue *cat, const struct strv *names, const char *option)
 {
 	size_t found = 0;
@@ -140,14 +140,14 @@ static int select_names(struct catalogue *cat, const struct strv *names, const c
 		}
 		found += known;
 		if (!known && strcmp(option, "--failed")) {
-			complain("%s: there is no case %s; --list prints the names", option,
+			complain("%s: no case is called %s; --list prints the names", option,
 				 names->v[i]);
 			return EXIT_USAGE;
 		}
 	}
 	if (found)
 		return 0;
-	complain("%s: none of its cases exists any more", option);
+	complain("%s: none of these cases exists any more", option);
 	return EXIT_USAGE;
 }
 
@@ -175,7 +175,7 @@ int select_cases(struct catalogue *cat, const struct options *opt)
 
 		if (names.n && !c->selected)
 			continue;
-		/* Who names a case in full wants it, long or not. */
+		/* A case that is named in full runs even if it is in the full profile only. */
 		for (size_t j = 0; j < opt->filters.n && !by_name; j++)
 			by_name =
 				!is_glob(opt->filters.v[j]) && !strcmp(opt->filters.v[j], c->name);
@@ -188,11 +188,11 @@ int select_cases(struct catalogue *cat, const struct options *opt)
 		left += c->selected;
 	}
 	if (!left) {
-		complain(long_ones ? "what matches is in the full profile only: add --profile full"
-				   : "nothing is left to run; --list prints the names");
+		complain(long_ones ? "these cases are in the full profile only: add --profile full"
+				   : "no case matches all filters; --list prints the names");
 		ret = EXIT_USAGE;
 	} else if (!opt->case_list) {
-		/* A list may be what an earlier part of the run has left. */
+		/* A list may be the rest of a run, without the required cases. */
 		ret = check_globs(cat, &opt->require, "--require", true, true, true);
 	}
 out:

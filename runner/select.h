@@ -10,11 +10,11 @@
 
 /*
  * Sets `selected` by the options. 0, or EXIT_USAGE after one line: a filter that matches nothing,
- * a name that does not exist, nothing left.
+ * an unknown name, an empty selection.
  */
 int select_cases(struct catalogue *cat, const struct options *opt);
 
-/* Must this case not skip? */
+/* Whether a SKIP of this case is a FAIL (--require, --strict). */
 bool is_required(const struct options *opt, const char *name, const char *clause);
 
 #endif

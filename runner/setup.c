@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every global change goes through the journal.
+ * Changes global settings, each through the journal, so that a later run can restore them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -34,12 +34,12 @@ static int grow_pool(struct gm_journal *j, unsigned long kb, unsigned long want)
 	snprintf(value, sizeof(value), "%lu", nr + want - free_pages);
 	err = gm_journal_set(j, path, value);
 	if (err == -EBUSY)
-		complain("--setup: another run has changed %s; wait for its end", path);
+		complain("--setup: another run has changed %s; wait until it ends", path);
 	else if (err)
 		complain("--setup: cannot write %s: %s", path, strerror(-err));
 	else if (read_pool(kb, "free_hugepages", &free_pages) && free_pages < want)
 		complain(
-			"--setup: only %lu of %lu huge pages of %lu KiB could be had; boot with hugepagesz= hugepages=",
+			"--setup: got only %lu of %lu huge pages of %lu KiB; boot with hugepagesz= hugepages=",
 			free_pages, want, kb);
 out:
 	free(path);
@@ -53,7 +53,7 @@ int setup_begin(struct gm_journal *j, const struct catalogue *cat)
 
 	if (geteuid()) {
 		complain(
-			"--setup changes the kernel's huge page pools: run as root, or without it");
+			"--setup changes the kernel's huge page pools: run as root, or without --setup");
 		return EXIT_USAGE;
 	}
 	for (size_t i = 0; i < cat->n; i++) {
@@ -70,7 +70,7 @@ int setup_begin(struct gm_journal *j, const struct catalogue *cat)
 			 strerror(-err));
 		return EXIT_USAGE;
 	}
-	/* The big ones first: small ones would break up the memory that they need. */
+	/* 1 GiB pages first: 2 MiB pages would fragment the memory that they need. */
 	if (grow_pool(j, 1048576, want_1g) || grow_pool(j, 2048, want_2m)) {
 		setup_end(j);
 		return EXIT_USAGE;
@@ -83,17 +83,17 @@ void setup_end(struct gm_journal *j)
 	int err = gm_journal_restore(j);
 
 	if (err)
-		complain("--setup: not everything could be put back: %s", strerror(-err));
+		complain("--setup: cannot restore all settings: %s", strerror(-err));
 }
 
-static void say(const char *text)
+static void print(const char *text)
 {
 	complain("%s", text);
 }
 
 int setup_put_back(void)
 {
-	return gm_journal_recover(gm_journal_dir(), say);
+	return gm_journal_recover(gm_journal_dir(), print);
 }
 
 void setup_recover(void)
@@ -105,6 +105,6 @@ void setup_recover(void)
 			"put back %d setting(s) that an earlier run left changed when it was killed",
 			n);
 	else if (n < 0)
-		complain("cannot look for settings to put back in %s: %s", gm_journal_dir(),
+		complain("cannot read the settings to put back in %s: %s", gm_journal_dir(),
 			 strerror(-n));
 }

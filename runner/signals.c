@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A signal that ends the run is a readable file: no wait misses it.
+ * Turns a signal that ends the run into a readable file, so that poll() never misses it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ void catch_signals(void)
 	for (size_t i = 0; i < ARRAY_SIZE(stops); i++) {
 		struct sigaction old;
 
-		/* nohup must stay nohup. */
+		/* nohup ignores SIGHUP: leave it ignored. */
 		if (!sigaction(stops[i], NULL, &old) && old.sa_handler == SIG_IGN)
 			continue;
 		sigaction(stops[i], &sa, NULL);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The forms that a run is written in.
+ * The output formats of a run.
  */
 #ifndef GM_RUNNER_SINK_H
 #define GM_RUNNER_SINK_H
 
 #include "state.h"
 
-/* TAP version 13, flat; see sink_tap.c. Pieces, for the live stream on stdout. */
+/* TAP version 13, flat; see sink_tap.c. In pieces, for stdout while the run goes on. */
 void tap_header(FILE *f, const struct state *st);
 void tap_case(FILE *f, const struct state *st, const struct record *rec, size_t nr, bool verbose);
 void tap_totals(FILE *f, const struct state *st);
-/* A whole document of the moment: what has no verdict yet is "not ok". */
+/* The whole document as of now: a case without a verdict is "not ok". */
 void tap_document(FILE *f, const struct state *st, bool verbose);
 
-/* Whole documents of the moment, to be freed. */
+/* Whole documents as of now, to be freed. */
 char *json_document(const struct state *st);
 char *junit_document(const struct state *st);
 
@@ -23,7 +23,7 @@ struct view {
 	const struct state *st;
 	bool colour, live, verbose;
 	bool line_shown;
-	/* Skipped in a row for one reason, and not told yet. */
+	/* Cases skipped in a row for one reason, not printed yet. */
 	const struct skip *held;
 	unsigned int nr_held;
 	double held_since;

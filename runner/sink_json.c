@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * results.json: everything, for machines.
+ * results.json: the whole run, for programs.
  *
  * Top: suite, version, state (running, finished, interrupted, died), exit, kernel, arch, cmdline,
  * profile, seed (string), args, start, end, duration, rounds, boots, totals, findings, skips[] of

@@ -10,7 +10,7 @@
 
 static void attr(mxml_node_t *node, const char *name, const char *value)
 {
-	/* A newline in an attribute is a blank to every reader. */
+	/* XML readers turn a newline in an attribute into a blank anyway. */
 	char *text = clean_text(value, strlen(value));
 
 	for (char *s = text; *s; s++)
@@ -72,7 +72,7 @@ static void add_case(mxml_node_t *suite, const struct state *st, const struct re
 	free(block);
 }
 
-/* What the whole run left behind, and the end of its machine, as a case of their own. */
+/* A finding of the run, or the loss of the machine, as a test case of its own. */
 static bool add_run(mxml_node_t *suite, const struct state *st)
 {
 	const json_t *first = json_array_get(st->findings, 0);
@@ -114,7 +114,7 @@ char *junit_document(const struct state *st)
 
 	attr(suites, "name", "kvm-gmem-tests");
 	attr(suite, "name", "kvm-gmem-tests");
-	/* ISO 8601 without zone, as the format's schema has it; it is UTC. */
+	/* ISO 8601 without a zone, as the JUnit schema wants it; the time is UTC. */
 	text = xprintf("%.*s", (int)strcspn(time, "Z"), time);
 	attr(suite, "timestamp", text);
 	free(text);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * TAP version 13 that TAP and KTAP readers agree about.
+ * TAP version 13 that TAP and KTAP readers read alike.
  *
- * An ERROR is "not ok N name # ERROR reason": the KTAP document of the kernel (dev-tools/ktap.rst)
- * has that directive, and who does not know it falls back to "not ok". The word SKIP is in no
- * directive but a skip's own, or some readers would take a failure for one.
+ * An ERROR is "not ok N name # ERROR reason": the kernel's KTAP document (dev-tools/ktap.rst) has that
+ * directive, and readers that do not know it see "not ok". Only a skip's directive has the word SKIP,
+ * since some readers take any line with that word for a skip.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +18,10 @@ struct out {
 };
 
 /*
- * The kernel's own parser (tools/testing/kunit) stops reading at these, wherever in a line they
- * are, and a quoted console may well hold them: one blank more, and it reads on.
+ * The kernel's own parser (tools/testing/kunit) stops reading at these texts, wherever in a line they
+ * are, and a quoted console may have them. A second blank inside keeps the parser reading.
  */
-static char *disarm(const char *text)
+static char *break_stops(const char *text)
 {
 	static const char *const stops[] = {
 		"List of all partitions:",
@@ -45,7 +45,7 @@ static char *disarm(const char *text)
 static void put_line(void *arg, const char *line)
 {
 	struct out *o = arg;
-	char *text = disarm(line);
+	char *text = break_stops(line);
 
 	fprintf(o->f, "%s%s\n", o->prefix, text);
 	free(text);
@@ -58,10 +58,10 @@ static void put(FILE *f, const char *prefix, const char *text)
 	each_line(text, put_line, &o);
 }
 
-/* A text as the rest of a result line: one line, and no second directive in it. */
+/* Prints a text as the rest of a result line: in one line, and without '#', which starts a directive. */
 static void put_directive(FILE *f, const char *text)
 {
-	char *line = disarm(text);
+	char *line = break_stops(text);
 
 	for (char *s = line; *s; s++)
 		fputc(*s == '\n' || *s == '\t' ? ' ' : *s == '#' ? '=' : *s, f);
@@ -98,7 +98,7 @@ void tap_case(FILE *f, const struct state *st, const struct record *rec, size_t 
 	char *block;
 
 	if (!strcmp(verdict, gm_verdict_word(GM_SKIPPED))) {
-		/* Some readers take what follows the word for a part of the name. */
+		/* No reason on this line: some readers take it for a part of the name. */
 		fprintf(f, "ok %zu %s # SKIP\n", nr, rec->name);
 		put(f, "#   reason: ", record_reason(rec));
 		if (!rec->skip || rec->skip->first == rec)
@@ -122,7 +122,7 @@ void tap_case(FILE *f, const struct state *st, const struct record *rec, size_t 
 	free(block);
 }
 
-/* Each reason once, however many cases it held up. */
+/* Each reason once, with the number of cases that skipped for it. */
 static void put_skips(FILE *f, const struct state *st)
 {
 	for (size_t i = 0; i < st->nr_skips; i++) {
@@ -155,8 +155,7 @@ void tap_totals(FILE *f, const struct state *st)
 		put(f, "#   console: ", st->console);
 	}
 	if (json_array_size(st->findings))
-		fputs("Bail out! the run left something behind that no single case answers for\n",
-		      f);
+		fputs("Bail out! the run has leaks that no single case can be blamed for\n", f);
 	else if (st->lost)
 		fputs("Bail out! the machine was lost\n", f);
 	fprintf(f, "# Totals: pass:%u fail:%u xfail:0 xpass:0 skip:%u error:%u\n", t.pass, t.fail,

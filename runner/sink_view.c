@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * For people at a terminal: what runs now, what went wrong, and at the end what it came to.
+ * The live view on a terminal: what runs now, what failed, and a summary at the end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,7 @@
 #define BOLD "\033[1m"
 #define OFF "\033[0m"
 
-/* How the reason of a case begins that never had its turn. */
-#define NO_TURN "not run: "
+#define NOT_RUN "not run: " /* the reason of a case that did not run begins with this */
 #define MANY 5
 
 void view_init(struct view *v, const struct state *st, bool verbose)
@@ -63,8 +62,8 @@ void view_header(struct view *v)
 	fflush(stdout);
 }
 
-/* One line for a row of skipped cases with one reason, and only the first time for that reason. */
-static void tell_skips(struct view *v)
+/* Prints the held skips as one line, unless cases skipped for the same reason before. */
+static void print_held_skips(struct view *v)
 {
 	const struct skip *skip = v->held;
 	unsigned int nr = v->nr_held;
@@ -87,7 +86,7 @@ static void tell_skips(struct view *v)
 static void hold_skip(struct view *v, const struct record *rec)
 {
 	if (v->held != rec->skip)
-		tell_skips(v);
+		print_held_skips(v);
 	v->held = rec->skip;
 	v->nr_held++;
 	v->held_since = now();
@@ -102,14 +101,14 @@ void view_case(struct view *v, const struct record *rec)
 	const char *verdict = record_verdict(rec);
 	char *block;
 
-	/* The summary names them, or counts them. */
-	if (!strncmp(record_reason(rec), NO_TURN, strlen(NO_TURN)))
+	/* The summary names or counts these. */
+	if (!strncmp(record_reason(rec), NOT_RUN, strlen(NOT_RUN)))
 		return;
 	if (rec->skip) {
 		hold_skip(v, rec);
 		return;
 	}
-	tell_skips(v);
+	print_held_skips(v);
 	wipe(v);
 	if (!strcmp(verdict, gm_verdict_word(GM_PASS))) {
 		if (v->verbose)
@@ -137,7 +136,7 @@ void view_tick(struct view *v)
 	size_t done = 0;
 
 	if (v->held && now() > v->held_since + 0.2)
-		tell_skips(v);
+		print_held_skips(v);
 	if (!v->live || !st->start || now() < v->last + 0.2)
 		return;
 	v->last = now();
@@ -153,7 +152,7 @@ void view_tick(struct view *v)
 	more = running > 1 ? xprintf(" +%u", running - 1) : xstrdup("");
 	line = xprintf("[%zu/%zu] fail %u error %u skip %u%s%s", done, st->n, t.fail, t.error,
 		       t.skip, what, more);
-	/* One line stays one line: a wrapped one could not be taken back. */
+	/* Cut the line to the terminal's width: a wrapped line could not be erased. */
 	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col > 1 && strlen(line) >= ws.ws_col)
 		line[ws.ws_col - 1] = '\0';
 	wipe(v);
@@ -165,12 +164,12 @@ void view_tick(struct view *v)
 	free(more);
 }
 
-/* How many were not run for this very reason, if it is one of those. */
+/* How many cases have this reason, if it is a reason for not having run; else 0. */
 static unsigned int not_run(const struct state *st, const char *reason)
 {
 	unsigned int same = 0;
 
-	if (strncmp(reason, NO_TURN, strlen(NO_TURN)))
+	if (strncmp(reason, NOT_RUN, strlen(NOT_RUN)))
 		return 0;
 	for (size_t i = 0; i < st->n; i++)
 		same += !strcmp(record_reason(&st->v[i]), reason);
@@ -179,7 +178,7 @@ static unsigned int not_run(const struct state *st, const char *reason)
 
 static void list_bad(struct view *v, const char *verdict, unsigned int nr)
 {
-	const char *told = "";
+	const char *printed = "";
 
 	if (!nr)
 		return;
@@ -190,12 +189,12 @@ static void list_bad(struct view *v, const char *verdict, unsigned int nr)
 
 		if (strcmp(record_verdict(rec), verdict))
 			continue;
-		/* All that an interrupt or a lost machine took is one line, not hundreds. */
+		/* The cases that an interrupt or a lost machine prevented are one line, not hundreds. */
 		if (same > MANY) {
-			if (strcmp(told, record_reason(rec)))
+			if (strcmp(printed, record_reason(rec)))
 				printf("  %u cases %.*s\n", same,
 				       (int)strcspn(record_reason(rec), "\n"), record_reason(rec));
-			told = record_reason(rec);
+			printed = record_reason(rec);
 			continue;
 		}
 		printf("  %s", rec->name);
@@ -206,7 +205,7 @@ static void list_bad(struct view *v, const char *verdict, unsigned int nr)
 	}
 }
 
-/* Each reason once, with how many it held up and what would help. */
+/* Each reason once, with the number of cases that skipped for it and the remedy. */
 static void list_skips(struct view *v, unsigned int nr)
 {
 	if (!nr)
@@ -228,7 +227,7 @@ void view_summary(struct view *v)
 	const json_t *finding;
 	size_t i;
 
-	tell_skips(v);
+	print_held_skips(v);
 	wipe(v);
 	list_skips(v, t.skip);
 	list_bad(v, gm_verdict_word(GM_ERRORED), t.error);

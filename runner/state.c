@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Folds events. Anything may be missing from an event: it may come from a machine that is dying.
+ * Applies events to the state of a run. Any field of an event may be missing: its sender may be dying.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static bool begin(struct state *st, const json_t *ev)
 	json_t *decl;
 	size_t i;
 
-	/* A later stream of the same run tells about the cases that are left. */
+	/* A later stream of the same run has only the cases that are left. */
 	st->boots++;
 	free(st->lost);
 	st->lost = NULL;
@@ -143,7 +143,7 @@ static bool case_end(struct state *st, struct record *rec, const json_t *ev)
 	rec->runs++;
 	rec->bad_runs += bad >= 3;
 	rec->time += jnum(ev, "time");
-	/* A final verdict stays: it has been told. */
+	/* A final verdict stays: it has been printed. */
 	if (rec->settled)
 		return false;
 	if (!rec->end || bad > badness(jstr(rec->end, "verdict"))) {
@@ -168,7 +168,7 @@ struct change state_apply(struct state *st, const json_t *ev)
 	}
 	if (!st->start)
 		return ch;
-	/* Each boot counts from zero; what is shown is the time of the latest. */
+	/* Each boot counts from zero; show the latest time. */
 	if (jnum(ev, "t") > st->t)
 		st->t = jnum(ev, "t");
 	if (*jstr(ev, "case"))
@@ -289,7 +289,7 @@ char *state_remarks(const struct state *st)
 	return xprintf(
 		"%s%s",
 		json_is_false(json_object_get(st->start, "klog"))
-			? "the kernel log cannot be read here: a WARNING would go unnoticed (run as root)\n"
+			? "the kernel log cannot be read: a WARNING goes unnoticed (run as root)\n"
 			: "",
 		texts ? ""
 		      : "no contract/clauses.tsv nearby: clauses are named without their text\n");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A run as its events tell it: the only thing that reports are made of.
+ * The state of a run, built from its events. All reports are made from it alone.
  */
 #ifndef GM_RUNNER_STATE_H
 #define GM_RUNNER_STATE_H
@@ -19,8 +19,8 @@ struct record {
 	const json_t *decl;
 	const char *name, *clause;
 	bool running;
-	bool settled; /* its verdict is final, and has its place in `order` */
-	json_t *end;  /* the case_end that counts: the worst so far; NULL: none yet */
+	bool settled; /* its verdict is final, and it is in `order` */
+	json_t *end;  /* the case_end with the worst verdict so far; NULL: none yet */
 	json_t *live; /* its case_start, while it runs */
 	unsigned int runs, bad_runs;
 	struct skip *skip; /* that of a settled SKIP; else NULL */
@@ -33,23 +33,23 @@ struct totals {
 };
 
 struct state {
-	json_t *start; /* run_start; NULL: not begun */
+	json_t *start; /* run_start; NULL: none yet */
 	struct record *v;
 	size_t n;
-	struct record **order; /* settled ones, as they came */
+	struct record **order; /* settled records, in the order of their verdicts */
 	size_t nr_order;
 	struct totals totals; /* of the settled ones */
 	struct skip *skips;
 	size_t nr_skips;
 	json_t *findings;   /* of the whole run */
 	double t;	    /* seconds, of the latest event */
-	unsigned int boots; /* how many streams told it */
+	unsigned int boots; /* number of streams read */
 	char *interrupted;  /* "" or a signal's name; NULL: no run_end seen */
-	char *lost;	    /* why the stream broke, if it did and nobody went on */
+	char *lost;	    /* why the last stream broke; NULL: it did not */
 	char *console;	    /* the console's last lines then */
-	bool over;	    /* no more will come; pending cases were given a verdict */
+	bool over;	    /* no more events; every case has a verdict */
 
-	const char *dir;    /* results, NULL if there are none */
+	const char *dir;    /* the results folder; NULL: none */
 	char *rerun_format; /* %n name, %s seed */
 };
 
@@ -63,23 +63,23 @@ struct change {
 	bool settled, began, resumed;
 };
 
-/* Does not take the event over. Events that make no sense change nothing. */
+/* The caller keeps the event. An event that makes no sense changes nothing. */
 struct change state_apply(struct state *st, const json_t *ev);
 
-/* Makes final what has a verdict and could have got another one in a further round. */
+/* Makes the next verdict final that waits for further rounds; NULL: there is none. */
 struct record *state_settle_next(struct state *st);
 
 /*
- * A case_end for a case that never said one; to be applied like any other. FAIL where it missed
- * something before, or where the kernel ended with `report` while it ran (leak.kernel_log); else ERROR.
+ * A case_end for a case that has none. FAIL if the case reported a miss, or if the kernel died with
+ * `report` while it ran (leak.kernel_log); else ERROR.
  */
 json_t *state_verdict_for(const struct state *st, const struct record *rec, const char *reason,
 			  const char *report);
 
-/* "PASS" ...; what has no verdict is an ERROR until it has one. */
+/* "PASS" etc.; a case without a verdict is an ERROR until it has one. */
 const char *record_verdict(const struct record *rec);
 const char *record_reason(const struct record *rec);
-/* The seed that gives its verdict again; the run's own while it has none. */
+/* The seed of the round with its verdict; the run's seed while it has none. */
 const char *record_seed(const struct state *st, const struct record *rec);
 
 struct totals state_totals_now(const struct state *st);
@@ -87,7 +87,7 @@ int state_exit_code(const struct state *st);
 /* "running", "finished", "interrupted" or "died" */
 const char *state_word(const struct state *st);
 
-/* What a reader of any report must know about this run, line by line; "" mostly. To be freed. */
+/* Lines that every report shows about this run: limits of its results; mostly "". To be freed. */
 char *state_remarks(const struct state *st);
 
 /* The command that runs it again, to be freed. */
@@ -95,7 +95,7 @@ char *state_rerun(const struct state *st, const struct record *rec);
 /* Where its log is, relative to the results folder; to be freed. */
 char *record_log(const struct record *rec);
 
-/* All there is to say about a case that did not hold, line by line, to be freed. */
+/* The details of a FAIL or ERROR, line by line, to be freed. */
 char *state_block(const struct state *st, const struct record *rec);
 
 #endif

@@ -114,7 +114,7 @@ char *utc_time(bool compact)
 	return xstrdup(text);
 }
 
-/* Length of the UTF-8 sequence at `s`, 0 when it is none (RFC 3629: no surrogates, no overlong). */
+/* Length of the UTF-8 sequence at `s`; 0: invalid (RFC 3629: no surrogates, no overlong forms). */
 static size_t utf8_length(const unsigned char *s, size_t left)
 {
 	size_t len = s[0] < 0x80		   ? 1
@@ -131,7 +131,7 @@ static size_t utf8_length(const unsigned char *s, size_t left)
 	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
 	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;
-	/* U+FFFE and U+FFFF are no characters of XML. */
+	/* XML has no U+FFFE and U+FFFF. */
 	if (s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe)
 		return 0;
 	return len;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Small things that every file of the runner needs: memory that never fails, lists of strings,
- * text made fit to print, the clock.
+ * Small things that every file of the runner needs: allocation that never fails, lists of strings,
+ * clean text, the clock.
  */
 #ifndef GM_RUNNER_UTIL_H
 #define GM_RUNNER_UTIL_H
@@ -18,7 +18,7 @@
 enum {
 	EXIT_HELD = 0,
 	EXIT_FAILED = 1,
-	EXIT_USAGE = 2, /* also: the machine does not let us work (no space, no rights) */
+	EXIT_USAGE = 2, /* also: no space, no permission */
 	EXIT_LOST = 3,	/* --attach: the stream ended before the run did */
 	EXIT_SKIPPED = 4,
 };
@@ -40,18 +40,18 @@ void strv_free(struct strv *list);
 /* "gm-run: ..." on stderr, always one line. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Seconds on a clock that never jumps. */
+/* Seconds on the monotonic clock. */
 double now(void);
 /* "2026-01-31T12:34:56Z"; with `compact` "20260131T123456Z". To be freed. */
 char *utc_time(bool compact);
 
 /*
- * The first `len` bytes of `s` as valid UTF-8 that XML 1.0 and JSON can carry: control characters
- * but tab and newline, and what is no UTF-8, become U+FFFD; CR goes. To be freed.
+ * The first `len` bytes of `s` as UTF-8 that is valid in XML 1.0 and JSON: invalid bytes and control
+ * characters other than tab and newline become U+FFFD; CR is dropped. To be freed.
  */
 char *clean_text(const char *s, size_t len);
 
-/* As jansson's, but NULL-safe and with a default. */
+/* Like jansson's getters, but with a default for a missing key or object. */
 const char *jstr(const json_t *obj, const char *key); /* "" when missing */
 double jnum(const json_t *obj, const char *key);      /* 0 when missing */
 long long jint(const json_t *obj, const char *key);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""mutants/batch.py against a VM that is none: what dies costs only itself, and everybody is asked once."""
+"""mutants/batch.py with a fake VM: a row that dies costs only its own boot, and each row is asked once."""
 import os
 import sys
 import tempfile
@@ -9,7 +9,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "mutants"))
 import batch  # noqa: E402 pylint: disable=wrong-import-position
 
-# Plays lab/batch: runs the script's questions until one is called dies*.
+# Stands in for lab/batch: runs the rows of the script until one is called dies*.
 FAKE = """
 import sys
 for line in open(sys.argv[1]):
@@ -23,10 +23,10 @@ for line in open(sys.argv[1]):
 
 
 def ask(names, distrust=()):
-    told = []
+    answers = []
 
     def one(row, parts):
-        told.append((row["name"], None if parts is None else parts.get("with", parts.get("nothing"))))
+        answers.append((row["name"], None if parts is None else parts.get("with", parts.get("nothing"))))
         return row["name"] not in distrust
 
     with tempfile.TemporaryDirectory() as tmp:
@@ -36,7 +36,7 @@ def ask(names, distrust=()):
         boots = batch.boots(lambda script, out, silence: [sys.executable, fake, script, out],
                             [{"name": n} for n in names], os.path.join(tmp, "out"),
                             lambda r: "true", dict(os.environ), one)
-    return told, boots
+    return answers, boots
 
 
 def answers_are_cut():
@@ -45,39 +45,39 @@ def answers_are_cut():
 
 
 def one_boot_asks_all():
-    told, boots = ask(["a", "b", "c"])
-    return told == [("a", "{ a }"), ("b", "{ b }"), ("c", "{ c }")] and boots == 1
+    answers, boots = ask(["a", "b", "c"])
+    return answers == [("a", "{ a }"), ("b", "{ b }"), ("c", "{ c }")] and boots == 1
 
 
-def the_dead_cost_themselves():
-    told, boots = ask(["a", "dies1", "b", "dies2", "c"])
-    return [n for n, _ in told] == ["a", "dies1", "b", "dies2", "c"] and boots == 3 and \
-        [p is None for _, p in told] == [False, True, False, True, False]
+def a_dead_row_costs_one_boot():
+    answers, boots = ask(["a", "dies1", "b", "dies2", "c"])
+    return [n for n, _ in answers] == ["a", "dies1", "b", "dies2", "c"] and boots == 3 and \
+        [p is None for _, p in answers] == [False, True, False, True, False]
 
 
 def a_broken_kernel_is_left():
-    told, boots = ask(["a", "b", "c"], distrust=["a"])
-    return sorted(n for n, _ in told) == ["a", "b", "c"] and boots <= 2
+    answers, boots = ask(["a", "b", "c"], distrust=["a"])
+    return sorted(n for n, _ in answers) == ["a", "b", "c"] and boots <= 2
 
 
 def all_of_many_are_asked():
     names = [f"n{i}" for i in range(2 * batch.MOST + 1)]
-    told, boots = ask(names)
-    return [n for n, _ in told] == names and boots == 3
+    answers, boots = ask(names)
+    return [n for n, _ in answers] == names and boots == 3
 
 
 def no_boot_at_all():
     batch.HEAD, head = "", batch.HEAD
-    told = []
+    answers = []
     with tempfile.TemporaryDirectory() as tmp:
         boots = batch.boots(lambda *_: ["sh", "-c", "echo no QEMU here >&2; exit 2"],
                             [{"name": "a"}, {"name": "b"}], os.path.join(tmp, "out"), lambda r: "true",
-                            dict(os.environ), lambda r, p: told.append(p["nothing"]))
+                            dict(os.environ), lambda r, p: answers.append(p["nothing"]))
     batch.HEAD = head
-    return told == ["no QEMU here"] * 2 and boots == 2
+    return answers == ["no QEMU here"] * 2 and boots == 2
 
 
-TESTS = [answers_are_cut, one_boot_asks_all, the_dead_cost_themselves, a_broken_kernel_is_left,
+TESTS = [answers_are_cut, one_boot_asks_all, a_dead_row_costs_one_boot, a_broken_kernel_is_left,
          all_of_many_are_asked, no_boot_at_all]
 print(f"1..{len(TESTS)}")
 ok = [t() for t in TESTS]

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# What make check consists of. Sourced by tests/check.
+# The steps of make check. Sourced by tests/check.
 
-# A handful of defects, from every area and cheap to show: a check that cannot fail is worth less
-# than none. make mutants plants them all.
+# A few planted defects that are quick to show, one of each area: they prove that the checks can fail.
+# make mutants plants all of them.
 CHECK_MUTANTS=${CHECK_MUTANTS-fd_punch_border,fd_guest_no_zero,gup_fault_remote,huge_pre_no_tail,iommu_file_end}
 CHECK_MUTANTS_ARM64=${CHECK_MUTANTS_ARM64-arm64_smccc_end,arm64_dirty_block,arm64_teardown_zero}
 
-run_lab() {	# run_lab NAME VARIABLES...: the quick profile, or what LAB_ONLY leaves of it
+run_lab() {	# run_lab NAME VARIABLES...: the quick profile, or the part of it that LAB_ONLY selects
 	# shellcheck disable=SC2154 # tests/check sets it
 	local name=$1 results=$logs/$1.results
 	shift
@@ -22,8 +22,8 @@ on_arm64() {
 		step mutants-arm64 env ARCH=arm64 mutants/run --no-clean --only "$CHECK_MUTANTS_ARM64"
 }
 
-# The shorter of the two lanes takes what needs no VM.
-others() {
+# This lane is the shorter one, so it has the steps that need no VM.
+second_lane() {
 	on_arm64
 	step style make --no-print-directory style
 }
@@ -31,8 +31,8 @@ others() {
 steps() {
 	step packages lab/packages check || return
 	step build make --no-print-directory all || return
-	# A lab mostly runs one case on one CPU: two architectures fit side by side.
-	beside others others
+	# A lab mostly runs one case on one CPU, so two architectures run in parallel.
+	start_lane second second_lane
 	step unit make --no-print-directory unit
 	step consumers make --no-print-directory consumers
 	[ ! -w /dev/kvm ] || step policy make --no-print-directory policy ARGS=--short

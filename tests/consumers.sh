@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Feeds what a run wrote to readers that are not ours, and compares the counts that they see with
-# results.json: the kernel's own TAP parser (tools/testing/kunit of KSRC), Debian's junitparser,
-# Perl's TAP::Parser (prove), and the rules of NIPA and LKFT. A reader that is not there is named, and counts as a failure.
+# Feeds the reports of a run to other projects' readers, and compares their counts with results.json:
+# the kernel's TAP parser (tools/testing/kunit of KSRC), Debian's junitparser, Perl's TAP::Parser
+# (prove), and the rules of NIPA and LKFT. A missing reader is named and counts as a failure.
 #
 #   KSRC=TREE tests/consumers.sh GM_RUN FAKE_PROGRAM [TAP-CONTAINING RESULTS FOLDER...]
 set -u
@@ -13,7 +13,7 @@ kunit=${KSRC:+$(realpath "$KSRC")/tools/testing/kunit}
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
 failed=0
-# Debian's packages are of Debian's Python, which need not be the first one in PATH.
+# Debian's Python packages belong to Debian's Python, which may not be the first one in PATH.
 debian_python=python3
 [ ! -x /usr/bin/python3 ] || debian_python=/usr/bin/python3
 
@@ -23,8 +23,8 @@ say()
 	echo "$1: $2"
 }
 
-# Prints "passed failed skipped" as results.json has them; an ERROR is a failure to all readers.
-# In JUnit the end of a lost machine is a case of its own.
+# Prints "passed failed skipped" of results.json; readers count an ERROR as a failure. JUnit has one more
+# test case for a finding or a lost machine.
 expected()
 {
 	python3 -c 'import json, sys
@@ -36,7 +36,7 @@ print(t["pass"], t["fail"] + t["error"] + run, t["skip"])' "$1/results.json" "$2
 
 by_kunit()
 {
-	# The parser is imported where it lies; nothing is written there.
+	# Imports the parser from the kernel tree without writing .pyc files there.
 	PYTHONDONTWRITEBYTECODE=1 python3 -c 'import io, sys
 sys.path.insert(0, sys.argv[1])
 import kunit_parser
@@ -80,8 +80,8 @@ by_prove()
 		print "$ok $bad $skip\n"' "$1/tap.txt"
 }
 
-# NIPA, the CI of Linux networking (contest/remote/vmksft-p.py): the comment of a result line says whether
-# it was skipped, and what did run has a time in whole milliseconds.
+# NIPA, the CI of Linux networking (contest/remote/vmksft-p.py): a result line's comment says if it was
+# skipped, and a result of a test that ran has its time in whole milliseconds.
 by_nipa()
 {
 	python3 -c 'import re, sys
@@ -99,8 +99,8 @@ for line in open(sys.argv[1]):
 print(n["pass"], n["fail"], n["skip"])' "$1/tap.txt"
 }
 
-# LKFT and KernelCI make one word of all that follows the number: what comes behind "# SKIP" would be a
-# part of the name of the test.
+# LKFT and KernelCI take all text after the number for the name of the test, except "# SKIP" itself; text
+# after "# SKIP" becomes part of the name.
 by_lkft()
 {
 	python3 -c 'import json, re, sys
@@ -117,7 +117,7 @@ for line in open(sys.argv[1] + "/tap.txt"):
 print(n["pass"], n["fail"], n["skip"])' "$1"
 }
 
-# The stream up to the middle of the line that ends case number $2.
+# The stream $1, cut off in the middle of the case_end of case number $2.
 cut()
 {
 	local line
@@ -133,7 +133,7 @@ compare()
 
 	for reader in by_kunit by_junitparser by_prove by_nipa by_lkft; do
 		if [ "$reader" = by_kunit ] && [ ! -f "$kunit/kunit_parser.py" ]; then
-			say FAILED "$name, $reader: no kernel tree, say KSRC=TREE"
+			say FAILED "$name, $reader: no kernel tree, set KSRC=TREE"
 			continue
 		fi
 		if [ "$reader" = by_junitparser ] && ! "$debian_python" -c 'import junitparser' 2>/dev/null; then
@@ -167,8 +167,8 @@ else
 	printf 'Kernel panic - not syncing: VFS: x\nreboot: System halted\nok 1 x\nTAP version 13\n' >console
 	cut stream 9 >half
 	"$run" --attach half --console console >/dev/null 2>&1
-	compare results/latest "a lost machine, meanwhile"
+	compare results/latest "a lost machine, before --finish"
 	"$run" --finish results/latest --console console >/dev/null 2>&1
-	compare results/latest "a lost machine, given up"
+	compare results/latest "a lost machine, after --finish"
 fi
 [ "$failed" -eq 0 ]

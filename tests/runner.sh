@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The runner as its users see it: exit codes, signals, full disks, lost machines. Speaks TAP.
+# End-to-end tests of the runner: exit codes, signals, full disks, lost machines. Prints TAP.
 #
 #   tests/runner.sh GM_RUN FAKE_PROGRAM
 # Expressions in single quotes are for eval, in check().
@@ -48,7 +48,7 @@ json() { python3 -c "import json,sys; d=json.load(open('results/latest/results.j
 exits() { [ "$status" -eq "$1" ]; }
 says() { grep -qE -- "$1" out; }
 complains() { grep -qE -- "$1" err && [ "$(wc -l <err)" -eq "${2:-1}" ]; }
-# Bounded wait for a command to hold.
+# Waits, with a bound, until a command succeeds.
 soon()
 {
 	for _ in $(seq 200); do
@@ -79,7 +79,7 @@ valid()
 gm end.pass
 check "all held: 0" exits 0
 check "plan first" test "$(sed -n 2p out)" = 1..1
-check "seed told" says '^# seed [0-9]+$'
+check "the seed is printed" says '^# seed [0-9]+$'
 check "totals last" test "$(tail -n 1 out)" = "# Totals: pass:1 fail:0 xfail:0 xpass:0 skip:0 error:0"
 check "documents are valid" valid results/latest
 check "state finished" test "$(json "d['state'] + str(d['exit'])")" = finished0
@@ -99,23 +99,23 @@ check "--strict: 1" exits 1
 gm 'end.*' --filter end.pass,end.skip --require end.skip
 check "--require: 1, and says so" eval 'exits 1 && says "required, but skipped: no such device"'
 gm 'need.*'
-check "a missing need is asked for once" eval 'exits 0 && says "^ok [0-9]+ need.e_alike # SKIP$" && [ "$(grep -c "reason: no such conversion" out)" -eq 3 ] && [ "$(grep -c "remedy: another kernel" out)" -eq 1 ]'
-check "the others are told so, and counted" eval 'says "^# 3 skipped: no such conversion .another kernel.$" && valid results/latest'
+check "a missing need is probed once" eval 'exits 0 && says "^ok [0-9]+ need.e_alike # SKIP$" && [ "$(grep -c "reason: no such conversion" out)" -eq 3 ] && [ "$(grep -c "remedy: another kernel" out)" -eq 1 ]'
+check "all cases with that need are counted" eval 'says "^# 3 skipped: no such conversion .another kernel.$" && valid results/latest'
 check "all of them are in results.json" test "$(json "[c['ran'] for c in d['cases'] if c['verdict'] == 'SKIP']")" = "[True, False, False]"
 gm 'need.*' --require need.e_alike
-check "--require, of a case that had no process" eval 'exits 1 && says "^not ok [0-9]+ need.e_alike" && says "required, but skipped: no such conversion" && says "^ok [0-9]+ need.c_alike # SKIP"'
+check "--require of a case that had no process" eval 'exits 1 && says "^not ok [0-9]+ need.e_alike" && says "required, but skipped: no such conversion" && says "^ok [0-9]+ need.c_alike # SKIP"'
 gm 'need.*' --strict
 check "--strict, likewise" eval 'exits 1 && [ "$(grep -c "^not ok .*need" out)" -eq 3 ]'
 gm 'need.*' --strict --repeat 3
-check "a later round asks again" eval 'exits 1 && [ "$(json "[c[\"runs\"] for c in d[\"cases\"]]")" = "[3, 3, 3, 3, 3]" ]'
+check "a later round probes again" eval 'exits 1 && [ "$(json "[c[\"runs\"] for c in d[\"cases\"]]")" = "[3, 3, 3, 3, 3]" ]'
 gm 'need.*' --jobs 4
-check "side by side: the same verdicts" test "$(grep -A 1 '^ok .* # SKIP$' out | grep -c 'reason: no such conversion')" -eq 3
+check "--jobs: the same verdicts" test "$(grep -A 1 '^ok .* # SKIP$' out | grep -c 'reason: no such conversion')" -eq 3
 gm end.exit_254
-check "a dead case is an ERROR that shows its last words" \
+check "a dead case is an ERROR that shows its last output" \
 	eval 'exits 1 && says "^not ok 1 end.exit_254 # ERROR " && says "lib/kvm_util.c:100: ret == 0"'
 gm 'end.*'
 check "every case has one result line" test "$(grep -cE '^(not )?ok ' out)" -eq 19
-check "no PASS but the sound ones" test "$(grep -E '^ok ' out | grep -vc SKIP)" -eq 2
+check "only the sound cases PASS" test "$(grep -E '^ok ' out | grep -vc SKIP)" -eq 2
 check "documents agree" valid results/latest
 gm 'end.*' --failed
 check "--failed runs just those" test "$(grep -cE '^not ok ' out)" -eq 16
@@ -135,27 +135,27 @@ gm 'order.*' --jobs 4
 check "destructive cases come last" eval '[ "$(grep -oE "order\.[a-z]+" out | tail -n 1)" = order.destructive ]'
 echo old > "$dir/setting"
 GM_FAKE_SETTING=$dir/setting gm 'setting.*'
-check "a dead case's settings are put back before the next" eval 'says "^not ok 1 setting.a_changed # time" && says "1 setting.s. that it had changed were put back" && says "^ok 2 setting.b_looks"'
+check "a dead case's settings are put back before the next" eval 'says "^not ok 1 setting.a_changed # time" && says "1 setting.s. that it had changed were put back" && says "^ok 2 setting.b_reads"'
 gm 'slow.*' --jobs 4
-check "hangs end" eval 'exits 1 && says "slow.hang # ERROR no verdict within its 1 s" && says "slow.stubborn # ERROR .* ignored SIGTERM"'
-check "what the kernel does not end is a miss" eval 'says "^not ok [0-9]+ slow.underway # time" && says "KVM_RUN does not come back"'
-check "what it ended is none" says 'slow.underway_over # ERROR no verdict within its 1 s'
+check "a hang is ended" eval 'exits 1 && says "slow.hang # ERROR no verdict within 1 s" && says "slow.stubborn # ERROR .* ignored SIGTERM"'
+check "a call that never returns is a miss" eval 'says "^not ok [0-9]+ slow.underway # time" && says "KVM_RUN does not return"'
+check "a hang after the call returned is an ERROR" says 'slow.underway_over # ERROR no verdict within 1 s'
 check "a daemon is a leak" says 'leak.processes: left behind: pid'
 check "no process is left" soon no_fakes
 gm slow.hang --timeout-scale 0.2
-check "--timeout-scale" says 'within its 0.2 s'
+check "--timeout-scale" says 'within 0.2 s'
 
 gm 'long.*'
 check "quick leaves out long ones, and says so" eval 'exits 2 && complains "add --profile full" && [ ! -s out ]'
 gm long.only --profile full
 check "full has them" exits 0
 gm end.pass --filter 'nope.*'
-check "an empty filter: 2, one line" eval 'exits 2 && complains "matches nothing" && [ ! -s out ]'
+check "a filter without a match: 2, one line" eval 'exits 2 && complains "matches nothing" && [ ! -s out ]'
 gm end.pass --nope
 check "an unknown option: 2, one line" eval 'exits 2 && complains "unknown option --nope"'
 rm -rf results
 gm end.pass --jobs x
-check "a bad value leaves no trace" eval 'exits 2 && [ ! -e results ]'
+check "a bad value: 2, no results folder" eval 'exits 2 && [ ! -e results ]'
 gm 'end.*' --list
 check "--list is names" eval 'exits 0 && [ "$(wc -l <out)" -eq 19 ] && ! grep -qvE "^[a-z0-9_.]+$" out && [ ! -e results ]'
 gm 'end.*' --list=json --filter end.no_control
@@ -179,7 +179,7 @@ for sig in INT TERM HUP; do
 	check "SIG$sig: 128 + $(kill -l $sig)" exits $((128 + $(kill -l $sig)))
 	check "SIG$sig: reports are whole, and say so" \
 		eval 'valid results/latest && [ "$(json "d[\"state\"] + d[\"interrupted\"]")" = interruptedSIG$sig ]'
-	check "SIG$sig: nothing lives on" no_fakes
+	check "SIG$sig: no process is left" no_fakes
 	check "SIG$sig: no temporary files" test -z "$(find results -name '.*' -type f)"
 done
 
@@ -190,16 +190,16 @@ soon pgrep -f "$fake --case forever.hang" >/dev/null
 soon grep -q forever.hang results/latest/tap.txt
 kill -9 $pid
 wait $pid 2>/dev/null
-check "kill -9: no process lives on" soon no_fakes
-check "kill -9: the files are whole" valid results/latest
-check "kill -9: they do not look like a pass" eval '[ "$(json "d[\"state\"]")" = running ] && grep -q "^not ok .*forever.hang" results/latest/tap.txt'
+check "kill -9: no process is left" soon no_fakes
+check "kill -9: the files are complete" valid results/latest
+check "kill -9: the files show no pass" eval '[ "$(json "d[\"state\"]")" = running ] && grep -q "^not ok .*forever.hang" results/latest/tap.txt'
 "$run" --finish results/latest >out 2>err
 status=$?
 check "--finish: 1, all have a verdict" eval 'exits 1 && valid results/latest && [ "$(json "d[\"state\"]")" = died ] && says "not run: the machine died|Totals: pass:"'
 
-# A pipe whose reader goes away.
+# A pipe whose reader exits.
 GM_FAKE='*' timeout 30 "$run" --programs "$fake" --filter 'round.seed,forever.hang' 2>err | head -n 1 >out
-check "a reader that leaves ends the run" no_fakes
+check "a closed pipe ends the run" no_fakes
 
 # Streams.
 gm 'end.*' --events stream
@@ -217,15 +217,15 @@ check "a broken stream: 3" eval 'exits 3 && complains "the machine was lost .*Ke
 check "the verdicts before it stand" test "$(grep -cE '^(not )?ok ' out)" -eq 9
 check "the case that ran FAILs" eval 'says "^not ok 9 " && says "left behind, leak.kernel_log: Kernel panic - not syncing: Fatal"'
 check "what is left is listed" test "$(($(wc -l <left) + $(grep -cE '^(not )?ok ' out)))" -eq 19
-check "no totals yet" eval '! says "Totals"'
-check "files are whole meanwhile" valid results/latest
+check "no totals before the end" eval '! says "Totals"'
+check "files are complete before the end" valid results/latest
 died=$(realpath results/latest)
 mv out out1
 gm 'end.*' --events rest --case-list left
 "$run" --attach rest --resume "$died" >out2 2>err
 status=$?
-check "--resume goes on to the end" eval 'exits 1 && grep -q "^# Totals: " out2 && ! grep -q "^TAP" out2 && valid "$died"'
-check "numbers go on" test "$(cat out1 out2 | grep -oE '^(not )?ok [0-9]+' | grep -oE '[0-9]+' | tr '\n' ' ')" = "$(seq -s ' ' 19) "
+check "--resume continues to the end" eval 'exits 1 && grep -q "^# Totals: " out2 && ! grep -q "^TAP" out2 && valid "$died"'
+check "test numbers continue" test "$(cat out1 out2 | grep -oE '^(not )?ok [0-9]+' | grep -oE '[0-9]+' | tr '\n' ' ')" = "$(seq -s ' ' 19) "
 "$run" --attach half >out 2>err
 "$run" --finish results/latest --reason 'gave up after 3 boots' >out2 2>err
 status=$?
@@ -233,7 +233,7 @@ check "--finish after a lost machine" eval 'exits 1 && grep -q "not run: gave up
 : >empty
 "$run" --attach empty --console console >out 2>err
 status=$?
-check "a stream without a run: 3, one line" eval 'exits 3 && complains "no run ever started there .*Kernel panic"'
+check "a stream without a run: 3, one line" eval 'exits 3 && complains "no run started there .*Kernel panic"'
 mkfifo fifo
 "$run" --attach fifo >out 2>err &
 pid=$!
@@ -245,7 +245,7 @@ check "a FIFO works" eval 'exits 0 && says "^ok 1 end.pass"'
 mkfifo mute
 "$run" --attach mute --silence 1s >out 2>err 3<>mute
 status=$?
-check "silence is a hang" eval 'exits 3 && complains "said nothing for 1 s"'
+check "silence is a hang" eval 'exits 3 && complains "event stream was silent for 1 s"'
 
 # A journal that a killed run left.
 mkdir -p journal
@@ -254,13 +254,13 @@ printf '%s\t%s\n' "$dir/knob" 3 >journal/1.0.journal
 gm end.pass
 check "the next start puts back what a killed run changed" eval '[ "$(cat knob)" = 3 ] && complains "put back 1 setting" && exits 0'
 
-# No place.
+# No space, no permission.
 if [ "$(id -u)" -eq 0 ]; then
 	mkdir small
 	if mount -t tmpfs -o size=64k tmpfs small 2>/dev/null; then
 		mounted=$dir/small
 		gm slow.flood --results small/r
-		check "a full disk: one line, 2, and still a verdict" eval 'exits 2 && complains "cannot write small/r.*No space left" && says "^ok 1 slow.flood"'
+		check "a full disk: one line, 2, and all verdicts" eval 'exits 2 && complains "cannot write small/r.*No space left" && says "^ok 1 slow.flood"'
 		head -c 100000 /dev/zero >small/fill 2>/dev/null
 		gm end.pass --results small/s
 		check "no space at all: one line, 2" eval 'exits 2 && complains "No space left"'
@@ -282,7 +282,7 @@ if [ "$(id -u)" -eq 0 ]; then
 		GM_FAKE=end.pass setpriv --reuid 65534 --regid 65534 --clear-groups \
 			open/gm-run --programs open/fake_test --results results >out 2>err
 		status=$?
-		check "no right to write results: one line, 2" eval 'exits 2 && complains "Permission denied.*--results"'
+		check "no permission to write results: one line, 2" eval 'exits 2 && complains "Permission denied.*--results"'
 	}
 fi
 GM_FAKE=end.pass "$run" --programs "$fake" >/dev/full 2>err

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""mutants/stressed.py: whom the stress is asked about, and the table of what it said."""
+"""mutants/stressed.py: which defects the stress looks for, and the table of its results."""
 import os
 import sys
 
@@ -13,20 +13,20 @@ def row(name, area="conv"):
     return {"name": name, "area": area}
 
 
-def races_get_more():
+def race_defects_get_more_seeds():
     return stressed.ask(row("a")) == "hunt a 3" and stressed.ask(row("b", "stress")) == "hunt b 10"
 
 
-def only_the_clean_kernel_tells_places():
+def only_the_clean_kernel_lists_places():
     return "gm_reached" in stressed.ask(dict(stressed.NONE, area="")) and "gm_reached" not in stressed.ask(row("a"))
 
 
-def who_is_worth_asking():
+def only_reached_defects_are_planted():
     places = {"a", "c"}
     return [stressed.reached(r, places) for r in (row("a"), row("b"), row("r", "stress"))] == [True, False, True]
 
 
-def the_table_says_all():
+def the_table_is_complete():
     none = dict(stressed.NONE, area="", kernel="Linux 7.3.4 x86_64")
     text = stressed.table([(row("zap"), "caught", "memory over anon, strict", "1\t88\t0.4\tconv.data\ttext"),
                            (none, "MISSED", "-", "3\t36160\t31.0\t-\t-"),
@@ -42,7 +42,7 @@ def the_table_says_all():
                       "zap caught memory over anon, strict seed 1 88 operations 0.4 s conv.data"])
 
 
-TESTS = [races_get_more, only_the_clean_kernel_tells_places, who_is_worth_asking, the_table_says_all]
+TESTS = [race_defects_get_more_seeds, only_the_clean_kernel_lists_places, only_reached_defects_are_planted, the_table_is_complete]
 print(f"1..{len(TESTS)}")
 ok = [t() for t in TESTS]
 for i, t in enumerate(TESTS):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The project's own tests that need no KVM: they run on the machine that builds, under
-# AddressSanitizer and UndefinedBehaviorSanitizer.
+# The project's own tests that need no KVM: they run on the build machine, under AddressSanitizer and
+# UndefinedBehaviorSanitizer.
 #
-#   make unit		unit tests and the runner as its users see it; last line "N passed, N failed"
-#   make consumers	what a run wrote, read back by programs that are not ours
-#   make policy	denies the suite one call after the other: nothing may FAIL of it (ARGS=--short, ...)
+#   make unit		unit tests, end-to-end tests of the runner; last line "N passed, N failed"
+#   make consumers	other projects' readers parse the reports of a run
+#   make policy	denies the suite one call at a time: no case may FAIL (ARGS=--short, ...)
 
 GM_SAY ?= @echo
 GM_UNIT := $(O)/unit
@@ -21,7 +21,7 @@ GM_UNIT_BIN := $(GM_UNIT_SRC:tests/unit/%.c=$(GM_UNIT)/bin/%)
 GM_UNIT_FAKE := $(GM_UNIT)/fake/fake_test
 
 $(GM_UNIT)/obj/stress/%.o $(GM_UNIT)/obj/tests/unit/stress_%.o $(GM_UNIT)/obj/tests/unit/provider_%.o: GM_UNIT_FLAGS += -Ilib -Istress
-# The operations' rows: what they run and judge with is not linked, and not called.
+# Only the rows of the operations: the functions that run and judge them are not linked, and not called.
 $(GM_UNIT)/obj/stress/ops/%.o: GM_UNIT_FLAGS += $(subst -I$(KSRC),-isystem $(KSRC),$(filter -I%,$(GM_FW_INCLUDES))) $(GM_KHDR_CFLAGS)
 $(GM_UNIT)/bin/stress_prog_test: GM_UNIT_FLAGS += -no-pie -Wl,--unresolved-symbols=ignore-all
 $(GM_UNIT)/obj/%.o: %.c tests/tests.mk
@@ -41,7 +41,7 @@ $(GM_UNIT)/gm-run: $(GM_UNIT)/obj/runner/main.o $(GM_UNIT)/libunit.a
 	@mkdir -p $(@D)
 	@$(GM_UNIT_CC) $(GM_UNIT_FLAGS) -o $@ $^ -ljansson -lmxml -lm -lpthread
 
-# Not sanitized: it plays a test program, and crashes on purpose.
+# Not sanitized: this fake test program crashes on purpose.
 $(GM_UNIT_FAKE): tests/fake/fake_test.c lib/anchor.c lib/journal.c lib/underway.c tests/tests.mk
 	@mkdir -p $(@D)
 	@$(GM_UNIT_CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -o $@ $(filter %.c,$^)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs the unit tests and the runner's own end-to-end tests; prints what failed and a last line
-# "N passed, N failed". A test program that dies or says less than it planned has failed.
+# Runs the unit tests and the runner's end-to-end tests; prints the failures and a last line "N passed,
+# N failed". A test program that dies or has fewer results than planned has failed.
 #
 #   tests/unit.sh GM_RUN FAKE_PROGRAM UNIT_TEST...
 set -u
@@ -29,7 +29,7 @@ count()
 		echo "$name: ended with status $status"
 	elif [ $((ok + bad)) -ne "${planned:--1}" ]; then
 		bad=$((bad + 1))
-		echo "$name: planned ${planned:-nothing}, said $((ok + bad - 1))"
+		echo "$name: planned ${planned:-nothing}, has $((ok + bad - 1)) results"
 	fi
 	[ "$bad" -eq 0 ] || grep -v '^ok ' "$out" | head -n 60 | sed "s|^|$name: |"
 	passed=$((passed + ok))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A test program that asks no kernel anything: each case behaves in one way that the runner must
- * cope with. GM_FAKE picks cases by glob (default: those that end well or badly, but at once).
+ * A test program without KVM: each case behaves in one way that the runner must handle. GM_FAKE
+ * selects cases by glob (default: end.*, which all end at once).
  */
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -22,51 +22,51 @@
 static int report_fd = 2;
 static const char *seed = "";
 
-static void say(const char *record)
+static void report(const char *record)
 {
 	dprintf(report_fd, "%s\n", record);
 }
 
 static void pass(void)
 {
-	say("note\tseen\\tit\\nall");
-	say("verdict\tPASS\t\t\tchecks=3\tcontrols=0");
+	report("note\tseen\\tit\\nall");
+	report("verdict\tPASS\t\t\tchecks=3\tcontrols=0");
 	exit(0);
 }
 
 static void fail(void)
 {
 	puts("printed before the miss");
-	say("note\tseed is here");
-	say("fail\tfake_test.c:42\texpected EINVAL, observed 0 <&>\\nsecond line of it");
-	say("verdict\tFAIL\t1 of 3 checks missed\t\tchecks=3\tcontrols=1");
+	report("note\tseed is here");
+	report("fail\tfake_test.c:42\texpected EINVAL, observed 0 <&>\\nsecond line of it");
+	report("verdict\tFAIL\t1 of 3 checks missed\t\tchecks=3\tcontrols=1");
 	exit(1);
 }
 
 static void skip(void)
 {
-	say("verdict\tSKIP\tno such device\tload the module # now\tchecks=0\tcontrols=0");
+	report("verdict\tSKIP\tno such device\tload the module # now\tchecks=0\tcontrols=0");
 	exit(4);
 }
 
-/* What it needs is not there, and will not come. */
+/* Skips for a need that this kernel does not have. */
 static void missing(void)
 {
-	say("missing\tinplace");
-	say("verdict\tSKIP\tno such conversion\tanother kernel\tchecks=0\tcontrols=0");
+	report("missing\tinplace");
+	report("verdict\tSKIP\tno such conversion\tanother kernel\tchecks=0\tcontrols=0");
 	exit(4);
 }
 
-/* The same, but something speaks against it. */
-static void missing_and_more(void)
+/* The same with a leak, so it FAILs. */
+static void missing_and_leak(void)
 {
-	say("leak\tleak.fds\t2 more open");
+	report("leak\tleak.fds\t2 more open");
 	missing();
 }
 
 static void error(void)
 {
-	say("verdict\tERROR\tcannot map: ENOMEM # SKIP\tadd memory\tchecks=0\tcontrols=0");
+	report("verdict\tERROR\tcannot map: ENOMEM # SKIP\tadd memory\tchecks=0\tcontrols=0");
 	exit(2);
 }
 
@@ -96,32 +96,32 @@ static void segv(void)
 
 static void pass_then_abort(void)
 {
-	say("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
+	report("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
 	abort();
 }
 
 static void pass_then_254(void)
 {
-	say("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
+	report("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
 	exit(254);
 }
 
 static void vacuous(void)
 {
-	say("verdict\tPASS\t\t\tchecks=0\tcontrols=0");
+	report("verdict\tPASS\t\t\tchecks=0\tcontrols=0");
 	exit(0);
 }
 
 static void no_control(void)
 {
-	say("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
+	report("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
 	exit(0);
 }
 
 static void two_verdicts(void)
 {
 	if (!fork()) {
-		say("verdict\tFAIL\tin the child\t\tchecks=1\tcontrols=0");
+		report("verdict\tFAIL\tin the child\t\tchecks=1\tcontrols=0");
 		_exit(1);
 	}
 	wait(NULL);
@@ -130,22 +130,22 @@ static void two_verdicts(void)
 
 static void pass_with_miss(void)
 {
-	say("fail\tx.c:1\tlost miss");
-	say("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
+	report("fail\tx.c:1\tlost miss");
+	report("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
 	exit(0);
 }
 
 static void own_leak(void)
 {
-	say("leak\tleak.fds\t2 more open");
-	say("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
+	report("leak\tleak.fds\t2 more open");
+	report("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
 	exit(0);
 }
 
 static void garbage(void)
 {
-	say("verdict\tMAYBE\t\t\tchecks=1\tcontrols=0");
-	say("nonsense");
+	report("verdict\tMAYBE\t\t\tchecks=1\tcontrols=0");
+	report("nonsense");
 	exit(0);
 }
 
@@ -161,8 +161,8 @@ static void binary(void)
 
 	if (write(report_fd, dirt, sizeof(dirt) - 1) < 0 || write(1, dirt, sizeof(dirt)) < 0)
 		exit(9);
-	say("fail\tx.c:2\t]]> & <b> \x02");
-	say("verdict\tFAIL\tdirty\t\tchecks=1\tcontrols=0");
+	report("fail\tx.c:2\t]]> & <b> \x02");
+	report("verdict\tFAIL\tdirty\t\tchecks=1\tcontrols=0");
 	exit(1);
 }
 
@@ -180,11 +180,11 @@ static void changed(void)
 
 	if (!path || gm_journal_open(&j, gm_journal_dir()) || gm_journal_set(&j, path, "changed"))
 		exit(9);
-	say("fail\tfake_test.c:1\tit was changed");
+	report("fail\tfake_test.c:1\tit was changed");
 	raise(SIGKILL);
 }
 
-static void looks(void)
+static void reads_setting(void)
 {
 	char now[16] = "";
 	FILE *f = fopen(getenv("GM_FAKE_SETTING"), "r");
@@ -195,7 +195,7 @@ static void looks(void)
 	pass();
 }
 
-/* The kernel is at something, as far as anybody can tell; a child's calls do not count. */
+/* Hangs as if in a call that never returns. */
 static void underway(void)
 {
 	gm_underway_in(gm_anchor_hold());
@@ -203,6 +203,7 @@ static void underway(void)
 	hang();
 }
 
+/* Hangs after its call has returned; a child's call does not count. */
 static void underway_over(void)
 {
 	gm_underway_in(gm_anchor_hold());
@@ -224,7 +225,7 @@ static void stubborn(void)
 	hang();
 }
 
-/* A process in a session of its own whose parent is gone: only a subreaper still knows it. */
+/* A process in a session of its own whose parent has exited: only a subreaper can find it. */
 static void daemonize(const char *mark)
 {
 	int p[2];
@@ -264,8 +265,8 @@ static void orphan_hang(void)
 	hang();
 }
 
-/* For as long as the file is there that GM_FAKE_MARK names. */
-static void until_told(void)
+/* Runs until the file that GM_FAKE_MARK names is removed. */
+static void until_unlinked(void)
 {
 	printf("here\n");
 	fflush(stdout);
@@ -276,7 +277,7 @@ static void until_told(void)
 
 static void hang_after_pass(void)
 {
-	say("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
+	report("verdict\tPASS\t\t\tchecks=1\tcontrols=0");
 	hang();
 }
 
@@ -292,15 +293,15 @@ static void flood(void)
 	pass();
 }
 
-/* Passes when no other case of its kind runs: a lock that only one can hold. */
+/* FAILs if another case with this function runs: only one can create the lock file. */
 static void exclusive(void)
 {
 	const char *path = getenv("GM_FAKE_LOCK");
 	int fd = path ? open(path, O_CREAT | O_EXCL | O_WRONLY, 0600) : -2;
 
 	if (fd == -1) {
-		say("fail\tfake_test.c:1\tanother case of this token runs");
-		say("verdict\tFAIL\t\t\tchecks=1\tcontrols=0");
+		report("fail\tfake_test.c:1\tanother case of this token runs");
+		report("verdict\tFAIL\t\t\tchecks=1\tcontrols=0");
 		exit(1);
 	}
 	usleep(50000);
@@ -323,12 +324,12 @@ static void third_time(void)
 	pass();
 }
 
-static void tell_seed(void)
+static void note_seed(void)
 {
 	char line[128];
 
 	snprintf(line, sizeof(line), "note\tseed=%s", seed);
-	say(line);
+	report(line);
 	pass();
 }
 
@@ -343,7 +344,7 @@ static void check_environment(void)
 	pass();
 }
 
-/* Writes into the folder that plays the machine's /sys, /proc and /dev. */
+/* Writes into the folder that stands in for /sys, /proc and /dev. */
 static void poke(const char *path, const char *text, const char *mode)
 {
 	char full[512];
@@ -398,7 +399,7 @@ static void user_kmsg(void)
 	pass();
 }
 
-/* Two that do not end before both have begun. */
+/* Two cases, neither of which ends before both have started. */
 static void meet(const char *own, const char *other)
 {
 	char full[512];
@@ -447,14 +448,14 @@ static const struct fake {
 	{ "end.environment", check_environment, "" },
 	{ "slow.hang", hang, ", \"timeout\": 1" },
 	{ "setting.a_changed", changed, "" },
-	{ "setting.b_looks", looks, "" },
+	{ "setting.b_reads", reads_setting, "" },
 	{ "slow.underway", underway, ", \"timeout\": 1" },
 	{ "slow.underway_over", underway_over, ", \"timeout\": 1" },
 	{ "slow.stubborn", stubborn, ", \"timeout\": 1" },
 	{ "slow.orphan", orphan, "" },
 	{ "slow.orphan_hang", orphan_hang, ", \"timeout\": 1" },
 	{ "slow.hang_after_pass", hang_after_pass, ", \"timeout\": 1" },
-	{ "slow.until_told", until_told, "" },
+	{ "slow.until_unlinked", until_unlinked, "" },
 	{ "slow.flood", flood, "" },
 	{ "lock.a", exclusive, ", \"tokens\": [\"iommu\"]" },
 	{ "lock.b", exclusive, ", \"tokens\": [\"iommu\"]" },
@@ -463,7 +464,7 @@ static const struct fake {
 	{ "order.destructive", pass, ", \"flags\": [\"destructive\"]" },
 	{ "order.plain", pass, "" },
 	{ "round.third_time", third_time, "" },
-	{ "round.seed", tell_seed, "" },
+	{ "round.seed", note_seed, "" },
 	{ "long.only", pass, ", \"flags\": [\"full_only\"]" },
 	{ "leak.a_huge", leak_huge, ", \"tokens\": [\"huge\"]" },
 	{ "leak.b_borrow", borrow_huge, ", \"tokens\": [\"huge\"]" },
@@ -479,7 +480,7 @@ static const struct fake {
 	{ "need.c_alike", missing, ", \"needs\": [\"inplace\"]" },
 	{ "need.d_kvm", pass, ", \"needs\": [\"kvm\"]" },
 	{ "need.e_alike", missing, ", \"needs\": [\"kvm\", \"inplace\"], \"tokens\": [\"alone\"]" },
-	{ "doubt.a_missing", missing_and_more, ", \"needs\": [\"inplace\"]" },
+	{ "doubt.a_missing", missing_and_leak, ", \"needs\": [\"inplace\"]" },
 	{ "doubt.b_asks", pass, ", \"needs\": [\"inplace\"]" },
 	{ "forever.hang", hang, ", \"timeout\": 600" },
 };

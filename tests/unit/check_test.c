@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The case's side of the protocol: each way to end gives its record, its exit status, its verdict.
+ * The case's side of the protocol: the record, exit status and verdict of each way to end.
  */
 #include <pthread.h>
 #include <sys/wait.h>
@@ -137,7 +137,7 @@ static void no_error(void)
 
 static void stale_errno(void)
 {
-	/* A -1 that sets no errno must not take over an old one. */
+	/* A call that returns -1 and sets no errno must not match the old errno. */
 	errno = EINVAL;
 	GM_EXPECT_ERRNO(EINVAL, -1);
 }
@@ -199,7 +199,7 @@ static void every_end_has_its_verdict(void **state)
 	expect(leaks, false, "FAIL", 1, "");
 }
 
-static void a_refusal_takes_a_control(void **state)
+static void a_refusal_needs_a_control(void **state)
 {
 	expect(holds, true, "ERROR", 2, "control");
 	expect(controls, true, "PASS", 0, "");
@@ -310,7 +310,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_end_has_its_verdict),
-		cmocka_unit_test(a_refusal_takes_a_control),
+		cmocka_unit_test(a_refusal_needs_a_control),
 		cmocka_unit_test(an_errno_is_exact),
 		cmocka_unit_test(a_miss_names_its_place),
 		cmocka_unit_test(text_arrives_unharmed),

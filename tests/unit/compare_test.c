@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Results side by side: what holds here and not there is named.
+ * gm-run --compare: the table, and the list of cases that hold in one run and not in another.
  */
 #include "unit.h"
 
 #include "../../runner/compare.h"
 
-static char told[4096];
+static char output[4096];
 
 #define CASE(name, clause, verdict)                                                                \
 	"{\"name\":\"" name "\",\"clause\":\"" clause "\",\"verdict\":\"" verdict "\"}"
@@ -14,8 +14,8 @@ static char told[4096];
 	"{\"arch\":\"" arch "\",\"kernel\":\"7.3\",\"cmdline\":\"" cmdline "\",\"cases\":[" cases  \
 	"]}"
 
-/* Compares what the texts say; the second is given as a folder, the others as files. */
-static int told_of(const char *a, const char *b)
+/* Compares two results: `a` is given as a file, `b` as a folder. The text goes to `output`. */
+static int compare_texts(const char *a, const char *b)
 {
 	const char *text[2] = { a, b };
 	struct strv dirs = { 0 };
@@ -34,7 +34,7 @@ static int told_of(const char *a, const char *b)
 	}
 	ret = compare(&dirs, f);
 	fclose(f);
-	snprintf(told, sizeof(told), "%s", out);
+	snprintf(output, sizeof(output), "%s", out);
 	free(out);
 	strv_free(&dirs);
 	return ret;
@@ -45,45 +45,46 @@ static void same(void **state)
 	const char *x86 =
 		RUN("x86", "", CASE("a.b.c", "a.b", "PASS") "," CASE("a.b.d", "a.b", "SKIP"));
 
-	assert_int_equal(told_of(x86, x86), EXIT_HELD);
-	assert_string_equal(told, "clause  x86 7.3           x86 7.3\n"
-				  "a.b     holds 1           holds 1\n");
+	assert_int_equal(compare_texts(x86, x86), EXIT_HELD);
+	assert_string_equal(output, "clause  x86 7.3           x86 7.3\n"
+				    "a.b     holds 1           holds 1\n");
 }
 
 static void not_the_same(void **state)
 {
 	assert_int_equal(
-		told_of(RUN("arm64", "quiet kvm-arm.mode=protected",
-			    CASE("a.b.c", "a.b", "FAIL") "," CASE("p.q.r", "p.q", "PASS")),
-			RUN("arm64", "quiet",
-			    CASE("a.b.c", "a.b", "PASS") "," CASE("x.y.z", "x.y", "SKIP"))),
+		compare_texts(RUN("arm64", "quiet kvm-arm.mode=protected",
+				  CASE("a.b.c", "a.b", "FAIL") "," CASE("p.q.r", "p.q", "PASS")),
+			      RUN("arm64", "quiet",
+				  CASE("a.b.c", "a.b", "PASS") "," CASE("x.y.z", "x.y", "SKIP"))),
 		EXIT_FAILED);
-	assert_string_equal(told, "clause  arm64 7.3 protected  arm64 7.3 plain\n"
-				  "a.b     FAIL 1 of 1          holds 1\n"
-				  "p.q     holds 1\n"
-				  "x.y                          skipped\n"
-				  "\nnot the same everywhere:\n"
-				  "a.b.c: FAIL on arm64 7.3 protected; PASS on arm64 7.3 plain;\n");
+	assert_string_equal(output,
+			    "clause  arm64 7.3 protected  arm64 7.3 plain\n"
+			    "a.b     FAIL 1 of 1          holds 1\n"
+			    "p.q     holds 1\n"
+			    "x.y                          skipped\n"
+			    "\nhold in one run and not in another:\n"
+			    "a.b.c: FAIL on arm64 7.3 protected; PASS on arm64 7.3 plain;\n");
 }
 
-/* What only one of them asked is no difference, and an ERROR on both sides is none either. */
+/* A case that only one run has is no difference; neither is FAIL against ERROR. */
 static void no_difference(void **state)
 {
 	assert_int_equal(
-		told_of(RUN("x86", "", CASE("a.b.c", "a.b", "FAIL")), RUN("arm64", "", "")),
+		compare_texts(RUN("x86", "", CASE("a.b.c", "a.b", "FAIL")), RUN("arm64", "", "")),
 		EXIT_HELD);
-	assert_non_null(strstr(told, "a.b     FAIL 1 of 1\n"));
-	assert_null(strstr(told, "not the same"));
-	assert_int_equal(told_of(RUN("x86", "", CASE("a.b.c", "a.b", "ERROR")),
-				 RUN("arm64", "", CASE("a.b.c", "a.b", "FAIL"))),
+	assert_non_null(strstr(output, "a.b     FAIL 1 of 1\n"));
+	assert_null(strstr(output, "hold in one run"));
+	assert_int_equal(compare_texts(RUN("x86", "", CASE("a.b.c", "a.b", "ERROR")),
+				       RUN("arm64", "", CASE("a.b.c", "a.b", "FAIL"))),
 			 EXIT_HELD);
 }
 
 static void no_results(void **state)
 {
-	assert_int_equal(told_of("{", "{}"), EXIT_USAGE);
-	assert_int_equal(told_of("{}", "{}"), EXIT_USAGE);
-	assert_string_equal(told, "");
+	assert_int_equal(compare_texts("{", "{}"), EXIT_USAGE);
+	assert_int_equal(compare_texts("{}", "{}"), EXIT_USAGE);
+	assert_string_equal(output, "");
 }
 
 int main(void)

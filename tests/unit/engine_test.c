@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The engine and what the machine holds: who left something behind is the one that fails.
+ * The engine and leaks: the case that leaks is the case that FAILs.
  */
 #include <poll.h>
 #include <sys/wait.h>
@@ -110,7 +110,7 @@ static size_t findings(void)
 	return n;
 }
 
-static void who_leaks_fails(void **state)
+static void leaking_case_fails(void **state)
 {
 	run("leak.*", "1", 0.1);
 	expect("leak.a_huge", "FAIL", "leak.huge_pages", "8 before, 7 after");
@@ -127,14 +127,14 @@ static void who_leaks_fails(void **state)
 	assert_int_equal(findings(), 0);
 }
 
-static void who_gives_back_passes(void **state)
+static void returned_pages_are_no_leak(void **state)
 {
 	run("leak.b_borrow", "1", 0.1);
 	expect("leak.b_borrow", "PASS", NULL, NULL);
 }
 
-/* What comes back late, by deferred work of the kernel, is no leak. */
-static void late_is_not_never(void **state)
+/* Pages that the kernel's deferred work returns late are no leak. */
+static void late_return_is_no_leak(void **state)
 {
 	pid_t kernel = fork();
 
@@ -158,7 +158,7 @@ static void late_is_not_never(void **state)
 	expect("leak.a_huge", "PASS", NULL, NULL);
 }
 
-static void who_ran_together_is_named(void **state)
+static void concurrent_cases_are_named(void **state)
 {
 	const json_t *ev;
 	size_t i;
@@ -209,8 +209,8 @@ static unsigned int starts_of(const char *name)
 	return n;
 }
 
-/* One case asks; the others that need the same get its answer. */
-static void a_need_is_missed_once(void **state)
+/* One case runs; the others with the same need are skipped with its reason and without a process. */
+static void missing_need_is_probed_once(void **state)
 {
 	static const char *const alike[] = { "need.c_alike", "need.e_alike" };
 
@@ -231,8 +231,8 @@ static void a_need_is_missed_once(void **state)
 	expect("need.d_kvm", "PASS", NULL, NULL);
 }
 
-/* A case that says it, and did not end as one that skips, speaks for itself alone. */
-static void a_doubtful_miss_is_no_answer(void **state)
+/* A case that reports a missing need but is no SKIP does not skip the others. */
+static void failed_skip_is_not_shared(void **state)
 {
 	run("doubt.*", "1", 0);
 	expect("doubt.a_missing", "FAIL", "leak.fds", "2 more open");
@@ -245,13 +245,10 @@ static void a_doubtful_miss_is_no_answer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		engine_test(who_leaks_fails),
-		engine_test(who_gives_back_passes),
-		engine_test(late_is_not_never),
-		engine_test(who_ran_together_is_named),
-		engine_test(events_come_in_order),
-		engine_test(a_need_is_missed_once),
-		engine_test(a_doubtful_miss_is_no_answer),
+		engine_test(leaking_case_fails),	engine_test(returned_pages_are_no_leak),
+		engine_test(late_return_is_no_leak),	engine_test(concurrent_cases_are_named),
+		engine_test(events_come_in_order),	engine_test(missing_need_is_probed_once),
+		engine_test(failed_skip_is_not_shared),
 	};
 
 	catch_signals();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Isolation: whatever a program does, it ends, and so do all that it started.
+ * Isolation: every program is ended, and so are all processes that it started.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -70,12 +70,12 @@ static void run(struct outcome *o, const char *program, const char *name, unsign
 	drain(report, o->report, sizeof(o->report));
 	assert_int_equal(gm_iso_wait(&iso, &o->end), 0);
 	assert_int_equal(iso.fd, -1);
-	/* Nothing of it is a child of ours. */
+	/* No process of it is a child of this one. */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
 }
 
-/* The pid that the fake daemon wrote down; it must have been written. */
+/* The pid that the fake daemon wrote to the file `mark`. */
 static pid_t marked(void)
 {
 	char *text = unit_read(mark), *blank;
@@ -114,14 +114,14 @@ static void environment_is_clean(void **state)
 	struct outcome o;
 	int stray = open("/dev/null", O_RDONLY);
 
-	/* stdin is empty, the session its own, no file of ours is open in it. */
+	/* Empty stdin, its own session, and none of our open files. */
 	run(&o, GM_FAKE_PROGRAM, "end.environment", 5000);
 	close(stray);
 	assert_int_equal(WEXITSTATUS(o.end.status), 0);
 	assert_non_null(strstr(o.report, "verdict\tPASS"));
 }
 
-static void signal_is_told(void **state)
+static void signal_is_reported(void **state)
 {
 	struct outcome o;
 
@@ -130,7 +130,7 @@ static void signal_is_told(void **state)
 	assert_int_equal(WTERMSIG(o.end.status), SIGSEGV);
 }
 
-static void missing_program_is_told(void **state)
+static void missing_program_is_reported(void **state)
 {
 	struct outcome o;
 
@@ -161,8 +161,8 @@ static void stubborn_is_killed(void **state)
 	assert_non_null(strstr(o.out, "ignores SIGTERM"));
 }
 
-/* The keeper stands still, as it does when the machine does, for longer than the program may take. */
-static void standstill_is_no_hang(void **state)
+/* The keeper is stopped, as by a host stall, for longer than the program's time limit. */
+static void host_stall_is_no_hang(void **state)
 {
 	struct gm_iso_end end;
 	struct gm_iso iso;
@@ -173,7 +173,7 @@ static void standstill_is_no_hang(void **state)
 	fd = open(mark, O_CREAT | O_WRONLY, 0600);
 	assert_true(fd >= 0);
 	close(fd);
-	spawn(&iso, GM_FAKE_PROGRAM, "slow.until_told", 3000, &out, &report);
+	spawn(&iso, GM_FAKE_PROGRAM, "slow.until_unlinked", 3000, &out, &report);
 	assert_int_equal(read(out, &c, 1), 1);
 	kill(iso.keeper, SIGSTOP);
 	poll(NULL, 0, 3500);
@@ -226,7 +226,7 @@ static void stop_ends_it(void **state)
 	close(report);
 }
 
-/* The caller is killed with SIGKILL: nobody is left to tell the keeper, and yet all end. */
+/* The caller is killed with SIGKILL and cannot stop the keeper: all processes end nevertheless. */
 static void death_of_the_caller_ends_all(void **state)
 {
 	int ready[2], out, report;
@@ -253,7 +253,7 @@ static void death_of_the_caller_ends_all(void **state)
 	kill(caller, SIGKILL);
 	waitpid(caller, NULL, 0);
 
-	/* Its end is an event of somebody else's process: seen by looking, with a bound. */
+	/* It is not our child, so poll for its end, with a bound. */
 	for (int i = 0; i < 500 && !is_gone(marked()); i++) {
 		p = (struct pollfd){ .fd = -1 };
 		poll(&p, 1, 10);
@@ -261,8 +261,8 @@ static void death_of_the_caller_ends_all(void **state)
 	assert_true(is_gone(marked()));
 }
 
-/* Whoever kills the keeper itself gets an error, not a verdict. */
-static void death_of_the_keeper_is_told(void **state)
+/* If the keeper itself is killed, the caller gets an error. */
+static void death_of_the_keeper_is_an_error(void **state)
 {
 	struct gm_iso_end end;
 	struct gm_iso iso;
@@ -281,16 +281,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		in_dir(ends_by_itself),
 		in_dir(environment_is_clean),
-		in_dir(signal_is_told),
-		in_dir(missing_program_is_told),
+		in_dir(signal_is_reported),
+		in_dir(missing_program_is_reported),
 		in_dir(hang_is_terminated),
 		in_dir(stubborn_is_killed),
-		in_dir(standstill_is_no_hang),
+		in_dir(host_stall_is_no_hang),
 		in_dir(daemon_is_found),
 		in_dir(daemon_of_a_hang_is_killed),
 		in_dir(stop_ends_it),
 		in_dir(death_of_the_caller_ends_all),
-		in_dir(death_of_the_keeper_is_told),
+		in_dir(death_of_the_keeper_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Journal: what changed is put back, also after a kill -9, by whoever comes next, once.
+ * Journal: changed settings are restored exactly once; after a kill -9 by the next run.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #include "../../lib/journal.h"
 
-static char dir[128], a[128], b[128], said[1024];
+static char dir[128], a[128], b[128], output[1024];
 
 static int make(void **state)
 {
@@ -25,13 +25,13 @@ static int make(void **state)
 	unit_write(a, "1\n");
 	unit_write(b, "always [madvise] never\n");
 	unsetenv("GM_JOURNAL_OWNER");
-	said[0] = '\0';
+	output[0] = '\0';
 	return ret;
 }
 
-static void say(const char *text)
+static void print(const char *text)
 {
-	strncat(said, text, sizeof(said) - strlen(said) - 1);
+	strncat(output, text, sizeof(output) - strlen(output) - 1);
 }
 
 static void expect(const char *path, const char *value)
@@ -69,7 +69,7 @@ static void set_and_restore(void **state)
 	assert_int_equal(journals(), 1);
 	assert_int_equal(gm_journal_restore(&j), 0);
 	expect(a, "1");
-	/* Of a choice it is the chosen word that is written back. */
+	/* Of a list of choices only the selected word is written back. */
 	expect(b, "madvise");
 	assert_int_equal(journals(), 0);
 	assert_int_equal(gm_journal_restore(&j), 0);
@@ -129,17 +129,17 @@ static void killed_owner_is_undone(void **state)
 	in_killed(change_both);
 	expect(a, "7");
 	expect(b, "always");
-	assert_int_equal(gm_journal_recover(dir, say), 3);
+	assert_int_equal(gm_journal_recover(dir, print), 3);
 	expect(a, "1");
 	expect(b, "madvise");
-	assert_string_equal(said, "");
-	/* Once: a value that somebody sets afterwards stays. */
+	assert_string_equal(output, "");
+	/* Only once: a later value stays. */
 	unit_write(a, "9");
-	assert_int_equal(gm_journal_recover(dir, say), 0);
+	assert_int_equal(gm_journal_recover(dir, print), 0);
 	expect(a, "9");
 }
 
-/* A kill in the middle of a line: that change was never made. */
+/* A kill while a line is written: its change was not made yet. */
 static void torn_line_is_not_undone(void **state)
 {
 	char *text, path[512], name[256] = "";
@@ -165,31 +165,31 @@ static void torn_line_is_not_undone(void **state)
 		unit_write(b, "always");
 		unit_write(path, text);
 		assert_int_equal(truncate(path, cut), 0);
-		assert_int_equal(gm_journal_recover(dir, say), lines);
+		assert_int_equal(gm_journal_recover(dir, print), lines);
 		expect(a, lines ? "1" : "7");
 		expect(b, lines == 3 ? "madvise" : "always");
 	}
 	free(text);
 }
 
-static void vanished_path_is_told(void **state)
+static void unwritable_path_is_reported(void **state)
 {
 	in_killed(change_both);
 	unlink(a);
 	rmdir(a);
 	assert_int_equal(mkdir(a, 0700), 0); /* cannot be written */
-	assert_int_equal(gm_journal_recover(dir, say), 1);
-	assert_non_null(strstr(said, a));
+	assert_int_equal(gm_journal_recover(dir, print), 1);
+	assert_non_null(strstr(output, a));
 	expect(b, "madvise");
 	assert_int_equal(journals(), 0);
 }
 
 static void no_directory_is_nothing_to_do(void **state)
 {
-	assert_int_equal(gm_journal_recover("/nonexistent/dir", say), 0);
+	assert_int_equal(gm_journal_recover("/nonexistent/dir", print), 0);
 }
 
-/* A living owner's changes are neither undone nor overwritten by others. */
+/* Others neither undo nor overwrite the changes of an owner that lives. */
 static void two_owners_keep_apart(void **state)
 {
 	struct gm_journal j;
@@ -202,7 +202,7 @@ static void two_owners_keep_apart(void **state)
 	if (!pid) {
 		struct gm_journal other;
 
-		/* A runner that starts meanwhile. Our files are not open in it. */
+		/* A second runner, which does not have our files open. */
 		close(j.fd);
 		close(j.dir);
 		if (gm_journal_recover(dir, NULL) || gm_journal_open(&other, dir))
@@ -221,7 +221,7 @@ static void two_owners_keep_apart(void **state)
 	expect(a, "1");
 }
 
-/* A case may change what its runner has set, and puts back the runner's value. */
+/* A case may change a setting of its runner, and restores the runner's value. */
 static void a_case_nests_in_its_runner(void **state)
 {
 	struct gm_journal runner, own;
@@ -262,7 +262,7 @@ int main(void)
 		journalled(unreadable_is_refused),
 		journalled(killed_owner_is_undone),
 		journalled(torn_line_is_not_undone),
-		journalled(vanished_path_is_told),
+		journalled(unwritable_path_is_reported),
 		journalled(no_directory_is_nothing_to_do),
 		journalled(two_owners_keep_apart),
 		journalled(a_case_nests_in_its_runner),

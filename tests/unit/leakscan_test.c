@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the machine holds, and the kernel log: each kind of leak is found, and no change is reported as none.
+ * The leak scan and the kernel log: each kind of leak is found, and there are no false alarms.
  */
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -10,7 +10,7 @@
 #include "../../lib/klog.h"
 #include "../../lib/leakscan.h"
 
-static char said[4096];
+static char output[4096];
 
 static void __attribute__((format(printf, 2, 3))) put(const char *path, const char *fmt, ...)
 {
@@ -55,7 +55,7 @@ static int make(void **state)
 	if (unit_make_dir(state))
 		return -1;
 	gm_leakscan_root = unit_dir;
-	said[0] = '\0';
+	output[0] = '\0';
 	put_pool("2048", 8, 0, 0);
 	put_pool("1048576", 3, 1, 0);
 	put("/proc/sys/kernel/tainted", "4096\n");
@@ -65,11 +65,11 @@ static int make(void **state)
 	return 0;
 }
 
-static void say(void *arg, const char *clause, const char *text)
+static void print(void *arg, const char *clause, const char *text)
 {
-	size_t len = strlen(said);
+	size_t len = strlen(output);
 
-	snprintf(said + len, sizeof(said) - len, "%s: %s\n", clause, text);
+	snprintf(output + len, sizeof(output) - len, "%s: %s\n", clause, text);
 }
 
 static pid_t dead_pid(void)
@@ -91,8 +91,8 @@ static void nothing_changed(void **state)
 	assert_true(before.has_vms && before.has_taint && before.has_pins);
 	assert_int_equal(before.pins, 2);
 	gm_leakscan_take(&after);
-	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, say, NULL), 0);
-	assert_string_equal(said, "");
+	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, print, NULL), 0);
+	assert_string_equal(output, "");
 }
 
 static void each_count_is_seen(void **state)
@@ -110,40 +110,40 @@ static void each_count_is_seen(void **state)
 
 	gm_leakscan_take(&before);
 	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
-		said[0] = '\0';
+		output[0] = '\0';
 		put_pool("1048576", changes[i].free_pages, changes[i].resv, changes[i].surplus);
 		gm_leakscan_take(&after);
-		assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_HUGE, say, NULL), 1);
-		assert_non_null(strstr(said, "leak.huge_pages: "));
-		assert_non_null(strstr(said, changes[i].text));
-		/* It is nobody else's business. */
+		assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_HUGE, print, NULL), 1);
+		assert_non_null(strstr(output, "leak.huge_pages: "));
+		assert_non_null(strstr(output, changes[i].text));
+		/* No other kind of leak includes it. */
 		assert_int_equal(
 			gm_leakscan_diff(&before, &after, GM_LEAK_ALL & ~GM_LEAK_HUGE, NULL, NULL),
 			0);
 	}
 }
 
-static void vm_without_owner_is_seen(void **state)
+static void vm_without_process_is_seen(void **state)
 {
 	struct gm_leakscan before, after;
 
 	gm_leakscan_take(&before);
 	put_vm(dead_pid());
 	gm_leakscan_take(&after);
-	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, say, NULL), 1);
-	assert_non_null(strstr(said, "leak.vms: VM "));
-	/* One that was there before is not ours. */
-	assert_int_equal(gm_leakscan_diff(&after, &after, GM_LEAK_ALL, say, NULL), 0);
+	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, print, NULL), 1);
+	assert_non_null(strstr(output, "leak.vms: VM "));
+	/* A VM that existed before is no leak. */
+	assert_int_equal(gm_leakscan_diff(&after, &after, GM_LEAK_ALL, print, NULL), 0);
 }
 
-static void vm_of_somebody_else_is_not(void **state)
+static void vm_of_a_live_process_is_no_leak(void **state)
 {
 	struct gm_leakscan before, after;
 
 	gm_leakscan_take(&before);
 	put_vm(getpid());
 	gm_leakscan_take(&after);
-	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, say, NULL), 0);
+	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, print, NULL), 0);
 }
 
 static void taint_is_named(void **state)
@@ -153,19 +153,19 @@ static void taint_is_named(void **state)
 	gm_leakscan_take(&before);
 	put("/proc/sys/kernel/tainted", "%d\n", 4096 | 512 | 128);
 	gm_leakscan_take(&after);
-	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, say, NULL), 2);
-	assert_non_null(strstr(said, "bit 9 (WARNING)"));
-	assert_non_null(strstr(said, "bit 7 (died"));
+	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, print, NULL), 2);
+	assert_non_null(strstr(output, "bit 9 (WARNING)"));
+	assert_non_null(strstr(output, "bit 7 (died"));
 }
 
-static void taint_of_protected_vms_is_theirs(void **state)
+static void user_taint_can_be_excluded(void **state)
 {
 	struct gm_leakscan before, after;
 
 	gm_leakscan_take(&before);
 	put("/proc/sys/kernel/tainted", "%d\n", 4096 | 64);
 	gm_leakscan_take(&after);
-	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, say, NULL), 1);
+	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, print, NULL), 1);
 	assert_int_equal(
 		gm_leakscan_diff(&before, &after, GM_LEAK_ALL & ~GM_LEAK_TAINT_USER, NULL, NULL),
 		0);
@@ -183,9 +183,9 @@ static void pins_are_seen(void **state)
 	gm_leakscan_take(&before);
 	put("/proc/vmstat", "nr_foll_pin_acquired 200\nnr_foll_pin_released 197\n");
 	gm_leakscan_take(&after);
-	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, say, NULL), 1);
+	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, print, NULL), 1);
 	assert_non_null(
-		strstr(said, "leak.pins: pinned pages (acquired - released): 2 before, 3 after"));
+		strstr(output, "leak.pins: pinned pages (acquired - released): 2 before, 3 after"));
 }
 
 static void what_cannot_be_read_is_left_out(void **state)
@@ -196,8 +196,8 @@ static void what_cannot_be_read_is_left_out(void **state)
 	gm_leakscan_take(&before);
 	gm_leakscan_root = unit_dir;
 	gm_leakscan_take(&after);
-	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, say, NULL), 0);
-	assert_int_equal(gm_leakscan_diff(&after, &before, GM_LEAK_ALL, say, NULL), 0);
+	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, print, NULL), 0);
+	assert_int_equal(gm_leakscan_diff(&after, &before, GM_LEAK_ALL, print, NULL), 0);
 }
 
 static void splats_are_recognized(void **state)
@@ -232,7 +232,7 @@ static void splats_are_recognized(void **state)
 			fail_msg("not recognized: %s", lines[i]);
 }
 
-static void peace_is_not_taken_for_a_splat(void **state)
+static void ordinary_lines_are_no_splats(void **state)
 {
 	static const char *const lines[] = {
 		"Memory failure: 0x12345: recovery action for huge page: Recovered",
@@ -255,7 +255,7 @@ static void peace_is_not_taken_for_a_splat(void **state)
 
 static void take_line(void *arg, const char *line, const char *text, bool kernel)
 {
-	say(NULL, kernel ? "kernel" : "user", line);
+	print(NULL, kernel ? "kernel" : "user", line);
 	assert_non_null(strstr(line, text));
 }
 
@@ -270,8 +270,8 @@ static void kmsg_records_are_parsed(void **state)
 	assert_int_equal(gm_klog_open(&log, path), 0);
 	gm_klog_read(&log, take_line, NULL);
 	gm_klog_close(&log);
-	assert_string_equal(said, "kernel: [    1.234567] a line; with semicolon\n"
-				  "user: [    2.000001] from user space\n");
+	assert_string_equal(output, "kernel: [    1.234567] a line; with semicolon\n"
+				    "user: [    2.000001] from user space\n");
 	assert_int_not_equal(gm_klog_open(&log, "/nonexistent"), 0);
 	gm_klog_read(&log, take_line, NULL);
 	gm_klog_close(&log);
@@ -284,14 +284,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		leak_test(nothing_changed),
 		leak_test(each_count_is_seen),
-		leak_test(vm_without_owner_is_seen),
-		leak_test(vm_of_somebody_else_is_not),
+		leak_test(vm_without_process_is_seen),
+		leak_test(vm_of_a_live_process_is_no_leak),
 		leak_test(taint_is_named),
-		leak_test(taint_of_protected_vms_is_theirs),
+		leak_test(user_taint_can_be_excluded),
 		leak_test(pins_are_seen),
 		leak_test(what_cannot_be_read_is_left_out),
 		leak_test(splats_are_recognized),
-		leak_test(peace_is_not_taken_for_a_splat),
+		leak_test(ordinary_lines_are_no_splats),
 		leak_test(kmsg_records_are_parsed),
 	};
 

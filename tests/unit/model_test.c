@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The memory model: exactly the pages it was told of, the half that is seen, where to look. */
+/* The memory model: conversions of exact ranges, the content that a guest sees, the pages to check. */
 #include "unit.h"
 
 #include "../../lib/model.c"
@@ -29,7 +29,7 @@ static void is(const struct gm_model *m, uint64_t gfn, bool private, enum gm_hal
 	assert_int_equal(c.gen, gen);
 }
 
-static void begins_shared_and_zero(void **state)
+static void starts_shared_and_zero(void **state)
 {
 	struct gm_model *m = *state;
 
@@ -56,7 +56,7 @@ static void converts_exactly_the_range(void **state)
 	assert_int_equal(gm_model_run(m, FIRST + 13, 1), 1);
 }
 
-static void halves_are_two(void **state)
+static void two_memories_are_separate(void **state)
 {
 	struct gm_model *m = *state;
 
@@ -87,7 +87,7 @@ static int make_one(void **state)
 	return 0;
 }
 
-/* What was written in one state is there in the other; a hole takes it from both. */
+/* What was written in one state is read in the other; a hole zeroes both. */
 static void one_memory_is_kept(void **state)
 {
 	struct gm_model *m = *state;
@@ -118,7 +118,7 @@ static void one_memory_is_kept(void **state)
 	is(m, FIRST + 3, false, GM_HALF_NONE, 0);
 }
 
-/* One word in each page, wherever that lies. */
+/* Writes of one word in each page. */
 static void sparse_writes_are_known(void **state)
 {
 	struct gm_model *m = *state;
@@ -213,9 +213,9 @@ static void suspects_stay_inside(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(begins_shared_and_zero, make, drop),
+		cmocka_unit_test_setup_teardown(starts_shared_and_zero, make, drop),
 		cmocka_unit_test_setup_teardown(converts_exactly_the_range, make, drop),
-		cmocka_unit_test_setup_teardown(halves_are_two, make, drop),
+		cmocka_unit_test_setup_teardown(two_memories_are_separate, make, drop),
 		cmocka_unit_test_setup_teardown(one_memory_is_kept, make_one, drop),
 		cmocka_unit_test_setup_teardown(sparse_writes_are_known, make, drop),
 		cmocka_unit_test_setup_teardown(clips, make, drop),

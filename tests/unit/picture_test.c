@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Maps that a case noted become panels of one picture; notes of another kind, and damaged ones, do not.
+ * Notes with a map become panels of one picture; other notes and damaged maps do not.
  */
 #include "unit.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Conversion providers: a case becomes one of each, and in-place conversion goes slot by slot. */
+/* Conversion providers: a case for each of them, and in-place conversion slot by slot. */
 #include <errno.h>
 
 #include "unit.h"
 
-/* What lib/vm.h includes is the selftests framework, which has no place here: nothing below uses it. */
+/* Keeps lib/vm.h from including the selftests framework, which this test does not use. */
 #define GM_FRAMEWORK_H
 #define KVM_MEMORY_ATTRIBUTE_PRIVATE (1ULL << 3)
 #define GUEST_MEMFD_FLAG_MMAP (1ULL << 0)
@@ -18,7 +18,7 @@ static int fake_ioctl(int fd, unsigned long request, void *arg);
 #include "../../lib/case.h"
 #include "../../lib/provider/inplace.c"
 
-/* --- the kernel that is asked --- */
+/* --- the fake kernel --- */
 
 #define PAGE 4096UL
 
@@ -51,7 +51,7 @@ static int fake_ioctl(int fd, unsigned long request, void *p)
 	return -1;
 }
 
-/* Two slots that touch, over two files at offsets of their own, and one without a file behind them. */
+/* Two adjacent slots with two files at different offsets, and after them one without a file. */
 static struct gm_slot slots[] = {
 	{ .id = 1, .gpa = 16 * PAGE, .size = 4 * PAGE, .gmem = 7, .gmem_off = 100 * PAGE },
 	{ .id = 2, .gpa = 20 * PAGE, .size = 8 * PAGE, .gmem = 9, .gmem_off = 2 * PAGE },
@@ -99,8 +99,8 @@ static void goes_slot_by_slot(void **state)
 	assert_int_equal(done, 10 * PAGE);
 }
 
-/* How far it got counts from the gpa, wherever the file's offset lies. */
-static void says_how_far_it_got(void **state)
+/* `done` counts from the gpa, whatever the file's offset. */
+static void done_counts_from_the_gpa(void **state)
 {
 	uint64_t done;
 
@@ -110,7 +110,7 @@ static void says_how_far_it_got(void **state)
 	assert_int_equal(errno, EAGAIN);
 	assert_int_equal(nr_calls, 2);
 	assert_int_equal(done, 5 * PAGE);
-	/* Refused without a place, or with one outside the range: nothing of that slot is done. */
+	/* error_offset not set, or outside the range: nothing of that slot counts as done. */
 	refuse_at = 90 * PAGE;
 	assert_int_equal(convert_pages(18, 10, &done), -1);
 	assert_int_equal(done, 2 * PAGE);
@@ -121,7 +121,7 @@ static void says_how_far_it_got(void **state)
 	assert_int_equal(done, 0);
 }
 
-static void without_a_file_nothing_is_asked(void **state)
+static void slot_without_a_file_is_refused(void **state)
 {
 	uint64_t done;
 
@@ -132,7 +132,7 @@ static void without_a_file_nothing_is_asked(void **state)
 	assert_int_equal(done, 0);
 	assert_int_equal(convert_pages(40, 1, &done), -1);
 	assert_int_equal(nr_calls, 0);
-	/* ... past the end of the last file */
+	/* ... and a range that goes past the last slot with a file */
 	assert_int_equal(convert_pages(27, 2, &done), -1);
 	assert_int_equal(errno, ENXIO);
 	assert_int_equal(nr_calls, 1);
@@ -211,7 +211,7 @@ static void words(void **state)
 	for (enum gm_provider_id p = 1; p < GM_PROVIDER_NR; p++) {
 		assert_true(*gm_provider_name(p) && *gm_provider_profile(p));
 		assert_true(gm_provider_needs(p));
-		/* Names end in it: only the first has none, and no two are the same. */
+		/* Case names end in it: only the first provider has none, and they all differ. */
 		assert_int_equal(!*gm_provider_suffix(p), p == GM_PROVIDER_ATTRIBUTES);
 		for (enum gm_provider_id q = 1; q < p; q++)
 			assert_string_not_equal(gm_provider_suffix(q), gm_provider_suffix(p));
@@ -222,8 +222,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(goes_slot_by_slot),
-		cmocka_unit_test(says_how_far_it_got),
-		cmocka_unit_test(without_a_file_nothing_is_asked),
+		cmocka_unit_test(done_counts_from_the_gpa),
+		cmocka_unit_test(slot_without_a_file_is_refused),
 		cmocka_unit_test(promises_of_inplace),
 		cmocka_unit_test(each_provider_has_its_case),
 		cmocka_unit_test(words),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events and what is made of them: no cut and no garbage turns into a pass, and every document of
- * every moment is whole and says the same.
+ * Events and the documents made from them: a truncated stream or garbage never gives a pass, and all
+ * documents are complete and agree at every moment.
  */
 #include <mxml.h>
 #include <sys/stat.h>
@@ -173,7 +173,7 @@ static void tap_is_flat_and_complete(void **state)
 	state_free(&st);
 }
 
-/* Skipped for one reason: a line a case, the remedy and the count once. */
+/* Cases skipped for one reason: one line for each, the remedy and the count once. */
 static void skips_are_summed_up(void **state)
 {
 	static const char names[] = "abcde";
@@ -224,7 +224,7 @@ static void skips_are_summed_up(void **state)
 	state_free(&st);
 }
 
-static void json_tells_everything(void **state)
+static void json_is_complete(void **state)
 {
 	struct state st;
 	json_t *doc, *cases, *rec;
@@ -292,7 +292,7 @@ static void junit_has_the_same(void **state)
 	state_free(&st);
 }
 
-/* Where the stream is cut, no matter: what was whole counts, the rest is an ERROR. */
+/* Cuts the stream at every byte: complete events count, every other case is an ERROR. */
 static void a_cut_at_every_byte_is_no_pass(void **state)
 {
 	size_t len = strlen(stream);
@@ -312,7 +312,7 @@ static void a_cut_at_every_byte_is_no_pass(void **state)
 			assert_int_equal(st.n, 4);
 			assert_int_equal(t.pass + t.fail + t.skip + t.error, 4);
 			assert_true(t.pass + t.skip + t.fail <= whole);
-			/* One byte short of the newline, the last event is there all the same. */
+			/* Without only its newline the last event is still complete. */
 			if (cut < len - 1) {
 				assert_null(st.interrupted);
 				assert_int_equal(state_exit_code(&st), EXIT_FAILED);
@@ -350,7 +350,7 @@ static void garbage_is_skipped(void **state)
 	struct state st;
 	char *text = xalloc(sizeof(stream) + 40 * sizeof(dirt));
 
-	/* In front of every line, and behind the last. */
+	/* Before every line, and after the last. */
 	for (const char *s = stream; *s; s += strcspn(s, "\n") + 1) {
 		strcat(text, dirt);
 		strncat(text, s, strcspn(s, "\n") + 1);
@@ -393,7 +393,7 @@ static void rounds_keep_the_worst(void **state)
 	state_free(&st);
 }
 
-/* A second boot tells only of the cases that were left. */
+/* The stream of a second boot has only the cases that were left. */
 static void a_second_stream_goes_on(void **state)
 {
 	static const char more[] =
@@ -417,8 +417,8 @@ static void a_second_stream_goes_on(void **state)
 	state_free(&st);
 }
 
-/* What a case missed before the machine died is a FAIL; without a miss it is an ERROR. */
-static void a_miss_outlives_the_machine(void **state)
+/* The machine died: a case that reported a miss FAILs, one without a miss is an ERROR. */
+static void a_miss_before_the_death_fails(void **state)
 {
 	static const char text[] =
 		"{\"ev\":\"run_start\",\"rounds\":1,\"cases\":[{\"name\":\"a\",\"clause\":\"c\"},"
@@ -452,7 +452,7 @@ static void collect(void *arg, json_t *ev)
 	json_array_append_new(arg, ev);
 }
 
-/* What is kept in the folder gives the same run again. */
+/* The events in the results folder give the same run again. */
 static void results_are_replayed(void **state)
 {
 	struct results res;
@@ -502,14 +502,14 @@ int main(void)
 		cmocka_unit_test(totals_are_counted),
 		cmocka_unit_test(exit_codes),
 		cmocka_unit_test(tap_is_flat_and_complete),
-		cmocka_unit_test(json_tells_everything),
+		cmocka_unit_test(json_is_complete),
 		cmocka_unit_test(skips_are_summed_up),
 		cmocka_unit_test(junit_has_the_same),
 		cmocka_unit_test(a_cut_at_every_byte_is_no_pass),
 		cmocka_unit_test(garbage_is_skipped),
 		cmocka_unit_test(rounds_keep_the_worst),
 		cmocka_unit_test(a_second_stream_goes_on),
-		cmocka_unit_test(a_miss_outlives_the_machine),
+		cmocka_unit_test(a_miss_before_the_death_fails),
 		in_dir(results_are_replayed),
 	};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a case says and how it ends give its verdict; nothing that is odd gives a PASS.
+ * A case's records and its exit status give its verdict; nothing irregular gives a PASS.
  */
 #include <signal.h>
 
@@ -15,7 +15,7 @@
 #define FAIL_1 "verdict\tFAIL\tmissed\t\tchecks=3\tcontrols=0\n"
 
 static const struct sample {
-	const char *said;
+	const char *records;
 	int status;
 	const char *verdict, *reason; /* reason: a part of it */
 	bool refusal, required, timed_out, interrupted, lost;
@@ -33,42 +33,42 @@ static const struct sample {
 	{ "missing\tinplace\n" PASS_3, EXITED(0), "PASS", "" },
 	{ "missing\n" SKIP_1, EXITED(4), "ERROR", "garbled" },
 	{ "verdict\tERROR\tENOMEM\t\tchecks=0\tcontrols=0\n", EXITED(2), "ERROR", "ENOMEM" },
-	/* an end that does not go with the word */
-	{ PASS_3, EXITED(1), "ERROR", "said PASS, then: exit status 1" },
+	/* an exit status that contradicts the verdict */
+	{ PASS_3, EXITED(1), "ERROR", "reported PASS, then: exit status 1" },
 	{ PASS_3, EXITED(254), "ERROR", "exit status 254" },
 	{ PASS_3, SIGABRT, "ERROR", "SIGABRT" },
 	{ PASS_3, EXITED(0), "ERROR", "hung after its verdict", .timed_out = true },
 	{ PASS_3, EXITED(0), "ERROR", "hung after its verdict", .stuck = 1 },
-	{ SKIP_1, EXITED(0), "ERROR", "said SKIP, then: exit status 0" },
-	/* no word at all, whatever the end */
+	{ SKIP_1, EXITED(0), "ERROR", "reported SKIP, then: exit status 0" },
+	/* no verdict, whatever the exit status */
 	{ "", EXITED(0), "ERROR", "without a verdict: exit status 0" },
 	{ "", EXITED(4), "ERROR", "without a verdict: exit status 4" },
 	{ "", EXITED(254), "ERROR", "without a verdict: exit status 254" },
 	{ "", SIGSEGV, "ERROR", "killed by SIGSEGV" },
-	{ "", SIGTERM, "ERROR", "no verdict within its 9 s", .timed_out = true },
+	{ "", SIGTERM, "ERROR", "no verdict within 9 s", .timed_out = true },
 	{ "", SIGTERM, "ERROR", "interrupted", .interrupted = true },
 	{ "", 0, "ERROR", "hangs in the kernel: 2 task", .stuck = 2 },
-	{ PASS_3, EXITED(0), "ERROR", "kept the case was killed", .lost = true },
-	/* ... but what was missed before */
-	{ "fail\tx.c:1\tmiss\n", SIGTERM, "FAIL", "1 missed, then: no verdict within its 9 s",
+	{ PASS_3, EXITED(0), "ERROR", "keeper process of the case was killed", .lost = true },
+	/* ... unless it reported a miss */
+	{ "fail\tx.c:1\tmiss\n", SIGTERM, "FAIL", "1 missed, then: no verdict within 9 s",
 	  .timed_out = true },
-	{ "", SIGTERM, "FAIL", "1 missed, then: no verdict within its 9 s", .timed_out = true,
+	{ "", SIGTERM, "FAIL", "1 missed, then: no verdict within 9 s", .timed_out = true,
 	  .underway = "KVM_RUN" },
-	{ "", SIGTERM, "ERROR", "kept the case was killed", .lost = true, .underway = "KVM_RUN" },
+	{ "", SIGTERM, "ERROR", "keeper process", .lost = true, .underway = "KVM_RUN" },
 	{ "fail\tx.c:1\tmiss\n", 0, "FAIL", "1 missed, then: hangs in the kernel", .stuck = 2 },
 	{ "fail\tx.c:1\tmiss\n", SIGSEGV, "FAIL", "1 missed, then: ended without" },
 	{ "note\thalf", EXITED(0), "ERROR", "without a verdict" },
 	{ "verdict\tPASS\t\t\tchecks=3\tcontrols=1", EXITED(0), "ERROR", "without a verdict" },
-	/* words that contradict */
-	{ "fail\tx.c:1\tmiss\n" PASS_3, EXITED(0), "FAIL", "yet claimed to pass" },
+	/* records that contradict each other */
+	{ "fail\tx.c:1\tmiss\n" PASS_3, EXITED(0), "FAIL", "reported both misses and PASS" },
 	{ "fail\tx.c:1\tmiss\n" SKIP_1, EXITED(4), "FAIL", "" },
-	{ PASS_3 PASS_3, EXITED(0), "ERROR", "said 2 verdicts" },
-	{ FAIL_1 PASS_3, EXITED(0), "ERROR", "said 2 verdicts, FAIL first" },
+	{ PASS_3 PASS_3, EXITED(0), "ERROR", "reported 2 verdicts" },
+	{ FAIL_1 PASS_3, EXITED(0), "ERROR", "reported 2 verdicts, FAIL first" },
 	{ "verdict\tPASS\t\t\tchecks=0\tcontrols=0\n", EXITED(0), "ERROR",
 	  "without a single check" },
 	{ "verdict\tPASS\t\t\tchecks=1\tcontrols=0\n", EXITED(0), "ERROR", "without a control",
 	  .refusal = true },
-	/* words that are none */
+	/* malformed records */
 	{ "verdict\tMAYBE\t\t\tchecks=1\tcontrols=0\n", EXITED(0), "ERROR", "garbled" },
 	{ "verdict\tPASS\n", EXITED(0), "ERROR", "garbled" },
 	{ "verdict\tPASS\t\t\tchecks=x\tcontrols=0\n", EXITED(0), "ERROR", "garbled" },
@@ -87,12 +87,12 @@ static const struct sample {
 	{ DENIED FAIL_1, EXITED(1), "FAIL", "required, but skipped: a security policy",
 	  .required = true },
 	{ DENIED PASS_3, EXITED(0), "PASS", "" },
-	/* ... which explains neither what the kernel says itself nor what ended the run */
+	/* ... which excuses neither a splat nor the end of the run */
 	{ DENIED "leak\tleak.kernel_log\tBUG: x\n" FAIL_1, EXITED(1), "FAIL", "missed" },
 	{ DENIED "leak\tleak.taint\tW\n" PASS_3, EXITED(0), "FAIL", "leak.taint" },
 	{ DENIED, 0, "ERROR", "hangs in the kernel: 2 task", .stuck = 2 },
 	{ DENIED, SIGTERM, "ERROR", "interrupted", .interrupted = true },
-	{ DENIED PASS_3, EXITED(0), "ERROR", "kept the case was killed", .lost = true },
+	{ DENIED PASS_3, EXITED(0), "ERROR", "keeper process", .lost = true },
 	{ "denied\tKVM_RUN\n" PASS_3, EXITED(0), "ERROR", "garbled" },
 	/* something left behind */
 	{ "leak\tleak.fds\t2 fds\n" PASS_3, EXITED(0), "FAIL", "leak.fds: 2 fds" },
@@ -113,7 +113,7 @@ static void end_of(const struct sample *s, struct gm_iso_end *end)
 		strcpy(end->text, "left behind: pid 7 (x)\n");
 }
 
-/* Feeds the words in pieces of `piece` bytes. */
+/* Feeds the records in pieces of `piece` bytes. */
 static void check(const struct sample *s, size_t piece)
 {
 	struct gm_iso_end end;
@@ -131,10 +131,10 @@ static void check(const struct sample *s, size_t piece)
 
 	end_of(s, &end);
 	report_init(&r);
-	for (size_t i = 0; i < strlen(s->said); i += piece) {
-		size_t left = strlen(s->said) - i;
+	for (size_t i = 0; i < strlen(s->records); i += piece) {
+		size_t left = strlen(s->records) - i;
 
-		report_feed(&r, s->said + i, left < piece ? left : piece);
+		report_feed(&r, s->records + i, left < piece ? left : piece);
 	}
 	j = judge(&r, &by);
 	if (strcmp(j.verdict, s->verdict) || !strstr(j.reason, s->reason))
@@ -145,11 +145,11 @@ static void check(const struct sample *s, size_t piece)
 	report_free(&r);
 }
 
-/* Whether what it missed holds for others: only if nothing speaks against the SKIP itself. */
-static void a_skip_counts_or_not(void **state)
+/* Other cases skip for the same need only if the verdict of this case comes from its SKIP. */
+static void a_skip_is_shared_or_not(void **state)
 {
 	static const struct {
-		const char *said;
+		const char *records;
 		int status;
 		bool required, skipped;
 	} ends[] = {
@@ -168,7 +168,7 @@ static void a_skip_counts_or_not(void **state)
 		struct report r;
 
 		report_init(&r);
-		report_feed(&r, ends[i].said, strlen(ends[i].said));
+		report_feed(&r, ends[i].records, strlen(ends[i].records));
 		j = judge(&r, &by);
 		assert_string_equal(r.missing, "inplace");
 		if (j.skipped != ends[i].skipped)
@@ -194,14 +194,14 @@ static void pieces_make_no_difference(void **state)
 
 static void records_are_kept(void **state)
 {
-	static const char said[] = "note\ta\\tb\\nc\\\\d\n"
+	static const char text[] = "note\ta\\tb\\nc\\\\d\n"
 				   "control\tread() of a memfd works\n"
 				   "fail\tfd_test.c:12\texpected EINVAL, observed 0\n"
 				   "leak\tleak.vmpin\tVmPin 4 kB\n" FAIL_1;
 	struct report r;
 
 	report_init(&r);
-	report_feed(&r, said, strlen(said));
+	report_feed(&r, text, strlen(text));
 	assert_int_equal(r.garbled, 0);
 	assert_string_equal(json_string_value(json_array_get(r.notes, 0)), "a\tb\nc\\d");
 	assert_string_equal(json_string_value(json_array_get(r.controls, 0)),
@@ -271,7 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts),
-		cmocka_unit_test(a_skip_counts_or_not),
+		cmocka_unit_test(a_skip_is_shared_or_not),
 		cmocka_unit_test(pieces_make_no_difference),
 		cmocka_unit_test(records_are_kept),
 		cmocka_unit_test(floods_are_bounded),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Seeds: the published algorithms, the same numbers for ever, no bias.
+ * Seeds: the published algorithms, numbers that never change, no bias.
  */
 #include "unit.h"
 
@@ -99,7 +99,7 @@ static void parse_takes_numbers_only(void **state)
 	assert_int_equal(seed, ~0ULL);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		if (!gm_seed_parse(bad[i], &seed))
-			fail_msg("'%s' was taken", bad[i]);
+			fail_msg("'%s' was accepted", bad[i]);
 }
 
 static void fresh_seeds_differ(void **state)

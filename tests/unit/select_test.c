@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The command line and what it selects: exact, or a remedy.
+ * The command line and the cases that it selects: exact options only, a remedy for each mistake.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -168,7 +168,7 @@ static void filters_select(void **state)
 	assert_string_equal(selected("--clause fd.args"), "fd.args.zero fd.args.size");
 	assert_string_equal(selected("--clause fd.* --filter *.zero"), "fd.args.zero");
 	assert_string_equal(selected("--clause !fd.*,!conv.*"), "iommu.map iommu.unmap");
-	/* A name in full is meant, long or not. */
+	/* A full name selects a case that is in the full profile only. */
 	assert_string_equal(selected("--filter fd.slow"), "fd.slow");
 }
 
@@ -184,8 +184,8 @@ static void empty_selections_are_refused(void **state)
 		{ "--filter FD.*", "matches nothing" },
 		{ "--clause fd", "did you mean 'fd.*'?" },
 		{ "--filter fd.s*", "--profile full" },
-		{ "--filter fd.*,!fd.*", "nothing is left" },
-		{ "--filter fd.* --require conv.any", "that is to run" },
+		{ "--filter fd.*,!fd.*", "no case matches" },
+		{ "--filter fd.* --require conv.any", "in this selection" },
 		{ "--case-list /nonexistent", "No such file" },
 		{ "--failed --results /nonexistent", "no earlier results" },
 	};
@@ -205,7 +205,7 @@ static void lists_select(void **state)
 	assert_string_equal(selected(line), "fd.slow iommu.map");
 	unit_write(path, "iommu.map\nnope\n");
 	assert_null(selected(line));
-	assert_non_null(strstr(complaint, "there is no case nope"));
+	assert_non_null(strstr(complaint, "no case is called nope"));
 	unit_write(path, "\n");
 	assert_null(selected(line));
 
@@ -220,7 +220,7 @@ static void lists_select(void **state)
 	assert_string_equal(selected(line), "fd.slow iommu.map");
 	unit_write(path, "{\"cases\":[{\"name\":\"fd.slow\",\"verdict\":\"PASS\"}]}");
 	assert_null(selected(line));
-	assert_non_null(strstr(complaint, "nothing failed"));
+	assert_non_null(strstr(complaint, "no FAIL or ERROR"));
 }
 
 static void required_cases(void **state)
@@ -291,11 +291,11 @@ static void order_and_tokens(void **state)
 	b = sched_next(&s, now());
 	c = sched_next(&s, now());
 	assert_string_equal(a->c->name, "fd.args.zero");
-	assert_string_equal(b->c->name, "fd.args.size"); /* takes the huge pages */
-	assert_string_equal(c->c->name, "iommu.map");	 /* takes the IOMMU */
+	assert_string_equal(b->c->name, "fd.args.size"); /* holds the token "huge" */
+	assert_string_equal(c->c->name, "iommu.map");	 /* holds the token "iommu" */
 	assert_null(sched_next(&s, now()));
 	sched_done(&s, a, "PASS");
-	/* iommu.unmap needs both; those that run alone must wait for all. */
+	/* iommu.unmap needs both tokens; cases that run alone wait for all others. */
 	assert_null(sched_next(&s, now()));
 	sched_done(&s, b, "PASS");
 	assert_null(sched_next(&s, now()));
@@ -318,7 +318,7 @@ static void order_and_tokens(void **state)
 	options_free(&opt);
 }
 
-/* Runs all with the verdict SKIP for conv.any, FAIL for iommu.map in round `fails`. */
+/* Runs all cases: conv.any is a SKIP, iommu.map a FAIL in round `fails`. Returns how many ran. */
 static unsigned int rounds_of(const char *line, unsigned int fails)
 {
 	struct sched_entry *e;
@@ -331,7 +331,7 @@ static unsigned int rounds_of(const char *line, unsigned int fails)
 	fill(&cat);
 	assert_int_equal(select_cases(&cat, &opt), 0);
 	sched_init(&s, &cat, &opt);
-	/* A second later than it is: a shorter --for is over. */
+	/* One second ahead, so that a shorter --for is over. */
 	while (runs < 1000 && (e = sched_next(&s, now() + 1))) {
 		bool fail = s.round + 1 == fails && !strcmp(e->c->name, "iommu.map");
 
@@ -347,13 +347,13 @@ static unsigned int rounds_of(const char *line, unsigned int fails)
 static void rounds(void **state)
 {
 	assert_int_equal(rounds_of("", 0), 6);
-	/* What skipped once is not asked again. */
+	/* A case that skipped does not run again. */
 	assert_int_equal(rounds_of("--repeat 3", 0), 6 + 5 + 5);
 	assert_int_equal(rounds_of("--repeat 3", 2), 6 + 5 + 5);
 	assert_int_equal(rounds_of("--until-fail", 3), 6 + 5 + 3);
 	assert_int_equal(rounds_of("--until-fail --repeat 2", 3), 6 + 5);
 	assert_int_equal(rounds_of("--until-fail", 1), 3);
-	/* The first round is whole, however short the time. */
+	/* The first round completes, however short the time. */
 	assert_int_equal(rounds_of("--for 0.5s", 0), 6);
 	assert_int_equal(rounds_of("--for 1h --repeat 2", 0), 6 + 5);
 	assert_int_equal(rounds_of("--filter conv.any --until-fail", 0), 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The model of mappings: the largest page that slot, host and attributes allow, and what it costs. */
+/* The model of mappings: the largest page that slot, host and attributes allow, and the fault counts. */
 #include "unit.h"
 
 #include "../../lib/shape.c"
@@ -18,7 +18,7 @@ static int make(void **state)
 	return 0;
 }
 
-static int forget(void **state)
+static int discard(void **state)
 {
 	gm_shape_free(*state);
 	return 0;
@@ -39,7 +39,7 @@ static void touch_all(struct gm_shape *s)
 			gm_shape_touch(s, gpa);
 }
 
-/* The contract's own numbers, for the page at each border and one in the middle. */
+/* The numbers of the contract, for a page at each border and one in the middle. */
 static void one_page_splits_one_gib(void **state)
 {
 	static const uint64_t page[] = { 0, 1, 511, 512, 131072, 262143 };
@@ -72,7 +72,7 @@ static void one_page_splits_one_gib(void **state)
 	}
 }
 
-static void what_is_so_already_costs_nothing(void **state)
+static void converting_again_costs_nothing(void **state)
 {
 	struct gm_shape *s = *state;
 
@@ -83,14 +83,14 @@ static void what_is_so_already_costs_nothing(void **state)
 	gm_shape_convert(s, BASE + M2 + 5 * PAGE, PAGE, true);
 	gm_shape_convert(s, BASE + G1, 2 * G1, false);
 	is(s, 1, 511, 2, 514);
-	/* One page of the range differs: all of the range goes. */
+	/* One page of the range changes: the whole range is unmapped. */
 	gm_shape_convert(s, BASE + M2 - PAGE, M2, true);
 	assert_true(gm_shape_private(s, BASE + M2 - PAGE));
 	assert_false(gm_shape_private(s, BASE + M2 - 2 * PAGE));
 	is(s, 0, 510, 2, 514);
 }
 
-/* A private block is small pages, one by one; a GiB that is all private is no mixture. */
+/* Private memory is mapped by single 4 KiB pages, even where a whole GiB is private. */
 static void private_is_small(void **state)
 {
 	struct gm_shape *s = *state;
@@ -119,7 +119,7 @@ static void slot_and_host_decide(void **state)
 	assert_int_equal(gm_shape_allowed(s, BASE + M2), GM_SIZE_2M);
 	assert_int_equal(gm_shape_allowed(s, BASE + 2 * G1 - M2 - PAGE), GM_SIZE_2M);
 	assert_int_equal(gm_shape_allowed(s, BASE + 2 * G1 - 2 * PAGE), GM_SIZE_4K);
-	/* Host and guest apart by 2 MiB: no GiB; by a page: nothing huge. */
+	/* Host and guest addresses differ by 2 MiB: no 1 GiB page; by one page: no huge page. */
 	gm_shape_slot(s, 1, BASE, 2 * G1, BASE + M2, GM_SIZE_1G);
 	assert_int_equal(gm_shape_allowed(s, BASE + 5 * M2), GM_SIZE_2M);
 	gm_shape_slot(s, 1, BASE, 2 * G1, BASE + PAGE, GM_SIZE_1G);
@@ -164,12 +164,12 @@ static void logging_splits_and_joins(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(one_page_splits_one_gib, make, forget),
-		cmocka_unit_test_setup_teardown(what_is_so_already_costs_nothing, make, forget),
-		cmocka_unit_test_setup_teardown(private_is_small, make, forget),
-		cmocka_unit_test_setup_teardown(slot_and_host_decide, make, forget),
-		cmocka_unit_test_setup_teardown(other_slots_lose_nothing, make, forget),
-		cmocka_unit_test_setup_teardown(logging_splits_and_joins, make, forget),
+		cmocka_unit_test_setup_teardown(one_page_splits_one_gib, make, discard),
+		cmocka_unit_test_setup_teardown(converting_again_costs_nothing, make, discard),
+		cmocka_unit_test_setup_teardown(private_is_small, make, discard),
+		cmocka_unit_test_setup_teardown(slot_and_host_decide, make, discard),
+		cmocka_unit_test_setup_teardown(other_slots_lose_nothing, make, discard),
+		cmocka_unit_test_setup_teardown(logging_splits_and_joins, make, discard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The oracle: exactly one answer where nothing overlaps, every order where something does, and
- * never one that no order gives.
+ * The oracle: exactly one value if no operations overlap, the values of every order if they do, and
+ * never a value that no order gives.
  */
 #include "unit.h"
 
@@ -44,7 +44,7 @@ static bool sees(struct st_oracle *o, uint32_t page, uint64_t stamp, uint64_t t0
 	return st_oracle_explains(o, page, 0, ST_BODY, stamp, W(t0, t1));
 }
 
-static void in_order_only_one(void **state)
+static void one_value_without_overlap(void **state)
 {
 	struct st_oracle *o = st_oracle_new(100);
 
@@ -78,14 +78,14 @@ static void overlap_explains_both(void **state)
 	assert_true(sees(o, 3, 11, 12, 13));
 	assert_false(sees(o, 3, 0, 12, 13));
 	assert_false(sees(o, 3, 10, 21, 22));
-	/* A conversion under way: either half, and the write may be in either. */
+	/* During a conversion a read may see either memory, and a write may go to either. */
 	convert(o, 30, 40, 3, 1, ST_PRIVATE);
 	write_(o, 32, 34, 3, 12);
 	assert_true(sees(o, 3, 11, 31, 32));
 	assert_true(sees(o, 3, 0, 31, 32));
 	assert_true(sees(o, 3, 12, 50, 51));
 	assert_true(sees(o, 3, 0, 50, 51));
-	/* What lies in the shared half cannot be seen any more. */
+	/* A guest read cannot see the shared memory any more. */
 	assert_false(sees(o, 3, 10, 50, 51));
 	assert_true(st_oracle_explains(o, 3, ST_SHARED, ST_BODY, 11, W(50, 51)));
 	assert_true(st_oracle_explains(o, 3, ST_SHARED, ST_BODY, 12, W(50, 51)));
@@ -103,7 +103,7 @@ static void seen(struct st_oracle *o, uint64_t t0, uint64_t t1, uint32_t page, u
 					     .regs = ST_BODY });
 }
 
-static void what_was_seen_does_not_go_back(void **state)
+static void reads_never_go_back(void **state)
 {
 	struct st_oracle *o = st_oracle_new(8);
 
@@ -115,7 +115,7 @@ static void what_was_seen_does_not_go_back(void **state)
 	assert_false(sees(o, 3, 10, 14, 15));
 	assert_true(sees(o, 3, 11, 14, 15));
 	assert_true(sees(o, 3, 12, 14, 15));
-	/* A read at the same time as the one that saw it may have come first. */
+	/* A read that overlaps the one that saw it may come first. */
 	assert_true(sees(o, 3, 10, 12, 14));
 	seen(o, 22, 23, 3, 12);
 	assert_false(sees(o, 3, 11, 24, 25));
@@ -146,8 +146,8 @@ static void counters(void **state)
 }
 
 /*
- * Random histories played for real: each operation takes effect at a moment inside its interval;
- * whatever a read saw then must be explained. And of operations without overlap, nothing else is.
+ * Plays random histories: each operation takes effect at one moment inside its interval. The oracle
+ * must explain the value of each read; without overlap it must explain no other value.
  */
 static void play(uint64_t seed, bool overlap)
 {
@@ -218,7 +218,7 @@ static void play(uint64_t seed, bool overlap)
 	st_oracle_free(o);
 }
 
-static void nobody_is_accused_wrongly(void **state)
+static void correct_reads_are_explained(void **state)
 {
 	for (uint64_t seed = 1; seed <= 400; seed++) {
 		play(seed, false);
@@ -252,13 +252,13 @@ static void in_place_a_page_is_one_memory(void **state)
 	assert_false(sees(o, 3, 0, 22, 23));
 	write_(o, 30, 31, 3, 78);
 	convert(o, 40, 50, 3, 1, ST_SHARED);
-	/* Either state meanwhile, and one content. */
+	/* Either state during the conversion, but only one content. */
 	assert_int_equal(st_oracle_halves(o, 3, W(42, 43)), ST_BOTH);
 	assert_int_equal(st_oracle_memories(o, 3, W(42, 43)), ST_SHARED);
 	assert_true(sees(o, 3, 78, 42, 43));
 	assert_false(sees(o, 3, 77, 42, 43));
 	assert_true(st_oracle_explains(o, 3, ST_SHARED, ST_BODY, 78, W(60, 61)));
-	/* A hole keeps the state and takes the content, whichever half it was told of. */
+	/* A hole keeps the state and zeroes the content, whichever state the event names. */
 	punch(o, 70, 71, 3, 1);
 	assert_int_equal(st_oracle_halves(o, 3, W(80, 81)), ST_SHARED);
 	assert_true(sees(o, 3, 0, 80, 81));
@@ -280,7 +280,7 @@ static void in_place_all_can_start_private(void **state)
 	st_oracle_free(o);
 }
 
-/* Zeros in the counter and the stack alone, and a write of the rest, leave no moment of zeros. */
+/* If an event zeroes only the counter and the stack, the other words are never zero. */
 static void zeros_of_some_registers(void **state)
 {
 	struct st_oracle *o = st_oracle_new(8);
@@ -307,7 +307,7 @@ static void zeros_of_some_registers(void **state)
 	st_oracle_free(o);
 }
 
-static void holes_are_told(void **state)
+static void holes_are_known(void **state)
 {
 	struct st_oracle *o = st_oracle_new_inplace(8, ST_SHARED);
 
@@ -326,15 +326,15 @@ static void holes_are_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(in_order_only_one),
+		cmocka_unit_test(one_value_without_overlap),
 		cmocka_unit_test(overlap_explains_both),
-		cmocka_unit_test(what_was_seen_does_not_go_back),
+		cmocka_unit_test(reads_never_go_back),
 		cmocka_unit_test(counters),
-		cmocka_unit_test(nobody_is_accused_wrongly),
+		cmocka_unit_test(correct_reads_are_explained),
 		cmocka_unit_test(long_ranges),
 		cmocka_unit_test(in_place_a_page_is_one_memory),
 		cmocka_unit_test(in_place_all_can_start_private),
-		cmocka_unit_test(holes_are_told),
+		cmocka_unit_test(holes_are_known),
 		cmocka_unit_test(zeros_of_some_registers),
 	};
 

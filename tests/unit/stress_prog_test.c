@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stress programs: what a seed gives, it always gives; what is written can be read; what is shrunk
- * still fails, and is short.
+ * Stress programs: a seed always gives the same program, a written program reads back unchanged, and a
+ * shrunk program still fails and is short.
  */
 #include "unit.h"
 
@@ -85,7 +85,7 @@ static void files_read_back(void **state)
 	st_prog_free(&b);
 }
 
-/* The provider goes with the program. In place no memory comes from the pool of huge pages. */
+/* A program file keeps the provider. Programs in place do not use the pool of huge pages. */
 static void in_place_programs(void **state)
 {
 	struct st_gen g = { .provider = GM_PROVIDER_INPLACE, .profile = "everything" };
@@ -115,8 +115,8 @@ static void in_place_programs(void **state)
 	st_prog_free(&b);
 }
 
-/* The list and the rows go together, and somebody does what a row is about. */
-static void rows_are_whole(void **state)
+/* The enum and the rows agree, and each row has a function that runs it. */
+static void rows_are_complete(void **state)
 {
 	for (unsigned int i = 0; i < ST_OP_NR; i++) {
 		const struct st_op *op = st_ops[i];
@@ -185,7 +185,7 @@ static void weights_choose(void **state)
 	st_prog_free(&p);
 }
 
-/* Fails when page 700000 is made private by anybody and then read by vCPU 1. */
+/* Fails if page 700000 is made private and vCPU 1 then reads it. */
 static bool bad(const struct st_prog *p, void *arg)
 {
 	bool private = false;
@@ -234,7 +234,7 @@ int main(void)
 		cmocka_unit_test(same_seed_same_program), cmocka_unit_test(operations_stay_inside),
 		cmocka_unit_test(files_read_back),	  cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(in_place_programs),	  cmocka_unit_test(weights_choose),
-		cmocka_unit_test(shrunk_to_the_core),	  cmocka_unit_test(rows_are_whole),
+		cmocka_unit_test(shrunk_to_the_core),	  cmocka_unit_test(rows_are_complete),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

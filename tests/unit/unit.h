@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What every unit test includes: cmocka with what it needs before it, and a folder of its own.
+ * Every unit test includes this: cmocka and the headers that it needs, and a temporary folder.
  */
 #ifndef GM_UNIT_H
 #define GM_UNIT_H
@@ -46,7 +46,7 @@ static inline void unit_write(const char *path, const char *text)
 	fclose(f);
 }
 
-/* The whole of a file, to be freed; NULL when there is none. */
+/* The text of a file, to be freed; NULL if it cannot be opened. */
 static inline char *unit_read(const char *path)
 {
 	FILE *f = fopen(path, "r");
