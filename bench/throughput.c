@@ -83,7 +83,7 @@ static double convert_and_touch(enum gm_provider_id who, unsigned int vcpus, boo
 	double rate;
 
 	snprintf(p.head.layout, sizeof(p.head.layout), "anon");
-	snprintf(p.head.profile, sizeof(p.head.profile), "bench");
+	snprintf(p.head.mix, sizeof(p.head.mix), "bench");
 	p.head.provider = who;
 	p.head.vcpus = vcpus;
 	p.head.threads = 1;

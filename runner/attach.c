@@ -148,7 +148,7 @@ static const char *read_stream(struct render *r, const struct options *opt, int 
 			{ .fd = stop_fd(), .events = POLLIN },
 		};
 
-		/* A FIFO without a writer yet reads as end of file: see fifo_open. */
+		/* Before its first writer a FIFO is neither readable nor hung up. */
 		poll(p, 2, 200);
 		render_tick(r);
 		if (p[0].revents || fifo_open) {
@@ -169,7 +169,7 @@ static const char *read_stream(struct render *r, const struct options *opt, int 
 				why = "its event stream broke";
 				break;
 			}
-			/* A FIFO without a writer yet: poll() returns POLLHUP at once, so wait here. */
+			/* A writer came and wrote nothing: poll() returns at once, so wait here. */
 			if (!n)
 				poll(p + 1, 1, 100);
 		}

@@ -35,8 +35,9 @@ void catalogue_free(struct catalogue *cat);
 char *catalogue_add(struct catalogue *cat, const char *program, json_t *list);
 
 /*
- * Adds the text of each clause from `file` (NULL: contract/clauses.tsv in the current folder, beside
- * the executable, or above it). Reports say if none was found; an unreadable `file` is EXIT_USAGE.
+ * Adds the text of each clause from `file` (NULL: contract/clauses.tsv in the current folder,
+ * beside the executable, or above it). Reports say if none was found; an unreadable `file` is
+ * EXIT_USAGE.
  */
 int catalogue_add_clauses(struct catalogue *cat, const char *file);
 

@@ -417,7 +417,9 @@ static void read_output(struct engine *e, struct job *j)
 	emit_output(e, j, false);
 }
 
-/* A miss is emitted at once: if the machine dies before the verdict, the case still FAILs for it. */
+/*
+ * A miss is emitted at once: if the machine dies before the verdict, the case still FAILs for it.
+ */
 static void emit_misses(struct engine *e, struct job *j)
 {
 	for (; j->misses_sent < json_array_size(j->report.fails); j->misses_sent++) {

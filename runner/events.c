@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes and parses events. The reader accepts any bytes: what is not an event is counted as garbage.
+ * Writes and parses events. The reader accepts any bytes: what is not an event is counted as
+ * garbage.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -13,8 +13,8 @@
  *		text, profile, needs[], caps[], flags[], tokens[], timeout, program), in the order in
  *		which they are reported
  *   case_start	case, round (from 0), seed (the --seed that repeats this round)
- *   case_miss	case, round, seed, fail of {at, text}: a miss at the time it happens. case_end repeats
- *		it; if the machine dies before case_end, the case FAILs for it
+ *   case_miss	case, round, seed, fail of {at, text}: a miss when it happens. case_end repeats it;
+ *		if the machine dies before case_end, the case FAILs for it
  *   log	case, text: what the case printed, in pieces
  *   case_end	case, round, seed, verdict (PASS FAIL SKIP ERROR), reason, remedy, time (s), checks,
  *		controls, fails[] of {at, text}, notes[], control_list[], leaks[] of {clause, text},

@@ -190,7 +190,9 @@ static int run(const struct options *opt)
 	return ret;
 }
 
-/* No test program can run where a policy denies these calls: say so once instead of in each case. */
+/*
+ * No test program can run where a policy denies these calls: say so once instead of in each case.
+ */
 static bool can_run(void)
 {
 	const char *call;

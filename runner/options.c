@@ -275,7 +275,10 @@ int options_parse(struct options *opt, int argc, char **argv)
 			row = optopt;
 			optarg = NULL;
 		}
-		/* Reject abbreviations, which getopt_long() takes: a new option could change their meaning. */
+		/*
+		 * Reject abbreviations, which getopt_long() takes: a new option could change their
+		 * meaning.
+		 */
 		if (c == '?' || strlen(table[row].name) != strcspn(word, "="))
 			return unknown(word);
 		err = take(opt, &table[row], optarg);

@@ -328,7 +328,10 @@ static bool kernel_complained(const struct report *r)
 	return false;
 }
 
-/* A case whose call a security policy denied is a SKIP unless it PASSes: the kernel is not at fault. */
+/*
+ * A case whose call a security policy denied is a SKIP unless it PASSes: the kernel is not at
+ * fault.
+ */
 static struct judgement excuse(struct report *r, const struct judge_by *by, struct judgement j)
 {
 	char *note;

@@ -9,7 +9,9 @@
 
 #include "select.h"
 
-/* Whether any glob matches and no "!glob" does. Without a glob that has no "!", everything matches. */
+/*
+ * Whether any glob matches and no "!glob" does. Without a glob that has no "!", everything matches.
+ */
 static bool globs_match(const struct strv *globs, const char *text)
 {
 	bool any = false, in = false;

@@ -15,7 +15,9 @@ void setup_end(struct gm_journal *j);
 
 /* Restores the settings that a killed run left changed, and prints how many. */
 void setup_recover(void);
-/* The same for a dead case of this run. Returns how many, or -errno; prints what it cannot restore. */
+/*
+ * The same for a dead case of this run. Returns how many, or -errno; prints what it cannot restore.
+ */
 int setup_put_back(void);
 
 #endif

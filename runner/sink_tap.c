@@ -2,9 +2,9 @@
 /*
  * TAP version 13 that TAP and KTAP readers read alike.
  *
- * An ERROR is "not ok N name # ERROR reason": the kernel's KTAP document (dev-tools/ktap.rst) has that
- * directive, and readers that do not know it see "not ok". Only a skip's directive has the word SKIP,
- * since some readers take any line with that word for a skip.
+ * An ERROR is "not ok N name # ERROR reason": the kernel's KTAP document (dev-tools/ktap.rst) has
+ * that directive, and readers that do not know it see "not ok". Only a skip's directive has the
+ * word SKIP, since some readers take any line with that word for a skip.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,8 @@ struct out {
 };
 
 /*
- * The kernel's own parser (tools/testing/kunit) stops reading at these texts, wherever in a line they
- * are, and a quoted console may have them. A second blank inside keeps the parser reading.
+ * The kernel's own parser (tools/testing/kunit) stops reading at these texts, wherever in a line
+ * they are, and a quoted console may have them. A second blank inside keeps the parser reading.
  */
 static char *break_stops(const char *text)
 {
@@ -58,7 +58,10 @@ static void put(FILE *f, const char *prefix, const char *text)
 	each_line(text, put_line, &o);
 }
 
-/* Prints a text as the rest of a result line: in one line, and without '#', which starts a directive. */
+/*
+ * Prints a text as the rest of a result line: in one line, and without '#', which starts a
+ * directive.
+ */
 static void put_directive(FILE *f, const char *text)
 {
 	char *line = break_stops(text);

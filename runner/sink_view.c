@@ -189,7 +189,10 @@ static void list_bad(struct view *v, const char *verdict, unsigned int nr)
 
 		if (strcmp(record_verdict(rec), verdict))
 			continue;
-		/* The cases that an interrupt or a lost machine prevented are one line, not hundreds. */
+		/*
+		 * The cases that an interrupt or a lost machine prevented are one line, not
+		 * hundreds.
+		 */
 		if (same > MANY) {
 			if (strcmp(printed, record_reason(rec)))
 				printf("  %u cases %.*s\n", same,

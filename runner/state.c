@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Applies events to the state of a run. Any field of an event may be missing: its sender may be dying.
+ * Applies events to the state of a run. Any field of an event may be missing: its sender may be
+ * dying.
  */
 #include <signal.h>
 #include <stdlib.h>

@@ -46,8 +46,8 @@ double now(void);
 char *utc_time(bool compact);
 
 /*
- * The first `len` bytes of `s` as UTF-8 that is valid in XML 1.0 and JSON: invalid bytes and control
- * characters other than tab and newline become U+FFFD; CR is dropped. To be freed.
+ * The first `len` bytes of `s` as UTF-8 that is valid in XML 1.0 and JSON: invalid bytes and
+ * control characters other than tab and newline become U+FFFD; CR is dropped. To be freed.
  */
 char *clean_text(const char *s, size_t len);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A process for each program, and what is left when it is gone. */
+/* Runs each program in a process, and checks for leaks after its end. */
 #include <poll.h>
 #include <time.h>
 #include <signal.h>
@@ -38,8 +38,8 @@ void st_result_free(struct st_result *r)
 	munmap(r, sizeof(*r));
 }
 
-/* When memory runs out the program goes, not who counts what came of it. */
-static void go_first(void)
+/* If memory runs out, the OOM killer must take the program, not its parent. */
+static void prefer_oom_kill(void)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
@@ -55,14 +55,14 @@ static void child(const struct st_prog *p, struct st_result *out, int report)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
 	signal(SIGINT, SIG_IGN);
-	go_first();
-	/* What the library has to say goes to the parent, who decides what it means. */
+	prefer_oom_kill();
+	/* The library's reports go to the parent, which judges them. */
 	gm_report_open(report, true, false);
 	st_exec(p, out);
 	_exit(0);
 }
 
-/* Waits so long; false: it did not end. */
+/* Waits for the end of the process; false: it did not end in timeout_ms. */
 static bool ended(pid_t pid, int timeout_ms, int *status)
 {
 	int fd = syscall(SYS_pidfd_open, pid, 0);
@@ -80,8 +80,8 @@ static bool ended(pid_t pid, int timeout_ms, int *status)
 	return true;
 }
 
-/* The last line of what the child reported. */
-static void last_words(int report, char *text, size_t room)
+/* The child's last verdict or miss, or else its first record. */
+static void last_record(int report, char *text, size_t room)
 {
 	char s[4096], *line, *save, *best = NULL;
 	ssize_t n = pread(report, s, sizeof(s) - 1, 0);
@@ -95,8 +95,8 @@ static void last_words(int report, char *text, size_t room)
 	snprintf(text, room, "%s", best);
 }
 
-/* Where its tasks are, for a hang: the kernel's stacks, where they can be read. */
-static void stacks(pid_t pid, char *text, size_t room)
+/* For a hang: the kernel function that the main thread waits in. */
+static void add_wchan(pid_t pid, char *text, size_t room)
 {
 	char path[64], wchan[64] = "";
 	size_t at = strlen(text);
@@ -113,27 +113,27 @@ static void stacks(pid_t pid, char *text, size_t room)
 
 static enum st_end judge_end(struct st_result *out, int status, int report)
 {
-	char said[400] = "nothing";
+	char record[400] = "nothing";
 
 	if (out->failed)
 		return ST_FAILED;
 	if (WIFEXITED(status) && !WEXITSTATUS(status) && (out->over || out->killed))
 		return ST_HELD;
-	last_words(report, said, sizeof(said));
+	last_record(report, record, sizeof(record));
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 4) {
-		snprintf(out->text, sizeof(out->text), "%s", said);
+		snprintf(out->text, sizeof(out->text), "%s", record);
 		return ST_SKIP;
 	}
 	if (WIFSIGNALED(status)) {
 		snprintf(out->text, sizeof(out->text), "killed by signal %d after %u operations%s",
 			 WTERMSIG(status), out->done,
-			 WTERMSIG(status) == SIGKILL ? " (short of memory?)" : "");
+			 WTERMSIG(status) == SIGKILL ? " (out of memory?)" : "");
 		return ST_DIED;
 	}
 	snprintf(out->text, sizeof(out->text),
-		 "ended with status %d after %u operations, saying: %s", WEXITSTATUS(status),
-		 out->done, said);
-	/* A legal operation of the library's that the kernel refused is the kernel's. */
+		 "ended with status %d after %u operations and reported: %s", WEXITSTATUS(status),
+		 out->done, record);
+	/* Status 1 is a FAIL: the kernel refused a legal operation of the library. */
 	return WEXITSTATUS(status) == 1 ? ST_FAILED : ST_ERROR;
 }
 
@@ -141,7 +141,7 @@ struct splat {
 	char text[300];
 };
 
-static void look_for_splat(void *arg, const char *line, const char *text, bool kernel)
+static void find_splat(void *arg, const char *line, const char *text, bool kernel)
 {
 	struct splat *s = arg;
 
@@ -149,16 +149,16 @@ static void look_for_splat(void *arg, const char *line, const char *text, bool k
 		snprintf(s->text, sizeof(s->text), "%s", line);
 }
 
-/* From here on: what was said before is somebody else's. */
+/* Skips the lines that are in the log already: they are not of this program. */
 static void open_klog(struct gm_klog *log)
 {
 	if (gm_klog_open(log, NULL))
 		log->fd = -1;
 	else
-		gm_klog_read(log, look_for_splat, NULL);
+		gm_klog_read(log, find_splat, NULL);
 }
 
-/* What warns once for each boot warns once for each program: or the next could not be blamed. */
+/* A WARN_ONCE must fire again for each program, since it fails the program that runs. */
 static void clear_warn_once(void)
 {
 	int fd = open("/sys/kernel/debug/clear_warn_once", O_WRONLY | O_CLOEXEC);
@@ -170,7 +170,7 @@ static void clear_warn_once(void)
 	close(fd);
 }
 
-/* Once: lets fault injection fail the allocations that may sleep, too. */
+/* Prepares fault injection for the first program that uses fail=N. */
 static void allow_failures(const struct st_prog *p)
 {
 	static bool open;
@@ -188,19 +188,19 @@ static void allow_failures(const struct st_prog *p)
 	}
 }
 
-/* What the kernel itself complained about meanwhile. */
+/* A splat in the kernel log fails the program. */
 static enum st_end judge_klog(struct gm_klog *log, struct st_result *out, enum st_end end)
 {
 	struct splat s = {};
 
 	if (log->fd < 0)
 		return end;
-	gm_klog_read(log, look_for_splat, &s);
+	gm_klog_read(log, find_splat, &s);
 	gm_klog_close(log);
 	if (!s.text[0] || end == ST_FAILED)
 		return end;
 	snprintf(out->clause, sizeof(out->clause), "leak.kernel_log");
-	snprintf(out->text, sizeof(out->text), "the kernel says: %s", s.text);
+	snprintf(out->text, sizeof(out->text), "in the kernel log: %s", s.text);
 	out->failed = true;
 	return ST_FAILED;
 }
@@ -210,10 +210,10 @@ static void found_leak(void *arg, const char *clause, const char *text)
 	struct st_result *out = arg;
 
 	snprintf(out->clause, sizeof(out->clause), "%s", clause);
-	snprintf(out->text, sizeof(out->text), "the process is gone: %s", text);
+	snprintf(out->text, sizeof(out->text), "after the process exited: %s", text);
 }
 
-/* No VM is left, and no page is held that nobody holds. */
+/* No VM and no pinned page may be left when the process is gone. */
 static enum st_end judge_leaks(struct st_result *out, enum st_end end,
 			       const struct gm_leakscan *before)
 {
@@ -235,8 +235,8 @@ static enum st_end judge_leaks(struct st_result *out, enum st_end end,
 	return ST_FAILED;
 }
 
-/* A program that was killed may have left the pool larger. */
-static void mend_pool(const struct gm_pool *before)
+/* A killed program may have left the pool larger. */
+static void restore_pool(const struct gm_pool *before)
 {
 	struct gm_pool now;
 	FILE *f;
@@ -251,13 +251,13 @@ static void mend_pool(const struct gm_pool *before)
 	fclose(f);
 }
 
-/* Huge pages go back whole when the process is gone. */
+/* All huge pages must be back in their pools when the process is gone. */
 static enum st_end judge_pools(struct st_result *out, enum st_end end, const struct gm_pool *before)
 {
 	for (int i = 0; i < POOLS; i++) {
 		struct gm_pool now;
 
-		/* What a device held goes when the kernel gets round to it: a few seconds at most. */
+		/* Deferred work frees a device's pages, within a few seconds. */
 		for (int tries = 0; tries < 200; tries++) {
 			const struct timespec moment = { .tv_nsec = 25000000 };
 
@@ -271,7 +271,7 @@ static enum st_end judge_pools(struct st_result *out, enum st_end end, const str
 		snprintf(out->clause, sizeof(out->clause), "fungible.pool_back");
 		snprintf(
 			out->text, sizeof(out->text),
-			"the pool of pages of %#lx bytes had %ld free and %ld reserved before, observed %ld and %ld after",
+			"pool of pages of %#lx bytes: expected %ld free and %ld reserved as before, observed %ld and %ld",
 			before[i].size, before[i].free, before[i].resv, now.free, now.resv);
 		out->failed = true;
 		end = ST_FAILED;
@@ -304,19 +304,20 @@ enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigne
 	if (ended(pid, timeout_ms ?: TIMEOUT_MS, &status)) {
 		end = judge_end(out, status, report);
 		if (out->killed)
-			mend_pool(&pool[0]);
+			restore_pool(&pool[0]);
 		end = judge_leaks(out, judge_pools(out, end, pool), &before);
 	} else {
-		snprintf(out->text, sizeof(out->text), "no end after %u s; %u operations were over",
+		snprintf(out->text, sizeof(out->text),
+			 "no end after %u s; %u operations were judged",
 			 (timeout_ms ?: TIMEOUT_MS) / 1000, out->done);
-		stacks(pid, out->text, sizeof(out->text));
+		add_wchan(pid, out->text, sizeof(out->text));
 		kill(-pid, SIGKILL);
 		kill(pid, SIGKILL);
 		if (!ended(pid, 20000, &status)) {
 			size_t at = strlen(out->text);
 
 			snprintf(out->text + at, sizeof(out->text) - at,
-				 ", and SIGKILL does not end it");
+				 ", and it survives SIGKILL");
 		}
 		end = ST_HUNG;
 	}

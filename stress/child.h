@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A program runs in a process of its own: whatever it causes, the caller lives, knows what became
- * of it, and goes on with the next.
+ * Runs a program in a process of its own, so that the caller survives whatever the program causes
+ * and can run the next one.
  */
 #ifndef ST_CHILD_H
 #define ST_CHILD_H
@@ -9,18 +9,18 @@
 #include "exec.h"
 
 enum st_end {
-	ST_HELD,   /* every promise held */
-	ST_FAILED, /* one did not: result.clause, result.text */
-	ST_ERROR,  /* the question could not be put; text says why */
-	ST_HUNG,   /* it did not end in its time */
-	ST_DIED,   /* the process was killed, by whom text says */
-	ST_SKIP,   /* the platform lacks something */
+	ST_HELD,   /* no clause was broken */
+	ST_FAILED, /* a clause was broken: result.clause, result.text */
+	ST_ERROR,  /* the program could not run; text says why */
+	ST_HUNG,   /* it did not end within its time limit */
+	ST_DIED,   /* the process was killed; text has the signal */
+	ST_SKIP,   /* the platform lacks something; text says what */
 };
 
 const char *st_end_name(enum st_end e);
-/* Runs it; `out`, of st_result_new(), is filled. timeout_ms 0: a minute and a half. */
+/* Runs `p` and fills `out`, which st_result_new() made. timeout_ms 0: 90 seconds. */
 enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigned int timeout_ms);
-/* Memory that a child can fill; freed with st_result_free(). */
+/* A result in memory shared with the child; free it with st_result_free(). */
 struct st_result *st_result_new(void);
 void st_result_free(struct st_result *r);
 

@@ -6,7 +6,7 @@
 #include "cli.h"
 #include "gen.h"
 #include "minimize.h"
-#include "profile.h"
+#include "mix.h"
 #include "report.h"
 #include "soak.h"
 #include "suggest.h"
@@ -14,30 +14,30 @@
 static const char usage[] =
 	"usage: gm-stress COMMAND [OPTIONS]\n"
 	"\n"
-	"  run			programs out of seeds, until one fails\n"
+	"  run			runs random programs until one fails\n"
 	"  replay FILE		runs a .gmops file again\n"
-	"  shrink FILE		the shortest program that fails as this one does\n"
+	"  shrink FILE		finds the shortest program that fails like this one\n"
 	"  gen			prints the program of a seed; needs no KVM\n"
 	"  reproducer FILE	prints a C program that does the same; needs no KVM\n"
-	"  hunt			short programs of every kind, seeds 1 to 3, until one fails\n"
-	"  merge DIR...		brings the results of several runs together\n"
-	"  profiles		prints profiles, layouts and operations\n"
+	"  hunt			runs short programs of every kind, seeds 1 to 3, until one fails\n"
+	"  merge DIR...		adds up the results of several runs\n"
+	"  profiles		prints mixes, layouts and operations\n"
 	"\n"
-	"  --profile NAME	what the programs are made of (conversion)\n"
+	"  --profile NAME	the mix of operations (conversion)\n"
 	"  --provider NAME	who converts: attributes, inplace, auto (auto: what the kernel offers;\n"
-	"			gen: attributes); a .gmops file says it itself\n"
-	"  --seed N		the first seed (of the clock); each program has the next one\n"
-	"  --seeds N		so many programs (run: without end, unless --for says otherwise)\n"
-	"  --for TIME		30, 90s, 10m, 8h\n"
+	"			gen: attributes); a .gmops file names its own\n"
+	"  --seed N		the first seed (from the clock); each program has the next one\n"
+	"  --seeds N		number of programs (run: no limit)\n"
+	"  --for TIME		stop after 30, 90s, 10m, 8h\n"
 	"  --shard I/N		of the seeds, every N-th from the I-th (1 to N)\n"
-	"  --collect N		goes on until N programs have failed (1)\n"
+	"  --collect N		stop after N programs have failed (1)\n"
 	"  --ops N, --vcpus N, --threads N, --layout NAME, --order strict|free|races\n"
-	"  --weights OP=N,...	over those of the profile\n"
-	"  --out DIR		where results go (stress-results)\n"
-	"  --times N		replay: so often (1)\n"
-	"  --by COMMAND		shrink: ends with 1 when the file that is its last word fails\n"
-	"  --shrink-time TIME	at most (60s; 0: not at all)\n"
-	"  --timeout TIME	of one program (90s)\n";
+	"  --weights OP=N,...	replace weights of the mix\n"
+	"  --out DIR		the folder for results (stress-results)\n"
+	"  --times N		replay: how many times (1)\n"
+	"  --by COMMAND		shrink: run COMMAND FILE, which exits with 1 if FILE fails\n"
+	"  --shrink-time TIME	limit for shrinking one program (60s; 0: do not shrink)\n"
+	"  --timeout TIME	limit for one program (90s)\n";
 
 static int complain(const char *fmt, ...)
 {
@@ -51,7 +51,7 @@ static int complain(const char *fmt, ...)
 	return 2;
 }
 
-/* "90", "90s", "10m", "8h" in seconds; -1: none of these. */
+/* "90", "90s", "10m", "8h" in seconds; -1: invalid. */
 static long duration(const char *s)
 {
 	char *end;
@@ -119,10 +119,10 @@ static int unknown(const char *word)
 	}
 	if (best)
 		return complain("unknown option %.*s; did you mean --%s?", len, word, best);
-	return complain("unknown option %.*s; help prints them all", len, word);
+	return complain("unknown option %.*s; gm-stress help lists all", len, word);
 }
 
-/* Takes the value of an option; false: it is none. */
+/* Sets the value of an option; false: the value is invalid. */
 static bool take(struct st_soak *o, int option, const char *val)
 {
 	uint64_t n = 0;
@@ -131,7 +131,7 @@ static bool take(struct st_soak *o, int option, const char *val)
 
 	switch (option) {
 	case 'p':
-		o->gen.profile = val;
+		o->gen.mix = val;
 		return true;
 	case 'P':
 		return provider_of(val, &o->gen.provider);
@@ -187,7 +187,7 @@ static bool take(struct st_soak *o, int option, const char *val)
 	}
 }
 
-/* The words after the command; 0, or 2 with a complaint. */
+/* Parses the words after the command. 0, or 2 after an error message. */
 static int take_options(struct st_soak *o, const char **file, int argc, char **argv)
 {
 	int c, row;
@@ -196,39 +196,39 @@ static int take_options(struct st_soak *o, const char **file, int argc, char **a
 	for (optind = 0;;) {
 		const char *word = argv[optind ? optind : 1];
 
-		/* "-": what is no option comes as option 1, in its place. */
+		/* "-": a word that is not an option is returned as option 1. */
 		c = getopt_long(argc, argv, "-:", options, &row);
 		if (c == -1)
 			return 0;
 		if (c == ':')
-			return complain("%s needs a value; help prints them all", word);
+			return complain("%s needs a value; gm-stress help lists all", word);
 		if (c == 1 && *file)
 			return complain("%s: one file at a time", optarg);
 		if (c == 1) {
 			*file = optarg;
 			continue;
 		}
-		/* It takes the beginning of a name for the name. */
+		/* Reject abbreviations, which getopt_long() takes. */
 		if (c == '?' || strlen(options[row].name) + 2 != strcspn(word, "="))
 			return unknown(word);
 		if (!take(o, c, optarg))
-			return complain("--%s %s: not a value of it; help prints them all",
+			return complain("--%s %s: invalid value; gm-stress help lists all",
 					options[row].name, optarg);
 	}
 }
 
-static int profiles(void)
+static int print_tables(void)
 {
-	const struct st_profile *p;
+	const struct st_mix *mix;
 	const struct st_layout *l;
 
-	puts("profiles:");
-	for (unsigned int i = 0; (p = st_profile_at(i)); i++)
-		printf("  %-12s %s\n", p->name, p->text);
+	puts("mixes (--profile):");
+	for (unsigned int i = 0; (mix = st_mix_at(i)); i++)
+		printf("  %-12s %s\n", mix->name, mix->text);
 	puts("layouts:");
 	for (unsigned int i = 0; (l = st_layout_at(i)); i++)
 		printf("  %-12s %s\n", l->name, l->text);
-	puts("operations (v: of a vCPU, t: of a thread of the host):");
+	puts("operations (v: by a vCPU, t: by a thread of the host):");
 	for (unsigned int i = 0; i < ST_OP_NR; i++)
 		printf("  %c %-10s %s\n", st_ops[i]->flags & ST_VCPU ? 'v' : 't', st_ops[i]->name,
 		       st_ops[i]->text);
@@ -274,7 +274,7 @@ int st_cli(int argc, char **argv)
 	struct st_prog p = {};
 	int ret;
 
-	/* A log is to show how far a long run, or one with a boot for each step, has come. */
+	/* So that a log shows the progress of a long run. */
 	setlinebuf(stdout);
 	if (!strcmp(command, "merge"))
 		return st_merge(argc - 2, argv + 2);
@@ -288,7 +288,7 @@ int st_cli(int argc, char **argv)
 		return 0;
 	}
 	if (!strcmp(command, "profiles"))
-		return profiles();
+		return print_tables();
 	if (!strcmp(command, "gen"))
 		return generate(&o);
 	if (!strcmp(command, "run"))
@@ -296,7 +296,7 @@ int st_cli(int argc, char **argv)
 	if (!strcmp(command, "hunt"))
 		return file ? complain("%s: hunt takes options only", file) : st_hunt(&o);
 	if (strcmp(command, "replay") && strcmp(command, "shrink") && strcmp(command, "reproducer"))
-		return complain("%s: no such command; help prints them all", command);
+		return complain("%s: no such command; gm-stress help lists all", command);
 	if (!file)
 		return complain("%s takes a .gmops file", command);
 	ret = load(file, &p);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pages and lengths, biased to borders, to what was just used, to neighbours of conversions. */
+/* Draws pages and lengths, with a bias to borders, recent pages and neighbours of conversions. */
 #include "draw.h"
 
 uint64_t st_below(struct st_draw *d, uint64_t n)
@@ -19,7 +19,7 @@ uint32_t st_clamp_page(const struct st_draw *d, int64_t page)
 	return page < 0 ? 0 : page > last ? last : page;
 }
 
-/* Borders that matter, and a few places that do not. */
+/* Chooses the centres: borders, and a few random pages. */
 void st_draw_init(struct st_draw *d)
 {
 	const struct st_layout *l = d->layout;
@@ -28,19 +28,19 @@ void st_draw_init(struct st_draw *d)
 		uint32_t big = (l->pages + ST_1G - 1) / ST_1G, page;
 
 		switch (st_below(d, 6)) {
-		case 0: /* of 1 GiB */
+		case 0: /* border of 1 GiB */
 			page = st_below(d, big + 1) * ST_1G;
 			break;
-		case 1: /* of a slot */
+		case 1: /* border of a slot */
 			page = l->slot[st_below(d, l->slots)].page;
 			break;
-		case 2: /* the ends */
+		case 2: /* first or last page */
 			page = st_chance(d, 50) ? 0 : l->pages;
 			break;
 		case 3:
 			page = st_below(d, l->pages);
 			break;
-		default: /* of 2 MiB; often beside one that there is already */
+		default: /* border of 2 MiB; often the next one after another centre */
 			page = i && st_chance(d, 60)
 				       ? d->centre[st_below(d, i)] / ST_2M * ST_2M + ST_2M
 				       : st_below(d, l->pages / ST_2M + 1) * ST_2M;
@@ -60,7 +60,7 @@ static uint32_t near_conversion(struct st_draw *d)
 	unsigned int i = st_below(d, ST_RECENT);
 	uint32_t page = d->conv[i].page, len = d->conv[i].len;
 
-	/* A border of 2 MiB in the middle of it, its end, or its beginning. */
+	/* Near a border of 2 MiB inside the conversion, near its end, or near its beginning. */
 	if (len > ST_2M && st_chance(d, 60)) {
 		page = (page / ST_2M + 1 + st_below(d, len / ST_2M)) * ST_2M;
 		return st_clamp_page(d, (int64_t)page + (int64_t)st_below(d, 3) - 1);
@@ -111,7 +111,6 @@ uint32_t st_conversion_length(struct st_draw *d, uint32_t page)
 	return 1 + st_below(d, st_chance(d, 30) ? d->layout->pages : 32 * ST_2M);
 }
 
-/* Chooses a range of at most `most` pages; half of the time the page chosen is its end. */
 void st_draw_range(struct st_draw *d, struct gm_sop *op, bool conversion, uint32_t most,
 		   bool one_slot)
 {

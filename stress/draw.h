@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the generator and the operations' generate() draw with. Knows no KVM. */
+/* Random choices for the generator and the operations' generate(). Needs no KVM. */
 #ifndef ST_DRAW_H
 #define ST_DRAW_H
 
@@ -11,19 +11,19 @@
 #define ST_RECENT 24U
 
 struct st_draw {
-	struct st_prog *p; /* so far */
+	struct st_prog *p; /* the program so far */
 	const struct st_layout *layout;
 	bool inplace;
 	struct gm_rng rng;
 	unsigned int weight[ST_OP_NR];
 	unsigned int fail_percent;
-	/* Places that are used again and again, the last ones used, the last conversions. */
+	/* Pages that are used often, the pages used last, the last conversions. */
 	uint32_t centre[ST_CENTRES], recent[ST_RECENT], next_recent;
 	struct {
 		uint32_t page, len;
 	} conv[ST_RECENT];
 	uint32_t next_conv, long_left;
-	/* Of races: the number of the last meeting in this round, pairs so far. */
+	/* For races: the last rendezvous (meet=N) in this round, the number of pairs so far. */
 	uint8_t meet;
 	uint32_t pairs;
 };
@@ -39,23 +39,23 @@ uint32_t st_conversion_length(struct st_draw *d, uint32_t page);
 /* --- for generate() --- */
 
 /*
- * A range of at most `most` pages, half of the time with the page chosen at its end. conversion: as
- * long as conversions are; one_slot: inside one slot.
+ * Draws a range of at most `most` pages; in half of the cases the drawn page is its end.
+ * conversion: with the length of a conversion; one_slot: inside one slot.
  */
 void st_draw_range(struct st_draw *d, struct gm_sop *op, bool conversion, uint32_t most,
 		   bool one_slot);
-/* One page anywhere. */
+/* Draws one page. */
 void st_draw_one(struct st_draw *d, struct gm_sop *op);
-/* Range and direction of a conversion, whose neighbours are likely from then on. */
+/* Draws range and direction of a conversion. Later draws prefer its neighbours. */
 void st_draw_conversion(struct st_draw *d, struct gm_sop *op, uint32_t most);
 
-/* --- of gen.c and race.c --- */
+/* --- for gen.c and race.c --- */
 
-/* Fills in what the code needs. */
+/* Fills in page, len and arg as op->code needs them. */
 void st_draw_op(struct st_draw *d, struct gm_sop *op);
 uint8_t st_draw_actor(struct st_draw *d);
 struct gm_sop st_draw_any(struct st_draw *d, uint8_t actor);
-/* Everybody waits for everybody. */
+/* Adds a barrier: all actors wait for each other. */
 void st_draw_sync(struct st_draw *d);
 void st_draw_races(struct st_draw *d, uint32_t ops);
 void st_draw_freely(struct st_draw *d, uint32_t ops);

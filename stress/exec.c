@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The machine that a program runs on: VM, rings, threads, rounds. */
+/* Runs a program: its VM, the vCPUs' rings, its threads, its rounds. */
 #include <signal.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -7,16 +7,16 @@
 #include "clock.h"
 #include "judge.h"
 
-#define CONTROL (GM_BASE + 16 * GM_1G) /* rings lie here, far from what is under test */
+#define CONTROL (GM_BASE + 16 * GM_1G) /* gpa of the rings, far from the memory under test */
 #define PER_VCPU (512UL << 10)
 #define RING_OPS 2048U
 #define RES_AT 0x10000UL
 #define LOG_AT 0x30000UL
 #define LOG_MAX ((PER_VCPU - LOG_AT) / sizeof(struct gm_ring_log))
-#define SHARED_SIZE (512UL << 10) /* clock and meetings, before the vCPUs' parts */
-/* Far beyond what races can give: it ends a vCPU that comes back for ever. */
+#define SHARED_SIZE (512UL << 10) /* clock and rendezvous counters, before the vCPUs' parts */
+/* Far more than races can cause: ends a vCPU that faults for ever. */
 #define FAULTS_MAX 4000U
-/* Operations of one actor in a round where only one moves. */
+/* Operations of one actor in a round of order strict. */
 #define TURN 512U
 
 _Static_assert(RING_OPS * sizeof(struct gm_ring_op) + 0x1000 <= RES_AT, "operations");
@@ -27,7 +27,7 @@ static uint64_t ring_gva(unsigned int v)
 	return CONTROL + SHARED_SIZE + v * PER_VCPU;
 }
 
-/* --- exits of vCPUs that are not the end --- */
+/* --- exits of vCPUs that races explain --- */
 
 static bool in_layout(const struct st_run *r, uint64_t gpa)
 {
@@ -43,13 +43,13 @@ static bool on_exit_(struct gm_vm *vm, unsigned int v, const struct gm_exit *ex)
 	if (!r->concurrent || v >= r->prog.head.vcpus || a->faults >= FAULTS_MAX)
 		return false;
 	a->faults++;
-	/* A fault that began in one state and found the other: kvm_mmu_faultin_pfn(), mmu.c. */
+	/* The page was converted during the fault: kvm_mmu_faultin_pfn(), mmu.c. */
 	if (ex->ret && ex->err == EFAULT && ex->reason == KVM_EXIT_MEMORY_FAULT)
 		return in_layout(r, ex->fault.gpa) && ex->fault.size == GM_PAGE_SIZE;
-	/* The host's mapping was read-only for a moment; in place no access of the guest goes by it. */
+	/* The host's mapping was read-only for a moment; in place guest accesses do not use it. */
 	if (ex->ret && ex->err == EFAULT)
 		return !r->inplace && r->flags & (ST_NO_SLOT | ST_READ_ONLY);
-	/* The slot was away for a moment. */
+	/* The slot was deleted for a moment. */
 	if (!ex->ret && ex->reason == KVM_EXIT_MMIO && r->flags & ST_NO_SLOT &&
 	    in_layout(r, run->mmio.phys_addr)) {
 		if (!run->mmio.is_write)
@@ -61,7 +61,7 @@ static bool on_exit_(struct gm_vm *vm, unsigned int v, const struct gm_exit *ex)
 
 /* --- actors --- */
 
-/* Sleeps until all are there; not for ever, since one may be stuck. */
+/* Waits until all actors of the rendezvous are there; with a bound, since one may be stuck. */
 void st_wait_meet(struct st_run *r, unsigned int meet)
 {
 	struct timespec moment = { .tv_nsec = 50000 };
@@ -82,7 +82,7 @@ static void run_vcpu(struct st_actor *a)
 		const struct gm_sop *op = &r->prog.op[a->list[i]];
 
 		ops[i] = (struct gm_ring_op){ *op, st_ops[op->code]->guest };
-		/* From parts of the other's duration to cycles. */
+		/* set_wait() has turned thousandths of the partner's duration into cycles. */
 		ops[i].op.wait = r->res[a->list[i]].cycles;
 		res[i] = (struct gm_ring_res){ .index = a->list[i] };
 	}
@@ -90,7 +90,7 @@ static void run_vcpu(struct st_actor *a)
 	a->ring->alone = !r->concurrent;
 	a->ring->done = a->ring->logs = 0;
 	a->ring->waiting = 0;
-	/* A vCPU that waits at a meeting comes back, and goes on where it was. */
+	/* A vCPU that waits at a rendezvous exits, and then continues where it was. */
 	for (;;) {
 		a->stopped = !__gm_run(r->vm, a->nr, &ring, 1, &a->exit, NULL);
 		if (a->stopped || !a->ring->waiting)
@@ -116,10 +116,10 @@ static void *actor_main(void *arg)
 
 	a->tid = syscall(SYS_gettid);
 	if (!a->vcpu)
-		st_let_signals_in(false);
+		st_unblock_signals(false);
 	a->fail_fd = a->vcpu ? -1 : open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	for (;;) {
-		/* A kick may find it here. */
+		/* A kick may interrupt it. */
 		while (sem_wait(&a->go))
 			;
 		if (a->run->dying)
@@ -186,7 +186,7 @@ long st_slot_make(struct st_run *r, unsigned int i)
 		       : 0;
 }
 
-/* Where CPUs need it, a fetch from a huge page splits it for an hour: mmu.c, nx_huge_pages. */
+/* With nx_huge_pages (mmu.c) a fetch from a huge page splits it for an hour. */
 static bool fetches_split(void)
 {
 	FILE *f = fopen("/sys/module/kvm/parameters/nx_huge_pages", "re");
@@ -219,7 +219,7 @@ static void make_vm(struct st_run *r)
 	gmem = st_gmem_new(r, l->file_pages);
 	r->hva = r->inplace ? st_map_room(r) : r->mem->hva;
 	for (unsigned int i = 0; i < l->slots; i++) {
-		/* An fd for each slot: whoever moves one to another file closes its own. */
+		/* One fd for each slot: `rebind` closes that of the slot that it moves. */
 		r->bound[i] = (struct st_binding){ GM_SETUP_OK(dup(gmem)), l->slot[i].file_page,
 						   l->file_pages };
 		if (r->inplace)
@@ -229,7 +229,7 @@ static void make_vm(struct st_run *r)
 	close(gmem);
 	gm_vm_map(r->vm, GM_BASE, (size + GM_2M - 1) & ~(GM_2M - 1), GM_2M);
 	control = (SHARED_SIZE + vcpus * PER_VCPU + GM_2M - 1) & ~(GM_2M - 1);
-	/* Shared memory: a fork must not copy the clock. */
+	/* A shared mapping: a fork must not copy the clock. */
 	r->control = gm_mem_new(GM_MEM_SHMEM, control);
 	memset(r->control->hva, 0, control);
 	gm_slot_set(r->vm, ST_SLOT_ID(ST_SLOTS), 0, CONTROL, control, r->control->hva, -1, 0);
@@ -237,9 +237,9 @@ static void make_vm(struct st_run *r)
 	r->clock = (uint64_t *)r->control->hva;
 	r->meet = (uint32_t *)(r->control->hva + 0x1000);
 	r->need = (uint32_t *)(r->control->hva + 0x2000);
-	/* Prefault needs a vCPU with a root: one that ran. */
+	/* Prefault needs a vCPU with an MMU root, so it must have run. */
 	gm_run(r->vm, vcpus, &nop, 1);
-	/* A guest_memfd has pages of 4 KiB, whatever lies at userspace_addr. */
+	/* A guest_memfd has 4 KiB pages only: nothing to count in place. */
 	r->has_sizes = !r->inplace && st_huge_pages(l) && gm_platform_has(GM_NEED_PAGE_STATS) &&
 		       !(r->flags & ST_FETCHES && fetches_split());
 	if (r->has_sizes)
@@ -253,7 +253,7 @@ static struct st_actor *actor_of(struct st_run *r, const struct gm_sop *op)
 	return st_is_vcpu(op) ? &r->vcpu[st_actor_nr(op)] : &r->thread[st_actor_nr(op)];
 }
 
-/* How long an operation waits: thousandths of what its partner last took, in cycles. */
+/* How many cycles an operation waits: thousandths of the last duration of its partner. */
 static void set_wait(struct st_run *r, uint32_t index, const uint32_t *list, uint32_t n)
 {
 	const struct gm_sop *op = &r->prog.op[index];
@@ -266,11 +266,11 @@ static void set_wait(struct st_run *r, uint32_t index, const uint32_t *list, uin
 			cycles = r->cycles[other->code];
 	}
 	cycles = cycles * op->wait / 1000;
-	/* Kept where run_vcpu() and st_host_op() look for it. */
+	/* run_vcpu() and st_host_op() read it from here. */
 	r->res[index].cycles = cycles > 100000000 ? 100000000 : cycles;
 }
 
-static void learn(struct st_run *r, uint32_t index)
+static void update_cycles(struct st_run *r, uint32_t index)
 {
 	uint32_t *c = &r->cycles[r->prog.op[index].code], now = r->res[index].cycles;
 
@@ -282,7 +282,7 @@ static struct st_actor *actor_at(struct st_run *r, unsigned int i)
 	return i < r->prog.head.vcpus ? &r->vcpu[i] : &r->thread[i - r->prog.head.vcpus];
 }
 
-/* Lets every actor do its part of the list, and waits for all. */
+/* Every actor runs its part of the list; waits for all and judges the results. */
 static bool round_(struct st_run *r, const uint32_t *list, uint32_t n)
 {
 	unsigned int all = r->prog.head.vcpus + r->prog.head.threads, busy = 0;
@@ -314,7 +314,7 @@ static bool round_(struct st_run *r, const uint32_t *list, uint32_t n)
 			;
 	for (uint32_t i = 0; i < n; i++)
 		if (r->res[list[i]].t1)
-			learn(r, list[i]);
+			update_cycles(r, list[i]);
 	return st_judge(r);
 }
 
@@ -341,7 +341,7 @@ static bool rounds(struct st_run *r, uint32_t from, uint32_t to, bool strict)
 	return ok;
 }
 
-/* Programs may come from anywhere: what lies outside the layout is not run. */
+/* A program may be edited by hand: refuses what this cannot run. */
 static void check(const struct st_run *r)
 {
 	const struct st_prog *p = &r->prog;
@@ -360,7 +360,7 @@ static void check(const struct st_run *r)
 	}
 }
 
-/* What the operations of the program need, and what is to be expected of them. */
+/* Makes the VM, and calls start() of each operation that the program has. */
 static void prepare(struct st_run *r)
 {
 	bool has[ST_OP_NR] = {};
@@ -394,7 +394,8 @@ void st_exec(const struct st_prog *p, struct st_result *out)
 	r->inplace = p->head.provider == GM_PROVIDER_INPLACE;
 	GM_SETUP(gm_provider_of(p->head.provider), "%s: no such provider here",
 		 gm_provider_name(p->head.provider));
-	GM_SETUP(r->inplace || !p->head.start_private, "only in place all can start private");
+	GM_SETUP(r->inplace || !p->head.start_private,
+		 "pages can start private only with provider inplace");
 	check(r);
 	st_final_check(p, r->layout, &r->prog);
 	r->res = calloc(r->prog.nr, sizeof(*r->res));
@@ -423,7 +424,7 @@ void st_exec(const struct st_prog *p, struct st_result *out)
 	out->over = true;
 	if (!ok)
 		return;
-	/* In order, so that what the VM leaves behind shows in this very program. */
+	/* Free the VM here, so that a leak is found in this program. */
 	r->dying = true;
 	for (unsigned int i = 0; i < r->prog.head.vcpus; i++) {
 		sem_post(&r->vcpu[i].go);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The final check: when a program is over, everything that it can have touched is read, by operations
- * of the same kind, one at a time: what the guest sees, what the host sees, then both halves of each
- * page by converting all to private and all to shared. In place the host reads in each state: what is
- * private refuses it. Over huge pages all that was ever converted becomes shared again in the end, and
- * one fault in each page must bring its huge mapping back.
+ * The final check: after a program, operations of order strict read every page that it may have
+ * touched. First the guest and the host read; then all pages become private and the guest reads;
+ * then all become shared and the guest reads again. In place the host also reads in each state, and
+ * a private page refuses it. With hugetlb memory every converted page becomes shared in the end,
+ * and one fault in each huge page must map it as a huge page again.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "exec.h"
 
-/* Of more pages than this only every second, third, ... is read. */
+/* With more pages than this only every second, third, ... is read. */
 #define PAGES_MAX 1200U
 #define RUN_MAX 16U
 
@@ -53,7 +53,7 @@ static void mark_op(struct marks *m, const struct gm_sop *op)
 		return;
 	}
 	mark(m, first + op->len / 2);
-	/* Both sides of the borders inside, the first few. */
+	/* Both sides of the first few borders of 2 MiB inside. */
 	for (int64_t b = (first / ST_2M + 1) * ST_2M, n = 0; b <= last && n < 6; b += ST_2M, n++) {
 		mark(m, b - 1);
 		mark(m, b);
@@ -110,7 +110,9 @@ static void rejoin(const struct st_prog *p, const struct st_layout *l, struct st
 		if (st_is(op, ST_CONVERTS))
 			emit(out, GM_SOP_HOST, ST_OP_HCONV, 0, &all, 1);
 	}
-	/* A page that is not mapped: the fault on it puts the block together. */
+	/*
+	 * Unmaps one page by converting it back and forth: the fault on it restores the huge page.
+	 */
 	for (uint32_t b = 0; step && b < l->pages; b += step) {
 		struct span one = { b + 1, 1 };
 
@@ -120,7 +122,7 @@ static void rejoin(const struct st_prog *p, const struct st_layout *l, struct st
 	}
 }
 
-/* What is pinned or mapped could not be converted. */
+/* Releases pins and device mappings: a page that is held cannot be converted. */
 static void release(const struct st_prog *p, struct st_prog *out)
 {
 	bool has[ST_OP_NR] = {};
@@ -152,7 +154,7 @@ void st_final_check(const struct st_prog *p, const struct st_layout *l, struct s
 			s[n - 1].len++;
 		else
 			s[n++] = (struct span){ page, 1 };
-		/* Conversions of the final check take gaps along, so that there are few of them. */
+		/* Conversions include small gaps, so that there are fewer of them. */
 		if (nwide && page - (wide[nwide - 1].page + wide[nwide - 1].len) < 32)
 			wide[nwide - 1].len = page - wide[nwide - 1].page + 1;
 		else

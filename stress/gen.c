@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Programs from seeds. */
+/* Generates programs from seeds. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "draw.h"
 #include "gen.h"
-#include "profile.h"
+#include "mix.h"
 
-/* An operation of a vCPU or of a thread, by weight. */
+/* Draws an operation for a vCPU or for a thread, by weight. */
 static uint8_t choose_code(struct st_draw *d, bool vcpu)
 {
 	unsigned int sum = 0;
@@ -50,10 +50,10 @@ void st_draw_sync(struct st_draw *d)
 }
 
 /*
- * The middle of a long conversion is read at once, on both sides of a border, or written: where both
- * halves are zeros, only a write shows which one it is.
+ * Accesses both sides of borders inside a long conversion right after it. Often by a write: if both
+ * memories are zero, a read cannot tell them apart.
  */
-static void see_inside(struct st_draw *d, const struct gm_sop *conv)
+static void read_inside(struct st_draw *d, const struct gm_sop *conv)
 {
 	uint32_t first = conv->page / ST_2M + 1, borders;
 
@@ -68,7 +68,7 @@ static void see_inside(struct st_draw *d, const struct gm_sop *conv)
 					     .len = 2 });
 }
 
-/* One operation at a time; actors keep the floor for a while, as a ring runs fastest so. */
+/* One operation at a time; an actor does several in a row, since that makes the rings fast. */
 static void strict(struct st_draw *d, uint32_t ops)
 {
 	uint8_t actor = 0;
@@ -77,7 +77,7 @@ static void strict(struct st_draw *d, uint32_t ops)
 		if (st_chance(d, 25))
 			actor = st_draw_actor(d);
 		st_prog_add(d->p, st_draw_any(d, actor));
-		see_inside(d, &d->p->op[d->p->nr - 1]);
+		read_inside(d, &d->p->op[d->p->nr - 1]);
 	}
 }
 
@@ -123,31 +123,31 @@ static int check_weights(const struct st_draw *d, char *why, size_t room)
 		*(st_ops[i]->flags & ST_VCPU ? &vcpu : &thread) += d->weight[i];
 	if (vcpu && (thread || !d->p->head.threads))
 		return 0;
-	snprintf(why, room, "weights: nothing is left for the %s to do",
+	snprintf(why, room, "weights: the %s have no operation with a weight",
 		 vcpu ? "host's threads" : "vCPUs");
 	return -1;
 }
 
 int st_gen(const struct st_gen *want, struct st_prog *p, char *why, size_t room)
 {
-	enum st_profile_id id = 0;
-	const struct st_profile *pr = st_profile_find(want->profile ?: "conversion", &id);
-	struct st_draw d = { .p = p, .long_left = 2, .fail_percent = pr ? pr->fail_percent : 0 };
+	enum st_mix_id id = 0;
+	const struct st_mix *mix = st_mix_find(want->mix ?: "conversion", &id);
+	struct st_draw d = { .p = p, .long_left = 2, .fail_percent = mix ? mix->fail_percent : 0 };
 	int order = want->order;
 	unsigned int n = 0;
 	uint32_t ops;
 
-	if (!pr) {
-		snprintf(why, room, "%s: no such profile", want->profile);
+	if (!mix) {
+		snprintf(why, room, "%s: no such profile", want->mix);
 		return -1;
 	}
 	p->nr = 0;
 	memset(&p->head, 0, sizeof(p->head));
-	gm_rng_init(&d.rng, gm_seed_derive(want->seed, pr->name));
-	while (pr->layouts[n])
+	gm_rng_init(&d.rng, gm_seed_derive(want->seed, mix->name));
+	while (mix->layouts[n])
 		n++;
-	/* Drawn in any case, so that an option changes nothing but what it names. */
-	d.layout = st_layout_find(pr->layouts[st_below(&d, n)]);
+	/* Draws even if an option decides, so that the option changes nothing else. */
+	d.layout = st_layout_find(mix->layouts[st_below(&d, n)]);
 	if (want->layout)
 		d.layout = st_layout_find(want->layout);
 	if (!d.layout) {
@@ -162,21 +162,21 @@ int st_gen(const struct st_gen *want, struct st_prog *p, char *why, size_t room)
 	d.inplace = p->head.provider == GM_PROVIDER_INPLACE;
 	p->head.start_private = d.inplace && st_chance(&d, 30);
 	p->head.strict = order == 1;
-	p->head.vcpus = 1 + st_below(&d, pr->vcpus);
+	p->head.vcpus = 1 + st_below(&d, mix->vcpus);
 	if (order != 1 && p->head.vcpus < 2)
 		p->head.vcpus = 2;
 	p->head.vcpus = want->vcpus ?: p->head.vcpus;
-	p->head.threads = want->threads == ST_NO_THREADS ? 0 : want->threads ?: pr->threads;
-	snprintf(p->head.profile, sizeof(p->head.profile), "%s", pr->name);
+	p->head.threads = want->threads == ST_NO_THREADS ? 0 : want->threads ?: mix->threads;
+	snprintf(p->head.mix, sizeof(p->head.mix), "%s", mix->name);
 	snprintf(p->head.layout, sizeof(p->head.layout), "%s", d.layout->name);
 	for (unsigned int i = 0; i < ST_OP_NR; i++)
-		if (!d.inplace || !(st_ops[i]->flags & ST_TWO_ONLY))
+		if (!d.inplace || !(st_ops[i]->flags & ST_NOT_INPLACE))
 			d.weight[i] = st_ops[i]->always + st_ops[i]->weight[id];
 	if (want->weights && set_weights(&d, want->weights, why, room))
 		return -1;
 	if (check_weights(&d, why, room))
 		return -1;
-	ops = want->ops ?: pr->ops;
+	ops = want->ops ?: mix->ops;
 	st_draw_init(&d);
 	if (order == 1)
 		strict(&d, ops);
@@ -185,7 +185,7 @@ int st_gen(const struct st_gen *want, struct st_prog *p, char *why, size_t room)
 	else
 		st_draw_races(&d, ops);
 	n = st_below(&d, 100);
-	if (n < pr->kill_percent)
+	if (n < mix->kill_percent)
 		st_prog_add(p,
 			    (struct gm_sop){ .actor = GM_SOP_HOST, .code = ST_OP_KILL, .len = 1 });
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Makes programs out of a seed: the same seed and options give the same program, anywhere. */
+/* Generates a program from a seed: the same seed and options give the same program everywhere. */
 #ifndef ST_GEN_H
 #define ST_GEN_H
 
@@ -7,18 +7,18 @@
 
 struct st_gen {
 	uint64_t seed;
-	const char *profile;	      /* NULL: conversion */
+	const char *mix;	      /* NULL: conversion */
 	enum gm_provider_id provider; /* GM_PROVIDER_NONE: attributes */
-	const char *layout;	      /* NULL: as the profile has it */
-	const char *weights;	      /* "conv=10,punch=0": over the profile's; NULL: none */
-	uint32_t ops;		      /* 0: as the profile has it */
-	unsigned int vcpus, threads;  /* 0: as the profile has it; threads: ST_NO_THREADS is none */
-	int order;		      /* 0: as the profile has it; 1 strict, 2 free, 3 races */
+	const char *layout;	      /* NULL: one of the mix */
+	const char *weights;	     /* "conv=10,punch=0": replace weights of the mix; NULL: none */
+	uint32_t ops;		     /* 0: that of the mix */
+	unsigned int vcpus, threads; /* 0: those of the mix; threads: ST_NO_THREADS for none */
+	int order;		     /* 0: drawn; 1 strict, 2 free, 3 races */
 };
 
 #define ST_NO_THREADS 99U
 
-/* 0; or -1 with what is wrong in `why`. */
+/* 0, or -1 with an error message in `why`. */
 int st_gen(const struct st_gen *g, struct st_prog *p, char *why, size_t room);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pages that somebody keeps: by a pin, by a device mapping. While it runs, and for the judge. */
+/* Pages that a pin or a device mapping holds: records for running operations and for the judge. */
 #include "judge.h"
 
 void st_hold_begin(struct st_run *r, uint32_t op, uint32_t page, uint32_t len)
@@ -44,7 +44,7 @@ bool st_held(const struct st_run *r, uint32_t page, uint32_t n)
 	return false;
 }
 
-/* --- for the judge: every operation of the round has its stamps --- */
+/* --- for the judge, when every operation of the round has its time stamps --- */
 
 static uint64_t begin0(const struct st_run *r, const struct st_hold *h)
 {
@@ -68,13 +68,13 @@ static uint64_t end1(const struct st_run *r, const struct st_hold *h)
 
 bool st_may_be_detached(struct st_run *r, uint32_t i, uint32_t page)
 {
-	const struct st_hold *h = hold_of(r, r->note[i].about);
+	const struct st_hold *h = hold_of(r, r->note[i].hold_op);
 
 	return h &&
 	       st_oracle_may_zero(r->oracle, page, (struct st_when){ begin0(r, h), r->res[i].t1 });
 }
 
-/* The page is held during all of `when`, whatever the order of what overlaps. */
+/* The page is held during all of `when`, in every order of the operations that overlap. */
 static bool surely_held(struct st_run *r, uint32_t page, struct st_when when)
 {
 	for (uint32_t k = 0; k < r->holds; k++) {

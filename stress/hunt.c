@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A short program of every kind for each seed, the first failure ends it: what all planted defects
- * are asked with (make mutants STRESS=1). Kinds that a known finding of Linux 7.3 fails are left out.
+ * gm-stress hunt: runs a short program of every kind for each seed, until one fails. make mutants
+ * STRESS=1 runs it for every planted defect. Leaves out kinds that fail for known findings of Linux
+ * 7.3.
  */
 
 #include "clock.h"
@@ -9,11 +10,11 @@
 #include "soak.h"
 
 static const struct {
-	const char *profile, *layout, *weights;
+	const char *mix, *layout, *weights;
 	int order; /* 1 strict, 2 free, 3 races */
 	uint32_t ops;
 	unsigned int vcpus;
-	unsigned int not_of; /* providers that it asks nothing of */
+	unsigned int skip_providers; /* GM_PROVIDERS() for which it has nothing to do */
 } kinds[] = {
 	{ "conversion", "odd", NULL, 1, 500, 2 },
 	{ "hugepage", "thp", NULL, 3, 500, 2 },
@@ -40,7 +41,7 @@ static void shrink(const struct st_soak *o, const struct st_prog *p, enum st_end
 	if (st_shrink(&min, end, r, o->shrink_seconds, o->timeout_ms, shrunk))
 		st_report_failure(o->out, p, &min, end, r, shrunk);
 	else
-		printf("it did not fail again when it was to be shrunk\n");
+		printf("it did not fail again, so it is not shrunk\n");
 	st_prog_free(&min);
 }
 
@@ -60,7 +61,7 @@ int st_hunt(const struct st_soak *o)
 	for (uint64_t s = first; s < first + seeds; s++) {
 		for (unsigned int k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
 			struct st_gen g = { .seed = s,
-					    .profile = kinds[k].profile,
+					    .mix = kinds[k].mix,
 					    .provider = provider,
 					    .layout = kinds[k].layout,
 					    .weights = kinds[k].weights,
@@ -71,7 +72,7 @@ int st_hunt(const struct st_soak *o)
 			double began = gm_now();
 			enum st_end end;
 
-			if (kinds[k].not_of & 1U << provider)
+			if (kinds[k].skip_providers & 1U << provider)
 				continue;
 			GM_SETUP(!st_gen(&g, &p, why, sizeof(why)), "%s", why);
 			st_soak_name(&p);
@@ -79,16 +80,16 @@ int st_hunt(const struct st_soak *o)
 			if (end == ST_SKIP)
 				continue;
 			ops += r->done;
-			printf("seed %lu, %s over %s, %s: %s, %u operations, %.1f s\n", s,
-			       g.profile, g.layout, order[g.order], st_end_name(end), r->done,
+			printf("seed %lu, %s over %s, %s: %s, %u operations, %.1f s\n", s, g.mix,
+			       g.layout, order[g.order], st_end_name(end), r->done,
 			       gm_now() - began);
 			fflush(stdout);
 			if (end == ST_HELD)
 				continue;
 			st_report_failure(o->out, &p, NULL, end, r, &shrunk);
-			/* One line with everything, for programs. */
+			/* One line with all results, for mutants/run. */
 			printf("hunt: %s\t%s over %s, %s\t%lu\t%lu\t%.1f\t%s\t%s\n",
-			       st_end_name(end), g.profile, g.layout, order[g.order], s, ops,
+			       st_end_name(end), g.mix, g.layout, order[g.order], s, ops,
 			       gm_now() - start, r->clause[0] ? r->clause : "-", r->text);
 			if (o->shrink_seconds)
 				shrink(o, &p, end, r, &shrunk);

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where conversion is in place: a private page refuses the host, and no access goes to userspace_addr. */
+/* Conversion in place: a private page refuses the host, and no access goes to userspace_addr. */
 #include <sys/mman.h>
 
 #include "judge.h"
 
 unsigned int st_states(struct st_run *r, uint32_t i, uint32_t page)
 {
-	return st_oracle_halves(r->oracle, page, st_when_of(r, i));
+	return st_oracle_states(r->oracle, page, st_when_of(r, i));
 }
 
-/* Whether each page of the operation can have been shared, or (any) one of them private. */
+/*
+ * Whether each page of the operation may have been shared; if not, *page is the first private one.
+ */
 static bool all_shared(struct st_run *r, uint32_t i, uint32_t *page)
 {
 	const struct gm_sop *op = &r->prog.op[i];
@@ -20,6 +22,7 @@ static bool all_shared(struct st_run *r, uint32_t i, uint32_t *page)
 	return true;
 }
 
+/* Whether any page of the operation may have been private. */
 static bool any_private(struct st_run *r, uint32_t i)
 {
 	const struct gm_sop *op = &r->prog.op[i];
@@ -45,22 +48,21 @@ bool st_expect_access(struct st_run *r, uint32_t i, const char *clause)
 	return true;
 }
 
-/* The host's own loads and stores, page by page: done, or refused at some word. */
 bool st_expect_touch(struct st_run *r, uint32_t i, uint32_t page, const struct gm_ring_log *log)
 {
-	bool no = log && !log->count;
+	bool refused = log && !log->count;
 	unsigned int may = st_states(r, i, page);
 
 	r->out->reads++;
-	if (may & (no ? ST_PRIVATE : ST_SHARED))
+	if (may & (refused ? ST_PRIVATE : ST_SHARED))
 		return true;
 	r->out->page = page;
 	r->out->has_page = true;
-	return st_fail(r, i, no ? "conv.inplace_shared" : "gup.cpu_load",
+	return st_fail(r, i, refused ? "conv.inplace_shared" : "gup.cpu_load",
 		       "operation %u (%s) touched page %#x (gpa %#lx): observed %s; expected %s",
 		       i + 1, st_op_str(&r->prog.op[i]), page, st_gpa(page),
-		       no ? "SIGBUS" : "success",
-		       no ? "success, the page is shared" : "SIGBUS, the page is private");
+		       refused ? "SIGBUS" : "success",
+		       refused ? "success, the page is shared" : "SIGBUS, the page is private");
 }
 
 bool st_expect_untouched(struct st_run *r)
@@ -75,7 +77,7 @@ bool st_expect_untouched(struct st_run *r)
 		ok = !(in[i] & 1);
 		if (!ok)
 			st_fail(r, r->prog.nr - 1, "fd.gmem_only",
-				"page %zu of the memory at userspace_addr was touched: every access goes to the file",
+				"page %zu of the memory at userspace_addr was touched; expected all accesses in the file",
 				i);
 	}
 	free(in);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every result of a round against what the contract allows; a miss names the clause it breaks. */
+/* Judges every result of a round by the contract; a miss names the clause that was broken. */
 #include <stdarg.h>
 
 #include "judge.h"
@@ -40,7 +40,7 @@ bool st_during(const struct st_run *r, uint32_t i, unsigned int flags)
 	return false;
 }
 
-/* --- what operations changed goes to the oracle --- */
+/* --- changes, for the oracle --- */
 
 bool st_observe_guest_write(struct st_run *r, uint32_t i, struct st_event *e, unsigned int regs)
 {
@@ -65,12 +65,15 @@ static void observe(struct st_run *r, uint32_t i)
 
 	if (!st_ops[op->code]->observe)
 		return;
-	/* Begun and not ended: it may have happened. */
+	/* Started and not finished: it may have happened. */
 	if (!e.when.t1) {
 		e.when.t1 = UINT64_MAX;
 		e.maybe = true;
 	}
-	/* What ran out of memory did not happen: not a page of it, in place of one slot of it. */
+	/*
+	 * Out of memory: nothing was changed. Except for a conversion in place, which is one call
+	 * for each slot: its observe() has the slots before the failed one.
+	 */
 	if (st_injected(op) && r->res[i].ret && !(r->inplace && st_is(op, ST_CONVERTS)))
 		return;
 	if (st_ops[op->code]->observe(r, i, &e))
@@ -87,14 +90,14 @@ static const char *stamp_str(const struct st_run *r, uint64_t stamp, char *s, si
 	if (!stamp)
 		snprintf(s, room, "zero");
 	else if (!gm_word_ok(stamp) || !gen || gen > r->prog.nr)
-		snprintf(s, room, "%#lx (nobody's)", stamp);
+		snprintf(s, room, "%#lx (no operation's)", stamp);
 	else
 		snprintf(s, room, "what operation %u (%s) wrote to page %#lx", gen,
 			 st_op_str(&r->prog.op[gen - 1]), gm_word_gfn(stamp) - st_gfn(0));
 	return s;
 }
 
-/* The last operation with the flag that reached the page before `before`; -1: none. */
+/* The last operation on the page with the flag before operation `before`; -1: none. */
 static int64_t last_of(const struct st_run *r, uint32_t page, uint32_t before, unsigned int flag)
 {
 	for (int64_t i = (int64_t)before - 1; i >= 0; i--) {
@@ -106,7 +109,7 @@ static int64_t last_of(const struct st_run *r, uint32_t page, uint32_t before, u
 	return -1;
 }
 
-/* The slot of the page got another file between the write and `before`. */
+/* Whether the slot of the page got another file between the operations `write` and `before`. */
 static bool written_before_rebind(const struct st_run *r, uint32_t page, uint32_t before,
 				  uint32_t write)
 {
@@ -118,13 +121,13 @@ static bool written_before_rebind(const struct st_run *r, uint32_t page, uint32_
 }
 
 /*
- * Which promise a wrong value breaks: chosen by what was read and by what was done to the page last.
- * The text has all the facts; this is the best name for them.
+ * The clause that a wrong value most likely breaks, chosen by the value and by the last operations
+ * on the page. The text of the failure has the details.
  */
 static const char *clause_of(struct st_run *r, uint32_t i, uint32_t page, uint64_t stamp,
 			     enum st_reg reg, bool guest)
 {
-	unsigned int other = ST_BOTH & ~st_oracle_halves(r->oracle, page, st_when_of(r, i));
+	unsigned int other = ST_BOTH & ~st_oracle_states(r->oracle, page, st_when_of(r, i));
 	int64_t conv = last_of(r, page, i, ST_CONVERTS), hole;
 
 	if (stamp && !gm_word_ok(stamp))
@@ -155,9 +158,9 @@ static const char *clause_of(struct st_run *r, uint32_t i, uint32_t page, uint64
 	return r->concurrent ? "conv.concurrent" : "conv.data";
 }
 
-/* What this read saw rules out what later ones might see. */
+/* The value that a read saw limits what later reads can see. */
 static void observe_read(struct st_run *r, uint32_t i, const struct gm_ring_log *log,
-			 unsigned int halves, enum st_reg reg)
+			 unsigned int states, enum st_reg reg)
 {
 	struct st_event e = { .when = st_when_of(r, i),
 			      .op = i,
@@ -168,18 +171,18 @@ static void observe_read(struct st_run *r, uint32_t i, const struct gm_ring_log 
 			      .stamp = log->stamp };
 	uint64_t some[2];
 
-	/* Several stamps in one body: of the parts nothing is kept. */
+	/* Several stamps in one body: keep none of them. */
 	if (reg == ST_BODY && (unsigned int)log->count + !!log->first < GM_RING_BODY + 1)
 		return;
-	e.halves = halves ?: st_oracle_memories(r->oracle, log->page, e.when);
-	if (e.halves == ST_BOTH ||
-	    st_oracle_expected(r->oracle, log->page, e.halves, reg, e.when, some, 2) < 2)
+	e.states = states ?: st_oracle_memories(r->oracle, log->page, e.when);
+	if (e.states == ST_BOTH ||
+	    st_oracle_expected(r->oracle, log->page, e.states, reg, e.when, some, 2) < 2)
 		return;
 	st_oracle_add(r->oracle, &e);
 }
 
 static bool judge_stamp(struct st_run *r, uint32_t i, const struct gm_ring_log *log,
-			unsigned int halves, enum st_reg reg)
+			unsigned int states, enum st_reg reg)
 {
 	const struct gm_sop *op = &r->prog.op[i];
 	char observed[160], expected[600] = "";
@@ -188,14 +191,14 @@ static bool judge_stamp(struct st_run *r, uint32_t i, const struct gm_ring_log *
 	size_t at = 0;
 
 	r->out->reads++;
-	if (st_oracle_explains(r->oracle, log->page, halves, reg, log->stamp, st_when_of(r, i))) {
+	if (st_oracle_explains(r->oracle, log->page, states, reg, log->stamp, st_when_of(r, i))) {
 		if (r->concurrent)
-			observe_read(r, i, log, halves, reg);
+			observe_read(r, i, log, states, reg);
 		return true;
 	}
 	if (log->stamp == ST_ABSENT && st_during(r, i, ST_NO_SLOT))
 		return true;
-	nr = st_oracle_expected(r->oracle, log->page, halves, reg, st_when_of(r, i), some, 4);
+	nr = st_oracle_expected(r->oracle, log->page, states, reg, st_when_of(r, i), some, 4);
 	for (unsigned int k = 0; k < nr && k < 3 && at < sizeof(expected); k++) {
 		char one[160];
 
@@ -205,42 +208,42 @@ static bool judge_stamp(struct st_run *r, uint32_t i, const struct gm_ring_log *
 	r->out->page = log->page;
 	r->out->has_page = true;
 	return st_fail(
-		r, i, clause_of(r, i, log->page, log->stamp, reg, !halves),
+		r, i, clause_of(r, i, log->page, log->stamp, reg, !states),
 		"operation %u (%s) read in %u words of page %#x (gpa %#lx), from word %u: observed %s; expected %s",
 		i + 1, st_op_str(op), log->count, log->page, st_gpa(log->page), log->first,
 		stamp_str(r, log->stamp, observed, sizeof(observed)), expected);
 }
 
-/* One entry of the log: word 0 and the body are registers of their own. */
+/* Judges one entry of the log; word 0 and the body are separate registers. */
 static bool judge_log(struct st_run *r, uint32_t i, const struct gm_ring_log *log,
-		      unsigned int halves)
+		      unsigned int states)
 {
-	/* Pinned pages are read as they are; a hole may have taken them out of the file. */
+	/* A held page may be no page of the file any more, if a hole removed it. */
 	if (r->inplace && st_is(&r->prog.op[i], ST_BY_HOLD)) {
 		if (st_may_be_detached(r, i, log->page))
 			return true;
-	} else if (r->inplace && halves) {
+	} else if (r->inplace && states) {
 		if (!st_expect_touch(r, i, log->page, log))
 			return false;
 		if (!log->count)
 			return true;
 	}
 	if (log->first == GM_RING_STACK && log->count == 1)
-		return judge_stamp(r, i, log, halves, ST_STACK);
-	if (!log->first && !judge_stamp(r, i, log, halves, ST_WORD0))
+		return judge_stamp(r, i, log, states, ST_STACK);
+	if (!log->first && !judge_stamp(r, i, log, states, ST_WORD0))
 		return false;
 	if (log->first || log->count > 1)
-		return judge_stamp(r, i, log, halves, ST_BODY);
+		return judge_stamp(r, i, log, states, ST_BODY);
 	return true;
 }
 
 bool st_expect_reads(struct st_run *r, uint32_t i)
 {
-	/* The host's reads, the child's and the device's are all of the shared half. */
-	unsigned int halves = st_is_vcpu(&r->prog.op[i]) ? 0 : ST_SHARED;
+	/* Reads by the host, a child or a device are all of the shared memory. */
+	unsigned int states = st_is_vcpu(&r->prog.op[i]) ? 0 : ST_SHARED;
 
 	for (uint32_t k = 0; k < r->res[i].logs; k++)
-		if (!judge_log(r, i, &r->note[i].log[k], halves))
+		if (!judge_log(r, i, &r->note[i].log[k], states))
 			return false;
 	return true;
 }
@@ -289,7 +292,7 @@ static unsigned int border_class(const struct st_run *r, uint32_t page)
 	return page % ST_2M == 0 || page % ST_2M == ST_2M - 1;
 }
 
-/* How often which operation followed which one beside it, over all pages. */
+/* Coverage: which operation followed which one on a page nearby. */
 static void cover(struct st_run *r, uint32_t i)
 {
 	const struct gm_sop *op = &r->prog.op[i];
@@ -322,11 +325,11 @@ bool st_judge_sizes(struct st_run *r)
 		return true;
 	return st_fail(
 		r, r->prog.nr - 1, "huge.rejoin",
-		"all is shared again and each page of %s was touched: expected %ld mappings of that size, observed %ld",
+		"after all pages became shared and each %s page was touched: expected %ld mappings of that size, observed %ld",
 		gm_size_name(size), want, got);
 }
 
-/* A vCPU that did not come to the end of its ring. */
+/* A vCPU that did not reach the end of its ring. */
 static bool judge_stop(struct st_run *r, const struct st_actor *a)
 {
 	uint32_t done = a->ring->done, i;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What observe() and expect() of the operations judge with. */
+/* Functions for the operations' observe() and expect(). */
 #ifndef ST_JUDGE_H
 #define ST_JUDGE_H
 
 #include "exec.h"
 
-/* The first failure is kept. Always false. */
+/* Records a failure; only the first one counts. Always returns false. */
 bool st_fail(struct st_run *r, uint32_t op, const char *clause, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
@@ -16,36 +16,38 @@ static inline bool st_overlap(struct st_when a, struct st_when b)
 	return a.t0 < b.t1 && b.t0 < a.t1;
 }
 
-/* Whether an operation with one of the flags may have been under way at the same time. */
+/* Whether an operation with one of the flags may have run at the same time. */
 bool st_during(const struct st_run *r, uint32_t i, unsigned int flags);
 
 /* --- observe() --- */
 
-/* The stamp of page 0, of what operation i writes. */
-static inline uint64_t st_stamp(uint32_t i, enum gm_half half)
+/* The stamp that operation i writes to page 0. */
+static inline uint64_t st_stamp(uint32_t i, enum gm_half author)
 {
-	return gm_ring_stamp(st_gfn(0), half, i);
+	return gm_ring_stamp(st_gfn(0), author, i);
 }
 
-/* A write of the guest into `regs`: nowhere, if the slot may have been away. */
+/* A write of the guest to `regs`; it may be lost if the slot was deleted meanwhile. */
 bool st_observe_guest_write(struct st_run *r, uint32_t i, struct st_event *e, unsigned int regs);
 
 /* --- expect() --- */
 
-/* Its result breaks the clause; it should have been `want`. Always false. */
+/* Its result breaks the clause; `want` was expected. Always returns false. */
 bool st_wrong(struct st_run *r, uint32_t i, const char *clause, const char *want);
 /* The result is 0, or else it breaks the clause. */
 bool st_expect_0(struct st_run *r, uint32_t i, const char *clause);
 /* The result is not negative. */
 bool st_expect_done(struct st_run *r, uint32_t i, const char *clause);
-/* What it read, entry by entry of its log. */
+/* Judges every entry of its log. */
 bool st_expect_reads(struct st_run *r, uint32_t i);
 /* ops/conv.c: 0, or EAGAIN for one page of it that is in use. */
 bool st_expect_conversion(struct st_run *r, uint32_t i);
 
 /* --- hold.c --- */
 
-/* What operation i reached through a hold may not be the file's page any more: a hole took it out. */
+/*
+ * The page that operation i reached through a hold may have been removed from the file by a hole.
+ */
 bool st_may_be_detached(struct st_run *r, uint32_t i, uint32_t page);
 /* The page may be held during `when`. */
 bool st_may_be_held(struct st_run *r, uint32_t page, struct st_when when);
@@ -54,20 +56,20 @@ uint32_t st_first_held(struct st_run *r, uint32_t page, uint32_t n, struct st_wh
 
 /* --- inplace.c: a private page refuses the host --- */
 
-/* Halves, or states, that page may have been in during operation i. */
+/* States that the page may have been in during operation i. */
 unsigned int st_states(struct st_run *r, uint32_t i, uint32_t page);
-/* 0 on shared pages, EFAULT where one of them is private: or else it breaks the clause. */
+/* Expects 0 if all pages are shared, EFAULT if one of them is private. */
 bool st_expect_access(struct st_run *r, uint32_t i, const char *clause);
-/* An access of the host to one page, as logged; NULL: it was not refused. */
+/* Judges one access of the host to one page; log NULL: it was not refused. */
 bool st_expect_touch(struct st_run *r, uint32_t i, uint32_t page, const struct gm_ring_log *log);
-/* Memory at userspace_addr that is not the file's is as new. */
+/* Expects that no page of the memory at userspace_addr was touched. */
 bool st_expect_untouched(struct st_run *r);
 
 /* --- judge.c --- */
 
-/* Everything of the round against the oracle; false when something failed. */
+/* Judges all operations of the round; false: one failed. */
 bool st_judge(struct st_run *r);
-/* After the final check: huge pages are mapped whole again. */
+/* After the final check: expects that all huge pages are mapped as huge pages. */
 bool st_judge_sizes(struct st_run *r);
 
 #endif

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The layouts that there are. */
+/* The layouts. */
 #include <stddef.h>
 #include <string.h>
 
 #include "layout.h"
 
 #define GIB(n) ((n)*ST_1G)
-/* Slots and files whose borders fit nothing: 512 MiB and 5 pages, files two pages apart. */
+/* An odd size of a slot, 512 MiB and 5 pages: slot borders are inside huge pages. */
 #define ODD (ST_1G / 2 + 5)
 
 #define ONE(n, t, b, p)                                                                            \
@@ -28,7 +28,7 @@ static const struct st_layout layouts[] = {
 		.pages = GIB(2) + 7,
 		.file_pages = GIB(2) + 32,
 		.mem_pages = GIB(2) + 7,
-		/* In the file the slots lie the other way round, with pages between them. */
+		/* In the file the slots are in reverse order, with unused pages between them. */
 		.slot = { { 0, ODD, GIB(1) + GIB(1) / 2 + 9, 0 },
 			  { ODD, GIB(1), 2 + ODD, ODD },
 			  { ODD + GIB(1), GIB(2) + 7 - ODD - GIB(1), 1, ODD + GIB(1) } },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Layouts: where the slots of a stress VM lie, by name, in pages from GM_BASE. Data only; knows no
- * KVM, so that programs can be made anywhere.
+ * Layouts: the slots of a stress VM, by name, in pages from GM_BASE. Data only, without KVM, so
+ * that programs can be generated everywhere.
  */
 #ifndef ST_LAYOUT_H
 #define ST_LAYOUT_H
@@ -14,13 +14,13 @@
 
 enum st_backing { ST_ANON, ST_SHMEM, ST_THP, ST_HUGE_2M, ST_HUGE_1G };
 
-/* Backings that are not hugetlb's, as bits. */
+/* Bits of the backings other than hugetlb. */
 #define ST_SMALL_PAGES (1U << ST_ANON | 1U << ST_SHMEM | 1U << ST_THP)
 
 struct st_slot {
 	uint32_t page, pages;
-	uint32_t file_page; /* where the slot begins in the one guest_memfd */
-	uint32_t mem_page;  /* ... and in the host's memory */
+	uint32_t file_page; /* first page of the slot in the guest_memfd */
+	uint32_t mem_page;  /* first page of the slot in the host's memory */
 };
 
 #define ST_SLOTS 3

@@ -6,10 +6,10 @@
 #include "layout.h"
 #include "minimize.h"
 
-/* Takes `try` over p when it fails too. */
+/* Replaces p by `try` if `try` fails, too. */
 static bool adopt(struct st_prog *p, struct st_prog *try, struct st_min *m)
 {
-	if (m->over && m->over(m->arg))
+	if (m->time_up && m->time_up(m->arg))
 		return false;
 	m->tries++;
 	if (!m->fails(try, m->arg))
@@ -18,7 +18,7 @@ static bool adopt(struct st_prog *p, struct st_prog *try, struct st_min *m)
 	return true;
 }
 
-/* Keeps the operations that `keep` says yes to. */
+/* Tries to keep only the operations for which keep() is true. */
 static bool filter(struct st_prog *p, struct st_min *m,
 		   bool (*keep)(const struct gm_sop *op, uint32_t i, int64_t val), int64_t val)
 {
@@ -102,18 +102,18 @@ static void drop_unrelated(struct st_prog *p, struct st_min *m)
 		filter(p, m, not_code, i);
 }
 
-/* Chunks of all sizes, from half of it down to one operation. */
+/* Drops chunks of all sizes, from half of the program down to one operation. */
 static bool drop_chunks(struct st_prog *p, struct st_min *m)
 {
 	struct st_prog try = {};
 	bool any = false;
 
 	for (uint32_t chunk = (p->nr + 1) / 2; chunk; chunk /= 2) {
-		/* From the end: what comes last depends on what came first, not the other way. */
+		/* From the end, since later operations depend on earlier ones. */
 		for (int64_t at = (int64_t)p->nr - chunk; at > -(int64_t)chunk; at -= chunk) {
 			uint32_t from = at < 0 ? 0 : at, n = at < 0 ? at + chunk : chunk;
 
-			if (m->over && m->over(m->arg))
+			if (m->time_up && m->time_up(m->arg))
 				goto out;
 			if (from + n > p->nr || p->nr < 2)
 				continue;
@@ -129,7 +129,7 @@ out:
 	return any;
 }
 
-/* One operation to something simpler. */
+/* Tries a simpler operation in place of operation i. */
 static bool replace(struct st_prog *p, struct st_min *m, uint32_t i, struct gm_sop op)
 {
 	struct st_prog try = {};
@@ -151,7 +151,7 @@ static void shorten(struct st_prog *p, struct st_min *m)
 
 		if (!(st_ops[op.code]->flags & ST_PAGES) || op.len == 1)
 			continue;
-		/* The page alone, the first, the last; then less from either end. */
+		/* Only the failing page, or only the first page; then fewer pages at either end. */
 		if (m->page >= (int64_t)op.page && m->page < (int64_t)op.page + op.len) {
 			op.page = m->page;
 			op.len = 1;
@@ -182,7 +182,7 @@ static void shorten(struct st_prog *p, struct st_min *m)
 	}
 }
 
-/* Everything as many pages lower as it goes. */
+/* Moves all pages as far down as possible. */
 static void lower(struct st_prog *p, struct st_min *m)
 {
 	static const uint32_t steps[] = { ST_1G, 64 * ST_2M, 8 * ST_2M, ST_2M, 64, 8, 1 };
@@ -209,7 +209,7 @@ static void lower(struct st_prog *p, struct st_min *m)
 	st_prog_free(&try);
 }
 
-/* Actors to lower numbers, then no more of them than there is work for. */
+/* Renumbers the actors that are used, and drops the others. */
 static void fewer_actors(struct st_prog *p, struct st_min *m)
 {
 	struct st_prog try = {};
@@ -229,7 +229,7 @@ static void fewer_actors(struct st_prog *p, struct st_min *m)
 	try.head.threads = threads;
 	if (try.head.vcpus < p->head.vcpus || try.head.threads < p->head.threads)
 		adopt(p, &try, m);
-	/* All of it done by one vCPU, if it does not matter who. */
+	/* All vCPU operations on one vCPU. */
 	if (p->head.vcpus > 1) {
 		st_prog_copy(&try, p);
 		for (uint32_t i = 0; i < try.nr; i++)
@@ -245,7 +245,9 @@ void st_minimize(struct st_prog *p, struct st_min *m)
 {
 	struct st_prog try = {};
 
-	/* One at a time, if it fails so, too: then it fails always, and can be read. */
+	/*
+	 * Order strict, if it fails then, too: such a program fails always and is easier to read.
+	 */
 	if (!p->head.strict) {
 		st_prog_copy(&try, p);
 		try.head.strict = true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The operations. Each is a row in a file of its own, stress/ops/<name>.c, which says how it is drawn,
- * done, entered into the oracle and judged; this is the list of them. To add one: the file, and a line
- * here. Knows no KVM: rows point to functions that do.
+ * The list of operations. Each is a row in stress/ops/<name>.c, which says how it is drawn, run,
+ * entered into the oracle and judged. To add one: the file, and a line here. This header needs no
+ * KVM; the rows point to functions that do.
  */
 #ifndef ST_OP_H
 #define ST_OP_H
@@ -12,7 +12,7 @@
 
 #include "guest/ring.h"
 
-/* Append only: summary.tsv holds these numbers as bits. */
+/* Only append: summary.tsv has these numbers as bits. */
 #define ST_OPS(X)                                                                                  \
 	X(NOP, nop)                                                                                \
 	X(CONV, conv)                                                                              \
@@ -61,16 +61,16 @@
 enum st_code { ST_OPS(ST_OP_CODE) ST_OP_NR };
 #undef ST_OP_CODE
 
-/* The profiles of stress/profile.c, in its order. */
-enum st_profile_id {
-	ST_PROFILE_CONVERSION,
-	ST_PROFILE_HUGEPAGE,
-	ST_PROFILE_IOMMU,
-	ST_PROFILE_LIFECYCLE,
-	ST_PROFILE_MEMORY,
-	ST_PROFILE_PINS,
-	ST_PROFILE_EVERYTHING,
-	ST_PROFILES
+/* The mixes of stress/mix.c, in its order. */
+enum st_mix_id {
+	ST_MIX_CONVERSION,
+	ST_MIX_HUGEPAGE,
+	ST_MIX_IOMMU,
+	ST_MIX_LIFECYCLE,
+	ST_MIX_MEMORY,
+	ST_MIX_PINS,
+	ST_MIX_EVERYTHING,
+	ST_MIXES
 };
 
 enum st_op_flag {
@@ -78,21 +78,21 @@ enum st_op_flag {
 	ST_PAGES = 1 << 1,	   /* has a page and a length */
 	ST_READS = 1 << 2,	   /* what it reads is judged */
 	ST_WRITES = 1 << 3,	   /* changes content or state of its pages */
-	ST_CAN_FAIL = 1 << 4,	   /* takes fail=N: memory runs out in the middle of it */
-	ST_TWO_ONLY = 1 << 5,	   /* about memory at userspace_addr: nothing to do in place */
-	ST_ELSEWHERE = 1 << 6,	   /* its pages are other memory than the layout's */
+	ST_CAN_FAIL = 1 << 4,	   /* takes fail=N, fault injection of its N-th allocation */
+	ST_NOT_INPLACE = 1 << 5,   /* not drawn for conversion in place */
+	ST_OTHER_MEMORY = 1 << 6,  /* its pages are not those of the layout */
 	ST_CONVERTS = 1 << 7,	   /* changes the state of its pages, to private if arg is 1 */
 	ST_HOLE = 1 << 8,	   /* PUNCH_HOLE of its pages */
-	ST_TOUCHES = 1 << 9,	   /* loads or stores of the host by its mapping */
-	ST_REFERS = 1 << 10,	   /* takes references of its pages for a moment */
-	ST_REFERS_ANY = 1 << 11,   /* ... of any page: compaction may take any */
-	ST_NO_SLOT = 1 << 12,	   /* the slot around its page is away for a moment */
+	ST_TOUCHES = 1 << 9,	   /* the host loads or stores through its mapping */
+	ST_REFERS = 1 << 10,	   /* takes short-lived references of its pages */
+	ST_REFERS_ANY = 1 << 11,   /* ... of any page, as compaction does */
+	ST_NO_SLOT = 1 << 12,	   /* deletes the slot around its page for a moment */
 	ST_READ_ONLY = 1 << 13,	   /* the host's mapping is read-only for a moment */
-	ST_BY_HOLD = 1 << 14,	   /* reaches what an earlier operation pinned or mapped */
-	ST_SIGNALS = 1 << 15,	   /* the thread takes the signals of `kick` meanwhile */
+	ST_BY_HOLD = 1 << 14,	   /* accesses pages that an earlier operation pinned or mapped */
+	ST_SIGNALS = 1 << 15,	   /* `kick` may interrupt it */
 	ST_FETCHES = 1 << 16,	   /* the guest executes from the page */
 	ST_NEW_FILE = 1 << 18,	   /* its slot gets another guest_memfd */
-	ST_OBSERVE_LAST = 1 << 17, /* observe() needs what the others of the round did */
+	ST_OBSERVE_LAST = 1 << 17, /* observe() runs after that of the others in the round */
 };
 
 struct st_actor;
@@ -106,25 +106,27 @@ struct st_op {
 	const char *name, *text;
 	unsigned int flags;
 	const char *const *args; /* names of the values of arg, NULL-terminated; NULL: a number */
-	/* How often it is drawn: in every profile, and more in some. */
-	unsigned int always, weight[ST_PROFILES];
-	/* Bits 1 << enum st_backing: where it does something in programs by attributes; 0: all. */
+	/* Weight in every mix, and more weight in some mixes. */
+	unsigned int always, weight[ST_MIXES];
+	/* Bits 1 << enum st_backing: by attributes it runs on these backings only; 0: all. */
 	unsigned int layouts;
-	/* Fills page, len and arg in. NULL: up to 8 pages, if it has pages. */
+	/* Draws page, len and arg. NULL: up to 8 pages, if it has pages. */
 	void (*generate)(struct st_draw *d, struct gm_sop *op);
-	/* Once, before the first operation of a program that has this one. May be NULL. */
+	/* Runs once, before the first operation of a program that has this one. May be NULL. */
 	void (*start)(struct st_run *r);
-	/* What a vCPU does. Runs inside the VM: calls nothing of the host. */
+	/* Runs on a vCPU, inside the guest: calls no host code. */
 	gm_ring_fn guest;
-	/* What a thread does: the result. By convention -errno, 0, or 1 for not done. */
+	/* Runs on a thread; returns the result: by convention -errno, 0, or 1 for not done. */
 	long (*run)(struct st_actor *a, const struct gm_sop *op, uint32_t index);
-	/* When it happened, as far as that is known. NULL: between its two stamps. */
+	/* The interval in which it happened. NULL: between its two time stamps. */
 	struct st_when (*when)(const struct st_run *r, uint32_t i);
-	/* What it changed, for the oracle: true if *e, which has when and where, is to be added. */
+	/*
+	 * Completes *e, which has interval and pages, with the change; true: add it to the oracle.
+	 */
 	bool (*observe)(struct st_run *r, uint32_t i, struct st_event *e);
-	/* Result and reads against the contract: false after st_fail(). NULL: st_expect_reads(). */
+	/* Judges result and reads: false after st_fail(). NULL: st_expect_reads(). */
 	bool (*expect)(struct st_run *r, uint32_t i);
-	/* Appends what lets go of all that the program's operations of this kind took. */
+	/* Appends operations that release all pages that operations of this kind may hold. */
 	void (*release)(const struct st_prog *p, struct st_prog *out);
 };
 
@@ -132,7 +134,7 @@ extern const struct st_op *const st_ops[ST_OP_NR];
 
 /* "v0 conv private 0x1ff 3", without a newline; valid until the next call in this thread. */
 const char *st_op_str(const struct gm_sop *op);
-/* The code of a name; ST_OP_NR: there is none such. */
+/* The code of a name; ST_OP_NR: unknown. */
 unsigned int st_op_find(const char *name);
 
 static inline bool st_is_vcpu(const struct gm_sop *op)
@@ -150,13 +152,13 @@ static inline bool st_is(const struct gm_sop *op, unsigned int flags)
 	return st_ops[op->code]->flags & flags;
 }
 
-/* Pages of the layout. */
+/* Whether it has pages of the layout. */
 static inline bool st_in_layout(const struct gm_sop *op)
 {
-	return st_is(op, ST_PAGES) && !st_is(op, ST_ELSEWHERE);
+	return st_is(op, ST_PAGES) && !st_is(op, ST_OTHER_MEMORY);
 }
 
-/* Memory may run out in the middle of it. */
+/* Whether fault injection may make it run out of memory. */
 static inline bool st_injected(const struct gm_sop *op)
 {
 	return st_is(op, ST_CAN_FAIL) && op->arg & GM_SOP_FAIL;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Histories of pages, and what they explain. */
+/* Histories of pages, and the values that they explain. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "oracle.h"
 
-/* A change of more pages than this is kept once for all of them. */
+/* A change of more pages than this is stored once for all of them. */
 #define LONG 64U
 
 struct event {
 	struct st_event e;
-	uint64_t upto;	/* the latest end of this and of all that began before it */
-	uint8_t halves; /* of this page: where a guest's write can have gone */
+	uint64_t upto;	/* the latest end of this change and of all that began before it */
+	uint8_t states; /* the memories of this page that a guest's write may have changed */
 };
 
 struct history {
@@ -23,12 +23,12 @@ struct history {
 struct st_oracle {
 	uint32_t pages;
 	bool one_memory;
-	unsigned int start; /* the half of all pages before the first conversion */
+	unsigned int start; /* the state of all pages before the first conversion */
 	struct history longs;
 	struct history **page;
 };
 
-static void *must(void *p)
+static void *check_alloc(void *p)
 {
 	if (!p) {
 		fputs("stress: out of memory\n", stderr);
@@ -39,15 +39,15 @@ static void *must(void *p)
 
 struct st_oracle *st_oracle_new(uint32_t pages)
 {
-	struct st_oracle *o = must(calloc(1, sizeof(*o)));
+	struct st_oracle *o = check_alloc(calloc(1, sizeof(*o)));
 
 	o->pages = pages;
 	o->start = ST_SHARED;
-	o->page = must(calloc(pages, sizeof(*o->page)));
+	o->page = check_alloc(calloc(pages, sizeof(*o->page)));
 	return o;
 }
 
-struct st_oracle *st_oracle_new_inplace(uint32_t pages, enum st_half start)
+struct st_oracle *st_oracle_new_inplace(uint32_t pages, enum st_state start)
 {
 	struct st_oracle *o = st_oracle_new(pages);
 
@@ -69,18 +69,18 @@ void st_oracle_free(struct st_oracle *o)
 	free(o);
 }
 
-/* Kept in the order of their beginning: nearly always at the end already. */
+/* Sorted by start; a new event nearly always belongs at the end. */
 static struct event *insert(struct history *h, const struct st_event *e)
 {
 	uint32_t i;
 
 	if (h->nr == h->room) {
 		h->room = h->room * 2 + 8;
-		h->v = must(realloc(h->v, h->room * sizeof(*h->v)));
+		h->v = check_alloc(realloc(h->v, h->room * sizeof(*h->v)));
 	}
 	for (i = h->nr++; i && h->v[i - 1].e.when.t0 > e->when.t0; i--)
 		h->v[i] = h->v[i - 1];
-	h->v[i] = (struct event){ .e = *e, .halves = e->halves };
+	h->v[i] = (struct event){ .e = *e, .states = e->states };
 	for (uint32_t k = i; k < h->nr; k++) {
 		uint64_t before = k ? h->v[k - 1].upto : 0;
 
@@ -95,8 +95,8 @@ static bool covers(const struct st_event *e, uint32_t page)
 }
 
 /*
- * The changes of a page, the latest beginning first: its own, then those of long ranges. next()
- * leaves out what was over before `since`, and does not look at what began before all of that.
+ * Iterates over the changes of a page, the latest start first: its own, then those of long ranges.
+ * next() skips changes that ended before `since`, and stops where all earlier ones ended before it.
  */
 struct walk {
 	const struct history *list[2];
@@ -128,21 +128,24 @@ static const struct event *next(struct walk *w)
 	return NULL;
 }
 
-/* Goes on with the other list: nothing older in this one matters. */
+/* Continues with the other list: older changes in this one do not matter. */
 static void skip_list(struct walk *w)
 {
 	w->l++;
 	w->i = w->l < 2 ? w->list[w->l]->nr : 0;
 }
 
-unsigned int st_oracle_halves(struct st_oracle *o, uint32_t page, struct st_when when)
+unsigned int st_oracle_states(struct st_oracle *o, uint32_t page, struct st_when when)
 {
 	struct walk w = walk_of(o, page, 0);
 	const struct event *e;
-	unsigned int halves = 0;
+	unsigned int states = 0;
 	uint64_t latest = 0;
 
-	/* What began last of all that was over before `when`: everything over before that is gone. */
+	/*
+	 * The latest start of the conversions that ended before `when`: it hides what ended before
+	 * it.
+	 */
 	while ((e = next(&w))) {
 		if (e->e.change != ST_CONVERT || e->e.maybe || e->e.when.t1 >= when.t0)
 			continue;
@@ -153,19 +156,19 @@ unsigned int st_oracle_halves(struct st_oracle *o, uint32_t page, struct st_when
 	w = walk_of(o, page, latest);
 	while ((e = next(&w)))
 		if (e->e.change == ST_CONVERT && e->e.when.t0 < when.t1)
-			halves |= e->e.halves;
-	return latest ? halves : halves | o->start;
+			states |= e->e.states;
+	return latest ? states : states | o->start;
 }
 
-/* The one memory goes by the name of the shared half. */
-static unsigned int memories(const struct st_oracle *o, unsigned int halves)
+/* A single memory is called ST_SHARED. */
+static unsigned int memories(const struct st_oracle *o, unsigned int states)
 {
-	return o->one_memory ? ST_SHARED : halves;
+	return o->one_memory ? ST_SHARED : states;
 }
 
 unsigned int st_oracle_memories(struct st_oracle *o, uint32_t page, struct st_when when)
 {
-	return o->one_memory ? ST_SHARED : st_oracle_halves(o, page, when);
+	return o->one_memory ? ST_SHARED : st_oracle_states(o, page, when);
 }
 
 bool st_oracle_may_zero(struct st_oracle *o, uint32_t page, struct st_when when)
@@ -201,8 +204,8 @@ void st_oracle_add(struct st_oracle *o, const struct st_event *e)
 	if (e->n > o->pages - e->page)
 		mine.n = o->pages - e->page;
 	if (e->change == ST_ZERO || e->change == ST_SEEN)
-		mine.halves = memories(o, e->halves);
-	/* Where a guest's write went differs from page to page. */
+		mine.states = memories(o, e->states);
+	/* A guest's write may go to another memory on each page, so it is stored page by page. */
 	if (mine.n > LONG && !guest) {
 		insert(&o->longs, &mine);
 		return;
@@ -212,44 +215,47 @@ void st_oracle_add(struct st_oracle *o, const struct st_event *e)
 		struct event *new;
 
 		if (!*h)
-			*h = must(calloc(1, sizeof(**h)));
+			*h = check_alloc(calloc(1, sizeof(**h)));
 		new = insert(*h, &mine);
 		if (guest)
-			new->halves = 0;
+			new->states = 0;
 	}
 }
 
 /*
- * Where a guest's write went is asked late, when all conversions around it are known: they can be
- * added in any order.
+ * The memories that a guest's write may have changed: computed late, when all conversions around it
+ * are known, since changes can be added in any order.
  */
 static unsigned int went_to(struct st_oracle *o, uint32_t page, const struct event *e)
 {
 	if (e->e.change == ST_HOST_WRITE)
 		return ST_SHARED;
-	if (e->halves || e->e.change == ST_CONVERT)
-		return e->halves;
-	return ((struct event *)e)->halves = st_oracle_memories(o, page, e->e.when);
+	if (e->states || e->e.change == ST_CONVERT)
+		return e->states;
+	return ((struct event *)e)->states = st_oracle_memories(o, page, e->e.when);
 }
 
-static bool touches(struct st_oracle *o, uint32_t page, const struct event *e, unsigned int half,
+static bool touches(struct st_oracle *o, uint32_t page, const struct event *e, unsigned int mem,
 		    enum st_reg reg)
 {
 	switch (e->e.change) {
 	case ST_GUEST_WRITE:
 	case ST_HOST_WRITE:
-		return e->e.regs & reg && went_to(o, page, e) & half;
+		return e->e.regs & reg && went_to(o, page, e) & mem;
 	case ST_SEEN:
-		return e->e.regs & reg && e->halves & half;
+		return e->e.regs & reg && e->states & mem;
 	case ST_ZERO:
-		return (!e->e.regs || e->e.regs & reg) && e->halves & half;
+		return (!e->e.regs || e->e.regs & reg) && e->states & mem;
 	default:
 		return false;
 	}
 }
 
-/* The beginning of the last change that certainly was over, and certainly hit this half. */
-static uint64_t settled(struct st_oracle *o, uint32_t page, unsigned int half, enum st_reg reg,
+/*
+ * The latest start of the changes that certainly ended before `before` and certainly hit this
+ * memory.
+ */
+static uint64_t settled(struct st_oracle *o, uint32_t page, unsigned int mem, enum st_reg reg,
 			uint64_t before)
 {
 	struct walk w = walk_of(o, page, 0);
@@ -257,8 +263,8 @@ static uint64_t settled(struct st_oracle *o, uint32_t page, unsigned int half, e
 	uint64_t latest = 0;
 
 	while ((e = next(&w))) {
-		if (e->e.maybe || e->e.when.t1 >= before || !touches(o, page, e, half, reg) ||
-		    went_to(o, page, e) != half)
+		if (e->e.maybe || e->e.when.t1 >= before || !touches(o, page, e, mem, reg) ||
+		    went_to(o, page, e) != mem)
 			continue;
 		if (e->e.when.t0 > latest)
 			latest = e->e.when.t0;
@@ -267,7 +273,7 @@ static uint64_t settled(struct st_oracle *o, uint32_t page, unsigned int half, e
 	return latest;
 }
 
-/* A candidate once more is none. */
+/* Adds a candidate, unless it is known already. */
 static unsigned int add_stamp(uint64_t *stamp, unsigned int n, unsigned int room, uint64_t val)
 {
 	for (unsigned int i = 0; i < n && i < room; i++)
@@ -283,7 +289,7 @@ static uint64_t stamp_of(const struct event *e, uint32_t page)
 	return e->e.change == ST_ZERO ? 0 : e->e.stamp + page * e->e.page_stamp;
 }
 
-unsigned int st_oracle_expected(struct st_oracle *o, uint32_t page, unsigned int halves,
+unsigned int st_oracle_expected(struct st_oracle *o, uint32_t page, unsigned int states,
 				enum st_reg reg, struct st_when when, uint64_t *stamp,
 				unsigned int room)
 {
@@ -291,20 +297,20 @@ unsigned int st_oracle_expected(struct st_oracle *o, uint32_t page, unsigned int
 
 	if (page >= o->pages)
 		return 0;
-	halves = halves ? memories(o, halves) : st_oracle_memories(o, page, when);
-	for (unsigned int half = ST_SHARED; half <= ST_PRIVATE; half <<= 1) {
+	states = states ? memories(o, states) : st_oracle_memories(o, page, when);
+	for (unsigned int mem = ST_SHARED; mem <= ST_PRIVATE; mem <<= 1) {
 		uint64_t since;
 		const struct event *e;
 		struct walk w;
 
-		if (!(halves & half))
+		if (!(states & mem))
 			continue;
-		since = settled(o, page, half, reg, when.t0);
+		since = settled(o, page, mem, reg, when.t0);
 		w = walk_of(o, page, since);
 		if (!since)
 			n = add_stamp(stamp, n, room, 0);
 		while ((e = next(&w))) {
-			if (e->e.when.t0 >= when.t1 || !touches(o, page, e, half, reg))
+			if (e->e.when.t0 >= when.t1 || !touches(o, page, e, mem, reg))
 				continue;
 			n = add_stamp(stamp, n, room, stamp_of(e, page));
 		}
@@ -312,13 +318,13 @@ unsigned int st_oracle_expected(struct st_oracle *o, uint32_t page, unsigned int
 	return n;
 }
 
-bool st_oracle_explains(struct st_oracle *o, uint32_t page, unsigned int halves, enum st_reg reg,
+bool st_oracle_explains(struct st_oracle *o, uint32_t page, unsigned int states, enum st_reg reg,
 			uint64_t stamp, struct st_when when)
 {
 	uint64_t some[128];
-	unsigned int n = st_oracle_expected(o, page, halves, reg, when, some, 128);
+	unsigned int n = st_oracle_expected(o, page, states, reg, when, some, 128);
 
-	/* More candidates than anybody would write down: no judgement. */
+	/* Too many candidates: accept every value. */
 	if (n > 128)
 		return true;
 	for (unsigned int i = 0; i < n; i++)
@@ -327,16 +333,16 @@ bool st_oracle_explains(struct st_oracle *o, uint32_t page, unsigned int halves,
 	return false;
 }
 
-static void count_half(struct st_oracle *o, uint32_t page, unsigned int half, struct st_when when,
-		       uint32_t except, uint64_t *least, uint64_t *most)
+static void count_memory(struct st_oracle *o, uint32_t page, unsigned int mem, struct st_when when,
+			 uint32_t except, uint64_t *least, uint64_t *most)
 {
 	struct walk w = walk_of(o, page, 0);
-	uint64_t since = settled(o, page, half, ST_COUNTER, when.t0), zero_end = 0;
+	uint64_t since = settled(o, page, mem, ST_COUNTER, when.t0), zero_end = 0;
 	const struct event *e;
 
-	/* An addition that ended before the last possible wiping did may be gone with it. */
+	/* An addition that began before the end of the last possible zeroing may be lost. */
 	while ((e = next(&w)))
-		if (e->e.change == ST_ZERO && touches(o, page, e, half, ST_COUNTER) &&
+		if (e->e.change == ST_ZERO && touches(o, page, e, mem, ST_COUNTER) &&
 		    e->e.when.t0 < when.t1 && e->e.when.t1 > zero_end)
 			zero_end = e->e.when.t1;
 	*least = *most = 0;
@@ -344,15 +350,15 @@ static void count_half(struct st_oracle *o, uint32_t page, unsigned int half, st
 	while ((e = next(&w))) {
 		if (e->e.change != ST_COUNT || e->e.when.t0 >= when.t1 || e->e.op == except)
 			continue;
-		if (went_to(o, page, e) & half && e->e.when.t1 >= since)
+		if (went_to(o, page, e) & mem && e->e.when.t1 >= since)
 			(*most)++;
-		if (!e->e.maybe && went_to(o, page, e) == half && e->e.when.t1 < when.t0 &&
+		if (!e->e.maybe && went_to(o, page, e) == mem && e->e.when.t1 < when.t0 &&
 		    e->e.when.t0 > zero_end)
 			(*least)++;
 	}
 }
 
-bool st_oracle_counts(struct st_oracle *o, uint32_t page, unsigned int halves, uint64_t val,
+bool st_oracle_counts(struct st_oracle *o, uint32_t page, unsigned int states, uint64_t val,
 		      struct st_when when, uint32_t except, uint64_t *least, uint64_t *most)
 {
 	uint64_t lo, hi;
@@ -362,11 +368,11 @@ bool st_oracle_counts(struct st_oracle *o, uint32_t page, unsigned int halves, u
 	*most = 0;
 	if (page >= o->pages)
 		return false;
-	halves = halves ? memories(o, halves) : st_oracle_memories(o, page, when);
-	for (unsigned int half = ST_SHARED; half <= ST_PRIVATE; half <<= 1) {
-		if (!(halves & half))
+	states = states ? memories(o, states) : st_oracle_memories(o, page, when);
+	for (unsigned int mem = ST_SHARED; mem <= ST_PRIVATE; mem <<= 1) {
+		if (!(states & mem))
 			continue;
-		count_half(o, page, half, when, except, &lo, &hi);
+		count_memory(o, page, mem, when, except, &lo, &hi);
 		ok |= val >= lo && val <= hi;
 		*least = lo < *least ? lo : *least;
 		*most = hi > *most ? hi : *most;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Is a read explained by some order of the operations that overlap it?
+ * Decides whether some order of the overlapping operations explains a read.
  *
- * The oracle gets every change with the two moments, on one clock, between which it happened,
- * and keeps for each page its history. A page has two halves; each half has four registers: word
- * 0, the body, the counter, and the word that is a stack. A value is explained for a read over [a, b] if some change wrote it
- * that began before b and that no later change certainly overwrote before a, into a half that the
- * page could be in between a and b. Where operations do not overlap, exactly one value is left. What
- * a read saw is evidence, too: what was over before that read began is gone for all that come after.
- * What the check takes for certain is certain: it accuses nobody wrongly. Knows no KVM.
+ * The oracle gets every change with the interval, on one clock, in which it happened, and keeps the
+ * history of each page. A page has two memories, one for each state; each memory has four
+ * registers: word 0, the body, the counter, and the stack word. A value is explained for a read
+ * over [a, b] if a change that began before b wrote it, if no later change certainly overwrote it
+ * before a, and if the page may have been in the state of that memory between a and b. Without
+ * overlap exactly one value is left. A read is evidence, too: later reads cannot see what was
+ * overwritten before the value that it saw. There are no false alarms: whatever may have happened
+ * is accepted. Needs no KVM.
  *
- * Where conversion is in place, a page has one memory, whichever state it is in: content has no half
- * then, and the halves of a page are its state only.
+ * With conversion in place, a page has one memory in both states.
  */
 #ifndef ST_ORACLE_H
 #define ST_ORACLE_H
@@ -19,17 +19,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum st_half { ST_SHARED = 1, ST_PRIVATE = 2, ST_BOTH = 3 }; /* bits */
+/* Bits. A state of a page, and with two memories also the memory that belongs to it. */
+enum st_state { ST_SHARED = 1, ST_PRIVATE = 2, ST_BOTH = 3 };
 
 enum st_reg { ST_WORD0 = 1, ST_BODY = 2, ST_COUNTER = 4, ST_STACK = 8 }; /* bits */
 
 enum st_change {
-	ST_CONVERT,	/* to the half in `halves` */
-	ST_GUEST_WRITE, /* into the half that the guest saw */
-	ST_HOST_WRITE,	/* into the shared half */
-	ST_ZERO,	/* the half in `halves` becomes zero, the registers in `regs`; 0: all */
-	ST_COUNT,	/* the guest adds one to the counter of the half that it saw */
-	ST_SEEN,	/* no change: the half in `halves` was read, and the stamp was there */
+	ST_CONVERT,	/* to the state in `states` */
+	ST_GUEST_WRITE, /* to the memory of the page's state */
+	ST_HOST_WRITE,	/* to the shared memory */
+	ST_ZERO,	/* zeroes the registers `regs` (0: all) of the memory in `states` */
+	ST_COUNT,	/* the guest adds 1 to the counter, in the memory of the page's state */
+	ST_SEEN,	/* no change: a read of the memory in `states` saw the stamp */
 };
 
 struct st_when {
@@ -39,42 +40,43 @@ struct st_when {
 struct st_oracle;
 
 struct st_oracle *st_oracle_new(uint32_t pages);
-/* In place: one memory a page; `start`: the half, or state, of all pages at first. */
-struct st_oracle *st_oracle_new_inplace(uint32_t pages, enum st_half start);
+/* In place: one memory for each page; `start`: the state of all pages at first. */
+struct st_oracle *st_oracle_new_inplace(uint32_t pages, enum st_state start);
 void st_oracle_free(struct st_oracle *o);
 
 /*
- * A change of [page, page + n). `op` is the program's number of it; the stamp of page p is
- * stamp + p * page_stamp. `maybe`: it may as well not have happened.
+ * A change of [page, page + n) by operation `op`. The stamp of page p is stamp + p * page_stamp.
+ * `maybe`: it may not have happened.
  */
 struct st_event {
 	struct st_when when;
 	uint32_t op, page, n;
-	uint8_t change, halves, regs;
+	uint8_t change, states, regs;
 	bool maybe;
 	uint64_t stamp, page_stamp;
 };
 
 void st_oracle_add(struct st_oracle *o, const struct st_event *e);
 
-/* Halves that the guest may see of the page during `when`; in place: states that it may be in. */
-unsigned int st_oracle_halves(struct st_oracle *o, uint32_t page, struct st_when when);
-/* The same of content: in place always the one memory. */
+/* The states that the page may be in during `when`. */
+unsigned int st_oracle_states(struct st_oracle *o, uint32_t page, struct st_when when);
+/* The memories that a guest's access may reach during `when`; in place always ST_SHARED. */
 unsigned int st_oracle_memories(struct st_oracle *o, uint32_t page, struct st_when when);
-/* Whether a hole may have hit the page during `when`; certainly did so, begin and end inside. */
+/* Whether a hole may have hit the page during `when`. */
 bool st_oracle_may_zero(struct st_oracle *o, uint32_t page, struct st_when when);
+/* Whether a hole certainly hit the page, and was all inside `when`. */
 bool st_oracle_zeroed(struct st_oracle *o, uint32_t page, struct st_when when);
-/* Whether the stamp (0: zero) can have been read from one of `halves` (0: what the guest sees). */
-bool st_oracle_explains(struct st_oracle *o, uint32_t page, unsigned int halves, enum st_reg reg,
+/* Whether a read of one of the memories `states` (0: as a guest) may see the stamp (0: zero). */
+bool st_oracle_explains(struct st_oracle *o, uint32_t page, unsigned int states, enum st_reg reg,
 			uint64_t stamp, struct st_when when);
-/* The same for the counter; the addition by operation `except` does not see itself. */
-bool st_oracle_counts(struct st_oracle *o, uint32_t page, unsigned int halves, uint64_t val,
+/* The same for the counter, without the addition of operation `except`. */
+bool st_oracle_counts(struct st_oracle *o, uint32_t page, unsigned int states, uint64_t val,
 		      struct st_when when, uint32_t except, uint64_t *least, uint64_t *most);
-/* The stamps that would have been explained, at most `room`; gives how many there are. */
-unsigned int st_oracle_expected(struct st_oracle *o, uint32_t page, unsigned int halves,
+/* Stores the stamps that are explained, at most `room`; returns how many there are. */
+unsigned int st_oracle_expected(struct st_oracle *o, uint32_t page, unsigned int states,
 				enum st_reg reg, struct st_when when, uint64_t *stamp,
 				unsigned int room);
-/* The changes of one page, in the order of their beginning; calls back for each. */
+/* Calls visit() for each change of the page, in the order of their start. */
 void st_oracle_history(struct st_oracle *o, uint32_t page,
 		       void (*visit)(const struct st_event *e, void *arg), void *arg);
 

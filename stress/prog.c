@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Programs in memory and as .gmops files. */
+/* Stress programs in memory, and reading and writing of .gmops files. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +46,7 @@ void st_prog_add(struct st_prog *p, struct gm_sop op)
 void st_head_write(const struct st_head *h, const char *eol, FILE *f)
 {
 	fprintf(f, "kvm-gmem-stress 1%sseed %llu%s", eol, (unsigned long long)h->seed, eol);
-	fprintf(f, "profile %s%slayout %s%s", h->profile, eol, h->layout, eol);
+	fprintf(f, "profile %s%slayout %s%s", h->mix, eol, h->layout, eol);
 	fprintf(f, "provider %s%s", gm_provider_name(h->provider), eol);
 	if (h->start_private)
 		fprintf(f, "start private%s", eol);
@@ -67,7 +67,7 @@ void st_prog_write(const struct st_prog *p, FILE *f)
 		fprintf(f, "%s\n", st_op_str(&p->op[i]));
 }
 
-/* A number, decimal or 0x; the whole word. */
+/* Whether the whole word is a number, decimal or 0x hexadecimal. */
 static bool number(const char *s, uint64_t *val)
 {
 	char *end;
@@ -78,7 +78,7 @@ static bool number(const char *s, uint64_t *val)
 	return !*end;
 }
 
-/* "head value"; false when it is no such line. */
+/* A head line "key value"; false: it is not valid. */
 static bool read_head(struct st_head *h, const char *key, const char *val)
 {
 	const struct {
@@ -86,7 +86,7 @@ static bool read_head(struct st_head *h, const char *key, const char *val)
 		char *to;
 		size_t room;
 	} text[] = {
-		{ "profile", h->profile, sizeof(h->profile) },
+		{ "profile", h->mix, sizeof(h->mix) },
 		{ "layout", h->layout, sizeof(h->layout) },
 		{ "suite", h->suite, sizeof(h->suite) },
 		{ "kernel", h->kernel, sizeof(h->kernel) },
@@ -141,7 +141,7 @@ static const char *read_arg(const struct st_op *info, const char *word, struct g
 	return "no such argument";
 }
 
-/* What follows the operation's name; NULL, or what is wrong. */
+/* Parses the words after the operation's name. NULL, or an error message. */
 static const char *read_rest(const struct st_op *info, char *save, struct gm_sop *op)
 {
 	unsigned int numbers = 0;
@@ -170,7 +170,8 @@ static const char *read_rest(const struct st_op *info, char *save, struct gm_sop
 	}
 	if (fail)
 		op->arg |= GM_SOP_FAIL;
-	return info->flags & ST_PAGES && (!numbers || !op->len) ? "needs a page" : NULL;
+	return info->flags & ST_PAGES && (!numbers || !op->len) ? "needs a page and a length"
+								: NULL;
 }
 
 static const char *read_op(struct st_prog *p, char *actor, char *save)
@@ -182,7 +183,7 @@ static const char *read_op(struct st_prog *p, char *actor, char *save)
 	uint64_t n;
 
 	if ((!vcpu && *actor != 't') || !number(actor + 1, &n))
-		return "a line is ACTOR OPERATION ..., v0 or t0 the actor";
+		return "a line is ACTOR OPERATION ..., with an actor like v0 or t0";
 	if (n >= (vcpu ? p->head.vcpus : p->head.threads))
 		return "no such actor";
 	op.actor = n | (vcpu ? 0 : GM_SOP_HOST);
@@ -236,6 +237,6 @@ int st_prog_read(struct st_prog *p, FILE *f, char *why, size_t room)
 	}
 	if (magic && p->head.vcpus && p->head.layout[0])
 		return 0;
-	snprintf(why, room, "no program: a layout and vcpus are needed");
+	snprintf(why, room, "not a program: needs a layout and vcpus");
 	return -1;
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Programs of races: pairs of operations on one page, one walked across the other. */
+/*
+ * Programs of races: pairs of operations on one page. From pair to pair the second one starts
+ * later, from before the first one starts to after it ends.
+ */
 #include "draw.h"
 
-/* Pairs that contend, as the text of the requirement lists them; those that the profile has. */
+/* Pairs that contend for a page; used if the mix has both operations. */
 static const uint8_t contend[][2] = {
 	{ ST_OP_CONV, ST_OP_WRITE },	 { ST_OP_CONV, ST_OP_READ },
 	{ ST_OP_PUNCH, ST_OP_WRITE },	 { ST_OP_PUNCH, ST_OP_READ },
@@ -27,7 +30,7 @@ static const uint8_t contend[][2] = {
 	{ ST_OP_FORK, ST_OP_HWRITE },	 { ST_OP_DROP, ST_OP_HCONV },
 };
 
-/* In place, about memory that the host and the guest share. */
+/* In place: pairs on memory that host and guest share. */
 static const uint8_t contend_in_place[][2] = {
 	{ ST_OP_CONV, ST_OP_HREAD },   { ST_OP_CONV, ST_OP_HWRITE }, { ST_OP_HCONV, ST_OP_HREAD },
 	{ ST_OP_HCONV, ST_OP_HWRITE }, { ST_OP_PUNCH, ST_OP_HREAD }, { ST_OP_PUNCH, ST_OP_HWRITE },
@@ -35,7 +38,7 @@ static const uint8_t contend_in_place[][2] = {
 	{ ST_OP_HCONV, ST_OP_GUP },    { ST_OP_HWRITE, ST_OP_READ }, { ST_OP_ALLOC, ST_OP_HREAD },
 };
 
-/* By attributes, in profiles that have it: who waits for a page meanwhile. */
+/* By attributes, in mixes with `uffd`: operations that wait for a page. */
 static const uint8_t contend_uffd[][2] = {
 	{ ST_OP_UFFD, ST_OP_READ },  { ST_OP_UFFD, ST_OP_WRITE }, { ST_OP_UFFD, ST_OP_CONV },
 	{ ST_OP_UFFD, ST_OP_HREAD }, { ST_OP_UFFD, ST_OP_HCONV },
@@ -67,7 +70,7 @@ static bool usable(const struct st_draw *d, const uint8_t *pair)
 	       2 - threads <= h->vcpus;
 }
 
-/* An actor for the code, another than `not`. */
+/* Draws an actor for the operation, other than `not`. */
 static uint8_t actor_for(struct st_draw *d, uint8_t code, int not )
 {
 	bool vcpu = st_ops[code]->flags & ST_VCPU;
@@ -80,7 +83,7 @@ static uint8_t actor_for(struct st_draw *d, uint8_t code, int not )
 	return actor;
 }
 
-/* How much the two operations of a race have in common. */
+/* Draws how many pages the two operations of a race share. */
 static uint32_t race_length(struct st_draw *d, const uint8_t *pair, uint32_t page)
 {
 	bool conversion = pair[0] == ST_OP_CONV || pair[0] == ST_OP_HCONV || pair[0] == ST_OP_PUNCH;
@@ -90,12 +93,12 @@ static uint32_t race_length(struct st_draw *d, const uint8_t *pair, uint32_t pag
 		return 1;
 	if (dice < 70 || !conversion)
 		return 2 + st_below(d, 7);
-	/* Longer is slower: the last page of it is in between for long. */
+	/* A long range takes long, which gives the race a wide window. */
 	return dice < 90 ? 32 + st_below(d, 512) : st_conversion_length(d, page);
 }
 
-/* What the race left in the halves, not in a mapping that outlived it: one after the other. */
-static void see_both(struct st_draw *d, uint32_t page)
+/* Reads both memories in turn: each conversion drops a mapping that the race may have left. */
+static void read_both(struct st_draw *d, uint32_t page)
 {
 	static const struct {
 		uint8_t code, arg;
@@ -116,7 +119,7 @@ static void see_both(struct st_draw *d, uint32_t page)
 						   .len = 1 });
 }
 
-/* Something else is being invalidated at the same time, not far away: two ranges at once. */
+/* A third operation that invalidates a second range nearby at the same time. */
 static void third(struct st_draw *d, const struct gm_sop *pair, uint32_t page)
 {
 	static const uint8_t codes[] = { ST_OP_PUNCH, ST_OP_DROP, ST_OP_MADVISE, ST_OP_HCONV };
@@ -139,9 +142,9 @@ static void third(struct st_draw *d, const struct gm_sop *pair, uint32_t page)
 }
 
 /*
- * Two operations on one page, let go at once, the second held back by a part of the first's
- * duration, which is measured while the program runs; the part grows from pair to pair, so that
- * the window is walked from before its beginning to after its end. Then all vCPUs read the page.
+ * Two operations on one page that start together; one of them is delayed by a part of the other's
+ * duration, which is measured while the program runs. The part grows from pair to pair, so that the
+ * whole window is covered. Then all vCPUs read the page.
  */
 static void race(struct st_draw *d, uint32_t page)
 {
@@ -158,7 +161,7 @@ static void race(struct st_draw *d, uint32_t page)
 		op[i] = (struct gm_sop){ .actor = actor_for(d, pair[i], i ? op[0].actor : -1),
 					 .code = pair[i] };
 		st_draw_op(d, &op[i]);
-		/* One trick at a time. */
+		/* No fault injection in a race. */
 		if (st_ops[pair[i]]->flags & ST_CAN_FAIL)
 			op[i].arg &= ~GM_SOP_FAIL;
 		op[i].wait = 0;
@@ -168,7 +171,7 @@ static void race(struct st_draw *d, uint32_t page)
 			continue;
 		op[i].page = page;
 		op[i].len = (i && len > 8) || pair[i] == ST_OP_STACK ? 1 : len;
-		/* The page is the last of it as often as the first. */
+		/* The page is the first or the last of the range. */
 		if (op[i].len > 8 && page >= op[i].len && st_below(d, 2))
 			op[i].page = page - (op[i].len - 1);
 		if (op[i].page + op[i].len > d->layout->pages ||
@@ -186,7 +189,7 @@ static void race(struct st_draw *d, uint32_t page)
 	st_prog_add(d->p, op[1]);
 	if (st_chance(d, 45))
 		third(d, op, page);
-	/* Who reads on without an exit keeps what its TLB has: until somebody flushes it. */
+	/* Reads without an exit in between use the TLB entry until the kernel flushes it. */
 	if (pair[1] == ST_OP_READ && st_chance(d, 60)) {
 		op[1].code = ST_OP_PEEK;
 		op[1].meet = op[1].wait = 0;
@@ -205,10 +208,10 @@ static void race(struct st_draw *d, uint32_t page)
 					     .page = page,
 					     .len = len });
 	if (st_chance(d, 35))
-		see_both(d, page);
+		read_both(d, page);
 }
 
-/* What makes a race matter: the page in a known state, or private and never used since a hole. */
+/* Before a race: brings the page into a known state, or makes it private and punches a hole. */
 static void prepare(struct st_draw *d, uint32_t page)
 {
 	struct gm_sop op = { .page = page, .len = 8 };
@@ -253,7 +256,7 @@ void st_draw_races(struct st_draw *d, uint32_t ops)
 		st_draw_sync(d);
 		for (unsigned int i = 0; i < n; i++) {
 			race(d, page[i]);
-			/* Others keep the kernel busy meanwhile, now and then. */
+			/* Now and then any other operation at the same time. */
 			if (st_chance(d, 10))
 				st_prog_add(d->p, st_draw_any(d, st_draw_actor(d)));
 		}

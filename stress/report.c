@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Files about a run: programs, what was observed, reproducers, sums. */
+/* Files of a run: programs, failures, reproducers, sums. */
 #include <glob.h>
 #include <sys/stat.h>
 
@@ -31,8 +31,8 @@ static void write_prog(const char *dir, const char *name, const struct st_prog *
 static void describe(FILE *f, const struct st_prog *full, const struct st_prog *min,
 		     enum st_end end, const struct st_result *r, const struct st_shrunk *s)
 {
-	fprintf(f, "seed %lu, profile %s, layout %s, provider %s: %s%s%s\n%s\n", full->head.seed,
-		full->head.profile, full->head.layout, gm_provider_name(full->head.provider),
+	fprintf(f, "seed %lu, mix %s, layout %s, provider %s: %s%s%s\n%s\n", full->head.seed,
+		full->head.mix, full->head.layout, gm_provider_name(full->head.provider),
 		st_end_name(end), r->clause[0] ? ", clause " : "", r->clause, r->text);
 	if (min)
 		fprintf(f,
@@ -79,7 +79,7 @@ void st_report_failure(const char *dir, const struct st_prog *full, const struct
 
 /* --- the reproducer --- */
 
-/* The program as a string in C: what the library's own reader takes. */
+/* A C program with the stress program as a string, which st_prog_read() parses. */
 void st_reproducer(const struct st_prog *p, FILE *f)
 {
 	fprintf(f,
@@ -88,8 +88,8 @@ void st_reproducer(const struct st_prog *p, FILE *f)
 		"/*\n"
 		" * Stand-alone reproducer of a stress program of kvm-gmem-tests. In the suite's tree:\n"
 		" *	make reproducer C=%lu.c\n"
-		" * builds it (KSRC= and O= as ever); it runs the operations below, says which promise\n"
-		" * broke and what happened to the page, and exits with 1 if one did.\n"
+		" * builds it (KSRC= and O= as for other goals). It runs the operations below. If a clause\n"
+		" * is broken it prints the clause and the history of the page, and exits with 1.\n"
 		" */\n"
 		"#include \"stress/repro.h\"\n\n"
 		"static const char program[] =\n",
@@ -100,7 +100,7 @@ void st_reproducer(const struct st_prog *p, FILE *f)
 	for (uint32_t i = 0; i < p->nr; i++)
 		fprintf(f, "\t\"%-40s\\n\" /* %s */\n", st_op_str(&p->op[i]),
 			st_ops[p->op[i].code]->text);
-	fputs("\t;\n\n/* main() is the library's. */\n"
+	fputs("\t;\n\n/* main() is in the library. */\n"
 	      "int gm_program_main(int argc, char **argv)\n{\n\treturn st_repro(program);\n}\n",
 	      f);
 }
@@ -174,7 +174,7 @@ static bool sum_read(struct st_sum *s, FILE *f)
 	return true;
 }
 
-/* Each failure by its first two lines: seed and clause, what was seen. */
+/* Prints the first two lines about each failure: seed and clause, observation. */
 static void print_failures(const char *dir)
 {
 	char pattern[4096], line[1000];
@@ -208,7 +208,7 @@ int st_merge(int nr, char **dirs)
 		FILE *f = open_in(dirs[i], "summary.tsv", "re");
 
 		if (!f || !sum_read(&s, f)) {
-			fprintf(stderr, "gm-stress: %s: no summary of a run in it\n", dirs[i]);
+			fprintf(stderr, "gm-stress: %s: has no summary of a run\n", dirs[i]);
 			return 2;
 		}
 		fclose(f);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a reproducer's main() calls. */
+/* The entry point of reproducers. */
 #include "child.h"
 #include "main.h"
 #include "repro.h"

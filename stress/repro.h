@@ -5,7 +5,9 @@
 
 int gm_program_main(int argc, char **argv);
 
-/* 0: every promise held; 1: one did not; 2: it could not be asked. Says so on standard output. */
+/*
+ * Exit status as of st_replay(); 2: `program` is not valid. Prints the result on standard output.
+ */
 int st_repro(const char *program);
 
 #endif

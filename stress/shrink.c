@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Shrinking against the real kernel: the same clause, in bounded time, and how surely it fails. */
+/*
+ * Shrinks by running candidates on this kernel, within a time limit; measures how often the result
+ * fails.
+ */
 
 #include "clock.h"
 #include "minimize.h"
@@ -13,22 +16,22 @@ struct shrink {
 	double until;
 };
 
-static bool over(void *arg)
+static bool time_up(void *arg)
 {
 	return gm_now() > ((struct shrink *)arg)->until;
 }
 
-/* What breaks a promise about content may show as either of these, by chance. */
+/* A defect of content may break any of these clauses, by chance. */
 static bool same_clause(const char *a, const char *b)
 {
-	static const char *const kin[] = { "conv.any_range",  "conv.any_offset",
-					   "conv.cross_vcpu", "conv.concurrent",
-					   "conv.data",	      "conv.inplace_shared" };
+	static const char *const content[] = { "conv.any_range",  "conv.any_offset",
+					       "conv.cross_vcpu", "conv.concurrent",
+					       "conv.data",	  "conv.inplace_shared" };
 	bool in[2] = {};
 
-	for (unsigned int i = 0; i < sizeof(kin) / sizeof(kin[0]); i++) {
-		in[0] |= !strcmp(a, kin[i]);
-		in[1] |= !strcmp(b, kin[i]);
+	for (unsigned int i = 0; i < sizeof(content) / sizeof(content[0]); i++) {
+		in[0] |= !strcmp(a, content[i]);
+		in[1] |= !strcmp(b, content[i]);
 	}
 	return !strcmp(a, b) || (in[0] && in[1]);
 }
@@ -46,7 +49,7 @@ static bool fails(const struct st_prog *p, void *arg)
 	for (unsigned int i = 0; i < s->repeat; i++) {
 		if (fails_once(p, s))
 			return true;
-		if (i && over(s))
+		if (i && time_up(s))
 			break;
 	}
 	return false;
@@ -56,7 +59,9 @@ bool st_shrink(struct st_prog *p, enum st_end end, struct st_result *r, long sec
 	       unsigned int timeout_ms, struct st_shrunk *out)
 {
 	struct shrink s = { .end = end, .timeout_ms = timeout_ms ?: 20000, .repeat = 1 };
-	struct st_min m = { .fails = fails, .over = over, .arg = &s, .op = UINT32_MAX, .page = -1 };
+	struct st_min m = {
+		.fails = fails, .time_up = time_up, .arg = &s, .op = UINT32_MAX, .page = -1
+	};
 	const struct st_layout *l = st_layout_find(p->head.layout);
 	double start = gm_now();
 	struct st_prog try = {};
@@ -67,12 +72,12 @@ bool st_shrink(struct st_prog *p, enum st_end end, struct st_result *r, long sec
 	s.r = st_result_new();
 	snprintf(s.clause, sizeof(s.clause), "%s", r->clause);
 	m.pages = l ? l->pages : 0;
-	/* What the final check finds is no operation of the program. */
+	/* An operation of the final check is not in the program. */
 	if (r->failed && r->op < p->nr)
 		m.op = r->op;
 	if (r->failed && r->has_page)
 		m.page = r->page;
-	/* One at a time, it fails always or never. */
+	/* Order strict fails always or never. */
 	if (p->head.strict) {
 		again = fails_once(p, &s);
 	} else {
@@ -109,12 +114,12 @@ struct by {
 	double until;
 };
 
-static bool by_over(void *arg)
+static bool by_time_up(void *arg)
 {
 	return gm_now() > ((struct by *)arg)->until;
 }
 
-/* The command gets the file's name as its last word. */
+/* Appends the file's name to the command. */
 static bool fails_by(const struct st_prog *p, void *arg)
 {
 	char file[] = "/tmp/gm-stress.XXXXXX", command[4200];
@@ -137,7 +142,7 @@ bool st_shrink_by(struct st_prog *p, const char *command, long seconds, struct s
 	double start = gm_now();
 	struct by by = { .command = command, .until = start + seconds };
 	struct st_min m = {
-		.fails = fails_by, .over = by_over, .arg = &by, .op = UINT32_MAX, .page = -1
+		.fails = fails_by, .time_up = by_time_up, .arg = &by, .op = UINT32_MAX, .page = -1
 	};
 
 	*out = (struct st_shrunk){ .from = p->nr };

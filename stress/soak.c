@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Seeds without end: the loop, its live line, its sums. */
+/* gm-stress run: the loop over seeds, its live line, its sums. Also replay and shrink. */
 #include <signal.h>
 #include <sys/utsname.h>
 
@@ -12,7 +12,7 @@ static volatile sig_atomic_t stop;
 
 static void stopped(int sig)
 {
-	/* The program that runs is given time to end; a second Ctrl-C is not asked for it. */
+	/* Lets the current program finish; a second signal kills at once. */
 	stop = 1;
 	signal(sig, SIG_DFL);
 }
@@ -66,7 +66,7 @@ static void print_sum(const struct st_sum *s, uint64_t seed, double seconds, con
 	fflush(stderr);
 }
 
-/* The live line: on a terminal always the same one, elsewhere a line each half a minute. */
+/* Progress: on a terminal one line that is updated, elsewhere a line every 30 seconds. */
 static void live(const struct st_sum *s, uint64_t seed, double start, double *last)
 {
 	bool tty = isatty(STDERR_FILENO);
@@ -80,7 +80,7 @@ static void live(const struct st_sum *s, uint64_t seed, double start, double *la
 	print_sum(s, seed, t - start, tty ? "" : "\n");
 }
 
-/* A failed program: kept, shrunk, reported. */
+/* Reports a failed program, shrinks it, and reports it again. */
 static void failure(const struct st_soak *o, const struct st_prog *p, enum st_end end,
 		    struct st_result *r)
 {
@@ -90,7 +90,7 @@ static void failure(const struct st_soak *o, const struct st_prog *p, enum st_en
 
 	if (isatty(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
-	/* First of all: the kernel may not live long. */
+	/* Before shrinking, since the kernel may die soon. */
 	st_report_failure(o->out, p, NULL, end, r, &s);
 	if (!o->shrink_seconds || stop)
 		return;
@@ -99,7 +99,7 @@ static void failure(const struct st_soak *o, const struct st_prog *p, enum st_en
 	if (shrunk)
 		st_report_failure(o->out, p, &min, end, r, &s);
 	else
-		printf("seed %lu: it did not fail again when it was to be shrunk\n", p->head.seed);
+		printf("seed %lu: it did not fail again, so it is not shrunk\n", p->head.seed);
 	st_prog_free(&min);
 }
 
@@ -180,7 +180,7 @@ int st_soak(const struct st_soak *o)
 		fputs("\r\033[K", stderr);
 	print_sum(&sum, g.seed, sum.seconds, "\n");
 	st_sum_write(&sum, o->out);
-	/* Kernel settings go back to what they were. */
+	/* Restores kernel settings. */
 	gm_cleanup_run();
 	st_prog_free(&p);
 	st_result_free(r);
@@ -248,7 +248,7 @@ int st_shrink_file(const struct st_soak *o, const struct st_prog *p)
 	for (int i = 1; i < 20 && end == ST_HELD; i++)
 		end = st_child_run(p, r, o->timeout_ms);
 	if (end == ST_HELD)
-		printf("it does not fail: 20 of 20 times every promise held\n");
+		printf("it does not fail: no clause was broken in 20 runs\n");
 	else
 		failure(o, p, end, r);
 	st_result_free(r);

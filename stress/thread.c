@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One operation of a thread of the host: its moment, its stamps, its log. */
+/* Runs one operation of a host thread: rendezvous, time stamps, log. */
 #include <signal.h>
 
 #include "exec.h"
@@ -25,16 +25,16 @@ long st_write_number(const char *file, long n)
 	return ret < 0 ? ret : 0;
 }
 
-void st_let_signals_in(bool in)
+void st_unblock_signals(bool unblock)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
-	pthread_sigmask(in ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
+	pthread_sigmask(unblock ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
 }
 
-/* The n-th thing that can fail in this thread's next call does; 0: nothing any more. */
+/* Makes the n-th possible failure in this thread's next call happen; 0: switches it off. */
 static void fail_nth(struct st_actor *a, uint32_t n)
 {
 	char text[16];
@@ -46,7 +46,7 @@ static void fail_nth(struct st_actor *a, uint32_t n)
 		a->fail_fd = -1;
 }
 
-/* As meet() of lib/guest/ring.c. */
+/* The same rendezvous as meet() in lib/guest/ring.c. */
 static void meet(struct st_run *r, unsigned int id)
 {
 	__atomic_add_fetch(&r->meet[id], 1, __ATOMIC_SEQ_CST);
@@ -76,8 +76,8 @@ void st_host_op(struct st_actor *a, uint32_t index)
 	struct gm_ring_res *res = &r->res[index];
 	uint32_t wait = res->cycles;
 	/*
-	 * The signals of `kick` come then, and at no other time: what they interrupt otherwise (an
-	 * allocation, a prefault, a pin) would be done in part, and the judge does not know which.
+	 * Signals of `kick` are blocked during other operations: an interrupted allocation,
+	 * prefault or pin would be done in part, and the judge does not know which part.
 	 */
 	bool open = st_is(&op, ST_SIGNALS);
 	uint64_t start;
@@ -85,7 +85,7 @@ void st_host_op(struct st_actor *a, uint32_t index)
 	if (op.meet)
 		meet(r, op.meet);
 	if (open)
-		st_let_signals_in(true);
+		st_unblock_signals(true);
 	for (start = gm_arch_cycles(); gm_arch_cycles() - start < wait;)
 		;
 	r->note[index].log = st_log_at(a);
@@ -103,6 +103,6 @@ void st_host_op(struct st_actor *a, uint32_t index)
 	res->cycles = start > UINT32_MAX ? UINT32_MAX : start;
 	res->t1 = st_now(r);
 	if (open)
-		st_let_signals_in(false);
+		st_unblock_signals(false);
 	res->logs = a->logs - res->log;
 }

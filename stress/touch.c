@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory of the guest_memfd that the host sees, and its loads and stores, which may be refused. */
+/* The host's mapping of the guest_memfd, and loads and stores there, which may be refused. */
 #include "access/access.h"
 #include "exec.h"
 
@@ -12,7 +12,7 @@ uint8_t *st_map_room(const struct st_run *r)
 	return at;
 }
 
-/* Slots lie in their file in any order; the host sees them in that of the guest. */
+/* The host's mapping has the slots in the order of guest addresses, not of file offsets. */
 void st_map_slot(const struct st_run *r, unsigned int i)
 {
 	const struct st_slot *s = &r->layout->slot[i];
@@ -54,7 +54,7 @@ static unsigned int touch(struct touch *t)
 
 	if (!got.sig)
 		return got.ret;
-	/* Anything but a refusal is nobody's page: it ends the program. */
+	/* Any other signal is an ERROR of the program. */
 	GM_SETUP(got.sig == SIGBUS && got.addr - (uintptr_t)t->acc.hva < GM_PAGE_SIZE,
 		 "a touch of page %#x: %s", t->page, gm_outcome_str(&got));
 	*t->log = (struct gm_ring_log){ .page = t->page,
@@ -62,7 +62,6 @@ static unsigned int touch(struct touch *t)
 	return 1;
 }
 
-/* As the host's own loads and stores, a signal where they are refused: count 0, first the word. */
 unsigned int st_try_read(const struct st_run *r, uint32_t page, unsigned int words,
 			 struct gm_ring_log *log)
 {

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The steps of make check. Sourced by tests/check.
 
-# A few planted defects that are quick to show, one of each area: they prove that the checks can fail.
-# make mutants plants all of them.
+# A few planted defects that are quick to show, one of each area: they prove that the checks can
+# fail. make mutants plants all of them.
 CHECK_MUTANTS=${CHECK_MUTANTS-fd_punch_border,fd_guest_no_zero,gup_fault_remote,huge_pre_no_tail,iommu_file_end}
 CHECK_MUTANTS_ARM64=${CHECK_MUTANTS_ARM64-arm64_smccc_end,arm64_dirty_block,arm64_teardown_zero}
 

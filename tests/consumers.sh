@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Feeds the reports of a run to other projects' readers, and compares their counts with results.json:
-# the kernel's TAP parser (tools/testing/kunit of KSRC), Debian's junitparser, Perl's TAP::Parser
-# (prove), and the rules of NIPA and LKFT. A missing reader is named and counts as a failure.
+# Feeds the reports of a run to other projects' readers, and compares their counts with
+# results.json: the kernel's TAP parser (tools/testing/kunit of KSRC), Debian's junitparser, Perl's
+# TAP::Parser (prove), and the rules of NIPA and LKFT. A missing reader is named and counts as a
+# failure.
 #
 #   KSRC=TREE tests/consumers.sh GM_RUN FAKE_PROGRAM [TAP-CONTAINING RESULTS FOLDER...]
 set -u
@@ -23,8 +24,8 @@ say()
 	echo "$1: $2"
 }
 
-# Prints "passed failed skipped" of results.json; readers count an ERROR as a failure. JUnit has one more
-# test case for a finding or a lost machine.
+# Prints "passed failed skipped" of results.json; readers count an ERROR as a failure. JUnit has one
+# more test case for a finding or a lost machine.
 expected()
 {
 	python3 -c 'import json, sys
@@ -80,8 +81,8 @@ by_prove()
 		print "$ok $bad $skip\n"' "$1/tap.txt"
 }
 
-# NIPA, the CI of Linux networking (contest/remote/vmksft-p.py): a result line's comment says if it was
-# skipped, and a result of a test that ran has its time in whole milliseconds.
+# NIPA, the CI of Linux networking (contest/remote/vmksft-p.py): a result line's comment says if it
+# was skipped, and a result of a test that ran has its time in whole milliseconds.
 by_nipa()
 {
 	python3 -c 'import re, sys
@@ -99,8 +100,8 @@ for line in open(sys.argv[1]):
 print(n["pass"], n["fail"], n["skip"])' "$1/tap.txt"
 }
 
-# LKFT and KernelCI take all text after the number for the name of the test, except "# SKIP" itself; text
-# after "# SKIP" becomes part of the name.
+# LKFT and KernelCI take all text after the number for the name of the test, except "# SKIP" itself;
+# text after "# SKIP" becomes part of the name.
 by_lkft()
 {
 	python3 -c 'import json, re, sys

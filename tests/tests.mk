@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The project's own tests that need no KVM: they run on the build machine, under AddressSanitizer and
-# UndefinedBehaviorSanitizer.
+# The project's own tests that need no KVM: they run on the build machine, under AddressSanitizer
+# and UndefinedBehaviorSanitizer.
 #
 #   make unit		unit tests, end-to-end tests of the runner; last line "N passed, N failed"
 #   make consumers	other projects' readers parse the reports of a run
@@ -14,14 +14,15 @@ GM_UNIT_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wno-unused-param
 	-fno-sanitize-recover=all -fno-omit-frame-pointer -DGM_VERSION='"unit"'
 GM_UNIT_LIB := $(filter-out runner/main.c,$(wildcard runner/*.c)) lib/anchor.c lib/underway.c lib/isolate.c lib/journal.c \
 	lib/seed.c lib/leakscan.c lib/klog.c lib/check.c lib/case.c lib/need.c lib/provider.c lib/map_svg.c lib/suggest.c lib/policy.c
-GM_UNIT_LIB += $(patsubst %,stress/%.c,op prog layout profile draw gen race oracle minimize) $(wildcard stress/ops/*.c)
+GM_UNIT_LIB += $(patsubst %,stress/%.c,op prog layout mix draw gen race oracle minimize) $(wildcard stress/ops/*.c)
 GM_UNIT_LIB_OBJ := $(GM_UNIT_LIB:%.c=$(GM_UNIT)/obj/%.o)
 GM_UNIT_SRC := $(wildcard tests/unit/*_test.c)
 GM_UNIT_BIN := $(GM_UNIT_SRC:tests/unit/%.c=$(GM_UNIT)/bin/%)
 GM_UNIT_FAKE := $(GM_UNIT)/fake/fake_test
 
 $(GM_UNIT)/obj/stress/%.o $(GM_UNIT)/obj/tests/unit/stress_%.o $(GM_UNIT)/obj/tests/unit/provider_%.o: GM_UNIT_FLAGS += -Ilib -Istress
-# Only the rows of the operations: the functions that run and judge them are not linked, and not called.
+# Only the rows of the operations: the functions that run and judge them are not linked, and not
+# called.
 $(GM_UNIT)/obj/stress/ops/%.o: GM_UNIT_FLAGS += $(subst -I$(KSRC),-isystem $(KSRC),$(filter -I%,$(GM_FW_INCLUDES))) $(GM_KHDR_CFLAGS)
 $(GM_UNIT)/bin/stress_prog_test: GM_UNIT_FLAGS += -no-pie -Wl,--unresolved-symbols=ignore-all
 $(GM_UNIT)/obj/%.o: %.c tests/tests.mk

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs the unit tests and the runner's end-to-end tests; prints the failures and a last line "N passed,
-# N failed". A test program that dies or has fewer results than planned has failed.
+# Runs the unit tests and the runner's end-to-end tests; prints the failures and a last line "N
+# passed, N failed". A test program that dies or has fewer results than planned has failed.
 #
 #   tests/unit.sh GM_RUN FAKE_PROGRAM UNIT_TEST...
 set -u

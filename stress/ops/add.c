@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The guest adds 1 to a counter of the page, atomically: no addition is lost, none is seen twice. */
+/* The guest adds 1 to a counter of the page, atomically: no addition is lost or counted twice. */
 #include "draw.h"
 #include "judge.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A conversion hypercall that KVM refuses before anybody is asked; see conv.hypercall_bad. */
+/* A conversion hypercall that KVM refuses without an exit to user space; see conv.hypercall_bad. */
 #include "draw.h"
 #include "judge.h"
 

@@ -11,6 +11,6 @@ const struct st_op st_op_compact = {
 	.name = "compact",
 	.text = "the kernel compacts memory",
 	.flags = ST_REFERS_ANY,
-	.weight = { [ST_PROFILE_HUGEPAGE] = 1, [ST_PROFILE_PINS] = 1, [ST_PROFILE_EVERYTHING] = 1 },
+	.weight = { [ST_MIX_HUGEPAGE] = 1, [ST_MIX_PINS] = 1, [ST_MIX_EVERYTHING] = 1 },
 	.run = run,
 };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Conversions, asked for by the guest or made by the VMM: always done, in place unless in use. */
+/*
+ * Conversions by a guest's request or by the VMM: never refused, except in place for a page in use.
+ */
 #include "draw.h"
 #include "judge.h"
 
@@ -10,21 +12,21 @@ static void generate(struct st_draw *d, struct gm_sop *op)
 	st_draw_conversion(d, op, UINT32_MAX);
 }
 
-static void ask(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res)
+static void hypercall(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res)
 {
 	res->ret = gm_arch_guest_map_gpa(gm_ring_addr(r, op->page), op->len, op->arg ? 1 << 4 : 0);
 }
 
 /*
- * By the layout, not by the VM's table of slots: attributes are the file's, and a slot that another
- * thread makes again meanwhile does not matter.
+ * Uses the layout, not the VM's table of slots: the file has the attributes, so a slot that another
+ * thread deletes for a moment does not matter.
  */
 long st_convert(struct st_run *r, uint32_t index, uint32_t page, uint32_t n, bool to_private)
 {
 	struct st_note *note = &r->note[index];
 
-	note->whole = 0;
-	note->named = ST_NO_PAGE;
+	note->converted = 0;
+	note->busy = ST_NO_PAGE;
 	if (!r->inplace)
 		return __gm_convert(r->vm, st_gpa(page), n * GM_PAGE_SIZE, to_private) ? -errno : 0;
 	while (n) {
@@ -35,10 +37,10 @@ long st_convert(struct st_run *r, uint32_t index, uint32_t page, uint32_t n, boo
 				      &error_offset)) {
 			if (error_offset - off < len * GM_PAGE_SIZE &&
 			    !(error_offset % GM_PAGE_SIZE))
-				note->named = page + (error_offset - off) / GM_PAGE_SIZE;
+				note->busy = page + (error_offset - off) / GM_PAGE_SIZE;
 			return -errno;
 		}
-		note->whole += len;
+		note->converted += len;
 		page += len;
 		n -= len;
 	}
@@ -52,7 +54,10 @@ int64_t st_convert_for_guest(struct gm_vm *vm, unsigned int v, uint64_t gpa, uin
 	uint64_t page = (gpa - GM_BASE) / GM_PAGE_SIZE;
 	struct st_actor *a = &r->vcpu[v];
 
-	/* Pages are counted in 64 bits: a range whose addresses wrap gets here, for the ioctl to refuse. */
+	/*
+	 * KVM counts pages in 64 bits: a range whose address wraps gets here, and the ioctl refuses
+	 * it.
+	 */
 	if (!r->inplace)
 		return gm_vm_convert_on_request(vm, v, gpa, npages, attrs);
 	if (page >= r->layout->pages || npages > r->layout->pages - page)
@@ -67,17 +72,18 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 
 static bool observe(struct st_run *r, uint32_t i, struct st_event *e)
 {
-	/* In place, each slot is a call, and what was refused is not a page of its own. */
+	/* In place each slot is one call, and a refused call converts nothing. */
 	if (r->inplace && r->res[i].ret)
-		e->n = r->note[i].whole;
+		e->n = r->note[i].converted;
 	e->change = ST_CONVERT;
-	e->halves = r->prog.op[i].arg & 1 ? ST_PRIVATE : ST_SHARED;
+	e->states = r->prog.op[i].arg & 1 ? ST_PRIVATE : ST_SHARED;
 	return e->n;
 }
 
 /*
- * What takes a reference of the page for a moment. A vCPU's fault, a prefault, a hole, fallocate()
- * and another conversion take none that a conversion could meet: they and it exclude each other.
+ * Whether another operation may hold a short-lived reference of the page. Faults of vCPUs,
+ * prefaults, holes, fallocate() and other conversions do not count: the kernel excludes them during
+ * a conversion.
  */
 static bool may_be_referred(const struct st_run *r, uint32_t i, uint32_t page)
 {
@@ -100,8 +106,8 @@ bool st_expect_conversion(struct st_run *r, uint32_t i)
 	const struct gm_sop *op = &r->prog.op[i];
 	struct st_when when = st_when_of(r, i);
 	const struct st_note *c = &r->note[i];
-	/* The call that was refused, and all pages before the one that it named. */
-	uint32_t from = op->page + c->whole, first;
+	/* The first page of the call that was refused. */
+	uint32_t from = op->page + c->converted, first;
 	long ret = r->res[i].ret;
 
 	if (!r->inplace)
@@ -118,30 +124,30 @@ bool st_expect_conversion(struct st_run *r, uint32_t i)
 		return st_wrong(r, i, "conv.never_refused", "0");
 	if (!(op->arg & 1))
 		return st_wrong(r, i, "conv.inplace_shared", "0");
-	if (c->named - from >= op->len - c->whole)
+	if (c->busy - from >= op->len - c->converted)
 		return st_wrong(r, i, "conv.inplace_busy", "error_offset of a page of the range");
-	if (!st_may_be_held(r, c->named, when) && !may_be_referred(r, i, c->named)) {
+	if (!st_may_be_held(r, c->busy, when) && !may_be_referred(r, i, c->busy)) {
 		snprintf(want, sizeof(want),
-			 "0: nobody had page %#x, which error_offset names, pinned or in use",
-			 c->named);
+			 "0: page %#x, which error_offset names, was not pinned or in use",
+			 c->busy);
 		return st_wrong(r, i, "conv.never_refused", want);
 	}
-	first = st_first_held(r, from, c->named - from, when);
+	first = st_first_held(r, from, c->busy - from, when);
 	if (first == ST_NO_PAGE)
 		return true;
 	snprintf(want, sizeof(want), "error_offset of page %#x, which is held, not of %#x", first,
-		 c->named);
+		 c->busy);
 	return st_wrong(r, i, "conv.inplace_busy", want);
 }
 
 const struct st_op st_op_conv = {
 	.name = "conv",
-	.text = "the guest asks to convert",
+	.text = "the guest requests a conversion",
 	.flags = ST_VCPU | ST_PAGES | ST_WRITES | ST_CONVERTS,
 	.args = to,
 	.always = 24,
 	.generate = generate,
-	.guest = ask,
+	.guest = hypercall,
 	.observe = observe,
 	.expect = st_expect_conversion,
 };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Shared memory is given back: zeros. In place by MADV_REMOVE of the file's mapping, a hole. */
+/*
+ * Shared memory is freed and becomes zero; in place by MADV_REMOVE on the file's mapping, a hole.
+ */
 #include <sys/mman.h>
 
 #include "draw.h"
@@ -10,7 +12,7 @@ static void generate(struct st_draw *d, struct gm_sop *op)
 	st_draw_range(d, op, st_chance(d, 20), 2 * ST_2M, false);
 }
 
-static long give_back(struct st_run *r, const struct gm_sop *op, int advice)
+static long discard(struct st_run *r, const struct gm_sop *op, int advice)
 {
 	return madvise(st_hva(r, op->page), op->len * GM_PAGE_SIZE, advice) ? -errno : 0;
 }
@@ -23,14 +25,14 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	if (r->inplace) {
 		/* The mapping must be writable. */
 		pthread_rwlock_rdlock(&r->map_lock);
-		ret = give_back(r, op, MADV_REMOVE);
+		ret = discard(r, op, MADV_REMOVE);
 		pthread_rwlock_unlock(&r->map_lock);
 		return ret;
 	}
-	/* Who holds memory keeps the pages that it has: they are not taken from under it. */
+	/* A pin or device mapping would keep the old pages: do not free pages that are held. */
 	pthread_mutex_lock(&r->hold_lock);
 	if (!st_held(r, op->page, op->len))
-		ret = give_back(r, op, r->mem->fd < 0 ? MADV_DONTNEED : MADV_REMOVE);
+		ret = discard(r, op, r->mem->fd < 0 ? MADV_DONTNEED : MADV_REMOVE);
 	pthread_mutex_unlock(&r->hold_lock);
 	return ret;
 }
@@ -39,7 +41,7 @@ static bool observe(struct st_run *r, uint32_t i, struct st_event *e)
 {
 	e->change = ST_ZERO;
 	e->regs = 0;
-	e->halves = ST_SHARED;
+	e->states = ST_SHARED;
 	return r->res[i].ret != 1;
 }
 
@@ -50,13 +52,13 @@ static bool expect(struct st_run *r, uint32_t i)
 
 const struct st_op st_op_drop = {
 	.name = "drop",
-	.text = "shared memory is given back; in place: MADV_REMOVE, a hole",
+	.text = "the host frees shared memory; in place: MADV_REMOVE, a hole",
 	.flags = ST_PAGES | ST_WRITES,
-	.weight = { [ST_PROFILE_HUGEPAGE] = 5,
-		    [ST_PROFILE_LIFECYCLE] = 4,
-		    [ST_PROFILE_MEMORY] = 4,
-		    [ST_PROFILE_PINS] = 3,
-		    [ST_PROFILE_EVERYTHING] = 4 },
+	.weight = { [ST_MIX_HUGEPAGE] = 5,
+		    [ST_MIX_LIFECYCLE] = 4,
+		    [ST_MIX_MEMORY] = 4,
+		    [ST_MIX_PINS] = 3,
+		    [ST_MIX_EVERYTHING] = 4 },
 	.layouts = ST_SMALL_PAGES,
 	.generate = generate,
 	.run = run,

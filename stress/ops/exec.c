@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The guest writes a function into the page and calls it; only while nobody else moves. */
+/* The guest writes a function into the page and calls it; only while no other actor runs. */
 #include "draw.h"
 #include "judge.h"
 
@@ -21,7 +21,7 @@ static bool expect(struct st_run *r, uint32_t i)
 	long ret = r->res[i].ret;
 
 	return ret == (uint16_t)i || (r->concurrent && ret == -1) ||
-	       st_wrong(r, i, "conv.own_stack", "the constant that its code gives");
+	       st_wrong(r, i, "conv.own_stack", "the constant that its code returns");
 }
 
 const struct st_op st_op_exec = {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A child reads shared memory, after others had time to write. */
+/* A child reads shared memory, after other actors had time to write. */
 #include <sys/wait.h>
 #include <time.h>
 
 #include "draw.h"
 #include "judge.h"
 
-/* Until the others have done something, or for a moment. */
+/* Waits until other actors have done some operations, with a bound. */
 static void wait_for_others(struct st_run *r)
 {
 	const struct timespec moment = { .tv_nsec = 100000 };
@@ -17,7 +17,7 @@ static void wait_for_others(struct st_run *r)
 		nanosleep(&moment, NULL);
 }
 
-/* Gives the moment at which the fork was over: what a child has of memory of its own is not younger. */
+/* Returns the time after the fork: the child's copy of private mappings is not newer. */
 static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 {
 	struct gm_ring_log *log = (struct gm_ring_log *)(a->buf + GM_PAGE_SIZE);
@@ -27,7 +27,9 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	pid_t pid;
 
 	*n = 0;
-	/* A child's mapping is not registered with userfaultfd: it would make a page of zeros. */
+	/*
+	 * Not during `uffd`: a child's mapping is not registered, and would fault in a zero page.
+	 */
 	pthread_rwlock_rdlock(&a->run->child_lock);
 	pid = fork();
 	if (pid < 0) {
@@ -50,7 +52,7 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	return status ? -ECHILD : copied;
 }
 
-/* A child has what there was at the fork, where the memory is copied on write. */
+/* With copy on write a child reads the content at the time of the fork. */
 static struct st_when when(const struct st_run *r, uint32_t i)
 {
 	bool copy = !r->inplace && (r->layout->backing == ST_ANON || r->layout->backing == ST_THP);
@@ -69,10 +71,10 @@ const struct st_op st_op_fork = {
 	.name = "fork",
 	.text = "a child reads shared memory",
 	.flags = ST_PAGES | ST_READS | ST_REFERS,
-	.weight = { [ST_PROFILE_HUGEPAGE] = 2,
-		    [ST_PROFILE_LIFECYCLE] = 3,
-		    [ST_PROFILE_PINS] = 2,
-		    [ST_PROFILE_EVERYTHING] = 2 },
+	.weight = { [ST_MIX_HUGEPAGE] = 2,
+		    [ST_MIX_LIFECYCLE] = 3,
+		    [ST_MIX_PINS] = 2,
+		    [ST_MIX_EVERYTHING] = 2 },
 	.generate = st_draw_one,
 	.run = run,
 	.when = when,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A probe of lib/access reads shared memory: a system call, or a reference of its pages. */
+/* A probe of lib/access reads shared memory, by a system call or by a reference of its pages. */
 #include "access/access.h"
 #include "draw.h"
 #include "judge.h"
@@ -10,7 +10,9 @@ static void generate(struct st_draw *d, struct gm_sop *op)
 	op->arg = st_below(d, 256);
 }
 
-/* Probes that read a whole range into a buffer and cost no process and no VM. NULL: none. */
+/*
+ * A probe that reads a whole range into a buffer, without a process or VM of its own. NULL: none.
+ */
 static const struct gm_probe *probe(unsigned int arg)
 {
 	static const struct gm_probe *found[64];
@@ -44,7 +46,7 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 		return 1;
 	memset(a->buf, 0, acc.len);
 	got = gm_access_run(&acc);
-	/* Refused, from some page on. */
+	/* Refused at some page: a short read counts, too. */
 	if (a->run->inplace && (got.sig || (got.ret < 0 && got.err == EFAULT) ||
 				(got.ret >= 0 && got.ret < (long)acc.len)))
 		return -EFAULT;
@@ -63,7 +65,7 @@ const struct st_op st_op_gup = {
 	.name = "gup",
 	.text = "an access probe on shared memory",
 	.flags = ST_PAGES | ST_READS | ST_REFERS,
-	.weight = { [ST_PROFILE_PINS] = 8, [ST_PROFILE_EVERYTHING] = 5 },
+	.weight = { [ST_MIX_PINS] = 8, [ST_MIX_EVERYTHING] = 5 },
 	.generate = generate,
 	.run = run,
 	.expect = expect,

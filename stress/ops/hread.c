@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The host loads from shared memory through its mapping; in place a private page refuses it. */
+/* The host loads from shared memory through its mapping; in place a private page gives SIGBUS. */
 #include "exec.h"
 
 static long load(struct st_actor *a, const struct gm_sop *op, unsigned int words)

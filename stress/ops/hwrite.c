@@ -6,7 +6,7 @@ static long store(struct st_actor *a, const struct gm_sop *op, uint32_t index, u
 {
 	struct st_run *r = a->run;
 
-	/* In place each page may be refused, which goes on record. */
+	/* In place each page may be refused, which takes a log entry. */
 	if (a->logs + op->len > HOST_LOG)
 		return 1;
 	pthread_rwlock_rdlock(&r->map_lock);
@@ -32,7 +32,7 @@ static long store_word(struct st_actor *a, const struct gm_sop *op, uint32_t ind
 	return store(a, op, index, 1);
 }
 
-/* Page by page: `e` is the write as if no page had refused it. */
+/* Adds the write page by page; `e` is the write without refusals. */
 static bool observe_in_place(struct st_run *r, uint32_t i, struct st_event *e)
 {
 	uint32_t next = e->page, end = e->page + e->n, logs = r->res[i].logs;
@@ -49,7 +49,7 @@ static bool observe_in_place(struct st_run *r, uint32_t i, struct st_event *e)
 		next = log[k].page + 1;
 		if (!log[k].first)
 			continue;
-		/* It was refused in the middle of the page: word 0 is written, of the rest a part. */
+		/* Refused in the middle of the page: word 0 is written, and a part of the rest. */
 		e->page = log[k].page;
 		e->n = 1;
 		e->regs = ST_WORD0;
@@ -81,7 +81,7 @@ static bool observe_word(struct st_run *r, uint32_t i, struct st_event *e)
 	return observe(r, i, e);
 }
 
-/* In place: the pages that it was not refused, and those that it was. */
+/* In place: judges every page, refused or not. */
 static bool expect(struct st_run *r, uint32_t i)
 {
 	const struct gm_sop *op = &r->prog.op[i];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A signal for the actor arg: into KVM_RUN, or into a thread's hole or conversion. */
+/* A signal to actor arg: it interrupts KVM_RUN, or a thread's hole or conversion. */
 #include <signal.h>
 
 #include "draw.h"
@@ -26,10 +26,8 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 
 const struct st_op st_op_kick = {
 	.name = "kick",
-	.text = "a signal into KVM_RUN, or into a thread's hole or conversion",
-	.weight = { [ST_PROFILE_CONVERSION] = 2,
-		    [ST_PROFILE_LIFECYCLE] = 6,
-		    [ST_PROFILE_EVERYTHING] = 3 },
+	.text = "a signal interrupts KVM_RUN, or a thread's hole or conversion",
+	.weight = { [ST_MIX_CONVERSION] = 2, [ST_MIX_LIFECYCLE] = 6, [ST_MIX_EVERYTHING] = 3 },
 	.generate = generate,
 	.run = run,
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The process ends in the middle of everything. */
+/* The process exits while other actors run. */
 #include "exec.h"
 
 static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)

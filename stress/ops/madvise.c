@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Advice about shared memory. It may be declined; what counts is that it changes no content. */
+/* madvise() on shared memory. It may fail, but must not change content. */
 #include <sys/mman.h>
 
 #include "draw.h"
@@ -27,7 +27,7 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 				      MADV_HUGEPAGE,  MADV_NOHUGEPAGE, MADV_COLLAPSE,
 				      MADV_MERGEABLE, MADV_DONTNEED };
 
-	/* Memory of the host's own would be given back: that is `drop`. */
+	/* By attributes MADV_DONTNEED would free memory: that is `drop`. */
 	if (op->arg == 7 && !a->run->inplace)
 		return 0;
 	madvise(st_hva(a->run, op->page), op->len * GM_PAGE_SIZE, advice[op->arg % 8]);
@@ -36,13 +36,13 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 
 const struct st_op st_op_madvise = {
 	.name = "madvise",
-	.text = "advice about shared memory",
+	.text = "madvise() on shared memory",
 	.flags = ST_PAGES | ST_REFERS,
 	.args = names,
-	.weight = { [ST_PROFILE_HUGEPAGE] = 12,
-		    [ST_PROFILE_IOMMU] = 4,
-		    [ST_PROFILE_PINS] = 4,
-		    [ST_PROFILE_EVERYTHING] = 6 },
+	.weight = { [ST_MIX_HUGEPAGE] = 12,
+		    [ST_MIX_IOMMU] = 4,
+		    [ST_MIX_PINS] = 4,
+		    [ST_MIX_EVERYTHING] = 6 },
 	.generate = generate,
 	.run = run,
 };

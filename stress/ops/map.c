@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * iommufd maps shared memory for a device, by file, in place by address; the device reads and writes
- * the first page of a mapping. arg is the number of the mapping. The device is iommufd's mock.
+ * iommufd maps shared memory for its mock device: by file, in place by address. The device reads
+ * and writes the first page of a mapping. arg is the number of the mapping.
  */
 #include "draw.h"
 #include "iommu.h"
@@ -9,12 +9,12 @@
 
 #define MAPS 8U
 
-static struct gm_iommu *iommu; /* NULL: none in this kernel, or memory that is no file's */
+static struct gm_iommu *iommu; /* NULL: the kernel has no mock, or the memory is no file */
 static struct gm_iodev *dev;
 static uint32_t ioas;
 static struct mapping {
 	bool used;
-	uint32_t page, len, op; /* op: that mapped it */
+	uint32_t page, len, op; /* op: the operation that mapped it */
 	uint64_t iova;
 } mappings[MAPS];
 
@@ -45,7 +45,7 @@ static long map(struct st_run *r, const struct gm_sop *op, uint32_t index, struc
 
 	if (m->used)
 		return 1;
-	/* In place by address: a guest_memfd is no file that iommufd takes. */
+	/* In place by address: iommufd does not map a guest_memfd by file. */
 	if (r->inplace)
 		ret = __gm_map_hva(iommu, ioas, st_hva(r, op->page), len, &iova, GM_RW);
 	else
@@ -80,7 +80,7 @@ static long dma_read(struct st_actor *a, const struct mapping *m)
 	return 0;
 }
 
-/* Around the words that belong to nobody who writes pages. */
+/* Leaves out the words that have their own operations (counter, stack, code). */
 static long dma_write(struct st_run *r, uint32_t index, const struct mapping *m)
 {
 	const uint64_t head = GM_RING_COUNTER * 8, tail = head + GM_RING_OWN * 8;
@@ -93,12 +93,12 @@ static long dma_write(struct st_run *r, uint32_t index, const struct mapping *m)
 					     GM_PAGE_SIZE - tail)
 		      ? -errno
 		      : 0;
-	/* Where it went, for the judge. */
+	/* The page, for the judge. */
 	r->prog.op[index].page = m->page;
 	return ret;
 }
 
-/* One operation of the iommufd at a time, so that the table is right. */
+/* One operation at a time: hold_lock also protects mappings[]. */
 static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 {
 	struct st_run *r = a->run;
@@ -111,7 +111,7 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	if (op->code == ST_OP_MAP) {
 		ret = map(r, op, index, m);
 	} else if (m->used) {
-		r->note[index].about = m->op;
+		r->note[index].hold_op = m->op;
 		ret = op->code == ST_OP_UNMAP	? unmap(r, index, m)
 		      : op->code == ST_OP_DREAD ? dma_read(a, m)
 						: dma_write(r, index, m);
@@ -120,7 +120,7 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	return ret;
 }
 
-/* A page that a hole has taken out of the file since is nobody's but the device's. */
+/* If a hole removed the page from the file, only the device still sees it. */
 static bool observe_dwrite(struct st_run *r, uint32_t i, struct st_event *e)
 {
 	e->change = ST_HOST_WRITE;
@@ -145,16 +145,16 @@ static bool expect(struct st_run *r, uint32_t i)
 }
 
 /*
- * The mock's device asks for a single page by its user address again (drivers/iommu/iommufd/pages.c:
- * iopt_pages_rw_page()). Where a hole took the page that is mapped out of the file, that address may be
- * private by now.
+ * For an access to a single page the mock device looks up the user address again
+ * (drivers/iommu/iommufd/pages.c: iopt_pages_rw_page()). If a hole removed the mapped page from the
+ * file, that address may be private now.
  */
 static bool expect_dma(struct st_run *r, uint32_t i)
 {
 	uint32_t page;
 
 	if (r->inplace && r->res[i].ret == -EFAULT) {
-		page = r->prog.op[r->note[i].about].page;
+		page = r->prog.op[r->note[i].hold_op].page;
 		if (st_may_be_detached(r, i, page) && (st_states(r, i, page) & ST_PRIVATE))
 			return true;
 	}
@@ -174,7 +174,7 @@ const struct st_op st_op_map = {
 	.name = "map",
 	.text = "iommufd maps shared memory",
 	.flags = ST_PAGES | ST_REFERS,
-	.weight = { [ST_PROFILE_IOMMU] = 14, [ST_PROFILE_PINS] = 4, [ST_PROFILE_EVERYTHING] = 4 },
+	.weight = { [ST_MIX_IOMMU] = 14, [ST_MIX_PINS] = 4, [ST_MIX_EVERYTHING] = 4 },
 	.generate = draw_range_and_number,
 	.start = start,
 	.run = run,
@@ -185,7 +185,7 @@ const struct st_op st_op_map = {
 const struct st_op st_op_unmap = {
 	.name = "unmap",
 	.text = "iommufd unmaps it",
-	.weight = { [ST_PROFILE_IOMMU] = 8, [ST_PROFILE_PINS] = 5, [ST_PROFILE_EVERYTHING] = 3 },
+	.weight = { [ST_MIX_IOMMU] = 8, [ST_MIX_PINS] = 5, [ST_MIX_EVERYTHING] = 3 },
 	.generate = draw_number,
 	.run = run,
 	.expect = expect,
@@ -195,7 +195,7 @@ const struct st_op st_op_dread = {
 	.name = "dread",
 	.text = "the device reads",
 	.flags = ST_READS | ST_BY_HOLD,
-	.weight = { [ST_PROFILE_IOMMU] = 12, [ST_PROFILE_PINS] = 4, [ST_PROFILE_EVERYTHING] = 4 },
+	.weight = { [ST_MIX_IOMMU] = 12, [ST_MIX_PINS] = 4, [ST_MIX_EVERYTHING] = 4 },
 	.generate = draw_number,
 	.run = run,
 	.expect = expect_dma,
@@ -205,7 +205,7 @@ const struct st_op st_op_dwrite = {
 	.name = "dwrite",
 	.text = "the device writes",
 	.flags = ST_WRITES | ST_OBSERVE_LAST,
-	.weight = { [ST_PROFILE_IOMMU] = 10, [ST_PROFILE_PINS] = 4, [ST_PROFILE_EVERYTHING] = 3 },
+	.weight = { [ST_MIX_IOMMU] = 10, [ST_MIX_PINS] = 4, [ST_MIX_EVERYTHING] = 3 },
 	.generate = draw_number,
 	.run = run,
 	.observe = observe_dwrite,

@@ -12,7 +12,7 @@ static void generate(struct st_draw *d, struct gm_sop *op)
 	op->arg = st_below(d, d->p->head.vcpus);
 }
 
-/* Of those that the run may use: not all, where the lab keeps guests off one (lab/qemu.sh). */
+/* Uses the CPUs of the process's affinity mask: the lab keeps guests off one CPU (lab/qemu.sh). */
 static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 {
 	struct st_run *r = a->run;
@@ -35,10 +35,10 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 const struct st_op st_op_migrate = {
 	.name = "migrate",
 	.text = "a vCPU moves to another CPU",
-	.weight = { [ST_PROFILE_CONVERSION] = 1,
-		    [ST_PROFILE_HUGEPAGE] = 1,
-		    [ST_PROFILE_LIFECYCLE] = 3,
-		    [ST_PROFILE_EVERYTHING] = 2 },
+	.weight = { [ST_MIX_CONVERSION] = 1,
+		    [ST_MIX_HUGEPAGE] = 1,
+		    [ST_MIX_LIFECYCLE] = 3,
+		    [ST_MIX_EVERYTHING] = 2 },
 	.generate = generate,
 	.run = run,
 };

@@ -28,7 +28,7 @@ const struct st_op st_op_mprotect = {
 	.name = "mprotect",
 	.text = "the host's mapping read-only and back",
 	.flags = ST_PAGES | ST_READ_ONLY,
-	.weight = { [ST_PROFILE_HUGEPAGE] = 3, [ST_PROFILE_EVERYTHING] = 3 },
+	.weight = { [ST_MIX_HUGEPAGE] = 3, [ST_MIX_EVERYTHING] = 3 },
 	.layouts = ST_SMALL_PAGES,
 	.generate = generate,
 	.run = run,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A long-term pin of shared memory by gup_test, and its end. A thread holds one range at a time. */
+/* pin and unpin: gup_test pins shared memory for long. A thread pins one range at a time. */
 #include <sys/ioctl.h>
 
 #include "judge.h"
 
-/* The ABI of mm/gup_test.h, which is no exported header; the access table has the probes. */
+/* The ABI of mm/gup_test.h, which the kernel does not export. */
 struct longterm {
 	uint64_t addr, size;
 	uint32_t flags; /* 1: for writing */
@@ -47,7 +47,9 @@ static long pin(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	return ret;
 }
 
-/* What was pinned is shared memory still: nothing takes it away meanwhile, in place but for a hole. */
+/*
+ * Reads the pinned pages first: they are still shared memory, unless in place a hole removed them.
+ */
 static long unpin(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 {
 	struct st_run *r = a->run;
@@ -57,7 +59,7 @@ static long unpin(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 
 	if (!mine->len)
 		return 1;
-	r->note[index].about = mine->op;
+	r->note[index].hold_op = mine->op;
 	ret = ioctl(mine->fd, HOLD_READ, &to) ? -errno : 0;
 	if (!ret)
 		st_log_pages(a, a->buf, mine->page, mine->len, 512);
@@ -99,10 +101,10 @@ const struct st_op st_op_pin = {
 	.name = "pin",
 	.text = "the kernel pins shared memory for long",
 	.flags = ST_PAGES | ST_REFERS,
-	.weight = { [ST_PROFILE_HUGEPAGE] = 3,
-		    [ST_PROFILE_IOMMU] = 2,
-		    [ST_PROFILE_PINS] = 10,
-		    [ST_PROFILE_EVERYTHING] = 3 },
+	.weight = { [ST_MIX_HUGEPAGE] = 3,
+		    [ST_MIX_IOMMU] = 2,
+		    [ST_MIX_PINS] = 10,
+		    [ST_MIX_EVERYTHING] = 3 },
 	.run = pin,
 	.expect = expect_pin,
 	.release = release,
@@ -110,12 +112,12 @@ const struct st_op st_op_pin = {
 
 const struct st_op st_op_unpin = {
 	.name = "unpin",
-	.text = "what is pinned is read and let go",
+	.text = "the pinned pages are read and unpinned",
 	.flags = ST_READS | ST_BY_HOLD,
-	.weight = { [ST_PROFILE_HUGEPAGE] = 3,
-		    [ST_PROFILE_IOMMU] = 2,
-		    [ST_PROFILE_PINS] = 9,
-		    [ST_PROFILE_EVERYTHING] = 3 },
+	.weight = { [ST_MIX_HUGEPAGE] = 3,
+		    [ST_MIX_IOMMU] = 2,
+		    [ST_MIX_PINS] = 9,
+		    [ST_MIX_EVERYTHING] = 3 },
 	.run = unpin,
 	.expect = expect_unpin,
 };

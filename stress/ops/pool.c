@@ -13,7 +13,7 @@ static void generate(struct st_draw *d, struct gm_sop *op)
 	op->arg = st_below(d, 8);
 }
 
-/* More pages may not be had; what counts is that as many are left as before. */
+/* The pool may fail to grow, but must have as many pages as before in the end. */
 static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 {
 	struct gm_pool before, after;
@@ -39,8 +39,8 @@ static bool expect(struct st_run *r, uint32_t i)
 const struct st_op st_op_pool = {
 	.name = "pool",
 	.text = "the pool of huge pages grows and shrinks",
-	.flags = ST_TWO_ONLY | ST_REFERS_ANY,
-	.weight = { [ST_PROFILE_HUGEPAGE] = 2, [ST_PROFILE_EVERYTHING] = 1 },
+	.flags = ST_NOT_INPLACE | ST_REFERS_ANY,
+	.weight = { [ST_MIX_HUGEPAGE] = 2, [ST_MIX_EVERYTHING] = 1 },
 	.generate = generate,
 	.run = run,
 	.expect = expect,

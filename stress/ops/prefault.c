@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* KVM_PRE_FAULT_MEMORY, on a vCPU of its own. */
+/* KVM_PRE_FAULT_MEMORY, on a vCPU that runs no operations. */
 #include "draw.h"
 #include "judge.h"
 
@@ -8,7 +8,7 @@ static void generate(struct st_draw *d, struct gm_sop *op)
 	st_draw_range(d, op, st_chance(d, 50), ST_2M, true);
 }
 
-/* Gives what is left of the size. */
+/* Returns the size that is left. */
 static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 {
 	struct st_run *r = a->run;
@@ -24,10 +24,10 @@ static bool expect(struct st_run *r, uint32_t i)
 {
 	long ret = r->res[i].ret;
 
-	/* A page of the host that cannot be had is EFAULT by the time KVM hears of it. */
+	/* If the host has no memory for a page, KVM gets EFAULT for it. */
 	if (st_injected(&r->prog.op[i]) && ret == -EFAULT)
 		return true;
-	/* What changes under it ends it early, with what is left. */
+	/* A concurrent change may end it early. */
 	if (r->concurrent && (ret > 0 || ret == -EAGAIN || ret == -EFAULT || ret == -EINTR ||
 			      (ret == -ENOENT && r->flags & ST_NO_SLOT)))
 		return true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* len pages of other memory are taken, touched and given back. */
+/* len pages of other memory are allocated, touched and freed. */
 #include <sys/mman.h>
 
 #include "draw.h"
@@ -25,9 +25,9 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 
 const struct st_op st_op_pressure = {
 	.name = "pressure",
-	.text = "other memory is taken and given back",
-	.flags = ST_PAGES | ST_ELSEWHERE | ST_REFERS_ANY,
-	.weight = { [ST_PROFILE_HUGEPAGE] = 2, [ST_PROFILE_EVERYTHING] = 1 },
+	.text = "other memory is allocated and freed",
+	.flags = ST_PAGES | ST_OTHER_MEMORY | ST_REFERS_ANY,
+	.weight = { [ST_MIX_HUGEPAGE] = 2, [ST_MIX_EVERYTHING] = 1 },
 	.generate = generate,
 	.run = run,
 };

@@ -13,7 +13,7 @@ static void draw_allocation(struct st_draw *d, struct gm_sop *op)
 	st_draw_range(d, op, false, 16, true);
 }
 
-/* A range of guest pages is one of the file only inside a slot. */
+/* Calls for each slot: a range of guest pages is contiguous in the file only inside a slot. */
 static long each_slot(struct st_run *r, const struct gm_sop *op,
 		      int (*call)(int gmem, uint64_t off, uint64_t len))
 {
@@ -44,7 +44,7 @@ static bool observe_hole(struct st_run *r, uint32_t i, struct st_event *e)
 {
 	e->change = ST_ZERO;
 	e->regs = 0;
-	e->halves = ST_PRIVATE;
+	e->states = ST_PRIVATE;
 	return true;
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The slot around the page moves to another guest_memfd, as the only one of its VM or beside the
- * others': a new file, of zeros, whose pages have other numbers than before. From then on all that the
- * other operations do to the slot is about this file. Only while nobody else moves; a program that
- * runs several actors at once begins with its last slot on a file of its own.
+ * The slot around the page moves to a new guest_memfd, at other offsets than before. All later
+ * operations on the slot use this file. Runs only while no other actor runs; a program with another
+ * order than strict starts with its last slot on a second file.
  */
 #include "draw.h"
 #include "judge.h"
@@ -18,8 +17,8 @@ static void generate(struct st_draw *d, struct gm_sop *op)
 }
 
 /*
- * A page of the slot is bound already, the one behind it is free: for one more slot of one page. 0, or
- * -errno of what went wrong.
+ * One more slot of one page: it is refused on the last page of the slot, which is bound, and
+ * allowed on the page behind it. 0 or -errno.
  */
 static long bind_more(struct st_run *r, unsigned int i)
 {
@@ -38,7 +37,7 @@ static long bind_more(struct st_run *r, unsigned int i)
 	return 0;
 }
 
-/* The slot begins at another page of its file than of the guest, and than of the file before. */
+/* The slot's offset in the new file differs from its guest offset and from that in the old file. */
 static long rebind(struct st_run *r, unsigned int i, unsigned int arg)
 {
 	const struct st_slot *s = &r->layout->slot[i];
@@ -71,7 +70,7 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	struct st_run *r = a->run;
 	const struct st_slot *s = st_slot_of(r->layout, op->page);
 
-	/* A device mapping by address would go on by the new file's pages. */
+	/* A device mapping by address would continue with pages of the new file. */
 	if (r->concurrent || (r->inplace && st_held(r, s->page, s->pages)))
 		return 1;
 	return rebind(r, s - r->layout->slot, op->arg);
@@ -87,12 +86,12 @@ static bool observe(struct st_run *r, uint32_t i, struct st_event *e)
 	e->n = s->pages;
 	if (r->inplace) {
 		e->change = ST_CONVERT;
-		e->halves = r->prog.head.start_private ? ST_PRIVATE : ST_SHARED;
+		e->states = r->prog.head.start_private ? ST_PRIVATE : ST_SHARED;
 		st_oracle_add(r->oracle, e);
 	}
 	e->change = ST_ZERO;
 	e->regs = 0;
-	e->halves = ST_PRIVATE;
+	e->states = ST_PRIVATE;
 	return true;
 }
 
@@ -106,9 +105,7 @@ const struct st_op st_op_rebind = {
 	.name = "rebind",
 	.text = "the slot moves to a second guest_memfd",
 	.flags = ST_PAGES | ST_NEW_FILE,
-	.weight = { [ST_PROFILE_LIFECYCLE] = 4,
-		    [ST_PROFILE_PINS] = 2,
-		    [ST_PROFILE_EVERYTHING] = 2 },
+	.weight = { [ST_MIX_LIFECYCLE] = 4, [ST_MIX_PINS] = 2, [ST_MIX_EVERYTHING] = 2 },
 	.generate = generate,
 	.start = start,
 	.run = run,

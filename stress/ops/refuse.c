@@ -6,7 +6,7 @@
 #include "draw.h"
 #include "judge.h"
 
-/* The slot around the page. Calls on it give the errno; 0: they were not refused. */
+/* The slot around the page. The functions below return the errno; 0: not refused. */
 struct where {
 	struct st_run *r;
 	const struct st_slot *s;
@@ -35,20 +35,20 @@ static uint64_t file_off(const struct where *w)
 	return (uint64_t)w->b->page * GM_PAGE_SIZE;
 }
 
-/* The slot once more, with these flags and so far away. */
+/* Sets the slot again, with these flags, moved by `away`. */
 static int again(const struct where *w, uint32_t flags, uint64_t away)
 {
 	return slot(w, w->id, flags, st_gpa(w->s->page) + away, w->s->pages, w->b->gmem,
 		    file_off(w));
 }
 
-/* A slot of one page where nothing is, bound to the file there. */
+/* A new slot at an unused gpa, bound to offset `off` of the file. */
 static int bind_(const struct where *w, int gmem, uint64_t off, uint64_t pages)
 {
 	return slot(w, ST_SLOT_ID(ST_SLOTS + 1), 0, GM_BASE + 64 * GM_1G, pages, gmem, off);
 }
 
-/* By the ioctl on the file; last: the last of its reserved words. */
+/* Sets attributes by the ioctl on the file; last: the last of its reserved words. */
 static int file_attrs(int fd, uint64_t off, uint64_t size, uint64_t val, uint64_t flags,
 		      uint64_t last)
 {
@@ -201,7 +201,7 @@ REFUSALS(CALL, CALL_Y)
 
 #define NUMBER(name, ...) R_##name,
 enum { REFUSALS(NUMBER, NUMBER) R_NR };
-#define R_OF_BOTH R_file_reserved
+#define R_ATTRIBUTES_NR R_file_reserved
 
 #define NAME(name, ...) #name,
 static const char *const names[] = { REFUSALS(NAME, NAME) NULL };
@@ -223,7 +223,7 @@ static const struct {
 static void generate(struct st_draw *d, struct gm_sop *op)
 {
 	st_draw_one(d, op);
-	op->arg = st_below(d, d->inplace ? R_NR : R_OF_BOTH);
+	op->arg = st_below(d, d->inplace ? R_NR : R_ATTRIBUTES_NR);
 }
 
 static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
@@ -250,9 +250,7 @@ const struct st_op st_op_refuse = {
 	.text = "an ioctl that is refused",
 	.flags = ST_PAGES,
 	.args = names,
-	.weight = { [ST_PROFILE_CONVERSION] = 1,
-		    [ST_PROFILE_LIFECYCLE] = 6,
-		    [ST_PROFILE_EVERYTHING] = 3 },
+	.weight = { [ST_MIX_CONVERSION] = 1, [ST_MIX_LIFECYCLE] = 6, [ST_MIX_EVERYTHING] = 3 },
 	.generate = generate,
 	.run = run,
 	.expect = expect,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The slot around the page is deleted and made again: memory and attributes stay. */
+/* The slot around the page is deleted and created again: memory and attributes stay. */
 #include "draw.h"
 #include "judge.h"
 
@@ -23,9 +23,9 @@ static bool expect(struct st_run *r, uint32_t i)
 
 const struct st_op st_op_slot = {
 	.name = "slot",
-	.text = "the slot is deleted and made again",
+	.text = "the slot is deleted and created again",
 	.flags = ST_PAGES | ST_NO_SLOT,
-	.weight = { [ST_PROFILE_LIFECYCLE] = 8, [ST_PROFILE_EVERYTHING] = 4 },
+	.weight = { [ST_MIX_LIFECYCLE] = 8, [ST_MIX_EVERYTHING] = 4 },
 	.generate = st_draw_one,
 	.run = run,
 	.expect = expect,

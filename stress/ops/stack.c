@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The guest converts the page that its stack lies on, between a push and a pop, in one piece. */
+/* In one assembly function the guest pushes a word, converts the page of its stack, and pops. */
 #include "draw.h"
 #include "judge.h"
 
@@ -10,7 +10,7 @@ static void generate(struct st_draw *d, struct gm_sop *op)
 	st_draw_conversion(d, op, 1);
 }
 
-/* What it pushed stays behind in one half, what it pops is the other's. */
+/* With two memories the push goes to one of them and the pop comes from the other. */
 static void guest(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res)
 {
 	struct gm_ring_log *log = (struct gm_ring_log *)r->log + r->logs;
@@ -31,18 +31,18 @@ static void guest(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res
 
 static struct st_when when(const struct st_run *r, uint32_t i)
 {
-	/* What it pops is read last of all. */
+	/* The pop is its last access. */
 	if (!r->concurrent)
 		return (struct st_when){ r->res[i].t1, r->res[i].t1 + 1 };
 	return (struct st_when){ r->res[i].t0, r->res[i].t1 };
 }
 
-/* A push, then a conversion: each has a moment of its own, when nobody else moves. */
+/* A push, then a conversion: separate intervals, if no other actor runs. */
 static bool observe(struct st_run *r, uint32_t i, struct st_event *e)
 {
 	const struct gm_ring_res *res = &r->res[i];
 	bool maybe = e->maybe, apart = !r->concurrent && res->t1;
-	/* Refused in place: what was pushed is there. */
+	/* Refused in place: only the push happened. */
 	bool refused = r->inplace && res->ret == -EAGAIN;
 
 	if (res->t1 && res->ret && !refused)
@@ -57,14 +57,14 @@ static bool observe(struct st_run *r, uint32_t i, struct st_event *e)
 	if (apart)
 		e->when = (struct st_when){ res->t0 + 2, res->t0 + 3 };
 	e->change = ST_CONVERT;
-	e->halves = r->prog.op[i].arg & 1 ? ST_PRIVATE : ST_SHARED;
+	e->states = r->prog.op[i].arg & 1 ? ST_PRIVATE : ST_SHARED;
 	e->maybe = maybe;
 	return true;
 }
 
 static bool expect(struct st_run *r, uint32_t i)
 {
-	/* 1: not done. */
+	/* 1: not done, the log was full. */
 	return r->res[i].ret == 1 || (st_expect_conversion(r, i) && st_expect_reads(r, i));
 }
 

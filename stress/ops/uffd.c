@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Shared memory goes and comes back by userfaultfd: the pages are given back, and whoever touches one
- * waits until its new content is there. Nobody sees what lies between, a page of zeros least of all. A
- * guest_memfd cannot be registered: in place nothing but the refusal happens.
+ * Shared memory is freed and filled again by userfaultfd: an access in between waits for the new
+ * content, and never sees a page of zeros. A guest_memfd cannot be registered: in place it is
+ * refused.
  */
 #include <poll.h>
 #include <sys/mman.h>
@@ -10,11 +10,11 @@
 #include "judge.h"
 #include "uffd.h"
 
-#define MOST 16U      /* pages */
-#define PATIENCE_MS 2 /* how long it waits for somebody to fault */
+#define PAGES_MAX 16U	/* pages */
+#define FAULT_WAIT_MS 2 /* how long it waits for a fault of another actor */
 
-/* A page of the range: 0 or -errno. It is there then, and a second one is refused. */
-static long give(struct st_actor *a, int uffd, uint32_t page, uint32_t index)
+/* Fills one page: 0 or -errno. A second UFFDIO_COPY of it must be refused. */
+static long fill(struct st_actor *a, int uffd, uint32_t page, uint32_t index)
 {
 	uint8_t *to = st_hva(a->run, page);
 	int ret;
@@ -32,7 +32,7 @@ static long give(struct st_actor *a, int uffd, uint32_t page, uint32_t index)
 							       : -errno;
 }
 
-/* Nobody holds the pages, and no child is born that would see them without the registration. */
+/* Called with the locks that keep out holds, and children, whose mappings are not registered. */
 static long replace(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 {
 	struct st_run *r = a->run;
@@ -44,9 +44,9 @@ static long replace(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	if (madvise(st_hva(r, op->page), len, r->mem->fd < 0 ? MADV_DONTNEED : MADV_REMOVE))
 		ret = -errno;
 	if (!ret && r->concurrent)
-		poll(&fault, 1, PATIENCE_MS);
+		poll(&fault, 1, FAULT_WAIT_MS);
 	for (uint32_t p = 0; p < op->len && !ret; p++)
-		ret = give(a, fault.fd, op->page + p, index);
+		ret = fill(a, fault.fd, op->page + p, index);
 	close(fault.fd);
 	return ret;
 }
@@ -57,7 +57,7 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 	long ret = 1;
 	int fd;
 
-	if (op->len > MOST || !gm_platform_has(GM_NEED_USERFAULTFD))
+	if (op->len > PAGES_MAX || !gm_platform_has(GM_NEED_USERFAULTFD))
 		return 1;
 	if (r->inplace) {
 		fd = __gm_uffd_new(st_hva(r, op->page), op->len * GM_PAGE_SIZE);
@@ -82,7 +82,7 @@ static bool observe(struct st_run *r, uint32_t i, struct st_event *e)
 	if (r->inplace || r->res[i].ret == 1)
 		return false;
 	e->change = ST_ZERO;
-	e->halves = ST_SHARED;
+	e->states = ST_SHARED;
 	e->regs = ST_COUNTER | ST_STACK;
 	st_oracle_add(r->oracle, e);
 	e->change = ST_HOST_WRITE;
@@ -104,9 +104,9 @@ static bool expect(struct st_run *r, uint32_t i)
 
 const struct st_op st_op_uffd = {
 	.name = "uffd",
-	.text = "shared memory goes and comes back by userfaultfd",
+	.text = "shared memory is freed and filled again by userfaultfd",
 	.flags = ST_PAGES | ST_WRITES,
-	.weight = { [ST_PROFILE_HUGEPAGE] = 4, [ST_PROFILE_PINS] = 2, [ST_PROFILE_EVERYTHING] = 3 },
+	.weight = { [ST_MIX_HUGEPAGE] = 4, [ST_MIX_PINS] = 2, [ST_MIX_EVERYTHING] = 3 },
 	.layouts = ST_SMALL_PAGES,
 	.run = run,
 	.observe = observe,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A second VM with a file of its own comes, converts, and goes. */
+/* A second VM with its own guest_memfd is created, converts pages, and is freed. */
 #include "exec.h"
 
 static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
@@ -23,7 +23,7 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 
 const struct st_op st_op_vm2 = {
 	.name = "vm2",
-	.text = "a second VM comes and goes",
-	.weight = { [ST_PROFILE_LIFECYCLE] = 2, [ST_PROFILE_EVERYTHING] = 1 },
+	.text = "a second VM is created and freed",
+	.weight = { [ST_MIX_LIFECYCLE] = 2, [ST_MIX_EVERYTHING] = 1 },
 	.run = run,
 };

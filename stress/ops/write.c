@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The guest writes pages: every word but those of other operations, or word 0 alone. */
+/* The guest writes pages: all words without operations of their own, or word 0 alone. */
 #include "judge.h"
 
 static void write_words(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res)

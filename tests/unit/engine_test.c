@@ -209,7 +209,9 @@ static unsigned int starts_of(const char *name)
 	return n;
 }
 
-/* One case runs; the others with the same need are skipped with its reason and without a process. */
+/*
+ * One case runs; the others with the same need are skipped with its reason and without a process.
+ */
 static void missing_need_is_probed_once(void **state)
 {
 	static const char *const alike[] = { "need.c_alike", "need.e_alike" };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The memory model: conversions of exact ranges, the content that a guest sees, the pages to check. */
+/*
+ * The memory model: conversions of exact ranges, the content that a guest sees, the pages to check.
+ */
 #include "unit.h"
 
 #include "../../lib/model.c"

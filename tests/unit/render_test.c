@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events and the documents made from them: a truncated stream or garbage never gives a pass, and all
- * documents are complete and agree at every moment.
+ * Events and the documents made from them: a truncated stream or garbage never gives a pass, and
+ * all documents are complete and agree at every moment.
  */
 #include <mxml.h>
 #include <sys/stat.h>

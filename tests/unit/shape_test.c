@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The model of mappings: the largest page that slot, host and attributes allow, and the fault counts. */
+/*
+ * The model of mappings: the largest page that slot, host and attributes allow, and the fault
+ * counts.
+ */
 #include "unit.h"
 
 #include "../../lib/shape.c"

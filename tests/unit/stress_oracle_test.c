@@ -17,7 +17,7 @@ static void convert(struct st_oracle *o, uint64_t t0, uint64_t t1, uint32_t page
 					     .page = page,
 					     .n = n,
 					     .change = ST_CONVERT,
-					     .halves = half });
+					     .states = half });
 }
 
 static void write_(struct st_oracle *o, uint64_t t0, uint64_t t1, uint32_t page, uint64_t stamp)
@@ -36,7 +36,7 @@ static void punch(struct st_oracle *o, uint64_t t0, uint64_t t1, uint32_t page, 
 					     .page = page,
 					     .n = n,
 					     .change = ST_ZERO,
-					     .halves = ST_PRIVATE });
+					     .states = ST_PRIVATE });
 }
 
 static bool sees(struct st_oracle *o, uint32_t page, uint64_t stamp, uint64_t t0, uint64_t t1)
@@ -98,7 +98,7 @@ static void seen(struct st_oracle *o, uint64_t t0, uint64_t t1, uint32_t page, u
 					     .page = page,
 					     .n = 1,
 					     .change = ST_SEEN,
-					     .halves = ST_SHARED,
+					     .states = ST_SHARED,
 					     .stamp = stamp,
 					     .regs = ST_BODY });
 }
@@ -196,7 +196,7 @@ static void play(uint64_t seed, bool overlap)
 		} else if (op[i].kind == 2) {
 			half[1] = 0;
 		} else {
-			unsigned int where = st_oracle_halves(o, 2, W(op[i].t0, op[i].t1));
+			unsigned int where = st_oracle_states(o, 2, W(op[i].t0, op[i].t1));
 			uint64_t some[64];
 
 			assert_true(sees(o, 2, half[private], op[i].t0, op[i].t1));
@@ -205,7 +205,7 @@ static void play(uint64_t seed, bool overlap)
 								     .page = 2,
 								     .n = 1,
 								     .change = ST_SEEN,
-								     .halves = where,
+								     .states = where,
 								     .stamp = half[private],
 								     .regs = ST_BODY });
 			if (!overlap)
@@ -232,12 +232,12 @@ static void long_ranges(void **state)
 
 	convert(o, 10, 11, 100, 90000, ST_PRIVATE);
 	convert(o, 20, 21, 5000, 1, ST_SHARED);
-	assert_int_equal(st_oracle_halves(o, 99, W(30, 31)), ST_SHARED);
-	assert_int_equal(st_oracle_halves(o, 100, W(30, 31)), ST_PRIVATE);
-	assert_int_equal(st_oracle_halves(o, 5000, W(30, 31)), ST_SHARED);
-	assert_int_equal(st_oracle_halves(o, 5001, W(30, 31)), ST_PRIVATE);
-	assert_int_equal(st_oracle_halves(o, 90099, W(30, 31)), ST_PRIVATE);
-	assert_int_equal(st_oracle_halves(o, 90100, W(30, 31)), ST_SHARED);
+	assert_int_equal(st_oracle_states(o, 99, W(30, 31)), ST_SHARED);
+	assert_int_equal(st_oracle_states(o, 100, W(30, 31)), ST_PRIVATE);
+	assert_int_equal(st_oracle_states(o, 5000, W(30, 31)), ST_SHARED);
+	assert_int_equal(st_oracle_states(o, 5001, W(30, 31)), ST_PRIVATE);
+	assert_int_equal(st_oracle_states(o, 90099, W(30, 31)), ST_PRIVATE);
+	assert_int_equal(st_oracle_states(o, 90100, W(30, 31)), ST_SHARED);
 	st_oracle_free(o);
 }
 
@@ -247,20 +247,20 @@ static void in_place_a_page_is_one_memory(void **state)
 
 	write_(o, 10, 11, 3, 77);
 	convert(o, 20, 21, 3, 1, ST_PRIVATE);
-	assert_int_equal(st_oracle_halves(o, 3, W(22, 23)), ST_PRIVATE);
+	assert_int_equal(st_oracle_states(o, 3, W(22, 23)), ST_PRIVATE);
 	assert_true(sees(o, 3, 77, 22, 23));
 	assert_false(sees(o, 3, 0, 22, 23));
 	write_(o, 30, 31, 3, 78);
 	convert(o, 40, 50, 3, 1, ST_SHARED);
 	/* Either state during the conversion, but only one content. */
-	assert_int_equal(st_oracle_halves(o, 3, W(42, 43)), ST_BOTH);
+	assert_int_equal(st_oracle_states(o, 3, W(42, 43)), ST_BOTH);
 	assert_int_equal(st_oracle_memories(o, 3, W(42, 43)), ST_SHARED);
 	assert_true(sees(o, 3, 78, 42, 43));
 	assert_false(sees(o, 3, 77, 42, 43));
 	assert_true(st_oracle_explains(o, 3, ST_SHARED, ST_BODY, 78, W(60, 61)));
 	/* A hole keeps the state and zeroes the content, whichever state the event names. */
 	punch(o, 70, 71, 3, 1);
-	assert_int_equal(st_oracle_halves(o, 3, W(80, 81)), ST_SHARED);
+	assert_int_equal(st_oracle_states(o, 3, W(80, 81)), ST_SHARED);
 	assert_true(sees(o, 3, 0, 80, 81));
 	assert_false(sees(o, 3, 78, 80, 81));
 	seen(o, 90, 91, 3, 0);
@@ -272,11 +272,11 @@ static void in_place_all_can_start_private(void **state)
 {
 	struct st_oracle *o = st_oracle_new_inplace(8, ST_PRIVATE);
 
-	assert_int_equal(st_oracle_halves(o, 3, W(1, 2)), ST_PRIVATE);
+	assert_int_equal(st_oracle_states(o, 3, W(1, 2)), ST_PRIVATE);
 	convert(o, 10, 12, 3, 1, ST_SHARED);
-	assert_int_equal(st_oracle_halves(o, 3, W(10, 11)), ST_BOTH);
-	assert_int_equal(st_oracle_halves(o, 3, W(20, 21)), ST_SHARED);
-	assert_int_equal(st_oracle_halves(o, 4, W(20, 21)), ST_PRIVATE);
+	assert_int_equal(st_oracle_states(o, 3, W(10, 11)), ST_BOTH);
+	assert_int_equal(st_oracle_states(o, 3, W(20, 21)), ST_SHARED);
+	assert_int_equal(st_oracle_states(o, 4, W(20, 21)), ST_PRIVATE);
 	st_oracle_free(o);
 }
 
@@ -288,7 +288,7 @@ static void zeros_of_some_registers(void **state)
 				 .page = 3,
 				 .n = 1,
 				 .change = ST_ZERO,
-				 .halves = ST_SHARED,
+				 .states = ST_SHARED,
 				 .regs = ST_COUNTER | ST_STACK };
 	uint64_t least, most;
 

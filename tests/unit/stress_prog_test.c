@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stress programs: a seed always gives the same program, a written program reads back unchanged, and a
- * shrunk program still fails and is short.
+ * Stress programs: a seed always gives the same program, a written program reads back unchanged,
+ * and a shrunk program still fails and is short.
  */
 #include "unit.h"
 
 #include "gen.h"
 #include "layout.h"
 #include "minimize.h"
-#include "profile.h"
+#include "mix.h"
 
 static void generate(struct st_prog *p, const struct st_gen *g)
 {
@@ -21,8 +21,8 @@ static void same_seed_same_program(void **state)
 {
 	struct st_prog a = {}, b = {};
 
-	for (unsigned int i = 0; st_profile_at(i); i++) {
-		struct st_gen g = { .seed = 7 + i, .profile = st_profile_at(i)->name };
+	for (unsigned int i = 0; st_mix_at(i); i++) {
+		struct st_gen g = { .seed = 7 + i, .mix = st_mix_at(i)->name };
 
 		generate(&a, &g);
 		generate(&b, &g);
@@ -41,7 +41,7 @@ static void operations_stay_inside(void **state)
 	struct st_prog p = {};
 
 	for (uint64_t seed = 1; seed < 60; seed++) {
-		struct st_gen g = { .seed = seed, .profile = st_profile_at(seed % 5)->name };
+		struct st_gen g = { .seed = seed, .mix = st_mix_at(seed % 5)->name };
 		const struct st_layout *l;
 
 		generate(&p, &g);
@@ -64,7 +64,7 @@ static void operations_stay_inside(void **state)
 
 static void files_read_back(void **state)
 {
-	struct st_gen g = { .seed = 11, .profile = "everything", .order = 3 };
+	struct st_gen g = { .seed = 11, .mix = "everything", .order = 3 };
 	struct st_prog a = {}, b = {};
 	char *text, why[200];
 	size_t size;
@@ -88,7 +88,7 @@ static void files_read_back(void **state)
 /* A program file keeps the provider. Programs in place do not use the pool of huge pages. */
 static void in_place_programs(void **state)
 {
-	struct st_gen g = { .provider = GM_PROVIDER_INPLACE, .profile = "everything" };
+	struct st_gen g = { .provider = GM_PROVIDER_INPLACE, .mix = "everything" };
 	bool private = false, shared = false;
 	struct st_prog a = {}, b = {};
 	char *text, why[200];
