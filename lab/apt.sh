@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Fetches packages from the Debian mirror that this machine already uses, verified by apt, without
-# touching the machine's own apt state: own sources, lists and cache, all in one folder of ours.
-# Works for any user. Needs lib.sh.
+# Fetches packages from the Debian mirror that this machine already uses. apt verifies them, but
+# with its own sources, lists and cache in a separate folder: the machine's apt state stays
+# untouched. Works for any user. Needs lib.sh.
 
 # apt_init DIR [DEBARCH]: DIR holds everything; the caller removes it.
 apt_init()
@@ -26,7 +26,7 @@ apt_init()
 	: > "$apt_dir/sources.list"
 }
 
-# apt_own TOOL ARGS...: an apt tool with our folders only. Proxies and the like stay the user's.
+# apt_own TOOL ARGS...: an apt tool with our folders only. Proxy settings stay those of the user.
 apt_own()
 {
 	local tool=$1
@@ -44,10 +44,10 @@ apt_own()
 		-o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30 "$@"
 }
 
-# apt_mirrors: the addresses this machine fetches its own Debian release from, best first. Where
-# the lists were never fetched, apt knows no origin yet: then by the name of the release. A wrong
-# guess is harmless, its signature does not verify.
-# shellcheck disable=SC2016 # apt expands these, not the shell
+# apt_mirrors: the addresses from which this machine fetches its Debian release, best first. If the
+# lists were never fetched, apt knows no origin yet, so the name of the release decides. A wrong
+# guess is harmless: its signature does not verify. shellcheck disable=SC2016 # apt expands these,
+# not the shell
 apt_mirrors()
 {
 	local release
@@ -67,8 +67,8 @@ apt_mirrors()
 	} 2> /dev/null | awk '!seen[$0]++'
 }
 
-# apt_suites TARGET MIRROR SUITE...: from now on packages come from these suites of MIRROR. TARGET
-# is Packages, or None where only the signed Release files are wanted.
+# apt_suites TARGET MIRROR SUITE...: sets the sources to these suites of MIRROR. TARGET is Packages,
+# or None to get only the signed Release files.
 apt_suites()
 {
 	local target=$1 mirror=$2 suite
@@ -79,8 +79,8 @@ apt_suites()
 	done > "$apt_dir/sources.list"
 }
 
-# apt_fetch_lists: fetches and verifies the lists; a suite that the mirror lacks is left out.
-# Fails, and shows why, if none could be had: apt-get itself only warns where the network is gone.
+# apt_fetch_lists: fetches and verifies the lists; skips a suite that the mirror lacks. Fails, and
+# prints why, if it gets none: apt-get itself only warns when there is no network.
 apt_fetch_lists()
 {
 	local log=$apt_dir/update.log
@@ -92,7 +92,7 @@ apt_fetch_lists()
 	fi
 }
 
-# apt_codename SUITE: the release that a suite like stable or testing stands for now.
+# apt_codename SUITE: the codename of a suite like stable or testing.
 apt_codename()
 {
 	local file

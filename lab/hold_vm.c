@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gm-hold-vm: keeps an empty VM until it is killed. The lab runs it beside the suite where the CPUs
- * are emulated; see qemu_hold_vm() in lab/qemu.sh for why.
+ * gm-hold-vm: keeps an empty VM until it is killed. The lab runs it in parallel to the suite if the
+ * CPUs are emulated; qemu_hold_vm() in lab/qemu.sh says why.
  */
 #include <fcntl.h>
 #include <linux/kvm.h>

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The lab: make lab boots a kernel of its own in QEMU and runs the suite in it.
+# The lab: make lab builds a kernel, boots it in QEMU and runs the suite in it.
 #
 #   KERNEL=	a ready bzImage or Image: no kernel is built	KCMD=	added to its command line
-#   KERNEL_PATCHES=	NAME,... of mutants/, files or folders of *.patch, for the kernel that is built
+#   KERNEL_PATCHES=	names in mutants/ or lab/patches/, files or folders of *.patch, for that build
 #   ACCEL=	auto|kvm|tcg		CPUS=	1 to 8 (4; arm64: 2)	MEM=	6G, 3000M
 #   IOMMU=	none|intel|amd|smmuv3	LAB_SHELL=1	a shell in the VM instead
-#   LAB_MODE=	arm64: plain|protected KVM; both, one after the other, unless one is picked
-#   LAB_PAGES=	4k|16k|64k: the pages of the arm64 kernel that is built (4k)
+#   LAB_MODE=	arm64: plain|protected KVM (both, one after the other)
+#   LAB_PAGES=	4k|16k|64k: page size of the arm64 kernel that is built (4k)
 #   LAB_EXTRA=	a folder to add as /extra	ARGS=	options of the runner
 
 export KERNEL KERNEL_PATCHES KCMD ACCEL CPUS MEM IOMMU LAB_MODE LAB_PAGES LAB_SHELL LAB_EXTRA
 
-# How the goals below call make again: everything at once, unless the user said how many.
+# The goals below call make with -j for all CPUs, unless the user gave a -j.
 GM_LAB_MAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: lab lab-packages lab-kernel lab-clean
@@ -23,7 +23,7 @@ endif
 	@kernel='$(KERNEL)'; : $${kernel:=$$(lab/kernel)} && [ -n "$$kernel" ] || exit 2; \
 	exec lab/run "$$kernel" $(GM_OUT)/bin $(O)/$(HOST_ARCH)/bin/gm-run $(ARGS)
 
-# Builds the kernel, prints where it is.
+# Builds the kernel and prints its path.
 lab-kernel: lab-packages
 	@lab/kernel
 
@@ -31,11 +31,11 @@ lab-packages:
 	@lab/check
 	@lab/packages lab
 
-# Also what a kernel build left behind in the cache; the fetched source stays.
+# Removes built kernels and their build folders from the cache; fetched sources stay.
 lab-clean:
 	@lab/clean
 
-# What the lab's VM runs beside the suite.
+# The lab's VM runs it in parallel to the suite.
 $(GM_OUT)/bin/gm-hold-vm: lab/hold_vm.c $(GM_FW)/headers.stamp lab/lab.mk
 	$(GM_SAY) "  CC      $@"
 	@mkdir -p $(@D)

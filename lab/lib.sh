@@ -1,35 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# What every script of the lab shares: how it talks, where it caches, how it shows progress.
+# Shared by all scripts of the lab: messages, the cache, locks, progress.
 
 # mkfs.ext4 and others are not in an ordinary user's path.
 PATH=$PATH:/usr/sbin:/sbin
 
-# gm_say TEXT: one line for the user. Standard output belongs to results (a path, mostly).
+# gm_say TEXT: prints one line on stderr. Standard output is for results, mostly a path.
 gm_say()
 {
 	printf 'lab: %s\n' "$*" >&2
 }
 
-# gm_die TEXT: the input or the machine is not good enough; TEXT says what and how to mend it.
+# gm_die TEXT: exits with 2; TEXT says what is wrong with the input or the machine, and the remedy.
 gm_die()
 {
 	printf 'lab: error: %s\n' "$*" >&2
 	exit 2
 }
 
-# gm_need_tool TOOL...: stops unless every program is there.
+# gm_need_tool TOOL...: stops if a program is not installed.
 gm_need_tool()
 {
 	local tool
 
 	for tool; do
 		command -v "$tool" > /dev/null ||
-			gm_die "$tool is not installed: run lab/packages as root, or see what it prints"
+			gm_die "$tool is not installed: run lab/packages lab, as root if possible"
 	done
 }
 
-# gm_arch NAME: checks the name of an architecture, prints it. Empty means this machine's.
+# gm_arch NAME: checks and prints the name of an architecture. Empty: this machine's.
 gm_arch()
 {
 	case ${1:-$(uname -m)} in
@@ -39,7 +39,7 @@ gm_arch()
 	esac
 }
 
-# gm_pages ARCH SIZE: checks the size of the kernel's pages, prints it. Empty means 4k.
+# gm_pages ARCH SIZE: checks and prints the page size of the kernel. Empty: 4k.
 gm_pages()
 {
 	case $1-${2:-4k} in
@@ -49,7 +49,7 @@ gm_pages()
 	esac
 }
 
-# gm_cross ARCH: the CROSS_COMPILE prefix that builds for ARCH here; empty where it is native.
+# gm_cross ARCH: prints the CROSS_COMPILE prefix for ARCH; nothing if it is native.
 gm_cross()
 {
 	if [ "$1" = "$(gm_arch "")" ]; then
@@ -61,7 +61,7 @@ gm_cross()
 	fi
 }
 
-# gm_debarch ARCH: what Debian calls it.
+# gm_debarch ARCH: prints Debian's name of the architecture.
 gm_debarch()
 {
 	if [ "$1" = x86 ]; then echo amd64; else echo arm64; fi
@@ -82,8 +82,8 @@ gm_cache()
 	echo "$dir"
 }
 
-# gm_need_space DIR MB WHAT [VARIABLE]: stops unless DIR's file system has MB MiB left; VARIABLE is
-# what points to DIR.
+# gm_need_space DIR MB WHAT [VARIABLE]: stops if DIR's file system has less than MB MiB free;
+# VARIABLE is the variable that names DIR.
 gm_need_space()
 {
 	local free
@@ -93,8 +93,8 @@ gm_need_space()
 		gm_die "$3 needs $2 MB in $1, $free MB are free: make room, or point ${4:-XDG_CACHE_HOME} elsewhere"
 }
 
-# gm_lock FILE WHAT: one at a time. Held on fd 9 until this process ends, however it ends; programs
-# that may outlive it are started with 9>&-.
+# gm_lock FILE WHAT: takes a lock, on fd 9, until this process ends. Programs that may live longer
+# are started with 9>&-.
 gm_lock()
 {
 	exec 9>> "$1" || exit 2
@@ -104,8 +104,8 @@ gm_lock()
 	fi
 }
 
-# gm_count WHAT [TOTAL]: shows how many lines arrive: a live line on a terminal, else one every
-# 30 s. Prints nothing of the lines.
+# gm_count WHAT [TOTAL]: counts the lines of standard input, and shows the number: in a live line on
+# a terminal, else every 30 s.
 gm_count()
 {
 	local what=$1 total=${2:+/$2} n=0 start=$SECONDS shown=$SECONDS line

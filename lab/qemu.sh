@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2054
-# The lab's machine as a QEMU command line. All that the lab knows of QEMU is here and in lab/run.
-# Needs lib.sh, and ARCH, ACCEL, CPUS, MEM, IOMMU, LAB_MODE, LAB_PAGES, KCMD checked by qemu_check.
+# The lab's machine as a QEMU command line. All uses of QEMU are here, in lab/run and in lab/batch.
+# Needs lib.sh; qemu_check checks ARCH, ACCEL, CPUS, MEM, IOMMU, LAB_MODE, LAB_PAGES, KCMD.
 
-# qemu_check: validates the user's variables, sets accel, cpus, mem (MiB), iommu, pages, mode (arm64:
-# plain or protected KVM; empty where nobody picked one).
+# qemu_check: validates the user's variables; sets arch, cpus, mem (MiB), iommu, pages, mode (arm64:
+# plain or protected KVM; empty: none chosen).
 qemu_check()
 {
 	arch=$(gm_arch "${ARCH:-}")
@@ -37,13 +37,13 @@ qemu_check()
 	auto | tcg) ;;
 	kvm)
 		{ [ -r /dev/kvm ] && [ -w /dev/kvm ]; } ||
-			gm_die "ACCEL=kvm: /dev/kvm is missing or not yours: join the group kvm, or leave ACCEL out" ;;
+			gm_die "ACCEL=kvm: /dev/kvm is missing or not accessible: join the group kvm, or leave ACCEL out" ;;
 	*) gm_die "ACCEL=$ACCEL: use auto, kvm or tcg" ;;
 	esac
 	mem=$(qemu_mem)
 }
 
-# qemu_mem: the VM's memory in MiB: MEM= or what suits the suite and this host.
+# qemu_mem: prints the VM's memory in MiB: MEM=, or a default that fits this host.
 qemu_mem()
 {
 	local want=6144 free
@@ -55,18 +55,18 @@ qemu_mem()
 		[ "$free" -gt $((want + 512)) ] || want=$((free - 512))
 		[ "$want" -ge 768 ] || gm_die "only $free MB of memory are free: the lab's VM needs 1280"
 		;;
-	*[!0-9GM]* | [GM]* | *[GM]?*) gm_die "MEM=$MEM: say how much as in MEM=6G or MEM=3000M" ;;
+	*[!0-9GM]* | [GM]* | *[GM]?*) gm_die "MEM=$MEM: give a size like MEM=6G or MEM=3000M" ;;
 	*G) want=$((${MEM%G} * 1024)) ;;
 	*M) want=${MEM%M} ;;
-	*) gm_die "MEM=$MEM: say how much as in MEM=6G or MEM=3000M" ;;
+	*) gm_die "MEM=$MEM: give a size like MEM=6G or MEM=3000M" ;;
 	esac
 	[ "$want" -ge 512 ] || gm_die "MEM=$MEM: the VM needs at least 512M"
 	[ "$free" -gt "$want" ] || gm_die "MEM=$MEM: only $free MB of memory are free on this machine"
 	echo "$want"
 }
 
-# qemu_nests: whether /dev/kvm here gives VMs that can run VMs: the module allows it, and QEMU gets
-# such a CPU from it.
+# qemu_nests: whether /dev/kvm here can run nested VMs: the module allows it, and QEMU can start
+# such a CPU.
 qemu_nests()
 {
 	local module flag nested
@@ -86,7 +86,7 @@ qemu_nests()
 	return 1
 }
 
-# qemu_accel: sets accel to kvm or tcg. ACCEL=kvm is taken at its word.
+# qemu_accel: sets accel to kvm or tcg. ACCEL=kvm is used without a check for nesting.
 qemu_accel()
 {
 	accel=tcg
@@ -95,54 +95,58 @@ qemu_accel()
 	fi
 }
 
-# qemu_guest_cpus: the CPUs of the VM that may run guests, as a list for taskset; nothing when all may.
+# qemu_guest_cpus: prints the CPUs of the VM that may run guests, as a list for taskset; nothing if
+# all may.
 #
 # In QEMU's TCG (7.2 to 10.0) every CPU that restores x87 state, with XRSTOR at any context switch,
 # clears a bit in the first CPU's env.hflags2, without a lock (cpu_clear_ignne() in
-# target/i386/tcg/sysemu/fpu_helper.c). Where the first CPU enters or leaves a guest at that moment, its
-# change of the same word is lost: nested paging stays on in the host, or interrupts stay off. A guest
-# shuts down, or its VM hangs, on a kernel that did nothing wrong. So no guest runs there.
+# target/i386/tcg/sysemu/fpu_helper.c). If the first CPU enters or leaves a guest at that moment,
+# its own change of that word may be lost: nested paging stays on in the host, or interrupts stay
+# off. A guest then shuts down, or its VM hangs, although the kernel is correct. So no guest runs on
+# that CPU.
 qemu_guest_cpus()
 {
 	[ "$arch-$accel" != x86-tcg ] || [ "$cpus" -eq 1 ] || echo "1-$((cpus - 1))"
 }
 
-# qemu_hold_vm: says "yes" where the VM keeps a KVM VM of its own from the start to the end.
+# qemu_hold_vm: prints "yes" if gm-hold-vm must run from the start to the end.
 #
-# The first VM and the end of the last one patch a branch in the scheduler (preempt_notifier_key, a
-# static key, in code wherever CONFIG_JUMP_LABEL is on: always on arm64). With QEMU 7.2's TCG on a
-# busy host a CPU may then leave a vCPU without putting it, as if it went on with what was translated
-# before the patch: a warning of kvm_vcpu_load_debug(), a process whose registers are lost, a vCPU or
-# a VM that stands still, on a kernel that did nothing wrong. VMs made and ended at full speed hung
-# twice of two times within a minute, and not with a VM that stays: then the branch stays as well.
+# The start of the first VM and the end of the last one patch a branch in the scheduler
+# (preempt_notifier_key, a static key; CONFIG_JUMP_LABEL is always on for arm64). With QEMU 7.2's
+# TCG on a busy host a CPU may then switch away from a vCPU without putting it, as if it still ran
+# the code translated before the patch. This gives a warning in kvm_vcpu_load_debug(), a process
+# that lost its registers, a vCPU or a VM that hangs, although the kernel is correct. A loop that
+# creates and ends VMs hung within a minute in two of two tries, and did not while another VM
+# existed: the branch is not patched then.
 qemu_hold_vm()
 {
 	[ "$accel" != tcg ] || echo yes
 }
 
-# qemu_cmdline: the kernel's command line. KCMD comes last, so that it wins.
+# qemu_cmdline: prints the kernel's command line. KCMD is last, so that it overrides the rest.
 qemu_cmdline()
 {
 	local console=ttyS0 huge kvm='' giga=$(((mem - 2048) / 1024))
 
 	[ "$arch" = x86 ] || console=ttyAMA0
-	# Huge pages at boot, when memory is whole: three of 1 GiB, fewer where memory is short.
+	# Huge pages at boot, before memory is fragmented: three of 1 GiB, fewer if memory is short.
 	[ "$giga" -le 3 ] || giga=3
 	huge="hugepagesz=2M hugepages=64"
 	# A kernel with pages of 64 KiB has huge pages of 2 MiB, 512 MiB and 16 GiB.
 	[ "$giga" -le 0 ] || [ "$pages" = 64k ] || huge="hugepagesz=1G hugepages=$giga $huge"
 	if [ "$mode" = protected ]; then
 		kvm="kvm-arm.mode=protected"
-		# With E2H under QEMU 7.2, private pages kept their content after teardown, without it they do
-		# not; TLBI VAE2IS missing the EL2&0 regime would explain it (not proven).
+		# With E2H under QEMU 7.2 private pages keep their content after teardown; without
+		# E2H they do not. A TLBI VAE2IS that misses the EL2&0 regime would explain it (not
+		# proven).
 		[ "$accel" != tcg ] || kvm+=' arm64_sw.hvhe=0 id_aa64mmfr1.vh=0'
 	fi
-	# An emulated CPU may stand still for long on a busy host: that is no lockup, and no broken
-	# timer. Grace periods are hurried, since every slot and every VM waits for some: without
-	# jiffies_till_*_fqs the end of a VM takes twice as long.
-	# QEMU's amd-iommu remaps no interrupts, without which VFIO wants to be told twice.
-	# proc_mem.force_override: FOLL_FORCE writes through /proc/PID/mem are to be refused by
-	# guest_memfd, not by a hardening default in front of it.
+	# A busy host may stall an emulated CPU for long: raise the lockup and RCU limits, and skip
+	# the timer check. Expedite grace periods, since every change of a slot and every end of a
+	# VM waits for some: without jiffies_till_*_fqs the end of a VM takes twice as long. QEMU's
+	# amd-iommu does not remap interrupts, so VFIO needs both allow_unsafe_interrupts.
+	# proc_mem.force_override: FOLL_FORCE writes through /proc/PID/mem must reach guest_memfd,
+	# which refuses them; the hardening default would refuse them earlier.
 	echo "console=$console panic=-1 quiet loglevel=5 sysrq_always_enabled=1 watchdog_thresh=60" \
 		"rcupdate.rcu_cpu_stall_timeout=120 rcupdate.rcu_expedited=1" \
 		"rcutree.jiffies_till_first_fqs=0 rcutree.jiffies_till_next_fqs=1" \
@@ -154,7 +158,7 @@ qemu_cmdline()
 		"$kvm" "${KCMD:-}"
 }
 
-# qemu_args KERNEL INITRD DISK: sets the array args: the machine without its character devices.
+# qemu_args KERNEL INITRD DISK: sets the array args to the machine without its character devices.
 qemu_args()
 {
 	local machine
@@ -166,15 +170,15 @@ qemu_args()
 	if [ "$accel" = kvm ]; then
 		args+=(-accel kvm -cpu host)
 	elif [ "$arch" = x86 ]; then
-		# A model that is not taken for one with good string instructions (init_amd_k8()): emulated,
-		# they clear a page in half as much time again as plain stores do.
+		# A model without REP_GOOD (init_amd_k8()): emulated string instructions take 1.5
+		# times as long as plain stores to clear a page.
 		args+=(-accel tcg,thread=multi -cpu max,+svm,+npt,-erms,-fsrm,model=4,stepping=1)
 	else
-		# The architected pointer authentication, and the descriptors of 52-bit addresses (LPA2), cost
-		# an emulated CPU more than all the rest: without the latter a run takes a third of the time.
+		# Emulating architected pointer authentication and LPA2 (52-bit addresses) is very
+		# slow: without LPA2 a run takes a third of the time.
 		args+=(-accel tcg,thread=multi -cpu max,pauth-impdef=on,lpa2=off)
 	fi
-	# A second memory node, without CPUs: somewhere that pages could be moved to.
+	# A second memory node, without CPUs, to which pages could be migrated.
 	if [ "$arch" = x86 ] && [ "$mem" -ge 1024 ]; then
 		args+=(-object "memory-backend-ram,id=node0,size=$((mem - 256))M"
 			-object memory-backend-ram,id=node1,size=256M
@@ -189,7 +193,7 @@ qemu_args()
 	arm64-*)
 		machine=virt,virtualization=on,gic-version=3
 		[ "$iommu" = none ] || machine=$machine,iommu=smmuv3
-		# What a host's CPU does not have KVM cannot give.
+		# KVM gives MTE only if the host's CPU has it.
 		[ "$accel" = kvm ] || machine=$machine,mte=on
 		args=(-M "$machine" "${args[@]}") ;;
 	esac
