@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Many defects in one boot, each switched on at run time; one that takes the VM along costs only itself.
+"""Tests many defects in one boot, each switched on at run time.
 
-The VM runs a shell script (lab/batch) that asks about one defect after the other. What it prints
-is cut into answers by lines that begin with @: @start NAME, @part LABEL, @end NAME.
+The VM runs a shell script (lab/batch) that tests one defect after the other. Lines that begin with @
+divide its output into answers: @start NAME, @part LABEL, @end NAME. If a defect kills the VM, the
+others continue in a new boot.
 """
 import os
 import subprocess
 import time
 
 SWITCH = "/sys/module/gm_mutant/parameters/name"
-# A kernel that defects have been at for long is no longer the one that a question is about.
-MOST = 40
+# The most defects for one boot: their side effects in the kernel add up.
+MAX_ROWS = 40
 
 HEAD = f"""\
 switch={SWITCH}
 [ -w $switch ] || {{ echo "@no switch"; exit; }}
 run="gm-run --programs /gm/bin --contract /gm/contract/clauses.tsv"
-# cases NAME SEED CLAUSE-OPTION...: then the first that failed again, without the defect
+# cases NAME SEED CLAUSE-OPTION...: runs the cases, then the first one that failed without the defect
 cases()
 {{
 	local name=$1 seed=$2 bad
@@ -30,7 +31,7 @@ cases()
 	echo; echo "@part with"; cat /tmp/with/latest/results.json; echo
 	[ -z "$bad" ] || {{ echo "@part without"; cat /tmp/without/latest/results.json; echo; }}
 }}
-# hunt NAME SEEDS: the stress alone; then what failed again, without the defect
+# hunt NAME SEEDS: runs gm-stress hunt, then replays the failures without the defect
 hunt()
 {{
 	local name=$1 seeds=$2 file
@@ -46,13 +47,13 @@ hunt()
 
 
 def script(rows, line):
-    """The guest's script: line(row) asks about one defect."""
-    asks = [f"echo '@start {r['name']}'\n{line(r)}\necho '@end {r['name']}'" for r in rows]
-    return HEAD + "\n".join(asks) + "\n"
+    """The guest's script: line(row) is the shell code that tests one defect."""
+    steps = [f"echo '@start {r['name']}'\n{line(r)}\necho '@end {r['name']}'" for r in rows]
+    return HEAD + "\n".join(steps) + "\n"
 
 
 def answers(text):
-    """Cuts what a script printed: ({name: {part: text}}, the name that was begun and not ended)."""
+    """Parses a script's output: ({name: {part: text}}, the name that was started and not ended)."""
     found, name, part = {}, None, ""
     for line in text.splitlines():
         word = line.split(" ", 1)
@@ -68,18 +69,18 @@ def answers(text):
     return found, name
 
 
-def boots(command, rows, out, line, env, told, silence=120):
-    """Asks about all rows, in as few boots as it takes.
+def boots(command, rows, out, line, env, take, silence=120):
+    """Tests all rows, in as few boots as possible. Returns the number of boots.
 
-    command(script, out, silence) is run for each boot. told(row, parts) is called with every answer
-    as it comes, parts None when the VM died or hung over it; when it returns False the kernel is not
-    to be trusted any more, and the rest is asked in a new boot.
+    Runs command(script, out, silence) for each boot. Calls take(row, parts) for every answer at once;
+    parts is None if the VM died or hung. If take() returns False the kernel may be broken, and the
+    remaining rows go into a new boot.
     """
     left, nr, empty = list(rows), 0, 0
     while left:
         nr += 1
         where = f"{out}.{nr}"
-        now, seen, trust = left[:MOST], set(), True
+        now, seen, trust = left[:MAX_ROWS], set(), True
         with open(where + ".sh", "w", encoding="utf-8") as f:
             f.write(script(now, line))
         open(where, "w", encoding="utf-8").close()
@@ -94,7 +95,7 @@ def boots(command, rows, out, line, env, told, silence=120):
                     found, begun = answers(f.read().replace("\r", ""))
                 for name in [n for n in found if n not in seen]:
                     seen.add(name)
-                    trust &= told(by_name[name], found[name])
+                    trust &= take(by_name[name], found[name])
                 if over or not trust:
                     break
                 time.sleep(0.5)
@@ -104,17 +105,17 @@ def boots(command, rows, out, line, env, told, silence=120):
         status = run.wait()
         if trust and begun in by_name:
             seen.add(begun)
-            told(by_name[begun], None)
+            take(by_name[begun], None)
         elif not seen and not empty:
-            # A busy machine may fail to boot, once.
+            # Retry once: a boot may fail on a busy machine.
             empty += 1
             continue
         elif not seen:
-            # Nothing at all, twice: the kernel is to blame, and the next boot would be no better.
+            # No answer in two boots: the kernel does not boot, so give up.
             with open(where + ".log", encoding="utf-8", errors="replace") as f:
                 why = f.read().strip().splitlines()[-1:] or [f"lab/batch ended with {status}"]
             for row in left:
-                told(row, {"": "", "nothing": why[0]})
+                take(row, {"": "", "nothing": why[0]})
             return nr
         empty = 0
         left = [r for r in left if r["name"] not in seen]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make mutants: plants every defect of the tables, many a boot. MUTANTS=name,area,... picks some.
-# STRESS=1: only the stress looks for them, with three seeds of each kind of program, ten for its own races.
-# DIRECTED=1: the stress's own races by all cases but the stress's: which of them nobody else finds.
-# ONE_PER_BOOT=1: each from the start of a boot of its own. IMAGE=: a kernel that has them all.
+# make mutants: tests every planted defect of the tables, many in a boot. MUTANTS=name,area,... picks some.
+# STRESS=1: by the stress alone, with three seeds of each kind of program, ten for stress.tsv.
+# DIRECTED=1: the defects of stress.tsv by all cases except the stress: a miss needs the stress.
+# ONE_PER_BOOT=1: one boot for each, on from the start. IMAGE=: a kernel with all of them, no build.
 
 .PHONY: mutants
 mutants: lab-packages

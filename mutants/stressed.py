@@ -1,34 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The stress alone (gm-stress hunt) against planted defects: how it is asked, and the lines of stress.txt."""
+"""gm-stress hunt on planted defects: its commands, and the lines of stress.txt."""
 import textwrap
 
 CAUGHT, MISSED = "caught", "MISSED"
 NONE = {"name": "none", "defect": "no defect: everything must hold"}
-NOT_REACHED = "no program came by its place"
+NOT_REACHED = "no program reached its place"
 
 
 def seeds(row):
-    """A race is met by chance: the stress's own rows get more of it."""
+    """The rows of stress.tsv are races, which need luck: they get more seeds."""
     return 10 if row["area"] == "stress" else 3
 
 
-def ask(row):
-    """One line of batch.HEAD's shell for a row; of the kernel without a defect also where it came by."""
+def command(row):
+    """The shell code of a row, with functions of batch.HEAD. Without a defect also lists the places reached."""
     if row["name"] == "none":
         return "hunt none 3\necho '@part kernel'\nuname -srm\necho '@part reached'\ncat /proc/gm_reached"
     return f"hunt {row['name']} {seeds(row)}"
 
 
 def reached(row, places):
-    """Whether it is worth asking: of what no program comes by, none can say a thing. Races always are."""
+    """Whether to test the row: only if a program reaches the place of the defect. Races always."""
     return row["area"] == "stress" or row["name"] in places
 
 
-def line(row, word, kind, said):
-    """A row of stress.txt. said: seed, operations, seconds, clause and text, between tabs, or a reason."""
-    field = said.split("\t")
-    if said == NOT_REACHED:
-        return f"{row['name']:<27} missed  {said}"
+def line(row, word, kind, message):
+    """A row of stress.txt. message: seed, operations, seconds, clause and text, between tabs, or a reason."""
+    field = message.split("\t")
+    if message == NOT_REACHED:
+        return f"{row['name']:<27} missed  {message}"
     if word == MISSED:
         return f"{row['name']:<27} missed  all, {field[0]} seeds{'':<26} {field[1]:>6} operations  {field[2]:>5} s"
     if word == CAUGHT:
@@ -38,19 +38,18 @@ def line(row, word, kind, said):
 
 
 def table(rows):
-    """stress.txt of (row, word, kind, said)."""
+    """The text of stress.txt for a list of (row, word, kind, message)."""
     rows = sorted(rows, key=lambda r: r[0]["name"])
-    clean = [(row, said.split("\t")) for row, _, _, said in rows if row["name"] == "none"]
+    clean = [(row, message.split("\t")) for row, _, _, message in rows if row["name"] == "none"]
     rows = [r for r in rows if r[0]["name"] != "none"]
     caught = sum(word == CAUGHT for _, word, _, _ in rows)
     head = f"""\
-        What the stress alone says of planted defects: gm-stress hunt, a program of each of eleven kinds for seeds
+        Which planted defects the stress alone catches: gm-stress hunt, a program of each of eleven kinds for seeds
         1 to 3 (1 to 10 for the races of stress.tsv), until one fails. {clean[0][0]['kernel'] + ' in the lab.' if clean else ''} caught: a
-        promise failed with the defect switched on and held in three replays with it off, in the same boot.
-        missed: all held. "{NOT_REACHED}": the kernel without a defect did not come by the place where it is
-        planted in any of the programs for seeds 1 to 3, which then cannot tell: it was not asked further.
-        Columns: defect, verdict; of a catch the kind of program, the seed, operations and seconds until then, and
-        the promise that broke. `make mutants STRESS=1` makes the table anew."""
+        clause failed with the defect switched on and held in three replays with it off, in the same boot.
+        missed: all held. "{NOT_REACHED}": without a defect none of the programs for seeds 1 to 3 reached the
+        code with the defect, so it was not tested. Columns: defect, verdict; for a catch the kind of program, the
+        seed, operations and seconds until then, and the clause. `make mutants STRESS=1` writes the table again."""
     if clean:
         head += f" The kernel without a defect holds: {clean[0][1][1]} operations, three seeds."
     text = textwrap.fill(" ".join(head.split()), 118, initial_indent="# ", subsequent_indent="# ")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make mutants-upstream: what the kernel's own selftests say of the planted defects, from KSRC=.
+# make mutants-upstream: which planted defects the kernel's own selftests, from KSRC=, catch.
 #
-# They are built in our folder with the framework that we have built anyway; nothing of them is ours.
-# MUTANTS=name,area,... picks some; IMAGE=: a kernel that has all defects, nothing is built.
+# Builds them unchanged in our build folder, with the framework that is built there anyway.
+# MUTANTS=name,area,... picks some; IMAGE=: a kernel with all defects, no build.
 
 GM_UPSTREAM := $(GM_OUT)/upstream
 GM_UPSTREAM_KVM := guest_memfd_test set_memory_region_test pre_fault_memory_test
@@ -11,7 +11,7 @@ GM_UPSTREAM_IOMMU := iommufd iommufd_fail_nth
 GM_UPSTREAM_ALL := $(addprefix $(GM_UPSTREAM)/,$(GM_UPSTREAM_KVM) $(GM_UPSTREAM_$(ARCH)) \
 	$(GM_UPSTREAM_IOMMU))
 
-# These begin as the framework means it, and not as lib/framework.c does.
+# The upstream tests need the framework's own kvm_util.c, without the changes of lib/framework.c.
 $(GM_UPSTREAM)/kvm_util.o: $(GM_KVM)/lib/kvm_util.c $(GM_FW)/headers.stamp
 	$(GM_FW_CC)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""mutants/batch.py with a fake VM: a row that dies costs only its own boot, and each row is asked once."""
+"""mutants/batch.py with a fake VM: a row that dies costs only its own boot, and each row runs once."""
 import os
 import sys
 import tempfile
@@ -61,7 +61,7 @@ def a_broken_kernel_is_left():
 
 
 def all_of_many_are_asked():
-    names = [f"n{i}" for i in range(2 * batch.MOST + 1)]
+    names = [f"n{i}" for i in range(2 * batch.MAX_ROWS + 1)]
     answers, boots = ask(names)
     return [n for n, _ in answers] == names and boots == 3
 

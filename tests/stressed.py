@@ -14,11 +14,12 @@ def row(name, area="conv"):
 
 
 def race_defects_get_more_seeds():
-    return stressed.ask(row("a")) == "hunt a 3" and stressed.ask(row("b", "stress")) == "hunt b 10"
+    return stressed.command(row("a")) == "hunt a 3" and stressed.command(row("b", "stress")) == "hunt b 10"
 
 
 def only_the_clean_kernel_lists_places():
-    return "gm_reached" in stressed.ask(dict(stressed.NONE, area="")) and "gm_reached" not in stressed.ask(row("a"))
+    return "gm_reached" in stressed.command(dict(stressed.NONE, area="")) and \
+        "gm_reached" not in stressed.command(row("a"))
 
 
 def only_reached_defects_are_planted():
@@ -32,12 +33,12 @@ def the_table_is_complete():
                            (none, "MISSED", "-", "3\t36160\t31.0\t-\t-"),
                            (row("flag"), "MISSED", "", stressed.NOT_REACHED),
                            (row("late"), "MISSED", "-", "3\t36160\t29.2\t-\t-"),
-                           (row("gone"), "died", "", "the VM died or hung over it")])
+                           (row("gone"), "died", "", "the VM died or hung")])
     head = " ".join(l[2:] for l in text.splitlines() if l.startswith("# "))
     lines = [" ".join(l.split()) for l in text.splitlines() if not l.startswith("#")]
     return ("Linux 7.3.4 x86_64 in the lab." in head and "holds: 36160 operations" in head and
             head.endswith("1 caught, 3 missed, of the 4 rows here") and
-            lines == ["flag missed " + stressed.NOT_REACHED, "gone died the VM died or hung over it",
+            lines == ["flag missed " + stressed.NOT_REACHED, "gone died the VM died or hung",
                       "late missed all, 3 seeds 36160 operations 29.2 s",
                       "zap caught memory over anon, strict seed 1 88 operations 0.4 s conv.data"])
 
