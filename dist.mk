@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What leaves this tree: an installation, or one tarball for a board that has a kernel and a shell.
+# make install, and make dist: one tarball for a board that has only a kernel and a shell.
 
 PREFIX ?= /usr/local
 GM_LIBEXEC = $(DESTDIR)$(PREFIX)/libexec/kvm-gmem-tests

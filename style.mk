@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make style: the kernel's own checkers on what is ours.
+# make style: the kernel's own checkers on the files of this project.
 
-# What git knows; in an unpacked archive, everything but build folders.
+# The files in git; in an unpacked archive, all files except build folders.
 GM_STYLE_ALL := $(shell git ls-files 2>/dev/null || \
 	find . -name .git -prune -o -name build -prune -o -type f -printf '%P\n')
 GM_STYLE_C := $(filter %.c %.h,$(GM_STYLE_ALL))
@@ -19,7 +19,7 @@ style:
 	@clang-format --dry-run -Werror $(GM_STYLE_C)
 	$(GM_SAY) "  STYLE   shellcheck, $(words $(GM_STYLE_SH)) scripts"
 	@shellcheck -x $(GM_STYLE_SH)
-	$(GM_SAY) "  STYLE   planted defects, where they lie"
+	$(GM_SAY) "  STYLE   planted defects, their places"
 	@k=$$(lab/ksrc) || exit 2; mutants/where $$k
 	$(GM_SAY) "  STYLE   functions that nobody calls"
 	@$(MAKE) --no-print-directory -s all

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make bench: what conversions cost, on the running kernel. Never part of a verdict.
+# make bench: the cost of conversions, on the running kernel. Never part of a verdict.
 #
 # BENCH=GLOB picks some. In the lab: make lab LAB_SHELL=1 LAB_EXTRA=<build>/x86/bench, then run-bench.
 
@@ -14,7 +14,7 @@ $(GM_BENCH)/run-bench: bench/run-bench
 	@mkdir -p $(@D)
 	@cp $< $@
 
-# The stress engine without its own cases and commands: bench.stress measures it.
+# The stress engine without its cases and commands: bench.stress measures it.
 GM_BENCH_STRESS := $(filter-out %/stress_test.o %/cli.o %/cases.o,$(GM_STRESS_OBJ))
 
 $(GM_BENCH)/gm_bench: $(GM_BENCH_SRC:%.c=$(GM_OUT)/obj/%.o) $(GM_BENCH_STRESS) $(GM_OUT)/libgm.a $(GM_FW)/libkvm.a

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What conversions cost. Declared like cases so as to share their set-up; never pass or fail. */
+/*
+ * The cost of conversions. Benchmarks are declared as cases to share their set-up; they have no
+ * verdict.
+ */
 #include "fixture.h"
 #include "gm.h"
 #include "map_picture.h"
@@ -8,7 +11,10 @@
 #include "rate.h"
 
 #define BENCH .clause = "bench", .flags = GM_FULL_ONLY, .timeout = 600
-/* About the size of the host's pages: a guest_memfd, which has all memory in place, has one size. */
+/*
+ * For benchmarks of the host's page size: in place all memory is in guest_memfd, which has 4 KiB
+ * pages only.
+ */
 #define BENCH_PAGES .providers = GM_PROVIDERS(ATTRIBUTES), BENCH
 #define BENCH_ALL .providers = GM_PROVIDERS_X86, BENCH
 
@@ -21,7 +27,7 @@ static struct gm_fixture *open_vm(enum gm_mem_kind kind, uint64_t size)
 	return w;
 }
 
-/* One access in each page, in strides that defeat the TLB; microseconds per 1000 accesses. */
+/* Microseconds per 1000 accesses, one in each page, with a stride that misses the TLB. */
 static double access_cost(struct gm_fixture *w)
 {
 	const uint64_t stride = 67 * GM_PAGE_SIZE;
@@ -32,7 +38,7 @@ static double access_cost(struct gm_fixture *w)
 	return (bench_us() - start) / (4 * (w->size / stride)) * 1000;
 }
 
-/* Converts this share of all pages, in ten-thousandths: scattered, or in one piece. */
+/* Converts `share` ten-thousandths of all pages: scattered, or as one range. */
 static void convert_share(struct gm_fixture *w, unsigned int share, bool clustered)
 {
 	uint64_t pages = w->size / GM_PAGE_SIZE, nr = pages * share / 10000;
@@ -74,7 +80,7 @@ GM_CASE(bench_access, .name = "bench.access", .text = "guest access against the 
 	plot_write(&p);
 }
 
-/* Converts one page of memory that is mapped, and maps it again: both halves of the cost. */
+/* Converts one mapped page back and forth and touches it after that; each step is a series. */
 static void one_conversion(struct gm_fixture *w, struct plot *p, unsigned int point)
 {
 	for (int r = 0; r < PLOT_REPEATS; r++) {
@@ -145,8 +151,8 @@ GM_CASE(bench_slot, .name = "bench.convert_by_slot",
 }
 
 /*
- * Per second: the bare exit to user space and back, the exit with a conversion in it, and what the
- * kernel's own test converts (ranges of many sizes, which both sides fill and compare).
+ * Rates of the bare exit to user space and back, of the exit with a conversion, and of the kernel's
+ * own test (ranges of many sizes, which guest and host fill and compare).
  */
 GM_CASE(bench_rate, .name = "bench.rate",
 	.text = "conversions per second against the bare exit and the kernel's own test", BENCH_ALL)
@@ -207,7 +213,7 @@ GM_CASE(bench_picture, .name = "bench.picture",
 	char path[512];
 	FILE *f;
 
-	/* Each panel is observed, which ends what is observed: so each has a VM of its own. */
+	/* Observing a map destroys it, so each panel has a VM of its own. */
 	for (int i = 0; i < 4; i++) {
 		struct gm_shape *s = gm_shape_new(GM_BASE, GM_1G);
 		uint64_t at = GM_BASE + 77 * GM_2M + 5 * GM_PAGE_SIZE;
@@ -220,7 +226,7 @@ GM_CASE(bench_picture, .name = "bench.picture",
 			gm_guest_touch(w->vm, 0, GM_BASE, GM_1G, GM_2M);
 		if (i > 2) {
 			gm_convert(w->vm, at, GM_PAGE_SIZE, false);
-			/* The fault that puts all together is the one on the page itself. */
+			/* Only a fault on the page itself restores the huge page. */
 			gm_guest_touch(w->vm, 0, at, 8, 8);
 		}
 		panel[i] = (struct gm_map_panel){ title[i], gm_map_observe(w->vm, s) };

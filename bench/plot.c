@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Tables, CSV and SVG of what was measured. */
+/* Tables, CSV and SVG of measurements. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

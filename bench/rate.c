@@ -23,14 +23,14 @@ const char *bench_name(const struct gm_case *self)
 }
 
 void bench_ratio(const struct gm_case *self, const char *what, const struct point *of,
-		 const char *whom, const struct point *to)
+		 const char *base, const struct point *to)
 {
 	struct point ratio = {};
 
 	for (unsigned int i = 0; i < of->nr && i < to->nr; i++)
 		ratio.sample[ratio.nr++] = of->sample[i] / to->sample[i];
 	printf("ratio %s: %s, of %s: %.3f (%.3f-%.3f)\n", gm_provider_name(self->provider), what,
-	       whom, plot_quartile(&ratio, 2), plot_quartile(&ratio, 1), plot_quartile(&ratio, 3));
+	       base, plot_quartile(&ratio, 2), plot_quartile(&ratio, 1), plot_quartile(&ratio, 3));
 }
 
 int64_t bench_ignore(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the stress engine makes of a machine: conversions per second, each with a touch of the page
- * that reads and writes, the oracle and the logs included, against the bare exits of the same request.
+ * The throughput of the stress engine: conversions per second, each with a read and write of the
+ * page, including oracle and logs, compared with bare exits for the same request.
  */
 #include "fixture.h"
 #include "gm.h"
@@ -15,7 +15,7 @@
 
 #define BATCHES 40U
 
-/* The request goes to user space and back, and nothing is done about it. */
+/* Requests per second if user space returns without a conversion. */
 static double bare_exits(void)
 {
 	struct gm_vm *vm =
@@ -34,7 +34,7 @@ static double bare_exits(void)
 	return BATCHES * GM_MBOX_OPS / start;
 }
 
-/* The same conversions and touches by batches, with nothing judged and nothing logged. */
+/* Conversions with a touch per second by batches, without judging and logging. */
 static double unjudged(void)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
@@ -71,11 +71,11 @@ static void add(struct st_prog *p, uint8_t actor, uint8_t code, uint8_t arg, uin
 }
 
 /*
- * Each vCPU converts pages of its own, one request a page, and counts in each after it: a read and
- * a write, both of which are judged. `ahead`: between the requests and the touches the VMM maps what
- * was converted, in one ioctl (KVM_PRE_FAULT_MEMORY); otherwise each touch is a fault.
+ * Each vCPU converts its own pages, one request a page, and then adds to a counter in each: a read
+ * and a write, which are judged. `prefault`: the VMM maps the converted pages before the touches,
+ * in one ioctl (KVM_PRE_FAULT_MEMORY); otherwise each touch is a fault.
  */
-static double convert_and_touch(enum gm_provider_id who, unsigned int vcpus, bool ahead)
+static double convert_and_touch(enum gm_provider_id provider, unsigned int vcpus, bool prefault)
 {
 	struct st_result *r = st_result_new();
 	struct st_prog p = {};
@@ -84,14 +84,14 @@ static double convert_and_touch(enum gm_provider_id who, unsigned int vcpus, boo
 
 	snprintf(p.head.layout, sizeof(p.head.layout), "anon");
 	snprintf(p.head.mix, sizeof(p.head.mix), "bench");
-	p.head.provider = who;
+	p.head.provider = provider;
 	p.head.vcpus = vcpus;
 	p.head.threads = 1;
 	for (uint32_t c = 0; c < CHUNKS; c++) {
 		for (unsigned int v = 0; v < vcpus; v++)
 			for (uint32_t i = 0; i < CHUNK; i++)
 				add(&p, v, ST_OP_CONV, !(c & 1), v * ST_2M + i, 1);
-		if (ahead) {
+		if (prefault) {
 			add(&p, 0, ST_OP_SYNC, 0, 0, 1);
 			for (unsigned int v = 0; v < vcpus; v++)
 				add(&p, GM_SOP_HOST, ST_OP_PREFAULT, 0, v * ST_2M, CHUNK);
@@ -127,7 +127,7 @@ GM_CASE(bench_stress, .name = "bench.stress",
 		.label = { "upstream", "bare exits", "not judged", "a fault each", "1 vCPU",
 			   "2 vCPUs", "4 vCPUs" },
 	};
-	enum gm_provider_id who = self->provider;
+	enum gm_provider_id provider = self->provider;
 	double upstream = bench_upstream_rate();
 	const struct point *got = p.point[0];
 
@@ -137,10 +137,10 @@ GM_CASE(bench_stress, .name = "bench.stress",
 		plot_add(&p, 0, UPSTREAM, upstream);
 		plot_add(&p, 0, UNJUDGED, unjudged());
 		plot_add(&p, 0, BARE, bare_exits());
-		plot_add(&p, 0, ONE, convert_and_touch(who, 1, true));
-		plot_add(&p, 0, FAULTS, convert_and_touch(who, 1, false));
-		plot_add(&p, 0, TWO, convert_and_touch(who, 2, true));
-		plot_add(&p, 0, FOUR, convert_and_touch(who, 4, true));
+		plot_add(&p, 0, ONE, convert_and_touch(provider, 1, true));
+		plot_add(&p, 0, FAULTS, convert_and_touch(provider, 1, false));
+		plot_add(&p, 0, TWO, convert_and_touch(provider, 2, true));
+		plot_add(&p, 0, FOUR, convert_and_touch(provider, 4, true));
 	}
 	gm_checked();
 	plot_write(&p);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The kernel's private_mem_conversions_test, with its conversions counted: bench.rate runs it, too.
-# make bench-lab: the benchmarks in the lab, on KERNEL= or the lab's own; files go to bench/lab-results
-# in the build folder.
+# Builds the kernel's private_mem_conversions_test with a counter of conversions, for bench.rate and
+# bench.stress.
+# make bench-lab: runs the benchmarks in the lab, on KERNEL= or the lab's own; files go to
+# bench/lab-results in the build folder.
 
 $(GM_BENCH)/upstream_conversions: $(GM_KVM)/x86/private_mem_conversions_test.c bench/upstream/count.c \
 		$(GM_UPSTREAM)/kvm_util.o $(GM_FW)/libkvm.a

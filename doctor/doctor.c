@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gm-doctor: says what this machine can test, what it cannot, and what would mend each gap.
+ * gm-doctor: prints what this machine can test, what it cannot test, and a remedy for each gap.
  *
- * Works as an ordinary user and without /dev/kvm, changes nothing. Exit 0; 2 for wrong usage or
- * output that could not be written.
+ * Works as an ordinary user and without /dev/kvm, and changes nothing. Exit status 0; 2 for wrong
+ * usage or if the output cannot be written.
  */
 #include <getopt.h>
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "facts.h"
+#include "inventory.h"
 
 static const char *str(const json_t *o, const char *key)
 {
@@ -35,7 +35,7 @@ static const char *answer(const json_t *o, const char *key)
 	return json_is_null(json_object_get(o, key)) ? "?" : yes(o, key) ? "yes" : "no";
 }
 
-/* One row of the table; a gap has a second line with what to do. */
+/* Prints one row of the table; a gap has a second line with the remedy. */
 static void row(const json_t *o, const char *has, const char *what)
 {
 	printf("  %-3s  %-20s %s\n", answer(o, has), str(o, "name"), str(o, what));
@@ -74,7 +74,7 @@ static void print_vm_types(const json_t *types)
 	const json_t *t, *bit;
 	size_t i, k;
 
-	printf("\nVM types, and the guest_memfd flags each accepts (all 64 bits tried)\n");
+	printf("\nVM types, and the guest_memfd flags that each accepts (all 64 bits tried)\n");
 	json_array_foreach(types, i, t) {
 		printf("  %-3s  %-20s %-11s ", answer(t, "creatable"), str(t, "name"),
 		       str(t, "type"));
@@ -189,7 +189,8 @@ static void print_table(const json_t *f)
 	size_t profiles_held, needs_held;
 
 	print_kernel(f);
-	profiles_held = rows("Profiles that can be tested here", profiles, "testable", "what");
+	profiles_held =
+		rows("Contract profiles that can be tested here", profiles, "testable", "what");
 	needs_held = rows("What cases need", needs, "has", "text");
 	print_vm_types(json_object_get(f, "vm_types"));
 	print_capabilities(json_object_get(f, "kvm_capabilities"));
@@ -197,16 +198,17 @@ static void print_table(const json_t *f)
 	print_pools(json_object_get(f, "huge_pages"));
 	print_groups(json_object_get(f, "iommu_groups"));
 	print_parameters(json_object_get(f, "parameters"));
-	printf("\n%zu of %zu profiles, %zu of %zu needs. `make lab` brings a machine that has most of them.\n",
+	printf("\n%zu of %zu profiles, %zu of %zu needs. `make lab` boots a VM that has most of them.\n",
 	       profiles_held, json_array_size(profiles), needs_held, json_array_size(needs));
 }
 
 static void usage(FILE *out)
 {
-	fprintf(out, "Usage: gm-doctor [--json]\n"
-		     "What this machine can test, what it cannot, and what would mend each gap.\n"
-		     "  --json   the same for programs\n"
-		     "  --help   this text\n");
+	fprintf(out,
+		"Usage: gm-doctor [--json]\n"
+		"Prints what this machine can test, what it cannot test, and a remedy for each gap.\n"
+		"  --json   the same for programs\n"
+		"  --help   this text\n");
 }
 
 int main(int argc, char **argv)
@@ -215,7 +217,7 @@ int main(int argc, char **argv)
 						 { "help", no_argument, NULL, 'h' },
 						 {} };
 	bool as_json = false;
-	json_t *facts;
+	json_t *inventory;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -232,26 +234,26 @@ int main(int argc, char **argv)
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "gm-doctor: %s: no arguments are taken\n", argv[optind]);
+		fprintf(stderr, "gm-doctor: %s: takes no arguments\n", argv[optind]);
 		usage(stderr);
 		return 2;
 	}
 
-	facts = gm_facts();
-	if (!facts) {
+	inventory = gm_inventory();
+	if (!inventory) {
 		fprintf(stderr, "gm-doctor: out of memory\n");
 		return 2;
 	}
 	if (as_json) {
-		json_dumpf(facts, stdout, JSON_INDENT(2));
+		json_dumpf(inventory, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else {
-		print_table(facts);
+		print_table(inventory);
 	}
-	json_decref(facts);
+	json_decref(inventory);
 
 	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "gm-doctor: standard output cannot be written\n");
+		fprintf(stderr, "gm-doctor: cannot write to standard output\n");
 		return 2;
 	}
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Linked with one of the kernel's own selftests (--wrap=ioctl): counts its conversions, and says at
- * its end how many there were in how many seconds, from the first to the last of them.
+ * Linked with one of the kernel's own selftests (--wrap=ioctl): counts its conversions, and prints
+ * at exit how many there were in how many seconds, from the first to the last one.
  */
 #include <linux/kvm.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@ static double seconds(void)
 int __real_ioctl(int fd, unsigned long request, void *arg);
 int __wrap_ioctl(int fd, unsigned long request, ...);
 
-/* Where several vCPUs convert at once, a count may get lost: a benchmark can live with it. */
+/* Not atomic: with several vCPUs it may miss a count, which is exact enough for a benchmark. */
 int __wrap_ioctl(int fd, unsigned long request, ...)
 {
 	va_list ap;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Collects what this machine can test and what it cannot; changes nothing. */
+/* Collects what this machine has and can test; changes nothing. */
 #include <dirent.h>
 #include <linux/kvm.h>
 #include <stdio.h>
@@ -9,13 +9,13 @@
 #include <unistd.h>
 
 #include "caps.h"
-#include "facts.h"
+#include "inventory.h"
 #include "platform.h"
 #include "provider.h"
 
 static json_t *text(const char *s)
 {
-	/* The world outside writes no UTF-8 promises: a name that is none becomes "?". */
+	/* A name from the system may not be UTF-8. */
 	json_t *j = s ? json_string(s) : json_null();
 
 	return j ? j : json_string("?");
@@ -47,7 +47,7 @@ static int visible(const struct dirent *d)
 	return d->d_name[0] != '.';
 }
 
-/* Calls `each` for every entry of a folder, in the order of names; no folder, no calls. */
+/* Calls `each` for every entry of a folder, sorted by name; none if there is no folder. */
 static void for_names(const char *dir, void (*each)(const char *name, json_t *into), json_t *into)
 {
 	struct dirent **names;
@@ -128,7 +128,7 @@ static json_t *vm_types(void)
 	return list;
 }
 
-/* The numbers from 231 to 244, and what include/uapi/linux/kvm.h calls those that concern us. */
+/* Capabilities 231 to 244, by their names in include/uapi/linux/kvm.h. */
 static const char *cap_name(unsigned int cap)
 {
 	switch (cap) {
@@ -211,7 +211,7 @@ static void add_module(const char *name, json_t *into)
 	json_t *values;
 	char dir[320];
 
-	/* kvm and its vendor parts: kvm_amd, kvm_intel, whatever else calls itself so. */
+	/* kvm and vendor modules like kvm_amd and kvm_intel. */
 	if (strcmp(name, "kvm") && strncmp(name, "kvm_", 4))
 		return;
 	values = json_object();
@@ -301,7 +301,10 @@ static void add_need_profile(json_t *list, const char *name, const char *what, e
 	add_profile(list, name, what, json_boolean(gm_platform_has(n)), gm_need_remedy(n));
 }
 
-/* What a provider's cases need, all of it; the first gap names the remedy. */
+/*
+ * Testable if the platform has all needs of the provider's cases; else the remedy is the first
+ * gap's.
+ */
 static void add_provider_profile(json_t *list, const char *what, enum gm_provider_id p)
 {
 	for (unsigned int n = 0; n < GM_NEED_NR; n++) {
@@ -316,7 +319,7 @@ static void add_provider_profile(json_t *list, const char *what, enum gm_provide
 static json_t *profiles(const json_t *types)
 {
 	uint64_t flags = gm_platform_gmem_flags(gm_platform_vm_type(0)->type);
-	/* Flags past the two that 7.3 knows: something new, but a bit says not what. */
+	/* More flags than the two of 7.3: a new feature, but the bits do not tell which one. */
 	json_t *more = flags & ~3ULL ? json_null() : json_false();
 	json_t *list = json_array();
 
@@ -327,7 +330,7 @@ static json_t *profiles(const json_t *types)
 	add_need_profile(list, "P1p", "guest_memfd, MMAP alone, ordinary VM", GM_NEED_GMEM_MMAP);
 	add_provider_profile(list, "arm64 pKVM protected VM, converted by its guest",
 			     GM_PROVIDER_PKVM);
-	add_provider_profile(list, "x86 SW_PROTECTED VM, converted in place, in the guest_memfd",
+	add_provider_profile(list, "x86 SW_PROTECTED VM, converted in place by its guest_memfd",
 			     GM_PROVIDER_INPLACE);
 	add_profile(list, "P4", "guest_memfd backed by hugetlb", json_incref(more),
 		    flags ? "a kernel with guest_memfd on hugetlb (out of tree so far)"
@@ -350,7 +353,7 @@ static json_t *profiles(const json_t *types)
 	return list;
 }
 
-json_t *gm_facts(void)
+json_t *gm_inventory(void)
 {
 	json_t *types = vm_types();
 
