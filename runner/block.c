@@ -53,7 +53,7 @@ char *state_block(const struct state *st, const struct record *rec)
 
 	fprintf(f, "clause %s%s%s\n", rec->clause, *jstr(rec->decl, "clause_text") ? ": " : "",
 		jstr(rec->decl, "clause_text"));
-	put(f, "put to the kernel: ", jstr(rec->decl, "text"));
+	put(f, "case: ", jstr(rec->decl, "text"));
 	put(f, "", record_reason(rec));
 	put_pairs(f, json_object_get(rec->end, "fails"), "miss ", "at");
 	put_pairs(f, json_object_get(rec->end, "leaks"), "left behind, ", "clause");
