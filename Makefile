@@ -55,7 +55,7 @@ include style.mk
 include check.mk
 
 .PHONY: all
-all: $(GM_PROGRAMS) $(GM_OUT)/bin/gm-run $(GM_OUT)/bin/gm-doctor $(GM_OUT)/bin/gm-hold-vm
+all: $(GM_PROGRAMS) $(GM_OUT)/bin/gm-run $(GM_OUT)/bin/gm-doctor $(GM_OUT)/bin/gm-hold-vm $(GM_LIB_HEADERS)
 
 # One full case name a line and nothing else; opens neither /dev/kvm nor anything of the sort. The
 # catalogue of both architectures, where the other's compiler is at hand; ARCH= names one of them.

@@ -17,11 +17,11 @@ $(GM_BENCH)/run-bench: bench/run-bench
 # The stress engine without its cases and commands: bench.stress measures it.
 GM_BENCH_STRESS := $(filter-out %/stress_test.o %/cli.o %/cases.o,$(GM_STRESS_OBJ))
 
-$(GM_BENCH)/gm_bench: $(GM_BENCH_SRC:%.c=$(GM_OUT)/obj/%.o) $(GM_BENCH_STRESS) $(GM_OUT)/libgm.a $(GM_FW)/libkvm.a
+$(GM_OUT)/obj/bench/%.o: GM_OBJ_CFLAGS = $(GM_STRESS_CFLAGS)
+$(GM_BENCH)/gm_bench: $(GM_BENCH_SRC:%.c=$(GM_OUT)/obj/%.o) $(GM_BENCH_STRESS) $(GM_LIBS)
 	@echo "  LD      $@"
 	@mkdir -p $(@D)
 	@$(CC) -static -no-pie -pthread $(GM_SYSROOT_LDFLAGS) $(GM_ARCH_LDFLAGS) -o $@ $(filter %.o,$^) \
-		-Wl,--whole-archive $(GM_OUT)/libgm.a -Wl,--no-whole-archive $(GM_FW)/libkvm.a \
-		-lcap -luring
+		$(GM_LINK_LIBS)
 
 -include $(GM_BENCH_SRC:%.c=$(GM_OUT)/obj/%.d)

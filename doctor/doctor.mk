@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # gm-doctor: the library's platform probes, without the selftests framework.
 
-GM_DOCTOR_SRC := $(wildcard doctor/*.c lib/platform*.c) lib/$(ARCH)/platform.c lib/facts.c lib/kconfig.c lib/need.c lib/provider.c lib/caps.c
-GM_DOCTOR_OBJ := $(GM_DOCTOR_SRC:%.c=$(GM_OUT)/obj/%.o)
+GM_DOCTOR_OBJ := $(patsubst %.c,$(GM_OUT)/obj/%.o,$(wildcard doctor/*.c))
 
-$(GM_OUT)/bin/gm-doctor: $(GM_DOCTOR_OBJ)
+$(GM_OUT)/bin/gm-doctor: $(GM_DOCTOR_OBJ) $(GM_OUT)/libplain.a
 	$(GM_SAY) "  LD      $@"
 	@mkdir -p $(@D)
 	@$(CC) -static -no-pie -pthread $(GM_SYSROOT_LDFLAGS) -o $@ $^ -ljansson -lcap
@@ -13,6 +12,6 @@ $(GM_OUT)/bin/gm-doctor: $(GM_DOCTOR_OBJ)
 $(GM_OUT)/obj/doctor/%.o: doctor/%.c $(GM_FW)/headers.stamp doctor/doctor.mk
 	$(GM_SAY) "  CC      $<"
 	@mkdir -p $(@D)
-	@$(CC) $(GM_CFLAGS) $(GM_KHDR_CFLAGS) -fno-PIE -MMD -MP -c $< -o $@
+	@$(CC) $(GM_CFLAGS) $(GM_KHDR_CFLAGS) $(call gm_see,$(GM_RUN_ROOMS)) -fno-PIE -MMD -MP -c $< -o $@
 
--include $(patsubst %.c,$(GM_OUT)/obj/%.d,$(wildcard doctor/*.c))
+-include $(GM_DOCTOR_OBJ:.o=.d)

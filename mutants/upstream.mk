@@ -11,7 +11,7 @@ GM_UPSTREAM_IOMMU := iommufd iommufd_fail_nth
 GM_UPSTREAM_ALL := $(addprefix $(GM_UPSTREAM)/,$(GM_UPSTREAM_KVM) $(GM_UPSTREAM_$(ARCH)) \
 	$(GM_UPSTREAM_IOMMU))
 
-# The upstream tests need the framework's own kvm_util.c, without the changes of lib/framework.c.
+# The upstream tests need the framework's own kvm_util.c, without the changes of lib/kvm/framework.c.
 $(GM_UPSTREAM)/kvm_util.o: $(GM_KVM)/lib/kvm_util.c $(GM_FW)/headers.stamp
 	$(GM_FW_CC)
 

@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../lib/klog.h"
+#include "klog.h"
 #include "attach.h"
 #include "engine.h"
 #include "events.h"

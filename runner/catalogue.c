@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../lib/case.h"
-#include "../lib/isolate.h"
+#include "case.h"
+#include "isolate.h"
 #include "catalogue.h"
 
 #define LIST_SECONDS 60

@@ -5,7 +5,7 @@
 #ifndef GM_RUNNER_CATALOGUE_H
 #define GM_RUNNER_CATALOGUE_H
 
-#include "../lib/protocol.h"
+#include "protocol.h"
 #include "util.h"
 
 struct test_case {

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../lib/protocol.h"
+#include "protocol.h"
 #include "compare.h"
 
 struct run {

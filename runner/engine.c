@@ -16,11 +16,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "../lib/anchor.h"
-#include "../lib/klog.h"
-#include "../lib/leakscan.h"
-#include "../lib/seed.h"
-#include "../lib/underway.h"
+#include "anchor.h"
+#include "klog.h"
+#include "leakscan.h"
+#include "seed.h"
+#include "underway.h"
 #include "engine.h"
 #include "machine.h"
 #include "report.h"
@@ -48,7 +48,7 @@ struct job {
 	struct gm_iso iso;
 	struct gm_iso_end end;
 	int out_fd, report_fd;
-	int anchor;	/* lib/anchor.h; -1: none */
+	int anchor;	/* lib/watch/anchor.h; -1: none */
 	char stuck[64]; /* the call that never returned; "": none */
 	struct report report;
 	size_t misses_sent; /* how many of report.fails were emitted as case_miss */
@@ -78,7 +78,7 @@ struct engine {
 	struct gm_klog klog;
 	char *new_klog; /* kernel log lines that are not emitted yet */
 	struct strv splat;
-	int facts; /* memfd of lib/facts.h; -1: none, and each case probes for itself */
+	int facts; /* memfd of lib/case/facts.h; -1: none, and each case probes for itself */
 };
 
 static double elapsed(const struct engine *e)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/policy.h"
+#include "policy.h"
 #include "attach.h"
 #include "catalogue.h"
 #include "compare.h"

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/seed.h"
-#include "../lib/suggest.h"
+#include "seed.h"
+#include "suggest.h"
 #include "options.h"
 
 enum kind { FLAG, TEXT, LIST, GLOBS, COUNT, FACTOR, DURATION, SEED, PROFILE, LISTING };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/map_svg.h"
+#include "map_svg.h"
 #include "picture.h"
 #include "util.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "../lib/protocol.h"
+#include "protocol.h"
 #include "report.h"
 
 #define LINE_MAX_BYTES (256 << 10)

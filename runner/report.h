@@ -5,10 +5,10 @@
 #ifndef GM_RUNNER_REPORT_H
 #define GM_RUNNER_REPORT_H
 
-#include "../lib/isolate.h"
+#include "isolate.h"
 #include "util.h"
 
-/* The records (lib/protocol.h) of one case. */
+/* The records (lib/watch/protocol.h) of one case. */
 struct report {
 	json_t *fails, *notes, *controls, *leaks;
 	char *verdict, *reason, *remedy; /* verdict NULL: none yet */

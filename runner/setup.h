@@ -6,7 +6,7 @@
 #ifndef GM_RUNNER_SETUP_H
 #define GM_RUNNER_SETUP_H
 
-#include "../lib/journal.h"
+#include "journal.h"
 #include "catalogue.h"
 
 /* 0 or EXIT_USAGE after one line. If a pool stays too small, prints that; the cases then SKIP. */

@@ -5,7 +5,7 @@
 #ifndef GM_RUNNER_STATE_H
 #define GM_RUNNER_STATE_H
 
-#include "../lib/protocol.h"
+#include "protocol.h"
 #include "util.h"
 
 /* A reason for which cases were skipped, in the order of the first case of each. */

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "gm.h"
+#include "guest/ring.h"
 #include "layout.h"
 #include "pagesize.h"
 #include "oracle.h"

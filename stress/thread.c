@@ -46,7 +46,7 @@ static void fail_nth(struct st_actor *a, uint32_t n)
 		a->fail_fd = -1;
 }
 
-/* The same rendezvous as meet() in lib/guest/ring.c. */
+/* The same rendezvous as meet() in lib/kvm/guest/ring.c. */
 static void meet(struct st_run *r, unsigned int id)
 {
 	__atomic_add_fetch(&r->meet[id], 1, __ATOMIC_SEQ_CST);

@@ -12,23 +12,33 @@ GM_UNIT_CC ?= gcc
 GM_UNIT_FLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wno-unused-parameter \
 	-Wno-missing-field-initializers -Wno-format-zero-length -Werror -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer -DGM_VERSION='"unit"'
-GM_UNIT_LIB := $(filter-out runner/main.c,$(wildcard runner/*.c)) lib/anchor.c lib/underway.c lib/isolate.c lib/journal.c \
-	lib/seed.c lib/leakscan.c lib/klog.c lib/check.c lib/case.c lib/need.c lib/provider.c lib/map_svg.c lib/suggest.c lib/policy.c
-GM_UNIT_LIB += $(patsubst %,stress/%.c,op prog layout mix draw gen race oracle minimize) $(wildcard stress/ops/*.c)
+# All code that knows no KVM, but for the two files with a main(), and the operations of the stress.
+GM_UNIT_LIB := $(filter-out %/main.c,$(wildcard runner/*.c) $(foreach r,$(GM_RUN_ROOMS),$(call gm_room,$(r),$(HOST_ARCH))))
+GM_UNIT_LIB += $(wildcard stress/program/*.c stress/ops/*.c)
 GM_UNIT_LIB_OBJ := $(GM_UNIT_LIB:%.c=$(GM_UNIT)/obj/%.o)
 GM_UNIT_SRC := $(wildcard tests/unit/*_test.c)
 GM_UNIT_BIN := $(GM_UNIT_SRC:tests/unit/%.c=$(GM_UNIT)/bin/%)
 GM_UNIT_FAKE := $(GM_UNIT)/fake/fake_test
 
-$(GM_UNIT)/obj/stress/%.o $(GM_UNIT)/obj/tests/unit/stress_%.o $(GM_UNIT)/obj/tests/unit/provider_%.o: GM_UNIT_FLAGS += -Ilib -Istress
-# Only the rows of the operations: the functions that run and judge them are not linked, and not
-# called.
-$(GM_UNIT)/obj/stress/ops/%.o: GM_UNIT_FLAGS += $(subst -I$(KSRC),-isystem $(KSRC),$(filter -I%,$(GM_FW_INCLUDES))) $(GM_KHDR_CFLAGS)
+# The include paths are those of the real programs.
+define gm_unit_room
+$(GM_UNIT)/obj/lib/$(1)/%.o: GM_UNIT_SEES = $(call gm_see,$(GM_SEES_$(1))) $$(GM_KHDR_CFLAGS)
+endef
+$(foreach r,$(GM_RUN_ROOMS),$(eval $(call gm_unit_room,$(r))))
+$(GM_UNIT)/obj/runner/%.o: GM_UNIT_SEES = $(call gm_see,$(GM_RUN_ROOMS))
+$(GM_UNIT)/obj/stress/program/%.o: GM_UNIT_SEES = $(GM_STRESS_PROGRAM_SEES)
+# The operations' rows: what they run and judge with is not linked, and not called.
+$(GM_UNIT)/obj/stress/ops/%.o: GM_UNIT_SEES = $(filter -I%,$(GM_STRESS_CFLAGS)) \
+	$(subst -I$(KSRC),-isystem $(KSRC),$(filter -I%,$(GM_FW_INCLUDES))) $(GM_KHDR_CFLAGS)
+$(GM_UNIT)/obj/tests/unit/%.o: GM_UNIT_SEES = $(call gm_see,$(GM_RUN_ROOMS) model)
+$(GM_UNIT)/obj/tests/unit/stress_%.o: GM_UNIT_SEES = $(GM_STRESS_PROGRAM_SEES) -Istress/program
+# This test includes a provider and replaces the framework.
+$(GM_UNIT)/obj/tests/unit/provider_%.o: GM_UNIT_SEES = $(call gm_see,$(GM_SEES_kvm))
 $(GM_UNIT)/bin/stress_prog_test: GM_UNIT_FLAGS += -no-pie -Wl,--unresolved-symbols=ignore-all
-$(GM_UNIT)/obj/%.o: %.c tests/tests.mk
+$(GM_UNIT)/obj/%.o: %.c tests/tests.mk | $(GM_FW)/headers.stamp
 	$(GM_SAY) "  CC      $< (sanitized)"
 	@mkdir -p $(@D)
-	@$(GM_UNIT_CC) $(GM_UNIT_FLAGS) -DGM_FAKE_PROGRAM='"$(abspath $(GM_UNIT_FAKE))"' \
+	@$(GM_UNIT_CC) $(GM_UNIT_FLAGS) $(GM_UNIT_SEES) -DGM_FAKE_PROGRAM='"$(abspath $(GM_UNIT_FAKE))"' \
 		-MMD -MP -c $< -o $@
 
 $(GM_UNIT)/libunit.a: $(GM_UNIT_LIB_OBJ)
@@ -42,10 +52,11 @@ $(GM_UNIT)/gm-run: $(GM_UNIT)/obj/runner/main.o $(GM_UNIT)/libunit.a
 	@mkdir -p $(@D)
 	@$(GM_UNIT_CC) $(GM_UNIT_FLAGS) -o $@ $^ -ljansson -lmxml -lm -lpthread
 
-# Not sanitized: this fake test program crashes on purpose.
-$(GM_UNIT_FAKE): tests/fake/fake_test.c lib/anchor.c lib/journal.c lib/underway.c tests/tests.mk
+# Not sanitized: it plays a test program, and crashes on purpose.
+$(GM_UNIT_FAKE): tests/fake/fake_test.c $(GM_OUT)/libplain.a tests/tests.mk
 	@mkdir -p $(@D)
-	@$(GM_UNIT_CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -o $@ $(filter %.c,$^)
+	@$(GM_UNIT_CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror $(call gm_see,$(GM_SEES_watch)) \
+		-o $@ $(filter %.c %.a,$^)
 
 .SECONDARY: $(GM_UNIT_SRC:%.c=$(GM_UNIT)/obj/%.o)
 

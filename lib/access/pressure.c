@@ -2,9 +2,13 @@
 /* Probes from several threads at once: each outcome is the one of the table, or the case fails. */
 #include <sys/mman.h>
 
+#include "case.h"
+#include "check.h"
+#include "convert.h"
+#include "main.h"
 #include "matrix.h"
 #include "pressure.h"
-#include "gm.h"
+#include "seed.h"
 
 #define REQUEST 4UL /* pages */
 

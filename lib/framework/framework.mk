@@ -52,7 +52,7 @@ GM_FW_OBJ := $(addprefix $(GM_FW)/lib/,$(GM_FW_SRC:.c=.o)) \
 	$(addprefix $(GM_FW)/lib/$(ARCH)/,$(addsuffix .o,$(basename $(GM_FW_ARCH_SRC))))
 
 $(GM_FW)/lib/string_override.o: GM_FW_EXTRA = -ffreestanding
-# The constructor's call goes nowhere: lib/framework.c says when the framework starts.
+# The constructor's call goes nowhere: lib/kvm/framework.c says when the framework starts.
 $(GM_FW)/lib/kvm_util.o: GM_FW_EXTRA = -Dkvm_selftest_arch_init=gm_framework_not_yet
 
 $(GM_FW)/headers.stamp: $(KSRC)/include/uapi/linux/kvm.h $(KSRC)/include/uapi/linux/iommufd.h

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a provider of lib/iommu.h implements, and what providers share. Not for tests. */
+/* What a provider of lib/iommu/iommu.h implements, and what providers share. Not for tests. */
 #ifndef GM_IOMMU_OPS_H
 #define GM_IOMMU_OPS_H
 

@@ -2,6 +2,7 @@
 /* The guest flushes its TLB: each page, or with arg 1 all of it. */
 #include "draw.h"
 #include "guest/guest.h"
+#include "guest/ring.h"
 
 static void generate(struct st_draw *d, struct gm_sop *op)
 {

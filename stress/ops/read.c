@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The guest reads pages: every word, or word 0 alone. */
+#include "guest/ring.h"
 #include "op.h"
 
 static void read_words(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res)

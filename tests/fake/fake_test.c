@@ -15,9 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../lib/anchor.h"
-#include "../../lib/journal.h"
-#include "../../lib/underway.h"
+#include "anchor.h"
+#include "journal.h"
+#include "underway.h"
 
 static int report_fd = 2;
 static const char *seed = "";

@@ -7,9 +7,9 @@
 
 #include "unit.h"
 
-#include "../../lib/case.h"
-#include "../../lib/check.h"
-#include "../../lib/verdict.h"
+#include "case.h"
+#include "check.h"
+#include "verdict.h"
 #include "../../runner/report.h"
 
 struct outcome {

@@ -7,7 +7,7 @@
 
 #include "unit.h"
 
-#include "../../lib/leakscan.h"
+#include "leakscan.h"
 #include "../../runner/engine.h"
 #include "../../runner/select.h"
 

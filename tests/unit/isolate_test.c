@@ -10,7 +10,7 @@
 
 #include "unit.h"
 
-#include "../../lib/isolate.h"
+#include "isolate.h"
 
 static char mark[128];
 

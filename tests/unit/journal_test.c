@@ -11,7 +11,7 @@
 
 #include "unit.h"
 
-#include "../../lib/journal.h"
+#include "journal.h"
 
 static char dir[128], a[128], b[128], output[1024];
 

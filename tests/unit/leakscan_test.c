@@ -7,8 +7,8 @@
 
 #include "unit.h"
 
-#include "../../lib/klog.h"
-#include "../../lib/leakscan.h"
+#include "klog.h"
+#include "leakscan.h"
 
 static char output[4096];
 

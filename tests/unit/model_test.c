@@ -4,7 +4,7 @@
  */
 #include "unit.h"
 
-#include "../../lib/model.c"
+#include "../../lib/model/model.c"
 
 #define FIRST 0x100000UL
 #define NPAGES (3 * 512UL * 512)

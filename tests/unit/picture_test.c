@@ -4,7 +4,7 @@
  */
 #include "unit.h"
 
-#include "../../lib/map_svg.h"
+#include "map_svg.h"
 #include "../../runner/picture.h"
 
 static unsigned int count(const char *text, const char *what)

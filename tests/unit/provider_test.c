@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-/* Keeps lib/vm.h from including the selftests framework, which this test does not use. */
+/* Keeps lib/kvm/vm.h from including the selftests framework, which this test does not use. */
 #define GM_FRAMEWORK_H
 #define KVM_MEMORY_ATTRIBUTE_PRIVATE (1ULL << 3)
 #define GUEST_MEMFD_FLAG_MMAP (1ULL << 0)
@@ -15,8 +15,8 @@ struct kvm_vcpu;
 
 static int fake_ioctl(int fd, unsigned long request, void *arg);
 #define ioctl fake_ioctl
-#include "../../lib/case.h"
-#include "../../lib/provider/inplace.c"
+#include "case.h"
+#include "../../lib/kvm/provider/inplace.c"
 
 /* --- the fake kernel --- */
 

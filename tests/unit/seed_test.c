@@ -4,7 +4,7 @@
  */
 #include "unit.h"
 
-#include "../../lib/seed.h"
+#include "seed.h"
 
 static void rng_is_xoshiro256starstar(void **state)
 {

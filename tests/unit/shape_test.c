@@ -5,7 +5,7 @@
  */
 #include "unit.h"
 
-#include "../../lib/shape.c"
+#include "../../lib/model/shape.c"
 
 #define BASE (4UL << 30)
 #define M2 (2UL << 20)

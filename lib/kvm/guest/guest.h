@@ -24,7 +24,7 @@ void gm_guest_ring(struct gm_ring *ring);
 extern uint64_t gm_guest_page_size;
 extern struct gm_mbox gm_mbox[GM_MAX_VCPUS];
 
-/* --- architecture hooks, lib/<arch>/guest.c --- */
+/* --- architecture hooks, lib/kvm/<arch>/guest.c --- */
 
 /* The hypercall that asks to convert: (gpa, npages, attributes) verbatim; what the guest got back. */
 int64_t gm_arch_guest_map_gpa(uint64_t gpa, uint64_t npages, uint64_t attrs);

@@ -5,6 +5,7 @@
 #include "convert.h"
 #include "map_picture.h"
 #include "map_svg.h"
+#include "pagesize.h"
 #include "vm.h"
 
 #define ROW 64U

@@ -19,7 +19,7 @@ bool gm_anchor_held(int fd);
 
 /*
  * For a case: maps what the environment variable GM_ANCHOR names, if anything, for life. Returns the
- * page, or NULL: what is written there, the runner can read (lib/underway.h).
+ * page, or NULL: what is written there, the runner can read (lib/watch/underway.h).
  */
 void *gm_anchor_hold(void);
 

@@ -223,7 +223,7 @@ int gm_prefault(struct gm_vm *vm, unsigned int v, uint64_t *gpa, uint64_t *size,
 /* Runs fn(i) on nr threads and waits for all of them: one vCPU each, say. */
 void gm_parallel(unsigned int nr, void (*fn)(unsigned int i, void *arg), void *arg);
 
-/* --- architecture hooks, lib/<arch>/vm.c --- */
+/* --- architecture hooks, lib/kvm/<arch>/vm.c --- */
 
 /* The KVM_CREATE_VM type of the kind. */
 unsigned long gm_arch_vm_type(enum gm_vm_kind kind);

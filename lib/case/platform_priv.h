@@ -17,7 +17,7 @@ typedef int gm_probe(char *remedy);
 GM_NEED_LIST(X)
 #undef X
 
-/* --- of the architecture: lib/<arch>/platform.c --- */
+/* --- of the architecture: lib/case/<arch>/platform.c --- */
 
 /* The type of an ordinary VM, with as many bits of guest address as the machine can do. */
 unsigned long gm_arch_default_type(void);

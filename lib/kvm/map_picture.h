@@ -14,6 +14,8 @@
 
 #include "shape.h"
 
+struct gm_vm;
+
 /*
  * One character per 2 MiB of the guest's memory, as above, as the kernel has it; '\0' at the end,
  * freed by the caller. The statistics do not say where a mapping lies, so every cell is

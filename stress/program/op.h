@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "guest/ring.h"
+#include "sop.h"
 
 /* Only append: summary.tsv has these numbers as bits. */
 #define ST_OPS(X)                                                                                  \
@@ -61,7 +61,7 @@
 enum st_code { ST_OPS(ST_OP_CODE) ST_OP_NR };
 #undef ST_OP_CODE
 
-/* The mixes of stress/mix.c, in its order. */
+/* The mixes of stress/program/mix.c, in its order. */
 enum st_mix_id {
 	ST_MIX_CONVERSION,
 	ST_MIX_HUGEPAGE,

@@ -11,22 +11,8 @@
 
 #include <stdint.h>
 
+#include "sop.h"
 #include "word.h"
-
-struct gm_sop {
-	uint8_t actor; /* vCPU number, or GM_SOP_HOST | number of the host's thread */
-	uint8_t code;  /* enum st_code of stress/ops.h */
-	uint8_t arg;
-	uint8_t meet;  /* not 0: waits until all operations with this number have come this far */
-	uint32_t page; /* number in the layout */
-	uint32_t len;  /* pages */
-	uint32_t
-		wait; /* then waits so long; program: 1/1000 of the other's duration; ring: cycles */
-};
-
-#define GM_SOP_HOST 0x80
-/* In arg, of a thread's operation: the wait-th thing in it that can fail for want of memory does. */
-#define GM_SOP_FAIL 0x80
 
 /* Three words of a page are the counter, the stack and the code; all others belong to writers. */
 #define GM_RING_COUNTER 8U
@@ -57,10 +43,6 @@ struct gm_ring_log {
 
 /* A read of a page gives at most this many; what is beyond is torn worse than anybody can tell. */
 #define GM_RING_STAMPS 6U
-
-struct gm_ring;
-/* What a vCPU does; res->ret is 0 before. */
-typedef void (*gm_ring_fn)(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res *res);
 
 struct gm_ring_op {
 	struct gm_sop op;

@@ -50,10 +50,10 @@
 #define GM_ENV_LIST(X)                                                                             \
 	X(REPORT_FD, "GM_REPORT_FD") /* number of the report pipe; none: records for people */     \
 	X(JOURNAL_OWNER, "GM_JOURNAL_OWNER") /* process that puts back what it has changed */      \
-	X(FACTS, "GM_FACTS")		     /* file of what earlier cases found: lib/facts.h */   \
-	X(ANCHOR, "GM_ANCHOR")		     /* file that its address spaces map: lib/anchor.h */
+	X(FACTS, "GM_FACTS")		     /* file of what earlier cases found: facts.h */       \
+	X(ANCHOR, "GM_ANCHOR")		     /* file that its address spaces map: anchor.h */
 
-/* Set by whoever starts the runner: where journals are kept (lib/journal.h). */
+/* Set by whoever starts the runner: where journals are kept (lib/watch/journal.h). */
 #define GM_ENV_JOURNAL_DIR "GM_JOURNAL_DIR"
 
 /* Fields of a verdict record that hold a number: key=N. */

@@ -19,26 +19,13 @@
 #define GM_PAGESIZE_H
 
 #include <stdbool.h>
-#include <stdint.h>
+
+#include "sizes.h"
 
 struct gm_vm;
 
-enum gm_size { GM_SIZE_NONE, GM_SIZE_4K, GM_SIZE_2M, GM_SIZE_1G, GM_SIZE_NR };
-
-struct gm_page_counts {
-	int64_t pages[GM_SIZE_NR]; /* leaf entries by enum gm_size */
-	int64_t fixed;		   /* faults that installed one, of all vCPUs together */
-	int64_t taken;		   /* faults taken; for the report only */
-	bool has_faults;	   /* false: this source counts no faults */
-};
-
 /* "4K" */
 const char *gm_size_name(enum gm_size s);
-/* In bytes; 0 for GM_SIZE_NONE. */
-static inline uint64_t gm_size_bytes(enum gm_size s)
-{
-	return s == GM_SIZE_NONE ? 0 : 1UL << (3 + 9 * s);
-}
 
 /* Reads the counts of the VM; ERROR where the kernel has no source (GM_NEED_PAGE_STATS). */
 void gm_page_counts_read(struct gm_vm *vm, struct gm_page_counts *l);
@@ -50,7 +37,7 @@ void gm_page_counts_read(struct gm_vm *vm, struct gm_page_counts *l);
 bool gm_page_counts_expect(struct gm_vm *vm, const struct gm_page_counts *base,
 			   const struct gm_page_counts *change, const char *when);
 
-/* --- architecture hook, lib/<arch>/pagesize.c; true when it filled the counts --- */
+/* --- architecture hook, lib/kvm/<arch>/stage2.c; true when it filled the counts --- */
 bool gm_arch_pagesize_read(struct gm_vm *vm, struct gm_page_counts *l);
 
 #endif

@@ -18,7 +18,7 @@ void gm_verdict(enum gm_verdict v, const char *reason, const char *remedy)
 void gm_cleanup_run(void);
 /* The SKIP that follows is for this need, which no later case of the run will find either. */
 void gm_missing(const char *need);
-/* A difference that lib/own_leaks.c found: a miss of a leak.* clause. */
+/* A difference that lib/case/own_leaks.c found: a miss of a leak.* clause. */
 void gm_leak(const char *clause, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

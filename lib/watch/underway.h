@@ -3,7 +3,7 @@
  * What the kernel never ends. A case whose time is up is an ERROR; but where that is since a vCPU, or
  * a call, does not come back, the kernel broke its promise, and the runner makes it a miss.
  *
- * The case says what the kernel is at in a page that the runner can read (lib/anchor.h): a thread
+ * The case says what the kernel is at in a page that the runner can read (lib/watch/anchor.h): a thread
  * that faults without end in the kernel can say nothing any more.
  */
 #ifndef GM_UNDERWAY_H
@@ -28,7 +28,7 @@ void gm_underway_end(void);
 		gm_ret;                                                                            \
 	})
 
-/* For lib/main.c: notes go to this page from now on, that is shared and all zero. NULL: nowhere. */
+/* For lib/case/main.c: notes go to this page from now on, that is shared and all zero. NULL: nowhere. */
 void gm_underway_in(void *page);
 
 /*

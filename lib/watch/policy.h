@@ -40,7 +40,7 @@ const char *gm_policy_bars_all(int *err);
 /* Before the case opens anything; records go to report_fd. */
 void gm_policy_watch(int report_fd);
 
-/* --- of the architecture: lib/<arch>/policy.c --- */
+/* --- of the architecture: lib/watch/<arch>/policy.c --- */
 
 extern const struct gm_policy_call gm_arch_policy_calls[];
 extern const size_t gm_arch_policy_calls_nr;

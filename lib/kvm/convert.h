@@ -15,7 +15,7 @@
 #include "provider.h"
 #include "vm.h"
 
-/* What a provider promises. One file each under lib/provider/, one row in provider.h. */
+/* What a provider promises. One file each under lib/kvm/provider/, one row in provider.h. */
 struct gm_provider {
 	enum gm_provider_id id;
 	enum gm_vm_kind kind;

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pagesize.h"
+#include "sizes.h"
 
 #define GM_SHAPE_SLOTS 16
 
