@@ -4,6 +4,7 @@
  * the same page on both sides, and the host lives on whatever it tries. Cases: arm64/pkvm/.
  */
 #include "pkvm/pkvm.h"
+#include "text.h"
 
 GM_CASE(create_type, .name = "pkvm.create.type", .clause = "pkvm.create", .flags = GM_REFUSAL,
 	.text = "bit 31 makes a protected VM; the unknown bits of the VM type beside it are EINVAL",
@@ -65,13 +66,12 @@ GM_CASE(create_taint, .name = "pkvm.create_taint.user", .clause = "pkvm.create_t
 	.text = "a protected VM taints the kernel with TAINT_USER", .profile = "P2",
 	.needs = GM_NEEDS(PROTECTED))
 {
-	FILE *f = fopen("/proc/sys/kernel/tainted", "r");
-	unsigned long taint = 0;
+	unsigned long taint;
 
 	/* The probe of the need has created one. */
-	GM_SETUP(f && fscanf(f, "%lu", &taint) == 1, "/proc/sys/kernel/tainted cannot be read");
+	GM_SETUP(gm_read_number("/proc/sys/kernel/tainted", &taint),
+		 "/proc/sys/kernel/tainted cannot be read");
 	GM_EXPECT(taint & 1 << 6, "TAINT_USER (64) should be set, tainted is %lu", taint);
-	fclose(f);
 }
 
 /* In the guest: X0 to X3 of a call, into four words at `to`. */

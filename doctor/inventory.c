@@ -12,6 +12,7 @@
 #include "inventory.h"
 #include "platform.h"
 #include "provider.h"
+#include "text.h"
 
 static json_t *text(const char *s)
 {
@@ -23,11 +24,8 @@ static json_t *text(const char *s)
 
 static bool read_line(const char *path, char *buf, size_t len)
 {
-	FILE *f = fopen(path, "re");
-	bool ok = f && fgets(buf, len, f);
+	bool ok = gm_read_text(path, buf, len) >= 0;
 
-	if (f)
-		fclose(f);
 	if (ok)
 		buf[strcspn(buf, "\n")] = '\0';
 	return ok;

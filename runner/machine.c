@@ -2,12 +2,12 @@
 /*
  * Describes this machine. Leaves out its name and addresses, since reports may be published.
  */
-#include <fcntl.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "machine.h"
+#include "text.h"
 
 #ifndef GM_VERSION
 #define GM_VERSION "unknown"
@@ -18,20 +18,13 @@ void machine_describe(json_t *obj)
 	const char *arch;
 	char cmdline[4096] = "";
 	struct utsname u;
-	ssize_t n = 0;
-	int fd;
 
 	memset(&u, 0, sizeof(u));
 	uname(&u);
 	arch = !strcmp(u.machine, "x86_64")    ? "x86"
 	       : !strcmp(u.machine, "aarch64") ? "arm64"
 					       : u.machine;
-	fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, cmdline, sizeof(cmdline) - 1);
-		close(fd);
-	}
-	cmdline[n > 0 ? n : 0] = '\0';
+	gm_read_text("/proc/cmdline", cmdline, sizeof(cmdline));
 	cmdline[strcspn(cmdline, "\n")] = '\0';
 
 	json_object_set_new(obj, "version", jtext(GM_VERSION));

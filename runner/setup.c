@@ -8,15 +8,13 @@
 #include <unistd.h>
 
 #include "setup.h"
+#include "text.h"
 
 static bool read_pool(unsigned long kb, const char *what, unsigned long *value)
 {
 	char *path = xprintf("/sys/kernel/mm/hugepages/hugepages-%lukB/%s", kb, what);
-	FILE *f = fopen(path, "re");
-	bool ok = f && fscanf(f, "%lu", value) == 1;
+	bool ok = gm_read_number(path, value);
 
-	if (f)
-		fclose(f);
 	free(path);
 	return ok;
 }

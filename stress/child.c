@@ -12,6 +12,7 @@
 #include "klog.h"
 #include "leakscan.h"
 #include "pool.h"
+#include "text.h"
 #include "verdict.h"
 
 #define TIMEOUT_MS 90000U
@@ -98,17 +99,12 @@ static void last_record(int report, char *text, size_t room)
 /* For a hang: the kernel function that the main thread waits in. */
 static void add_wchan(pid_t pid, char *text, size_t room)
 {
-	char path[64], wchan[64] = "";
+	char path[64], wchan[64];
 	size_t at = strlen(text);
-	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/wchan", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return;
-	if (fgets(wchan, sizeof(wchan), f) && at < room)
+	if (gm_read_text(path, wchan, sizeof(wchan)) > 0 && at < room)
 		snprintf(text + at, room - at, " (main thread in %s)", wchan);
-	fclose(f);
 }
 
 static enum st_end judge_end(struct st_result *out, int status, int report)

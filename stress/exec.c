@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "judge.h"
+#include "text.h"
 
 #define CONTROL (GM_BASE + 16 * GM_1G) /* gpa of the rings, far from the memory under test */
 #define PER_VCPU (512UL << 10)
@@ -189,12 +190,10 @@ long st_slot_make(struct st_run *r, unsigned int i)
 /* With nx_huge_pages (mmu.c) a fetch from a huge page splits it for an hour. */
 static bool fetches_split(void)
 {
-	FILE *f = fopen("/sys/module/kvm/parameters/nx_huge_pages", "re");
-	int c = f ? fgetc(f) : 'N';
+	char val[16];
 
-	if (f)
-		fclose(f);
-	return c != 'N';
+	return gm_read_text("/sys/module/kvm/parameters/nx_huge_pages", val, sizeof(val)) > 0 &&
+	       val[0] != 'N';
 }
 
 static void make_vm(struct st_run *r)

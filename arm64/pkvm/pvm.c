@@ -3,6 +3,7 @@
 #include <setjmp.h>
 
 #include "pkvm.h"
+#include "text.h"
 
 struct pvm *pvm_new(unsigned int vcpus, enum gm_mem_kind kind, uint64_t npages)
 {
@@ -167,14 +168,9 @@ void pvm_expect_stop(struct pvm *p, unsigned int v, uint64_t gpa, int err, const
 
 uint64_t pkvm_status(const char *field)
 {
-	FILE *f = fopen("/proc/self/status", "r");
-	unsigned long kb = 0;
-	char line[256], name[64];
+	long kb;
 
-	GM_SETUP(f, "/proc/self/status: %s", gm_errno_name(errno));
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "%63[^:]: %lu kB", name, &kb) == 2 && !strcmp(name, field))
-			break;
-	fclose(f);
+	GM_SETUP(gm_read_field("/proc/self/status", field, &kb), "/proc/self/status has no %s",
+		 field);
 	return kb * 1024;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What fallocate() accepts, and what it leaves when it does not: fd.fallocate_args. */
 #include "fd.h"
+#include "text.h"
 
 #define KEEP FALLOC_FL_KEEP_SIZE
 #define HOLE (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)
@@ -217,15 +218,10 @@ FD_HOST_SEES(allocate_keeps, "fd.fallocate_args.allocate_keeps_content",
 /* Pages of files in the whole system; other CPUs may keep a few hundred to themselves. */
 static long file_pages(void)
 {
-	FILE *f = fopen("/proc/vmstat", "re");
-	char name[64];
 	long n;
 
-	GM_SETUP(f, "/proc/vmstat: %s", gm_errno_name(errno));
-	while (fscanf(f, "%63s %ld", name, &n) == 2)
-		if (!strcmp(name, "nr_file_pages"))
-			break;
-	fclose(f);
+	GM_SETUP(gm_read_field("/proc/vmstat", "nr_file_pages", &n),
+		 "/proc/vmstat has no nr_file_pages");
 	return n;
 }
 

@@ -5,9 +5,9 @@
  * object would show.
  */
 #include <linux/mempolicy.h>
-#include <stdio.h>
 
 #include "fd.h"
+#include "text.h"
 
 #define SIZE (600 * PG)
 
@@ -20,23 +20,12 @@ struct vm_and_file {
 /* Bytes of slab caches and of vmalloc(): no page of a file is among them. */
 static int64_t kernel_memory(void)
 {
-	FILE *s = fopen("/proc/meminfo", "re");
-	int64_t sum = 0;
-	char line[128];
-	int found = 0;
-	long kb;
+	long slab, vmalloc;
 
-	GM_SETUP(s, "/proc/meminfo cannot be read");
-	while (fgets(line, sizeof(line), s)) {
-		if (sscanf(line, "Slab: %ld kB", &kb) == 1 ||
-		    sscanf(line, "VmallocUsed: %ld kB", &kb) == 1) {
-			sum += kb * 1024;
-			found++;
-		}
-	}
-	fclose(s);
-	GM_SETUP(found == 2, "/proc/meminfo has no Slab and VmallocUsed");
-	return sum;
+	GM_SETUP(gm_read_field("/proc/meminfo", "Slab", &slab) &&
+			 gm_read_field("/proc/meminfo", "VmallocUsed", &vmalloc),
+		 "/proc/meminfo has no Slab and VmallocUsed");
+	return (slab + vmalloc) * 1024;
 }
 
 /*

@@ -2,6 +2,7 @@
 /* Every allocation of create and bind fails once, and nothing is left behind: fd.*_args.no_memory. */
 #include "fail_nth.h"
 #include "fd.h"
+#include "text.h"
 
 #define NPAGES 8192UL /* nodes of the file's bindings at three levels */
 #define SIZE (NPAGES * PG)
@@ -65,11 +66,10 @@ NO_MEMORY(create_no_memory, "fd.create_args.no_memory", .clause = "fd.create_arg
 /* Inodes in the whole system. */
 static long inodes(void)
 {
-	FILE *f = fopen("/proc/sys/fs/inode-nr", "re");
-	long n = 0;
+	unsigned long n;
 
-	GM_SETUP(f && fscanf(f, "%ld", &n) == 1, "/proc/sys/fs/inode-nr cannot be read");
-	fclose(f);
+	GM_SETUP(gm_read_number("/proc/sys/fs/inode-nr", &n),
+		 "/proc/sys/fs/inode-nr cannot be read");
 	return n;
 }
 

@@ -6,11 +6,11 @@
  */
 #include <linux/mempolicy.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/time.h>
 
 #include "fd.h"
 #include "node.h"
+#include "text.h"
 
 #define NPAGES 32
 
@@ -87,16 +87,9 @@ POLICY(file, "of_the_file",
 /* Pages that were placed by an interleaving policy on node 0 so far, by anybody. */
 static long interleaved(void)
 {
-	FILE *s = fopen("/sys/devices/system/node/node0/numastat", "re");
-	char name[64];
-	long n = -1, val;
+	long n;
 
-	while (s && fscanf(s, "%63s %ld", name, &val) == 2)
-		if (!strcmp(name, "interleave_hit"))
-			n = val;
-	if (s)
-		fclose(s);
-	if (n < 0)
+	if (!gm_read_field("/sys/devices/system/node/node0/numastat", "interleave_hit", &n))
 		gm_skip("no allocation statistics of nodes", "CONFIG_NUMA=y");
 	return n;
 }

@@ -8,6 +8,7 @@
 
 #include "dma_memory.h"
 #include "platform.h"
+#include "text.h"
 
 #define PG GM_PAGE_SIZE
 #define PROCESSES 32
@@ -38,27 +39,20 @@ static int put(const char *file, const char *text)
 static long charged(void)
 {
 	char path[320];
-	long val = -1;
-	FILE *f;
+	unsigned long val;
 
 	GM_SETUP_OK(put("memory.high", "0"));
 	snprintf(path, sizeof(path), "%s/memory.current", dir);
-	f = fopen(path, "re");
-	GM_SETUP(f && fscanf(f, "%ld", &val) == 1, "%s cannot be read", path);
-	fclose(f);
+	GM_SETUP(gm_read_number(path, &val), "%s cannot be read", path);
 	return val;
 }
 
 /* Whether processes count: cgroup.memory=nokmem on the kernel's command line. */
 static bool kernel_memory_counts(void)
 {
-	char line[4096] = "";
-	FILE *f = fopen("/proc/cmdline", "re");
-	bool off = f && fgets(line, sizeof(line), f) && strstr(line, "nokmem");
+	char line[4096];
 
-	if (f)
-		fclose(f);
-	return !off;
+	return gm_read_text("/proc/cmdline", line, sizeof(line)) < 0 || !strstr(line, "nokmem");
 }
 
 /* In the group: one process after the other, each of which maps, unmaps and ends. */

@@ -14,6 +14,7 @@
 
 #include "access.h"
 #include "check.h"
+#include "text.h"
 
 /* write() from somewhere else than the range's first address. */
 static long copy_out(const struct gm_access *a, const void *from, size_t len)
@@ -138,17 +139,12 @@ static long from_core(const struct gm_access *a, const char *path)
 static long p_core(const struct gm_access *a)
 {
 	char dir[] = "/tmp/gm-core.XXXXXX", core[64], pattern[128] = "", name[64];
-	FILE *f = fopen("/proc/sys/kernel/core_pattern", "r");
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	int status;
 	pid_t child;
 	long r;
 
-	if (f && !fgets(pattern, sizeof(pattern), f))
-		pattern[0] = 0;
-	if (f)
-		fclose(f);
-	pattern[strcspn(pattern, "\n")] = 0;
+	gm_read_text("/proc/sys/kernel/core_pattern", pattern, sizeof(pattern));
 	if (!pattern[0] || strpbrk(pattern, "|/%@"))
 		gm_skip("core dumps go elsewhere", "sysctl kernel.core_pattern=core");
 	GM_SETUP(mkdtemp(dir), "mkdtemp: %s", gm_errno_name(errno));

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "isolate.h"
+#include "text.h"
 
 /* What exits by itself within this time of the program's end was not left behind. */
 #define LEFTOVER_GRACE_MS 250
@@ -72,27 +73,13 @@ static void __attribute__((format(printf, 2, 3))) say(struct keeper *k, const ch
 		k->text_len += (size_t)n < room ? (size_t)n : room - 1;
 }
 
-/* Reads a small file; returns its length, 0 when there is nothing to read. */
-static size_t slurp(const char *path, char *buf, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = 0;
-
-	if (fd >= 0) {
-		n = read(fd, buf, size - 1);
-		close(fd);
-	}
-	buf[n > 0 ? n : 0] = '\0';
-	return n > 0 ? n : 0;
-}
-
 static bool read_task(pid_t pid, struct task *t)
 {
 	char path[64], buf[512];
 	const char *open_paren, *close_paren;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (!slurp(path, buf, sizeof(buf)))
+	if (gm_read_text(path, buf, sizeof(buf)) <= 0)
 		return false;
 
 	/* The name is between the first '(' and the last ')', and may hold both itself. */
@@ -170,11 +157,11 @@ static void describe_task(struct keeper *k, pid_t pid)
 		threads++;
 		say(k, "task %s (%s) state %c", de->d_name, t.comm, t.state);
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/wchan", pid, de->d_name);
-		if (slurp(path, buf, sizeof(buf)) && strcmp(buf, "0"))
+		if (gm_read_text(path, buf, sizeof(buf)) > 0 && strcmp(buf, "0"))
 			say(k, " in %s", buf);
 		say(k, "\n");
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/stack", pid, de->d_name);
-		if (!slurp(path, buf, sizeof(buf)))
+		if (gm_read_text(path, buf, sizeof(buf)) <= 0)
 			continue;
 		for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 			say(k, "  %s\n", line);

@@ -2,11 +2,11 @@
 /* What one process holds: what it holds after a case it must have held before. */
 #include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "own_leaks.h"
+#include "text.h"
 #include "verdict.h"
 
 static struct {
@@ -30,16 +30,9 @@ static int open_fds(void)
 /* VmLck and VmPin of /proc/self/status, in KiB (fs/proc/task_mmu.c, task_mem()). */
 static unsigned long status_kb(const char *key)
 {
-	FILE *f = fopen("/proc/self/status", "r");
-	unsigned long kb = 0;
-	char line[256];
+	long kb = 0;
 
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, key, strlen(key)))
-			kb = strtoul(line + strlen(key) + 1, NULL, 10);
-	fclose(f);
+	gm_read_field("/proc/self/status", key, &kb);
 	return kb;
 }
 

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -44,33 +43,6 @@ int gm_try_open(const char *path, int flags)
 		return -errno;
 	close(fd);
 	return 0;
-}
-
-int gm_read_text(const char *path, char *buf, size_t len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -1;
-	n = read(fd, buf, len - 1);
-	close(fd);
-	if (n < 0)
-		return -1;
-	buf[n] = '\0';
-	if (n && buf[n - 1] == '\n')
-		buf[--n] = '\0';
-	return n;
-}
-
-bool gm_read_number(const char *path, unsigned long *value)
-{
-	char text[32], *end;
-
-	if (gm_read_text(path, text, sizeof(text)) <= 0)
-		return false;
-	*value = strtoul(text, &end, 0);
-	return !*end;
 }
 
 /*

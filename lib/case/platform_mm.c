@@ -123,18 +123,10 @@ int gm_probe_thp(char *remedy)
 int gm_probe_cma(char *remedy)
 {
 	char cmdline[4096];
-	char line[128];
-	unsigned long total = 0;
-	FILE *f = fopen("/proc/meminfo", "re");
+	long total = 0;
 
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "CmaTotal: %lu", &total) == 1)
-			break;
-	}
-	if (f)
-		fclose(f);
+	gm_read_field("/proc/meminfo", "CmaTotal", &total);
 
-	/* /sys/kernel/mm/cma names the areas, but only with CONFIG_CMA_SYSFS. */
 	if (!access("/sys/kernel/mm/cma/hugetlb0", F_OK))
 		return 0;
 	if (total && gm_read_text("/proc/cmdline", cmdline, sizeof(cmdline)) > 0 &&

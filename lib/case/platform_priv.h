@@ -4,6 +4,7 @@
 #define GM_PLATFORM_PRIV_H
 
 #include "platform.h"
+#include "text.h"
 
 /*
  * A probe gives 0 when the platform has it, else the negative errno that says how it is missing
@@ -43,9 +44,5 @@ void gm_say_denied(char *remedy, int err);
 
 /* open() with O_CLOEXEC that a close follows: 0, or the negative errno. */
 int gm_try_open(const char *path, int flags);
-/* First bytes of a small file, without trailing newline, NUL-terminated: length or -1. */
-int gm_read_text(const char *path, char *buf, size_t len);
-/* The same for a file that holds one number. */
-bool gm_read_number(const char *path, unsigned long *value);
 
 #endif

@@ -8,22 +8,17 @@
 #include "check.h"
 #include "page.h"
 #include "pool.h"
+#include "text.h"
 
 static long counter(uint64_t size, const char *name)
 {
 	char path[128];
 	unsigned long val = 0;
-	FILE *f;
 
 	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%lukB/%s", size / 1024,
 		 name);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	/* The kernel prints one below zero as what it is without a sign. */
-	if (fscanf(f, "%lu", &val) != 1)
-		val = 0;
-	fclose(f);
+	/* None where there is no such pool. */
+	gm_read_number(path, &val);
 	return val;
 }
 
@@ -46,17 +41,12 @@ static long over_nodes(uint64_t size, const char *name)
 	for (unsigned int node = 0; node < 64; node++) {
 		char path[160];
 		unsigned long val;
-		FILE *f;
 
 		snprintf(path, sizeof(path),
 			 "/sys/devices/system/node/node%u/hugepages/hugepages-%lukB/%s", node,
 			 size / 1024, name);
-		f = fopen(path, "re");
-		if (!f)
-			continue;
-		if (fscanf(f, "%lu", &val) == 1)
+		if (gm_read_number(path, &val))
 			sum = (sum < 0 ? 0 : sum) + (long)val;
-		fclose(f);
 	}
 	return sum;
 }

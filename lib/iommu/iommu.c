@@ -9,6 +9,7 @@
 #include "main.h"
 #include "ops.h"
 #include "seed.h"
+#include "text.h"
 
 static const struct gm_iommu_ops *const providers[] = {
 	[GM_IOMMU_MOCK] = &gm_iommu_mock_ops,
@@ -129,15 +130,9 @@ unsigned int gm_dma_cost_ms(struct gm_iodev *dev)
 
 static unsigned long status_pages(const char *key)
 {
-	FILE *f = fopen("/proc/self/status", "r");
-	unsigned long kb = 0;
-	char line[256];
+	long kb;
 
-	GM_SETUP(f, "/proc/self/status: %s", gm_errno_name(errno));
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, key, strlen(key)))
-			kb = strtoul(line + strlen(key) + 1, NULL, 10);
-	fclose(f);
+	GM_SETUP(gm_read_field("/proc/self/status", key, &kb), "/proc/self/status has no %s", key);
 	return kb / 4;
 }
 

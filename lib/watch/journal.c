@@ -19,6 +19,7 @@
 
 #include "journal.h"
 #include "protocol.h"
+#include "text.h"
 
 #define SUFFIX ".journal"
 
@@ -56,19 +57,13 @@ static bool has_suffix(const char *name)
 
 static int read_value(const char *path, char *buf, size_t size)
 {
+	int n = gm_read_text(path, buf, size);
 	char *from, *to;
-	ssize_t n;
-	int fd, err;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, size - 1);
-	err = -errno;
-	close(fd);
 	if (n < 0)
-		return err;
-	if ((size_t)n == size - 1)
+		return -errno;
+	/* The buffer may have been full: a newline at its end is no longer there. */
+	if ((size_t)n + 2 >= size)
 		return -EFBIG;
 	while (n && buf[n - 1] == '\n')
 		n--;

@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "leakscan.h"
+#include "text.h"
 
 const char *gm_leakscan_root = "";
 
@@ -40,31 +40,20 @@ static const char *const taint_names[] = {
 	"fwctl",
 };
 
-static bool slurp(const char *path, char *buf, size_t size)
+static bool read_below_root(const char *path, char *buf, size_t size)
 {
 	char full[1280];
-	ssize_t n;
-	int fd;
 
 	snprintf(full, sizeof(full), "%s%s", gm_leakscan_root, path);
-	fd = open(full, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, buf, size - 1);
-	close(fd);
-	buf[n > 0 ? n : 0] = '\0';
-	return n > 0;
+	return gm_read_text(full, buf, size) > 0;
 }
 
 static bool read_number(const char *dir, const char *name, unsigned long *value)
 {
-	char path[1024], buf[64];
+	char path[1280];
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	if (!slurp(path, buf, sizeof(buf)))
-		return false;
-	*value = strtoul(buf, NULL, 10);
-	return true;
+	snprintf(path, sizeof(path), "%s%s/%s", gm_leakscan_root, dir, name);
+	return gm_read_number(path, value);
 }
 
 static void take_pools(struct gm_leakscan *scan)
@@ -127,8 +116,8 @@ static void take_pins(struct gm_leakscan *scan)
 	long got, released;
 
 	/* Folds what each CPU still keeps for itself; otherwise counts are up to a second old. */
-	slurp("/proc/sys/vm/stat_refresh", text, sizeof(text));
-	if (!slurp("/proc/vmstat", text, sizeof(text)))
+	read_below_root("/proc/sys/vm/stat_refresh", text, sizeof(text));
+	if (!read_below_root("/proc/vmstat", text, sizeof(text)))
 		return;
 	if (!find_counter(text, "nr_foll_pin_acquired", &got) ||
 	    !find_counter(text, "nr_foll_pin_released", &released))

@@ -17,6 +17,7 @@
 
 #include "policy.h"
 #include "protocol.h"
+#include "text.h"
 
 /* The kernel looks at the file before the command, a filter at the command alone. */
 static const struct gm_policy_call ioctls[] = {
@@ -172,19 +173,14 @@ static bool in_force(void)
 {
 	static const char harmless[] =
 		"capability,lockdown,yama,integrity,ima,evm,safesetid,loadpin";
-	char list[256] = "";
-	FILE *f;
+	char list[256];
 
 	/* Without CONFIG_SECCOMP it is EINVAL; a filter may deny even this. */
 	errno = 0;
 	if (prctl(PR_GET_SECCOMP) > 0 || errno == EPERM || errno == EACCES || errno == ENOSYS)
 		return true;
-	f = fopen("/sys/kernel/security/lsm", "re");
-	if (!f)
+	if (gm_read_text("/sys/kernel/security/lsm", list, sizeof(list)) < 0)
 		return !access("/sys/fs/selinux", F_OK);
-	if (!fgets(list, sizeof(list), f))
-		list[0] = '\0';
-	fclose(f);
 	for (char *at = list, *name; (name = strsep(&at, ",\n"));)
 		if (*name && !strstr(harmless, name))
 			return true;

@@ -3,6 +3,7 @@
 #include <linux/kvm_para.h>
 
 #include "conv.h"
+#include "text.h"
 
 /* No word of [hva, hva + size) carries this half's name. Leaves the memory alone. */
 static void expect_absent(const void *hva, uint64_t size, enum gm_half half, const char *when)
@@ -395,15 +396,10 @@ DATA_CASE(straddle, "straddle",
 
 static uint64_t unevictable(void)
 {
-	unsigned long kb = 0;
-	char line[128];
-	FILE *f = fopen("/proc/meminfo", "r");
+	long kb;
 
-	GM_SETUP(f, "/proc/meminfo: %s", gm_errno_name(errno));
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "Unevictable: %lu", &kb) == 1)
-			break;
-	fclose(f);
+	GM_SETUP(gm_read_field("/proc/meminfo", "Unevictable", &kb),
+		 "/proc/meminfo has no Unevictable");
 	return kb * 1024;
 }
 

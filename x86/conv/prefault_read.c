@@ -5,20 +5,16 @@
  */
 #include "clock.h"
 #include "conv.h"
+#include "text.h"
 #include "ticks.h"
 
 /* Pages of this process that are its own, not the kernel's page of zeros. */
 static long own_pages(void)
 {
-	FILE *f = fopen("/proc/self/status", "re");
-	char line[128];
-	long kb = -1;
+	long kb;
 
-	GM_SETUP(f, "/proc/self/status: %s", gm_errno_name(errno));
-	while (kb < 0 && fgets(line, sizeof(line), f))
-		sscanf(line, "RssAnon: %ld kB", &kb);
-	fclose(f);
-	GM_SETUP(kb >= 0, "/proc/self/status has no RssAnon");
+	GM_SETUP(gm_read_field("/proc/self/status", "RssAnon", &kb),
+		 "/proc/self/status has no RssAnon");
 	return kb * 1024 / GM_PAGE_SIZE;
 }
 

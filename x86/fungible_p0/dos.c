@@ -7,6 +7,7 @@
 
 #include "fixture.h"
 #include "fungible_p0.h"
+#include "text.h"
 
 struct group {
 	char path[256];
@@ -56,16 +57,10 @@ static void join(struct group *g)
 static int64_t current(const struct group *g)
 {
 	char path[320];
-	long val = -1;
-	FILE *f;
+	unsigned long val;
 
 	snprintf(path, sizeof(path), "%s/memory.current", g->path);
-	f = fopen(path, "re");
-	if (f && fscanf(f, "%ld", &val) != 1)
-		val = -1;
-	if (f)
-		fclose(f);
-	GM_SETUP(val >= 0, "%s cannot be read", path);
+	GM_SETUP(gm_read_number(path, &val), "%s cannot be read", path);
 	return val;
 }
 
@@ -148,18 +143,11 @@ GM_CASE(charged, .name = "fungible.dos.charged", .clause = "fungible.dos",
 /* Page cache that is charged to the group: what memory.stat calls file. */
 static int64_t charged_file(const struct group *g)
 {
-	char path[320], key[64];
-	int64_t val, file = -1;
-	FILE *f;
+	char path[320];
+	long file;
 
 	snprintf(path, sizeof(path), "%s/memory.stat", g->path);
-	f = fopen(path, "re");
-	while (f && fscanf(f, "%63s %ld", key, &val) == 2)
-		if (!strcmp(key, "file"))
-			file = val;
-	if (f)
-		fclose(f);
-	GM_SETUP(file >= 0, "%s has no line of page cache", path);
+	GM_SETUP(gm_read_field(path, "file", &file), "%s has no line of page cache", path);
 	return file;
 }
 

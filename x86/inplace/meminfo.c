@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the machine has its memory for. */
 #include "inplace.h"
+#include "text.h"
 
 long ip_meminfo_kb(const char *what)
 {
-	FILE *f = fopen("/proc/meminfo", "re");
-	size_t n = strlen(what);
-	char line[128];
 	long kb = 0;
 
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, what, n) && line[n] == ':') {
-			kb = strtol(line + n + 1, NULL, 10);
-			break;
-		}
-	if (f)
-		fclose(f);
+	gm_read_field("/proc/meminfo", what, &kb);
 	return kb;
 }
