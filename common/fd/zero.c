@@ -135,14 +135,12 @@ FD_INPLACE_BACK(zero_prefault, "fd.zeroed.prefault", .clause = "fd.zeroed",
 FD_BODY(zero_prefault)
 {
 	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
-	struct kvm_pre_fault_memory range = { .gpa = GM_BASE, .size = SIZE };
 
 	/* The vCPU has to have been in the guest once. */
 	gm_guest_check_zero(w->vm, 0, GM_BASE, 1, "the first page");
 	gm_gmem_punch(w->gmem, 0, SIZE);
 	fd_dirty_free_memory(4 * SIZE);
-	while (range.size)
-		GM_SETUP_OK(ioctl(w->vm->vcpu[0]->fd, KVM_PRE_FAULT_MEMORY, &range));
+	gm_prefault_all(w->vm, 0, GM_BASE, SIZE);
 	gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "prefaulted");
 	fd_fixture_free(w);
 }

@@ -13,6 +13,7 @@
 
 #include "access.h"
 #include "check.h"
+#include "pagemap.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
@@ -95,17 +96,15 @@ static long p_mlock(const struct gm_access *a)
 /* Bytes of the range that are in the page tables. */
 static long present(const void *hva, size_t len)
 {
-	int fd = GM_SETUP_OK(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+	uint64_t entry[64];
+	size_t pages = len / GM_ACC_PAGE;
 	long n = 0;
 
-	for (size_t i = 0; i < len / GM_ACC_PAGE; i++) {
-		uint64_t e = 0;
-
-		GM_SETUP(pread(fd, &e, 8, ((uintptr_t)hva / GM_ACC_PAGE + i) * 8) == 8,
-			 "pread of pagemap: %s", gm_errno_name(errno));
-		n += e >> 63 ? GM_ACC_PAGE : 0;
-	}
-	close(fd);
+	GM_SETUP(pages <= sizeof(entry) / sizeof(entry[0]), "too long");
+	GM_SETUP(gm_pagemap_read(hva, pages, entry), "/proc/self/pagemap: %s",
+		 gm_errno_name(errno));
+	for (size_t i = 0; i < pages; i++)
+		n += entry[i] & GM_PAGEMAP_PRESENT ? GM_ACC_PAGE : 0;
 	return n;
 }
 

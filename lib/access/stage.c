@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The stage of a case: a guest that has used its pages in every way before the probe comes. */
-#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "case.h"
 #include "check.h"
 #include "fixture.h"
+#include "pagemap.h"
 #include "stage.h"
 
 const struct gm_window gm_windows[] = { { "touched by the guest", 16, 4, GM_TOUCHED, true },
@@ -149,24 +149,18 @@ void gm_stage_check_zero(struct gm_stage *s)
 void gm_stage_check_unmapped(struct gm_stage *s)
 {
 	uint64_t e[GM_STAGE_PAGES];
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	ssize_t n;
 
-	if (fd < 0) {
-		gm_note("no /proc/self/pagemap: whether a private page is mapped was not looked at");
+	if (!gm_pagemap_read(s->hva, GM_STAGE_PAGES, e)) {
+		gm_note("/proc/self/pagemap: %s: whether a private page is mapped was not looked at",
+			gm_errno_name(errno));
 		return;
 	}
-	n = pread(fd, e, sizeof(e), (uintptr_t)s->hva / GM_PAGE_SIZE * 8);
-	close(fd);
-	if (n != sizeof(e))
-		return;
 	for (unsigned int i = 0; i < GM_STAGE_PAGES; i++) {
 		struct gm_page page = gm_stage_page(s, i);
 
 		if (gm_stage_shared_page(s, i))
 			continue;
-		/* Bit 63: present, 62: swapped (Documentation/admin-guide/mm/pagemap.rst). */
-		if (!GM_EXPECT_AT(&page, !(e[i] >> 62),
+		if (!GM_EXPECT_AT(&page, !(e[i] & (GM_PAGEMAP_PRESENT | GM_PAGEMAP_SWAPPED)),
 				  "a private page is in the host's page tables: pagemap %#lx",
 				  e[i]))
 			break;

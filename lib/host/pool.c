@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading the pools of huge pages, meminfo and pagemap. */
-#include <fcntl.h>
+/* Reading the pools of huge pages, and pagemap. */
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "check.h"
-#include "page.h"
+#include "pagemap.h"
 #include "pool.h"
 #include "text.h"
 
@@ -89,14 +86,9 @@ bool gm_pool_expect(const struct gm_pool *before, long taken, long resv, const c
 
 uint64_t gm_pfn_of(const void *hva)
 {
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
+	uint64_t entry;
 
-	if (fd < 0)
+	if (!gm_pagemap_read(hva, 1, &entry) || !(entry & GM_PAGEMAP_PRESENT))
 		return 0;
-	if (pread(fd, &entry, 8, (uintptr_t)hva / GM_PAGE_SIZE * 8) != 8)
-		entry = 0;
-	close(fd);
-	/* Documentation/admin-guide/mm/pagemap.rst: bit 63 present, bits 0-54 the frame. */
-	return entry >> 63 ? entry & ((1UL << 55) - 1) : 0;
+	return entry & GM_PAGEMAP_FRAME;
 }

@@ -23,14 +23,6 @@ __attribute__((weak)) bool gm_arch_pagesize_read(struct gm_vm *vm, struct gm_pag
 	return false;
 }
 
-static uint64_t stat_of(struct kvm_binary_stats *stats, const char *name)
-{
-	u64 val = 0;
-
-	kvm_get_stat(stats, name, &val, 1);
-	return val;
-}
-
 void gm_page_counts_read(struct gm_vm *vm, struct gm_page_counts *l)
 {
 	static int has_stats = -1;
@@ -43,10 +35,10 @@ void gm_page_counts_read(struct gm_vm *vm, struct gm_page_counts *l)
 		has_stats = gm_platform_vm_stat("pages_1g");
 	GM_SETUP(has_stats, "no source for the counts of mapped pages by size");
 	for (enum gm_size s = GM_SIZE_4K; s < GM_SIZE_NR; s++)
-		l->pages[s] = stat_of(&vm->kvm->stats, sizes[s].stat);
+		l->pages[s] = gm_vm_stat(vm, sizes[s].stat);
 	for (unsigned int v = 0; v < vm->vcpus; v++) {
-		l->fixed += stat_of(&vm->vcpu[v]->stats, "pf_fixed");
-		l->taken += stat_of(&vm->vcpu[v]->stats, "pf_taken");
+		l->fixed += gm_vcpu_stat(vm, v, "pf_fixed");
+		l->taken += gm_vcpu_stat(vm, v, "pf_taken");
 	}
 	l->has_faults = true;
 }

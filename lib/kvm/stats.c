@@ -3,20 +3,22 @@
 #include "underway.h"
 #include "vm.h"
 
-uint64_t gm_vm_stat(struct gm_vm *vm, const char *name)
+static uint64_t stat_of(struct kvm_binary_stats *stats, const char *name)
 {
 	u64 val = 0;
 
-	kvm_get_stat(&vm->kvm->stats, name, &val, 1);
+	kvm_get_stat(stats, name, &val, 1);
 	return val;
+}
+
+uint64_t gm_vm_stat(struct gm_vm *vm, const char *name)
+{
+	return stat_of(&vm->kvm->stats, name);
 }
 
 uint64_t gm_vcpu_stat(struct gm_vm *vm, unsigned int v, const char *name)
 {
-	u64 val = 0;
-
-	kvm_get_stat(&vm->vcpu[v]->stats, name, &val, 1);
-	return val;
+	return stat_of(&vm->vcpu[v]->stats, name);
 }
 
 int gm_prefault(struct gm_vm *vm, unsigned int v, uint64_t *gpa, uint64_t *size, uint64_t flags)
@@ -30,4 +32,10 @@ int gm_prefault(struct gm_vm *vm, unsigned int v, uint64_t *gpa, uint64_t *size,
 	*gpa = range.gpa;
 	*size = range.size;
 	return ret;
+}
+
+void gm_prefault_all(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t size)
+{
+	while (size)
+		GM_SETUP_OK(gm_prefault(vm, v, &gpa, &size, 0));
 }

@@ -219,6 +219,8 @@ uint64_t gm_vcpu_stat(struct gm_vm *vm, unsigned int v, const char *name);
 
 /* KVM_PRE_FAULT_MEMORY; *gpa and *size become what is left. -1 and errno. */
 int gm_prefault(struct gm_vm *vm, unsigned int v, uint64_t *gpa, uint64_t *size, uint64_t flags);
+/* Until nothing is left: what KVM does not finish at once goes on. A refusal is an ERROR. */
+void gm_prefault_all(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t size);
 
 /* Runs fn(i) on nr threads and waits for all of them: one vCPU each, say. */
 void gm_parallel(unsigned int nr, void (*fn)(unsigned int i, void *arg), void *arg);

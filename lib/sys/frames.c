@@ -7,21 +7,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "page.h"
+#include "pagemap.h"
 
-#define PFN_MASK ((1UL << 55) - 1) /* Documentation/admin-guide/mm/pagemap.rst */
-#define KPF_UNEVICTABLE 18	   /* include/uapi/linux/kernel-page-flags.h */
+#define KPF_UNEVICTABLE 18 /* include/uapi/linux/kernel-page-flags.h */
 
 bool gm_frames_read(const void *hva, size_t n, uint64_t *pfn)
 {
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	bool ok = fd >= 0 &&
-		  pread(fd, pfn, n * 8, (uintptr_t)hva / GM_PAGE_SIZE * 8) == (ssize_t)(n * 8);
+	bool ok = gm_pagemap_read(hva, n, pfn);
 
-	if (fd >= 0)
-		close(fd);
 	for (size_t i = 0; ok && i < n; i++) {
-		pfn[i] &= PFN_MASK;
+		pfn[i] &= GM_PAGEMAP_FRAME;
 		ok = pfn[i];
 	}
 	return ok;

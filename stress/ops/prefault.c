@@ -12,12 +12,11 @@ static void generate(struct st_draw *d, struct gm_sop *op)
 static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 {
 	struct st_run *r = a->run;
-	struct kvm_pre_fault_memory range = { .gpa = st_gpa(op->page),
-					      .size = op->len * GM_PAGE_SIZE };
+	uint64_t gpa = st_gpa(op->page), size = op->len * GM_PAGE_SIZE;
 
-	if (__vcpu_ioctl(r->vm->vcpu[r->prog.head.vcpus], KVM_PRE_FAULT_MEMORY, &range))
+	if (gm_prefault(r->vm, r->prog.head.vcpus, &gpa, &size, 0))
 		return -errno;
-	return range.size;
+	return size;
 }
 
 static bool expect(struct st_run *r, uint32_t i)

@@ -77,10 +77,7 @@ static int attrs(const struct where *w, uint64_t gpa, uint64_t size, uint64_t va
 
 static int prefault(const struct where *w, uint64_t gpa, uint64_t size, uint64_t flags)
 {
-	struct kvm_pre_fault_memory p = { .gpa = gpa, .size = size, .flags = flags };
-
-	return __vcpu_ioctl(w->r->vm->vcpu[w->r->prog.head.vcpus], KVM_PRE_FAULT_MEMORY, &p) ? errno
-											     : 0;
+	return gm_prefault(w->r->vm, w->r->prog.head.vcpus, &gpa, &size, flags) ? errno : 0;
 }
 
 static int fallocate_(const struct where *w, int mode, uint64_t off, uint64_t len)

@@ -21,11 +21,8 @@ static void guest_reads(struct gm_fixture *w)
 
 static void prefault(struct gm_fixture *w)
 {
-	uint64_t gpa = GM_BASE, size = SIZE;
-
 	if (gm_platform_has(GM_NEED_PREFAULT))
-		while (size)
-			GM_SETUP_OK(gm_prefault(w->vm, 0, &gpa, &size, 0));
+		gm_prefault_all(w->vm, 0, GM_BASE, SIZE);
 }
 
 static void write_and_punch(struct gm_fixture *w)

@@ -133,16 +133,16 @@ GM_CASE(thp_split, .name = "huge.interplay.thp_split", .clause = "huge.interplay
 /* What prefaulting [gpa, gpa + len) shall map, by the model. */
 static void prefault(struct huge_vm *r, uint64_t gpa, uint64_t len)
 {
-	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = len };
+	uint64_t at = gpa, left = len;
 	int64_t fixed = r->shape->now.fixed;
 	int ret, tries = 0;
 
 	do {
-		ret = ioctl(r->w->vm->vcpu[0]->fd, KVM_PRE_FAULT_MEMORY, &range);
+		ret = gm_prefault(r->w->vm, 0, &at, &left, 0);
 	} while (ret && (errno == EINTR || errno == EAGAIN) && ++tries < 1000);
-	GM_EXPECT(!ret && range.size == 0 && range.gpa == gpa + len,
-		  "prefault of %#lx+%#lx: %d (%s), left %#llx+%#llx", gpa, len, ret,
-		  ret ? gm_errno_name(errno) : "", range.gpa, range.size);
+	GM_EXPECT(!ret && left == 0 && at == gpa + len,
+		  "prefault of %#lx+%#lx: %d (%s), left %#lx+%#lx", gpa, len, ret,
+		  ret ? gm_errno_name(errno) : "", at, left);
 	for (uint64_t g = gpa; g < gpa + len;) {
 		uint64_t size = gm_size_bytes(gm_shape_touch(r->shape, g));
 

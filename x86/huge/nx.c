@@ -111,8 +111,7 @@ GM_CASE(nx_fresh, .name = "huge.interplay.nx_before_data", .clause = "huge.inter
 {
 	uint64_t at = huge_gpa(0, 512 * 7 + 3);
 	struct gm_page_counts want = { .pages = { [GM_SIZE_4K] = 1 }, .fixed = 1 };
-	struct kvm_pre_fault_memory ahead = { .gpa = (at & ~(GM_2M - 1)) + 5 * GM_2M,
-					      .size = GM_2M };
+	uint64_t ahead = (at & ~(GM_2M - 1)) + 5 * GM_2M, size = GM_2M;
 	struct huge_vm *r;
 
 	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "no journal");
@@ -133,7 +132,7 @@ GM_CASE(nx_fresh, .name = "huge.interplay.nx_before_data", .clause = "huge.inter
 	gm_page_counts_expect(r->w->vm, &r->start, &want,
 			      "executed again: it was mapped all the time");
 	/* A prefault is a read, and not counted: what nobody executes is mapped huge. */
-	GM_EXPECT_OK(__vcpu_ioctl(r->w->vm->vcpu[0], KVM_PRE_FAULT_MEMORY, &ahead));
+	GM_EXPECT_OK(gm_prefault(r->w->vm, 0, &ahead, &size, 0));
 	want = (struct gm_page_counts){ .pages = { [GM_SIZE_4K] = 2, [GM_SIZE_2M] = 2 },
 					.fixed = 3 };
 	gm_page_counts_expect(r->w->vm, &r->start, &want, "prefaulted");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the host sees of a page: by a load, by a store, and in its own page tables. */
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 
 #include "inplace.h"
+#include "pagemap.h"
 
 static sigjmp_buf bus;
 static volatile sig_atomic_t armed;
@@ -57,14 +57,10 @@ bool ip_store(void *hva, uint64_t word)
 	return touch(hva, true, &word);
 }
 
-/* Documentation/admin-guide/mm/pagemap.rst: bit 63 is set for a page that is present. */
 static void pagemap(const void *hva, uint64_t *entry, size_t n)
 {
-	int fd = GM_SETUP_OK(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
-
-	GM_SETUP(pread(fd, entry, n * 8, (uintptr_t)hva / PG * 8) == (ssize_t)(n * 8),
+	GM_SETUP(gm_pagemap_read(hva, n, entry),
 		 "/proc/self/pagemap cannot be read: CONFIG_PROC_PAGE_MONITOR");
-	close(fd);
 }
 
 bool ip_present(const void *hva)
@@ -72,7 +68,7 @@ bool ip_present(const void *hva)
 	uint64_t entry;
 
 	pagemap(hva, &entry, 1);
-	return entry >> 63;
+	return entry & GM_PAGEMAP_PRESENT;
 }
 
 uint64_t ip_nr_present(struct gm_fixture *w, uint64_t page, uint64_t n)
@@ -82,7 +78,7 @@ uint64_t ip_nr_present(struct gm_fixture *w, uint64_t page, uint64_t n)
 	GM_SETUP(entry, "out of memory");
 	pagemap(w->hva + page * PG, entry, n);
 	for (uint64_t i = 0; i < n; i++)
-		present += entry[i] >> 63;
+		present += !!(entry[i] & GM_PAGEMAP_PRESENT);
 	free(entry);
 	return present;
 }
