@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Protected VMs for the pkvm.* cases: fixture, guest calls, what the host sees. */
-#include <setjmp.h>
-
+#include "guard.h"
 #include "pkvm.h"
 #include "text.h"
 
@@ -83,32 +82,23 @@ bool pvm_expect_ret(int64_t ret, int64_t want, uint64_t page, const char *what)
 			    "%s: the guest should get %ld back, and got %ld", what, want, ret);
 }
 
-static __thread sigjmp_buf out;
-static __thread struct pkvm_touch seen;
-
-static void on_fault(int signo, siginfo_t *info, void *context)
-{
-	seen.signo = signo;
-	seen.code = info->si_code;
-	seen.addr = (uint64_t)info->si_addr;
-	siglongjmp(out, 1);
-}
-
 static struct pkvm_touch touch(uint64_t *addr, bool write, uint64_t val)
 {
-	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO }, old[2];
+	struct pkvm_touch seen = {};
+	struct sigaction old[2];
+	struct gm_fault f = {};
 
-	sigaction(SIGSEGV, &sa, &old[0]);
-	sigaction(SIGBUS, &sa, &old[1]);
-	seen = (struct pkvm_touch){};
-	if (!sigsetjmp(out, 1)) {
-		if (write)
-			*(volatile uint64_t *)addr = val;
-		else
-			seen.val = *(volatile uint64_t *)addr;
-	}
+	GM_SETUP_OK(gm_guard_catch(SIGSEGV, &old[0]));
+	GM_SETUP_OK(gm_guard_catch(SIGBUS, &old[1]));
+	if (write)
+		gm_guard_store(addr, val, &f);
+	else
+		gm_guard_load(addr, &seen.val, &f);
 	sigaction(SIGSEGV, &old[0], NULL);
 	sigaction(SIGBUS, &old[1], NULL);
+	seen.signo = f.sig;
+	seen.code = f.code;
+	seen.addr = f.addr;
 	return seen;
 }
 

@@ -2,63 +2,52 @@
 /* Runs one probe so that a fault of it is an outcome and not the end of the process. */
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "access.h"
 #include "check.h"
+#include "guard.h"
 #include "underway.h"
 
-static __thread sigjmp_buf here;
-static __thread volatile sig_atomic_t armed;
-static __thread volatile sig_atomic_t fault_sig, fault_code;
-static __thread volatile uintptr_t fault_addr;
-
-static void on_fault(int sig, siginfo_t *info, void *uc)
-{
-	if (!armed) {
-		/* Not ours: happens again, with nobody to catch it, and ends the case. */
-		signal(sig, SIG_DFL);
-		return;
-	}
-	fault_sig = sig;
-	fault_code = info->si_code;
-	fault_addr = (uintptr_t)info->si_addr;
-	siglongjmp(here, 1);
-}
-
-/* Handlers belong to the process and threads probe side by side: set once, armed per thread. */
+/* Once and for good: threads probe side by side. */
 static void catch_faults(void)
 {
-	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+	gm_guard_catch(SIGBUS, NULL);
+	gm_guard_catch(SIGSEGV, NULL);
+}
 
-	sigaction(SIGBUS, &sa, NULL);
-	sigaction(SIGSEGV, &sa, NULL);
+struct run {
+	const struct gm_access *a;
+	struct gm_outcome o;
+};
+
+static void run_probe(void *arg)
+{
+	struct run *r = arg;
+
+	errno = 0;
+	gm_underway(r->a->probe->name);
+	r->o.ret = r->a->probe->run(r->a);
+	r->o.err = r->o.ret < 0 ? errno : 0;
 }
 
 struct gm_outcome gm_access_run(const struct gm_access *a)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct gm_outcome o = { 0 };
+	struct run r = { .a = a };
+	struct gm_fault f;
 
 	pthread_once(&once, catch_faults);
-	if (!sigsetjmp(here, 1)) {
-		armed = 1;
-		errno = 0;
-		gm_underway(a->probe->name);
-		o.ret = a->probe->run(a);
-		o.err = o.ret < 0 ? errno : 0;
-	} else {
-		o.ret = -1;
-		o.sig = fault_sig;
-		o.code = fault_code;
-		o.addr = fault_addr;
+	if (!gm_guard(run_probe, &r, &f)) {
+		r.o.ret = -1;
+		r.o.sig = f.sig;
+		r.o.code = f.code;
+		r.o.addr = f.addr;
 	}
-	armed = 0;
 	gm_underway_end();
-	return o;
+	return r.o;
 }
 
 static const char *signal_name(int sig)

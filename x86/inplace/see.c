@@ -1,60 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the host sees of a page: by a load, by a store, and in its own page tables. */
-#include <setjmp.h>
 #include <signal.h>
 
+#include "guard.h"
 #include "inplace.h"
 #include "pagemap.h"
-
-static sigjmp_buf bus;
-static volatile sig_atomic_t armed;
-
-static void on_bus(int sig)
-{
-	if (armed)
-		siglongjmp(bus, 1);
-	/* Nobody expects this one: it comes again, and ends the case. */
-	signal(sig, SIG_DFL);
-}
 
 /* The handler stays, so that looking at a page is no system call. */
 static void catch_bus(void)
 {
-	struct sigaction sa = { .sa_handler = on_bus, .sa_flags = SA_NODEFER };
 	static bool caught;
 
-	if (caught)
-		return;
-	GM_SETUP_OK(sigaction(SIGBUS, &sa, NULL));
+	if (!caught)
+		GM_SETUP_OK(gm_guard_catch(SIGBUS, NULL));
 	caught = true;
 }
 
-/* One load or store with SIGBUS caught: was there none? */
-static bool touch(volatile uint64_t *hva, bool write, uint64_t *word)
+static bool seen(bool ok, const struct gm_fault *f)
 {
-	volatile bool ok = false;
-
-	catch_bus();
-	if (!sigsetjmp(bus, 0)) {
-		armed = 1;
-		if (write)
-			*hva = *word;
-		else
-			*word = *hva;
-		ok = true;
-	}
-	armed = 0;
+	GM_SETUP(ok || f->sig == SIGBUS, "signal %d, code %d, at %#lx", f->sig, f->code, f->addr);
 	return ok;
 }
 
 bool ip_load(const void *hva, uint64_t *word)
 {
-	return touch((void *)hva, false, word);
+	struct gm_fault f;
+
+	catch_bus();
+	return seen(gm_guard_load(hva, word, &f), &f);
 }
 
 bool ip_store(void *hva, uint64_t word)
 {
-	return touch(hva, true, &word);
+	struct gm_fault f;
+
+	catch_bus();
+	return seen(gm_guard_store(hva, word, &f), &f);
 }
 
 static void pagemap(const void *hva, uint64_t *entry, size_t n)
