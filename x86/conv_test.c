@@ -2,11 +2,7 @@
 /* One page is converted and no other changes, at every 4 KiB offset: conv.any_offset. */
 #include "conv/conv.h"
 
-#define OFFSET_CASE(fn, id, what, about, ...)                                                      \
-	GM_VARIANT(fn, id, .name = "conv.any_offset." what, .clause = "conv.any_offset",           \
-		   .text = about, .providers = GM_PROVIDERS_X86, __VA_ARGS__)
-
-enum how { FROM_PRIVATE = 1, ON_THP = 2, BY_HOST = 4, SAME_2M = 8, PART_2M = 16 };
+GM_FILE(.clause = "conv.any_offset", .providers = GM_PROVIDERS_X86)
 
 /*
  * Each of n pages that the case owns is converted alone, looked at, written, and converted
@@ -65,49 +61,64 @@ static void start_from(struct gm_fixture *w, bool private)
 	gm_batch_flush(&s);
 }
 
-static void each_page(const struct gm_case *self)
+struct one_page {
+	enum gm_mem_kind mem;
+	bool from_private; /* all of it is private at first */
+	bool by_host;	   /* the VMM converts, not the guest */
+};
+
+GM_CASES(each_page, struct one_page, v)
 {
-	struct gm_fixture *w =
-		GM_FIXTURE(.size = 3 * GM_2M, .mem = self->val & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
+	struct gm_fixture *w = GM_FIXTURE(.size = 3 * GM_2M, .mem = v->mem);
 	struct gm_batch s;
 
-	start_from(w, self->val & FROM_PRIVATE);
+	start_from(w, v->from_private);
 	gm_batch_init(&s, w, 0);
-	there_and_back(&s, GFN(w->gpa) + 512, 512, !(self->val & FROM_PRIVATE),
-		       self->val & BY_HOST);
+	there_and_back(&s, GFN(w->gpa) + 512, 512, !v->from_private, v->by_host);
 	gm_fixture_check_all(w, 0, "at the end");
 	gm_fixture_free(w);
 }
-OFFSET_CASE(each_page, to_private, "each_page.to_private",
-	    "every page of 2 MiB alone to private and back: it changes, no other",
-	    .flags = GM_FULL_ONLY)
-OFFSET_CASE(each_page, to_shared, "each_page.to_shared",
-	    "every page of a private 2 MiB alone to shared and back", .val = FROM_PRIVATE,
-	    .flags = GM_FULL_ONLY)
-OFFSET_CASE(each_page, by_host, "each_page.by_host", "the same by the VMM's own ioctl",
-	    .val = BY_HOST, .flags = GM_FULL_ONLY)
-OFFSET_CASE(each_page, on_thp, "each_page.thp",
-	    "every page of a transparent huge page alone to private and back", .val = ON_THP)
-OFFSET_CASE(each_page, from_thp, "each_page.thp_to_shared",
-	    "every page of a private 2 MiB over a transparent huge page to shared and back",
-	    .val = ON_THP | FROM_PRIVATE)
+GM_ROW(each_page, to_private, .name = "conv.any_offset.each_page.to_private",
+       .text = "every page of 2 MiB alone to private and back: it changes, no other",
+       .flags = GM_FULL_ONLY) = { .mem = GM_MEM_ANON };
+GM_ROW(each_page, to_shared, .name = "conv.any_offset.each_page.to_shared",
+       .text = "every page of a private 2 MiB alone to shared and back",
+       .flags = GM_FULL_ONLY) = { .mem = GM_MEM_ANON, .from_private = true };
+GM_ROW(each_page, by_host, .name = "conv.any_offset.each_page.by_host",
+       .text = "the same by the VMM's own ioctl",
+       .flags = GM_FULL_ONLY) = { .mem = GM_MEM_ANON, .by_host = true };
+GM_ROW(each_page, on_thp, .name = "conv.any_offset.each_page.thp",
+       .text = "every page of a transparent huge page alone to private and back") = {
+	.mem = GM_MEM_THP,
+};
+GM_ROW(each_page, from_thp, .name = "conv.any_offset.each_page.thp_to_shared",
+       .text = "every page of a private 2 MiB over a transparent huge page to shared and back") = {
+	.mem = GM_MEM_THP,
+	.from_private = true,
+};
 
-static void mixtures(const struct gm_case *self)
+struct mixture {
+	enum gm_mem_kind mem;
+};
+
+GM_CASES(mixtures, struct mixture, v)
 {
-	struct gm_fixture *w =
-		GM_FIXTURE(.size = 3 * GM_2M, .mem = self->val & ON_THP ? GM_MEM_THP : GM_MEM_ANON);
+	struct gm_fixture *w = GM_FIXTURE(.size = 3 * GM_2M, .mem = v->mem);
 	struct gm_batch s;
 
 	start_from(w, false);
 	gm_batch_init(&s, w, 0);
-	one_by_one(&s, GFN(w->gpa) + 512, 512, true, self->val & BY_HOST);
+	one_by_one(&s, GFN(w->gpa) + 512, 512, true, false);
 	gm_fixture_check_all(w, 0, "at the end");
 	gm_fixture_free(w);
 }
-OFFSET_CASE(mixtures, mixtures_anon, "mixtures",
-	    "512 pages to private one by one, and back in another order", .flags = GM_FULL_ONLY)
-OFFSET_CASE(mixtures, mixtures_thp, "mixtures.thp",
-	    "512 pages over a transparent huge page to private one by one, and back", .val = ON_THP)
+GM_ROW(mixtures, mixtures_anon, .name = "conv.any_offset.mixtures",
+       .text = "512 pages to private one by one, and back in another order",
+       .flags = GM_FULL_ONLY) = { .mem = GM_MEM_ANON };
+GM_ROW(mixtures, mixtures_thp, .name = "conv.any_offset.mixtures.thp",
+       .text = "512 pages over a transparent huge page to private one by one, and back") = {
+	.mem = GM_MEM_THP,
+};
 
 struct team {
 	struct gm_fixture *w;
@@ -133,10 +144,16 @@ static void team_member(unsigned int v, void *arg)
 	one_by_one(&s, s.lo + (t->part ? v * 128 : 0), t->part ? 128 : 512, true, v & 1);
 }
 
-static void together(const struct gm_case *self)
+struct crew {
+	unsigned int vcpus;
+	bool same; /* all of them in one 2 MiB */
+	bool part; /* each in a quarter of its 2 MiB only */
+};
+
+GM_CASES(together, struct crew, v)
 {
-	unsigned int nr = self->val & 7;
-	struct team t = { .same = self->val & SAME_2M, .part = self->val & PART_2M };
+	unsigned int nr = v->vcpus;
+	struct team t = { .same = v->same, .part = v->part };
 
 	t.w = GM_FIXTURE(.size = t.same ? GM_2M : nr * GM_2M, .vcpus = nr, .mem = GM_MEM_THP);
 	start_from(t.w, false);
@@ -144,22 +161,29 @@ static void together(const struct gm_case *self)
 	gm_fixture_check_all(t.w, nr - 1, "at the end");
 	gm_fixture_free(t.w);
 }
-OFFSET_CASE(together, separate_2, "vcpus_2.separate",
-	    "two vCPUs, each every page of a 2 MiB of its own", .val = 2, .flags = GM_FULL_ONLY)
-OFFSET_CASE(together, separate_4, "vcpus_4.separate",
-	    "four vCPUs, each every page of another quarter of a 2 MiB of its own",
-	    .val = 4 | PART_2M, .flags = GM_FULL_ONLY)
-OFFSET_CASE(together, separate_4_all, "vcpus_4.separate_all",
-	    "four vCPUs, each every page of a 2 MiB of its own", .val = 4, .flags = GM_FULL_ONLY)
-OFFSET_CASE(together, same_2, "vcpus_2.same", "two vCPUs, every other page of one 2 MiB each",
-	    .val = 2 | SAME_2M, .flags = GM_FULL_ONLY)
-OFFSET_CASE(together, same_4, "vcpus_4.same", "four vCPUs, every fourth page of one 2 MiB each",
-	    .val = 4 | SAME_2M)
+GM_ROW(together, separate_2, .name = "conv.any_offset.vcpus_2.separate",
+       .text = "two vCPUs, each every page of a 2 MiB of its own",
+       .flags = GM_FULL_ONLY) = { .vcpus = 2 };
+GM_ROW(together, separate_4, .name = "conv.any_offset.vcpus_4.separate",
+       .text = "four vCPUs, each every page of another quarter of a 2 MiB of its own",
+       .flags = GM_FULL_ONLY) = { .vcpus = 4, .part = true };
+GM_ROW(together, separate_4_all, .name = "conv.any_offset.vcpus_4.separate_all",
+       .text = "four vCPUs, each every page of a 2 MiB of its own",
+       .flags = GM_FULL_ONLY) = { .vcpus = 4 };
+GM_ROW(together, same_2, .name = "conv.any_offset.vcpus_2.same",
+       .text = "two vCPUs, every other page of one 2 MiB each",
+       .flags = GM_FULL_ONLY) = { .vcpus = 2, .same = true };
+GM_ROW(together, same_4, .name = "conv.any_offset.vcpus_4.same",
+       .text = "four vCPUs, every fourth page of one 2 MiB each") = { .vcpus = 4, .same = true };
+
+struct border {
+	uint64_t size; /* of the huge page that ends there, bytes */
+};
 
 /* Three pages on either side of each border of `size`, alone and as a pair over the border. */
-static void borders(const struct gm_case *self)
+GM_CASES(borders, struct border, v)
 {
-	uint64_t size = self->val, count = size == GM_1G ? 3 : 5;
+	uint64_t size = v->size, count = size == GM_1G ? 3 : 5;
 	struct gm_fixture *w = GM_FIXTURE(.size = (count + 1) * size, .mem = GM_MEM_THP);
 	struct gm_batch s;
 
@@ -185,21 +209,25 @@ static void borders(const struct gm_case *self)
 	gm_fixture_check_each(w, 0, "at the end");
 	gm_fixture_free(w);
 }
-OFFSET_CASE(borders, borders_2m, "borders_2m", "three pages on either side of 2 MiB borders",
-	    .val = GM_2M)
-OFFSET_CASE(borders, borders_1g, "borders_1g", "three pages on either side of 1 GiB borders",
-	    .val = GM_1G)
+GM_ROW(borders, borders_2m, .name = "conv.any_offset.borders_2m",
+       .text = "three pages on either side of 2 MiB borders") = { .size = GM_2M };
+GM_ROW(borders, borders_1g, .name = "conv.any_offset.borders_1g",
+       .text = "three pages on either side of 1 GiB borders") = { .size = GM_1G };
+
+struct edge {
+	bool last_gfn; /* of all that the guest can address; else below 4 GiB */
+};
 
 /* The first page of the guest's memory, and the last that it can address. */
-static void edge(const struct gm_case *self)
+GM_CASES(edge, struct edge, v)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M, .no_slot = true, .no_map = true);
 	uint64_t gpa, n = 16, at;
 	struct gm_batch s;
 
 	/* A window of its own in the guest's mappings: the model's pages are where the slot is. */
-	gpa = self->val ? GPA(w->vm->kvm->max_gfn + 1) - n * GM_PAGE_SIZE : 0;
-	if (!self->val) {
+	gpa = v->last_gfn ? GPA(w->vm->kvm->max_gfn + 1) - n * GM_PAGE_SIZE : 0;
+	if (!v->last_gfn) {
 		/* The framework's own memory begins at 0: what is free lies just below GM_BASE. */
 		gpa = GM_BASE - n * GM_PAGE_SIZE;
 	}
@@ -222,7 +250,7 @@ static void edge(const struct gm_case *self)
 	gm_fixture_check_all(w, 0, "at the end");
 	gm_fixture_free(w);
 }
-OFFSET_CASE(edge, edge_below_4g, "edge.below_4g", "the last pages below 4 GiB, one by one",
-	    .val = 0)
-OFFSET_CASE(edge, edge_last_gfn, "edge.last_gfn",
-	    "the last pages that the guest can address, one by one", .val = 1)
+GM_ROW(edge, edge_below_4g, .name = "conv.any_offset.edge.below_4g",
+       .text = "the last pages below 4 GiB, one by one") = { .last_gfn = false };
+GM_ROW(edge, edge_last_gfn, .name = "conv.any_offset.edge.last_gfn",
+       .text = "the last pages that the guest can address, one by one") = { .last_gfn = true };

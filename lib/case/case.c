@@ -15,40 +15,59 @@ extern void (*const __stop_gm_generators[])(void) __attribute__((weak));
 static const struct gm_case **cases;
 static size_t cases_nr, cases_room;
 
-static void add(const struct gm_case *c)
-{
-	if (cases_nr == cases_room) {
-		cases_room = cases_room ? 2 * cases_room : 256;
-		cases = realloc(cases, cases_room * sizeof(*cases));
-		if (!cases)
-			abort();
-	}
-	cases[cases_nr++] = c;
-}
-
-/* The case as it is put to one provider. Lives as long as the process. */
-static const struct gm_case *for_provider(const struct gm_case *c, enum gm_provider_id p)
+/* A copy of the case, its name with these ends. Lives as long as the process. */
+static void add(const struct gm_case *c, const char *provider)
 {
 	struct gm_case *mine = malloc(sizeof(*mine));
 	char *name;
 
-	if (!mine || asprintf(&name, "%s%s", c->name, gm_provider_suffix(p)) < 0)
+	if (cases_nr == cases_room) {
+		cases_room = cases_room ? 2 * cases_room : 256;
+		cases = realloc(cases, cases_room * sizeof(*cases));
+	}
+	if (!cases || !mine || asprintf(&name, "%s%s", c->name, provider) < 0)
 		abort();
 	*mine = *c;
 	mine->name = name;
-	mine->provider = p;
-	mine->profile = gm_provider_profile(p);
-	mine->needs |= gm_provider_needs(p);
-	return mine;
+	cases[cases_nr++] = mine;
+}
+
+/* One case for each provider. */
+static void add_for_providers(const struct gm_case *c)
+{
+	struct gm_case mine = *c;
+
+	if (!c->providers)
+		add(c, "");
+	for (enum gm_provider_id p = 0; p < GM_PROVIDER_NR; p++)
+		if (c->providers & (1U << p)) {
+			mine.provider = p;
+			mine.profile = gm_provider_profile(p);
+			mine.needs = c->needs | gm_provider_needs(p);
+			add(&mine, gm_provider_suffix(p));
+		}
 }
 
 void gm_case_add(const struct gm_case *c)
 {
-	if (!c->providers)
-		add(c);
-	for (enum gm_provider_id p = 0; p < GM_PROVIDER_NR; p++)
-		if (c->providers & (1U << p))
-			add(for_provider(c, p));
+	static const struct gm_case nothing;
+	const struct gm_case *file = c->file ?: &nothing;
+	struct gm_case mine = *c;
+
+	mine.clause = c->clause ?: file->clause;
+	if (!c->providers && !c->provider && !c->profile) {
+		mine.providers = file->providers;
+		mine.provider = file->provider;
+		mine.profile = file->profile;
+	}
+	mine.needs = c->needs | file->needs;
+	mine.caps = c->caps | file->caps;
+	mine.flags = c->flags | file->flags;
+	mine.tokens = c->tokens | file->tokens;
+	mine.huge_2m = c->huge_2m ?: file->huge_2m;
+	mine.huge_1g = c->huge_1g ?: file->huge_1g;
+	mine.timeout = c->timeout ?: file->timeout;
+	add_for_providers(&mine);
 }
 
 static int by_name(const void *a, const void *b)

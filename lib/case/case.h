@@ -17,6 +17,13 @@
 #include "protocol.h"
 #include "provider.h"
 
+/*
+ * What a case leaves out, its file may state for all of its cases (GM_FILE). The sets needs, caps,
+ * flags and tokens add up: a case has what its file states and what it states itself. Everything else
+ * that a case states replaces what its file states; of providers, provider and profile, which together
+ * say who converts, a case that states one has none of its file's. Name, text, run and arg are the
+ * case's own.
+ */
 struct gm_case {
 	const char *name; /* [a-z0-9_.]+, "<area>.<clause>.<what>": never changes once published */
 	const char *clause; /* id in contract/clauses.tsv */
@@ -38,8 +45,9 @@ struct gm_case {
 	unsigned int flags;   /* enum gm_case_flag */
 	unsigned int tokens;  /* enum gm_token; huge pages imply GM_TOKEN_HUGE */
 	void (*run)(const struct gm_case *self);
-	const void *arg; /* what tells variants of one function apart */
+	const void *arg; /* what tells cases of one function apart: GM_CASES() gives it its type */
 	long val;
+	const struct gm_case *file; /* what its file states for all of its cases */
 };
 
 #define GM_TIMEOUT 60
@@ -47,6 +55,13 @@ struct gm_case {
 #define __GM_CAP(n) (1ULL << (n))
 #define GM_CAPS_ALL (~0ULL)
 #define GM_CAPS(...) GM_EACH(__GM_CAP, __VA_ARGS__)
+
+/*
+ * GM_FILE(.clause = "fd.create_args", .needs = GM_NEEDS(KVM), ...), once, above the first case: what
+ * all cases of the file have. A file without it states nothing.
+ */
+#define GM_FILE(...) static const struct gm_case gm_file = { __VA_ARGS__ };
+static const struct gm_case gm_file __attribute__((unused));
 
 /*
  * GM_CASE(fn, .name = "fd.create_args.zero", .clause = "fd.create_args", ...) { body }
@@ -59,9 +74,43 @@ struct gm_case {
 
 /* One more case over a function that is already declared: GM_VARIANT(fn, ident, .name = ..., ...) */
 #define GM_VARIANT(fn, ident, ...)                                                                 \
-	static const struct gm_case gm_case_##ident = { .run = fn, __VA_ARGS__ };                  \
+	static const struct gm_case gm_case_##ident = { .run = fn,                                 \
+							.file = &gm_file,                          \
+							__VA_ARGS__ };                             \
 	static const struct gm_case *const gm_case_ptr_##ident                                     \
 		__attribute__((used, retain, section("gm_cases"))) = &gm_case_##ident;
+
+/*
+ * Cases that differ in values: one function, and a row of values for each case.
+ *
+ *	struct border {
+ *		uint64_t at;
+ *		bool exec;
+ *	};
+ *
+ *	GM_CASES(sweep, struct border, v)
+ *	{
+ *		... v->at ...
+ *	}
+ *	GM_ROW(sweep, sweep_2m, .name = "...", .text = "...") = { .at = GM_2M };
+ *	GM_ROW(sweep, sweep_exec, .name = "...", .text = "...") = { .at = GM_2M, .exec = true };
+ *
+ * The function has `self`, too. (gm_type_of_sweep is declared for its type and never defined.)
+ */
+#define GM_CASES(fn, type, row)                                                                    \
+	extern const type gm_type_of_##fn;                                                         \
+	static void gm_body_of_##fn(const struct gm_case *self, const type *row);                  \
+	static void fn(const struct gm_case *self)                                                 \
+	{                                                                                          \
+		gm_body_of_##fn(self, self->arg);                                                  \
+	}                                                                                          \
+	static void gm_body_of_##fn(const struct gm_case *self __attribute__((unused)),            \
+				    const type *row)
+
+#define GM_ROW(fn, ident, ...)                                                                     \
+	static const __typeof__(gm_type_of_##fn) gm_row_##ident;                                   \
+	GM_VARIANT(fn, ident, .arg = &gm_row_##ident, __VA_ARGS__)                                 \
+	static const __typeof__(gm_type_of_##fn) gm_row_##ident
 
 /*
  * For cases that an engine makes out of tables: `fn` is called once, at start-up, and hands over

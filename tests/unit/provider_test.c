@@ -155,8 +155,10 @@ GM_CASE(plain, .name = "a.plain", .clause = "a.plain", .text = "t", .profile = "
 {
 }
 
+static const int arg_of_both;
+
 GM_CASE(both, .name = "a.both", .clause = "a.both", .text = "t", .providers = GM_PROVIDERS_X86,
-	.needs = GM_NEEDS(THP), .flags = GM_FULL_ONLY, .timeout = 7, .val = 42)
+	.needs = GM_NEEDS(THP), .flags = GM_FULL_ONLY, .timeout = 7, .arg = &arg_of_both)
 {
 }
 
@@ -194,7 +196,7 @@ static void each_provider_has_its_case(void **state)
 	assert_string_equal(inplace->clause, "a.both");
 	assert_int_equal(inplace->flags, GM_FULL_ONLY);
 	assert_int_equal(inplace->timeout, 7);
-	assert_int_equal(inplace->val, 42);
+	assert_ptr_equal(inplace->arg, &arg_of_both);
 	assert_ptr_equal(inplace->run, attributes->run);
 
 	/* The declaration itself is not among the cases. */

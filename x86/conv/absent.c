@@ -2,12 +2,18 @@
 /* A page that was touched while its slot was away is private all the same once it was converted. */
 #include "conv.h"
 
+GM_FILE(.clause = "conv.before_slot", .providers = GM_PROVIDERS_X86)
+
+struct since {
+	bool private; /* the page is converted to private since */
+};
+
 /*
  * The touch leaves an MMIO entry in the page tables. The next access meets it, not an empty entry,
  * and must ask the attributes as any other does (kvm_mmu_page_fault() of mmu.c leaves them out for
  * a reserved-bit fault, and goes on with an ordinary one where the entry is stale).
  */
-static void touched_while_absent(const struct gm_case *self)
+GM_CASES(touched_while_absent, struct since, v)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t gfn = GFN(w->gpa) + 5, gpa = GPA(gfn);
@@ -21,26 +27,23 @@ static void touched_while_absent(const struct gm_case *self)
 		  "a read without a slot: expected exit %u (KVM_EXIT_MMIO), observed %s",
 		  KVM_EXIT_MMIO, gm_exit_str(&ex));
 	gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
-	if (self->val)
+	if (v->private)
 		gm_convert(w->vm, gpa, GM_PAGE_SIZE, true);
 	op = (struct gm_op){ .code = GM_OP_READ, .addr = gpa };
 	if (GM_EXPECT_AT(
 		    &page, __gm_run(w->vm, 0, &op, 1, &ex, NULL),
 		    "touched while the slot was away%s: expected the read to succeed, observed %s",
-		    self->val ? ", private now" : "", gm_exit_str(&ex)))
+		    v->private ? ", private now" : "", gm_exit_str(&ex)))
 		GM_EXPECT_EQ(op.val,
-			     self->val && !gm_fixture_one_memory(w)
+			     v->private && !gm_fixture_one_memory(w)
 				     ? 0
 				     : gm_word(gfn, GM_HALF_SHARED, 1, 0),
 			     "what the guest read");
 	gm_fixture_free(w);
 }
-GM_VARIANT(touched_while_absent, absent_shared, .name = "conv.before_slot.touched.shared",
-	   .clause = "conv.before_slot",
-	   .text = "a page touched while its slot was away, still shared",
-	   .providers = GM_PROVIDERS_X86)
+GM_ROW(touched_while_absent, absent_shared, .name = "conv.before_slot.touched.shared",
+       .text = "a page touched while its slot was away, still shared") = { .private = false };
 /* Linux 7.3.4 fails it. */
-GM_VARIANT(touched_while_absent, absent_private, .name = "conv.before_slot.touched.private",
-	   .clause = "conv.before_slot",
-	   .text = "a page touched while its slot was away, converted to private since",
-	   .providers = GM_PROVIDERS_X86, .flags = GM_FULL_ONLY, .val = 1)
+GM_ROW(touched_while_absent, absent_private, .name = "conv.before_slot.touched.private",
+       .text = "a page touched while its slot was away, converted to private since",
+       .flags = GM_FULL_ONLY) = { .private = true };

@@ -2,9 +2,7 @@
 /* Attributes belong to guest addresses, or to the file, not to slots: conv.before_slot. */
 #include "conv.h"
 
-#define SLOT_CASE(fn, what, about, ...)                                                            \
-	GM_CASE(fn, .name = "conv.before_slot." what, .clause = "conv.before_slot", .text = about, \
-		__VA_ARGS__)
+GM_FILE(.clause = "conv.before_slot", .providers = GM_PROVIDERS_X86)
 
 /* Stripes of every length that matters, over [first, first + n). */
 static void stripes(struct gm_fixture *w, uint64_t first, uint64_t n)
@@ -42,9 +40,13 @@ static void add_slot(struct gm_fixture *w)
 	gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
 }
 
-static void preset(const struct gm_case *self)
+struct preset {
+	enum gm_mem_kind mem;
+};
+
+GM_CASES(preset, struct preset, v)
 {
-	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M, .no_slot = true, .mem = self->val);
+	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M, .no_slot = true, .mem = v->mem);
 
 	/* Written first: what a mapping too large would show in the place of a private zero. */
 	gm_fixture_host_write(w, GFN(w->gpa), PAGES(w->size));
@@ -54,16 +56,15 @@ static void preset(const struct gm_case *self)
 	gm_fixture_check_all(w, 0, "at the end");
 	gm_fixture_free(w);
 }
-GM_VARIANT(preset, preset_anon, .name = "conv.before_slot.preset", .clause = "conv.before_slot",
-	   .text = "attributes set before the slot exists hold", .providers = GM_PROVIDERS_X86,
-	   .val = GM_MEM_ANON)
-GM_VARIANT(preset, preset_thp, .name = "conv.before_slot.preset_thp", .clause = "conv.before_slot",
-	   .text = "... and hold where the shared half could be mapped huge",
-	   .providers = GM_PROVIDERS(ATTRIBUTES), .val = GM_MEM_THP)
+GM_ROW(preset, preset_anon, .name = "conv.before_slot.preset",
+       .text = "attributes set before the slot exists hold") = { .mem = GM_MEM_ANON };
+GM_ROW(preset, preset_thp, .name = "conv.before_slot.preset_thp",
+       .text = "... and hold where the shared half could be mapped huge",
+       .providers = GM_PROVIDERS(ATTRIBUTES)) = { .mem = GM_MEM_THP };
 
 /* One private page per case of where in a huge page it can be, found by no range but its own. */
-SLOT_CASE(single, "preset_single", "one private page anywhere in 2 MiB before the slot exists",
-	  .providers = GM_PROVIDERS_X86)
+GM_CASE(single, .name = "conv.before_slot.preset_single",
+	.text = "one private page anywhere in 2 MiB before the slot exists")
 {
 	static const uint64_t at[] = { 0, 1, 77, 255, 256, 510, 511 };
 	struct gm_fixture *w = GM_FIXTURE(.size = 3 * GM_2M, .no_slot = true, .mem = GM_MEM_THP);
@@ -88,9 +89,8 @@ SLOT_CASE(single, "preset_single", "one private page anywhere in 2 MiB before th
 	gm_fixture_free(w);
 }
 
-SLOT_CASE(kept, "kept_over_delete",
-	  "delete and re-create the slot: attributes and both halves hold",
-	  .providers = GM_PROVIDERS_X86)
+GM_CASE(kept, .name = "conv.before_slot.kept_over_delete",
+	.text = "delete and re-create the slot: attributes and both halves hold")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M, .mem = GM_MEM_THP);
 
@@ -116,9 +116,8 @@ SLOT_CASE(kept, "kept_over_delete",
  * they were, in the guest or in the file, contents go with the memory. Words name the gfn that they
  * were written at, so all is written anew after each move.
  */
-SLOT_CASE(moved, "other_gpa",
-	  "the slot comes back elsewhere: attributes stay at their addresses, or in the file",
-	  .providers = GM_PROVIDERS_X86)
+GM_CASE(moved, .name = "conv.before_slot.other_gpa",
+	.text = "the slot comes back elsewhere: attributes stay at their addresses, or in the file")
 {
 	static const struct {
 		uint64_t gfn, gmem;
@@ -152,9 +151,9 @@ SLOT_CASE(moved, "other_gpa",
 	gm_fixture_free(w);
 }
 
-SLOT_CASE(plain_move, "plain_slot_moved",
-	  "a slot without guest_memfd is moved: its pages are private where the address is",
-	  .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(plain_move, .name = "conv.before_slot.plain_slot_moved",
+	.text = "a slot without guest_memfd is moved: its pages are private where the address is",
+	.providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w =
 		GM_FIXTURE(.size = 4 * GM_2M, .mem = GM_MEM_THP, .no_gmem = true, .no_slot = true);

@@ -4,6 +4,9 @@
 
 #include "conv.h"
 
+GM_FILE(.clause = "conv.concurrent", .providers = GM_PROVIDERS_X86,
+	.needs = GM_NEEDS(HYPERCALL_EXIT, TDP))
+
 /*
  * Pages have owners: only the owner converts, writes or punches its pages, everybody reads all.
  * An owner keeps a journal of each page: entry n is the word that a reader finds between change
@@ -264,28 +267,36 @@ static void attend(unsigned int i, void *arg)
 		t->a->stop = 1;
 }
 
-enum { READERS = 1, HOST = 2, PREFAULTS = 4, ON_THP = 8, APART = 16, HOST_READS = 32 };
+/* Who takes part, and on which memory. */
+struct crowd {
+	unsigned int owners; /* vCPUs that own pages */
+	bool reader;	     /* one more vCPU only reads */
+	bool host_owner;     /* the host owns pages too */
+	bool prefaulter;     /* a thread prefaults all of it without end */
+	bool host_reader;    /* a thread of the host reads all of it without end */
+	bool apart;	     /* the pages are three apart */
+	enum gm_mem_kind mem;
+};
 
-static void hold(const struct gm_case *self, unsigned int owners, unsigned int flags)
+GM_CASES(together, struct crowd, c)
 {
 	struct race_threads t = {
-		.owners = owners,
-		.readers = !!(flags & READERS),
-		.host_owner = flags & HOST,
-		.prefaulter = flags & PREFAULTS,
-		.host_reader = flags & HOST_READS,
+		.owners = c->owners,
+		.readers = c->reader,
+		.host_owner = c->host_owner,
+		.prefaulter = c->prefaulter,
+		.host_reader = c->host_reader,
 		.rounds = self->flags & GM_FULL_ONLY ? 4000 : 250,
 	};
 	unsigned int vcpus = t.owners + t.readers + t.prefaulter;
 	struct gm_op warm = { .code = GM_OP_NOP };
 
-	t.w = GM_FIXTURE(.size = GM_2M, .vcpus = vcpus,
-			 .mem = flags & ON_THP ? GM_MEM_THP : GM_MEM_ANON,
+	t.w = GM_FIXTURE(.size = GM_2M, .vcpus = vcpus, .mem = c->mem,
 			 .host_touches = t.host_reader);
 	t.a = addr_gva2hva(t.w->vm->kvm, (gva_t)&arena);
 	memset(t.a, 0, sizeof(*t.a));
 	t.a->base = t.w->gpa + GPA(200);
-	t.a->stride = GM_PAGE_SIZE * (flags & APART ? 3 : 1);
+	t.a->stride = GM_PAGE_SIZE * (c->apart ? 3 : 1);
 	t.a->one = gm_fixture_one_memory(t.w);
 	t.running = t.owners + t.host_owner;
 	/* Prefault needs a vCPU with a root: one that ran. */
@@ -312,28 +323,55 @@ static void hold(const struct gm_case *self, unsigned int owners, unsigned int f
 	gm_fixture_free(t.w);
 }
 
-static void together(const struct gm_case *self)
-{
-	hold(self, self->val >> 8, self->val & 255);
-}
-
-#define TOGETHER(id, what, about, owners, how, ...)                                                \
-	GM_VARIANT(together, id, .name = "conv.concurrent." what, .clause = "conv.concurrent",     \
-		   .text = about, .providers = GM_PROVIDERS_X86,                                   \
-		   .needs = GM_NEEDS(HYPERCALL_EXIT, TDP), .val = (owners) << 8 | (how),           \
-		   __VA_ARGS__)
-
-TOGETHER(together_2, "vcpus_2", "two vCPUs convert and write every other page, and read all", 2, 0)
-TOGETHER(together_2r, "vcpus_2_reader", "... with a third that only reads", 2, READERS | ON_THP)
-TOGETHER(together_4, "vcpus_4", "four vCPUs convert, write and read pages three apart", 4,
-	 APART | ON_THP)
-TOGETHER(together_host, "host", "a vCPU and the host, which converts, writes and punches its pages",
-	 1, HOST | READERS)
-TOGETHER(together_touch, "host_reads", "two vCPUs, while a thread of the host reads their pages", 2,
-	 HOST_READS)
-TOGETHER(together_pre, "prefault", "two vCPUs, while another thread prefaults all of it", 2,
-	 PREFAULTS)
-TOGETHER(together_all, "all", "two vCPUs, a reader, the host and a prefaulting thread", 2,
-	 READERS | HOST | PREFAULTS | ON_THP)
-TOGETHER(together_long, "all_long", "the same for sixteen times as long", 2,
-	 READERS | HOST | PREFAULTS | ON_THP, .flags = GM_FULL_ONLY, .timeout = 300)
+GM_ROW(together, together_2, .name = "conv.concurrent.vcpus_2",
+       .text = "two vCPUs convert and write every other page, and read all") = {
+	.owners = 2,
+	.mem = GM_MEM_ANON,
+};
+GM_ROW(together, together_2r, .name = "conv.concurrent.vcpus_2_reader",
+       .text = "... with a third that only reads") = {
+	.owners = 2,
+	.reader = true,
+	.mem = GM_MEM_THP,
+};
+GM_ROW(together, together_4, .name = "conv.concurrent.vcpus_4",
+       .text = "four vCPUs convert, write and read pages three apart") = {
+	.owners = 4,
+	.apart = true,
+	.mem = GM_MEM_THP,
+};
+GM_ROW(together, together_host, .name = "conv.concurrent.host",
+       .text = "a vCPU and the host, which converts, writes and punches its pages") = {
+	.owners = 1,
+	.reader = true,
+	.host_owner = true,
+	.mem = GM_MEM_ANON,
+};
+GM_ROW(together, together_touch, .name = "conv.concurrent.host_reads",
+       .text = "two vCPUs, while a thread of the host reads their pages") = {
+	.owners = 2,
+	.host_reader = true,
+	.mem = GM_MEM_ANON,
+};
+GM_ROW(together, together_pre, .name = "conv.concurrent.prefault",
+       .text = "two vCPUs, while another thread prefaults all of it") = {
+	.owners = 2,
+	.prefaulter = true,
+	.mem = GM_MEM_ANON,
+};
+GM_ROW(together, together_all, .name = "conv.concurrent.all",
+       .text = "two vCPUs, a reader, the host and a prefaulting thread") = {
+	.owners = 2,
+	.reader = true,
+	.host_owner = true,
+	.prefaulter = true,
+	.mem = GM_MEM_THP,
+};
+GM_ROW(together, together_long, .name = "conv.concurrent.all_long",
+       .text = "the same for sixteen times as long", .flags = GM_FULL_ONLY, .timeout = 300) = {
+	.owners = 2,
+	.reader = true,
+	.host_owner = true,
+	.prefaulter = true,
+	.mem = GM_MEM_THP,
+};

@@ -4,13 +4,7 @@
 
 #include "conv.h"
 
-#define CROSS_CASE(fn, id, what, about, ...)                                                       \
-	GM_VARIANT(fn, id, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu",           \
-		   .text = about, .providers = GM_PROVIDERS_X86, __VA_ARGS__)
-
-#define CROSS_CASE_ONE(fn, what, about)                                                            \
-	GM_CASE(fn, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu", .text = about,   \
-		.providers = GM_PROVIDERS_X86)
+GM_FILE(.clause = "conv.cross_vcpu", .providers = GM_PROVIDERS_X86)
 
 /*
  * What host and guests tell each other; the guests' copy lies in their own memory. An even epoch
@@ -283,24 +277,29 @@ static void drive_flips(struct cross *x)
 		flip(x, !(turn & 1), turn);
 }
 
-static void flips(const struct gm_case *self)
+struct watched {
+	unsigned int watchers;
+	enum gm_mem_kind mem;
+};
+
+GM_CASES(flips, struct watched, v)
 {
-	enum gm_mem_kind mem = self->huge_1g   ? GM_MEM_HUGE_1G
-			       : self->val & 8 ? GM_MEM_THP
-					       : GM_MEM_ANON;
-	struct cross *x = cross_new(self->val & 7, mem, 77, guest_watch);
+	struct cross *x = cross_new(v->watchers, v->mem, 77, guest_watch);
 
 	put_both(x);
 	cross_run(x, drive_flips);
 	cross_free(x);
 }
-CROSS_CASE(flips, flips_1, "read", "a vCPU that reads the page without end", .val = 1,
-	   .flags = GM_FULL_ONLY)
-CROSS_CASE(flips, flips_thp, "read_thp", "the same over a transparent huge page", .val = 1 | 8)
-GM_VARIANT(flips, flips_1g, .name = "conv.cross_vcpu.read_1g", .clause = "conv.cross_vcpu",
-	   .text = "the same over a 1 GiB page", .providers = GM_PROVIDERS(ATTRIBUTES), .val = 1,
-	   .huge_1g = 1)
-CROSS_CASE(flips, flips_3, "read_3", "three vCPUs that read the page without end", .val = 3 | 8)
+GM_ROW(flips, flips_1, .name = "conv.cross_vcpu.read",
+       .text = "a vCPU that reads the page without end",
+       .flags = GM_FULL_ONLY) = { .watchers = 1, .mem = GM_MEM_ANON };
+GM_ROW(flips, flips_thp, .name = "conv.cross_vcpu.read_thp",
+       .text = "the same over a transparent huge page") = { .watchers = 1, .mem = GM_MEM_THP };
+GM_ROW(flips, flips_1g, .name = "conv.cross_vcpu.read_1g", .text = "the same over a 1 GiB page",
+       .providers = GM_PROVIDERS(ATTRIBUTES),
+       .huge_1g = 1) = { .watchers = 1, .mem = GM_MEM_HUGE_1G };
+GM_ROW(flips, flips_3, .name = "conv.cross_vcpu.read_3",
+       .text = "three vCPUs that read the page without end") = { .watchers = 3, .mem = GM_MEM_THP };
 
 static void drive_slots(struct cross *x)
 {
@@ -309,8 +308,8 @@ static void drive_slots(struct cross *x)
 }
 
 /* A conversion over two slots, of which only the first is mapped anywhere: its vCPU is told. */
-CROSS_CASE_ONE(two_slots, "read_beside_cold_slot",
-	       "a vCPU reads one slot while it is converted together with one that nobody touched")
+GM_CASE(two_slots, .name = "conv.cross_vcpu.read_beside_cold_slot",
+	.text = "a vCPU reads one slot while it is converted together with one that nobody touched")
 {
 	struct cross *x = cross_new(1, GM_MEM_ANON, 77, guest_watch);
 	struct gm_fixture *w = x->w;
@@ -338,22 +337,31 @@ static void drive_beside(struct cross *x)
 	}
 }
 
-static void beside(const struct gm_case *self)
+struct neighbour {
+	bool private; /* the page that is read */
+};
+
+GM_CASES(beside, struct neighbour, v)
 {
 	struct cross *x = cross_new(1, GM_MEM_THP, 255, guest_watch);
 
-	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, self->val);
+	gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, v->private);
 	put(x->w->vm, x->gpa, IN_PRIVATE(x));
 	x->b->expect = IN_PRIVATE(x);
 	cross_run(x, drive_beside);
 	cross_free(x);
 }
-CROSS_CASE(beside, beside_private, "beside_private",
-	   "a vCPU that reads a private page whose neighbours are converted", .val = 1)
-CROSS_CASE(beside, beside_shared, "beside_shared",
-	   "a vCPU that reads a shared page whose neighbours are converted", .val = 0)
+GM_ROW(beside, beside_private, .name = "conv.cross_vcpu.beside_private",
+       .text = "a vCPU that reads a private page whose neighbours are converted") = {
+	.private = true,
+};
+GM_ROW(beside, beside_shared, .name = "conv.cross_vcpu.beside_shared",
+       .text = "a vCPU that reads a shared page whose neighbours are converted") = {
+	.private = false,
+};
 
-static void exec(const struct gm_case *self)
+GM_CASE(exec, .name = "conv.cross_vcpu.exec",
+	.text = "a vCPU that runs the code in the page without end")
 {
 	struct cross *x = cross_new(1, GM_MEM_THP, 130, guest_exec);
 
@@ -361,7 +369,6 @@ static void exec(const struct gm_case *self)
 	cross_run(x, drive_flips);
 	cross_free(x);
 }
-CROSS_CASE(exec, exec_1, "exec", "a vCPU that runs the code in the page without end")
 
 /*
  * After to_private returned, no write arrives in the shared memory any more; one memory is out of the
@@ -405,16 +412,22 @@ static void drive_writer(struct cross *x)
 	}
 }
 
-static void writer(const struct gm_case *self)
+struct written {
+	enum gm_mem_kind mem;
+};
+
+GM_CASES(writer, struct written, v)
 {
-	struct cross *x = cross_new(1, self->val ? GM_MEM_THP : GM_MEM_ANON, 300, guest_write);
+	struct cross *x = cross_new(1, v->mem, 300, guest_write);
 
 	cross_run(x, drive_writer);
 	cross_free(x);
 }
-CROSS_CASE(writer, writer_anon, "write", "a vCPU that writes the page without end",
-	   .flags = GM_FULL_ONLY)
-CROSS_CASE(writer, writer_thp, "write_thp", "the same over a transparent huge page", .val = 1)
+GM_ROW(writer, writer_anon, .name = "conv.cross_vcpu.write",
+       .text = "a vCPU that writes the page without end",
+       .flags = GM_FULL_ONLY) = { .mem = GM_MEM_ANON };
+GM_ROW(writer, writer_thp, .name = "conv.cross_vcpu.write_thp",
+       .text = "the same over a transparent huge page") = { .mem = GM_MEM_THP };
 
 /* The page is punched, and written anew by vCPU 0. */
 static void drive_punch(struct cross *x)
@@ -431,17 +444,22 @@ static void drive_punch(struct cross *x)
 	}
 }
 
-static void punch(const struct gm_case *self)
+struct punched {
+	unsigned int watchers;
+};
+
+GM_CASES(punch, struct punched, v)
 {
-	struct cross *x = cross_new(self->val, GM_MEM_ANON, 19, guest_watch);
+	struct cross *x = cross_new(v->watchers, GM_MEM_ANON, 19, guest_watch);
 
 	gm_convert(x->w->vm, x->w->gpa, GM_2M, true);
 	cross_run(x, drive_punch);
 	cross_free(x);
 }
-CROSS_CASE(punch, punch_1, "punch", "a vCPU that reads a private page that is punched out",
-	   .val = 1)
-CROSS_CASE(punch, punch_3, "punch_3", "three vCPUs, likewise", .val = 3, .flags = GM_FULL_ONLY)
+GM_ROW(punch, punch_1, .name = "conv.cross_vcpu.punch",
+       .text = "a vCPU that reads a private page that is punched out") = { .watchers = 1 };
+GM_ROW(punch, punch_3, .name = "conv.cross_vcpu.punch_3", .text = "three vCPUs, likewise",
+       .flags = GM_FULL_ONLY) = { .watchers = 3 };
 
 /* All is mapped again right after each conversion, by another vCPU. */
 static void drive_prefault(struct cross *x)
@@ -457,7 +475,9 @@ static void drive_prefault(struct cross *x)
 	}
 }
 
-static void prefaulted(const struct gm_case *self)
+GM_CASE(prefaulted, .name = "conv.cross_vcpu.prefault",
+	.text = "a vCPU reads while another prefaults what was converted",
+	.needs = GM_NEEDS(PREFAULT, TDP))
 {
 	struct cross *x = cross_new(1, GM_MEM_THP, 400, guest_watch);
 
@@ -465,7 +485,3 @@ static void prefaulted(const struct gm_case *self)
 	cross_run(x, drive_prefault);
 	cross_free(x);
 }
-GM_VARIANT(prefaulted, prefaulted_1, .name = "conv.cross_vcpu.prefault",
-	   .clause = "conv.cross_vcpu",
-	   .text = "a vCPU reads while another prefaults what was converted",
-	   .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(PREFAULT, TDP))

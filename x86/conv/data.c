@@ -5,6 +5,8 @@
 #include "conv.h"
 #include "text.h"
 
+GM_FILE(.clause = "conv.data", .providers = GM_PROVIDERS_X86)
+
 /* No word of [hva, hva + size) carries this half's name. Leaves the memory alone. */
 static void expect_absent(const void *hva, uint64_t size, enum gm_half half, const char *when)
 {
@@ -24,12 +26,8 @@ static void expect_absent(const void *hva, uint64_t size, enum gm_half half, con
 	gm_checked();
 }
 
-#define DATA_CASE(fn, what, about, ...)                                                            \
-	GM_CASE(fn, .name = "conv.data." what, .clause = "conv.data", .text = about,               \
-		.providers = GM_PROVIDERS_X86, __VA_ARGS__)
-
-DATA_CASE(kept, "both_halves_kept",
-	  "six turns of every page: each half holds what was last written to it")
+GM_CASE(kept, .name = "conv.data.both_halves_kept",
+	.text = "six turns of every page: each half holds what was last written to it")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -48,8 +46,8 @@ DATA_CASE(kept, "both_halves_kept",
 	gm_fixture_free(w);
 }
 
-DATA_CASE(zeroed, "fresh_private_is_zero",
-	  "private pages never used before are zero, whatever memory they had")
+GM_CASE(zeroed, .name = "conv.data.fresh_private_is_zero",
+	.text = "private pages never used before are zero, whatever memory they had")
 {
 	struct gm_fixture *w;
 	struct gm_mem *dirty = gm_mem_new(GM_MEM_ANON, 8 * GM_2M);
@@ -67,7 +65,8 @@ DATA_CASE(zeroed, "fresh_private_is_zero",
 	}
 }
 
-DATA_CASE(hole, "hole", "a hole takes the private half alone, whichever state the page is in")
+GM_CASE(hole, .name = "conv.data.hole",
+	.text = "a hole takes the private half alone, whichever state the page is in")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -94,8 +93,8 @@ DATA_CASE(hole, "hole", "a hole takes the private half alone, whichever state th
 	gm_fixture_free(w);
 }
 
-DATA_CASE(host, "host_writes",
-	  "the host writes shared halves: seen when shared, never in the private half")
+GM_CASE(host, .name = "conv.data.host_writes",
+	.text = "the host writes shared halves: seen when shared, never in the private half")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -118,8 +117,8 @@ DATA_CASE(host, "host_writes",
 	gm_fixture_free(w);
 }
 
-DATA_CASE(dropped, "shared_half_dropped",
-	  "the host gives the shared half back to the kernel: the private half stays")
+GM_CASE(dropped, .name = "conv.data.shared_half_dropped",
+	.text = "the host gives the shared half back to the kernel: the private half stays")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -142,8 +141,8 @@ DATA_CASE(dropped, "shared_half_dropped",
 	gm_fixture_free(w);
 }
 
-DATA_CASE(search, "secret_not_found",
-	  "no word of the private half is anywhere in what the host mapped")
+GM_CASE(search, .name = "conv.data.secret_not_found",
+	.text = "no word of the private half is anywhere in what the host mapped")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .vcpus = 2);
 	uint64_t first = GFN(w->gpa);
@@ -287,8 +286,8 @@ static void strings_beside(struct gm_fixture *w, uint64_t page, struct string_io
 	gm_fixture_check_host(w, page + 1, 6, 1, "after INS");
 }
 
-DATA_CASE(strings, "string_io",
-	  "KVM itself reads and writes a private page for string I/O: the shared half, if any")
+GM_CASE(strings, .name = "conv.data.string_io",
+	.text = "KVM itself reads and writes a private page for string I/O: the shared half, if any")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .uaddr = GM_UADDR_SHARED);
 	uint64_t first = GFN(w->gpa), page = first + 9;
@@ -309,8 +308,8 @@ DATA_CASE(strings, "string_io",
 	gm_fixture_free(w);
 }
 
-DATA_CASE(pv_clock, "pv_clock",
-	  "KVM writes its clock page: into the shared half, never the private one")
+GM_CASE(pv_clock, .name = "conv.data.pv_clock",
+	.text = "KVM writes its clock page: into the shared half, never the private one")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .uaddr = GM_UADDR_SHARED);
 	uint64_t first = GFN(w->gpa), page = first + 4, changed = 0;
@@ -343,8 +342,8 @@ DATA_CASE(pv_clock, "pv_clock",
 	gm_fixture_free(w);
 }
 
-DATA_CASE(straddle, "straddle",
-	  "eight bytes over the border of a private and a shared page: four of each half")
+GM_CASE(straddle, .name = "conv.data.straddle",
+	.text = "eight bytes over the border of a private and a shared page: four of each half")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa), a = w->gpa + GPA(8), b = w->gpa + GPA(9);
@@ -403,8 +402,9 @@ static uint64_t unevictable(void)
 	return kb * 1024;
 }
 
-DATA_CASE(freed, "private_freed", "private pages are the kernel's again once VM and file are gone",
-	  .tokens = GM_TOKEN_ALONE)
+GM_CASE(freed, .name = "conv.data.private_freed",
+	.text = "private pages are the kernel's again once VM and file are gone",
+	.tokens = GM_TOKEN_ALONE)
 {
 	uint64_t before, during, after, size = 8 * GM_2M;
 	struct gm_fixture *w;

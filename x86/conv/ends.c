@@ -9,6 +9,8 @@
 
 #include "conv.h"
 
+GM_FILE(.clause = "conv.cross_vcpu")
+
 #define LONG (32UL << 20)
 
 struct ends {
@@ -72,8 +74,7 @@ static void ends_thread(unsigned int i, void *arg)
 	atomic_store(&e->stop, true);
 }
 
-GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .clause = "conv.cross_vcpu",
-	.providers = GM_PROVIDERS_X86,
+GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .providers = GM_PROVIDERS_X86,
 	.text = "two vCPUs touch the ends of a long range while it is converted: the new half when it is")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = LONG, .vcpus = 3);
@@ -134,9 +135,8 @@ static void midway_thread(unsigned int i, void *arg)
 	}
 }
 
-GM_CASE(midway, .name = "conv.cross_vcpu.fault_midway", .clause = "conv.cross_vcpu",
-	.providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(USERFAULTFD, PAGE_STATS, TDP),
-	.caps = GM_CAPS_ALL,
+GM_CASE(midway, .name = "conv.cross_vcpu.fault_midway", .providers = GM_PROVIDERS(ATTRIBUTES),
+	.needs = GM_NEEDS(USERFAULTFD, PAGE_STATS, TDP), .caps = GM_CAPS_ALL,
 	.text = "the page of a waiting fault comes in the middle of a conversion whose first or last it is")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = FAR, .vcpus = 2);

@@ -4,9 +4,7 @@
 
 #include "conv.h"
 
-#define FAULT_CASE(fn, what, about, ...)                                                           \
-	GM_CASE(fn, .name = "conv.fault_exit." what, .clause = "conv.fault_exit", .text = about,   \
-		__VA_ARGS__)
+GM_FILE(.clause = "conv.fault_exit", .providers = GM_PROVIDERS(ATTRIBUTES))
 
 #define PRIVATE KVM_MEMORY_EXIT_FLAG_PRIVATE
 
@@ -90,8 +88,8 @@ static void fill_2m(struct gm_fixture *w)
 }
 
 /* In place nothing is private that has no file: such slots, and gpas without one, have no twins. */
-FAULT_CASE(no_gmem, "slot_without_gmem", "private access where the slot has no guest_memfd",
-	   .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(no_gmem, .name = "conv.fault_exit.slot_without_gmem",
+	.text = "private access where the slot has no guest_memfd")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .no_gmem = true);
 	uint64_t first = GFN(w->gpa);
@@ -110,9 +108,8 @@ FAULT_CASE(no_gmem, "slot_without_gmem", "private access where the slot has no g
 	gm_fixture_free(w);
 }
 
-FAULT_CASE(one_page, "one_page",
-	   "one private page in a slot without guest_memfd, its neighbours shared",
-	   .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(one_page, .name = "conv.fault_exit.one_page",
+	.text = "one private page in a slot without guest_memfd, its neighbours shared")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa);
@@ -133,9 +130,8 @@ FAULT_CASE(one_page, "one_page",
 	gm_fixture_free(w);
 }
 
-FAULT_CASE(second, "second_page",
-	   "eight bytes over a border: the exit names the page that is private",
-	   .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(second, .name = "conv.fault_exit.second_page",
+	.text = "eight bytes over a border: the exit names the page that is private")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true);
 
@@ -162,8 +158,8 @@ FAULT_CASE(second, "second_page",
 	gm_fixture_free(w);
 }
 
-FAULT_CASE(no_slot, "no_slot", "private access where there is no slot; shared there is MMIO",
-	   .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(no_slot, .name = "conv.fault_exit.no_slot",
+	.text = "private access where there is no slot; shared there is MMIO")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1, .extra_pages = 16);
 	uint64_t gpa[] = { GM_BASE, GM_BASE + GM_1G - GM_2M, GM_BASE + 5 * GM_1G,
@@ -201,16 +197,15 @@ static void slot_deleted(void)
 	gm_fixture_free(w);
 }
 
-FAULT_CASE(deleted, "slot_deleted",
-	   "private access after the slot went away, and after it came back",
-	   .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(deleted, .name = "conv.fault_exit.slot_deleted",
+	.text = "private access after the slot went away, and after it came back")
 {
 	slot_deleted();
 }
 
-FAULT_CASE(deleted_file, "slot_deleted",
-	   "access to what was private after the slot went away: MMIO; and after it came back",
-	   .providers = GM_PROVIDERS(INPLACE))
+GM_CASE(deleted_file, .name = "conv.fault_exit.slot_deleted",
+	.text = "access to what was private after the slot went away: MMIO; and after it came back",
+	.providers = GM_PROVIDERS(INPLACE))
 {
 	slot_deleted();
 }
@@ -236,8 +231,8 @@ static void drop_last(struct gm_fixture *w)
 	close(second);
 }
 
-FAULT_CASE(closed, "gmem_closed", "private access after the last reference to the guest_memfd went",
-	   .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(closed, .name = "conv.fault_exit.gmem_closed",
+	.text = "private access after the last reference to the guest_memfd went")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -253,9 +248,9 @@ FAULT_CASE(closed, "gmem_closed", "private access after the last reference to th
 	gm_fixture_free(w);
 }
 
-FAULT_CASE(closed_file, "gmem_closed",
-	   "any access after the last reference to the guest_memfd went: the exit says shared",
-	   .providers = GM_PROVIDERS(INPLACE))
+GM_CASE(closed_file, .name = "conv.fault_exit.gmem_closed",
+	.text = "any access after the last reference to the guest_memfd went: the exit says shared",
+	.providers = GM_PROVIDERS(INPLACE))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 
@@ -269,9 +264,9 @@ FAULT_CASE(closed_file, "gmem_closed",
 }
 
 /* In place the exit says that the file is gone, and the VMM gives another. */
-FAULT_CASE(write_again, "retry_after_exit",
-	   "the VMM gives what the exit named a new file and the same access goes through, once",
-	   .providers = GM_PROVIDERS(INPLACE))
+GM_CASE(write_again, .name = "conv.fault_exit.retry_after_exit",
+	.text = "the VMM gives what the exit named a new file and the same access goes through, once",
+	.providers = GM_PROVIDERS(INPLACE))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	struct gm_op op = { .code = GM_OP_ADD, .addr = w->gpa + 8 * 4096 + 24, .val = 5 };
@@ -301,9 +296,8 @@ FAULT_CASE(write_again, "retry_after_exit",
 	gm_fixture_free(w);
 }
 
-FAULT_CASE(write_kept, "retry_after_exit",
-	   "the VMM converts what the exit named and the same access goes through, once",
-	   .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(write_kept, .name = "conv.fault_exit.retry_after_exit",
+	.text = "the VMM converts what the exit named and the same access goes through, once")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true);
 	uint64_t first = GFN(w->gpa);

@@ -2,9 +2,8 @@
 /* What the guest asks arrives verbatim, and its answer too: conv.hypercall_args. */
 #include "conv.h"
 
-#define ARGS_CASE(fn, what, about, ...)                                                            \
-	GM_CASE(fn, .name = "conv.hypercall_args." what, .clause = "conv.hypercall_args",          \
-		.text = about, __VA_ARGS__)
+GM_FILE(.clause = "conv.hypercall_args", .providers = GM_PROVIDERS_X86,
+	.needs = GM_NEEDS(HYPERCALL_EXIT))
 
 /* Enters the vCPU and demands that it comes back with the request, or with the yield (false). */
 static bool enter(struct gm_vm *vm)
@@ -45,8 +44,8 @@ static void ask(struct gm_vm *vm, uint64_t gpa, uint64_t npages, uint64_t attrs,
 	GM_EXPECT_EQ(vm->mbox[0].op[0].ret, answer, "what the guest got of answer %#lx", answer);
 }
 
-ARGS_CASE(gpa_npages, "gpa_npages", "any gpa with any number of pages, far beyond 512 and 2^32",
-	  .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT))
+GM_CASE(gpa_npages, .name = "conv.hypercall_args.gpa_npages",
+	.text = "any gpa with any number of pages, far beyond 512 and 2^32")
 {
 	static const uint64_t n[] = {
 		1,
@@ -93,8 +92,8 @@ ARGS_CASE(gpa_npages, "gpa_npages", "any gpa with any number of pages, far beyon
 	gm_vm_free(vm);
 }
 
-ARGS_CASE(attributes, "attributes", "each attribute bit alone, every page-size hint, all bits",
-	  .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT))
+GM_CASE(attributes, .name = "conv.hypercall_args.attributes",
+	.text = "each attribute bit alone, every page-size hint, all bits")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
 
@@ -110,8 +109,8 @@ ARGS_CASE(attributes, "attributes", "each attribute bit alone, every page-size h
 	gm_vm_free(vm);
 }
 
-ARGS_CASE(result, "result", "whatever the VMM answers is what the guest finds in RAX, all 64 bits",
-	  .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT))
+GM_CASE(result, .name = "conv.hypercall_args.result",
+	.text = "whatever the VMM answers is what the guest finds in RAX, all 64 bits")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
 
@@ -124,8 +123,9 @@ ARGS_CASE(result, "result", "whatever the VMM answers is what the guest finds in
 }
 
 /* Where guests are run without two-dimensional paging, in software, the instruction never exits. */
-ARGS_CASE(default_vm, "default_vm", "an ordinary VM's guest asks the same way", .profile = "P0",
-	  .needs = GM_NEEDS(KVM, HYPERCALL_EXIT, TDP))
+GM_CASE(default_vm, .name = "conv.hypercall_args.default_vm",
+	.text = "an ordinary VM's guest asks the same way", .profile = "P0",
+	.needs = GM_NEEDS(KVM, TDP))
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
 
@@ -135,9 +135,8 @@ ARGS_CASE(default_vm, "default_vm", "an ordinary VM's guest asks the same way", 
 	gm_vm_free(vm);
 }
 
-ARGS_CASE(not_done, "kvm_converts_nothing",
-	  "the request alone changes nothing: the VMM decides, whatever it answers",
-	  .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT))
+GM_CASE(not_done, .name = "conv.hypercall_args.kvm_converts_nothing",
+	.text = "the request alone changes nothing: the VMM decides, whatever it answers")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);

@@ -5,10 +5,8 @@
 #include "bare.h"
 #include "conv.h"
 
-#define BAD_CASE(fn, what, about, ...)                                                             \
-	GM_CASE(fn, .name = "conv.hypercall_bad." what, .clause = "conv.hypercall_bad",            \
-		.text = about, .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT),   \
-		.flags = GM_REFUSAL, __VA_ARGS__)
+GM_FILE(.clause = "conv.hypercall_bad", .providers = GM_PROVIDERS_X86,
+	.needs = GM_NEEDS(HYPERCALL_EXIT))
 
 /* Numbers of errors that KVM gives to guests are its own: KVM_ENOSYS of uapi/linux/kvm_para.h. */
 static atomic_uint heard;
@@ -56,7 +54,8 @@ static void control(struct gm_vm *vm, uint64_t gpa, uint64_t npages)
 		   heard - before, ret);
 }
 
-BAD_CASE(unaligned, "unaligned", "a gpa with any bit below 4096 set: -EINVAL, no exit")
+GM_CASE(unaligned, .name = "conv.hypercall_bad.unaligned",
+	.text = "a gpa with any bit below 4096 set: -EINVAL, no exit", .flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = new_vm(false);
 
@@ -71,7 +70,8 @@ BAD_CASE(unaligned, "unaligned", "a gpa with any bit below 4096 set: -EINVAL, no
 	gm_vm_free(vm);
 }
 
-BAD_CASE(no_pages, "no_pages", "0 pages: -EINVAL, no exit")
+GM_CASE(no_pages, .name = "conv.hypercall_bad.no_pages", .text = "0 pages: -EINVAL, no exit",
+	.flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = new_vm(false);
 
@@ -82,8 +82,9 @@ BAD_CASE(no_pages, "no_pages", "0 pages: -EINVAL, no exit")
 	gm_vm_free(vm);
 }
 
-BAD_CASE(wrap, "wrap",
-	 "gfn + npages beyond 2^64: -EINVAL, no exit; the last that fits is passed on")
+GM_CASE(wrap, .name = "conv.hypercall_bad.wrap",
+	.text = "gfn + npages beyond 2^64: -EINVAL, no exit; the last that fits is passed on",
+	.flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = new_vm(false);
 	static const uint64_t gfn[] = { 1, 2, 0x100000, 1UL << 40, (1UL << 52) - 1 };
@@ -98,7 +99,8 @@ BAD_CASE(wrap, "wrap",
 	gm_vm_free(vm);
 }
 
-BAD_CASE(not_enabled, "not_enabled", "the VMM did not enable the exit: -ENOSYS, whatever is asked")
+GM_CASE(not_enabled, .name = "conv.hypercall_bad.not_enabled",
+	.text = "the VMM did not enable the exit: -ENOSYS, whatever is asked", .flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = new_vm(true);
 
@@ -113,7 +115,8 @@ BAD_CASE(not_enabled, "not_enabled", "the VMM did not enable the exit: -ENOSYS, 
 	gm_vm_free(vm);
 }
 
-BAD_CASE(unknown, "unknown", "hypercalls that KVM does not know: -ENOSYS, no exit")
+GM_CASE(unknown, .name = "conv.hypercall_bad.unknown",
+	.text = "hypercalls that KVM does not know: -ENOSYS, no exit", .flags = GM_REFUSAL)
 {
 	/* The last two: the known number with a bit above the 32nd. */
 	static const uint64_t nr[] = { 0,
@@ -148,7 +151,8 @@ BAD_CASE(unknown, "unknown", "hypercalls that KVM does not know: -ENOSYS, no exi
 	gm_vm_free(vm);
 }
 
-BAD_CASE(user, "cpl_3", "user code of the guest: -EPERM, no exit; its kernel may")
+GM_CASE(user, .name = "conv.hypercall_bad.cpl_3",
+	.text = "user code of the guest: -EPERM, no exit; its kernel may", .flags = GM_REFUSAL)
 {
 	static const struct {
 		uint64_t gpa, npages;
@@ -173,7 +177,9 @@ BAD_CASE(user, "cpl_3", "user code of the guest: -EPERM, no exit; its kernel may
 	GM_EXPECT_EQ(b.rax, -KVM_EPERM, "from user code, an unknown hypercall: RAX");
 }
 
-BAD_CASE(rings, "rings", "rings 1 and 2, for which the page tables are no bar: -EPERM, no exit")
+GM_CASE(rings, .name = "conv.hypercall_bad.rings",
+	.text = "rings 1 and 2, for which the page tables are no bar: -EPERM, no exit",
+	.flags = GM_REFUSAL)
 {
 	struct bare b = bare_hypercall(BARE_KERNEL, KVM_HC_MAP_GPA_RANGE, GM_BASE, 1, 16, 5);
 
@@ -185,7 +191,9 @@ BAD_CASE(rings, "rings", "rings 1 and 2, for which the page tables are no bar: -
 	}
 }
 
-BAD_CASE(enable, "enable_args", "the capability takes the hypercalls it lists and no other: EINVAL")
+GM_CASE(enable, .name = "conv.hypercall_bad.enable_args",
+	.text = "the capability takes the hypercalls it lists and no other: EINVAL",
+	.flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = new_vm(true);
 	int known = vm_check_cap(vm->kvm, KVM_CAP_EXIT_HYPERCALL);
@@ -209,8 +217,7 @@ BAD_CASE(enable, "enable_args", "the capability takes the hypercalls it lists an
 }
 
 GM_CASE(compat, .name = "conv.hypercall_args.compat", .clause = "conv.hypercall_args",
-	.text = "32-bit code: the low halves of the registers, no LONG_MODE, 32 bits of the result",
-	.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT))
+	.text = "32-bit code: the low halves of the registers, no LONG_MODE, 32 bits of the result")
 {
 	uint64_t high = 0xabcd1234UL << 32;
 	struct bare b = bare_hypercall(BARE_COMPAT, high | KVM_HC_MAP_GPA_RANGE, high | 0xd0001000,

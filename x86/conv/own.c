@@ -8,9 +8,8 @@
 #include "conv.h"
 #include "guest/guest.h"
 
-#define OWN_CASE(fn, what, about, ...)                                                             \
-	GM_CASE(fn, .name = "conv.own_stack." what, .clause = "conv.own_stack", .text = about,     \
-		.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT), __VA_ARGS__)
+GM_FILE(.clause = "conv.own_stack", .providers = GM_PROVIDERS_X86,
+	.needs = GM_NEEDS(HYPERCALL_EXIT))
 
 #define FROM_SHARED 0x1111aaaaUL
 #define FROM_PRIVATE 0x2222bbbbUL
@@ -65,8 +64,8 @@ static void expect_host(struct gm_fixture *w, uint64_t gpa, bool private, uint64
 		GM_EXPECT_EQ(*word, want, "what the host reads of the page");
 }
 
-OWN_CASE(stack, "stack",
-	 "the page under its stack: what it pushed stays behind, what it pops is the other half's")
+GM_CASE(stack, .name = "conv.own_stack.stack",
+	.text = "the page under its stack: what it pushed stays behind, what it pops is the other half's")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	struct held h = { .one = gm_fixture_one_memory(w) };
@@ -169,7 +168,8 @@ static uint64_t run_code(struct gm_vm *vm, uint64_t code, bool to_private, bool 
 	return vm->mbox[0].op[0].ret;
 }
 
-OWN_CASE(code, "next_instruction", "the page of its code: the next instruction is the other half's")
+GM_CASE(code, .name = "conv.own_stack.next_instruction",
+	.text = "the page of its code: the next instruction is the other half's")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .mem = GM_MEM_THP);
 	struct held h = { .one = gm_fixture_one_memory(w) };
@@ -237,7 +237,8 @@ static void same_table(struct gm_fixture *w, uint64_t table, uint64_t pte, uint6
 	}
 }
 
-OWN_CASE(table, "page_table", "the page table under its stack: the stack is another page after")
+GM_CASE(table, .name = "conv.own_stack.page_table",
+	.text = "the page table under its stack: the stack is another page after")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .extra_pages = 8);
 	uint64_t table = w->gpa + GPA(17), a = w->gpa + GPA(100), b = w->gpa + GPA(200), pte;

@@ -2,9 +2,8 @@
 /* KVM_PRE_FAULT_MEMORY maps what was asked, from the half that the attribute says: conv.prefault. */
 #include "conv.h"
 
-#define PREFAULT_CASE(fn, what, about, ...)                                                        \
-	GM_CASE(fn, .name = "conv.prefault." what, .clause = "conv.prefault", .text = about,       \
-		.needs = GM_NEEDS(PREFAULT, PAGE_STATS, TDP), __VA_ARGS__)
+GM_FILE(.clause = "conv.prefault", .providers = GM_PROVIDERS_X86,
+	.needs = GM_NEEDS(PREFAULT, PAGE_STATS, TDP))
 
 /* Prefaults and demands that `left` bytes remain and the 4 KiB mappings grew by `pages`. */
 static void expect_mapped(struct gm_fixture *w, uint64_t gfn, uint64_t n, uint64_t left,
@@ -36,8 +35,8 @@ static void warm_up(struct gm_fixture *w)
 	gm_guest_touch(w->vm, 0, w->gpa + w->size - 8, 8, 8);
 }
 
-PREFAULT_CASE(exact, "exact", "as many pages as asked, no neighbour, and none twice",
-	      .providers = GM_PROVIDERS_X86)
+GM_CASE(exact, .name = "conv.prefault.exact",
+	.text = "as many pages as asked, no neighbour, and none twice")
 {
 	static const struct {
 		uint64_t at, n;
@@ -68,9 +67,8 @@ PREFAULT_CASE(exact, "exact", "as many pages as asked, no neighbour, and none tw
 	gm_fixture_free(w);
 }
 
-PREFAULT_CASE(follows, "follows_attributes",
-	      "page by page the half that the attribute says, data kept",
-	      .providers = GM_PROVIDERS_X86)
+GM_CASE(follows, .name = "conv.prefault.follows_attributes",
+	.text = "page by page the half that the attribute says, data kept")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .mem = GM_MEM_ANON);
 	uint64_t first = GFN(w->gpa), n = PAGES(w->size);
@@ -93,9 +91,8 @@ PREFAULT_CASE(follows, "follows_attributes",
 	gm_fixture_free(w);
 }
 
-PREFAULT_CASE(unmapped, "unmapped_by_conversion",
-	      "what was prefaulted goes when it is converted, no more",
-	      .providers = GM_PROVIDERS_X86)
+GM_CASE(unmapped, .name = "conv.prefault.unmapped_by_conversion",
+	.text = "what was prefaulted goes when it is converted, no more")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa), all, gone;
@@ -115,8 +112,9 @@ PREFAULT_CASE(unmapped, "unmapped_by_conversion",
 	gm_fixture_free(w);
 }
 
-PREFAULT_CASE(partial, "partial", "it stops where it cannot go on, and says where",
-	      .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(partial, .name = "conv.prefault.partial",
+	.text = "it stops where it cannot go on, and says where",
+	.providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_slot = true);
 	uint64_t first = GFN(w->gpa), gpa, size;
@@ -146,8 +144,9 @@ PREFAULT_CASE(partial, "partial", "it stops where it cannot go on, and says wher
 }
 
 /* In place every slot has a file, and a mixture goes through: it stops at the end of the slot. */
-PREFAULT_CASE(end, "partial", "it stops at the end of the slot, and says where",
-	      .providers = GM_PROVIDERS(INPLACE))
+GM_CASE(end, .name = "conv.prefault.partial",
+	.text = "it stops at the end of the slot, and says where",
+	.providers = GM_PROVIDERS(INPLACE))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_slot = true);
 	uint64_t first = GFN(w->gpa), gpa = w->gpa + GPA(128), size = GM_PAGE_SIZE;
@@ -165,9 +164,9 @@ PREFAULT_CASE(end, "partial", "it stops at the end of the slot, and says where",
 	gm_fixture_free(w);
 }
 
-PREFAULT_CASE(refused, "bad_args",
-	      "flags, unaligned or no size, unaligned gpa, wrap: EINVAL, nothing mapped",
-	      .providers = GM_PROVIDERS_X86, .flags = GM_REFUSAL)
+GM_CASE(refused, .name = "conv.prefault.bad_args",
+	.text = "flags, unaligned or no size, unaligned gpa, wrap: EINVAL, nothing mapped",
+	.flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t gpa, size, mapped;
@@ -204,9 +203,9 @@ PREFAULT_CASE(refused, "bad_args",
 	gm_fixture_free(w);
 }
 
-PREFAULT_CASE(huge, "thp",
-	      "a huge shared page is mapped huge, but for the 2 MiB with a private page",
-	      .providers = GM_PROVIDERS(ATTRIBUTES), .huge_2m = 2)
+GM_CASE(huge, .name = "conv.prefault.thp",
+	.text = "a huge shared page is mapped huge, but for the 2 MiB with a private page",
+	.providers = GM_PROVIDERS(ATTRIBUTES), .huge_2m = 2)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .mem = GM_MEM_HUGE_2M);
 	uint64_t first = GFN(w->gpa), gpa = w->gpa, size = w->size, huge, small;
@@ -240,8 +239,8 @@ PREFAULT_CASE(huge, "thp",
 	gm_fixture_free(w);
 }
 
-PREFAULT_CASE(other_vcpu, "other_vcpu", "one vCPU prefaults while another runs; both find it",
-	      .providers = GM_PROVIDERS_X86)
+GM_CASE(other_vcpu, .name = "conv.prefault.other_vcpu",
+	.text = "one vCPU prefaults while another runs; both find it")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .vcpus = 2);
 	uint64_t first = GFN(w->gpa), gpa = w->gpa, size = GPA(300), before;

@@ -8,6 +8,8 @@
 #include "text.h"
 #include "ticks.h"
 
+GM_FILE(.clause = "conv.prefault", .needs = GM_NEEDS(PREFAULT, TDP))
+
 /* Pages of this process that are its own, not the kernel's page of zeros. */
 static long own_pages(void)
 {
@@ -19,8 +21,7 @@ static long own_pages(void)
 }
 
 /* In place a page of the file is allocated by whoever needs it, readers too. */
-GM_CASE(no_cow, .name = "conv.prefault.no_cow", .clause = "conv.prefault",
-	.providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(PREFAULT, TDP),
+GM_CASE(no_cow, .name = "conv.prefault.no_cow", .providers = GM_PROVIDERS(ATTRIBUTES),
 	.text = "shared memory that was never written is mapped, and not allocated, by a prefault")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
@@ -46,8 +47,7 @@ GM_CASE(no_cow, .name = "conv.prefault.no_cow", .clause = "conv.prefault",
 #define LEAST (16UL << 20)
 #define MOST (256UL << 20)
 
-GM_CASE(stopped, .name = "conv.prefault.stopped", .clause = "conv.prefault",
-	.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(PREFAULT, TDP),
+GM_CASE(stopped, .name = "conv.prefault.stopped", .providers = GM_PROVIDERS_X86,
 	.text = "a signal ends a long prefault early: what is left is told, and the rest can be done")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = MOST);

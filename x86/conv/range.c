@@ -2,9 +2,7 @@
 /* Arbitrary ranges are converted exactly: conv.any_range. */
 #include "conv.h"
 
-#define RANGE_CASE(fn, id, what, about, ...)                                                       \
-	GM_VARIANT(fn, id, .name = "conv.any_range." what, .clause = "conv.any_range",             \
-		   .text = about, .providers = GM_PROVIDERS_X86, __VA_ARGS__)
+GM_FILE(.clause = "conv.any_range", .providers = GM_PROVIDERS_X86)
 
 struct walk {
 	struct gm_fixture *w;
@@ -131,43 +129,55 @@ static void random_walk(struct gm_fixture *w, unsigned int steps, uint64_t max, 
 	free(k.hot);
 }
 
-static void gigabytes(const struct gm_case *self)
+struct walkers {
+	unsigned int vcpus;
+	enum gm_mem_kind mem;
+};
+
+GM_CASES(gigabytes, struct walkers, v)
 {
-	unsigned int vcpus = self->val;
-	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_1G, .vcpus = vcpus, .mem = GM_MEM_THP);
+	unsigned int vcpus = v->vcpus;
+	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_1G, .vcpus = vcpus, .mem = v->mem);
 
 	random_walk(w, (self->flags & GM_FULL_ONLY ? 600 : 32) / vcpus, 2048, 16);
 	gm_fixture_check_each(w, 0, "at the end");
 	gm_fixture_free(w);
 }
-RANGE_CASE(gigabytes, gigabytes_1, "random_4g.vcpus_1",
-	   "random ranges over 4 GiB, borders favoured", .val = 1)
-RANGE_CASE(gigabytes, gigabytes_2, "random_4g.vcpus_2",
-	   "random ranges over 4 GiB by two vCPUs, 2 GiB each", .val = 2, .flags = GM_FULL_ONLY)
-RANGE_CASE(gigabytes, gigabytes_4, "random_4g.vcpus_4",
-	   "random ranges over 4 GiB by four vCPUs, 1 GiB each", .val = 4)
-RANGE_CASE(gigabytes, gigabytes_long, "random_4g.long", "six hundred random ranges over 4 GiB",
-	   .val = 1, .flags = GM_FULL_ONLY)
-RANGE_CASE(gigabytes, gigabytes_long_4, "random_4g.vcpus_4_long",
-	   "six hundred random ranges over 4 GiB by four vCPUs", .val = 4, .flags = GM_FULL_ONLY)
+GM_ROW(gigabytes, gigabytes_1, .name = "conv.any_range.random_4g.vcpus_1",
+       .text = "random ranges over 4 GiB, borders favoured") = { .vcpus = 1, .mem = GM_MEM_THP };
+GM_ROW(gigabytes, gigabytes_2, .name = "conv.any_range.random_4g.vcpus_2",
+       .text = "random ranges over 4 GiB by two vCPUs, 2 GiB each",
+       .flags = GM_FULL_ONLY) = { .vcpus = 2, .mem = GM_MEM_THP };
+GM_ROW(gigabytes, gigabytes_4, .name = "conv.any_range.random_4g.vcpus_4",
+       .text = "random ranges over 4 GiB by four vCPUs, 1 GiB each") = {
+	.vcpus = 4,
+	.mem = GM_MEM_THP,
+};
+GM_ROW(gigabytes, gigabytes_long, .name = "conv.any_range.random_4g.long",
+       .text = "six hundred random ranges over 4 GiB",
+       .flags = GM_FULL_ONLY) = { .vcpus = 1, .mem = GM_MEM_THP };
+GM_ROW(gigabytes, gigabytes_long_4, .name = "conv.any_range.random_4g.vcpus_4_long",
+       .text = "six hundred random ranges over 4 GiB by four vCPUs",
+       .flags = GM_FULL_ONLY) = { .vcpus = 4, .mem = GM_MEM_THP };
 
 /* Small enough that every word of both halves of every page is compared. */
-static void megabytes(const struct gm_case *self)
+GM_CASES(megabytes, struct walkers, v)
 {
-	struct gm_fixture *w = GM_FIXTURE(.size = 8 * GM_2M, .vcpus = self->val & 7,
-					  .mem = self->val & 8 ? GM_MEM_THP : GM_MEM_ANON,
+	struct gm_fixture *w = GM_FIXTURE(.size = 8 * GM_2M, .vcpus = v->vcpus, .mem = v->mem,
 					  /* Not aligned to 1 GiB: the border lies in the middle. */
 					  .gpa = GM_BASE + GM_1G - 4 * GM_2M);
 
-	random_walk(w, (self->flags & GM_FULL_ONLY ? 900 : 40) / (self->val & 7), 1500, 12);
+	random_walk(w, (self->flags & GM_FULL_ONLY ? 900 : 40) / v->vcpus, 1500, 12);
 	gm_fixture_check_all(w, 0, "at the end");
 	gm_fixture_free(w);
 }
-RANGE_CASE(megabytes, megabytes_1, "random_16m.vcpus_1",
-	   "random ranges around a 1 GiB border, every word of both halves compared", .val = 1,
-	   .flags = GM_FULL_ONLY)
-RANGE_CASE(megabytes, megabytes_thp, "random_16m.thp", "the same on transparent huge pages",
-	   .val = 1 | 8)
-RANGE_CASE(megabytes, megabytes_4, "random_16m.vcpus_4", "the same with four vCPUs", .val = 4 | 8)
-RANGE_CASE(megabytes, megabytes_long, "random_16m.long", "the same with 900 ranges", .val = 2 | 8,
-	   .flags = GM_FULL_ONLY)
+GM_ROW(megabytes, megabytes_1, .name = "conv.any_range.random_16m.vcpus_1",
+       .text = "random ranges around a 1 GiB border, every word of both halves compared",
+       .flags = GM_FULL_ONLY) = { .vcpus = 1, .mem = GM_MEM_ANON };
+GM_ROW(megabytes, megabytes_thp, .name = "conv.any_range.random_16m.thp",
+       .text = "the same on transparent huge pages") = { .vcpus = 1, .mem = GM_MEM_THP };
+GM_ROW(megabytes, megabytes_4, .name = "conv.any_range.random_16m.vcpus_4",
+       .text = "the same with four vCPUs") = { .vcpus = 4, .mem = GM_MEM_THP };
+GM_ROW(megabytes, megabytes_long, .name = "conv.any_range.random_16m.long",
+       .text = "the same with 900 ranges",
+       .flags = GM_FULL_ONLY) = { .vcpus = 2, .mem = GM_MEM_THP };

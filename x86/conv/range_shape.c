@@ -2,12 +2,10 @@
 /* Ranges of a chosen shape, slots between them, nothing to do: conv.any_range. */
 #include "conv.h"
 
-#define RANGE_CASE(fn, what, about, ...)                                                           \
-	GM_CASE(fn, .name = "conv.any_range." what, .clause = "conv.any_range", .text = about,     \
-		__VA_ARGS__)
+GM_FILE(.clause = "conv.any_range", .providers = GM_PROVIDERS_X86)
 
-RANGE_CASE(every_short, "every_short", "all ranges within twelve pages over a 2 MiB border",
-	   .providers = GM_PROVIDERS_X86)
+GM_CASE(every_short, .name = "conv.any_range.every_short",
+	.text = "all ranges within twelve pages over a 2 MiB border")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .mem = GM_MEM_THP);
 	uint64_t base = GFN(w->gpa) + 506, n = 12;
@@ -29,9 +27,8 @@ RANGE_CASE(every_short, "every_short", "all ranges within twelve pages over a 2 
 	gm_fixture_free(w);
 }
 
-RANGE_CASE(every_512th, "every_512th",
-	   "long ranges: the first, the last and every 512th page are of them",
-	   .providers = GM_PROVIDERS_X86)
+GM_CASE(every_512th, .name = "conv.any_range.every_512th",
+	.text = "long ranges: the first, the last and every 512th page are of them")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -63,9 +60,8 @@ RANGE_CASE(every_512th, "every_512th",
 	gm_fixture_free(w);
 }
 
-RANGE_CASE(half_done, "half_done",
-	   "ranges of which a part was converted before: all of it is, after",
-	   .providers = GM_PROVIDERS_X86)
+GM_CASE(half_done, .name = "conv.any_range.half_done",
+	.text = "ranges of which a part was converted before: all of it is, after")
 {
 	static const struct {
 		uint64_t at, n;
@@ -112,9 +108,9 @@ static uint64_t faults(struct gm_fixture *w)
 	return touch_faults(w->vm, 0, w->gpa, w->size);
 }
 
-RANGE_CASE(noop, "repeat_is_noop",
-	   "setting what is set already unmaps nothing, whatever lies beside it",
-	   .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(PAGE_STATS, TDP))
+GM_CASE(noop, .name = "conv.any_range.repeat_is_noop",
+	.text = "setting what is set already unmaps nothing, whatever lies beside it",
+	.needs = GM_NEEDS(PAGE_STATS, TDP))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	static const uint64_t alone[] = { 0, 1, 99, 100, 149, 150, 255, 256, 299, 510, 511 };
@@ -152,9 +148,8 @@ RANGE_CASE(noop, "repeat_is_noop",
 	gm_fixture_free(w);
 }
 
-RANGE_CASE(slots_and_hole, "two_slots_and_hole",
-	   "a range over two slots, a hole between them and gfns beyond; the hole remembers",
-	   .providers = GM_PROVIDERS_X86)
+GM_CASE(slots_and_hole, .name = "conv.any_range.two_slots_and_hole",
+	.text = "a range over two slots, a hole between them and gfns beyond; the hole remembers")
 {
 	/* 1 MiB, a hole of 1 MiB, 1 MiB; swapped in the file, the hole where it would be. */
 	struct gm_fixture *w =
@@ -191,9 +186,9 @@ RANGE_CASE(slots_and_hole, "two_slots_and_hole",
 }
 
 /* In place there is no attribute where there is no file. */
-RANGE_CASE(far, "far_gfns",
-	   "gfns that no guest can reach, up to the last: no page of the guest's changes",
-	   .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(far, .name = "conv.any_range.far_gfns",
+	.text = "gfns that no guest can reach, up to the last: no page of the guest's changes",
+	.providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -221,8 +216,9 @@ RANGE_CASE(far, "far_gfns",
 }
 
 /* Likewise: in place the first page of a file is the first page of any slot. */
-RANGE_CASE(gfn0, "gfn_0", "the first page of the address space is converted, and the range from it",
-	   .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(gfn0, .name = "conv.any_range.gfn_0",
+	.text = "the first page of the address space is converted, and the range from it",
+	.providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	static const uint64_t len[] = { 1, 2, 512 };
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 0);
@@ -259,8 +255,7 @@ RANGE_CASE(gfn0, "gfn_0", "the first page of the address space is converted, and
 	gm_mem_free(mem);
 }
 
-RANGE_CASE(other_vm, "other_vm", "attributes of one VM are no other's",
-	   .providers = GM_PROVIDERS_X86)
+GM_CASE(other_vm, .name = "conv.any_range.other_vm", .text = "attributes of one VM are no other's")
 {
 	struct gm_fixture *a = GM_FIXTURE(.size = GM_2M), *b = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(a->gpa);

@@ -5,9 +5,7 @@
  */
 #include "conv.h"
 
-#define REFUSE_CASE(fn, what, about, ...)                                                          \
-	GM_CASE(fn, .name = "conv.refuse_bad." what, .clause = "conv.refuse_bad", .text = about,   \
-		.providers = GM_PROVIDERS(ATTRIBUTES), .flags = GM_REFUSAL, __VA_ARGS__)
+GM_FILE(.clause = "conv.refuse_bad", .providers = GM_PROVIDERS(ATTRIBUTES))
 
 static int set(struct gm_vm *vm, uint64_t address, uint64_t size, uint64_t attributes,
 	       uint64_t flags)
@@ -51,7 +49,8 @@ static void unchanged(struct gm_fixture *w)
 	gm_fixture_free(w);
 }
 
-REFUSE_CASE(size, "size", "size 0, or with any bit below 4096 set: EINVAL")
+GM_CASE(size, .name = "conv.refuse_bad.size",
+	.text = "size 0, or with any bit below 4096 set: EINVAL", .flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = striped();
 
@@ -70,7 +69,8 @@ REFUSE_CASE(size, "size", "size 0, or with any bit below 4096 set: EINVAL")
 	unchanged(w);
 }
 
-REFUSE_CASE(address, "address", "an address with any bit below 4096 set: EINVAL")
+GM_CASE(address, .name = "conv.refuse_bad.address",
+	.text = "an address with any bit below 4096 set: EINVAL", .flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = striped();
 
@@ -90,7 +90,8 @@ REFUSE_CASE(address, "address", "an address with any bit below 4096 set: EINVAL"
 	unchanged(w);
 }
 
-REFUSE_CASE(wrap, "wrap", "address + size beyond 2^64 - 4096: EINVAL")
+GM_CASE(wrap, .name = "conv.refuse_bad.wrap", .text = "address + size beyond 2^64 - 4096: EINVAL",
+	.flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = striped();
 
@@ -109,7 +110,8 @@ REFUSE_CASE(wrap, "wrap", "address + size beyond 2^64 - 4096: EINVAL")
 	unchanged(w);
 }
 
-REFUSE_CASE(attributes, "attributes", "each attribute bit but PRIVATE, alone and with it: EINVAL")
+GM_CASE(attributes, .name = "conv.refuse_bad.attributes",
+	.text = "each attribute bit but PRIVATE, alone and with it: EINVAL", .flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = striped();
 
@@ -128,7 +130,8 @@ REFUSE_CASE(attributes, "attributes", "each attribute bit but PRIVATE, alone and
 	unchanged(w);
 }
 
-REFUSE_CASE(flags, "flags", "each bit of flags: EINVAL")
+GM_CASE(flags, .name = "conv.refuse_bad.flags", .text = "each bit of flags: EINVAL",
+	.flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = striped();
 
@@ -141,7 +144,8 @@ REFUSE_CASE(flags, "flags", "each bit of flags: EINVAL")
 	unchanged(w);
 }
 
-REFUSE_CASE(pointer, "bad_pointer", "an argument that cannot be read: EFAULT")
+GM_CASE(pointer, .name = "conv.refuse_bad.bad_pointer",
+	.text = "an argument that cannot be read: EFAULT", .flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = striped();
 
@@ -150,11 +154,8 @@ REFUSE_CASE(pointer, "bad_pointer", "an argument that cannot be read: EFAULT")
 	unchanged(w);
 }
 
-#define CAPS_CASE(fn, what, about, ...)                                                            \
-	GM_CASE(fn, .name = "conv.caps." what, .clause = "conv.caps", .text = about, __VA_ARGS__)
-
-CAPS_CASE(scopes, "scopes", "what /dev/kvm, an ordinary VM and a SW_PROTECTED VM say they can",
-	  .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(scopes, .name = "conv.caps.scopes", .clause = "conv.caps",
+	.text = "what /dev/kvm, an ordinary VM and a SW_PROTECTED VM say they can")
 {
 	static const struct {
 		const char *name;
@@ -194,9 +195,9 @@ CAPS_CASE(scopes, "scopes", "what /dev/kvm, an ordinary VM and a SW_PROTECTED VM
 		     KVM_MEMORY_ATTRIBUTE_PRIVATE, "the attributes of /dev/kvm");
 }
 
-CAPS_CASE(prefault_works, "prefault",
-	  "KVM_CAP_PRE_FAULT_MEMORY is the same everywhere, and where it is 1 the call works",
-	  .providers = GM_PROVIDERS_X86)
+GM_CASE(prefault_works, .name = "conv.caps.prefault", .clause = "conv.caps",
+	.text = "KVM_CAP_PRE_FAULT_MEMORY is the same everywhere, and where it is 1 the call works",
+	.providers = GM_PROVIDERS_X86)
 {
 	static const enum gm_vm_kind kind[] = { GM_VM_DEFAULT, GM_VM_SW_PROTECTED };
 	static const unsigned long type[] = { KVM_X86_DEFAULT_VM, KVM_X86_SW_PROTECTED_VM };
@@ -224,8 +225,8 @@ CAPS_CASE(prefault_works, "prefault",
 	}
 }
 
-CAPS_CASE(ordinary, "ordinary_vm", "an ordinary VM refuses PRIVATE, EINVAL, and keeps its memory",
-	  .providers = GM_PROVIDERS(ATTRIBUTES), .flags = GM_REFUSAL)
+GM_CASE(ordinary, .name = "conv.caps.ordinary_vm", .clause = "conv.caps",
+	.text = "an ordinary VM refuses PRIVATE, EINVAL, and keeps its memory", .flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
 	struct gm_vm *sw = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 0);

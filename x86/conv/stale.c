@@ -9,6 +9,9 @@
 
 #include "conv.h"
 
+GM_FILE(.clause = "conv.cross_vcpu", .providers = GM_PROVIDERS(ATTRIBUTES),
+	.needs = GM_NEEDS(USERFAULTFD, TDP), .caps = GM_CAPS_ALL)
+
 /* --- a fault that waits for the host's memory: in place no fault does --- */
 
 struct stale {
@@ -93,11 +96,8 @@ static void overtaken(const struct gm_case *self)
 	gm_fixture_free(w);
 }
 
-#define STALE(id, what, about, ...)                                                                \
-	GM_VARIANT(overtaken, id, .name = "conv.cross_vcpu." what, .clause = "conv.cross_vcpu",    \
-		   .providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(USERFAULTFD, TDP),     \
-		   .caps = GM_CAPS_ALL, .text = about, __VA_ARGS__)
-STALE(overtaken_4k, "fault_overtaken",
-      "a fault that waits for the host's page while the page is converted: the new half is mapped")
-STALE(overtaken_2m, "fault_overtaken_2m", "the same where the host's page is a huge one",
-      .huge_2m = 1)
+GM_VARIANT(
+	overtaken, overtaken_4k, .name = "conv.cross_vcpu.fault_overtaken",
+	.text = "a fault that waits for the host's page while the page is converted: the new half is mapped")
+GM_VARIANT(overtaken, overtaken_2m, .name = "conv.cross_vcpu.fault_overtaken_2m",
+	   .text = "the same where the host's page is a huge one", .huge_2m = 1)

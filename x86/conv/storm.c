@@ -7,9 +7,7 @@
 
 #include "conv.h"
 
-#define STORM_CASE(fn, what, about, ...)                                                           \
-	GM_CASE(fn, .name = "conv.never_refused." what, .clause = "conv.never_refused",            \
-		.text = about, __VA_ARGS__)
+GM_FILE(.clause = "conv.never_refused", .providers = GM_PROVIDERS_X86)
 
 /* All memory of every page written; the words stay what they are from here on. */
 static void fill_both(struct gm_fixture *w)
@@ -55,22 +53,26 @@ static void blow(unsigned int v, void *arg)
 	}
 }
 
-static void storm(const struct gm_case *self)
+struct storm {
+	unsigned int vcpus;
+};
+
+GM_CASES(storm, struct storm, v)
 {
-	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .vcpus = self->val, .mem = GM_MEM_THP);
+	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .vcpus = v->vcpus, .mem = GM_MEM_THP);
 
 	fill_both(w);
-	gm_parallel(self->val, blow, w);
+	gm_parallel(v->vcpus, blow, w);
 	gm_fixture_convert(w, GFN(w->gpa), PAGES(w->size), false);
 	gm_fixture_check_all(w, 0, "after the storm");
 	gm_fixture_free(w);
 }
-GM_VARIANT(storm, storm_2, .name = "conv.never_refused.storm_2", .clause = "conv.never_refused",
-	   .text = "two vCPUs convert the same pages in a storm", .providers = GM_PROVIDERS_X86,
-	   .needs = GM_NEEDS(HYPERCALL_EXIT), .val = 2)
-GM_VARIANT(storm, storm_4, .name = "conv.never_refused.storm_4", .clause = "conv.never_refused",
-	   .text = "four vCPUs convert the same pages in a storm", .providers = GM_PROVIDERS_X86,
-	   .needs = GM_NEEDS(HYPERCALL_EXIT), .val = 4)
+GM_ROW(storm, storm_2, .name = "conv.never_refused.storm_2",
+       .text = "two vCPUs convert the same pages in a storm",
+       .needs = GM_NEEDS(HYPERCALL_EXIT)) = { .vcpus = 2 };
+GM_ROW(storm, storm_4, .name = "conv.never_refused.storm_4",
+       .text = "four vCPUs convert the same pages in a storm",
+       .needs = GM_NEEDS(HYPERCALL_EXIT)) = { .vcpus = 4 };
 
 /* Each page there and back, alone and in pairs, and all data as before. */
 static void convert_all(struct gm_fixture *w, const char *when)
@@ -85,8 +87,8 @@ static void convert_all(struct gm_fixture *w, const char *when)
 	gm_fixture_check_all(w, 0, when);
 }
 
-STORM_CASE(locked, "mlocked", "the shared half is locked in memory", .providers = GM_PROVIDERS_X86,
-	   .caps = GM_CAPS(CAP_IPC_LOCK))
+GM_CASE(locked, .name = "conv.never_refused.mlocked", .text = "the shared half is locked in memory",
+	.caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 
@@ -98,8 +100,9 @@ STORM_CASE(locked, "mlocked", "the shared half is locked in memory", .providers 
 }
 
 /* In place this page, and one that is pinned, is in use: conv.inplace_busy. */
-STORM_CASE(piped, "in_a_pipe", "pages of the shared half lie in a pipe (vmsplice)",
-	   .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(piped, .name = "conv.never_refused.in_a_pipe",
+	.text = "pages of the shared half lie in a pipe (vmsplice)",
+	.providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	struct iovec iov = { .iov_base = w->hva, .iov_len = 16 * GM_PAGE_SIZE };
@@ -131,9 +134,10 @@ STORM_CASE(piped, "in_a_pipe", "pages of the shared half lie in a pipe (vmsplice
 	gm_fixture_free(w);
 }
 
-STORM_CASE(pinned, "pinned", "the shared half is pinned for long (io_uring registered buffers)",
-	   .providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(IO_URING),
-	   .caps = GM_CAPS(CAP_IPC_LOCK))
+GM_CASE(pinned, .name = "conv.never_refused.pinned",
+	.text = "the shared half is pinned for long (io_uring registered buffers)",
+	.providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(IO_URING),
+	.caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	struct iovec iov = { .iov_base = w->hva, .iov_len = w->size };
@@ -151,9 +155,8 @@ STORM_CASE(pinned, "pinned", "the shared half is pinned for long (io_uring regis
 	gm_fixture_free(w);
 }
 
-STORM_CASE(shmem, "shmem_mapped_twice",
-	   "what serves shared accesses is a file that is mapped and read elsewhere too",
-	   .providers = GM_PROVIDERS_X86)
+GM_CASE(shmem, .name = "conv.never_refused.shmem_mapped_twice",
+	.text = "what serves shared accesses is a file that is mapped and read elsewhere too")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .mem = GM_MEM_SHMEM);
 	int fd = w->provider->file_serves_shared ? w->gmem : w->mem->fd;
@@ -170,8 +173,9 @@ STORM_CASE(shmem, "shmem_mapped_twice",
 	gm_fixture_free(w);
 }
 
-STORM_CASE(dirty, "dirty_log", "with dirty logging of a slot that has no guest_memfd",
-	   .providers = GM_PROVIDERS(ATTRIBUTES))
+GM_CASE(dirty, .name = "conv.never_refused.dirty_log",
+	.text = "with dirty logging of a slot that has no guest_memfd",
+	.providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa), bitmap[8];
@@ -200,8 +204,8 @@ STORM_CASE(dirty, "dirty_log", "with dirty logging of a slot that has no guest_m
 	gm_fixture_free(w);
 }
 
-STORM_CASE(wide, "two_gib_at_once", "2 GiB in one call, there and back, beside a vCPU's pages",
-	   .providers = GM_PROVIDERS_X86, .flags = GM_FULL_ONLY)
+GM_CASE(wide, .name = "conv.never_refused.two_gib_at_once",
+	.text = "2 GiB in one call, there and back, beside a vCPU's pages", .flags = GM_FULL_ONLY)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 3 * GM_1G, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa), n = PAGES(2 * GM_1G) + 1;
