@@ -2,12 +2,15 @@
 /* Memory by file descriptor and offset for a device: iommu.map_file_memfd, every kind of offset. */
 #include "iommu/dma_memory.h"
 
+GM_FILE(.clause = "iommu.map_file_memfd", .profile = "IO", .iommus = GM_IOMMUS(MOCK, VFIO),
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 
-GM_IOMMU_CASES(pages, "iommu.map_file_memfd.pages", .clause = "iommu.map_file_memfd",
-	       .text = "pages in the middle of a memfd: those, and no page beside them")
+GM_CASE(pages, .name = "iommu.map_file_memfd.pages",
+	.text = "pages in the middle of a memfd: those, and no page beside them")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 3 * PG, 2 * PG, IOVA, GM_RW);
 
@@ -22,8 +25,7 @@ GM_IOMMU_CASES(pages, "iommu.map_file_memfd.pages", .clause = "iommu.map_file_me
 }
 
 /* Device writes of odd lengths at odd places, against a copy of what the memory should be. */
-GM_IOMMU_CASES(
-	bytes, "iommu.map_file_memfd.bytes", .clause = "iommu.map_file_memfd",
+GM_CASE(bytes, .name = "iommu.map_file_memfd.bytes",
 	.text = "a device writes exactly the bytes it was told to, over page and map borders")
 {
 	const struct {
@@ -32,7 +34,7 @@ GM_IOMMU_CASES(
 		{ 0, 1 },	   { PG - 1, 2 },	   { PG + 5, 3 }, { 2 * PG - 7, 1021 },
 		{ 4 * PG - 1, 1 }, { 3 * PG - 600, 1300 },
 	};
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint8_t model[4 * PG], data[2048], *page[4];
 
 	/* Neighbours in IOVA, but not in the file: two maps, the second one below the first. */
@@ -67,11 +69,10 @@ GM_IOMMU_CASES(
 	dma_memory_free(&m);
 }
 
-GM_IOMMU_CASES(inside_2m, "iommu.map_file_memfd.inside_2m", .clause = "iommu.map_file_memfd",
-	       .text = "a range inside one 2 MiB page, and one across the border of two",
-	       .huge_2m = 2)
+GM_CASE(inside_2m, .name = "iommu.map_file_memfd.inside_2m",
+	.text = "a range inside one 2 MiB page, and one across the border of two", .huge_2m = 2)
 {
-	struct dma_memory m = dma_memory_new(self->val, 2 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->iommu, 2 * GM_2M, GM_2M);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0x37000, 3 * PG, IOVA, GM_RW);
 	gm_map_file(m.iommu, m.ioas, m.fd, GM_2M - 2 * PG, 5 * PG, IOVA + 0x10000, GM_RW);
@@ -82,11 +83,11 @@ GM_IOMMU_CASES(inside_2m, "iommu.map_file_memfd.inside_2m", .clause = "iommu.map
 	dma_memory_free(&m);
 }
 
-GM_IOMMU_CASES_SLOW(whole_2m, "iommu.map_file_memfd.whole_2m", .clause = "iommu.map_file_memfd",
-		    .text = "the second 2 MiB page as a whole, at an aligned and an unaligned IOVA",
-		    .huge_2m = 2)
+GM_CASE(whole_2m, .name = "iommu.map_file_memfd.whole_2m", .dma_flags = GM_FULL_ONLY,
+	.text = "the second 2 MiB page as a whole, at an aligned and an unaligned IOVA",
+	.huge_2m = 2)
 {
-	struct dma_memory m = dma_memory_new(self->val, 2 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->iommu, 2 * GM_2M, GM_2M);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, GM_2M, GM_2M, IOVA, GM_RW);
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * GM_2M, IOVA + 0x400000 + PG, GM_RW);
@@ -96,11 +97,10 @@ GM_IOMMU_CASES_SLOW(whole_2m, "iommu.map_file_memfd.whole_2m", .clause = "iommu.
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(each_offset_2m, .name = "iommu.map_file_memfd.each_offset_2m",
-	     .clause = "iommu.map_file_memfd", .huge_2m = 2,
-	     .text = "one and three pages at every 4 KiB offset of two 2 MiB pages")
+GM_CASE(each_offset_2m, .name = "iommu.map_file_memfd.each_offset_2m", .iommu = GM_IOMMU_MOCK,
+	.huge_2m = 2, .text = "one and three pages at every 4 KiB offset of two 2 MiB pages")
 {
-	struct dma_memory m = dma_memory_new(self->val, 2 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->iommu, 2 * GM_2M, GM_2M);
 
 	for (uint64_t off = 0; off < m.size; off += PG) {
 		uint64_t len = off + 3 * PG <= m.size && (off / PG) % 3 == 0 ? 3 * PG : PG;
@@ -117,13 +117,13 @@ GM_MOCK_CASE(each_offset_2m, .name = "iommu.map_file_memfd.each_offset_2m",
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(random_2m, .name = "iommu.map_file_memfd.random_2m", .clause = "iommu.map_file_memfd",
-	     .text = "random ranges of a 2 MiB hugetlb memfd, many mapped at once", .huge_2m = 4)
+GM_CASE(random_2m, .name = "iommu.map_file_memfd.random_2m", .iommu = GM_IOMMU_MOCK,
+	.text = "random ranges of a 2 MiB hugetlb memfd, many mapped at once", .huge_2m = 4)
 {
 	struct {
 		uint64_t off, len, iova;
 	} map[32];
-	struct dma_memory m = dma_memory_new(self->val, 4 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * GM_2M, GM_2M);
 	uint64_t pages = m.size / PG;
 	struct gm_rng rng;
 
@@ -149,7 +149,9 @@ out:
 	dma_memory_free(&m);
 }
 
-static void inside_1g(const struct gm_case *self)
+GM_CASE(inside_1g, .name = "iommu.map_file_memfd.inside_1g", .huge_1g = 2, .timeout = 120,
+	.flags = GM_FULL_ONLY,
+	.text = "ranges inside a 1 GiB page, at its ends, and across two of them")
 {
 	const struct {
 		uint64_t off, pages;
@@ -157,7 +159,7 @@ static void inside_1g(const struct gm_case *self)
 		{ 0, 2 },	   { 512 * GM_2M - 4 * PG, 3 }, { GM_1G - 2 * PG, 4 },
 		{ 0x12345000, 5 }, { 2 * GM_1G - PG, 1 },
 	};
-	struct dma_memory m = dma_memory_new(self->val, 2 * GM_1G, GM_1G);
+	struct dma_memory m = dma_memory_new(self->iommu, 2 * GM_1G, GM_1G);
 
 	for (unsigned int i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		uint64_t iova = IOVA + i * 0x10000;
@@ -172,19 +174,10 @@ static void inside_1g(const struct gm_case *self)
 	dma_memory_free(&m);
 }
 
-#define INSIDE_1G                                                                                  \
-	.clause = "iommu.map_file_memfd", .huge_1g = 2, .timeout = 120, .flags = GM_FULL_ONLY,     \
-	.text = "ranges inside a 1 GiB page, at its ends, and across two of them",                 \
-	.profile = "IO", .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU
-GM_VARIANT(inside_1g, inside_1g_mock, .name = "iommu.map_file_memfd.inside_1g.mock",
-	   .needs = GM_IOMMU_NEEDS_MOCK, .val = GM_IOMMU_MOCK, INSIDE_1G)
-GM_VARIANT(inside_1g, inside_1g_dma, .name = "iommu.map_file_memfd.inside_1g.dma",
-	   .needs = GM_IOMMU_NEEDS_DMA, .val = GM_IOMMU_VFIO, INSIDE_1G)
-
-GM_IOMMU_CASES_SLOW(thp, "iommu.map_file_memfd.thp", .clause = "iommu.map_file_memfd",
-		    .text = "shmem of 4 KiB, then 2 MiB, then 4 KiB folios: a range over all three")
+GM_CASE(thp, .name = "iommu.map_file_memfd.thp", .dma_flags = GM_FULL_ONLY,
+	.text = "shmem of 4 KiB, then 2 MiB, then 4 KiB folios: a range over all three")
 {
-	struct dma_memory m = dma_memory_new(self->val, 3 * GM_2M, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 3 * GM_2M, 0);
 
 	dma_memory_collapse(m.hva, GM_2M);
 	gm_map_file(m.iommu, m.ioas, m.fd, 5 * PG, m.size - 7 * PG, IOVA, GM_RW);
@@ -196,21 +189,20 @@ GM_IOMMU_CASES_SLOW(thp, "iommu.map_file_memfd.thp", .clause = "iommu.map_file_m
 	dma_memory_free(&m);
 }
 
-GM_IOMMU_CASES(last_page, "iommu.map_file_memfd.last_page", .clause = "iommu.map_file_memfd",
-	       .text = "the last page of a file with an odd number of pages")
+GM_CASE(last_page, .name = "iommu.map_file_memfd.last_page",
+	.text = "the last page of a file with an odd number of pages")
 {
-	struct dma_memory m = dma_memory_new(self->val, 5 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 5 * PG, 0);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 4 * PG, PG, IOVA, GM_RW);
 	gm_dma_expect_maps(m.dev, IOVA, m.hva + 4 * PG, PG, "the last page");
 	dma_memory_free(&m);
 }
 
-GM_IOMMU_CASES_SLOW(
-	holes, "iommu.map_file_memfd.holes", .clause = "iommu.map_file_memfd",
+GM_CASE(holes, .name = "iommu.map_file_memfd.holes", .dma_flags = GM_FULL_ONLY,
 	.text = "pages that the file does not have yet: allocated, zero, and the file's own")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint8_t zero[3 * PG];
 
 	memset(zero, 0, sizeof(zero));
@@ -225,8 +217,7 @@ GM_IOMMU_CASES_SLOW(
 }
 
 /* The pool's pages were somebody's: what a map allocates of them must not tell. */
-GM_IOMMU_CASES_SLOW(
-	holes_2m, "iommu.map_file_memfd.holes_2m", .clause = "iommu.map_file_memfd", .huge_2m = 3,
+GM_CASE(holes_2m, .name = "iommu.map_file_memfd.holes_2m", .dma_flags = GM_FULL_ONLY, .huge_2m = 3,
 	.text = "2 MiB pages that the file does not have yet: allocated, all zero, and the file's own")
 {
 	struct dma_memory m = { .size = 2 * GM_2M };
@@ -236,7 +227,7 @@ GM_IOMMU_CASES_SLOW(
 	gm_host_fill(hva, 0, 3 * 512, GM_HALF_SECRET, 1);
 	munmap(hva, 3 * GM_2M);
 	close(old);
-	m.iommu = gm_iommu_new(self->val);
+	m.iommu = gm_iommu_new(self->iommu);
 	m.ioas = gm_ioas_new(m.iommu);
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	m.fd = gm_memfd_new(m.size, GM_2M);

@@ -2,12 +2,15 @@
 /* In-kernel users of an address space (mdev-like), with and without a device beside them. */
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 
-GM_MOCK_CASE(alone, .name = "iommu.lifetime.access_alone", .clause = "iommu.lifetime",
-	     .text = "a user without a device pins the pages it asks for, when it asks")
+GM_CASE(alone, .name = "iommu.lifetime.access_alone",
+	.text = "a user without a device pins the pages it asks for, when it asks")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 8 * PG, 0);
 	int user, a, b;
 
 	gm_map_file(m.iommu, m.ioas, m.fd, PG, 6 * PG, IOVA, GM_RW);
@@ -34,11 +37,10 @@ GM_MOCK_CASE(alone, .name = "iommu.lifetime.access_alone", .clause = "iommu.life
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	with_device, .name = "iommu.lifetime.access_device", .clause = "iommu.lifetime",
+GM_CASE(with_device, .name = "iommu.lifetime.access_device",
 	.text = "device first, user first, and each leaving first: the pages stay as long as one does")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	int user = gm_access_new(m.iommu, m.ioas, true), item;
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 8 * PG, IOVA, GM_RW);
@@ -65,11 +67,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	revoked, .name = "iommu.lifetime.access_revoked", .clause = "iommu.lifetime",
+GM_CASE(revoked, .name = "iommu.lifetime.access_revoked",
 	.text = "an unmap reaches the user: it lets go, and no pin is left; the neighbour is untouched")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 8 * PG, 0);
 	int user = gm_access_new(m.iommu, m.ioas, true), other;
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
@@ -94,8 +95,7 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	rw, .name = "iommu.map_file_memfd.access_rw", .clause = "iommu.map_file_memfd",
+GM_CASE(rw, .name = "iommu.map_file_memfd.access_rw", .clause = "iommu.map_file_memfd",
 	.huge_2m = 2,
 	.text = "a user reads and writes bytes across pages and huge pages, with no device attached")
 {
@@ -109,7 +109,7 @@ GM_MOCK_CASE(
 		{ 2 * GM_2M - 0x2000, 0x1000 },
 		{ 0xfff, 2 },
 	};
-	struct dma_memory m = dma_memory_new_unattached(self->val, 2 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 2 * GM_2M, GM_2M);
 	int user = gm_access_new(m.iommu, m.ioas, false);
 	uint8_t *model = malloc(m.size), data[0x5000], got[0x5000];
 
@@ -147,7 +147,7 @@ static void carry(const struct gm_case *self, enum kind kind)
 {
 	uint64_t huge = kind == HUGE ? GM_2M : 0;
 	struct dma_memory m =
-		dma_memory_new_unattached(self->val, kind == APART ? 64 * PG : GM_2M, huge);
+		dma_memory_new_unattached(self->iommu, kind == APART ? 64 * PG : GM_2M, huge);
 	int user = gm_access_new(m.iommu, m.ioas, true);
 	struct gm_rng rng;
 
@@ -196,23 +196,21 @@ static void carry(const struct gm_case *self, enum kind kind)
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	carry_4k, .name = "iommu.lifetime.access_carry", .clause = "iommu.lifetime",
+GM_CASE(carry_4k, .name = "iommu.lifetime.access_carry",
 	.text = "users hold any part of a map when its device goes: they keep that part, no more")
 {
 	carry(self, APART);
 }
 
-GM_MOCK_CASE(carry_2m, .name = "iommu.lifetime.access_carry_2m", .clause = "iommu.lifetime",
-	     .huge_2m = 1, .text = "the same inside one 2 MiB page")
+GM_CASE(carry_2m, .name = "iommu.lifetime.access_carry_2m", .huge_2m = 1,
+	.text = "the same inside one 2 MiB page")
 {
 	carry(self, HUGE);
 }
 
 /* Here a pin of the wrong page is seen, which inside one folio it is not. */
-GM_CASE(carry_split, .name = "iommu.lifetime.access_carry_split", .clause = "iommu.lifetime",
-	.needs = GM_IOMMU_NEEDS_MOCK | GM_NEEDS(ROOT, DEBUGFS), .val = GM_IOMMU_MOCK,
-	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_IOMMU, .profile = "IO",
+GM_CASE(carry_split, .name = "iommu.lifetime.access_carry_split", .needs = GM_NEEDS(ROOT, DEBUGFS),
+	.caps = GM_CAPS_ALL,
 	.text = "the same with pages that lie side by side and are folios of their own")
 {
 	carry(self, SIDE_BY_SIDE);

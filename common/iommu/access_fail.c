@@ -6,6 +6,8 @@
 
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.map_hva", .profile = "IO", .iommu = GM_IOMMU_MOCK, .flags = GM_REFUSAL)
+
 #define PG GM_PAGE_SIZE
 
 typedef int rw_fn(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, uint64_t len,
@@ -26,12 +28,10 @@ static uint8_t *cut_short(struct dma_memory *m, uint32_t ioas)
 	return mem;
 }
 
-GM_MOCK_CASE(
-	pins, .name = "iommu.map_hva.access_pin_fails", .clause = "iommu.map_hva",
-	.flags = GM_REFUSAL,
+GM_CASE(pins, .name = "iommu.map_hva.access_pin_fails", .caps = GM_CAPS(CAP_IPC_LOCK),
 	.text = "a user pins a range whose end is gone, a device holding its begin or not: EFAULT, no pin stays")
 {
-	struct dma_memory m = dma_memory_new(self->val, PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	uint32_t bare = gm_ioas_new(m.iommu);
 	uint8_t *mem = cut_short(&m, bare);
 	int user = gm_access_new(m.iommu, bare, true), item;
@@ -59,13 +59,11 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	copies, .name = "iommu.map_hva.access_rw_fails", .clause = "iommu.map_hva",
-	.flags = GM_REFUSAL,
+GM_CASE(copies, .name = "iommu.map_hva.access_rw_fails", .caps = GM_CAPS(CAP_IPC_LOCK),
 	.text = "a user copies from and to memory that is gone, or read-only, by either path: EFAULT")
 {
 	static rw_fn *const rw[] = { __gm_access_rw_user, __gm_access_rw };
-	struct dma_memory m = dma_memory_new_unattached(self->val, PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, PG, 0);
 	uint8_t *mem = cut_short(&m, m.ioas);
 	int user = gm_access_new(m.iommu, m.ioas, false);
 	uint64_t *buf = calloc(2, PG);
@@ -94,12 +92,10 @@ GM_MOCK_CASE(
 }
 
 GM_CASE(limit, .name = "iommu.lifetime.access_memlock", .clause = "iommu.lifetime",
-	.flags = GM_REFUSAL, .needs = GM_IOMMU_NEEDS_MOCK, .tokens = GM_TOKEN_IOMMU,
-	.profile = "IO",
 	.text = "a limit of 8 pages binds a user without a device, too: the 9th is ENOMEM and leaves nothing")
 {
 	struct rlimit r = { .rlim_cur = 8 * PG, .rlim_max = 8 * PG };
-	struct dma_memory m = dma_memory_new_unattached(self->val, 16 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 16 * PG, 0);
 	int user, item;
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 16 * PG, IOVA, GM_RW);

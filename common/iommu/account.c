@@ -7,6 +7,8 @@
 
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK)
+
 #define PG GM_PAGE_SIZE
 /* Users that nobody is: what is charged to them is charged by this case. */
 #define USER_A 60061
@@ -26,13 +28,10 @@ static void become(uid_t uid)
 	GM_SETUP_OK(prctl(PR_SET_DUMPABLE, 1));
 }
 
-#define CHARGED .needs = GM_IOMMU_NEEDS_MOCK, .tokens = GM_TOKEN_IOMMU, .profile = "IO"
-
-GM_CASE(exact, .name = "iommu.lifetime.memlock", .clause = "iommu.lifetime", .flags = GM_REFUSAL,
-	.caps = GM_CAPS(CAP_SETUID), CHARGED,
+GM_CASE(exact, .name = "iommu.lifetime.memlock", .flags = GM_REFUSAL, .caps = GM_CAPS(CAP_SETUID),
 	.text = "a limit of 8 pages: the 9th is ENOMEM and leaves nothing; unmapped pages come back")
 {
-	struct dma_memory m = dma_memory_new(self->val, 16 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 16 * PG, 0);
 	uint64_t at;
 
 	set_limit(8);
@@ -67,11 +66,11 @@ GM_CASE(exact, .name = "iommu.lifetime.memlock", .clause = "iommu.lifetime", .fl
 	dma_memory_free(&m);
 }
 
-GM_CASE(attach, .name = "iommu.lifetime.memlock_attach", .clause = "iommu.lifetime",
-	.flags = GM_REFUSAL, .caps = GM_CAPS(CAP_SETUID), CHARGED,
+GM_CASE(attach, .name = "iommu.lifetime.memlock_attach", .flags = GM_REFUSAL,
+	.caps = GM_CAPS(CAP_SETUID),
 	.text = "charged when a device comes: an attach beyond the limit is ENOMEM, and charges nothing")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 8 * PG, 0);
 	struct gm_iodev *dev;
 
 	set_limit(4);
@@ -108,11 +107,11 @@ static int child_map(struct dma_memory *m, uid_t uid, uint64_t npages, uint64_t 
 	return WEXITSTATUS(status);
 }
 
-GM_CASE(users, .name = "iommu.lifetime.memlock_users", .clause = "iommu.lifetime",
-	.flags = GM_REFUSAL, .caps = GM_CAPS(CAP_SETUID), CHARGED,
+GM_CASE(users, .name = "iommu.lifetime.memlock_users", .flags = GM_REFUSAL,
+	.caps = GM_CAPS(CAP_SETUID),
 	.text = "the charge is the user's: shared by its processes, outliving them, no other user's")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 
 	set_limit(6);
 	gm_control(!child_map(&m, USER_A, 5, IOVA), "user A, 5 of 6 pages");
@@ -146,14 +145,14 @@ static int rlimit_mode(struct gm_iommu *iommu, int op, uint64_t *val)
 	return ret;
 }
 
-GM_CASE(process, .name = "iommu.lifetime.memlock_process", .clause = "iommu.lifetime",
-	.flags = GM_REFUSAL, .caps = GM_CAPS(CAP_SYS_RESOURCE), CHARGED,
+GM_CASE(process, .name = "iommu.lifetime.memlock_process", .flags = GM_REFUSAL,
+	.caps = GM_CAPS(CAP_SYS_RESOURCE),
 	.text = "charged to the process instead: VmLck and VmPin exact, the limit too; the mode is set early only")
 {
 	struct dma_memory m = { .size = 8 * PG };
 	uint64_t one = 1, val = 2, at;
 
-	m.iommu = gm_iommu_new(self->val);
+	m.iommu = gm_iommu_new(self->iommu);
 	GM_EXPECT_ERRNO(EINVAL, rlimit_mode(m.iommu, IOMMU_OPTION_OP_SET, &val), "mode 2");
 	GM_EXPECT_OK(rlimit_mode(m.iommu, IOMMU_OPTION_OP_SET, &one));
 	GM_EXPECT_OK(rlimit_mode(m.iommu, IOMMU_OPTION_OP_GET, &val));
@@ -180,8 +179,7 @@ GM_CASE(process, .name = "iommu.lifetime.memlock_process", .clause = "iommu.life
 	dma_memory_free(&m);
 }
 
-GM_CASE(mode_denied, .name = "iommu.lifetime.memlock_mode_denied", .clause = "iommu.lifetime",
-	.flags = GM_REFUSAL, CHARGED,
+GM_CASE(mode_denied, .name = "iommu.lifetime.memlock_mode_denied", .flags = GM_REFUSAL,
 	.text = "the mode is not for processes without CAP_SYS_RESOURCE: EPERM")
 {
 	struct gm_iommu *iommu = gm_iommu_new(GM_IOMMU_MOCK);
@@ -194,11 +192,10 @@ GM_CASE(mode_denied, .name = "iommu.lifetime.memlock_mode_denied", .clause = "io
 	gm_iommu_free(iommu);
 }
 
-GM_CASE(privileged, .name = "iommu.lifetime.memlock_ipc_lock", .clause = "iommu.lifetime",
-	.caps = GM_CAPS(CAP_IPC_LOCK), CHARGED,
+GM_CASE(privileged, .name = "iommu.lifetime.memlock_ipc_lock", .caps = GM_CAPS(CAP_IPC_LOCK),
 	.text = "with CAP_IPC_LOCK there is no limit, and VmPin counts all the same")
 {
-	struct dma_memory m = dma_memory_new(self->val, 16 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 16 * PG, 0);
 
 	set_limit(1);
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 16 * PG, IOVA, GM_RW);
@@ -209,11 +206,10 @@ GM_CASE(privileged, .name = "iommu.lifetime.memlock_ipc_lock", .clause = "iommu.
 	dma_memory_free(&m);
 }
 
-GM_CASE(change_process, .name = "iommu.lifetime.change_process", .clause = "iommu.lifetime",
-	CHARGED,
+GM_CASE(change_process, .name = "iommu.lifetime.change_process",
 	.text = "IOAS_CHANGE_PROCESS moves the pins to the caller; a map by HVA cannot move: EINVAL")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	struct iommu_ioas_change_process arg = { .size = sizeof(arg) };
 	uint64_t at = IOVA + 0x10000;
 	int status;
@@ -263,11 +259,11 @@ static int child_takes(struct dma_memory *m, uid_t uid, unsigned long *pinned)
  * Copies share their pages, in one address space and in another: all of it moves once, and where
  * the newcomer may not have so much nothing does.
  */
-GM_CASE(change_copies, .name = "iommu.lifetime.change_process_copies", .clause = "iommu.lifetime",
-	.caps = GM_CAPS(CAP_SETUID), .flags = GM_REFUSAL, CHARGED,
+GM_CASE(change_copies, .name = "iommu.lifetime.change_process_copies", .caps = GM_CAPS(CAP_SETUID),
+	.flags = GM_REFUSAL,
 	.text = "IOAS_CHANGE_PROCESS with copies: each page once; beyond the limit ENOMEM, and all as before")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint32_t second = gm_ioas_new(m.iommu);
 	struct gm_iodev *dev = gm_iodev_new(m.iommu, second);
 	unsigned long pinned;
@@ -302,11 +298,11 @@ GM_CASE(change_copies, .name = "iommu.lifetime.change_process_copies", .clause =
 	dma_memory_free(&m);
 }
 
-GM_CASE(change_user, .name = "iommu.lifetime.change_process_user", .clause = "iommu.lifetime",
-	.caps = GM_CAPS(CAP_SETUID), .flags = GM_REFUSAL, CHARGED,
+GM_CASE(change_user, .name = "iommu.lifetime.change_process_user", .caps = GM_CAPS(CAP_SETUID),
+	.flags = GM_REFUSAL,
 	.text = "IOAS_CHANGE_PROCESS to another user: the charge is that one's, until the unmap")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	unsigned long pinned;
 
 	set_limit(6);

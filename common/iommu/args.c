@@ -7,6 +7,9 @@
 
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.map_file_args", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK), .flags = GM_REFUSAL)
+
 #define PG GM_PAGE_SIZE
 
 /* One refused map at IOVA; then the same IOVA must still be free, which is the control. */
@@ -23,12 +26,10 @@ static void refused(struct dma_memory *m, int err, int fd, uint64_t start, uint6
 	GM_EXPECT(!__gm_mock_refs(m->iommu, m->hva, m->size, 0), "%s: a page stays pinned", what);
 }
 
-GM_MOCK_CASE(
-	lengths, .name = "iommu.map_file_args.lengths", .clause = "iommu.map_file_args",
-	.flags = GM_REFUSAL,
+GM_CASE(lengths, .name = "iommu.map_file_args.lengths",
 	.text = "length 0, wrapping ranges, ranges past the end of the file, a domain attached")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 
 	refused(&m, EINVAL, m.fd, 0, 0, IOVA, GM_RW, "length 0");
 	refused(&m, EINVAL, m.fd, 0, 5 * PG, IOVA, GM_RW, "one page past the end");
@@ -42,11 +43,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(lengths_2m, .name = "iommu.map_file_args.lengths_2m", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL, .huge_2m = 3,
-	     .text = "past the end of a hugetlb file: EINVAL, and the file does not grow a page")
+GM_CASE(lengths_2m, .name = "iommu.map_file_args.lengths_2m", .huge_2m = 3,
+	.text = "past the end of a hugetlb file: EINVAL, and the file does not grow a page")
 {
-	struct dma_memory m = dma_memory_new(self->val, GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->iommu, GM_2M, GM_2M);
 	uint64_t at = IOVA;
 	struct stat st;
 
@@ -66,10 +66,10 @@ GM_MOCK_CASE(lengths_2m, .name = "iommu.map_file_args.lengths_2m", .clause = "io
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(alignment, .name = "iommu.map_file_args.alignment", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL, .text = "offset, length and IOVA below the IOMMU's page size")
+GM_CASE(alignment, .name = "iommu.map_file_args.alignment",
+	.text = "offset, length and IOVA below the IOMMU's page size")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 
 	/* The mock has entries of 2 KiB: 1 KiB is too small, 2 KiB is not. */
 	refused(&m, EINVAL, m.fd, 1024, PG, IOVA, GM_RW, "offset");
@@ -80,10 +80,10 @@ GM_MOCK_CASE(alignment, .name = "iommu.map_file_args.alignment", .clause = "iomm
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(flags, .name = "iommu.map_file_args.flags", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL, .text = "no permission flag, and each of the 29 unknown flags")
+GM_CASE(flags, .name = "iommu.map_file_args.flags",
+	.text = "no permission flag, and each of the 29 unknown flags")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	const uint32_t known = GM_RW | IOMMU_IOAS_MAP_FIXED_IOVA;
 
 	refused(&m, EINVAL, m.fd, 0, PG, IOVA, 0, "no permission");
@@ -94,11 +94,10 @@ GM_MOCK_CASE(flags, .name = "iommu.map_file_args.flags", .clause = "iommu.map_fi
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(fds, .name = "iommu.map_file_args.fds", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "fds that are no memory: bad, eventfd, directory, regular file, itself")
+GM_CASE(fds, .name = "iommu.map_file_args.fds",
+	.text = "fds that are no memory: bad, eventfd, directory, regular file, itself")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	int event = GM_SETUP_OK(eventfd(0, EFD_CLOEXEC));
 	int dir = GM_SETUP_OK(open("/proc", O_RDONLY | O_CLOEXEC));
 	int exe = GM_SETUP_OK(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
@@ -120,9 +119,7 @@ GM_MOCK_CASE(fds, .name = "iommu.map_file_args.fds", .clause = "iommu.map_file_a
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	iova, .name = "iommu.map_file_args.iova", .clause = "iommu.map_file_args",
-	.flags = GM_REFUSAL,
+GM_CASE(iova, .name = "iommu.map_file_args.iova",
 	.text = "an IOVA in use, by a page at each side; reserved, outside the aperture, wrapping")
 {
 	const struct {
@@ -143,7 +140,7 @@ GM_MOCK_CASE(
 		{ 0x3000000 - PG, 2 * PG, EINVAL, "the first page reserved" },
 		{ 0x3000000 + 3 * PG, 2 * PG, EINVAL, "the last page reserved" },
 	};
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint64_t at;
 
 	GM_SETUP_OK(__gm_mock_reserve(m.iommu, m.ioas, 0x3000000, 4 * PG));
@@ -178,11 +175,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(objects, .name = "iommu.map_file_args.objects", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "no such IOAS, an object of another kind, an IOAS in use destroyed")
+GM_CASE(objects, .name = "iommu.map_file_args.objects",
+	.text = "no such IOAS, an object of another kind, an IOAS in use destroyed")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint64_t at = IOVA;
 
 	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(m.iommu, 4711, m.fd, 0, PG, &at, GM_RW),
@@ -209,11 +205,10 @@ GM_MOCK_CASE(objects, .name = "iommu.map_file_args.objects", .clause = "iommu.ma
  * Without a domain nothing is pinned, and what can be told from the arguments alone is. What
  * needs the file comes late, when the device is attached: then the attach fails.
  */
-GM_MOCK_CASE(late, .name = "iommu.map_file_args.late", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "a range past the end, mapped with nothing attached: the attach is EINVAL")
+GM_CASE(late, .name = "iommu.map_file_args.late",
+	.text = "a range past the end, mapped with nothing attached: the attach is EINVAL")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 4 * PG, 0);
 	struct gm_iodev *dev;
 	uint64_t at = IOVA, unmap = 5 * PG;
 
@@ -242,9 +237,8 @@ GM_MOCK_CASE(late, .name = "iommu.map_file_args.late", .clause = "iommu.map_file
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(unmap, .name = "iommu.map_file_args.unmap", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "unmap of parts, of nothing, of wrapping ranges; of several at once")
+GM_CASE(unmap, .name = "iommu.map_file_args.unmap",
+	.text = "unmap of parts, of nothing, of wrapping ranges; of several at once")
 {
 	const struct {
 		uint64_t at, len;
@@ -262,7 +256,7 @@ GM_MOCK_CASE(unmap, .name = "iommu.map_file_args.unmap", .clause = "iommu.map_fi
 		{ IOVA, ~0UL, EOVERFLOW, "all ones, but not from 0" },
 		{ ~0UL - PG + 1, 2 * PG, EOVERFLOW, "wrapping" },
 	};
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint64_t len;
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);

@@ -2,13 +2,16 @@
 /* Devices, page tables and address spaces in every order: attach, replace, copy, two of each. */
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 
-GM_IOMMU_CASES_SLOW(
-	attach_after, "iommu.map_file_memfd.attach_after", .clause = "iommu.map_file_memfd",
+GM_CASE(attach_after, .name = "iommu.map_file_memfd.attach_after", .clause = "iommu.map_file_memfd",
+	.iommus = GM_IOMMUS(MOCK, VFIO), .dma_flags = GM_FULL_ONLY,
 	.text = "maps first, then the device: it finds every one of them, and pins them only then")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 8 * PG, 0);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, PG, 2 * PG, IOVA, GM_RW);
 	gm_map_file(m.iommu, m.ioas, m.fd, 5 * PG, 3 * PG, IOVA + 16 * PG, GM_RW);
@@ -26,11 +29,10 @@ GM_IOMMU_CASES_SLOW(
 }
 
 /* Another memory at the same IOVA, in another address space. */
-GM_IOMMU_CASES(
-	replace, "iommu.lifetime.replace", .clause = "iommu.lifetime",
+GM_CASE(replace, .name = "iommu.lifetime.replace", .iommus = GM_IOMMUS(MOCK, VFIO),
 	.text = "a device moved to another address space sees that one's memory, and back again")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint32_t other = gm_ioas_new(m.iommu);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * PG, IOVA, GM_RW);
@@ -48,11 +50,10 @@ GM_IOMMU_CASES(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	two_devices, .name = "iommu.lifetime.two_devices", .clause = "iommu.lifetime",
+GM_CASE(two_devices, .name = "iommu.lifetime.two_devices",
 	.text = "two devices on one address space share a page table; it lives as long as the last")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	struct gm_iodev *second = gm_iodev_new(m.iommu, m.ioas);
 
 	GM_EXPECT_EQ(second->hwpt, m.dev->hwpt, "the page table of the second device");
@@ -73,7 +74,7 @@ GM_MOCK_CASE(
 
 static void two_tables(const struct gm_case *self, bool first_goes)
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint32_t hwpt[2], keep, drop;
 	struct gm_iodev *dev[2];
 
@@ -120,23 +121,23 @@ static void two_tables(const struct gm_case *self, bool first_goes)
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(tables_first, .name = "iommu.lifetime.two_tables_first", .clause = "iommu.lifetime",
-	     .text = "two page tables on one address space hold the same; the first one goes")
+GM_CASE(tables_first, .name = "iommu.lifetime.two_tables_first",
+	.text = "two page tables on one address space hold the same; the first one goes")
 {
 	two_tables(self, true);
 }
 
-GM_MOCK_CASE(tables_second, .name = "iommu.lifetime.two_tables_second", .clause = "iommu.lifetime",
-	     .text = "two page tables on one address space hold the same; the second one goes")
+GM_CASE(tables_second, .name = "iommu.lifetime.two_tables_second",
+	.text = "two page tables on one address space hold the same; the second one goes")
 {
 	two_tables(self, false);
 }
 
 /* With two tables an unmap has to reach both. */
-GM_MOCK_CASE(unmap_both, .name = "iommu.lifetime.unmap_both", .clause = "iommu.lifetime",
-	     .text = "three page tables: an unmap takes the page out of every one")
+GM_CASE(unmap_both, .name = "iommu.lifetime.unmap_both",
+	.text = "three page tables: an unmap takes the page out of every one")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint32_t hwpt[3] = { m.dev->hwpt, gm_hwpt_new(m.dev, m.ioas, 0),
 			     gm_hwpt_new(m.dev, m.ioas, 0) };
 
@@ -159,11 +160,11 @@ GM_MOCK_CASE(unmap_both, .name = "iommu.lifetime.unmap_both", .clause = "iommu.l
 	dma_memory_free(&m);
 }
 
-GM_IOMMU_CASES_SLOW(
-	copied, "iommu.map_file_memfd.copy", .clause = "iommu.map_file_memfd",
+GM_CASE(copied, .name = "iommu.map_file_memfd.copy", .clause = "iommu.map_file_memfd",
+	.iommus = GM_IOMMUS(MOCK, VFIO), .dma_flags = GM_FULL_ONLY,
 	.text = "IOAS_COPY of a part, at another offset in the page array; the original goes first")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint32_t other = gm_ioas_new(m.iommu);
 	uint64_t at = IOVA + 8 * PG, any = IOVA + 32 * PG;
 
@@ -183,12 +184,11 @@ GM_IOMMU_CASES_SLOW(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	copy_more, .name = "iommu.map_file_args.copy", .clause = "iommu.map_file_args",
+GM_CASE(copy_more, .name = "iommu.map_file_args.copy", .clause = "iommu.map_file_args",
 	.flags = GM_REFUSAL,
 	.text = "copies over two areas that touch; over a gap, of nothing, wrapping: named errno")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint64_t at = IOVA + 0x10000;
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 4 * PG, 2 * PG, IOVA, GM_RW);

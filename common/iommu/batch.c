@@ -2,6 +2,9 @@
 /* Maps too large for one batch of iommufd: where batches meet, nothing is lost or doubled. */
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.map_file_memfd", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 
 /* A file whose pages lie anywhere: filled out of order, holes first allocated by the pinning. */
@@ -14,10 +17,10 @@ static void scatter(struct dma_memory *m)
 			gm_host_fill(m->hva + p * PG, p, 1, GM_HALF_HOST, 1);
 }
 
-GM_MOCK_CASE(large, .name = "iommu.map_file_memfd.scattered", .clause = "iommu.map_file_memfd",
-	     .text = "9000 pages that lie anywhere: more than one batch, every page in its place")
+GM_CASE(large, .name = "iommu.map_file_memfd.scattered",
+	.text = "9000 pages that lie anywhere: more than one batch, every page in its place")
 {
-	struct dma_memory m = dma_memory_new_empty(self->val, 9008 * PG, 0);
+	struct dma_memory m = dma_memory_new_empty(self->iommu, 9008 * PG, 0);
 
 	scatter(&m);
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
@@ -39,13 +42,12 @@ GM_MOCK_CASE(large, .name = "iommu.map_file_memfd.scattered", .clause = "iommu.m
  * iommufd told to work with a few entries at a time, on folios of every kind: small ones apart, a
  * 2 MiB one entered in its middle and left in its middle.
  */
-GM_MOCK_CASE(
-	small, .name = "iommu.map_file_memfd.small_batch", .clause = "iommu.map_file_memfd",
+GM_CASE(small, .name = "iommu.map_file_memfd.small_batch",
 	.text = "batches of 2 to 40 entries over 4 KiB and 2 MiB folios: map, attach, copy, users, unmap")
 {
 	/* Two entries of 12 bytes at least: real ones have 21 and more (BATCH_BACKUP_SIZE). */
 	static const uint32_t limit[] = { 24, 30, 36, 60, 100, 480 };
-	struct dma_memory m = dma_memory_new_unattached(self->val, 3 * GM_2M, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 3 * GM_2M, 0);
 	uint64_t first = 500, n = 600, at;
 	uint8_t *buf = malloc(n * PG);
 	int user, item;
@@ -93,11 +95,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	subpage, .name = "iommu.map_file_memfd.subpage", .clause = "iommu.map_file_memfd",
+GM_CASE(subpage, .name = "iommu.map_file_memfd.subpage",
 	.text = "an IOMMU with entries of 2 KiB: half pages at either end, the page's other half not reached")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 
 	for (unsigned int i = 0; i < 16; i++) {
 		uint64_t off = (i % 4 + 1) * 2048, len = (i / 4 * 3 + 1) * 2048;

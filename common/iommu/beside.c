@@ -2,6 +2,9 @@
 /* In-kernel users that reach over pages which others hold, and over folios of every size. */
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 
 /*
@@ -9,14 +12,13 @@
  * lies elsewhere. Bytes are moved over all of them while somebody holds some; what was not held
  * before must not be held after, and what was still is.
  */
-GM_CASE(moved, .name = "iommu.lifetime.access_rw_held", .clause = "iommu.lifetime",
-	.needs = GM_IOMMU_NEEDS_MOCK | GM_NEEDS(ROOT, DEBUGFS), .val = GM_IOMMU_MOCK,
-	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_IOMMU, .profile = "IO",
+GM_CASE(moved, .name = "iommu.lifetime.access_rw_held", .needs = GM_NEEDS(ROOT, DEBUGFS),
+	.caps = GM_CAPS_ALL,
 	.text = "a user reads and writes over pages of which others hold some: the pins are as before")
 {
 	static const uint32_t held[] = { 1 << 5,	   1 << 0,  1 << 11,  1 << 12,
 					 1 << 5 | 1 << 14, 3 << 11, 0x7 << 3, 1 << 19 };
-	struct dma_memory m = dma_memory_new_unattached(self->val, 2 * GM_2M, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 2 * GM_2M, 0);
 	int pins = gm_access_new(m.iommu, m.ioas, true);
 	int user = gm_access_new(m.iommu, m.ioas, false);
 	uint8_t *mem = m.hva + 500 * PG, got[20 * PG];
@@ -49,8 +51,7 @@ GM_CASE(moved, .name = "iommu.lifetime.access_rw_held", .clause = "iommu.lifetim
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	huge, .name = "iommu.lifetime.access_huge", .clause = "iommu.lifetime", .huge_2m = 2,
+GM_CASE(huge, .name = "iommu.lifetime.access_huge", .huge_2m = 2,
 	.text = "a user without a device pins from the middle of one 2 MiB page into the next: those pages, once")
 {
 	static const struct {
@@ -58,7 +59,7 @@ GM_MOCK_CASE(
 	} part[] = {
 		{ 509, 6 }, { 0, 1 }, { 3, 2 }, { 511, 1 }, { 511, 2 }, { 512, 5 }, { 1, 1022 }
 	};
-	struct dma_memory m = dma_memory_new_unattached(self->val, 2 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 2 * GM_2M, GM_2M);
 	int user = gm_access_new(m.iommu, m.ioas, true);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * GM_2M, IOVA, GM_RW);

@@ -4,6 +4,9 @@
 
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.vfio_compat", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 
 static int compat_ioas(struct gm_iommu *iommu, uint16_t op, uint32_t *ioas)
@@ -41,18 +44,17 @@ static int64_t unmap_dma(struct dma_memory *m, uint64_t iova, uint64_t len, uint
 /* A memfd, and an IOAS that the old ioctls mean; type 1 or 1v2, set while a device is attached. */
 static struct dma_memory compat_new(const struct gm_case *self, unsigned long type)
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 
 	GM_SETUP_OK(compat_ioas(m.iommu, IOMMU_VFIO_IOAS_SET, &m.ioas));
 	GM_EXPECT_OK(ioctl(m.iommu->fd, VFIO_SET_IOMMU, type));
 	return m;
 }
 
-GM_MOCK_CASE(
-	ioas, .name = "iommu.vfio_compat.ioas", .clause = "iommu.vfio_compat", .flags = GM_REFUSAL,
+GM_CASE(ioas, .name = "iommu.vfio_compat.ioas", .flags = GM_REFUSAL,
 	.text = "without an IOAS the old ioctls are ENODEV; it is set, asked for, cleared, destroyed")
 {
-	struct dma_memory m = dma_memory_new(self->val, PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	uint32_t id = m.ioas, bad = 4711, other = gm_ioas_new(m.iommu);
 	struct iommu_vfio_ioas reserved = { .size = sizeof(reserved),
 					    .ioas_id = m.ioas,
@@ -89,8 +91,7 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	v2, .name = "iommu.vfio_compat.v2", .clause = "iommu.vfio_compat", .flags = GM_REFUSAL,
+GM_CASE(v2, .name = "iommu.vfio_compat.v2", .flags = GM_REFUSAL,
 	.text = "type 1v2: maps and unmaps of whole maps, counted; of parts ENOENT; permissions hold")
 {
 	struct dma_memory m = compat_new(self, VFIO_TYPE1v2_IOMMU);
@@ -114,9 +115,8 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(args, .name = "iommu.vfio_compat.args", .clause = "iommu.vfio_compat",
-	     .flags = GM_REFUSAL,
-	     .text = "arguments too short, unknown flags, all with a range, no length: named errno")
+GM_CASE(args, .name = "iommu.vfio_compat.args", .flags = GM_REFUSAL,
+	.text = "arguments too short, unknown flags, all with a range, no length: named errno")
 {
 	struct dma_memory m = compat_new(self, VFIO_TYPE1v2_IOMMU);
 	struct vfio_iommu_type1_dma_map map = { .argsz = sizeof(map) - 1,
@@ -155,8 +155,8 @@ GM_MOCK_CASE(args, .name = "iommu.vfio_compat.args", .clause = "iommu.vfio_compa
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(info, .name = "iommu.vfio_compat.info", .clause = "iommu.vfio_compat",
-	     .text = "the chain of capabilities tells the IOVAs that there are, and ends")
+GM_CASE(info, .name = "iommu.vfio_compat.info",
+	.text = "the chain of capabilities tells the IOVAs that there are, and ends")
 {
 	struct dma_memory m = compat_new(self, VFIO_TYPE1v2_IOMMU);
 	union {
@@ -190,8 +190,7 @@ GM_MOCK_CASE(info, .name = "iommu.vfio_compat.info", .clause = "iommu.vfio_compa
 }
 
 /* A map is cut at both ends of what is unmapped; what is left is found at its place by newcomers. */
-GM_MOCK_CASE(
-	cut, .name = "iommu.vfio_compat.cut", .clause = "iommu.vfio_compat",
+GM_CASE(cut, .name = "iommu.vfio_compat.cut",
 	.text = "type 1: parts of a map are unmapped; the rest stays, pinned, in old and new tables")
 {
 	struct dma_memory m = compat_new(self, VFIO_TYPE1_IOMMU);
@@ -249,9 +248,7 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	cut_held, .name = "iommu.vfio_compat.cut_held", .clause = "iommu.vfio_compat",
-	.flags = GM_REFUSAL,
+GM_CASE(cut_held, .name = "iommu.vfio_compat.cut_held", .flags = GM_REFUSAL,
 	.text = "type 1: a map that an in-kernel user holds pages of is not cut: EINVAL, and is whole")
 {
 	struct dma_memory m = compat_new(self, VFIO_TYPE1_IOMMU);

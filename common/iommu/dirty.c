@@ -2,6 +2,9 @@
 /* Which pages the device wrote: iommu.dirty, exact to the page. */
 #include "dirty.h"
 
+GM_FILE(.clause = "iommu.dirty", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 
 static int track(struct dma_memory *m, uint32_t hwpt, bool on)
@@ -61,10 +64,10 @@ uint64_t iopte_size(struct dma_memory *m, uint64_t iova, uint64_t start, uint64_
 	return n * PG;
 }
 
-GM_MOCK_CASE(exact, .name = "iommu.dirty.exact", .clause = "iommu.dirty",
-	     .text = "the bitmap is exactly the pages written since the last look, across maps")
+GM_CASE(exact, .name = "iommu.dirty.exact",
+	.text = "the bitmap is exactly the pages written since the last look, across maps")
 {
-	struct dma_memory m = dma_memory_new(self->val, 128 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 128 * PG, 0);
 	uint32_t hwpt = dirty_hwpt_new(&m, false);
 	uint64_t wrote[2], got[2] = { 0 };
 	struct gm_rng rng;
@@ -97,11 +100,10 @@ GM_MOCK_CASE(exact, .name = "iommu.dirty.exact", .clause = "iommu.dirty",
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	off, .name = "iommu.dirty.off", .clause = "iommu.dirty", .flags = GM_REFUSAL,
+GM_CASE(off, .name = "iommu.dirty.off", .flags = GM_REFUSAL,
 	.text = "tracking off counts nothing, on again starts clean; bad ranges and tables are refused")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint32_t plain = m.dev->hwpt, hwpt;
 	uint64_t bit = 5, got = 0;
 	struct iommu_hwpt_get_dirty_bitmap raw = { .size = sizeof(raw),
@@ -165,12 +167,11 @@ GM_MOCK_CASE(
  * The bitmap lies where user space likes, at any byte, over any number of its pages, one bit a page
  * of any size; every bit is in its place, and nothing beside it is touched.
  */
-GM_MOCK_CASE(
-	bitmap, .name = "iommu.dirty.bitmap", .clause = "iommu.dirty", .flags = GM_REFUSAL,
+GM_CASE(bitmap, .name = "iommu.dirty.bitmap", .flags = GM_REFUSAL,
 	.text = "bitmaps at odd addresses, over two pages, of larger pages: each bit in its place")
 {
 	const uint64_t bits = 3 * 2048, len = bits * PG;
-	struct dma_memory m = dma_memory_new_empty(self->val, len, 0);
+	struct dma_memory m = dma_memory_new_empty(self->iommu, len, 0);
 	uint8_t *room =
 		mmap(NULL, 3 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint8_t *model = calloc(3, PG), *wrote = calloc(1, PG);

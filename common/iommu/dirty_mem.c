@@ -12,8 +12,8 @@ struct where {
 };
 
 /* Every bit of the pages written is set, and the file that the memory shows has what it had. */
-GM_MOCK_CASE(
-	memory, .name = "iommu.dirty.bitmap_memory", .clause = "iommu.dirty",
+GM_CASE(memory, .name = "iommu.dirty.bitmap_memory", .clause = "iommu.dirty",
+	.caps = GM_CAPS(CAP_IPC_LOCK), .iommu = GM_IOMMU_MOCK, .profile = "IO",
 	.text = "a bitmap that goes to a copy of a file, or to what may only be read: the file stays as it is")
 {
 	static const struct where where[] = {
@@ -22,7 +22,7 @@ GM_MOCK_CASE(
 		{ "a shared mapping that is read-only", PROT_READ, MAP_SHARED, false },
 		{ "a private mapping that is read-only", PROT_READ, MAP_PRIVATE, false },
 	};
-	struct dma_memory m = dma_memory_new(self->val, PAGES * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, PAGES * PG, 0);
 	uint32_t hwpt = dirty_hwpt_new(&m, false);
 	const uint8_t bits = 0x55;
 

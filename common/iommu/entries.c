@@ -5,6 +5,9 @@
 #include "dma_memory.h"
 #include "platform.h"
 
+GM_FILE(.clause = "iommu.huge_iopte", .profile = "IO", .iommu = GM_IOMMU_VFIO,
+	.needs = GM_NEEDS(DEBUGFS), .caps = GM_CAPS_ALL)
+
 #define PG GM_PAGE_SIZE
 #define VTD_SLLPS                                                                                  \
 	34 /* in the capability register: 2 MiB, then 1 GiB (VT-d specification, 11.4.2) */
@@ -72,7 +75,7 @@ static uint64_t entry_size(uint64_t iova)
 
 static void entries(const struct gm_case *self, uint64_t huge, uint64_t n, uint64_t at)
 {
-	struct dma_memory m = dma_memory_new(self->val, n * huge, huge);
+	struct dma_memory m = dma_memory_new(self->iommu, n * huge, huge);
 
 	demand_size(&m, huge);
 	/* Backwards, so that no two are neighbours in both. */
@@ -95,20 +98,14 @@ static void entries(const struct gm_case *self, uint64_t huge, uint64_t n, uint6
 	dma_memory_free(&m);
 }
 
-#define ENTRIES                                                                                    \
-	.clause = "iommu.huge_iopte", .profile = "IO", .val = GM_IOMMU_VFIO,                       \
-	.needs = GM_IOMMU_NEEDS_DMA | 1ULL << GM_NEED_DEBUGFS, .caps = GM_CAPS_ALL,                \
-	.tokens = GM_TOKEN_IOMMU
-
-GM_CASE(size_2m, .name = "iommu.huge_iopte.debugfs_2m", ENTRIES, .huge_2m = 3,
+GM_CASE(size_2m, .name = "iommu.huge_iopte.debugfs_2m", .huge_2m = 3,
 	.text = "2 MiB pages in the tables of a real IOMMU: one entry each")
 {
 	entries(self, GM_2M, 3, 2 * IOVA);
 }
 
-GM_CASE(size_1g, .name = "iommu.huge_iopte.debugfs_1g", ENTRIES, .huge_1g = 1,
-	.flags = GM_FULL_ONLY, .timeout = 120,
-	.text = "a 1 GiB page in the tables of a real IOMMU: one entry")
+GM_CASE(size_1g, .name = "iommu.huge_iopte.debugfs_1g", .huge_1g = 1, .flags = GM_FULL_ONLY,
+	.timeout = 120, .text = "a 1 GiB page in the tables of a real IOMMU: one entry")
 {
 	entries(self, GM_1G, 1, GM_1G);
 }

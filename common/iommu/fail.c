@@ -3,6 +3,10 @@
 #include "dma_memory.h"
 #include "fail_nth.h"
 
+GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.needs = GM_NEEDS(FAIL_NTH, DEBUGFS), .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE,
+	.timeout = 120)
+
 #define PG GM_PAGE_SIZE
 
 /* What a sweep works on. */
@@ -51,13 +55,7 @@ static void undo_map(void *arg)
 	gm_unmap(t->m.iommu, t->m.ioas, t->iova, t->len);
 }
 
-#define FAILS FAILS_OF("iommu.lifetime")
-#define FAILS_OF(id)                                                                               \
-	.needs = GM_IOMMU_NEEDS_MOCK | 1ULL << GM_NEED_FAIL_NTH | 1ULL << GM_NEED_DEBUGFS,         \
-	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_IOMMU | GM_TOKEN_MODULE, .profile = "IO",          \
-	.clause = id, .timeout = 120
-
-GM_CASE(map, .name = "iommu.lifetime.fail_map", FAILS,
+GM_CASE(map, .name = "iommu.lifetime.fail_map",
 	.text = "MAP_FILE into three page tables, each step failing once: no pin, no entry, the IOVA free")
 {
 	struct target t = { .m = dma_memory_new(GM_IOMMU_MOCK, 24 * PG, 0),
@@ -126,14 +124,14 @@ static void sweep_attach(bool scattered)
 	dma_memory_free(&t.m);
 }
 
-#define ATTACH                                                                                     \
-	.text = "attach to a space of three maps, each step failing once: no pin, and the next attach works"
-GM_CASE(attach_run, .name = "iommu.lifetime.fail_attach", FAILS, ATTACH)
+GM_CASE(attach_run, .name = "iommu.lifetime.fail_attach",
+	.text = "attach to a space of three maps, each step failing once: no pin, and the next attach works")
 {
 	sweep_attach(false);
 }
 
-GM_CASE(attach_apart, .name = "iommu.lifetime.fail_attach_apart", FAILS, ATTACH)
+GM_CASE(attach_apart, .name = "iommu.lifetime.fail_attach_apart",
+	.text = "attach to a space of three maps, each step failing once: no pin, and the next attach works")
 {
 	sweep_attach(true);
 }
@@ -150,7 +148,7 @@ static int pin_pages(void *arg)
 
 static void undo_nothing(void *arg __attribute__((unused))) {}
 
-GM_CASE(pin, .name = "iommu.lifetime.fail_pin", FAILS,
+GM_CASE(pin, .name = "iommu.lifetime.fail_pin",
 	.text = "an in-kernel user pins across three maps, each step failing once: no pin is left")
 {
 	struct target t = { .m = dma_memory_new_unattached(GM_IOMMU_MOCK, 24 * PG, 0),
@@ -190,7 +188,7 @@ static void undo_copy(void *arg)
 	gm_unmap(t->m.iommu, t->m.ioas, IOVA + 0x100000, 22 * PG);
 }
 
-GM_CASE(copy, .name = "iommu.lifetime.fail_copy", FAILS,
+GM_CASE(copy, .name = "iommu.lifetime.fail_copy",
 	.text = "IOAS_COPY over two maps, each step failing once: the originals as before, the IOVA free")
 {
 	struct target t = { .m = dma_memory_new(GM_IOMMU_MOCK, 24 * PG, 0),
@@ -255,9 +253,8 @@ static void border_empty(void *arg, unsigned int n, int err __attribute__((unuse
 	free_tables(t);
 }
 
-static void sweep_border(const struct gm_case *self)
+GM_CASES(sweep_border, struct border, b)
 {
-	const struct border *b = self->arg;
 	struct target t = { .iova = BORDER - b->below * PG, .len = b->pages * PG };
 	struct iommu_option off = { .size = sizeof(off),
 				    .option_id = IOMMU_OPTION_HUGE_PAGES,
@@ -283,27 +280,40 @@ static void sweep_border(const struct gm_case *self)
 	dma_memory_free(&t.m);
 }
 
-#define BORDERS                                                                                    \
-	.text = "pages over two tables of the IOMMU, each step failing once: no entry is left"
-#define BORDER_CASE(fn, n, ...) GM_VARIANT(sweep_border, fn, .name = n, __VA_ARGS__)
-#define ARGS(...)                                                                                  \
-	.arg = &(const struct border)                                                              \
-	{                                                                                          \
-		__VA_ARGS__                                                                        \
-	}
-
-BORDER_CASE(border_run, "iommu.lifetime.fail_border", ARGS(.pages = 16, .below = 8), .huge_2m = 1,
-	    FAILS, BORDERS)
-BORDER_CASE(border_small, "iommu.lifetime.fail_border_small",
-	    ARGS(.pages = 16, .below = 8, .small = true), .huge_2m = 1, FAILS, BORDERS)
-BORDER_CASE(border_apart, "iommu.lifetime.fail_border_apart",
-	    ARGS(.pages = 16, .below = 8, .scattered = true), FAILS, BORDERS)
+GM_ROW(sweep_border, border_run, .name = "iommu.lifetime.fail_border", .huge_2m = 1,
+       .text = "pages over two tables of the IOMMU, each step failing once: no entry is left") = {
+	.pages = 16,
+	.below = 8,
+};
+GM_ROW(sweep_border, border_small, .name = "iommu.lifetime.fail_border_small", .huge_2m = 1,
+       .text = "pages over two tables of the IOMMU, each step failing once: no entry is left") = {
+	.pages = 16,
+	.below = 8,
+	.small = true,
+};
+GM_ROW(sweep_border, border_apart, .name = "iommu.lifetime.fail_border_apart",
+       .text = "pages over two tables of the IOMMU, each step failing once: no entry is left") = {
+	.pages = 16,
+	.below = 8,
+	.scattered = true,
+};
 
 /* Two pinned pages are in no table and in no batch of maps when the second table fails. */
-#define REST .pages = 12, .below = 2, .scattered = true, .batches = true
-BORDER_CASE(border_rest, "iommu.lifetime.fail_border_rest", ARGS(REST), FAILS, BORDERS)
-BORDER_CASE(border_rest_hva, "iommu.lifetime.fail_border_rest_hva", ARGS(REST, .hva = true), FAILS,
-	    BORDERS)
+GM_ROW(sweep_border, border_rest, .name = "iommu.lifetime.fail_border_rest",
+       .text = "pages over two tables of the IOMMU, each step failing once: no entry is left") = {
+	.pages = 12,
+	.below = 2,
+	.scattered = true,
+	.batches = true,
+};
+GM_ROW(sweep_border, border_rest_hva, .name = "iommu.lifetime.fail_border_rest_hva",
+       .text = "pages over two tables of the IOMMU, each step failing once: no entry is left") = {
+	.pages = 12,
+	.below = 2,
+	.scattered = true,
+	.batches = true,
+	.hva = true,
+};
 
 /*
  * The second table fails when the last of nine pages waits, pinned with two others in the array of
@@ -311,13 +321,22 @@ BORDER_CASE(border_rest_hva, "iommu.lifetime.fail_border_rest_hva", ARGS(REST, .
  * does that for files (pages.c, pfn_reader_release_pins() unpins by what the array can hold): a
  * clause of its own.
  */
-#define ODD .pages = 9, .below = 5, .scattered = true, .batches = true
-BORDER_CASE(border_odd_hva, "iommu.lifetime.fail_border_odd_hva", ARGS(ODD, .hva = true), FAILS,
-	    BORDERS)
-BORDER_CASE(
-	border_odd, "iommu.map_file_undone.odd", ARGS(ODD), FAILS_OF("iommu.map_file_undone"),
-	.flags = GM_FULL_ONLY,
-	.text = "nine pages over two tables, each step failing once: no pin is given back twice")
+GM_ROW(sweep_border, border_odd_hva, .name = "iommu.lifetime.fail_border_odd_hva",
+       .text = "pages over two tables of the IOMMU, each step failing once: no entry is left") = {
+	.pages = 9,
+	.below = 5,
+	.scattered = true,
+	.batches = true,
+	.hva = true,
+};
+GM_ROW(sweep_border, border_odd, .name = "iommu.map_file_undone.odd",
+       .clause = "iommu.map_file_undone", .flags = GM_FULL_ONLY,
+       .text = "nine pages over two tables, each step failing once: no pin is given back twice") = {
+	.pages = 9,
+	.below = 5,
+	.scattered = true,
+	.batches = true,
+};
 
 static int alloc_hwpt(void *arg)
 {
@@ -339,7 +358,7 @@ static void undo_hwpt(void *arg)
 	gm_iommu_destroy(t->m.iommu, t->hwpt);
 }
 
-GM_CASE(table, .name = "iommu.lifetime.fail_table", FAILS,
+GM_CASE(table, .name = "iommu.lifetime.fail_table",
 	.text = "a second page table is filled with three maps, each step failing once: the first is as before")
 {
 	struct target t = { .m = dma_memory_new(GM_IOMMU_MOCK, 24 * PG, 0),

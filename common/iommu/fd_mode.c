@@ -4,6 +4,9 @@
 
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.map_file_fd_mode", .profile = "IO", .iommus = GM_IOMMUS(MOCK, VFIO),
+	.caps = GM_CAPS(CAP_IPC_LOCK), .flags = GM_FULL_ONLY | GM_REFUSAL)
+
 #define PG GM_PAGE_SIZE
 
 /* The map is refused; where it is not, what a device does with it is told. */
@@ -29,11 +32,10 @@ static void refused(struct dma_memory *m, int fd, const char *what)
 	gm_unmap(m->iommu, m->ioas, IOVA, PG);
 }
 
-GM_IOMMU_CASES_FULL(read_only, "iommu.map_file_fd_mode.read_only",
-		    .clause = "iommu.map_file_fd_mode",
-		    .text = "a memfd opened for reading only is not mapped for writing")
+GM_CASE(read_only, .name = "iommu.map_file_fd_mode.read_only",
+	.text = "a memfd opened for reading only is not mapped for writing")
 {
-	struct dma_memory m = dma_memory_new(self->val, 2 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 2 * PG, 0);
 	char path[32];
 	int fd;
 
@@ -44,10 +46,10 @@ GM_IOMMU_CASES_FULL(read_only, "iommu.map_file_fd_mode.read_only",
 	dma_memory_free(&m);
 }
 
-GM_IOMMU_CASES_FULL(sealed, "iommu.map_file_fd_mode.sealed", .clause = "iommu.map_file_fd_mode",
-		    .text = "a memfd sealed against writing is not mapped for writing")
+GM_CASE(sealed, .name = "iommu.map_file_fd_mode.sealed",
+	.text = "a memfd sealed against writing is not mapped for writing")
 {
-	struct dma_memory m = dma_memory_new(self->val, 2 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 2 * PG, 0);
 
 	munmap(m.hva, m.size);
 	m.hva = NULL;

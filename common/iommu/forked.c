@@ -4,6 +4,9 @@
 
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.map_hva", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 #define PAGES 4
 
@@ -78,14 +81,10 @@ static void run(struct dma_memory *m, uint8_t *mem, uint64_t step)
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 }
 
-#define FORKED                                                                                     \
-	.clause = "iommu.map_hva", .val = GM_IOMMU_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK),            \
-	.tokens = GM_TOKEN_IOMMU, .profile = "IO"
-
-GM_CASE(small, .name = "iommu.map_hva.forked", .needs = GM_IOMMU_NEEDS_MOCK, FORKED,
+GM_CASE(small, .name = "iommu.map_hva.forked",
 	.text = "private memory shared by fork: device and host stay one, and the child sees nothing of it")
 {
-	struct dma_memory m = dma_memory_new(self->val, PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, PAGES * PG);
 
 	run(&m, mem->hva, 2 * PG);
@@ -93,11 +92,10 @@ GM_CASE(small, .name = "iommu.map_hva.forked", .needs = GM_IOMMU_NEEDS_MOCK, FOR
 	dma_memory_free(&m);
 }
 
-GM_CASE(thp, .name = "iommu.map_hva.forked_thp", FORKED,
-	.needs = GM_IOMMU_NEEDS_MOCK | GM_NEEDS(THP),
+GM_CASE(thp, .name = "iommu.map_hva.forked_thp", .needs = GM_NEEDS(THP),
 	.text = "the same in the middle of two transparent huge pages")
 {
-	struct dma_memory m = dma_memory_new(self->val, PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_THP, 2 * GM_2M);
 
 	run(&m, mem->hva + 37 * PG, GM_2M);

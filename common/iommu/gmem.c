@@ -4,6 +4,9 @@
 
 #include "guest.h"
 
+GM_FILE(.clause = "iommu.map_gmem_absent", .profile = "P1", .iommus = GM_IOMMUS(MOCK, VFIO),
+	.needs = GM_NEEDS(KVM, GMEM_DEFAULT))
+
 #define PG GM_PAGE_SIZE
 
 /* A guest_memfd of 4 pages in each flavour this kernel has, on VMs of their own. */
@@ -47,24 +50,12 @@ static void flavours_free(struct flavours *f)
 	gm_vm_free(f->vm);
 }
 
-#define GMEM_NEEDS_MOCK (GM_IOMMU_NEEDS_MOCK | 1ULL << GM_NEED_KVM | 1ULL << GM_NEED_GMEM_DEFAULT)
-#define GMEM_NEEDS_DMA (GM_IOMMU_NEEDS_DMA | 1ULL << GM_NEED_KVM | 1ULL << GM_NEED_GMEM_DEFAULT)
-#define BOTH(fn, n, more, ...)                                                                     \
-	static void fn(const struct gm_case *self);                                                \
-	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .needs = GMEM_NEEDS_MOCK | (more),            \
-		   .val = GM_IOMMU_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,  \
-		   __VA_ARGS__)                                                                    \
-	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .needs = GMEM_NEEDS_DMA | (more),               \
-		   .val = GM_IOMMU_VFIO, .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,  \
-		   __VA_ARGS__)                                                                    \
-	static void fn(const struct gm_case *self __attribute__((unused)))
-
-BOTH(attached, "iommu.map_gmem_absent.attached", 0, .clause = "iommu.map_gmem_absent",
-     .profile = "P1", .flags = GM_REFUSAL,
-     .text = "MAP_FILE of a guest_memfd with a device attached: EINVAL, the IOVA stays free")
+GM_CASE(attached, .name = "iommu.map_gmem_absent.attached", .caps = GM_CAPS(CAP_IPC_LOCK),
+	.flags = GM_REFUSAL,
+	.text = "MAP_FILE of a guest_memfd with a device attached: EINVAL, the IOVA stays free")
 {
 	struct flavours f = flavours();
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint64_t at;
 
 	for (unsigned int i = 0; i < f.n; i++) {
@@ -91,12 +82,12 @@ BOTH(attached, "iommu.map_gmem_absent.attached", 0, .clause = "iommu.map_gmem_ab
 	dma_memory_free(&m);
 }
 
-BOTH(unattached, "iommu.map_gmem_absent.unattached", 0, .clause = "iommu.map_gmem_absent",
-     .profile = "P1", .flags = GM_REFUSAL,
-     .text = "with nothing attached MAP_FILE does not look; then the attach is EINVAL, until it is unmapped")
+GM_CASE(unattached, .name = "iommu.map_gmem_absent.unattached", .caps = GM_CAPS(CAP_IPC_LOCK),
+	.flags = GM_REFUSAL,
+	.text = "with nothing attached MAP_FILE does not look; then the attach is EINVAL, until it is unmapped")
 {
 	struct flavours f = flavours();
-	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 4 * PG, 0);
 	uint64_t at, len;
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
@@ -123,13 +114,11 @@ BOTH(unattached, "iommu.map_gmem_absent.unattached", 0, .clause = "iommu.map_gme
 	dma_memory_free(&m);
 }
 
-GM_CASE(user, .name = "iommu.map_gmem_absent.access", .clause = "iommu.map_gmem_absent",
-	.profile = "P1", .flags = GM_REFUSAL, .needs = GMEM_NEEDS_MOCK, .val = GM_IOMMU_MOCK,
-	.tokens = GM_TOKEN_IOMMU,
+GM_CASE(user, .name = "iommu.map_gmem_absent.access", .iommu = GM_IOMMU_MOCK, .flags = GM_REFUSAL,
 	.text = "an in-kernel user (mdev) of a map of guest_memfd: pin, read and write are EINVAL")
 {
 	struct flavours f = flavours();
-	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 4 * PG, 0);
 	int user = gm_access_new(m.iommu, m.ioas, true);
 	uint64_t word = 0x1122334455667788, at;
 
@@ -160,13 +149,12 @@ GM_CASE(user, .name = "iommu.map_gmem_absent.access", .clause = "iommu.map_gmem_
 	dma_memory_free(&m);
 }
 
-GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .clause = "iommu.map_gmem_absent",
-	.profile = "P1", .flags = GM_REFUSAL, .needs = GMEM_NEEDS_MOCK | 1ULL << GM_NEED_UDMABUF,
-	.val = GM_IOMMU_MOCK, .tokens = GM_TOKEN_IOMMU,
+GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .iommu = GM_IOMMU_MOCK,
+	.flags = GM_REFUSAL, .needs = GM_NEEDS(UDMABUF),
 	.text = "no way round by dma-buf: udmabuf of guest_memfd is EBADFD, iommufd takes no udmabuf")
 {
 	struct flavours f = flavours();
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	int dev = GM_SETUP_OK(open("/dev/udmabuf", O_RDWR | O_CLOEXEC)), buf;
 	struct udmabuf_create arg = { .flags = UDMABUF_FLAGS_CLOEXEC,
 				      .offset = PG,
@@ -191,11 +179,11 @@ GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .clause = "iommu.map_g
 	dma_memory_free(&m);
 }
 
-BOTH(hva_shared, "iommu.gmem_hva.shared", 1ULL << GM_NEED_INIT_SHARED, .clause = "iommu.gmem_hva",
-     .profile = "P1",
-     .text = "a map by HVA of shared guest_memfd: guest, host and device are on one page; pinned while mapped")
+GM_CASE(hva_shared, .name = "iommu.gmem_hva.shared", .clause = "iommu.gmem_hva",
+	.needs = GM_NEEDS(INIT_SHARED), .caps = GM_CAPS(CAP_IPC_LOCK),
+	.text = "a map by HVA of shared guest_memfd: guest, host and device are on one page; pinned while mapped")
 {
-	struct dma_guest g = dma_guest_new(self->val, GM_2M);
+	struct dma_guest g = dma_guest_new(self->iommu, GM_2M);
 	uint64_t at = IOVA, word;
 
 	GM_EXPECT_OK(__gm_map_hva(g.iommu, g.ioas, g.hva + 3 * PG, 2 * PG, &at, GM_RW));
@@ -218,14 +206,15 @@ BOTH(hva_shared, "iommu.gmem_hva.shared", 1ULL << GM_NEED_INIT_SHARED, .clause =
 	dma_guest_free(&g);
 }
 
-BOTH(hva_private, "iommu.gmem_hva.private", 1ULL << GM_NEED_INIT_SHARED, .clause = "iommu.gmem_hva",
-     .profile = "P1p", .flags = GM_REFUSAL,
-     .text = "a map by HVA of private guest_memfd is EFAULT, attached or not, and pins nothing")
+GM_CASE(hva_private, .name = "iommu.gmem_hva.private", .clause = "iommu.gmem_hva",
+	.needs = GM_NEEDS(INIT_SHARED), .caps = GM_CAPS(CAP_IPC_LOCK), .profile = "P1p",
+	.flags = GM_REFUSAL,
+	.text = "a map by HVA of private guest_memfd is EFAULT, attached or not, and pins nothing")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
 	int priv = gm_gmem_new(vm, 4 * PG, GUEST_MEMFD_FLAG_MMAP),
 	    shared = gm_gmem_new(vm, 4 * PG, SHARED);
-	struct gm_iommu *iommu = gm_iommu_new(self->val);
+	struct gm_iommu *iommu = gm_iommu_new(self->iommu);
 	uint32_t ioas = gm_ioas_new(iommu);
 	struct gm_iodev *dev;
 	uint64_t at = IOVA;

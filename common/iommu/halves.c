@@ -2,13 +2,15 @@
 /* Maps that begin and end inside a page, where one batch of iommufd ends and the next begins. */
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.map_file_memfd", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 
-GM_MOCK_CASE(
-	batches, .name = "iommu.map_file_memfd.subpage_batches", .clause = "iommu.map_file_memfd",
+GM_CASE(batches, .name = "iommu.map_file_memfd.subpage_batches",
 	.text = "50 pages apart from each other, from half a page to half a page, a few at a time: each in its place")
 {
-	struct dma_memory m = dma_memory_new_empty(self->val, 64 * PG, 0);
+	struct dma_memory m = dma_memory_new_empty(self->iommu, 64 * PG, 0);
 	const uint64_t off = PG + 2048, len = 50 * PG;
 
 	/* Every other page first: neighbours in the file are none in memory. */
@@ -40,11 +42,10 @@ GM_MOCK_CASE(
 }
 
 /* The user's pages come from the table of a map that has half of the first and half of the last. */
-GM_MOCK_CASE(
-	users, .name = "iommu.map_file_memfd.subpage_users", .clause = "iommu.map_file_memfd",
+GM_CASE(users, .name = "iommu.map_file_memfd.subpage_users",
 	.text = "an in-kernel user of whole pages, which a device elsewhere has from half a page to half a page")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint32_t whole = gm_ioas_new(m.iommu);
 	int user = gm_access_new(m.iommu, whole, true);
 	uint64_t at = IOVA + 2048;

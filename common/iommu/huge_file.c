@@ -3,9 +3,10 @@
 #include "dma_memory.h"
 #include "pool.h"
 
-GM_MOCK_CASE(
-	scarce, .name = "iommu.map_file_memfd.scarce", .clause = "iommu.map_file_memfd",
-	.flags = GM_REFUSAL, .huge_2m = 3,
+GM_FILE(.clause = "iommu.map_file_memfd", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
+GM_CASE(scarce, .name = "iommu.map_file_memfd.scarce", .flags = GM_REFUSAL, .huge_2m = 3,
 	.text = "two huge pages are neither used nor promised: a map of three new ones is ENOMEM, of two is not")
 {
 	struct dma_memory m = { .size = 3 * GM_2M };
@@ -15,7 +16,7 @@ GM_MOCK_CASE(
 	uint64_t rest;
 	int other;
 
-	m.iommu = gm_iommu_new(self->val);
+	m.iommu = gm_iommu_new(self->iommu);
 	m.ioas = gm_ioas_new(m.iommu);
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	gm_pool_read(&before, GM_2M);
@@ -46,9 +47,7 @@ GM_MOCK_CASE(
 		  before.free, before.resv);
 }
 
-GM_MOCK_CASE(
-	allocated, .name = "iommu.map_file_memfd.allocated_2m", .clause = "iommu.map_file_memfd",
-	.huge_2m = 6,
+GM_CASE(allocated, .name = "iommu.map_file_memfd.allocated_2m", .huge_2m = 6,
 	.text = "fallocate() of huge pages, twice: zeroes for device and host, and nobody but the map holds them")
 {
 	struct dma_memory m = { .size = 3 * GM_2M };
@@ -61,7 +60,7 @@ GM_MOCK_CASE(
 	memset(used, 0x5a, 6 * GM_2M);
 	munmap(used, 6 * GM_2M);
 	close(other);
-	m.iommu = gm_iommu_new(self->val);
+	m.iommu = gm_iommu_new(self->iommu);
 	m.ioas = gm_ioas_new(m.iommu);
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	m.fd = gm_memfd_new(m.size, GM_2M);
@@ -75,12 +74,11 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	hole, .name = "iommu.lifetime.punch_2m", .clause = "iommu.lifetime", .huge_2m = 6,
+GM_CASE(hole, .name = "iommu.lifetime.punch_2m", .clause = "iommu.lifetime", .huge_2m = 6,
 	.text = "a hole from the middle of one huge page to that of another: these are cleared in part and stay")
 {
 	const uint64_t half = GM_2M / 2;
-	struct dma_memory m = dma_memory_new(self->val, 4 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * GM_2M, GM_2M);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, m.size, IOVA, GM_RW);
 	GM_SETUP_OK(fallocate(m.fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, half,

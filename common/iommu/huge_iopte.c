@@ -2,13 +2,15 @@
 /* Large pages stay large in the IOMMU: iommu.huge_iopte. */
 #include "dirty.h"
 
+GM_FILE(.clause = "iommu.huge_iopte", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 
-GM_MOCK_CASE(size_1g, .name = "iommu.huge_iopte.1g", .clause = "iommu.huge_iopte", .huge_1g = 1,
-	     .timeout = 120,
-	     .text = "a 1 GiB page at a 1 GiB IOVA is one entry, wherever one looks")
+GM_CASE(size_1g, .name = "iommu.huge_iopte.1g", .huge_1g = 1, .timeout = 120,
+	.text = "a 1 GiB page at a 1 GiB IOVA is one entry, wherever one looks")
 {
-	struct dma_memory m = dma_memory_new(self->val, GM_1G, GM_1G);
+	struct dma_memory m = dma_memory_new(self->iommu, GM_1G, GM_1G);
 	const uint64_t at[] = { 0, 0x12345000, GM_1G - PG };
 
 	dirty_hwpt_new(&m, false);
@@ -27,11 +29,10 @@ GM_MOCK_CASE(size_1g, .name = "iommu.huge_iopte.1g", .clause = "iommu.huge_iopte
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	size_2m, .name = "iommu.huge_iopte.2m", .clause = "iommu.huge_iopte", .huge_2m = 4,
+GM_CASE(size_2m, .name = "iommu.huge_iopte.2m", .huge_2m = 4,
 	.text = "2 MiB pages at 2 MiB IOVAs are entries of 2 MiB or more; misaligned ones are smaller, and right")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * GM_2M, GM_2M);
 	uint64_t size;
 
 	dirty_hwpt_new(&m, false);
@@ -56,10 +57,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(part, .name = "iommu.huge_iopte.part", .clause = "iommu.huge_iopte", .huge_2m = 1,
-	     .text = "512 KiB inside a 2 MiB page is one entry of 512 KiB, not of 2 MiB")
+GM_CASE(part, .name = "iommu.huge_iopte.part", .huge_2m = 1,
+	.text = "512 KiB inside a 2 MiB page is one entry of 512 KiB, not of 2 MiB")
 {
-	struct dma_memory m = dma_memory_new(self->val, GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->iommu, GM_2M, GM_2M);
 
 	dirty_hwpt_new(&m, false);
 	gm_map_file(m.iommu, m.ioas, m.fd, 0x80000, 0x80000, IOVA + 0x80000, GM_RW);
@@ -72,11 +73,10 @@ GM_MOCK_CASE(part, .name = "iommu.huge_iopte.part", .clause = "iommu.huge_iopte"
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	off, .name = "iommu.huge_iopte.off", .clause = "iommu.huge_iopte", .huge_2m = 1,
+GM_CASE(off, .name = "iommu.huge_iopte.off", .huge_2m = 1,
 	.text = "IOMMU_OPTION_HUGE_PAGES off: entries of 4 KiB, the same memory; not while maps are there")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, GM_2M, GM_2M);
 	struct iommu_option arg = {
 		.size = sizeof(arg),
 		.option_id = IOMMU_OPTION_HUGE_PAGES,
@@ -124,11 +124,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	mixed, .name = "iommu.huge_iopte.thp", .clause = "iommu.huge_iopte",
+GM_CASE(mixed, .name = "iommu.huge_iopte.thp",
 	.text = "a 2 MiB shmem folio between small ones: one entry for it, as the table allows (1 MiB)")
 {
-	struct dma_memory m = dma_memory_new(self->val, 3 * GM_2M, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 3 * GM_2M, 0);
 
 	dma_memory_collapse(m.hva, GM_2M);
 	dirty_hwpt_new(&m, true);

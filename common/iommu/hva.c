@@ -6,6 +6,9 @@
 #include "frames.h"
 #include "platform.h"
 
+GM_FILE(.clause = "iommu.map_hva", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 
 static uint8_t *map_anon(uint64_t len, int prot)
@@ -24,11 +27,10 @@ static bool maps(struct dma_memory *m, uint64_t iova, void *hva, uint64_t len, c
 			    gm_errno_name(errno));
 }
 
-GM_MOCK_CASE(
-	fresh, .name = "iommu.map_hva.fresh", .clause = "iommu.map_hva",
+GM_CASE(fresh, .name = "iommu.map_hva.fresh",
 	.text = "private memory that nobody touched: pages of its own, which the host then finds there")
 {
-	struct dma_memory m = dma_memory_new(self->val, PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	uint8_t *mem = map_anon(8 * PG, PROT_READ | PROT_WRITE), *other;
 	uint64_t at = IOVA, word = gm_word(3, GM_HALF_DEVICE, 1, 0), got = 1;
 
@@ -52,11 +54,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	prot, .name = "iommu.map_hva.prot", .clause = "iommu.map_hva", .flags = GM_REFUSAL,
+GM_CASE(prot, .name = "iommu.map_hva.prot", .flags = GM_REFUSAL,
 	.text = "memory that may not be written, not be read, or is not there: EFAULT; nothing is pinned")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint8_t *ro = mmap(NULL, 4 * PG, PROT_READ, MAP_SHARED, m.fd, 0);
 	uint8_t *none = map_anon(4 * PG, PROT_NONE),
 		*gap = map_anon(3 * PG, PROT_READ | PROT_WRITE);
@@ -87,13 +88,11 @@ GM_MOCK_CASE(
 }
 
 /* A file system that has to know who writes: a pin for long is refused (mm/gup.c). */
-GM_CASE(tracked, .name = "iommu.map_hva.tracked_file", .clause = "iommu.map_hva",
-	.flags = GM_REFUSAL, .needs = GM_IOMMU_NEEDS_MOCK | 1ULL << GM_NEED_DISK_DIO,
-	.val = GM_IOMMU_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,
-	.profile = "IO",
+GM_CASE(tracked, .name = "iommu.map_hva.tracked_file", .flags = GM_REFUSAL,
+	.needs = GM_NEEDS(DISK_DIO),
 	.text = "a shared mapping of a file on disk: EFAULT for writing, since pins are for long")
 {
-	struct dma_memory m = dma_memory_new(self->val, PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	int fd = open(gm_platform_dio_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	uint64_t at = IOVA;
 	uint8_t *mem;
@@ -112,10 +111,10 @@ GM_CASE(tracked, .name = "iommu.map_hva.tracked_file", .clause = "iommu.map_hva"
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(args, .name = "iommu.map_hva.args", .clause = "iommu.map_hva", .flags = GM_REFUSAL,
-	     .text = "no length, an address that wraps, no permission, unknown flags: named errno")
+GM_CASE(args, .name = "iommu.map_hva.args", .flags = GM_REFUSAL,
+	.text = "no length, an address that wraps, no permission, unknown flags: named errno")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 4 * PG, 0);
 	uint64_t at = IOVA;
 
 #define TRY(p, n, prot) (at = IOVA, __gm_map_hva(m.iommu, m.ioas, (void *)(p), n, &at, prot))
@@ -159,11 +158,10 @@ static void attach_in_child(struct dma_memory *m)
 	munmap(shared, PG);
 }
 
-GM_MOCK_CASE(
-	other, .name = "iommu.map_hva.other_process", .clause = "iommu.map_hva",
+GM_CASE(other, .name = "iommu.map_hva.other_process",
 	.text = "mapped here, the device attached by another process: the pages are those of this one")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, PG, 0);
 	uint8_t *mem = map_anon(16 * PG, PROT_READ | PROT_WRITE);
 	uint64_t at = IOVA + 32 * PG, word = gm_word(6, GM_HALF_DEVICE, 1, 3);
 
@@ -198,15 +196,14 @@ typedef int rw_fn(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, 
  * time through pins, and as copies to and from user space. A private mapping of a file: what is
  * written belongs to the mapping alone.
  */
-GM_MOCK_CASE(
-	users, .name = "iommu.map_hva.users", .clause = "iommu.map_hva",
+GM_CASE(users, .name = "iommu.map_hva.users",
 	.text = "a user reads and writes bytes by address, each way there is: those, and copied on write")
 {
 	const struct {
 		uint32_t at, len;
 	} io[] = { { 8, 8 },	      { PG - 3, 7 },	  { 3 * PG - 1, 1 }, { 2 * PG + 5, 3 * PG },
 		   { 0x7ff, 6 * PG }, { 7 * PG - 16, 16 } };
-	struct dma_memory m = dma_memory_new_unattached(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 8 * PG, 0);
 	uint8_t *mem = mmap(NULL, 8 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE, m.fd, 0);
 	int user = gm_access_new(m.iommu, m.ioas, false);
 	uint8_t model[8 * PG], data[8 * PG], got[8 * PG];
@@ -248,12 +245,11 @@ static int frame_is_dirty(void *hva)
 	return dirty;
 }
 
-GM_CASE(dirty, .name = "iommu.map_hva.dirty", .clause = "iommu.map_hva", .flags = GM_REFUSAL,
-	.needs = GM_IOMMU_NEEDS_MOCK | 1ULL << GM_NEED_ROOT, .val = GM_IOMMU_MOCK,
-	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_IOMMU, .profile = "IO",
+GM_CASE(dirty, .name = "iommu.map_hva.dirty", .flags = GM_REFUSAL, .needs = GM_NEEDS(ROOT),
+	.caps = GM_CAPS_ALL,
 	.text = "what a device could write is dirty when it is let go of, what it could not is not")
 {
-	struct gm_iommu *iommu = gm_iommu_new(self->val);
+	struct gm_iommu *iommu = gm_iommu_new(self->iommu);
 	uint32_t ioas = gm_ioas_new(iommu);
 	struct gm_iodev *dev = gm_iodev_new(iommu, ioas);
 	uint8_t *mem = map_anon(6 * PG, PROT_READ | PROT_WRITE);

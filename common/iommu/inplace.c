@@ -6,24 +6,11 @@
 #include "fixture.h"
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.convert_pinned", .providers = GM_PROVIDERS(INPLACE),
+	.iommus = GM_IOMMUS(MOCK, VFIO), .caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 #define NR 64UL
-#define BOTH_NEED(fn, n, more, dma_flags, ...)                                                     \
-	static void fn(const struct gm_case *self);                                                \
-	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .val = GM_IOMMU_MOCK,                         \
-		   .providers = GM_PROVIDERS(INPLACE), .needs = GM_IOMMU_NEEDS_MOCK | (more),      \
-		   .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)           \
-	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .val = GM_IOMMU_VFIO,                           \
-		   .providers = GM_PROVIDERS(INPLACE), .needs = GM_IOMMU_NEEDS_DMA | (more),       \
-		   .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU, .flags = dma_flags,    \
-		   __VA_ARGS__)                                                                    \
-	static void fn(const struct gm_case *self __attribute__((unused)))
-#define BOTH(fn, n, ...) BOTH_NEED(fn, n, 0, 0, __VA_ARGS__)
-#define BOTH_SLOW(fn, n, ...) BOTH_NEED(fn, n, 0, GM_FULL_ONLY, __VA_ARGS__)
-#define MOCK(fn, n, ...)                                                                           \
-	GM_CASE(fn, .name = n ".mock", .val = GM_IOMMU_MOCK, .providers = GM_PROVIDERS(INPLACE),   \
-		.needs = GM_IOMMU_NEEDS_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK),                       \
-		.tokens = GM_TOKEN_IOMMU, __VA_ARGS__)
 
 /* A guest with NR shared pages, which it has written, and a device with an empty address space. */
 struct held {
@@ -38,7 +25,7 @@ static struct held held_new(const struct gm_case *self)
 	struct held h = { .w = GM_FIXTURE(.size = NR * PG) };
 
 	gm_guest_fill(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1);
-	h.iommu = gm_iommu_new(self->val);
+	h.iommu = gm_iommu_new(self->iommu);
 	h.ioas = gm_ioas_new(h.iommu);
 	h.dev = gm_iodev_new(h.iommu, h.ioas);
 	return h;
@@ -109,8 +96,8 @@ static uint64_t guest_word(struct held *h, uint64_t page)
 	return op.val;
 }
 
-BOTH(hva_held, "iommu.convert_pinned.hva", .clause = "iommu.convert_pinned",
-     .text = "a map of the address of shared pages: their conversion is EAGAIN, all or nothing; beside them it works")
+GM_CASE(hva_held, .name = "iommu.convert_pinned.hva",
+	.text = "a map of the address of shared pages: their conversion is EAGAIN, all or nothing; beside them it works")
 {
 	static const struct {
 		uint64_t first, n, at;
@@ -156,8 +143,7 @@ BOTH(hva_held, "iommu.convert_pinned.hva", .clause = "iommu.convert_pinned",
 	held_free(&h);
 }
 
-BOTH_SLOW(
-	several, "iommu.convert_pinned.several", .clause = "iommu.convert_pinned",
+GM_CASE(several, .name = "iommu.convert_pinned.several", .dma_flags = GM_FULL_ONLY,
 	.text = "several maps of one page, one of them a copy: held until the last is gone, whatever the order")
 {
 	struct held h = held_new(self);
@@ -185,8 +171,8 @@ BOTH_SLOW(
 }
 
 /* Half a page at either end is a whole page to the file. */
-MOCK(subpage, "iommu.convert_pinned.hva_subpage", .clause = "iommu.convert_pinned",
-     .text = "half a page at either end of a map: the whole page is held, its neighbour is not")
+GM_CASE(subpage, .name = "iommu.convert_pinned.hva_subpage.mock", .iommu = GM_IOMMU_MOCK,
+	.text = "half a page at either end of a map: the whole page is held, its neighbour is not")
 {
 	struct held h = held_new(self);
 	uint64_t at = IOVA + 2048, len = 3 * PG;
@@ -203,8 +189,8 @@ MOCK(subpage, "iommu.convert_pinned.hva_subpage", .clause = "iommu.convert_pinne
 	held_free(&h);
 }
 
-MOCK(user, "iommu.convert_pinned.user", .clause = "iommu.convert_pinned",
-     .text = "an in-kernel user pins part of a map that no device has: that part is held, until it unpins")
+GM_CASE(user, .name = "iommu.convert_pinned.user.mock", .iommu = GM_IOMMU_MOCK,
+	.text = "an in-kernel user pins part of a map that no device has: that part is held, until it unpins")
 {
 	struct held h = held_new(self);
 	uint32_t ioas = gm_ioas_new(h.iommu);
@@ -245,8 +231,8 @@ MOCK(user, "iommu.convert_pinned.user", .clause = "iommu.convert_pinned",
  * A hole takes the page from the file, and its range can be converted. The device keeps what it
  * had: neither sees the other's page.
  */
-BOTH(hole, "iommu.convert_pinned.hva_hole", .clause = "iommu.convert_pinned",
-     .text = "a hole over a page that a device has mapped: the file's new page converts, and the device does not reach it")
+GM_CASE(hole, .name = "iommu.convert_pinned.hva_hole",
+	.text = "a hole over a page that a device has mapped: the file's new page converts, and the device does not reach it")
 {
 	uint64_t word = gm_word(3, GM_HALF_DEVICE, 7, 9), got = 0;
 	struct held h = held_new(self);
@@ -272,10 +258,8 @@ BOTH(hole, "iommu.convert_pinned.hva_hole", .clause = "iommu.convert_pinned",
 	held_free(&h);
 }
 
-GM_CASE(guest, .name = "iommu.convert_pinned.guest.mock", .clause = "iommu.convert_pinned",
-	.val = GM_IOMMU_MOCK, .providers = GM_PROVIDERS(INPLACE),
-	.needs = GM_IOMMU_NEEDS_MOCK | GM_NEEDS(HYPERCALL_EXIT), .caps = GM_CAPS(CAP_IPC_LOCK),
-	.tokens = GM_TOKEN_IOMMU,
+GM_CASE(guest, .name = "iommu.convert_pinned.guest.mock", .iommu = GM_IOMMU_MOCK,
+	.needs = GM_NEEDS(HYPERCALL_EXIT),
 	.text = "the guest asks itself: it is told, goes on with its shared pages, and asks again after the unmap")
 {
 	struct held h = held_new(self);
@@ -296,8 +280,8 @@ GM_CASE(guest, .name = "iommu.convert_pinned.guest.mock", .clause = "iommu.conve
 	held_free(&h);
 }
 
-BOTH_SLOW(closed, "iommu.convert_pinned.closed", .clause = "iommu.convert_pinned",
-	  .text = "device and iommufd are closed with maps in place: nothing is held any more")
+GM_CASE(closed, .name = "iommu.convert_pinned.closed", .dma_flags = GM_FULL_ONLY,
+	.text = "device and iommufd are closed with maps in place: nothing is held any more")
 {
 	struct held h = held_new(self);
 
@@ -314,8 +298,8 @@ BOTH_SLOW(closed, "iommu.convert_pinned.closed", .clause = "iommu.convert_pinned
 }
 
 /* The iommufd is the child's alone. It tells that it has mapped, and dies where it stands. */
-MOCK(killed, "iommu.convert_pinned.killed", .clause = "iommu.convert_pinned",
-     .text = "another process maps pages for a device and is killed: held as long as it lives")
+GM_CASE(killed, .name = "iommu.convert_pinned.killed.mock", .iommu = GM_IOMMU_MOCK,
+	.text = "another process maps pages for a device and is killed: held as long as it lives")
 {
 	struct held h = { .w = GM_FIXTURE(.size = NR * PG) };
 	int tell[2], status;
@@ -326,7 +310,7 @@ MOCK(killed, "iommu.convert_pinned.killed", .clause = "iommu.convert_pinned",
 	GM_SETUP_OK(pipe(tell));
 	pid = GM_SETUP_OK(fork());
 	if (!pid) {
-		h.iommu = gm_iommu_new(self->val);
+		h.iommu = gm_iommu_new(self->iommu);
 		h.ioas = gm_ioas_new(h.iommu);
 		h.dev = gm_iodev_new(h.iommu, h.ioas);
 		said = __map(&h, 5, 4, IOVA, GM_RW) ? 'n' : 'y';
@@ -345,8 +329,8 @@ MOCK(killed, "iommu.convert_pinned.killed", .clause = "iommu.convert_pinned",
 	held_free(&h);
 }
 
-BOTH(unheld, "iommu.inplace_unheld.detached", .clause = "iommu.inplace_unheld",
-     .text = "a map without a device holds nothing; the attach is EFAULT while a page of it is private")
+GM_CASE(unheld, .name = "iommu.inplace_unheld.detached", .clause = "iommu.inplace_unheld",
+	.text = "a map without a device holds nothing; the attach is EFAULT while a page of it is private")
 {
 	struct held h = held_new(self);
 
@@ -374,8 +358,9 @@ BOTH(unheld, "iommu.inplace_unheld.detached", .clause = "iommu.inplace_unheld",
 	held_free(&h);
 }
 
-BOTH(refused, "iommu.gmem_hva.converted", .clause = "iommu.gmem_hva", .flags = GM_REFUSAL,
-     .text = "a map of the address of converted pages, or from shared pages into them, is EFAULT and pins nothing")
+GM_CASE(refused, .name = "iommu.gmem_hva.converted", .clause = "iommu.gmem_hva",
+	.flags = GM_REFUSAL,
+	.text = "a map of the address of converted pages, or from shared pages into them, is EFAULT and pins nothing")
 {
 	static const struct {
 		uint64_t first, n;
@@ -406,15 +391,14 @@ BOTH(refused, "iommu.gmem_hva.converted", .clause = "iommu.gmem_hva", .flags = G
 	held_free(&h);
 }
 
-GM_CASE(type1, .name = "iommu.convert_pinned.type1.dma", .clause = "iommu.convert_pinned",
-	.providers = GM_PROVIDERS(INPLACE), .needs = GM_NEEDS(VFIO_TYPE1, VFIO_EDU, ROOT),
-	.caps = GM_CAPS_ALL, .flags = GM_FULL_ONLY, .tokens = GM_TOKEN_IOMMU,
+GM_CASE(type1, .name = "iommu.convert_pinned.type1.dma", .iommu = GM_IOMMU_TYPE1,
+	.needs = GM_NEEDS(ROOT), .caps = GM_CAPS_ALL, .flags = GM_FULL_ONLY,
 	.text = "the same by a VFIO type 1 container: EAGAIN at the first page that it has, until it is unmapped")
 {
 	struct held h = { .w = GM_FIXTURE(.size = NR * PG) };
 
 	gm_guest_fill(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1);
-	h.iommu = gm_iommu_new(GM_IOMMU_TYPE1);
+	h.iommu = gm_iommu_new(self->iommu);
 	h.ioas = gm_ioas_new(h.iommu);
 	GM_EXPECT_OK(__map(&h, 5, 4, IOVA, GM_RW));
 	expect_held(&h, 0, NR, 5, "mapped");
@@ -498,15 +482,13 @@ static void race_one(unsigned int i, void *arg)
 		race_guest(arg);
 }
 
-GM_CASE(race, .name = "iommu.convert_pinned.race.mock", .clause = "iommu.convert_pinned",
-	.val = GM_IOMMU_MOCK, .providers = GM_PROVIDERS(INPLACE),
-	.needs = GM_IOMMU_NEEDS_MOCK | GM_NEEDS(HYPERCALL_EXIT), .caps = GM_CAPS(CAP_IPC_LOCK),
-	.tokens = GM_TOKEN_IOMMU, .timeout = 120,
+GM_CASE(race, .name = "iommu.convert_pinned.race.mock", .iommu = GM_IOMMU_MOCK,
+	.needs = GM_NEEDS(HYPERCALL_EXIT), .timeout = 120,
 	.text = "pages are mapped for a device and converted at the same time: one of the two has them, never both")
 {
 	struct race r = { .h.w = GM_FIXTURE(.size = NR * PG, .host_touches = true) };
 
-	r.h.iommu = gm_iommu_new(self->val);
+	r.h.iommu = gm_iommu_new(self->iommu);
 	r.h.ioas = gm_ioas_new(r.h.iommu);
 	r.h.dev = gm_iodev_new(r.h.iommu, r.h.ioas);
 	gm_parallel(2, race_one, &r);
@@ -515,15 +497,13 @@ GM_CASE(race, .name = "iommu.convert_pinned.race.mock", .clause = "iommu.convert
 	held_free(&r.h);
 }
 
-#define GMEM GM_NEEDS(MAP_GMEM)
-
 static bool is_refusal(int ret)
 {
 	return ret && (errno == EACCES || errno == EPERM || errno == EINVAL || errno == EFAULT);
 }
 
-BOTH_NEED(
-	by_fd, "iommu.map_gmem.converted", GMEM, 0, .clause = "iommu.map_gmem",
+GM_CASE(by_fd, .name = "iommu.map_gmem.converted", .clause = "iommu.map_gmem",
+	.needs = GM_NEEDS(MAP_GMEM),
 	.text = "by fd: pages that were converted to private are refused, held they are not converted; shared again they map")
 {
 	struct held h = held_new(self);

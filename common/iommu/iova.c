@@ -2,6 +2,9 @@
 /* Which IOVAs there are: allocation, allowed and reserved ranges, and reuse. */
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.map_file_args", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 
 static int ranges(struct dma_memory *m, struct iommu_iova_range *range, uint32_t *num,
@@ -32,11 +35,10 @@ static int allow(struct dma_memory *m, const struct iommu_iova_range *range, uin
 	return ioctl(m->iommu->fd, IOMMU_IOAS_ALLOW_IOVAS, &arg);
 }
 
-GM_IOMMU_CASES(
-	alloc, "iommu.map_file_args.alloc", .clause = "iommu.map_file_args",
+GM_CASE(alloc, .name = "iommu.map_file_args.alloc", .iommus = GM_IOMMUS(MOCK, VFIO),
 	.text = "allocated IOVAs overlap nothing, lie in the ranges offered, and are used again")
 {
-	struct dma_memory m = dma_memory_new(self->val, 16 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 16 * PG, 0);
 	uint64_t iova[64], align;
 	struct iommu_iova_range range[32];
 	uint32_t num = 32;
@@ -77,11 +79,10 @@ GM_IOMMU_CASES(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(alloc_align, .name = "iommu.map_file_args.alloc_align",
-	     .clause = "iommu.map_file_args", .huge_2m = 2,
-	     .text = "an allocated IOVA keeps the offset's alignment, up to 2 MiB")
+GM_CASE(alloc_align, .name = "iommu.map_file_args.alloc_align", .huge_2m = 2,
+	.text = "an allocated IOVA keeps the offset's alignment, up to 2 MiB")
 {
-	struct dma_memory m = dma_memory_new(self->val, 2 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->iommu, 2 * GM_2M, GM_2M);
 	uint64_t iova;
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, GM_ANY_IOVA, GM_RW);
@@ -114,12 +115,10 @@ static int only(struct dma_memory *m, uint64_t from, uint64_t room, bool by_hva,
 	return ret;
 }
 
-GM_MOCK_CASE(
-	alloc_fits, .name = "iommu.map_file_args.alloc_fits", .clause = "iommu.map_file_args",
-	.flags = GM_REFUSAL, .huge_2m = 2,
+GM_CASE(alloc_fits, .name = "iommu.map_file_args.alloc_fits", .flags = GM_REFUSAL, .huge_2m = 2,
 	.text = "allocation takes a place that fits to the byte, not one that is a byte short, never IOVA 0")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, 2 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 2 * GM_2M, GM_2M);
 	uint64_t at = gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, GM_ANY_IOVA, GM_RW);
 
 	GM_EXPECT(at, "IOVA 0 was allocated");
@@ -137,12 +136,11 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	copy_refused, .name = "iommu.lifetime.copy_refused", .clause = "iommu.lifetime",
+GM_CASE(copy_refused, .name = "iommu.lifetime.copy_refused", .clause = "iommu.lifetime",
 	.flags = GM_REFUSAL, .huge_2m = 1,
 	.text = "a copy to where something is: EEXIST, and the file goes with its last map all the same")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, GM_2M, GM_2M);
 	uint64_t at = gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
 
 	GM_EXPECT_ERRNO(EEXIST, __gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, PG, &at, GM_RW),
@@ -158,11 +156,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(alloc_coarse, .name = "iommu.map_file_args.alloc_coarse",
-	     .clause = "iommu.map_file_args", .flags = GM_REFUSAL,
-	     .text = "memory that begins inside the device's smallest page gets no IOVA: EINVAL")
+GM_CASE(alloc_coarse, .name = "iommu.map_file_args.alloc_coarse", .flags = GM_REFUSAL,
+	.text = "memory that begins inside the device's smallest page gets no IOVA: EINVAL")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint64_t at = GM_ANY_IOVA;
 
 #define COARSE_HVA(off) __gm_map_hva(m.iommu, m.ioas, m.hva + (off), PG, &at, GM_RW)
@@ -174,9 +171,7 @@ GM_MOCK_CASE(alloc_coarse, .name = "iommu.map_file_args.alloc_coarse",
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	allowed, .name = "iommu.map_file_args.allowed", .clause = "iommu.map_file_args",
-	.flags = GM_REFUSAL,
+GM_CASE(allowed, .name = "iommu.map_file_args.allowed", .flags = GM_REFUSAL,
 	.text = "allocation stays in the allowed ranges and ends with ENOSPC; bad ranges are refused")
 {
 	static const struct iommu_iova_range good[] = { { 0x3000000, 0x3001fff },
@@ -189,7 +184,7 @@ GM_MOCK_CASE(
 	/* The first of them is fine, in every order. */
 	static const struct iommu_iova_range second[] = { { 0x3000000, 0x3000fff },
 							  { 0x90000000, 0x90000fff } };
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint64_t at, seen = 0;
 
 	GM_EXPECT_ERRNO(EINVAL, allow(&m, bad, 1), "start after last");
@@ -226,11 +221,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	reported, .name = "iommu.map_file_args.ranges", .clause = "iommu.map_file_args",
+GM_CASE(reported, .name = "iommu.map_file_args.ranges",
 	.text = "ranges are reported with the aperture and reserved ones left out; EMSGSIZE counts")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 4 * PG, 0);
 	struct iommu_iova_range range[4] = { { 0 } };
 	uint64_t align;
 	uint32_t num = 4;
@@ -266,9 +260,7 @@ GM_MOCK_CASE(
 }
 
 /* A map that is in the way of a device: it cannot come. */
-GM_MOCK_CASE(
-	outside, .name = "iommu.map_file_args.outside", .clause = "iommu.map_file_args",
-	.flags = GM_REFUSAL,
+GM_CASE(outside, .name = "iommu.map_file_args.outside", .flags = GM_REFUSAL,
 	.text = "maps outside the aperture or below its page size, then the device: EADDRINUSE")
 {
 	const struct {
@@ -277,7 +269,7 @@ GM_MOCK_CASE(
 		{ PG, 0, PG },		{ 1UL << 31, 0, PG }, { (1UL << 24) - PG, 0, 2 * PG },
 		{ IOVA + 1024, 0, PG }, { IOVA, 1024, PG },   { IOVA, 0, 1024 },
 	};
-	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 4 * PG, 0);
 
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct gm_iodev *dev;
@@ -300,12 +292,10 @@ GM_MOCK_CASE(
 }
 
 /* What suits the address space suits every user of it; who comes later has to take what is there. */
-GM_MOCK_CASE(
-	user_align, .name = "iommu.map_file_args.user_align", .clause = "iommu.map_file_args",
-	.flags = GM_REFUSAL,
+GM_CASE(user_align, .name = "iommu.map_file_args.user_align", .flags = GM_REFUSAL,
 	.text = "an in-kernel user that pins asks for whole pages: not beside half ones, and none while it stays")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 4 * PG, 0);
 	uint64_t at = IOVA, align;
 	struct iommu_iova_range range[4];
 	uint32_t num = 4;

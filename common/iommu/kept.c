@@ -80,13 +80,12 @@ static int nursery(struct dma_memory *m)
 	return 0;
 }
 
-GM_CASE(kept, .name = "iommu.lifetime.kept", .clause = "iommu.lifetime",
-	.needs = GM_IOMMU_NEEDS_MOCK | GM_NEEDS(MEMCG), .val = GM_IOMMU_MOCK, .caps = GM_CAPS_ALL,
-	.tokens = GM_TOKEN_IOMMU, .profile = "IO",
+GM_CASE(kept, .name = "iommu.lifetime.kept", .clause = "iommu.lifetime", .iommu = GM_IOMMU_MOCK,
+	.needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL, .profile = "IO",
 	.text = "32 processes map, unmap and end: what is charged for them goes back")
 {
 	struct timespec pause = { .tv_nsec = 20000000 };
-	struct dma_memory m = dma_memory_new(self->val, PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	unsigned int looks = 0;
 	int status;
 	pid_t pid;

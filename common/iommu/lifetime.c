@@ -2,6 +2,9 @@
 /* What a map holds while it is there, and what is left when it is gone: iommu.lifetime. */
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommus = GM_IOMMUS(MOCK, VFIO),
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 
 /* The words of page `gfn` as dma_memory_new() wrote them, seen by the device at iova. */
@@ -27,10 +30,10 @@ static bool device_writes(struct gm_iodev *dev, uint64_t iova)
 			    got[0], w[0]);
 }
 
-GM_IOMMU_CASES(close_fd, "iommu.lifetime.close", .clause = "iommu.lifetime",
-	       .text = "the file is closed and unmapped: the device still has its pages")
+GM_CASE(close_fd, .name = "iommu.lifetime.close",
+	.text = "the file is closed and unmapped: the device still has its pages")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	int again = GM_SETUP_OK(dup(m.fd));
 
 	gm_map_file(m.iommu, m.ioas, m.fd, PG, 2 * PG, IOVA, GM_RW);
@@ -45,11 +48,10 @@ GM_IOMMU_CASES(close_fd, "iommu.lifetime.close", .clause = "iommu.lifetime",
 	gm_iommu_free(m.iommu);
 }
 
-GM_IOMMU_CASES(
-	punch, "iommu.lifetime.punch", .clause = "iommu.lifetime",
+GM_CASE(punch, .name = "iommu.lifetime.punch",
 	.text = "a hole is punched under the map: the device keeps the old page, the file gets a new one")
 {
-	struct dma_memory m = dma_memory_new(self->val, 6 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 6 * PG, 0);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, PG, 4 * PG, IOVA, GM_RW);
 	GM_SETUP_OK(fallocate(m.fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 2 * PG, 2 * PG));
@@ -67,11 +69,10 @@ GM_IOMMU_CASES(
 	dma_memory_free(&m);
 }
 
-GM_IOMMU_CASES_SLOW(
-	truncated, "iommu.lifetime.truncate", .clause = "iommu.lifetime",
+GM_CASE(truncated, .name = "iommu.lifetime.truncate", .dma_flags = GM_FULL_ONLY,
 	.text = "the file is truncated under the map, and grows again: the device keeps the old page")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
 	GM_SETUP_OK(ftruncate(m.fd, PG));
@@ -84,11 +85,10 @@ GM_IOMMU_CASES_SLOW(
 }
 
 /* What was mapped goes back to the allocator and comes out as somebody else's page. */
-GM_IOMMU_CASES(
-	after_unmap, "iommu.lifetime.after_unmap", .clause = "iommu.lifetime",
+GM_CASE(after_unmap, .name = "iommu.lifetime.after_unmap",
 	.text = "after an unmap the device reaches nothing, though it used the IOVA just before")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * PG, IOVA, GM_RW);
 	/* Translations are in the IOTLB now. */
@@ -110,7 +110,7 @@ static void no_vma_run(const struct gm_case *self, uint64_t huge)
 	uint8_t data[16], got[16];
 	uint64_t off = huge ? 0x155550 : PG + 0x550;
 
-	m.iommu = gm_iommu_new(self->val);
+	m.iommu = gm_iommu_new(self->iommu);
 	m.ioas = gm_ioas_new(m.iommu);
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	m.fd = gm_memfd_new(m.size, huge);
@@ -131,25 +131,24 @@ static void no_vma_run(const struct gm_case *self, uint64_t huge)
 	dma_memory_free(&m);
 }
 
-GM_IOMMU_CASES(no_vma, "iommu.no_vma.shmem", .clause = "iommu.no_vma",
-	       .text = "a memfd that nothing ever mapped: device and read(), write() agree")
+GM_CASE(no_vma, .name = "iommu.no_vma.shmem", .clause = "iommu.no_vma",
+	.text = "a memfd that nothing ever mapped: device and read(), write() agree")
 {
 	no_vma_run(self, 0);
 }
 
-GM_IOMMU_CASES(
-	no_vma_2m, "iommu.no_vma.hugetlb_2m", .clause = "iommu.no_vma", .huge_2m = 1,
+GM_CASE(no_vma_2m, .name = "iommu.no_vma.hugetlb_2m", .clause = "iommu.no_vma", .huge_2m = 1,
 	.text = "a hugetlb memfd that nothing ever mapped: what the device writes, read() reads")
 {
 	no_vma_run(self, GM_2M);
 }
 
 /* The map refers to the file, not to the mapping that was there when it was made. */
-GM_IOMMU_CASES_SLOW(
-	remap_vma, "iommu.no_vma.mapping_moved", .clause = "iommu.no_vma",
+GM_CASE(remap_vma, .name = "iommu.no_vma.mapping_moved", .clause = "iommu.no_vma",
+	.dma_flags = GM_FULL_ONLY,
 	.text = "the host's mapping goes and another memory comes to its address: the map is still the file's")
 {
-	struct dma_memory m = dma_memory_new(self->val, 2 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 2 * PG, 0);
 	uint8_t *other;
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * PG, IOVA, GM_RW);
@@ -162,10 +161,10 @@ GM_IOMMU_CASES_SLOW(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(refs, .name = "iommu.lifetime.refs", .clause = "iommu.lifetime",
-	     .text = "one pin per page and domain-filled map; none after the unmap; VmPin exact")
+GM_CASE(refs, .name = "iommu.lifetime.refs", .iommu = GM_IOMMU_MOCK,
+	.text = "one pin per page and domain-filled map; none after the unmap; VmPin exact")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin before, pages");
 	gm_map_file(m.iommu, m.ioas, m.fd, PG, 3 * PG, IOVA, GM_RW);
@@ -188,11 +187,10 @@ GM_MOCK_CASE(refs, .name = "iommu.lifetime.refs", .clause = "iommu.lifetime",
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(huge_refs, .name = "iommu.lifetime.huge_refs", .clause = "iommu.lifetime",
-	     .huge_2m = 2,
-	     .text = "parts of 2 MiB pages: VmPin counts 4 KiB, and the pages go back to the pool")
+GM_CASE(huge_refs, .name = "iommu.lifetime.huge_refs", .iommu = GM_IOMMU_MOCK, .huge_2m = 2,
+	.text = "parts of 2 MiB pages: VmPin counts 4 KiB, and the pages go back to the pool")
 {
-	struct dma_memory m = dma_memory_new(self->val, 2 * GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->iommu, 2 * GM_2M, GM_2M);
 	char pool[64] = "", before[64] = "";
 	int fd = open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages",
 		      O_RDONLY | O_CLOEXEC);
@@ -219,11 +217,11 @@ GM_MOCK_CASE(huge_refs, .name = "iommu.lifetime.huge_refs", .clause = "iommu.lif
 	close(fd);
 }
 
-GM_MOCK_CASE(iommufd_close, .name = "iommu.lifetime.iommufd_close", .clause = "iommu.lifetime",
-	     .text = "the iommufd is closed with maps, devices and users in it: every pin returns")
+GM_CASE(iommufd_close, .name = "iommu.lifetime.iommufd_close", .iommu = GM_IOMMU_MOCK,
+	.text = "the iommufd is closed with maps, devices and users in it: every pin returns")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
-	struct gm_iommu *other = gm_iommu_new(self->val);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
+	struct gm_iommu *other = gm_iommu_new(self->iommu);
 	uint32_t second = gm_ioas_new(m.iommu);
 	uint64_t at = IOVA;
 	int user;
@@ -246,11 +244,10 @@ GM_MOCK_CASE(iommufd_close, .name = "iommu.lifetime.iommufd_close", .clause = "i
 	dma_memory_free(&m);
 }
 
-GM_IOMMU_CASES(
-	sealed, "iommu.lifetime.seal", .clause = "iommu.lifetime",
+GM_CASE(sealed, .name = "iommu.lifetime.seal",
 	.text = "a mapped page is in use: sealing against writes is EBUSY until it is unmapped")
 {
-	struct dma_memory m = dma_memory_new(self->val, 2 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 2 * PG, 0);
 
 	munmap(m.hva, m.size);
 	m.hva = NULL;

@@ -6,16 +6,9 @@
 #include "dma_memory.h"
 #include "pagesize.h"
 
+GM_FILE(.iommus = GM_IOMMUS(MOCK, VFIO), .caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
-#define BOTH(fn, n, ...)                                                                           \
-	static void fn(const struct gm_case *self);                                                \
-	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .val = GM_IOMMU_MOCK,                         \
-		   .providers = GM_PROVIDERS_X86, .needs = GM_IOMMU_NEEDS_MOCK,                    \
-		   .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)           \
-	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .val = GM_IOMMU_VFIO,                           \
-		   .providers = GM_PROVIDERS_X86, .needs = GM_IOMMU_NEEDS_DMA,                     \
-		   .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)           \
-	static void fn(const struct gm_case *self __attribute__((unused)))
 
 #define DEV_PAGES 16UL
 
@@ -152,11 +145,12 @@ static void convert_held(struct load *l)
 		gm_guest_check(l->vm, 0, gpa, 1, GM_HALF_PRIVATE, 7, "the private half, after DMA");
 }
 
-BOTH(beside, "iommu.lifetime.load", .clause = "iommu.lifetime", .timeout = 120,
-     .text = "a device writes, a guest converts and the host punches beside it: every byte as it should be")
+GM_CASE(beside, .name = "iommu.lifetime.load", .clause = "iommu.lifetime",
+	.providers = GM_PROVIDERS_X86, .timeout = 120,
+	.text = "a device writes, a guest converts and the host punches beside it: every byte as it should be")
 {
 	struct load l = { .convert_off = 64 * PG, .convert_pages = 448, .dma_off = 40 * PG };
-	struct gm_iommu *iommu = gm_iommu_new(self->val);
+	struct gm_iommu *iommu = gm_iommu_new(self->iommu);
 	uint32_t ioas = gm_ioas_new(iommu);
 
 	l.w = GM_FIXTURE(.size = GM_2M, .mem = GM_MEM_SHMEM);
@@ -185,23 +179,16 @@ BOTH(beside, "iommu.lifetime.load", .clause = "iommu.lifetime", .timeout = 120,
  * Two GiB, both mapped by 1 GiB pages; the device has pages of the second one (the mock all of it,
  * as one entry). What happens in the first must show there only, in either table.
  */
-static void huge(const struct gm_case *self);
-#define HUGE_DMA                                                                                   \
-	.providers = GM_PROVIDERS(ATTRIBUTES), .clause = "huge.dma", .huge_1g = 2, .timeout = 180, \
-	.caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,                                   \
-	.text = "conversions in one GiB while another is DMA-mapped and written: its 1 GiB mapping and data stay"
-#define HUGE_NEEDS GM_NEEDS(PAGE_STATS, TDP)
-GM_VARIANT(huge, huge_mock, .name = "huge.dma.next_door.mock", .val = GM_IOMMU_MOCK,
-	   .needs = GM_IOMMU_NEEDS_MOCK | HUGE_NEEDS, HUGE_DMA)
-GM_VARIANT(huge, huge_dma, .name = "huge.dma.next_door.dma", .val = GM_IOMMU_VFIO,
-	   .needs = GM_IOMMU_NEEDS_DMA | HUGE_NEEDS, .flags = GM_FULL_ONLY, HUGE_DMA)
 
-static void huge(const struct gm_case *self)
+GM_CASE(huge, .name = "huge.dma.next_door", .clause = "huge.dma", .dma_flags = GM_FULL_ONLY,
+	.needs = GM_NEEDS(PAGE_STATS, TDP), .providers = GM_PROVIDERS(ATTRIBUTES), .huge_1g = 2,
+	.timeout = 180,
+	.text = "conversions in one GiB while another is DMA-mapped and written: its 1 GiB mapping and data stay")
 {
 	struct load l = { .convert_off = 100 * GM_2M - 16 * PG,
 			  .convert_pages = 32,
 			  .dma_off = GM_1G + 300 * GM_2M - 8 * PG };
-	struct gm_iommu *iommu = gm_iommu_new(self->val);
+	struct gm_iommu *iommu = gm_iommu_new(self->iommu);
 	uint32_t ioas = gm_ioas_new(iommu);
 	struct gm_page_counts start, touched;
 	bool whole; /* the device reaches all of the second GiB */

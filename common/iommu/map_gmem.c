@@ -3,17 +3,11 @@
 #include "frames.h"
 #include "guest.h"
 
+GM_FILE(.clause = "iommu.map_gmem", .profile = "P6", .iommus = GM_IOMMUS(MOCK, VFIO),
+	.needs = GM_NEEDS(KVM, MAP_GMEM), .caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 #define GMEM (1ULL << GM_NEED_KVM | 1ULL << GM_NEED_MAP_GMEM)
-#define BOTH(fn, n, ...)                                                                           \
-	static void fn(const struct gm_case *self);                                                \
-	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .needs = GM_IOMMU_NEEDS_MOCK | GMEM,          \
-		   .val = GM_IOMMU_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK), .profile = "P6",           \
-		   .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)                                          \
-	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .needs = GM_IOMMU_NEEDS_DMA | GMEM,             \
-		   .val = GM_IOMMU_VFIO, .caps = GM_CAPS(CAP_IPC_LOCK), .profile = "P6",           \
-		   .tokens = GM_TOKEN_IOMMU, __VA_ARGS__)                                          \
-	static void fn(const struct gm_case *self __attribute__((unused)))
 
 /* A word that the device writes at page `off` of its map, seen by the guest; then put back. */
 static void device_to_guest(struct dma_guest *g, uint64_t iova, uint64_t off)
@@ -31,10 +25,10 @@ static void device_to_guest(struct dma_guest *g, uint64_t iova, uint64_t off)
 	__gm_dma_write(g->dev, iova + 72, &back, 8);
 }
 
-BOTH(shared, "iommu.map_gmem.shared", .clause = "iommu.map_gmem",
-     .text = "shared pages by fd and offset: guest, host and device are on the same pages, no others")
+GM_CASE(shared, .name = "iommu.map_gmem.shared",
+	.text = "shared pages by fd and offset: guest, host and device are on the same pages, no others")
 {
-	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
+	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, 4 * PG, IOVA, GM_RW);
 	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin, pages");
@@ -49,10 +43,10 @@ BOTH(shared, "iommu.map_gmem.shared", .clause = "iommu.map_gmem",
 	dma_guest_free(&g);
 }
 
-BOTH(fresh, "iommu.map_gmem.fresh", .clause = "iommu.map_gmem",
-     .text = "pages that nobody touched yet, no mapping anywhere: zero, and the guest's own when it comes")
+GM_CASE(fresh, .name = "iommu.map_gmem.fresh",
+	.text = "pages that nobody touched yet, no mapping anywhere: zero, and the guest's own when it comes")
 {
-	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
+	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	const uint64_t n = gm_dma_cost_ms(g.dev) ? 4 : 1024;
 	int gmem = gm_gmem_new(g.vm, (n + 8) * PG, SHARED);
 	uint64_t word = gm_word(7, GM_HALF_DEVICE, 5, 511), bad = 0;
@@ -80,13 +74,11 @@ BOTH(fresh, "iommu.map_gmem.fresh", .clause = "iommu.map_gmem",
 }
 
 /* More than one page of page pointers, in more than one batch, each page where it belongs. */
-GM_CASE(large, .name = "iommu.map_gmem.large", .clause = "iommu.map_gmem", .profile = "P6",
-	.needs = GM_IOMMU_NEEDS_MOCK | GMEM, .val = GM_IOMMU_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK),
-	.tokens = GM_TOKEN_IOMMU,
+GM_CASE(large, .name = "iommu.map_gmem.large", .iommu = GM_IOMMU_MOCK,
 	.text = "1200 pages at an odd offset, in large batches and small: every page in its place, none kept")
 {
 	static const uint32_t limit[] = { 65536, 480, 60 };
-	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
+	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	uint64_t len = 1300 * PG;
 	int gmem = gm_gmem_new(g.vm, len, SHARED);
 	uint8_t *hva = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
@@ -115,12 +107,11 @@ GM_CASE(large, .name = "iommu.map_gmem.large", .clause = "iommu.map_gmem", .prof
 
 #define FRAMES 256UL
 
-GM_CASE(frames, .name = "iommu.map_gmem.frames", .clause = "iommu.map_gmem", .profile = "P6",
-	.needs = GM_IOMMU_NEEDS_MOCK | GMEM | 1ULL << GM_NEED_ROOT, .val = GM_IOMMU_MOCK,
-	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_IOMMU,
+GM_CASE(frames, .name = "iommu.map_gmem.frames", .iommu = GM_IOMMU_MOCK, .needs = GM_NEEDS(ROOT),
+	.caps = GM_CAPS_ALL,
 	.text = "mapped, unmapped, and the file closed: every page frame is free again")
 {
-	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
+	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	int gmem = gm_gmem_new(g.vm, FRAMES * PG, SHARED);
 	uint8_t *hva = mmap(NULL, FRAMES * PG, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
 	uint64_t pfn[FRAMES];
@@ -146,11 +137,11 @@ static bool refused(int err)
 	return err == EACCES || err == EPERM || err == EINVAL || err == EFAULT;
 }
 
-BOTH(private, "iommu.map_gmem.private", .clause = "iommu.map_gmem", .flags = GM_REFUSAL,
-     .text = "private pages never: refused attached; unattached the map or the attach is, and nothing is left")
+GM_CASE(private, .name = "iommu.map_gmem.private", .flags = GM_REFUSAL,
+	.text = "private pages never: refused attached; unattached the map or the attach is, and nothing is left")
 {
 	static const uint64_t flags[] = { GUEST_MEMFD_FLAG_MMAP, 0 };
-	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
+	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	uint64_t at, len;
 
 	for (int i = 0; i < 2; i++) {
@@ -179,10 +170,10 @@ BOTH(private, "iommu.map_gmem.private", .clause = "iommu.map_gmem", .flags = GM_
 	dma_guest_free(&g);
 }
 
-BOTH(bounds, "iommu.map_gmem.bounds", .clause = "iommu.map_gmem", .flags = GM_REFUSAL,
-     .text = "past the end of the file: EINVAL; the last page is fine")
+GM_CASE(bounds, .name = "iommu.map_gmem.bounds", .flags = GM_REFUSAL,
+	.text = "past the end of the file: EINVAL; the last page is fine")
 {
-	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
+	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	uint64_t at = IOVA;
 
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(g.iommu, g.ioas, g.gmem, 64 * PG, PG, &at, GM_RW),
@@ -224,8 +215,8 @@ static void expect_unharmed(struct dma_guest *g)
  * Two answers are right: the hole is EAGAIN while a device has the page, and nothing changed; or
  * it is made, and then the device has lost the page before the file did.
  */
-BOTH(hole, "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
-     .text = "a hole under a map: refused with EAGAIN and no effect, or the device loses the page; free again after")
+GM_CASE(hole, .name = "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
+	.text = "a hole under a map: refused with EAGAIN and no effect, or the device loses the page; free again after")
 {
 	const struct {
 		uint64_t off, len;
@@ -233,7 +224,7 @@ BOTH(hole, "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
 		{ 5 * PG, PG },	    { 8 * PG, PG }, { 4 * PG, 2 * PG },
 		{ 8 * PG, 3 * PG }, { 0, 64 * PG },
 	};
-	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
+	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, 4 * PG, IOVA, GM_RW);
 	for (unsigned int i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
@@ -264,10 +255,10 @@ BOTH(hole, "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
 	dma_guest_free(&g);
 }
 
-BOTH(copy, "iommu.convert_pinned.copy", .clause = "iommu.convert_pinned",
-     .text = "the map is gone and a copy of it is left: the page is still held")
+GM_CASE(copy, .name = "iommu.convert_pinned.copy", .clause = "iommu.convert_pinned",
+	.text = "the map is gone and a copy of it is left: the page is still held")
 {
-	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
+	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	uint64_t at = IOVA + 16 * PG;
 
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, 4 * PG, IOVA, GM_RW);
@@ -284,10 +275,10 @@ BOTH(copy, "iommu.convert_pinned.copy", .clause = "iommu.convert_pinned",
 	dma_guest_free(&g);
 }
 
-BOTH(twice, "iommu.convert_pinned.twice", .clause = "iommu.convert_pinned",
-     .text = "two maps of one page, and one beside them: held until the last of them is gone")
+GM_CASE(twice, .name = "iommu.convert_pinned.twice", .clause = "iommu.convert_pinned",
+	.text = "two maps of one page, and one beside them: held until the last of them is gone")
 {
-	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
+	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	uint64_t at[3] = { IOVA, IOVA + 16 * PG, IOVA + 32 * PG };
 	const uint64_t len[3] = { 3 * PG, PG, 2 * PG };
 
@@ -310,11 +301,10 @@ BOTH(twice, "iommu.convert_pinned.twice", .clause = "iommu.convert_pinned",
 }
 
 GM_CASE(subpage, .name = "iommu.convert_pinned.subpage", .clause = "iommu.convert_pinned",
-	.profile = "P6", .needs = GM_IOMMU_NEEDS_MOCK | GMEM, .val = GM_IOMMU_MOCK,
-	.caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU,
+	.iommu = GM_IOMMU_MOCK,
 	.text = "half a page at either end of a map is a whole page to the file: held, or lost to the device")
 {
-	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
+	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	static const uint64_t page[] = { 5, 8 };
 
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG + 2048, 3 * PG, IOVA + 2048, GM_RW);
@@ -334,10 +324,10 @@ GM_CASE(subpage, .name = "iommu.convert_pinned.subpage", .clause = "iommu.conver
 	dma_guest_free(&g);
 }
 
-BOTH(outlive, "iommu.map_gmem.outlive", .clause = "iommu.map_gmem",
-     .text = "the VM and the fd go, the map stays: the device still has the pages, and they return with it")
+GM_CASE(outlive, .name = "iommu.map_gmem.outlive",
+	.text = "the VM and the fd go, the map stays: the device still has the pages, and they return with it")
 {
-	struct dma_guest g = dma_guest_new(self->val, 64 * PG);
+	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	uint64_t w[1], want = gm_word(GM_BASE / PG + 6, GM_HALF_SHARED, 1, 511);
 
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, 2 * PG, IOVA, GM_RW);

@@ -3,6 +3,9 @@
 #include "dma_memory.h"
 #include "frames.h"
 
+GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.needs = GM_NEEDS(ROOT), .caps = GM_CAPS_ALL, .flags = GM_FULL_ONLY)
+
 #define PG GM_PAGE_SIZE
 #define PAGES 64
 
@@ -49,14 +52,10 @@ static void be_there(const uint8_t *mem, uint64_t *first, uint64_t *last)
 			"boot with movablecore=1G (make lab KCMD=movablecore=1G)");
 }
 
-#define MOVES                                                                                      \
-	.needs = GM_IOMMU_NEEDS_MOCK | GM_NEEDS(ROOT), .val = GM_IOMMU_MOCK, .caps = GM_CAPS_ALL,  \
-	.tokens = GM_TOKEN_IOMMU, .profile = "IO", .flags = GM_FULL_ONLY
-
-GM_CASE(file, .name = "iommu.lifetime.movable_file", .clause = "iommu.lifetime", MOVES,
+GM_CASE(file, .name = "iommu.lifetime.movable_file",
 	.text = "pages of ZONE_MOVABLE move out of it before a map by fd pins them, with what they hold")
 {
-	struct dma_memory m = dma_memory_new(self->val, PAGES * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, PAGES * PG, 0);
 	uint64_t first, last;
 
 	be_there(m.hva, &first, &last);
@@ -67,10 +66,10 @@ GM_CASE(file, .name = "iommu.lifetime.movable_file", .clause = "iommu.lifetime",
 	dma_memory_free(&m);
 }
 
-GM_CASE(hva, .name = "iommu.lifetime.movable_hva", .clause = "iommu.lifetime", MOVES,
+GM_CASE(hva, .name = "iommu.lifetime.movable_hva",
 	.text = "the same of memory by address, in page tables already and not")
 {
-	struct dma_memory m = dma_memory_new(self->val, PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	uint8_t *mem =
 		mmap(NULL, PAGES * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t first, last, at = IOVA;

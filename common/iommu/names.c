@@ -6,11 +6,13 @@
 
 #include "calls.h"
 
+GM_FILE(.clause = "iommu.map_file_args", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK), .flags = GM_REFUSAL)
+
 #define PG GM_PAGE_SIZE
 
-GM_MOCK_CASE(ids, .name = "iommu.map_file_args.ids", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "every call with an id of nothing, of 0 and of another kind of object: ENOENT")
+GM_CASE(ids, .name = "iommu.map_file_args.ids",
+	.text = "every call with an id of nothing, of 0 and of another kind of object: ENOENT")
 {
 	struct dma_memory m = iommu_calls_memory();
 
@@ -33,9 +35,7 @@ GM_MOCK_CASE(ids, .name = "iommu.map_file_args.ids", .clause = "iommu.map_file_a
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	unreadable, .name = "iommu.map_file_args.unreadable", .clause = "iommu.map_file_args",
-	.flags = GM_REFUSAL,
+GM_CASE(unreadable, .name = "iommu.map_file_args.unreadable",
 	.text = "an argument, or a list that it points to, that ends where memory ends: EFAULT")
 {
 	struct dma_memory m = iommu_calls_memory();
@@ -70,11 +70,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	gone, .name = "iommu.map_hva.process_gone", .clause = "iommu.map_hva", .flags = GM_REFUSAL,
+GM_CASE(gone, .name = "iommu.map_hva.process_gone", .clause = "iommu.map_hva",
 	.text = "memory of a process that has ended: no device, no user gets it, and it unmaps")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, PG, 0);
 	uint64_t at = IOVA, len = 4 * PG, word;
 	int begin[2], end[2], status, user, pins;
 	char c = 0;

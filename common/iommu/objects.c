@@ -53,11 +53,11 @@ static void maps(struct dma_memory *m, unsigned int rounds)
 }
 
 GM_CASE(objects, .name = "iommu.lifetime.objects", .clause = "iommu.lifetime",
-	.needs = GM_IOMMU_NEEDS_MOCK | GM_NEEDS(ROOT), .val = GM_IOMMU_MOCK, .caps = GM_CAPS_ALL,
-	.tokens = GM_TOKEN_IOMMU | GM_TOKEN_ALONE, .profile = "IO", .flags = GM_FULL_ONLY,
+	.iommu = GM_IOMMU_MOCK, .needs = GM_NEEDS(ROOT), .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_ALONE, .profile = "IO", .flags = GM_FULL_ONLY,
 	.text = "256 processes of as many users map, unmap and end: the kernel keeps none of it")
 {
-	struct dma_memory m = dma_memory_new(self->val, PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	struct timespec pause = { .tv_nsec = 20000000 };
 	long before[NR_CACHES], after[NR_CACHES];
 	unsigned int looks = 0;

@@ -2,18 +2,15 @@
 /* Two devices that really do DMA: each is held to its own address space, and to all of it. */
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_VFIO,
+	.needs = GM_NEEDS(VFIO_EDU_PAIR), .caps = GM_CAPS(CAP_IPC_LOCK), .flags = GM_FULL_ONLY)
+
 #define PG GM_PAGE_SIZE
 
-#define PAIR_CASE(fn, ...)                                                                         \
-	GM_CASE(fn, .needs = GM_IOMMU_NEEDS_DMA | GM_NEEDS(VFIO_EDU_PAIR), .val = GM_IOMMU_VFIO,   \
-		.caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU, .profile = "IO",          \
-		.flags = GM_FULL_ONLY, __VA_ARGS__)
-
-PAIR_CASE(
-	spaces, .name = "iommu.lifetime.pair_spaces.dma", .clause = "iommu.lifetime",
+GM_CASE(spaces, .name = "iommu.lifetime.pair_spaces.dma",
 	.text = "two devices, two address spaces, one IOVA: each reaches its own page and no other; one moves over")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint32_t other = gm_ioas_new(m.iommu);
 	struct gm_iodev *second = gm_iodev_new(m.iommu, other);
 
@@ -37,11 +34,10 @@ PAIR_CASE(
 	dma_memory_free(&m);
 }
 
-PAIR_CASE(
-	tables, .name = "iommu.lifetime.pair_tables.dma", .clause = "iommu.lifetime",
+GM_CASE(tables, .name = "iommu.lifetime.pair_tables.dma",
 	.text = "two devices with a page table each on one address space: a map reaches both, an unmap both")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint32_t table = gm_hwpt_new(m.dev, m.ioas, 0);
 	struct gm_iodev *second = gm_iodev_new(m.iommu, table);
 

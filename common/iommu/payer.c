@@ -7,6 +7,8 @@
 
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK, .flags = GM_REFUSAL)
+
 #define PG GM_PAGE_SIZE
 #define USER 60063
 
@@ -44,14 +46,10 @@ static int unmap(struct dma_memory *m)
 	return __gm_unmap(m->iommu, m->ioas, IOVA, &len) ? errno : 0;
 }
 
-#define PAYER                                                                                      \
-	.needs = GM_IOMMU_NEEDS_MOCK, .tokens = GM_TOKEN_IOMMU, .profile = "IO",                   \
-	.clause = "iommu.lifetime", .flags = GM_REFUSAL
-
-GM_CASE(limit, .name = "iommu.lifetime.memlock_mapper", PAYER, .caps = GM_CAPS(CAP_SETUID),
+GM_CASE(limit, .name = "iommu.lifetime.memlock_mapper", .caps = GM_CAPS(CAP_SETUID),
 	.text = "the device comes through a process with another limit: that of who mapped counts")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 8 * PG, 0);
 
 	GM_SETUP_OK(setresuid(USER, USER, USER));
 	GM_SETUP_OK(prctl(PR_SET_DUMPABLE, 1));
@@ -67,8 +65,7 @@ GM_CASE(limit, .name = "iommu.lifetime.memlock_mapper", PAYER, .caps = GM_CAPS(C
 	dma_memory_free(&m);
 }
 
-GM_CASE(process, .name = "iommu.lifetime.memlock_process_other", PAYER,
-	.caps = GM_CAPS(CAP_SYS_RESOURCE),
+GM_CASE(process, .name = "iommu.lifetime.memlock_process_other", .caps = GM_CAPS(CAP_SYS_RESOURCE),
 	.text = "charged to the process: another attaches, another unmaps, and this one pays and is paid back")
 {
 	struct iommu_option mode = { .size = sizeof(mode),
@@ -77,7 +74,7 @@ GM_CASE(process, .name = "iommu.lifetime.memlock_process_other", PAYER,
 				     .val64 = 1 };
 	struct dma_memory m = { .size = 8 * PG };
 
-	m.iommu = gm_iommu_new(self->val);
+	m.iommu = gm_iommu_new(self->iommu);
 	GM_SETUP_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &mode));
 	m.ioas = gm_ioas_new(m.iommu);
 	m.fd = gm_memfd_new(m.size, 0);

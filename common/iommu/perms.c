@@ -2,6 +2,9 @@
 /* Who may do what with a map: iommu.map_file_perms. */
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.map_file_perms", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK), .flags = GM_REFUSAL)
+
 #define PG GM_PAGE_SIZE
 
 /* The device tries to write a page that the host wrote; `allowed` says what must come of it. */
@@ -20,11 +23,10 @@ static void try_write(struct dma_memory *m, uint64_t iova, uint64_t off, bool al
 	*w = old;
 }
 
-GM_IOMMU_CASES(readonly, "iommu.map_file_perms.readonly", .clause = "iommu.map_file_perms",
-	       .flags = GM_REFUSAL,
-	       .text = "a read-only map is read and not written; the writable map beside it is")
+GM_CASE(readonly, .name = "iommu.map_file_perms.readonly", .iommus = GM_IOMMUS(MOCK, VFIO),
+	.text = "a read-only map is read and not written; the writable map beside it is")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * PG, IOVA, GM_RO);
 	gm_map_file(m.iommu, m.ioas, m.fd, PG, 2 * PG, IOVA + 2 * PG, GM_RW);
@@ -36,10 +38,10 @@ GM_IOMMU_CASES(readonly, "iommu.map_file_perms.readonly", .clause = "iommu.map_f
 	dma_memory_free(&m);
 }
 
-GM_IOMMU_CASES(readonly_2m, "iommu.map_file_perms.readonly_2m", .clause = "iommu.map_file_perms",
-	       .huge_2m = 1, .flags = GM_REFUSAL, .text = "the same with a whole 2 MiB page")
+GM_CASE(readonly_2m, .name = "iommu.map_file_perms.readonly_2m", .iommus = GM_IOMMUS(MOCK, VFIO),
+	.huge_2m = 1, .text = "the same with a whole 2 MiB page")
 {
-	struct dma_memory m = dma_memory_new(self->val, GM_2M, GM_2M);
+	struct dma_memory m = dma_memory_new(self->iommu, GM_2M, GM_2M);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, GM_2M, IOVA, GM_RO);
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, GM_2M, IOVA + GM_2M, GM_RW);
@@ -50,11 +52,10 @@ GM_IOMMU_CASES(readonly_2m, "iommu.map_file_perms.readonly_2m", .clause = "iommu
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(writeonly, .name = "iommu.map_file_perms.writeonly", .clause = "iommu.map_file_perms",
-	     .flags = GM_REFUSAL,
-	     .text = "a write-only map is written and not read; wrong accesses are EPERM")
+GM_CASE(writeonly, .name = "iommu.map_file_perms.writeonly",
+	.text = "a write-only map is written and not read; wrong accesses are EPERM")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint64_t word = 1;
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, IOVA, GM_WO);
@@ -70,11 +71,10 @@ GM_MOCK_CASE(writeonly, .name = "iommu.map_file_perms.writeonly", .clause = "iom
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(copy, .name = "iommu.map_file_perms.copy", .clause = "iommu.map_file_perms",
-	     .flags = GM_REFUSAL,
-	     .text = "IOAS_COPY makes no writable map of a read-only one; the reverse it does")
+GM_CASE(copy, .name = "iommu.map_file_perms.copy",
+	.text = "IOAS_COPY makes no writable map of a read-only one; the reverse it does")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint64_t at = IOVA + 16 * PG, word = 1;
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * PG, IOVA, GM_RO);
@@ -95,11 +95,10 @@ GM_MOCK_CASE(copy, .name = "iommu.map_file_perms.copy", .clause = "iommu.map_fil
 }
 
 /* Real page tables hold the permission too, not only the areas that in-kernel users see. */
-GM_MOCK_CASE(access_pin, .name = "iommu.map_file_perms.access", .clause = "iommu.map_file_perms",
-	     .flags = GM_REFUSAL,
-	     .text = "an in-kernel user may pin a read-only map, or copy of one, for reading only")
+GM_CASE(access_pin, .name = "iommu.map_file_perms.access",
+	.text = "an in-kernel user may pin a read-only map, or copy of one, for reading only")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	int user = gm_access_new(m.iommu, m.ioas, true), item;
 	uint64_t at = IOVA + 4 * PG;
 

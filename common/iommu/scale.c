@@ -5,11 +5,16 @@
  */
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.scale", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK), .timeout = 120)
+
 #define AREAS 2048UL
 
-enum { UNMAP_EACH, UNMAP_ALL, CLOSE };
+struct areas {
+	enum { UNMAP_EACH, UNMAP_ALL, CLOSE } how; /* they go */
+};
 
-static void areas(const struct gm_case *self)
+GM_CASES(areas, struct areas, v)
 {
 	const uint64_t nr = AREAS, size = nr * GM_PAGE_SIZE;
 	uint64_t len = ~0ULL; /* with IOVA 0: everything */
@@ -23,7 +28,7 @@ static void areas(const struct gm_case *self)
 		gm_map_file(iommu, ioas, fd, i * GM_PAGE_SIZE, GM_PAGE_SIZE,
 			    IOVA + 2 * i * GM_PAGE_SIZE, GM_RW);
 	GM_EXPECT(!gm_memfd_unpinned(fd), "%lu areas are mapped, and no page is pinned", nr);
-	switch (self->val) {
+	switch (v->how) {
 	case UNMAP_EACH:
 		for (uint64_t i = 0; i < nr; i++)
 			gm_unmap(iommu, ioas, IOVA + (2 * (i * 307 % nr)) * GM_PAGE_SIZE,
@@ -33,6 +38,8 @@ static void areas(const struct gm_case *self)
 		GM_EXPECT_OK(__gm_unmap(iommu, ioas, 0, &len));
 		GM_EXPECT_EQ(len, size, "bytes that one unmap of everything gave back");
 		break;
+	case CLOSE:
+		break;
 	}
 	gm_iodev_free(dev);
 	gm_iommu_free(iommu);
@@ -40,10 +47,9 @@ static void areas(const struct gm_case *self)
 	close(fd);
 }
 
-#define SCALE(id, what, about, how)                                                                \
-	GM_VARIANT(areas, id, .name = "iommu.scale." what, .clause = "iommu.scale", .text = about, \
-		   .needs = GM_IOMMU_NEEDS_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK),                    \
-		   .tokens = GM_TOKEN_IOMMU, .profile = "IO", .val = (how), .timeout = 120)
-SCALE(areas_each, "unmap_each", "2^11 areas of one page, unmapped one by one", UNMAP_EACH)
-SCALE(areas_all, "unmap_all", "2^11 areas of one page, unmapped by one call", UNMAP_ALL)
-SCALE(areas_close, "close", "2^11 areas of one page, gone with the iommufd", CLOSE)
+GM_ROW(areas, areas_each, .name = "iommu.scale.unmap_each",
+       .text = "2^11 areas of one page, unmapped one by one") = { .how = UNMAP_EACH };
+GM_ROW(areas, areas_all, .name = "iommu.scale.unmap_all",
+       .text = "2^11 areas of one page, unmapped by one call") = { .how = UNMAP_ALL };
+GM_ROW(areas, areas_close, .name = "iommu.scale.close",
+       .text = "2^11 areas of one page, gone with the iommufd") = { .how = CLOSE };

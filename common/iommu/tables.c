@@ -2,13 +2,15 @@
 /* Pages read back from page tables, moves that fail, and page tables that are somebody else's. */
 #include "dma_memory.h"
 
+GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK))
+
 #define PG GM_PAGE_SIZE
 
-GM_MOCK_CASE(
-	subpage, .name = "iommu.map_file_memfd.subpage_tables", .clause = "iommu.map_file_memfd",
+GM_CASE(subpage, .name = "iommu.map_file_memfd.subpage_tables", .clause = "iommu.map_file_memfd",
 	.text = "half pages in a table: a second table that comes later holds the same, and users read it")
 {
-	struct dma_memory m = dma_memory_new(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint64_t off = PG + 2048, len = 4 * PG;
 	struct gm_iodev *second;
 	uint32_t hwpt;
@@ -37,11 +39,10 @@ GM_MOCK_CASE(
  * One file, mapped whole where no device is, and in pieces where one is: a device that comes to
  * the whole reads the pages from the pieces, each from its own.
  */
-GM_MOCK_CASE(
-	pieces, .name = "iommu.lifetime.pieces", .clause = "iommu.lifetime",
+GM_CASE(pieces, .name = "iommu.lifetime.pieces",
 	.text = "copies of parts, apart from each other, hold the pages; the whole is filled from them")
 {
-	struct dma_memory m = dma_memory_new(self->val, 12 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 12 * PG, 0);
 	uint32_t whole = gm_ioas_new(m.iommu);
 	struct gm_iodev *second;
 	uint64_t at = IOVA;
@@ -74,11 +75,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	exact, .name = "iommu.lifetime.access_exact", .clause = "iommu.lifetime",
+GM_CASE(exact, .name = "iommu.lifetime.access_exact",
 	.text = "one range pinned three times: it stays until the last lets go; an unmap reaches all")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 4 * PG, 0);
 	int user = gm_access_new(m.iommu, m.ioas, true), item[3];
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
@@ -104,11 +104,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	own_table, .name = "iommu.lifetime.own_table", .clause = "iommu.lifetime",
+GM_CASE(own_table, .name = "iommu.lifetime.own_table",
 	.text = "a device on an address space is never given a page table that was made by hand")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, 2 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 2 * PG, 0);
 	struct gm_iodev *first = gm_iodev_new(m.iommu, m.ioas), *second;
 	uint32_t hwpt = gm_hwpt_new(first, m.ioas, 0);
 	uint64_t low = PG;
@@ -136,12 +135,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	stays, .name = "iommu.lifetime.replace_fails", .clause = "iommu.lifetime",
-	.flags = GM_REFUSAL,
+GM_CASE(stays, .name = "iommu.lifetime.replace_fails", .flags = GM_REFUSAL,
 	.text = "a device cannot move to a space whose map is bad: EINVAL, and it has what it had")
 {
-	struct dma_memory m = dma_memory_new(self->val, 4 * PG, 0);
+	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint32_t bad = gm_ioas_new(m.iommu), low = gm_ioas_new(m.iommu);
 	uint64_t at = IOVA, word = 7;
 
@@ -170,12 +167,10 @@ GM_MOCK_CASE(
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(
-	user_moves, .name = "iommu.lifetime.access_replace", .clause = "iommu.lifetime",
-	.flags = GM_REFUSAL,
+GM_CASE(user_moves, .name = "iommu.lifetime.access_replace", .flags = GM_REFUSAL,
 	.text = "an in-kernel user moves: it lets go of what it had; where it cannot go it keeps it")
 {
-	struct dma_memory m = dma_memory_new_unattached(self->val, 8 * PG, 0);
+	struct dma_memory m = dma_memory_new_unattached(self->iommu, 8 * PG, 0);
 	uint32_t half = gm_ioas_new(m.iommu), other = gm_ioas_new(m.iommu);
 	int user = gm_access_new(m.iommu, m.ioas, true);
 

@@ -2,6 +2,9 @@
 /* Reserved words, unknown options and flags, numbers of all ones, in every ioctl that has them. */
 #include "calls.h"
 
+GM_FILE(.clause = "iommu.map_file_args", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.caps = GM_CAPS(CAP_IPC_LOCK), .flags = GM_REFUSAL)
+
 #define ONES (~0ULL)
 
 static void reserved_is(const struct iommu_call *c, struct dma_memory *m, uint64_t val)
@@ -10,9 +13,8 @@ static void reserved_is(const struct iommu_call *c, struct dma_memory *m, uint64
 			"%s: reserved field %#lx", c->name, val);
 }
 
-GM_MOCK_CASE(field_values, .name = "iommu.map_file_args.fields", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "reserved fields, unknown flags, data without a type and a type without data")
+GM_CASE(field_values, .name = "iommu.map_file_args.fields",
+	.text = "reserved fields, unknown flags, data without a type and a type without data")
 {
 	struct dma_memory m = iommu_calls_memory();
 
@@ -32,9 +34,8 @@ GM_MOCK_CASE(field_values, .name = "iommu.map_file_args.fields", .clause = "iomm
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(words, .name = "iommu.map_file_args.reserved", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "reserved words and unknown flags that are not zero: EOPNOTSUPP")
+GM_CASE(words, .name = "iommu.map_file_args.reserved",
+	.text = "reserved words and unknown flags that are not zero: EOPNOTSUPP")
 {
 	struct dma_memory m = iommu_calls_memory();
 	/* An option of the iommufd, not of an object. */
@@ -82,9 +83,8 @@ GM_MOCK_CASE(words, .name = "iommu.map_file_args.reserved", .clause = "iommu.map
 	dma_memory_free(&m);
 }
 
-GM_MOCK_CASE(ones, .name = "iommu.map_file_args.ones", .clause = "iommu.map_file_args",
-	     .flags = GM_REFUSAL,
-	     .text = "IOVAs and lengths of all ones: EOVERFLOW, and nothing happens")
+GM_CASE(ones, .name = "iommu.map_file_args.ones",
+	.text = "IOVAs and lengths of all ones: EOVERFLOW, and nothing happens")
 {
 	struct dma_memory m = iommu_calls_memory();
 	uint64_t at = IOVA + GM_PAGE_SIZE, copy = at + GM_PAGE_SIZE;

@@ -12,11 +12,20 @@ extern const struct gm_case *const __stop_gm_cases[] __attribute__((weak));
 extern void (*const __start_gm_generators[])(void) __attribute__((weak));
 extern void (*const __stop_gm_generators[])(void) __attribute__((weak));
 
+static const struct {
+	const char *suffix;
+	gm_needs needs;
+} iommus[GM_IOMMU_NR] = { { "", 0 },
+#define X(id, suffix, needs) { suffix, needs },
+			  GM_IOMMU_LIST(X)
+#undef X
+};
+
 static const struct gm_case **cases;
 static size_t cases_nr, cases_room;
 
 /* A copy of the case, its name with these ends. Lives as long as the process. */
-static void add(const struct gm_case *c, const char *provider)
+static void add(const struct gm_case *c, const char *device, const char *provider)
 {
 	struct gm_case *mine = malloc(sizeof(*mine));
 	char *name;
@@ -25,7 +34,7 @@ static void add(const struct gm_case *c, const char *provider)
 		cases_room = cases_room ? 2 * cases_room : 256;
 		cases = realloc(cases, cases_room * sizeof(*cases));
 	}
-	if (!cases || !mine || asprintf(&name, "%s%s", c->name, provider) < 0)
+	if (!cases || !mine || asprintf(&name, "%s%s%s", c->name, device, provider) < 0)
 		abort();
 	*mine = *c;
 	mine->name = name;
@@ -33,19 +42,38 @@ static void add(const struct gm_case *c, const char *provider)
 }
 
 /* One case for each provider. */
-static void add_for_providers(const struct gm_case *c)
+static void add_for_providers(const struct gm_case *c, const char *device)
 {
 	struct gm_case mine = *c;
 
 	if (!c->providers)
-		add(c, "");
+		add(c, device, "");
 	for (enum gm_provider_id p = 0; p < GM_PROVIDER_NR; p++)
 		if (c->providers & (1U << p)) {
 			mine.provider = p;
 			mine.profile = gm_provider_profile(p);
 			mine.needs = c->needs | gm_provider_needs(p);
-			add(&mine, gm_provider_suffix(p));
+			add(&mine, device, gm_provider_suffix(p));
 		}
+}
+
+/* One case for each device. */
+static void add_for_iommus(const struct gm_case *c)
+{
+	for (enum gm_iommu_kind kind = 0; kind < GM_IOMMU_NR; kind++) {
+		bool of_a_set = !c->iommu && c->iommus;
+		struct gm_case mine = *c;
+
+		if (of_a_set ? !(c->iommus & (1U << kind)) : kind != c->iommu)
+			continue;
+		mine.iommu = kind;
+		mine.needs |= iommus[kind].needs;
+		if (kind != GM_IOMMU_NONE)
+			mine.tokens |= GM_TOKEN_IOMMU;
+		if (kind == GM_IOMMU_VFIO)
+			mine.flags |= c->dma_flags;
+		add_for_providers(&mine, of_a_set ? iommus[kind].suffix : "");
+	}
 }
 
 void gm_case_add(const struct gm_case *c)
@@ -60,6 +88,11 @@ void gm_case_add(const struct gm_case *c)
 		mine.provider = file->provider;
 		mine.profile = file->profile;
 	}
+	if (!c->iommus && !c->iommu) {
+		mine.iommus = file->iommus;
+		mine.iommu = file->iommu;
+	}
+	mine.dma_flags = c->dma_flags | file->dma_flags;
 	mine.needs = c->needs | file->needs;
 	mine.caps = c->caps | file->caps;
 	mine.flags = c->flags | file->flags;
@@ -67,7 +100,7 @@ void gm_case_add(const struct gm_case *c)
 	mine.huge_2m = c->huge_2m ?: file->huge_2m;
 	mine.huge_1g = c->huge_1g ?: file->huge_1g;
 	mine.timeout = c->timeout ?: file->timeout;
-	add_for_providers(&mine);
+	add_for_iommus(&mine);
 }
 
 static int by_name(const void *a, const void *b)

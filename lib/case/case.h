@@ -13,16 +13,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "iommu_kind.h"
 #include "need.h"
 #include "protocol.h"
 #include "provider.h"
+
+struct gm_flavour;
 
 /*
  * What a case leaves out, its file may state for all of its cases (GM_FILE). The sets needs, caps,
  * flags and tokens add up: a case has what its file states and what it states itself. Everything else
  * that a case states replaces what its file states; of providers, provider and profile, which together
- * say who converts, a case that states one has none of its file's. Name, text, run and arg are the
- * case's own.
+ * say who converts, a case that states one has none of its file's. Likewise iommus and iommu. Name,
+ * text, flavour, run and arg are the case's own.
  */
 struct gm_case {
 	const char *name; /* [a-z0-9_.]+, "<area>.<clause>.<what>": never changes once published */
@@ -37,8 +40,17 @@ struct gm_case {
 	enum gm_provider_id provider;
 	const char *
 		profile; /* of CONTRACT.md: "P0", "P1", "P1p", ...; "any" where it does not matter */
-	gm_needs needs;	 /* GM_NEEDS(...): missing ones make it SKIP, with reason and remedy */
-	uint64_t caps;	 /* GM_CAPS(CAP_...): it runs with exactly these */
+	/*
+	 * GM_IOMMUS(...): which devices do its DMA. The registry makes one case for each, which has
+	 * that one as .iommu, what that one needs, and its suffix at the end of the name.
+	 */
+	unsigned int iommus;
+	/* The registry's; in a declaration where the case is about that one and has its own name. */
+	enum gm_iommu_kind iommu;
+	unsigned int dma_flags; /* enum gm_case_flag that the case with a real device has besides */
+	const struct gm_flavour *flavour; /* of the guest_memfd that it is about (fixture.h) */
+	gm_needs needs;	      /* GM_NEEDS(...): missing ones make it SKIP, with reason and remedy */
+	uint64_t caps;	      /* GM_CAPS(CAP_...): it runs with exactly these */
 	unsigned int huge_2m; /* free 2 MiB huge pages it takes */
 	unsigned int huge_1g; /* free 1 GiB huge pages it takes */
 	unsigned int timeout; /* seconds; 0 is GM_TIMEOUT */

@@ -22,6 +22,7 @@ struct gm_iommu *gm_iommu_new(enum gm_iommu_kind kind)
 	struct gm_iommu *iommu = calloc(1, sizeof(*iommu));
 
 	GM_SETUP(iommu, "out of memory");
+	GM_SETUP(kind, "the case names no IOMMU");
 	iommu->ops = providers[kind];
 	iommu->ops->open(iommu);
 	return iommu;

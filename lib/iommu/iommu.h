@@ -4,8 +4,8 @@
  *
  * What the device is, a provider knows: the mock of iommufd (its page tables are real, the DMA is
  * the kernel's own walk of them), or a PCI device behind an IOMMU through VFIO, with iommufd or with
- * a type 1 container. A case asks for one with gm_iommu_new(self->val) and does not look which it
- * got. Lengths, offsets and IOVAs are in bytes. __gm_x() gives -1 and errno. gm_x() takes success
+ * a type 1 container. A case asks for one with gm_iommu_new(self->iommu) and does not look which
+ * it got. Lengths, offsets and IOVAs are in bytes. __gm_x() gives -1 and errno. gm_x() takes success
  * for granted: maps, unmaps, attaches and moves are what is under test, and one that is refused is a
  * miss of the clause; of the rest it is an ERROR of the suite.
  */
@@ -17,8 +17,6 @@
 
 #include "case.h"
 #include "vm.h"
-
-enum gm_iommu_kind { GM_IOMMU_MOCK, GM_IOMMU_VFIO, GM_IOMMU_TYPE1 };
 
 struct gm_iommu_ops;
 
@@ -39,36 +37,6 @@ struct gm_iodev {
 	uint8_t *bar;	  /* registers of a PCI device; NULL: none */
 	uint64_t bar_size;
 };
-
-/*
- * The two variants of a case that every provider must pass: "<name>.mock" and "<name>.dma", with
- * .val set for gm_iommu_new(). CAP_IPC_LOCK: pages are not charged to RLIMIT_MEMLOCK.
- */
-#define GM_IOMMU_NEEDS_MOCK                                                                        \
-	(1ULL << GM_NEED_IOMMUFD | GM_NEEDS(IOAS_MAP_FILE) | 1ULL << GM_NEED_IOMMUFD_TEST)
-#define GM_IOMMU_NEEDS_DMA                                                                         \
-	(1ULL << GM_NEED_IOMMUFD | GM_NEEDS(IOAS_MAP_FILE) | 1ULL << GM_NEED_VFIO_EDU)
-#define GM_IOMMU_CASES(fn, n, ...) __GM_IOMMU_CASES(fn, n, 0, __VA_ARGS__)
-/* The same, but real DMA (half a second and more a page) in the full profile only. */
-#define GM_IOMMU_CASES_SLOW(fn, n, ...) __GM_IOMMU_CASES(fn, n, GM_FULL_ONLY, __VA_ARGS__)
-/* Refusals of the full profile, with both. */
-#define GM_IOMMU_CASES_FULL(fn, n, ...)                                                            \
-	__GM_IOMMU_CASES(fn, n, 0, .flags = GM_FULL_ONLY | GM_REFUSAL, __VA_ARGS__)
-#define __GM_IOMMU_CASES(fn, n, dma_flags, ...)                                                    \
-	static void fn(const struct gm_case *self);                                                \
-	GM_VARIANT(fn, fn##_mock, .name = n ".mock", .val = GM_IOMMU_MOCK,                         \
-		   .needs = GM_IOMMU_NEEDS_MOCK, .caps = GM_CAPS(CAP_IPC_LOCK),                    \
-		   .tokens = GM_TOKEN_IOMMU, .profile = "IO", __VA_ARGS__)                         \
-	GM_VARIANT(fn, fn##_dma, .name = n ".dma", .val = GM_IOMMU_VFIO,                           \
-		   .needs = GM_IOMMU_NEEDS_DMA, .caps = GM_CAPS(CAP_IPC_LOCK),                     \
-		   .tokens = GM_TOKEN_IOMMU, .profile = "IO", .flags = dma_flags, __VA_ARGS__)     \
-	static void fn(const struct gm_case *self __attribute__((unused)))
-
-/* A case about page tables and counts that can be asked for: the mock alone answers those. */
-#define GM_MOCK_CASE(fn, ...)                                                                      \
-	GM_CASE(fn, .needs = GM_IOMMU_NEEDS_MOCK, .val = GM_IOMMU_MOCK,                            \
-		.caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU, .profile = "IO",          \
-		__VA_ARGS__)
 
 /* --- the iommufd and its address spaces --- */
 
@@ -150,7 +118,7 @@ bool gm_dma_prove_same_page(struct gm_iodev *dev, uint64_t iova, void *hva, cons
 bool gm_dma_expect_maps(struct gm_iodev *dev, uint64_t iova, void *hva, uint64_t len,
 			const char *when);
 
-/* --- what only the mock can tell (cases declare it with GM_MOCK_CASE) --- */
+/* --- what only the mock can tell (cases state .iommu = GM_IOMMU_MOCK) --- */
 
 /* 0: [iova, +len) of the page table is the memory at hva, to the page; -1 EINVAL: it is not. */
 int __gm_mock_maps(struct gm_iommu *iommu, uint32_t hwpt, uint64_t iova, const void *hva,

@@ -29,6 +29,13 @@ GM_CASE(alone, .name = "a.file.alone", .text = "t", .provider = GM_PROVIDER_INPL
 {
 }
 
+GM_CASE(devices, .name = "a.file.devices", .text = "t", .iommus = GM_IOMMUS(MOCK, VFIO),
+	.dma_flags = GM_FULL_ONLY)
+{
+}
+
+GM_CASE(one_device, .name = "a.file.one_device", .text = "t", .iommu = GM_IOMMU_MOCK) {}
+
 struct pair {
 	unsigned int a;
 	bool b;
@@ -110,6 +117,28 @@ static void rows_reach_the_function(void **state)
 	assert_int_equal(seen, 11);
 }
 
+static void each_device_has_its_case(void **state)
+{
+	const struct gm_case *mock = gm_case_find("a.file.devices.mock.inplace"),
+			     *dma = gm_case_find("a.file.devices.dma.inplace"),
+			     *one = gm_case_find("a.file.one_device.inplace");
+
+	assert_int_equal(mock->iommu, GM_IOMMU_MOCK);
+	assert_int_equal(mock->needs, GM_NEEDS(TDP, SW_PROTECTED, INPLACE, IOMMUFD, IOAS_MAP_FILE,
+					       IOMMUFD_TEST));
+	assert_int_equal(mock->flags, GM_REFUSAL);
+	assert_int_equal(mock->tokens, GM_TOKEN_ALONE | GM_TOKEN_IOMMU);
+	assert_int_equal(dma->iommu, GM_IOMMU_VFIO);
+	assert_int_equal(dma->needs,
+			 GM_NEEDS(TDP, SW_PROTECTED, INPLACE, IOMMUFD, IOAS_MAP_FILE, VFIO_EDU));
+	assert_int_equal(dma->flags, GM_REFUSAL | GM_FULL_ONLY);
+	assert_int_equal(one->iommu, GM_IOMMU_MOCK);
+	assert_int_equal(one->needs, mock->needs);
+	assert_int_equal(gm_case_find("a.file.sets.inplace")->iommu, GM_IOMMU_NONE);
+	assert_null(gm_case_find("a.file.devices.inplace"));
+	assert_null(gm_case_find("a.file.one_device.mock.inplace"));
+}
+
 static void made_by_an_engine(void **state)
 {
 	const struct gm_case *c = gm_case_find("a.made");
@@ -122,8 +151,11 @@ static void made_by_an_engine(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_a_case_leaves_out), cmocka_unit_test(sets_add_up),
-		cmocka_unit_test(the_rest_is_replaced),	  cmocka_unit_test(rows_reach_the_function),
+		cmocka_unit_test(what_a_case_leaves_out),
+		cmocka_unit_test(sets_add_up),
+		cmocka_unit_test(the_rest_is_replaced),
+		cmocka_unit_test(rows_reach_the_function),
+		cmocka_unit_test(each_device_has_its_case),
 		cmocka_unit_test(made_by_an_engine),
 	};
 

@@ -3,10 +3,10 @@
 #include "huge.h"
 #include "iommu.h"
 
-GM_IOMMU_CASES_SLOW(
-	dma, "huge.dma.other_gib", .clause = "huge.dma",
+GM_CASE(dma, .name = "huge.dma.other_gib", .clause = "huge.dma", .iommus = GM_IOMMUS(MOCK, VFIO),
+	.dma_flags = GM_FULL_ONLY, .caps = GM_CAPS(CAP_IPC_LOCK), .profile = "IO",
 	.text = "a GiB is held by a device, by fd: a conversion in it or beside it costs what it did",
-	.huge_1g = 2, .timeout = 180, HUGE_P0)
+	.huge_1g = 2, .timeout = 180, .providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct huge_vm *r;
 	struct gm_iommu *iommu;
@@ -19,7 +19,7 @@ GM_IOMMU_CASES_SLOW(
 		gm_skip(gm_need_reason(GM_NEED_PAGE_STATS), "%s",
 			gm_need_remedy(GM_NEED_PAGE_STATS));
 	r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
-	iommu = gm_iommu_new(self->val);
+	iommu = gm_iommu_new(self->iommu);
 	ioas = gm_ioas_new(iommu);
 	dev = gm_iodev_new(iommu, ioas);
 	huge_touch_all(r);
