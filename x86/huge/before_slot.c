@@ -2,6 +2,8 @@
 /* Attributes that were there before the slot was: its huge mappings go around them. */
 #include "huge.h"
 
+GM_FILE(.clause = "huge.before_slot", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS)
+
 /* Every page that the attributes single out, from both sides, and then all of the rest. */
 static void look(struct huge_vm *r, const uint64_t *at, unsigned int nr, const char *when)
 {
@@ -14,9 +16,9 @@ static void look(struct huge_vm *r, const uint64_t *at, unsigned int nr, const c
 }
 
 /* One private page at each border of each of the two GiB, and one GiB without any. */
-GM_CASE(before_pages, .name = "huge.before_slot.pages", .clause = "huge.before_slot",
+GM_CASE(before_pages, .name = "huge.before_slot.pages",
 	.text = "single private pages at every border, set before the slot and kept over its re-creation",
-	HUGE_1G(2))
+	.huge_1g = 2)
 {
 	static const uint64_t at[] = { 0, 511, 1024, HUGE_PAGES_IN_1G - 1 };
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .no_slot = true);
@@ -71,16 +73,14 @@ static void before_one(const struct gm_case *self)
 }
 
 GM_VARIANT(before_one, before_one_1g, .name = "huge.before_slot.one_page_1g",
-	   .clause = "huge.before_slot",
-	   .text = "one private page at each border of a GiB, then the slot", HUGE_1G(2))
+	   .text = "one private page at each border of a GiB, then the slot", .huge_1g = 2)
 GM_VARIANT(before_one, before_one_2m, .name = "huge.before_slot.one_page_2m",
-	   .clause = "huge.before_slot",
-	   .text = "one private page at each border of 2 MiB, then the slot", HUGE_2M(2))
+	   .text = "one private page at each border of 2 MiB, then the slot", .huge_2m = 2)
 
 /* 2 MiB that are all private are not mixed, and yet the GiB around them is. */
-GM_CASE(before_blocks, .name = "huge.before_slot.blocks", .clause = "huge.before_slot",
+GM_CASE(before_blocks, .name = "huge.before_slot.blocks",
 	.text = "whole 2 MiB private at the start, in the middle and at the end of a GiB, then the slot",
-	HUGE_1G(1))
+	.huge_1g = 1)
 {
 	static const uint64_t block[] = { 0, 1, 256, 511 };
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = GM_1G, .no_slot = true);
@@ -113,9 +113,9 @@ GM_CASE(before_blocks, .name = "huge.before_slot.blocks", .clause = "huge.before
 }
 
 /* A slot that is not aligned: whole pages inside it count, the parts at its ends do not. */
-GM_CASE(before_misaligned, .name = "huge.before_slot.misaligned", .clause = "huge.before_slot",
+GM_CASE(before_misaligned, .name = "huge.before_slot.misaligned",
 	.text = "private pages at the borders of a slot that starts and ends inside 2 MiB pages",
-	HUGE_2M(4))
+	.huge_2m = 4)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = GM_1G, .mem_size = 4 * GM_2M,
 				    .no_slot = true);

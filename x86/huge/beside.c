@@ -7,6 +7,8 @@
 
 #include "huge.h"
 
+GM_FILE(.clause = "huge.beside", .providers = GM_PROVIDERS_X86, .needs = HUGE_NEEDS)
+
 #define FILE_PAGES 1536UL    /* of the slot */
 #define FILE_OFF (3 * GM_2M) /* where it begins in the file: what is before it is in no slot */
 #define ROUNDS 24
@@ -20,14 +22,13 @@ struct beside {
 	atomic_bool stop;
 };
 
-static void make(struct beside *b, const struct gm_case *self)
+static void make(struct beside *b, const struct gm_case *self, unsigned int vcpus)
 {
 	bool big = self->huge_1g;
 
 	b->huge = big ? self->huge_1g * GM_1G : self->huge_2m * GM_2M;
 	b->r = HUGE_VM(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M, .mem_size = b->huge,
-		       .size = b->huge + GM_1G, .no_gmem = true, .no_slot = true,
-		       .vcpus = self->val);
+		       .size = b->huge + GM_1G, .no_gmem = true, .no_slot = true, .vcpus = vcpus);
 	b->gpa = b->r->base + b->huge;
 	b->mem = gm_mem_new(GM_MEM_SHMEM, FILE_PAGES * GM_PAGE_SIZE);
 	b->gmem = gm_gmem_new(b->r->w->vm, FILE_OFF + FILE_PAGES * GM_PAGE_SIZE,
@@ -115,14 +116,18 @@ static void side(unsigned int i, void *arg)
 		gm_guest_touch(b->r->w->vm, i, b->r->base, b->huge, GM_2M);
 }
 
-static void beside(const struct gm_case *self)
+struct guests {
+	unsigned int vcpus; /* two: another one runs on the huge pages */
+};
+
+GM_CASES(beside, struct guests, v)
 {
 	struct beside b = {};
 
-	make(&b, self);
+	make(&b, self, v->vcpus);
 	/* The other vCPU has a thread of its own. */
 	b.r->vcpus = 1;
-	gm_parallel(self->val, side, &b);
+	gm_parallel(v->vcpus, side, &b);
 	if (b.r->w->provider->file_serves_shared)
 		gm_host_check_zero(b.mem->hva, FILE_PAGES, "memory at the file's userspace_addr");
 	huge_vm_free(b.r);
@@ -130,10 +135,12 @@ static void beside(const struct gm_case *self)
 	gm_mem_free(b.mem);
 }
 
-#define BESIDE(id, n, what, ...)                                                                   \
-	GM_VARIANT(beside, beside_##id, .name = "huge.beside." #id, .clause = "huge.beside",       \
-		   .text = what, .val = n, .providers = GM_PROVIDERS_X86, .needs = HUGE_NEEDS,     \
-		   __VA_ARGS__)
-BESIDE(pages_1g, 1, "a file behind two GiB of huge pages, converted by 4 KiB", .huge_1g = 2)
-BESIDE(pages_2m, 1, "a file behind 2 MiB pages, in the same GiB, converted by 4 KiB", .huge_2m = 8)
-BESIDE(running, 2, "the same while another vCPU runs on a GiB of huge pages", .huge_1g = 1)
+GM_ROW(beside, beside_pages_1g, .name = "huge.beside.pages_1g",
+       .text = "a file behind two GiB of huge pages, converted by 4 KiB",
+       .huge_1g = 2) = { .vcpus = 1 };
+GM_ROW(beside, beside_pages_2m, .name = "huge.beside.pages_2m",
+       .text = "a file behind 2 MiB pages, in the same GiB, converted by 4 KiB",
+       .huge_2m = 8) = { .vcpus = 1 };
+GM_ROW(beside, beside_running, .name = "huge.beside.running",
+       .text = "the same while another vCPU runs on a GiB of huge pages",
+       .huge_1g = 1) = { .vcpus = 2 };

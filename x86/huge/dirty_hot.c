@@ -8,6 +8,9 @@
 
 #include "huge.h"
 
+GM_FILE(.clause = "huge.interplay", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS,
+	.tokens = GM_TOKEN_HUGE, .huge_2m = 1)
+
 #define ROUNDS 300
 #define SWITCHES 40
 
@@ -89,11 +92,15 @@ static void hot_thread(unsigned int i, void *arg)
 		lost, ROUNDS);
 }
 
-static void log_hot(const struct gm_case *self)
+struct log {
+	bool clear; /* by a call of its own, KVM_CLEAR_DIRTY_LOG */
+};
+
+GM_CASES(log_hot, struct log, v)
 {
 	struct huge_vm *r = HUGE_VM(.kind = self->huge_2m ? GM_MEM_HUGE_2M : GM_MEM_ANON,
 				    .size = GM_2M, .no_gmem = true);
-	struct hot h = { .r = r, .page = 300, .clear = self->val };
+	struct hot h = { .r = r, .page = 300, .clear = v->clear };
 
 	if (h.clear)
 		vm_enable_cap(r->w->vm->kvm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
@@ -109,9 +116,9 @@ static void log_hot(const struct gm_case *self)
 	huge_vm_free(r);
 }
 
-#define HOT(id, what, manual, about)                                                               \
-	GM_VARIANT(log_hot, id, .name = "huge.interplay." what, .clause = "huge.interplay",        \
-		   .val = manual, .text = about, HUGE_2M(1))
-HOT(hot, "dirty_log_hot", false, "a vCPU that writes without pause is in every log that is read")
-HOT(hot_clear, "dirty_log_hot_clear", true,
-    "the same where the log is cleared by a call of its own")
+GM_ROW(log_hot, hot, .name = "huge.interplay.dirty_log_hot",
+       .text = "a vCPU that writes without pause is in every log that is read") = {
+	.clear = false,
+};
+GM_ROW(log_hot, hot_clear, .name = "huge.interplay.dirty_log_hot_clear",
+       .text = "the same where the log is cleared by a call of its own") = { .clear = true };

@@ -6,6 +6,8 @@
  */
 #include "huge.h"
 
+GM_FILE(.clause = "huge.interplay", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS)
+
 static void log_set(struct huge_vm *r, uint64_t size, bool on)
 {
 	gm_slot_set(r->w->vm, GM_SLOT, on ? KVM_MEM_LOG_DIRTY_PAGES : 0, r->base, size,
@@ -44,9 +46,9 @@ static void look_around(struct huge_vm *r, uint64_t gpa, const char *when)
 	huge_expect(r, "%s, after the private page was refused", when);
 }
 
-GM_CASE(log_split, .name = "huge.interplay.dirty_log", .clause = "huge.interplay",
+GM_CASE(log_split, .name = "huge.interplay.dirty_log",
 	.text = "logging splits everything, ends, and everything is whole but for the private pages",
-	HUGE_1G(1))
+	.huge_1g = 1)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = GM_1G, .no_gmem = true);
 	uint64_t first = huge_gpa(0, 3), other = huge_gpa(0, 512 * 300 + 511);
@@ -75,9 +77,9 @@ GM_CASE(log_split, .name = "huge.interplay.dirty_log", .clause = "huge.interplay
 	huge_vm_free(r);
 }
 
-GM_CASE(log_convert, .name = "huge.interplay.dirty_log_convert", .clause = "huge.interplay",
+GM_CASE(log_convert, .name = "huge.interplay.dirty_log_convert",
 	.text = "conversions while everything is split: together again are exactly the uniform pages",
-	HUGE_1G(2))
+	.huge_1g = 2)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .no_gmem = true);
 	uint64_t back = huge_gpa(0, 512 * 100 + 5), gone = huge_gpa(1, 512 * 511 + 1);
@@ -105,9 +107,9 @@ GM_CASE(log_convert, .name = "huge.interplay.dirty_log_convert", .clause = "huge
 }
 
 /* The log itself: every page that was written, while its huge page is split and after. */
-GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages", .clause = "huge.interplay",
+GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages",
 	.text = "writes after logging began are in the log, one bit per 4 KiB, in huge pages too",
-	HUGE_2M(4))
+	.huge_2m = 4)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M, .no_gmem = true);
 	static const uint64_t wrote[] = { 0, 1, 511, 512, 1300, 2047 };
@@ -155,9 +157,8 @@ GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages", .clause = "huge.int
  * open /dev/kvm can so make the kernel warn, and stop where it panics on warnings.
  */
 GM_CASE(log_private_block, .name = "huge.interplay.dirty_log_private_block",
-	.clause = "huge.interplay",
 	.text = "2 MiB that become private as a whole while logging: no warning, nothing huge over them",
-	.flags = GM_FULL_ONLY | GM_DESTRUCTIVE, HUGE_2M(4))
+	.flags = GM_FULL_ONLY | GM_DESTRUCTIVE, .huge_2m = 4)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M, .no_gmem = true);
 

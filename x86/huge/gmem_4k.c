@@ -2,6 +2,8 @@
 /* A guest_memfd of today has small pages only: whatever is aligned, the guest sees small mappings. */
 #include "huge.h"
 
+GM_FILE(.clause = "huge.gmem_4k", .huge_2m = 2)
+
 /* The second half of the first 2 MiB and the first of the second, shared again: both are mixed. */
 static void half_back(struct gm_fixture *w, const struct gm_page_counts *before)
 {
@@ -27,7 +29,7 @@ static void half_back(struct gm_fixture *w, const struct gm_page_counts *before)
 
 static void small_only(const struct gm_case *self)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_fixture *w = GM_FIXTURE(.flavour = f, .size = 2 * GM_2M, .file_size = GM_1G,
 					  .mem = GM_MEM_HUGE_2M, .guest_page = GM_1G);
 	uint64_t first = GFN(w->gpa);
@@ -51,10 +53,9 @@ static void small_only(const struct gm_case *self)
 	gm_fixture_free(w);
 }
 
-GM_VARIANT(small_only, small_p0, .name = "huge.gmem_4k.private", .clause = "huge.gmem_4k",
+GM_VARIANT(small_only, small_p0, .name = "huge.gmem_4k.private",
 	   .text = "private memory over huge pages of the host: 4 KiB mappings, one fault each",
-	   .providers = GM_PROVIDERS_X86, .needs = HUGE_NEEDS, .huge_2m = 2)
-GM_VARIANT(small_only, small_p1, .name = "huge.gmem_4k.mapped", .clause = "huge.gmem_4k",
+	   .providers = GM_PROVIDERS_X86, .needs = HUGE_NEEDS)
+GM_VARIANT(small_only, small_p1, .name = "huge.gmem_4k.mapped",
 	   .text = "a guest_memfd that backs both halves: 4 KiB mappings, one fault each",
-	   .arg = &gm_p1, .profile = "P1", .needs = GM_NEEDS(INIT_SHARED, PAGE_STATS, TDP),
-	   .huge_2m = 2)
+	   .flavour = &gm_p1, .profile = "P1", .needs = GM_NEEDS(INIT_SHARED, PAGE_STATS, TDP))

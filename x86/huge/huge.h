@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the huge.* cases share: their declaration, and the pages that borders are made of. */
+/*
+ * What the huge.* cases share: their needs, and the pages that borders are made of.
+ *
+ * Most state GM_PROVIDERS(ATTRIBUTES): huge mappings and private pages are in one slot. Where pages are
+ * converted in the file, no guest access goes to userspace_addr beside it, and the file has small
+ * pages only.
+ */
 #ifndef HUGE_HUGE_H
 #define HUGE_HUGE_H
 
@@ -25,14 +31,5 @@ extern const uint64_t huge_pages[HUGE_NR_PAGES]; /* number in the GiB */
 #define HUGE_PAGES_IN_1G (512UL * 512)
 
 #define HUGE_NEEDS GM_NEEDS(PAGE_STATS, TDP)
-/*
- * Huge mappings and private pages in one slot: where pages are converted in the file, no guest access
- * goes to userspace_addr beside it, and the file has small pages only.
- */
-#define HUGE_P0 .providers = GM_PROVIDERS(ATTRIBUTES)
-/* The fields that all cases have; nr1g 1 GiB pages, or nr2m of 2 MiB. */
-#define HUGE_1G(nr) HUGE_P0, .needs = HUGE_NEEDS, .huge_1g = (nr)
-#define HUGE_1G_FULL(nr) HUGE_1G(nr), .flags = GM_FULL_ONLY
-#define HUGE_2M(nr) HUGE_P0, .needs = HUGE_NEEDS, .huge_2m = (nr), .tokens = GM_TOKEN_HUGE
 
 #endif

@@ -5,9 +5,11 @@
 
 #include "huge.h"
 
-GM_CASE(slot_recreate, .name = "huge.interplay.slot_recreate", .clause = "huge.interplay",
+GM_FILE(.clause = "huge.interplay", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS)
+
+GM_CASE(slot_recreate, .name = "huge.interplay.slot_recreate",
 	.text = "deleting and setting one slot costs the other nothing; its attributes stay",
-	HUGE_1G(2))
+	.huge_1g = 2)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .no_slot = true);
 
@@ -35,9 +37,9 @@ GM_CASE(slot_recreate, .name = "huge.interplay.slot_recreate", .clause = "huge.i
 }
 
 /* What a hole of the file covers is unmapped, whichever kind it is now; nothing beside it is. */
-GM_CASE(punch, .name = "huge.interplay.punch", .clause = "huge.interplay",
+GM_CASE(punch, .name = "huge.interplay.punch",
 	.text = "a hole in the guest_memfd costs the mappings over it and no other, at any file offset",
-	HUGE_1G(3))
+	.huge_1g = 3)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G, .no_slot = true);
 	static const uint64_t hole[] = { 0, 1, 511, HUGE_PAGES_IN_1G - 1 };
@@ -68,9 +70,9 @@ GM_CASE(punch, .name = "huge.interplay.punch", .clause = "huge.interplay",
 }
 
 /* The host takes one huge page back and gives a new one: the others are left alone. */
-GM_CASE(host_punch, .name = "huge.interplay.host_punch", .clause = "huge.interplay",
+GM_CASE(host_punch, .name = "huge.interplay.host_punch",
 	.text = "a hole in the hugetlb file costs that GiB's mapping; the next touch maps the new page huge",
-	HUGE_1G_FULL(3))
+	.huge_1g = 3, .flags = GM_FULL_ONLY)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 
@@ -94,9 +96,9 @@ GM_CASE(host_punch, .name = "huge.interplay.host_punch", .clause = "huge.interpl
 }
 
 /* The host splits one of its own huge pages: the guest's mappings follow there and only there. */
-GM_CASE(thp_split, .name = "huge.interplay.thp_split", .clause = "huge.interplay",
+GM_CASE(thp_split, .name = "huge.interplay.thp_split",
 	.text = "the host splits a transparent huge page and puts it together; the others stay",
-	HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(THP))
+	.needs = GM_NEEDS(THP))
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_THP, .size = 8 * GM_2M);
 	uint64_t block = r->base + 3 * GM_2M;
@@ -153,9 +155,9 @@ static void prefault(struct huge_vm *r, uint64_t gpa, uint64_t len)
 	huge_expect(r, "prefault of %#lx+%#lx", gpa, len);
 }
 
-GM_CASE(prefault_huge, .name = "huge.interplay.prefault", .clause = "huge.interplay",
+GM_CASE(prefault_huge, .name = "huge.interplay.prefault",
 	.text = "prefaulting maps as large as a touch would, around private pages, and spares the guest every fault",
-	HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(PREFAULT), .huge_1g = 2)
+	.needs = GM_NEEDS(PREFAULT), .huge_1g = 2)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
 	uint64_t at = huge_gpa(1, 512 * 30 + 511);

@@ -5,10 +5,17 @@
  */
 #include "huge.h"
 
-static void layout(const struct gm_case *self)
+GM_FILE(.clause = "huge.layout", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS,
+	.huge_1g = 2, .huge_2m = 16)
+
+struct asked_by {
+	unsigned int vcpus;
+};
+
+GM_CASES(layout, struct asked_by, v)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G,
-				    .mem_size = 2 * GM_1G, .no_slot = true, .vcpus = self->val);
+				    .mem_size = 2 * GM_1G, .no_slot = true, .vcpus = v->vcpus);
 	struct gm_mem *fine = gm_mem_new(GM_MEM_HUGE_2M, 16 * GM_2M);
 	int gmem = gm_gmem_new(r->w->vm, 16 * GM_2M, 0);
 	uint64_t second = huge_gpa(2, 0);
@@ -48,9 +55,7 @@ static void layout(const struct gm_case *self)
 	gm_mem_free(fine);
 }
 
-GM_VARIANT(layout, layout_1, .name = "huge.layout.two_files", .clause = "huge.layout",
-	   .text = "a storm by 4 KiB in one file, whole GiB in the other", .val = 1, HUGE_P0,
-	   .needs = HUGE_NEEDS, .huge_1g = 2, .huge_2m = 16)
-GM_VARIANT(layout, layout_4, .name = "huge.layout.two_files_4_vcpus", .clause = "huge.layout",
-	   .text = "the same, asked for by four vCPUs in turn", .val = 4, .flags = GM_FULL_ONLY,
-	   HUGE_P0, .needs = HUGE_NEEDS, .huge_1g = 2, .huge_2m = 16)
+GM_ROW(layout, layout_1, .name = "huge.layout.two_files",
+       .text = "a storm by 4 KiB in one file, whole GiB in the other") = { .vcpus = 1 };
+GM_ROW(layout, layout_4, .name = "huge.layout.two_files_4_vcpus",
+       .text = "the same, asked for by four vCPUs in turn", .flags = GM_FULL_ONLY) = { .vcpus = 4 };

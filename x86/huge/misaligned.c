@@ -2,6 +2,8 @@
 /* Slots that lie across huge pages: huge where guest, host and slot agree, small elsewhere. */
 #include "huge.h"
 
+GM_FILE(.clause = "huge.misaligned", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS)
+
 struct layout {
 	uint64_t gpa, size; /* gpa from the region's base, bytes */
 	uint64_t hva, gmem; /* offsets in the host's memory and in the guest_memfd */
@@ -71,9 +73,8 @@ static void convert_edges(struct huge_vm *r, const struct layout *l, uint64_t gp
 	}
 }
 
-static void misaligned(const struct gm_case *self)
+GM_CASES(misaligned, struct layout, l)
 {
-	const struct layout *l = self->arg;
 	bool big = self->huge_1g;
 	struct huge_vm *r =
 		HUGE_VM(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M, .size = 4 * GM_1G,
@@ -102,44 +103,104 @@ static void misaligned(const struct gm_case *self)
 	huge_vm_free(r);
 }
 
-#define MIS(id, what, res, ...)                                                                    \
-	static const struct layout l_##id = { __VA_ARGS__ };                                       \
-	GM_VARIANT(misaligned, mis_##id, .name = "huge.misaligned." #id,                           \
-		   .clause = "huge.misaligned", .text = what, .arg = &l_##id, res)
-
 /* 2 MiB pages of hugetlb: the page that the slot begins or ends in is small. */
-MIS(start_4k, "the slot starts one page into a 2 MiB page", HUGE_2M(4), GM_1G + GM_PAGE_SIZE,
-    3 * GM_2M, GM_PAGE_SIZE, GM_PAGE_SIZE, 0, 2)
-MIS(end_4k, "the slot ends one page before a 2 MiB page does", HUGE_2M(4), GM_1G,
-    4 * GM_2M - GM_PAGE_SIZE, 0, 0, 0, 3)
-MIS(end_one_more, "the slot ends one page into a 2 MiB page", HUGE_2M(4), GM_1G,
-    3 * GM_2M + GM_PAGE_SIZE, 0, 2 * GM_2M, 0, 3)
-MIS(start_last_page, "the slot starts at the last page of a 2 MiB page", HUGE_2M(4),
-    GM_1G + GM_2M - GM_PAGE_SIZE, 2 * GM_2M + 2 * GM_PAGE_SIZE, GM_2M - GM_PAGE_SIZE, 0, 0, 2)
-MIS(hva_4k, "the host's address is one page off: nothing huge", HUGE_2M(4), GM_1G, 3 * GM_2M,
-    GM_PAGE_SIZE, 0, 0, 0)
-MIS(hva_half, "the host's address is half a 2 MiB page off: nothing huge", HUGE_2M(4), GM_1G,
-    3 * GM_2M, GM_2M / 2, 0, 0, 0)
-MIS(file_offset, "the guest_memfd's offset is odd, guest and host agree: huge all the same",
-    HUGE_2M(4), GM_1G, 4 * GM_2M, 0, 77 * GM_PAGE_SIZE, 0, 4)
-MIS(smaller_than_2m, "a slot inside one 2 MiB page", HUGE_2M(2), GM_1G + GM_PAGE_SIZE,
-    GM_2M - 2 * GM_PAGE_SIZE, GM_PAGE_SIZE, 0, 0, 0)
+GM_ROW(misaligned, mis_start_4k, .name = "huge.misaligned.start_4k",
+       .text = "the slot starts one page into a 2 MiB page", .huge_2m = 4) = {
+	.gpa = GM_1G + GM_PAGE_SIZE,
+	.size = 3 * GM_2M,
+	.hva = GM_PAGE_SIZE,
+	.gmem = GM_PAGE_SIZE,
+	.n2m = 2,
+};
+GM_ROW(misaligned, mis_end_4k, .name = "huge.misaligned.end_4k",
+       .text = "the slot ends one page before a 2 MiB page does", .huge_2m = 4) = {
+	.gpa = GM_1G,
+	.size = 4 * GM_2M - GM_PAGE_SIZE,
+	.n2m = 3,
+};
+GM_ROW(misaligned, mis_end_one_more, .name = "huge.misaligned.end_one_more",
+       .text = "the slot ends one page into a 2 MiB page", .huge_2m = 4) = {
+	.gpa = GM_1G,
+	.size = 3 * GM_2M + GM_PAGE_SIZE,
+	.gmem = 2 * GM_2M,
+	.n2m = 3,
+};
+GM_ROW(misaligned, mis_start_last_page, .name = "huge.misaligned.start_last_page",
+       .text = "the slot starts at the last page of a 2 MiB page", .huge_2m = 4) = {
+	.gpa = GM_1G + GM_2M - GM_PAGE_SIZE,
+	.size = 2 * GM_2M + 2 * GM_PAGE_SIZE,
+	.hva = GM_2M - GM_PAGE_SIZE,
+	.n2m = 2,
+};
+GM_ROW(misaligned, mis_hva_4k, .name = "huge.misaligned.hva_4k",
+       .text = "the host's address is one page off: nothing huge", .huge_2m = 4) = {
+	.gpa = GM_1G,
+	.size = 3 * GM_2M,
+	.hva = GM_PAGE_SIZE,
+};
+GM_ROW(misaligned, mis_hva_half, .name = "huge.misaligned.hva_half",
+       .text = "the host's address is half a 2 MiB page off: nothing huge", .huge_2m = 4) = {
+	.gpa = GM_1G,
+	.size = 3 * GM_2M,
+	.hva = GM_2M / 2,
+};
+GM_ROW(misaligned, mis_file_offset, .name = "huge.misaligned.file_offset",
+       .text = "the guest_memfd's offset is odd, guest and host agree: huge all the same",
+       .huge_2m = 4) = {
+	.gpa = GM_1G,
+	.size = 4 * GM_2M,
+	.gmem = 77 * GM_PAGE_SIZE,
+	.n2m = 4,
+};
+GM_ROW(misaligned, mis_smaller_than_2m, .name = "huge.misaligned.smaller_than_2m",
+       .text = "a slot inside one 2 MiB page", .huge_2m = 2) = {
+	.gpa = GM_1G + GM_PAGE_SIZE,
+	.size = GM_2M - 2 * GM_PAGE_SIZE,
+	.hva = GM_PAGE_SIZE,
+};
 /* 1 GiB pages: a slot that is off by 2 MiB keeps its 2 MiB mappings, and its whole GiB. */
-MIS(start_2m, "the slot starts 2 MiB into a GiB", HUGE_1G_FULL(2), GM_1G + GM_2M, 2 * GM_1G - GM_2M,
-    GM_2M, GM_2M, 1, 511)
-MIS(end_2m, "the slot ends 2 MiB before a GiB does", HUGE_1G_FULL(2), GM_1G, 2 * GM_1G - GM_2M, 0,
-    0, 1, 511)
-MIS(hva_2m, "the host's address is 2 MiB off: 2 MiB mappings only", HUGE_1G(2), GM_1G, GM_1G, GM_2M,
-    0, 0, 512)
-MIS(start_4k_1g, "the slot starts one page into a GiB", HUGE_1G(2), GM_1G + GM_PAGE_SIZE,
-    2 * GM_1G - 2 * GM_PAGE_SIZE, GM_PAGE_SIZE, 5 * GM_PAGE_SIZE, 0, 1022)
+GM_ROW(misaligned, mis_start_2m, .name = "huge.misaligned.start_2m",
+       .text = "the slot starts 2 MiB into a GiB", .huge_1g = 2, .flags = GM_FULL_ONLY) = {
+	.gpa = GM_1G + GM_2M,
+	.size = 2 * GM_1G - GM_2M,
+	.hva = GM_2M,
+	.gmem = GM_2M,
+	.n1g = 1,
+	.n2m = 511,
+};
+GM_ROW(misaligned, mis_end_2m, .name = "huge.misaligned.end_2m",
+       .text = "the slot ends 2 MiB before a GiB does", .huge_1g = 2, .flags = GM_FULL_ONLY) = {
+	.gpa = GM_1G,
+	.size = 2 * GM_1G - GM_2M,
+	.n1g = 1,
+	.n2m = 511,
+};
+GM_ROW(misaligned, mis_hva_2m, .name = "huge.misaligned.hva_2m",
+       .text = "the host's address is 2 MiB off: 2 MiB mappings only", .huge_1g = 2) = {
+	.gpa = GM_1G,
+	.size = GM_1G,
+	.hva = GM_2M,
+	.n2m = 512,
+};
+GM_ROW(misaligned, mis_start_4k_1g, .name = "huge.misaligned.start_4k_1g",
+       .text = "the slot starts one page into a GiB", .huge_1g = 2) = {
+	.gpa = GM_1G + GM_PAGE_SIZE,
+	.size = 2 * GM_1G - 2 * GM_PAGE_SIZE,
+	.hva = GM_PAGE_SIZE,
+	.gmem = 5 * GM_PAGE_SIZE,
+	.n2m = 1022,
+};
+
+struct border {
+	unsigned int pages; /* between a 2 MiB border and where the slots meet */
+};
 
 /* Two slots meet in the middle of a huge page, or at its border; conversions go across. */
-static void several(const struct gm_case *self)
+GM_CASES(several, struct border, v)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = GM_1G, .mem_size = 8 * GM_2M,
 				    .no_slot = true);
-	uint64_t meet = r->base + 4 * GM_2M + self->val * GM_PAGE_SIZE;
+	uint64_t meet = r->base + 4 * GM_2M + v->pages * GM_PAGE_SIZE;
 	uint64_t first = meet - r->base, rest = 8 * GM_2M - first;
 
 	huge_slot(r, GM_SLOT, r->base, first, 0, 0);
@@ -163,9 +224,7 @@ static void several(const struct gm_case *self)
 	huge_vm_free(r);
 }
 
-GM_VARIANT(several, several_aligned, .name = "huge.misaligned.two_slots_aligned",
-	   .clause = "huge.misaligned", .text = "two slots meet between two 2 MiB pages", .val = 0,
-	   HUGE_2M(8))
-GM_VARIANT(several, several_inside, .name = "huge.misaligned.two_slots_inside",
-	   .clause = "huge.misaligned", .text = "two slots meet inside a 2 MiB page", .val = 100,
-	   HUGE_2M(8))
+GM_ROW(several, several_aligned, .name = "huge.misaligned.two_slots_aligned",
+       .text = "two slots meet between two 2 MiB pages", .huge_2m = 8) = { .pages = 0 };
+GM_ROW(several, several_inside, .name = "huge.misaligned.two_slots_inside",
+       .text = "two slots meet inside a 2 MiB page", .huge_2m = 8) = { .pages = 100 };

@@ -6,6 +6,10 @@
 #include "huge.h"
 #include "journal.h"
 
+GM_FILE(.clause = "huge.interplay", .providers = GM_PROVIDERS(ATTRIBUTES),
+	.needs = HUGE_NEEDS | GM_NEEDS(ROOT), .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_HUGE | GM_TOKEN_MODULE)
+
 #define PARAM(name) "/sys/module/kvm/parameters/" name
 
 static struct gm_journal journal;
@@ -63,10 +67,9 @@ static void recovered(struct huge_vm *r, uint64_t at)
 	}
 }
 
-GM_CASE(nx, .name = "huge.interplay.nx_huge_pages", .clause = "huge.interplay",
+GM_CASE(nx, .name = "huge.interplay.nx_huge_pages",
 	.text = "an executed page splits its GiB alone, conversions hold there, and recovery makes it whole",
-	HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(ROOT), .huge_1g = 2, .caps = GM_CAPS_ALL,
-	.tokens = GM_TOKEN_HUGE | GM_TOKEN_MODULE, .timeout = 120)
+	.huge_1g = 2, .timeout = 120)
 {
 	uint64_t at = huge_gpa(1, 512 * 7 + 3), private = huge_gpa(1, 512 * 7 + 4);
 	struct huge_vm *r;
@@ -104,10 +107,9 @@ GM_CASE(nx, .name = "huge.interplay.nx_huge_pages", .clause = "huge.interplay",
  * What was executed before anything else of its GiB was mapped: there is nothing to split, and data
  * that comes later must not be mapped huge over it, or each side's fault undoes the other's mapping.
  */
-GM_CASE(nx_fresh, .name = "huge.interplay.nx_before_data", .clause = "huge.interplay",
+GM_CASE(nx_fresh, .name = "huge.interplay.nx_before_data",
 	.text = "code runs first, data beside it is touched later: nothing huge over the page that runs",
-	HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(ROOT, PREFAULT), .huge_1g = 1, .caps = GM_CAPS_ALL,
-	.tokens = GM_TOKEN_HUGE | GM_TOKEN_MODULE)
+	.needs = GM_NEEDS(PREFAULT), .huge_1g = 1)
 {
 	uint64_t at = huge_gpa(0, 512 * 7 + 3);
 	struct gm_page_counts want = { .pages = { [GM_SIZE_4K] = 1 }, .fixed = 1 };

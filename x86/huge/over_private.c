@@ -2,6 +2,9 @@
 /* No huge mapping ever covers a page of the other kind: the content of every page says so. */
 #include "huge.h"
 
+GM_FILE(.clause = "huge.never_over_private", .providers = GM_PROVIDERS(ATTRIBUTES),
+	.needs = HUGE_NEEDS)
+
 /* Seeded places, most of them at or next to a border of 2 MiB or of 1 GiB. */
 static uint64_t place(struct huge_vm *r, uint64_t pages)
 {
@@ -64,9 +67,13 @@ static void walk(struct huge_vm *r, uint64_t pages, unsigned int steps)
 	}
 }
 
-static void random_1g(const struct gm_case *self)
+struct asked_by {
+	unsigned int vcpus;
+};
+
+GM_CASES(random_1g, struct asked_by, v)
 {
-	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .vcpus = self->val);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .vcpus = v->vcpus);
 
 	huge_touch_all(r);
 	walk(r, 2 * HUGE_PAGES_IN_1G, self->flags & GM_FULL_ONLY ? 300 : 60);
@@ -78,20 +85,23 @@ static void random_1g(const struct gm_case *self)
 	huge_vm_free(r);
 }
 
-GM_VARIANT(random_1g, random_1g_1, .name = "huge.never_over_private.random",
-	   .clause = "huge.never_over_private", .text = "a seeded walk of conversions over 2 GiB",
-	   .val = 1, HUGE_1G(2))
-GM_VARIANT(random_1g, random_1g_long, .name = "huge.never_over_private.random_long",
-	   .clause = "huge.never_over_private", .text = "a long seeded walk, by two vCPUs in turn",
-	   .val = 2, .flags = GM_FULL_ONLY, .timeout = 300, HUGE_1G(2))
-GM_VARIANT(random_1g, random_1g_4, .name = "huge.never_over_private.random_4_vcpus",
-	   .clause = "huge.never_over_private", .text = "a long seeded walk, by four vCPUs in turn",
-	   .val = 4, .flags = GM_FULL_ONLY, .timeout = 300, HUGE_1G(2))
+GM_ROW(random_1g, random_1g_1, .name = "huge.never_over_private.random",
+       .text = "a seeded walk of conversions over 2 GiB", .huge_1g = 2) = { .vcpus = 1 };
+GM_ROW(random_1g, random_1g_long, .name = "huge.never_over_private.random_long",
+       .text = "a long seeded walk, by two vCPUs in turn", .flags = GM_FULL_ONLY, .timeout = 300,
+       .huge_1g = 2) = { .vcpus = 2 };
+GM_ROW(random_1g, random_1g_4, .name = "huge.never_over_private.random_4_vcpus",
+       .text = "a long seeded walk, by four vCPUs in turn", .flags = GM_FULL_ONLY, .timeout = 300,
+       .huge_1g = 2) = { .vcpus = 4 };
+
+struct memory {
+	enum gm_mem_kind mem;
+};
 
 /* With 2 MiB pages the region is small enough to read every page of it again and again. */
-static void random_2m(const struct gm_case *self)
+GM_CASES(random_2m, struct memory, v)
 {
-	struct huge_vm *r = HUGE_VM(.kind = self->val, .size = 12 * GM_2M, .vcpus = 2);
+	struct huge_vm *r = HUGE_VM(.kind = v->mem, .size = 12 * GM_2M, .vcpus = 2);
 
 	huge_write(r, r->base, 12 * 512);
 	for (int round = 0; round < 2; round++) {
@@ -105,23 +115,20 @@ static void random_2m(const struct gm_case *self)
 	huge_vm_free(r);
 }
 
-GM_VARIANT(random_2m, random_hugetlb_2m, .name = "huge.never_over_private.hugetlb_2m",
-	   .clause = "huge.never_over_private",
-	   .text = "a seeded walk over 2 MiB pages of hugetlb, every page read after each round",
-	   .val = GM_MEM_HUGE_2M, HUGE_2M(12))
-GM_VARIANT(random_2m, random_thp, .name = "huge.never_over_private.thp",
-	   .clause = "huge.never_over_private", .text = "the same over transparent huge pages",
-	   .val = GM_MEM_THP, HUGE_P0, .needs = HUGE_NEEDS | GM_NEEDS(THP))
-GM_VARIANT(random_2m, random_4k, .name = "huge.never_over_private.small_pages",
-	   .clause = "huge.never_over_private",
-	   .text = "the same over 4 KiB pages: nothing is huge", .val = GM_MEM_SHMEM,
-	   .flags = GM_FULL_ONLY, HUGE_P0, .needs = HUGE_NEEDS)
+GM_ROW(random_2m, random_hugetlb_2m, .name = "huge.never_over_private.hugetlb_2m",
+       .text = "a seeded walk over 2 MiB pages of hugetlb, every page read after each round",
+       .huge_2m = 12) = { .mem = GM_MEM_HUGE_2M };
+GM_ROW(random_2m, random_thp, .name = "huge.never_over_private.thp",
+       .text = "the same over transparent huge pages",
+       .needs = GM_NEEDS(THP)) = { .mem = GM_MEM_THP };
+GM_ROW(random_2m, random_4k, .name = "huge.never_over_private.small_pages",
+       .text = "the same over 4 KiB pages: nothing is huge",
+       .flags = GM_FULL_ONLY) = { .mem = GM_MEM_SHMEM };
 
 /* Private memory comes in 4 KiB pages: a block that is all private must not be mapped as one. */
 GM_CASE(all_private, .name = "huge.never_over_private.all_private",
-	.clause = "huge.never_over_private",
 	.text = "2 MiB that are all private: every page its own, whatever the host maps behind them",
-	HUGE_1G(1))
+	.huge_1g = 1)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
 	uint64_t at = huge_gpa(0, 512 * 5);

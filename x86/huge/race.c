@@ -7,6 +7,9 @@
 
 #include "huge.h"
 
+GM_FILE(.clause = "huge.never_over_private", .providers = GM_PROVIDERS(ATTRIBUTES),
+	.needs = HUGE_NEEDS)
+
 struct race {
 	struct huge_vm *r;
 	uint64_t gpa, len;  /* what is converted, there and back */
@@ -115,82 +118,116 @@ static void settle(struct huge_vm *r, int64_t n1g, int64_t n2m, const char *when
 		  now.pages[GM_SIZE_4K] - r->start.pages[GM_SIZE_4K]);
 }
 
-static void race(const struct gm_case *self)
+/* Long ranges, since the attributes of a long one take long to change: the moment is wide. */
+#define LEN_1G (GM_1G / 8)
+#define LEN_2M (60 * GM_2M)
+
+/* Addresses are offsets into the slot. */
+struct race_plan {
+	unsigned int vcpus;
+	uint64_t gpa, len; /* what is converted, there and back */
+	unsigned int nr_beside;
+	uint64_t beside[2]; /* pages that the other vCPUs touch */
+	unsigned int rounds;
+};
+
+GM_CASES(race, struct race_plan, plan)
 {
-	const struct race *what = self->arg;
 	bool big = self->huge_1g;
 	struct huge_vm *r =
 		HUGE_VM(.kind = big ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M,
-			.size = big ? self->huge_1g * GM_1G : 64 * GM_2M, .vcpus = self->val);
-	struct race c = *what;
+			.size = big ? self->huge_1g * GM_1G : 64 * GM_2M, .vcpus = plan->vcpus);
+	struct race c = {
+		.r = r, .gpa = r->base + plan->gpa, .len = plan->len, .rounds = plan->rounds
+	};
 
-	c.r = r;
-	c.gpa += r->base;
-	for (int i = 0; i < 2; i++)
-		if (c.beside[i] != GM_NO_NAME)
-			c.beside[i] += r->base;
-		else
-			c.beside[i] = 0;
+	for (unsigned int i = 0; i < plan->nr_beside; i++)
+		c.beside[i] = r->base + plan->beside[i];
 	prepare(&c);
 	/* Reads: the words are what they are looked at for. */
 	gm_guest_touch(r->w->vm, 0, r->base, r->w->mem->size, GM_2M);
-	gm_parallel(self->val, racer, &c);
+	gm_parallel(plan->vcpus, racer, &c);
 	gm_note("%lu batches of touches during %u conversions", atomic_load(&c.touches), c.rounds);
 	settle(r, self->huge_1g, big ? 0 : 64, "all shared again, all touched");
 	huge_vm_free(r);
 }
 
-/* Long ranges, since the attributes of a long one take long to change: the moment is wide. */
-#define LEN_1G (GM_1G / 8)
-#define LEN_2M (60 * GM_2M)
-static const struct race head_1g = {
-	.gpa = GM_PAGE_SIZE, .len = LEN_1G, .beside = { 0, GM_NO_NAME }, .rounds = 8
+GM_ROW(race, race_head_1g, .name = "huge.never_over_private.race_head_1g",
+       .text = "a stretch behind the first page of a GiB, while a neighbour is touched",
+       .huge_1g = 1) = {
+	.vcpus = 2,
+	.gpa = GM_PAGE_SIZE,
+	.len = LEN_1G,
+	.nr_beside = 1,
+	.beside = { 0 },
+	.rounds = 8,
 };
-static const struct race tail_1g = { .gpa = GM_1G - LEN_1G + GM_PAGE_SIZE,
-				     .len = LEN_1G,
-				     .beside = { GM_1G + 2 * GM_PAGE_SIZE, GM_1G + 5 * GM_2M },
-				     .rounds = 8 };
-static const struct race inside_1g = {
-	.gpa = LEN_1G, .len = LEN_1G, .beside = { GM_PAGE_SIZE, GM_1G - GM_PAGE_SIZE }, .rounds = 8
+GM_ROW(race, race_tail_1g, .name = "huge.never_over_private.race_tail_1g",
+       .text = "a stretch that ends with the first page of a GiB, while a neighbour is touched",
+       .huge_1g = 2) = {
+	.vcpus = 3,
+	.gpa = GM_1G - LEN_1G + GM_PAGE_SIZE,
+	.len = LEN_1G,
+	.nr_beside = 2,
+	.beside = { GM_1G + 2 * GM_PAGE_SIZE, GM_1G + 5 * GM_2M },
+	.rounds = 8,
 };
-static const struct race page_1g = { .gpa = 511 * GM_PAGE_SIZE,
-				     .len = GM_PAGE_SIZE,
-				     .beside = { 510 * GM_PAGE_SIZE, 512 * GM_PAGE_SIZE },
-				     .rounds = 60 };
-static const struct race head_2m = {
-	.gpa = GM_2M + GM_PAGE_SIZE, .len = LEN_2M, .beside = { GM_2M, GM_NO_NAME }, .rounds = 16
+GM_ROW(race, race_inside_1g, .name = "huge.never_over_private.race_inside_1g",
+       .text = "a stretch inside a GiB, both sides of which, while a neighbour is touched",
+       .huge_1g = 1) = {
+	.vcpus = 3,
+	.gpa = LEN_1G,
+	.len = LEN_1G,
+	.nr_beside = 2,
+	.beside = { GM_PAGE_SIZE, GM_1G - GM_PAGE_SIZE },
+	.rounds = 8,
 };
-static const struct race tail_2m = { .gpa = GM_2M,
-				     .len = LEN_2M + GM_PAGE_SIZE,
-				     .beside = { GM_2M + LEN_2M + 2 * GM_PAGE_SIZE, GM_NO_NAME },
-				     .rounds = 16 };
-static const struct race tail_late_2m = { .gpa = GM_2M,
-					  .len = LEN_2M + 300 * GM_PAGE_SIZE,
-					  .beside = { GM_2M + LEN_2M + 301 * GM_PAGE_SIZE,
-						      GM_2M + LEN_2M + 511 * GM_PAGE_SIZE },
-					  .rounds = 16 };
-static const struct race page_2m = { .gpa = GM_2M,
-				     .len = GM_PAGE_SIZE,
-				     .beside = { GM_2M + GM_PAGE_SIZE, 2 * GM_2M - GM_PAGE_SIZE },
-				     .rounds = 60 };
-
-#define RACE(id, n, what)                                                                          \
-	GM_VARIANT(race, race_##id, .name = "huge.never_over_private.race_" #id,                   \
-		   .clause = "huge.never_over_private",                                            \
-		   .text = what ", while a neighbour is touched", .arg = &id, .val = n, HUGE_##id)
-#define HUGE_head_1g HUGE_1G(1)
-#define HUGE_tail_1g HUGE_1G(2)
-#define HUGE_inside_1g HUGE_1G(1)
-#define HUGE_page_1g HUGE_1G_FULL(1)
-#define HUGE_head_2m HUGE_2M(64)
-#define HUGE_tail_2m HUGE_2M(64)
-#define HUGE_tail_late_2m HUGE_2M(64)
-#define HUGE_page_2m HUGE_2M(64)
-RACE(head_1g, 2, "a stretch behind the first page of a GiB")
-RACE(tail_1g, 3, "a stretch that ends with the first page of a GiB")
-RACE(inside_1g, 3, "a stretch inside a GiB, both sides of which")
-RACE(page_1g, 4, "one page of a GiB")
-RACE(head_2m, 2, "a stretch from the second page of a 2 MiB page")
-RACE(tail_2m, 2, "a stretch to the first page of a 2 MiB page")
-RACE(tail_late_2m, 3, "a stretch that ends in the second half of a 2 MiB page")
-RACE(page_2m, 4, "one page of a 2 MiB page")
+GM_ROW(race, race_page_1g, .name = "huge.never_over_private.race_page_1g",
+       .text = "one page of a GiB, while a neighbour is touched", .huge_1g = 1,
+       .flags = GM_FULL_ONLY) = {
+	.vcpus = 4,
+	.gpa = 511 * GM_PAGE_SIZE,
+	.len = GM_PAGE_SIZE,
+	.nr_beside = 2,
+	.beside = { 510 * GM_PAGE_SIZE, 512 * GM_PAGE_SIZE },
+	.rounds = 60,
+};
+GM_ROW(race, race_head_2m, .name = "huge.never_over_private.race_head_2m",
+       .text = "a stretch from the second page of a 2 MiB page, while a neighbour is touched",
+       .huge_2m = 64) = {
+	.vcpus = 2,
+	.gpa = GM_2M + GM_PAGE_SIZE,
+	.len = LEN_2M,
+	.nr_beside = 1,
+	.beside = { GM_2M },
+	.rounds = 16,
+};
+GM_ROW(race, race_tail_2m, .name = "huge.never_over_private.race_tail_2m",
+       .text = "a stretch to the first page of a 2 MiB page, while a neighbour is touched",
+       .huge_2m = 64) = {
+	.vcpus = 2,
+	.gpa = GM_2M,
+	.len = LEN_2M + GM_PAGE_SIZE,
+	.nr_beside = 1,
+	.beside = { GM_2M + LEN_2M + 2 * GM_PAGE_SIZE },
+	.rounds = 16,
+};
+GM_ROW(race, race_tail_late_2m, .name = "huge.never_over_private.race_tail_late_2m",
+       .text = "a stretch that ends in the second half of a 2 MiB page, while a neighbour is touched",
+       .huge_2m = 64) = {
+	.vcpus = 3,
+	.gpa = GM_2M,
+	.len = LEN_2M + 300 * GM_PAGE_SIZE,
+	.nr_beside = 2,
+	.beside = { GM_2M + LEN_2M + 301 * GM_PAGE_SIZE, GM_2M + LEN_2M + 511 * GM_PAGE_SIZE },
+	.rounds = 16,
+};
+GM_ROW(race, race_page_2m, .name = "huge.never_over_private.race_page_2m",
+       .text = "one page of a 2 MiB page, while a neighbour is touched", .huge_2m = 64) = {
+	.vcpus = 4,
+	.gpa = GM_2M,
+	.len = GM_PAGE_SIZE,
+	.nr_beside = 2,
+	.beside = { GM_2M + GM_PAGE_SIZE, 2 * GM_2M - GM_PAGE_SIZE },
+	.rounds = 60,
+};

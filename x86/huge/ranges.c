@@ -3,6 +3,10 @@
 #include "huge.h"
 
 #define BLOCKS 5
+
+GM_FILE(.clause = "huge.rejoin", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS,
+	.tokens = GM_TOKEN_HUGE, .huge_2m = BLOCKS)
+
 #define NR_PAGES (BLOCKS * 512UL)
 
 /* Touches every 2 MiB in another page than the range's, then reads around the range's ends. */
@@ -42,18 +46,22 @@ static const uint64_t edge[] = { 0,
 				 NR_PAGES - 1,
 				 NR_PAGES };
 
-static void ranges(const struct gm_case *self)
+struct beside {
+	bool private; /* one page all along */
+};
+
+GM_CASES(ranges, struct beside, v)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = BLOCKS * GM_2M);
 
 	huge_touch_all(r);
 	/* Where a stretch is private already, the range's own pages are what changes. */
-	if (self->val)
+	if (v->private)
 		huge_convert(r, huge_gpa(0, 1024 + 100), 1, true);
 	for (unsigned int i = 0; i < ARRAY_SIZE(edge); i++)
 		for (unsigned int j = i + 1; j < ARRAY_SIZE(edge); j++) {
 			one_range(r, edge[i], edge[j]);
-			if (self->val)
+			if (v->private)
 				huge_convert(r, huge_gpa(0, 1024 + 100), 1, true);
 		}
 	huge_convert(r, r->base, NR_PAGES, false);
@@ -66,9 +74,9 @@ static void ranges(const struct gm_case *self)
 	huge_vm_free(r);
 }
 
-GM_VARIANT(ranges, ranges_clean, .name = "huge.rejoin.ranges", .clause = "huge.rejoin",
-	   .text = "136 ranges that begin and end at every edge of 2 MiB pages, there and back",
-	   .val = 0, HUGE_2M(BLOCKS))
-GM_VARIANT(ranges, ranges_beside, .name = "huge.rejoin.ranges_beside_private",
-	   .clause = "huge.rejoin", .text = "the same with one page private all along", .val = 1,
-	   HUGE_2M(BLOCKS))
+GM_ROW(ranges, ranges_clean, .name = "huge.rejoin.ranges",
+       .text = "136 ranges that begin and end at every edge of 2 MiB pages, there and back") = {
+	.private = false,
+};
+GM_ROW(ranges, ranges_beside, .name = "huge.rejoin.ranges_beside_private",
+       .text = "the same with one page private all along") = { .private = true };

@@ -2,6 +2,8 @@
 /* Converted back means whole again: not before the last page is back, and not later. */
 #include "huge.h"
 
+GM_FILE(.clause = "huge.rejoin", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS)
+
 /*
  * Touches one page in each 2 MiB that can tell: that of the page itself, its neighbours, the ends
  * of its GiB. Few faults, and yet a mapping of any size over the page shows in the counts.
@@ -67,8 +69,8 @@ static void whole(struct huge_vm *r, int64_t n1g, int64_t n2m)
 			      "whole at the end");
 }
 
-GM_CASE(rejoin_pairs_2m, .name = "huge.rejoin.pairs_in_2m", .clause = "huge.rejoin",
-	.text = "two private pages of one 2 MiB page, undone in either order", HUGE_2M(4))
+GM_CASE(rejoin_pairs_2m, .name = "huge.rejoin.pairs_in_2m",
+	.text = "two private pages of one 2 MiB page, undone in either order", .huge_2m = 4)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M);
 
@@ -82,9 +84,9 @@ GM_CASE(rejoin_pairs_2m, .name = "huge.rejoin.pairs_in_2m", .clause = "huge.rejo
 	huge_vm_free(r);
 }
 
-GM_CASE(rejoin_pairs_1g, .name = "huge.rejoin.pairs_in_1g", .clause = "huge.rejoin",
+GM_CASE(rejoin_pairs_1g, .name = "huge.rejoin.pairs_in_1g",
 	.text = "two stretches of one GiB, in 2 MiB that are split or all private, undone in either order",
-	HUGE_1G(2))
+	.huge_1g = 2)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
 
@@ -124,9 +126,9 @@ static void page_by_page(struct huge_vm *r, uint64_t block)
 	}
 }
 
-GM_CASE(rejoin_by_page, .name = "huge.rejoin.page_by_page", .clause = "huge.rejoin",
+GM_CASE(rejoin_by_page, .name = "huge.rejoin.page_by_page",
 	.text = "2 MiB converted page by page in seeded orders, and back; then whole and back by page",
-	HUGE_1G(1))
+	.huge_1g = 1)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
 	uint64_t block = huge_gpa(0, 512 * 511), first = huge_gpa(0, 0);
@@ -152,10 +154,14 @@ GM_CASE(rejoin_by_page, .name = "huge.rejoin.page_by_page", .clause = "huge.rejo
 	huge_vm_free(r);
 }
 
+struct asked_by {
+	unsigned int vcpus;
+};
+
 /* Seeded stretches, undone in a seeded order: every order ends as it began. */
-static void rejoin_orders(const struct gm_case *self)
+GM_CASES(rejoin_orders, struct asked_by, v)
 {
-	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .vcpus = self->val);
+	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .vcpus = v->vcpus);
 	struct {
 		uint64_t gpa, pages;
 	} did[12];
@@ -188,11 +194,11 @@ static void rejoin_orders(const struct gm_case *self)
 	huge_vm_free(r);
 }
 
-GM_VARIANT(rejoin_orders, rejoin_orders_1, .name = "huge.rejoin.orders", .clause = "huge.rejoin",
-	   .text = "twelve seeded stretches, undone in seeded orders", .val = 1, HUGE_1G(2))
-GM_VARIANT(rejoin_orders, rejoin_orders_4, .name = "huge.rejoin.orders_4_vcpus",
-	   .clause = "huge.rejoin", .text = "the same, asked for by four vCPUs in turn", .val = 4,
-	   .flags = GM_FULL_ONLY, HUGE_1G(2))
+GM_ROW(rejoin_orders, rejoin_orders_1, .name = "huge.rejoin.orders",
+       .text = "twelve seeded stretches, undone in seeded orders", .huge_1g = 2) = { .vcpus = 1 };
+GM_ROW(rejoin_orders, rejoin_orders_4, .name = "huge.rejoin.orders_4_vcpus",
+       .text = "the same, asked for by four vCPUs in turn", .flags = GM_FULL_ONLY,
+       .huge_1g = 2) = { .vcpus = 4 };
 
 /* A whole GiB is 262144 attributes: the quick profile leaves out what comes to the same. */
 static const struct {
@@ -208,7 +214,11 @@ static const struct {
 	{ HUGE_PAGES_IN_1G, HUGE_PAGES_IN_1G - 1, false },
 };
 
-static void rejoin_whole(const struct gm_case *self)
+struct whole {
+	bool all; /* of whole_range[]; else the quick ones */
+};
+
+GM_CASES(rejoin_whole, struct whole, v)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 
@@ -217,7 +227,7 @@ static void rejoin_whole(const struct gm_case *self)
 		uint64_t at = huge_gpa(0, whole_range[i].page), pages = whole_range[i].pages,
 			 last = at + (pages - 1) * GM_PAGE_SIZE;
 
-		if (!self->val && !whole_range[i].quick)
+		if (!v->all && !whole_range[i].quick)
 			continue;
 		for (int dir = 1; dir >= 0; dir--) {
 			huge_convert(r, at, pages, dir);
@@ -236,11 +246,9 @@ static void rejoin_whole(const struct gm_case *self)
 	huge_vm_free(r);
 }
 
-GM_VARIANT(rejoin_whole, rejoin_whole_quick, .name = "huge.rejoin.whole_1g",
-	   .clause = "huge.rejoin",
-	   .text = "a whole GiB, with and without a page more on both sides, there and back",
-	   .val = 0, HUGE_1G(3))
-GM_VARIANT(rejoin_whole, rejoin_whole_all, .name = "huge.rejoin.whole_1g_all",
-	   .clause = "huge.rejoin",
-	   .text = "whole GiB, one and two at a time and a page more or less, there and back",
-	   .val = 1, HUGE_1G_FULL(3))
+GM_ROW(rejoin_whole, rejoin_whole_quick, .name = "huge.rejoin.whole_1g",
+       .text = "a whole GiB, with and without a page more on both sides, there and back",
+       .huge_1g = 3) = { .all = false };
+GM_ROW(rejoin_whole, rejoin_whole_all, .name = "huge.rejoin.whole_1g_all",
+       .text = "whole GiB, one and two at a time and a page more or less, there and back",
+       .huge_1g = 3, .flags = GM_FULL_ONLY) = { .all = true };

@@ -3,6 +3,8 @@
 #include "huge.h"
 #include "map_picture.h"
 
+GM_FILE(.clause = "huge.split_one", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS)
+
 /* Converts one page of a GiB and back, and counts everything at each moment. */
 static void touch(struct huge_vm *r, uint64_t gpa, bool all)
 {
@@ -49,8 +51,8 @@ static void round_trip(struct huge_vm *r, uint64_t gpa, bool all)
 }
 
 /* Every place in some GiB; in the full profile every place in every GiB. */
-GM_CASE(split_borders, .name = "huge.split_one.borders", .clause = "huge.split_one",
-	.text = "convert the ten places of a GiB where an off-by-one shows, and back", HUGE_1G(3))
+GM_CASE(split_borders, .name = "huge.split_one.borders",
+	.text = "convert the ten places of a GiB where an off-by-one shows, and back", .huge_1g = 3)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 
@@ -61,35 +63,53 @@ GM_CASE(split_borders, .name = "huge.split_one.borders", .clause = "huge.split_o
 	huge_vm_free(r);
 }
 
-static void split_one(const struct gm_case *self)
+struct place {
+	enum huge_page page;
+};
+
+GM_CASES(split_one, struct place, v)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 
 	for (uint64_t gib = 0; gib < 3; gib++)
-		round_trip(r, huge_gpa(gib, huge_pages[self->val]), true);
+		round_trip(r, huge_gpa(gib, huge_pages[v->page]), true);
 	huge_check_sparse(r, "at the end");
 	huge_vm_free(r);
 }
 
-#define SPLIT_ONE(id, nr, what)                                                                    \
-	GM_VARIANT(split_one, split_one_##id, .name = "huge.split_one." #id,                       \
-		   .clause = "huge.split_one",                                                     \
-		   .text = "convert " what " of each of three GiB and back", .val = nr,            \
-		   .flags = GM_FULL_ONLY, HUGE_1G(3))
+GM_ROW(split_one, split_one_first, .name = "huge.split_one.first",
+       .text = "convert the first page of each of three GiB and back", .flags = GM_FULL_ONLY,
+       .huge_1g = 3) = { .page = HUGE_FIRST };
+GM_ROW(split_one, split_one_second, .name = "huge.split_one.second",
+       .text = "convert the second page of each of three GiB and back", .flags = GM_FULL_ONLY,
+       .huge_1g = 3) = { .page = HUGE_SECOND };
+GM_ROW(split_one, split_one_page_511th, .name = "huge.split_one.page_511th",
+       .text = "convert the 511th page of each of three GiB and back", .flags = GM_FULL_ONLY,
+       .huge_1g = 3) = { .page = HUGE_511TH };
+GM_ROW(split_one, split_one_page_512th, .name = "huge.split_one.page_512th",
+       .text = "convert the 512th page of each of three GiB and back", .flags = GM_FULL_ONLY,
+       .huge_1g = 3) = { .page = HUGE_512TH };
+GM_ROW(split_one, split_one_page_513th, .name = "huge.split_one.page_513th",
+       .text = "convert the 513th page of each of three GiB and back", .flags = GM_FULL_ONLY,
+       .huge_1g = 3) = { .page = HUGE_513TH };
+GM_ROW(split_one, split_one_middle, .name = "huge.split_one.middle",
+       .text = "convert the page in the middle of each of three GiB and back",
+       .flags = GM_FULL_ONLY, .huge_1g = 3) = { .page = HUGE_MIDDLE };
+GM_ROW(split_one, split_one_before_middle, .name = "huge.split_one.before_middle",
+       .text = "convert the page before the middle of each of three GiB and back",
+       .flags = GM_FULL_ONLY, .huge_1g = 3) = { .page = HUGE_BEFORE_MIDDLE };
+GM_ROW(split_one, split_one_last_2m, .name = "huge.split_one.last_2m",
+       .text = "convert the first page of the last 2 MiB of each of three GiB and back",
+       .flags = GM_FULL_ONLY, .huge_1g = 3) = { .page = HUGE_LAST_2M };
+GM_ROW(split_one, split_one_last_but_one, .name = "huge.split_one.last_but_one",
+       .text = "convert the last page but one of each of three GiB and back", .flags = GM_FULL_ONLY,
+       .huge_1g = 3) = { .page = HUGE_LAST_BUT_ONE };
+GM_ROW(split_one, split_one_last, .name = "huge.split_one.last",
+       .text = "convert the last page of each of three GiB and back", .flags = GM_FULL_ONLY,
+       .huge_1g = 3) = { .page = HUGE_LAST };
 
-SPLIT_ONE(first, HUGE_FIRST, "the first page")
-SPLIT_ONE(second, HUGE_SECOND, "the second page")
-SPLIT_ONE(page_511th, HUGE_511TH, "the 511th page")
-SPLIT_ONE(page_512th, HUGE_512TH, "the 512th page")
-SPLIT_ONE(page_513th, HUGE_513TH, "the 513th page")
-SPLIT_ONE(middle, HUGE_MIDDLE, "the page in the middle")
-SPLIT_ONE(before_middle, HUGE_BEFORE_MIDDLE, "the page before the middle")
-SPLIT_ONE(last_2m, HUGE_LAST_2M, "the first page of the last 2 MiB")
-SPLIT_ONE(last_but_one, HUGE_LAST_BUT_ONE, "the last page but one")
-SPLIT_ONE(last, HUGE_LAST, "the last page")
-
-GM_CASE(split_random, .name = "huge.split_one.random", .clause = "huge.split_one",
-	.text = "convert three seeded random pages and back", .flags = GM_FULL_ONLY, HUGE_1G(3))
+GM_CASE(split_random, .name = "huge.split_one.random",
+	.text = "convert three seeded random pages and back", .flags = GM_FULL_ONLY, .huge_1g = 3)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 
@@ -109,7 +129,7 @@ static void counts(struct huge_vm *r, const struct gm_page_counts *want, const c
 
 GM_CASE(split_shape, .name = "huge.split_shape.one_page", .clause = "huge.split_shape",
 	.text = "after touching every page of the 2 MiB and every 2 MiB: 511 of 2 MiB, 511 of 4 KiB, one private",
-	HUGE_1G(3))
+	.huge_1g = 3)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 	uint64_t at = huge_gpa(1, 512 * 200 + 77);
@@ -142,10 +162,14 @@ GM_CASE(split_shape, .name = "huge.split_shape.one_page", .clause = "huge.split_
 	huge_vm_free(r);
 }
 
+struct memory {
+	enum gm_mem_kind mem;
+};
+
 /* The same one level down: 2 MiB pages of hugetlb, and transparent ones. */
-static void split_2m(const struct gm_case *self)
+GM_CASES(split_2m, struct memory, v)
 {
-	struct huge_vm *r = HUGE_VM(.kind = self->val, .size = 16 * GM_2M);
+	struct huge_vm *r = HUGE_VM(.kind = v->mem, .size = 16 * GM_2M);
 
 	huge_touch_all(r);
 	gm_page_counts_expect(
@@ -173,9 +197,9 @@ static void split_2m(const struct gm_case *self)
 	huge_vm_free(r);
 }
 
-GM_VARIANT(split_2m, split_2m_hugetlb, .name = "huge.split_one.hugetlb_2m",
-	   .clause = "huge.split_one", .text = "each place of 2 MiB pages of hugetlb, and back",
-	   .val = GM_MEM_HUGE_2M, HUGE_2M(16))
-GM_VARIANT(split_2m, split_2m_thp, .name = "huge.split_one.thp", .clause = "huge.split_one",
-	   .text = "each place of transparent 2 MiB pages, and back", .val = GM_MEM_THP, HUGE_P0,
-	   .needs = HUGE_NEEDS | GM_NEEDS(THP))
+GM_ROW(split_2m, split_2m_hugetlb, .name = "huge.split_one.hugetlb_2m",
+       .text = "each place of 2 MiB pages of hugetlb, and back",
+       .huge_2m = 16) = { .mem = GM_MEM_HUGE_2M };
+GM_ROW(split_2m, split_2m_thp, .name = "huge.split_one.thp",
+       .text = "each place of transparent 2 MiB pages, and back",
+       .needs = GM_NEEDS(THP)) = { .mem = GM_MEM_THP };
