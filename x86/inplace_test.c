@@ -2,6 +2,9 @@
 /* In-place conversion, what it alone promises: who says that it is there, conv.inplace_caps. */
 #include "inplace/inplace.h"
 
+GM_FILE(.clause = "conv.inplace_caps", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 static const struct {
 	const char *name;
 	unsigned long type;
@@ -25,8 +28,8 @@ static void expect_caps(const char *name, unsigned int nr, const long want[3])
 #define OWN_CAP 252 /* include/uapi/linux/kvm.h as merged */
 #endif
 
-INPLACE(own_cap, "caps", "attributes_of_files",
-	"GUEST_MEMFD_MEMORY_ATTRIBUTES: PRIVATE on /dev/kvm and with private memory, 0 on an ordinary VM")
+GM_CASE(own_cap, .name = "conv.inplace_caps.attributes_of_files",
+	.text = "GUEST_MEMFD_MEMORY_ATTRIBUTES: PRIVATE on /dev/kvm and with private memory, 0 on an ordinary VM")
 {
 	bool said = false;
 
@@ -42,13 +45,14 @@ INPLACE(own_cap, "caps", "attributes_of_files",
 		    (const long[]){ PRIVATE, PRIVATE, 0 });
 }
 
-INPLACE(vm_caps, "caps", "attributes_of_vms", "MEMORY_ATTRIBUTES is 0 on every scope")
+GM_CASE(vm_caps, .name = "conv.inplace_caps.attributes_of_vms",
+	.text = "MEMORY_ATTRIBUTES is 0 on every scope")
 {
 	expect_caps("MEMORY_ATTRIBUTES", KVM_CAP_MEMORY_ATTRIBUTES, (const long[]){ 0, 0, 0 });
 }
 
-INPLACE(flags_cap, "caps", "file_flags",
-	"GUEST_MEMFD_FLAGS is 3 on every scope, and a VM with private memory takes each of these flags")
+GM_CASE(flags_cap, .name = "conv.inplace_caps.file_flags",
+	.text = "GUEST_MEMFD_FLAGS is 3 on every scope, and a VM with private memory takes each of these flags")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
 
@@ -67,8 +71,8 @@ INPLACE(flags_cap, "caps", "file_flags",
 }
 
 /* The VM's ioctl: without attributes to set where the kernel has the option, else unknown. */
-INPLACE(attributes_of_vm, "caps", "vm_ioctl",
-	"KVM_SET_MEMORY_ATTRIBUTES to PRIVATE is refused, and changes no page of a file",
+GM_CASE(attributes_of_vm, .name = "conv.inplace_caps.vm_ioctl",
+	.text = "KVM_SET_MEMORY_ATTRIBUTES to PRIVATE is refused, and changes no page of a file",
 	.flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = GM_2M);

@@ -4,6 +4,9 @@
 
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_args", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 #define SIZE (128 * PG)
 #define END (~0UL - PG + 1) /* the last page of 64 bits */
 
@@ -57,15 +60,16 @@ static void unchanged(struct gm_fixture *w)
 	gm_fixture_free(w);
 }
 
-static struct gm_fixture *striped(const struct gm_case *self)
+static struct gm_fixture *striped(void)
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 
 	ip_striped(w);
 	return w;
 }
 
-INPLACE(size_zero, "args", "size_zero", "size 0, wherever it starts: EINVAL", .flags = GM_REFUSAL)
+GM_CASE(size_zero, .name = "conv.inplace_args.size_zero",
+	.text = "size 0, wherever it starts: EINVAL", .flags = GM_REFUSAL)
 {
 	static const struct range r[] = {
 		{ "at the beginning", 0, 0 }, { "in the middle", SIZE / 2, 0 },
@@ -73,17 +77,17 @@ INPLACE(size_zero, "args", "size_zero", "size 0, wherever it starts: EINVAL", .f
 		{ "at the end", SIZE, 0 },    { "past the end", SIZE + PG, 0 },
 		{ "at 2^63", 1UL << 63, 0 },  { "at the last page of 64 bits", END, 0 },
 	};
-	struct gm_fixture *w = striped(self);
+	struct gm_fixture *w = striped();
 
 	expect_refused(w, r, sizeof(r) / sizeof(r[0]));
 	unchanged(w);
 }
 
-INPLACE(unaligned, "args", "unaligned",
-	"an offset or a size with any bit below 4096 set, the end aligned or not: EINVAL",
+GM_CASE(unaligned, .name = "conv.inplace_args.unaligned",
+	.text = "an offset or a size with any bit below 4096 set, the end aligned or not: EINVAL",
 	.flags = GM_REFUSAL)
 {
-	struct gm_fixture *w = striped(self);
+	struct gm_fixture *w = striped();
 
 	for (int bit = 0; bit < 12; bit++) {
 		uint64_t b = 1UL << bit;
@@ -104,10 +108,10 @@ INPLACE(unaligned, "args", "unaligned",
 	unchanged(w);
 }
 
-INPLACE(past_end, "args", "past_end", "a range that ends past the end of the file: EINVAL",
-	.flags = GM_REFUSAL)
+GM_CASE(past_end, .name = "conv.inplace_args.past_end",
+	.text = "a range that ends past the end of the file: EINVAL", .flags = GM_REFUSAL)
 {
-	struct gm_fixture *w = striped(self);
+	struct gm_fixture *w = striped();
 	static const struct range r[] = {
 		{ "one page too many", 0, SIZE + PG },
 		{ "half of it", SIZE - PG, 2 * PG },
@@ -134,10 +138,11 @@ INPLACE(past_end, "args", "past_end", "a range that ends past the end of the fil
 	unchanged(w);
 }
 
-INPLACE(wrap, "args", "wrap", "offset + size that wraps, to 0, into the file or past it: EINVAL",
+GM_CASE(wrap, .name = "conv.inplace_args.wrap",
+	.text = "offset + size that wraps, to 0, into the file or past it: EINVAL",
 	.flags = GM_REFUSAL)
 {
-	struct gm_fixture *w = striped(self);
+	struct gm_fixture *w = striped();
 	static const struct range r[] = {
 		{ "to exactly 2^64", END, PG },
 		{ "to exactly 2^64 from the file", PG, -PG },
@@ -160,10 +165,10 @@ INPLACE(wrap, "args", "wrap", "offset + size that wraps, to 0, into the file or 
 	unchanged(w);
 }
 
-INPLACE(attributes, "args", "attributes",
-	"each attribute bit but PRIVATE, alone and with it: EINVAL", .flags = GM_REFUSAL)
+GM_CASE(attributes, .name = "conv.inplace_args.attributes",
+	.text = "each attribute bit but PRIVATE, alone and with it: EINVAL", .flags = GM_REFUSAL)
 {
-	struct gm_fixture *w = striped(self);
+	struct gm_fixture *w = striped();
 	struct gm_memory_attributes2 arg = ip_arg(0, SIZE, false);
 
 	for (int bit = 0; bit < 64; bit++) {
@@ -181,9 +186,10 @@ INPLACE(attributes, "args", "attributes",
 	unchanged(w);
 }
 
-INPLACE(flags, "args", "flags", "each bit of flags: EINVAL", .flags = GM_REFUSAL)
+GM_CASE(flags, .name = "conv.inplace_args.flags", .text = "each bit of flags: EINVAL",
+	.flags = GM_REFUSAL)
 {
-	struct gm_fixture *w = striped(self);
+	struct gm_fixture *w = striped();
 
 	for (int bit = 0; bit < 64; bit++) {
 		for (int private = 0; private < 2; private ++) {
@@ -196,11 +202,11 @@ INPLACE(flags, "args", "flags", "each bit of flags: EINVAL", .flags = GM_REFUSAL
 	unchanged(w);
 }
 
-INPLACE(reserved, "args", "reserved", "each reserved word, its first and its last bit: EINVAL",
-	.flags = GM_REFUSAL)
+GM_CASE(reserved, .name = "conv.inplace_args.reserved",
+	.text = "each reserved word, its first and its last bit: EINVAL", .flags = GM_REFUSAL)
 {
 	static const uint64_t value[] = { 1, 1UL << 31, 1UL << 32, 1UL << 63, PRIVATE, ~0UL };
-	struct gm_fixture *w = striped(self);
+	struct gm_fixture *w = striped();
 
 	for (int i = 0; i < 11; i++) {
 		for (size_t v = 0; v < 2 * sizeof(value) / sizeof(value[0]); v++) {
@@ -213,8 +219,8 @@ INPLACE(reserved, "args", "reserved", "each reserved word, its first and its las
 	unchanged(w);
 }
 
-INPLACE(error_offset_in, "args", "error_offset",
-	"what the caller left in error_offset is not looked at")
+GM_CASE(error_offset_in, .name = "conv.inplace_args.error_offset",
+	.text = "what the caller left in error_offset is not looked at")
 {
 	static const uint64_t value[] = { 0, 1, PG, SIZE, 1UL << 63, ~0UL };
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -234,17 +240,21 @@ INPLACE(error_offset_in, "args", "error_offset",
 	gm_fixture_free(w);
 }
 
+struct ordinary_file {
+	uint64_t flags; /* of the guest_memfd */
+};
+
 /* The kind that has no private memory: its files, by flags. */
-static void ordinary(const struct gm_case *self)
+GM_CASES(ordinary, struct ordinary_file, v)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
 	struct gm_vm *sw = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
-	int gmem = gm_gmem_new(vm, SIZE, self->val), other = gm_gmem_new(sw, SIZE, self->val);
+	int gmem = gm_gmem_new(vm, SIZE, v->flags), other = gm_gmem_new(sw, SIZE, v->flags);
 	struct gm_memory_attributes2 arg;
 	uint8_t *hva = NULL;
 	uint64_t word;
 
-	if (self->val & GUEST_MEMFD_FLAG_MMAP) {
+	if (v->flags & GUEST_MEMFD_FLAG_MMAP) {
 		hva = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
 		GM_GRANTED(hva != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	}
@@ -259,7 +269,7 @@ static void ordinary(const struct gm_case *self)
 	for (uint64_t i = 0; hva && i < PAGES(SIZE); i++) {
 		bool loaded = ip_load(hva + i * PG, &word);
 
-		if (!GM_EXPECT(loaded == !!(self->val & GUEST_MEMFD_FLAG_INIT_SHARED),
+		if (!GM_EXPECT(loaded == !!(v->flags & GUEST_MEMFD_FLAG_INIT_SHARED),
 			       "page %lu after the refusals: the host's load %s", i,
 			       loaded ? "succeeded" : "was SIGBUS"))
 			break;
@@ -276,11 +286,16 @@ static void ordinary(const struct gm_case *self)
 	gm_vm_free(vm);
 	gm_vm_free(sw);
 }
-#define KIND(id, what, about, flags_)                                                              \
-	INPLACE_VARIANT(ordinary, ordinary_##id, "kind", what, about, .flags = GM_REFUSAL,         \
-			.needs = IP_NEEDS | GM_NEEDS(GMEM_DEFAULT, GMEM_MMAP, INIT_SHARED),        \
-			.val = flags_)
-KIND(plain, "plain", "a file of an ordinary VM, flags 0: EINVAL both ways", 0)
-KIND(mmap, "mmap", "a file of an ordinary VM with MMAP: EINVAL both ways", GUEST_MEMFD_FLAG_MMAP)
-KIND(shared, "init_shared", "a file of an ordinary VM with MMAP and INIT_SHARED: EINVAL both ways",
-     GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
+GM_ROW(ordinary, ordinary_plain, .name = "conv.inplace_kind.plain", .clause = "conv.inplace_kind",
+       .text = "a file of an ordinary VM, flags 0: EINVAL both ways",
+       .needs = GM_NEEDS(GMEM_DEFAULT, GMEM_MMAP, INIT_SHARED),
+       .flags = GM_REFUSAL) = { .flags = 0 };
+GM_ROW(ordinary, ordinary_mmap, .name = "conv.inplace_kind.mmap", .clause = "conv.inplace_kind",
+       .text = "a file of an ordinary VM with MMAP: EINVAL both ways",
+       .needs = GM_NEEDS(GMEM_DEFAULT, GMEM_MMAP, INIT_SHARED),
+       .flags = GM_REFUSAL) = { .flags = GUEST_MEMFD_FLAG_MMAP };
+GM_ROW(ordinary, ordinary_shared, .name = "conv.inplace_kind.init_shared",
+       .clause = "conv.inplace_kind",
+       .text = "a file of an ordinary VM with MMAP and INIT_SHARED: EINVAL both ways",
+       .needs = GM_NEEDS(GMEM_DEFAULT, GMEM_MMAP, INIT_SHARED),
+       .flags = GM_REFUSAL) = { .flags = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED };

@@ -10,12 +10,13 @@
 #include "inplace.h"
 #include "iommu.h"
 
+GM_FILE(.provider = GM_PROVIDER_INPLACE, .profile = "P3", .needs = IP_NEEDS)
+
 #define NPAGES 256UL
 #define SIZE (NPAGES * PG)
-#define PIN_NEEDS (IP_NEEDS | GM_NEEDS(GUP_TEST))
 
 /* Pages in use, and the ranges that are asked for while they are. */
-static const struct plan {
+struct plan {
 	const char *name;
 	uint64_t held[5];
 	size_t nr;
@@ -23,49 +24,63 @@ static const struct plan {
 		uint64_t page, n;
 		long busy; /* the page that is named; -1: the range is free */
 	} ask[8];
-} plans[] = {
-	{ "first",
-	  { 0 },
-	  1,
-	  { { 0, NPAGES, 0 }, { 0, 1, 0 }, { 0, 2, 0 }, { 1, NPAGES - 1, -1 } } },
-	{ "last",
-	  { NPAGES - 1 },
-	  1,
-	  { { 0, NPAGES, NPAGES - 1 },
-	    { NPAGES - 1, 1, NPAGES - 1 },
-	    { NPAGES - 2, 2, NPAGES - 1 },
-	    { 0, NPAGES - 1, -1 } } },
-	{ "middle",
-	  { 100 },
-	  1,
-	  { { 0, NPAGES, 100 },
-	    { 100, 1, 100 },
-	    { 100, 2, 100 },
-	    { 99, 2, 100 },
-	    { 37, 64, 100 },
-	    { 100, NPAGES - 100, 100 },
-	    { 0, 100, -1 },
-	    { 101, NPAGES - 101, -1 } } },
-	{ "several",
-	  { 200, 7, 64, 65, 255 },
-	  5,
-	  { { 0, NPAGES, 7 },
-	    { 8, NPAGES - 8, 64 },
-	    { 65, NPAGES - 65, 65 },
-	    { 66, NPAGES - 66, 200 },
-	    { 201, NPAGES - 201, 255 },
-	    { 8, 56, -1 },
-	    { 66, 134, -1 } } },
-	/* Page 64 is where a radix tree of 64 slots begins its second node. */
-	{ "node_border",
-	  { 63, 64, 127, 128 },
-	  4,
-	  { { 0, NPAGES, 63 },
-	    { 64, 64, 64 },
-	    { 65, 100, 127 },
-	    { 128, 1, 128 },
-	    { 129, 127, -1 },
-	    { 0, 63, -1 } } },
+};
+
+static const struct plan first_page = {
+	.name = "first",
+	.held = { 0 },
+	.nr = 1,
+	.ask = { { 0, NPAGES, 0 }, { 0, 1, 0 }, { 0, 2, 0 }, { 1, NPAGES - 1, -1 } },
+};
+
+static const struct plan last_page = {
+	.name = "last",
+	.held = { NPAGES - 1 },
+	.nr = 1,
+	.ask = { { 0, NPAGES, NPAGES - 1 },
+		 { NPAGES - 1, 1, NPAGES - 1 },
+		 { NPAGES - 2, 2, NPAGES - 1 },
+		 { 0, NPAGES - 1, -1 } },
+};
+
+static const struct plan middle = {
+	.name = "middle",
+	.held = { 100 },
+	.nr = 1,
+	.ask = { { 0, NPAGES, 100 },
+		 { 100, 1, 100 },
+		 { 100, 2, 100 },
+		 { 99, 2, 100 },
+		 { 37, 64, 100 },
+		 { 100, NPAGES - 100, 100 },
+		 { 0, 100, -1 },
+		 { 101, NPAGES - 101, -1 } },
+};
+
+static const struct plan several = {
+	.name = "several",
+	.held = { 200, 7, 64, 65, 255 },
+	.nr = 5,
+	.ask = { { 0, NPAGES, 7 },
+		 { 8, NPAGES - 8, 64 },
+		 { 65, NPAGES - 65, 65 },
+		 { 66, NPAGES - 66, 200 },
+		 { 201, NPAGES - 201, 255 },
+		 { 8, 56, -1 },
+		 { 66, 134, -1 } },
+};
+
+/* Page 64 is where a radix tree of 64 slots begins its second node. */
+static const struct plan node_border = {
+	.name = "node_border",
+	.held = { 63, 64, 127, 128 },
+	.nr = 4,
+	.ask = { { 0, NPAGES, 63 },
+		 { 64, 64, 64 },
+		 { 65, 100, 127 },
+		 { 128, 1, 128 },
+		 { 129, 127, -1 },
+		 { 0, 63, -1 } },
 };
 
 /* Every page in the host's page tables, where it is shared. */
@@ -110,13 +125,19 @@ static void stripes(struct gm_fixture *w, const struct plan *p)
 	}
 }
 
-static void where(const struct gm_case *self)
+struct where {
+	const struct plan *plan;
+	bool mixed; /* every third page is private already */
+	bool private_first;
+};
+
+GM_CASES(where, struct where, v)
 {
-	const struct plan *p = self->arg;
-	struct gm_fixture *w = IP_FIXTURE(self->val & 1, .size = SIZE);
+	const struct plan *p = v->plan;
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	struct ip_hold h;
 
-	if (self->val & 2)
+	if (v->mixed)
 		stripes(w, p);
 	else
 		ip_all_shared(w);
@@ -143,20 +164,40 @@ static void where(const struct gm_case *self)
 	ip_expect_all(w, "shared again");
 	gm_fixture_free(w);
 }
-#define WHERE(id, what, about, i, val_)                                                            \
-	INPLACE_VARIANT(where, where_##id, "error_offset", what, about, .needs = PIN_NEEDS,        \
-			.arg = &plans[i], .val = val_)
-WHERE(first, "first_page", "the first page of the file in use", 0, 0)
-WHERE(last, "last_page", "the last page of the file in use", 1, 0)
-WHERE(middle, "middle", "a page in use, ranges that begin before, at and after it", 2, 0)
-WHERE(middle_mixed, "middle.mixed", "the same, every third page private already", 2, 2)
-WHERE(several, "several", "five pages in use: the first of the range is named", 3, 0)
-WHERE(several_mixed, "several.mixed", "the same, every third page private already", 3, 2)
-WHERE(several_private, "several.private_first", "five pages in use in a file that started private",
-      3, 1)
-WHERE(node, "node_borders", "pages in use at both sides of multiples of 64", 4, 0)
+GM_ROW(where, where_first, .name = "conv.inplace_error_offset.first_page",
+       .clause = "conv.inplace_error_offset", .text = "the first page of the file in use",
+       .needs = GM_NEEDS(GUP_TEST)) = { .plan = &first_page };
+GM_ROW(where, where_last, .name = "conv.inplace_error_offset.last_page",
+       .clause = "conv.inplace_error_offset", .text = "the last page of the file in use",
+       .needs = GM_NEEDS(GUP_TEST)) = { .plan = &last_page };
+GM_ROW(where, where_middle, .name = "conv.inplace_error_offset.middle",
+       .clause = "conv.inplace_error_offset",
+       .text = "a page in use, ranges that begin before, at and after it",
+       .needs = GM_NEEDS(GUP_TEST)) = { .plan = &middle };
+GM_ROW(where, where_middle_mixed, .name = "conv.inplace_error_offset.middle.mixed",
+       .clause = "conv.inplace_error_offset", .text = "the same, every third page private already",
+       .needs = GM_NEEDS(GUP_TEST)) = { .plan = &middle, .mixed = true };
+GM_ROW(where, where_several, .name = "conv.inplace_error_offset.several",
+       .clause = "conv.inplace_error_offset",
+       .text = "five pages in use: the first of the range is named",
+       .needs = GM_NEEDS(GUP_TEST)) = { .plan = &several };
+GM_ROW(where, where_several_mixed, .name = "conv.inplace_error_offset.several.mixed",
+       .clause = "conv.inplace_error_offset", .text = "the same, every third page private already",
+       .needs = GM_NEEDS(GUP_TEST)) = { .plan = &several, .mixed = true };
+GM_ROW(where, where_several_private, .name = "conv.inplace_error_offset.several.private_first",
+       .clause = "conv.inplace_error_offset",
+       .text = "five pages in use in a file that started private",
+       .needs = GM_NEEDS(GUP_TEST)) = { .plan = &several, .private_first = true };
+GM_ROW(where, where_node, .name = "conv.inplace_error_offset.node_borders",
+       .clause = "conv.inplace_error_offset",
+       .text = "pages in use at both sides of multiples of 64",
+       .needs = GM_NEEDS(GUP_TEST)) = { .plan = &node_border };
 
-static void holder(const struct gm_case *self)
+struct held_by {
+	const struct ip_holder *holder;
+};
+
+GM_CASES(holder, struct held_by, v)
 {
 	static const uint64_t page[] = { 9, 10, 77 };
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -164,7 +205,7 @@ static void holder(const struct gm_case *self)
 
 	ip_all_shared(w);
 	for (int turn = 0; turn < 2; turn++) {
-		ip_take(&h, self->arg, w, page, 3);
+		ip_take(&h, v->holder, w, page, 3);
 		map_all(w);
 		ip_expect_busy(w, 0, NPAGES, 9, h.by->name);
 		ip_expect_busy(w, 10, 1, 10, h.by->name);
@@ -180,18 +221,24 @@ static void holder(const struct gm_case *self)
 	ip_expect_all(w, "at the end");
 	gm_fixture_free(w);
 }
-#define HOLDER(id, what, about, ...)                                                               \
-	INPLACE_VARIANT(holder, holder_##id, "busy", what, about, .arg = &ip_##id, __VA_ARGS__)
-HOLDER(gup_read, "pin_read", "a long-term pin for reading", .needs = PIN_NEEDS)
-HOLDER(gup_write, "pin_write", "a long-term pin for writing", .needs = PIN_NEEDS)
-HOLDER(gup_fast, "pin_fast", "a long-term pin by GUP-fast", .needs = PIN_NEEDS)
-HOLDER(io_uring, "io_uring", "a registered buffer of io_uring",
-       .needs = IP_NEEDS | GM_NEEDS(IO_URING), .caps = GM_CAPS(CAP_IPC_LOCK))
-HOLDER(iommufd, "iommufd", "a device's page table, mapped by address",
-       .needs = IP_NEEDS | GM_NEEDS(IOMMUFD, IOMMUFD_TEST), .caps = GM_CAPS(CAP_IPC_LOCK),
-       .tokens = GM_TOKEN_IOMMU)
+GM_ROW(holder, holder_gup_read, .name = "conv.inplace_busy.pin_read", .clause = "conv.inplace_busy",
+       .text = "a long-term pin for reading",
+       .needs = GM_NEEDS(GUP_TEST)) = { .holder = &ip_gup_read };
+GM_ROW(holder, holder_gup_write, .name = "conv.inplace_busy.pin_write",
+       .clause = "conv.inplace_busy", .text = "a long-term pin for writing",
+       .needs = GM_NEEDS(GUP_TEST)) = { .holder = &ip_gup_write };
+GM_ROW(holder, holder_gup_fast, .name = "conv.inplace_busy.pin_fast", .clause = "conv.inplace_busy",
+       .text = "a long-term pin by GUP-fast",
+       .needs = GM_NEEDS(GUP_TEST)) = { .holder = &ip_gup_fast };
+GM_ROW(holder, holder_io_uring, .name = "conv.inplace_busy.io_uring", .clause = "conv.inplace_busy",
+       .text = "a registered buffer of io_uring", .needs = GM_NEEDS(IO_URING),
+       .caps = GM_CAPS(CAP_IPC_LOCK)) = { .holder = &ip_io_uring };
+GM_ROW(holder, holder_iommufd, .name = "conv.inplace_busy.iommufd", .clause = "conv.inplace_busy",
+       .text = "a device's page table, mapped by address", .needs = GM_NEEDS(IOMMUFD, IOMMUFD_TEST),
+       .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU) = { .holder = &ip_iommufd };
 
-INPLACE(piped, "busy", "pipe", "a page in a pipe: in use as long as the pipe has the page itself")
+GM_CASE(piped, .name = "conv.inplace_busy.pipe", .clause = "conv.inplace_busy",
+	.text = "a page in a pipe: in use as long as the pipe has the page itself")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	uint64_t page = 33, word = 0, written;
@@ -227,10 +274,11 @@ INPLACE(piped, "busy", "pipe", "a page in a pipe: in use as long as the pipe has
 	gm_fixture_free(w);
 }
 
-INPLACE_EACH(again, "busy", "retry", "refused twenty times, released, then the retry goes through",
-	     .needs = PIN_NEEDS)
+IP_CASES(again, v, "conv.inplace_busy.retry",
+	 "refused twenty times, released, then the retry goes through",
+	 .clause = "conv.inplace_busy", .needs = GM_NEEDS(GUP_TEST))
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	uint64_t page = 200;
 	struct ip_hold h;
 
@@ -251,9 +299,9 @@ INPLACE_EACH(again, "busy", "retry", "refused twenty times, released, then the r
 	gm_fixture_free(w);
 }
 
-INPLACE(writes, "busy", "holder_writes",
-	"who holds a page writes it while it is refused: the content arrives, and converts then",
-	.needs = IP_NEEDS | GM_NEEDS(IOMMUFD, IOMMUFD_TEST), .caps = GM_CAPS(CAP_IPC_LOCK),
+GM_CASE(writes, .name = "conv.inplace_busy.holder_writes", .clause = "conv.inplace_busy",
+	.text = "who holds a page writes it while it is refused: the content arrives, and converts then",
+	.needs = GM_NEEDS(IOMMUFD, IOMMUFD_TEST), .caps = GM_CAPS(CAP_IPC_LOCK),
 	.tokens = GM_TOKEN_IOMMU)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -282,9 +330,9 @@ INPLACE(writes, "busy", "holder_writes",
 
 /* --- conv.inplace_read_only: who cannot be told --- */
 
-INPLACE(read_only, "argument", "read_only",
-	"an argument that cannot be written: 0 on success, EFAULT instead of EAGAIN",
-	.flags = GM_REFUSAL, .needs = PIN_NEEDS)
+GM_CASE(read_only, .name = "conv.inplace_argument.read_only", .clause = "conv.inplace_argument",
+	.text = "an argument that cannot be written: 0 on success, EFAULT instead of EAGAIN",
+	.needs = GM_NEEDS(GUP_TEST), .flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	struct gm_memory_attributes2 *arg =
@@ -312,7 +360,8 @@ INPLACE(read_only, "argument", "read_only",
 	munmap(arg, PG);
 }
 
-INPLACE(unwritten, "argument", "unwritten", "success writes no word of the argument")
+GM_CASE(unwritten, .name = "conv.inplace_argument.unwritten", .clause = "conv.inplace_argument",
+	.text = "success writes no word of the argument")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 
@@ -361,8 +410,8 @@ static uint64_t view_present(const struct view *v, uint64_t page, uint64_t n, bo
 	return present;
 }
 
-INPLACE(all_views, "unmaps", "each_mapping",
-	"mappings of the whole file, of parts, read-only and in a child: all lose the range, and no more")
+GM_CASE(all_views, .name = "conv.inplace_unmaps.each_mapping", .clause = "conv.inplace_unmaps",
+	.text = "mappings of the whole file, of parts, read-only and in a child: all lose the range, and no more")
 {
 	struct view view[] = {
 		{ .first = 0, .n = NPAGES, .prot = PROT_READ },
@@ -425,8 +474,8 @@ INPLACE(all_views, "unmaps", "each_mapping",
 }
 
 /* An ordinary VM whose memory is this mapping: KVM follows the host's page tables. */
-INPLACE(other_vm, "unmaps", "guest_of_a_mapping",
-	"another VM has the mapping as its memory: what went private is gone from it, too")
+GM_CASE(other_vm, .name = "conv.inplace_unmaps.guest_of_a_mapping", .clause = "conv.inplace_unmaps",
+	.text = "another VM has the mapping as its memory: what went private is gone from it, too")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1, .extra_pages = 4);
@@ -456,8 +505,8 @@ INPLACE(other_vm, "unmaps", "guest_of_a_mapping",
 	gm_fixture_free(w);
 }
 
-INPLACE(mlocked, "mlocked", "locked",
-	"a locked mapping of shared pages converts, as any other does",
+GM_CASE(mlocked, .name = "conv.inplace_mlocked.locked", .clause = "conv.inplace_mlocked",
+	.text = "a locked mapping of shared pages converts, as any other does",
 	.caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);

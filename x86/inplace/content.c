@@ -6,6 +6,9 @@
 #include "frames.h"
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_content", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 #define NPAGES 128UL
 #define SIZE (NPAGES * PG)
 
@@ -22,10 +25,10 @@ static void shuffle(struct gm_fixture *w, unsigned int times)
 	}
 }
 
-INPLACE_EACH(words, "content", "every_word",
-	     "every word that guest and host wrote is there after six conversions each way")
+IP_CASES(words, v, "conv.inplace_content.every_word",
+	 "every word that guest and host wrote is there after six conversions each way")
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	uint64_t first = GFN(w->gpa);
 	struct gm_batch s;
 
@@ -44,10 +47,10 @@ INPLACE_EACH(words, "content", "every_word",
 	gm_fixture_free(w);
 }
 
-INPLACE_EACH(shuffled, "content", "shuffled",
-	     "random ranges this way and that, pages written between them: every word is kept")
+IP_CASES(shuffled, v, "conv.inplace_content.shuffled",
+	 "random ranges this way and that, pages written between them: every word is kept")
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	struct gm_batch s;
 
 	ip_all_shared(w);
@@ -71,11 +74,12 @@ INPLACE_EACH(shuffled, "content", "shuffled",
 	gm_fixture_free(w);
 }
 
-INPLACE_EACH(views, "one_page", "each",
-	     "after many conversions each page that the host maps is the guest's own page")
+IP_CASES(views, v, "conv.inplace_one_page.each",
+	 "after many conversions each page that the host maps is the guest's own page",
+	 .clause = "conv.inplace_one_page")
 {
 	struct gm_fixture *w =
-		IP_FIXTURE(self->val, .size = SIZE, .guest_page = PG, .extra_pages = 4);
+		IP_FIXTURE(v->private_first, .size = SIZE, .guest_page = PG, .extra_pages = 4);
 
 	ip_all_shared(w);
 	for (int round = 0; round < 3; round++) {
@@ -130,22 +134,22 @@ static void expect_zero(struct gm_fixture *w, uint64_t page, const char *when)
 	gm_checked();
 }
 
-INPLACE_EACH(fresh, "content", "fresh",
-	     "pages that nobody wrote are zero in both states, however they came to be there",
-	     .needs = IP_NEEDS | GM_NEEDS(PREFAULT))
+IP_CASES(fresh, v, "conv.inplace_content.fresh",
+	 "pages that nobody wrote are zero in both states, however they came to be there",
+	 .needs = GM_NEEDS(PREFAULT))
 {
 	struct gm_fixture *w;
 	uint64_t n = NPAGES / NR_BIRTHS;
 
 	for (int guest_first = 0; guest_first < 2; guest_first++) {
-		w = IP_FIXTURE(self->val, .size = SIZE);
+		w = IP_FIXTURE(v->private_first, .size = SIZE);
 		GM_SETUP(gm_frames_soil(16 * SIZE), "out of memory");
 		for (enum birth b = 0; b < NR_BIRTHS; b++)
 			bear(w, b * n, n, b);
-		gm_fixture_convert(w, GFN(w->gpa), NPAGES, !self->val);
-		if (!self->val || guest_first)
+		gm_fixture_convert(w, GFN(w->gpa), NPAGES, !v->private_first);
+		if (!v->private_first || guest_first)
 			gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "the guest first");
-		if (!self->val)
+		if (!v->private_first)
 			gm_fixture_convert(w, GFN(w->gpa), NPAGES, false);
 		for (uint64_t i = 0; i < NPAGES; i++)
 			expect_zero(w, i, "the host");

@@ -2,6 +2,9 @@
 /* The contents that the cases begin with. */
 #include "inplace.h"
 
+const struct ip_start ip_starts_shared = { .private_first = false };
+const struct ip_start ip_starts_private = { .private_first = true };
+
 void ip_all_shared(struct gm_fixture *w)
 {
 	uint64_t n = PAGES(w->size);

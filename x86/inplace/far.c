@@ -5,6 +5,9 @@
  */
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_far", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 #define T (1024 * GM_1G)
 #define WIN 32UL /* pages of a place: a window of the host's mapping, and a slot */
 
@@ -164,11 +167,11 @@ static void expect_convert(struct far *f, uint64_t from, uint64_t to, bool to_pr
 	expect_all(f, when);
 }
 
-INPLACE_EACH(states, "far", "states",
-	     "pages with the same lower bits of offset or index are converted each by itself",
-	     .needs = IP_NEEDS | GM_NEEDS(PAGE_STATS, TDP))
+IP_CASES(states, v, "conv.inplace_far.states",
+	 "pages with the same lower bits of offset or index are converted each by itself",
+	 .needs = GM_NEEDS(PAGE_STATS, TDP))
 {
-	struct far f = far_new(self->val);
+	struct far f = far_new(v->private_first);
 
 	for (int to_private = 1; to_private >= 0; to_private--) {
 		/* All are in the other state; then one place after the other is converted in part. */
@@ -185,12 +188,11 @@ INPLACE_EACH(states, "far", "states",
 }
 
 /* Begins and ends at each of the places, so that sizes are 4 GiB, 16 TiB, and a little more. */
-INPLACE_EACH(
-	ranges, "far", "ranges",
-	"ranges of 4 GiB, 16 TiB and more, and all of the file, are converted whole, and no more",
-	.needs = IP_NEEDS | GM_NEEDS(PAGE_STATS, TDP))
+IP_CASES(ranges, v, "conv.inplace_far.ranges",
+	 "ranges of 4 GiB, 16 TiB and more, and all of the file, are converted whole, and no more",
+	 .needs = GM_NEEDS(PAGE_STATS, TDP))
 {
-	struct far f = far_new(self->val);
+	struct far f = far_new(v->private_first);
 
 	for (size_t i = 0; i < NPLACES; i++) {
 		for (size_t k = i + 1; k < NPLACES; k++) {
@@ -208,9 +210,9 @@ INPLACE_EACH(
 	far_free(&f);
 }
 
-INPLACE(error_offset, "far", "error_offset",
-	"a page in use past 4 GiB or 16 TiB: EAGAIN with all of its offset, and for no other page",
-	.needs = IP_NEEDS | GM_NEEDS(GUP_TEST))
+GM_CASE(error_offset, .name = "conv.inplace_far.error_offset",
+	.text = "a page in use past 4 GiB or 16 TiB: EAGAIN with all of its offset, and for no other page",
+	.needs = GM_NEEDS(GUP_TEST))
 {
 	struct far f = far_new(false);
 	struct gm_memory_attributes2 arg;
@@ -246,22 +248,22 @@ INPLACE(error_offset, "far", "error_offset",
 	far_free(&f);
 }
 
-INPLACE_EACH(past_end, "far", "past_end",
-	     "one page past the end of the long file is EINVAL, and so is all that ends there",
-	     .flags = GM_REFUSAL)
+IP_CASES(past_end, v, "conv.inplace_far.past_end",
+	 "one page past the end of the long file is EINVAL, and so is all that ends there",
+	 .flags = GM_REFUSAL)
 {
-	struct far f = far_new(self->val);
+	struct far f = far_new(v->private_first);
 
 	for (size_t i = 0; i < NPLACES; i++) {
 		struct gm_memory_attributes2 arg =
-			ip_arg(place[i], FILE_SIZE + PG - place[i], !self->val);
+			ip_arg(place[i], FILE_SIZE + PG - place[i], !v->private_first);
 
 		GM_EXPECT_ERRNO(EINVAL, ip_set(f.w->gmem, &arg), "from %#lx on", place[i]);
-		arg = ip_arg(FILE_SIZE + place[i], PG, !self->val);
+		arg = ip_arg(FILE_SIZE + place[i], PG, !v->private_first);
 		GM_EXPECT_ERRNO(EINVAL, ip_set(f.w->gmem, &arg), "at %#lx", arg.offset);
 	}
 	expect_all(&f, "after the refusals");
-	gm_control(convert(&f, place[LAST], FILE_SIZE, !self->val, "up to the end"),
+	gm_control(convert(&f, place[LAST], FILE_SIZE, !v->private_first, "up to the end"),
 		   "the range that ends with the file");
 	expect_all(&f, "up to the end");
 	far_free(&f);

@@ -10,6 +10,9 @@
 
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_fresh", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 #define NPAGES 256UL
 #define SIZE (NPAGES * PG)
 #define CPUS_MAX 64U
@@ -81,9 +84,9 @@ static unsigned int cpus(int cpu[CPUS_MAX])
 	return n;
 }
 
-static void by_host(const struct gm_case *self)
+GM_CASES(by_host, struct ip_start, v)
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	struct user user[CPUS_MAX];
 	int cpu[CPUS_MAX], zero = GM_SETUP_OK(open("/dev/zero", O_RDONLY | O_CLOEXEC));
 	unsigned int n = cpus(cpu);
@@ -105,16 +108,18 @@ out:
 	close(zero);
 	gm_fixture_free(w);
 }
-INPLACE_VARIANT(by_host, by_host_shared, "fresh", "host",
-		"pages that the host just used for the first time, on every CPU, convert at once")
-INPLACE_VARIANT(by_host, by_host_private, "fresh", "host.private_first",
-		"the same in a file that started private", .val = 1)
+GM_ROW(by_host, by_host_shared, .name = "conv.inplace_fresh.host",
+       .text = "pages that the host just used for the first time, on every CPU, convert at once") = {
+	.private_first = false,
+};
+GM_ROW(by_host, by_host_private, .name = "conv.inplace_fresh.host.private_first",
+       .text = "the same in a file that started private") = { .private_first = true };
 
-INPLACE_EACH(by_guest, "fresh", "guest",
-	     "pages that two vCPUs, pre-fault or fallocate() just made convert at once",
-	     .needs = IP_NEEDS | GM_NEEDS(PREFAULT))
+IP_CASES(by_guest, v, "conv.inplace_fresh.guest",
+	 "pages that two vCPUs, pre-fault or fallocate() just made convert at once",
+	 .needs = GM_NEEDS(PREFAULT))
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE, .vcpus = 2);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE, .vcpus = 2);
 
 	for (int round = 0; round < 12; round++) {
 		uint64_t gpa = w->gpa + 128 * PG, size = 64 * PG;

@@ -8,6 +8,9 @@
 
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_fresh", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 #define NPAGES 256UL
 #define SIZE (NPAGES * PG)
 
@@ -69,11 +72,11 @@ static void make(struct gm_fixture *w, enum maker by, uint64_t page, uint64_t n)
 }
 
 /* A page in use behind pages that are new: these are no reason, and are not named. */
-INPLACE_EACH(before_busy, "fresh", "before_busy",
-	     "pages that are new, before and behind a page in use: EAGAIN names the one in use",
-	     .needs = IP_NEEDS | GM_NEEDS(GUP_TEST))
+IP_CASES(before_busy, v, "conv.inplace_fresh.before_busy",
+	 "pages that are new, before and behind a page in use: EAGAIN names the one in use",
+	 .needs = GM_NEEDS(GUP_TEST))
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	struct ip_hold h;
 
 	ip_convert(w, 0, NPAGES, false, "to begin with");
@@ -102,12 +105,12 @@ INPLACE_EACH(before_busy, "fresh", "before_busy",
 }
 
 /* Few new pages at the end of much that is old. */
-INPLACE_EACH(
-	large, "fresh", "large_range",
+IP_CASES(
+	large, v, "conv.inplace_fresh.large_range",
 	"new pages in a range of 16 MiB, at its begin, in its middle and at its end, convert at once")
 {
 	uint64_t n = 4096, at[] = { 0, n / 2, n - 8 };
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = n * PG);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = n * PG);
 
 	ip_convert(w, 0, n, false, "to begin with");
 	for (enum maker by = 0; by < NR_MAKERS; by++) {
@@ -122,9 +125,9 @@ INPLACE_EACH(
 	gm_fixture_free(w);
 }
 
-static void rounds(const struct gm_case *self)
+GM_CASES(rounds, struct ip_start, v)
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val & 1, .size = SIZE, .vcpus = 2);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE, .vcpus = 2);
 	unsigned int nr = self->flags & GM_FULL_ONLY ? 2000 : 60;
 
 	ip_convert(w, 0, NPAGES, false, "to begin with");
@@ -143,8 +146,12 @@ static void rounds(const struct gm_case *self)
 	}
 	gm_fixture_free(w);
 }
-#define ROUNDS(id, what, about, ...) INPLACE_VARIANT(rounds, id, "fresh", what, about, __VA_ARGS__)
-ROUNDS(rounds_quick, "rounds", "60 rounds of new pages, each by two makers: never EAGAIN")
-ROUNDS(rounds_private, "rounds.private_first", "the same in a file that started private", .val = 1)
-ROUNDS(rounds_long, "rounds.long", "2000 rounds of new pages, each by two makers: never EAGAIN",
-       .flags = GM_FULL_ONLY, .timeout = 300)
+GM_ROW(rounds, rounds_quick, .name = "conv.inplace_fresh.rounds",
+       .text = "60 rounds of new pages, each by two makers: never EAGAIN") = {
+	.private_first = false,
+};
+GM_ROW(rounds, rounds_private, .name = "conv.inplace_fresh.rounds.private_first",
+       .text = "the same in a file that started private") = { .private_first = true };
+GM_ROW(rounds, rounds_long, .name = "conv.inplace_fresh.rounds.long",
+       .text = "2000 rounds of new pages, each by two makers: never EAGAIN", .flags = GM_FULL_ONLY,
+       .timeout = 300) = { .private_first = false };

@@ -4,6 +4,9 @@
 
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_hole", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 #define NPAGES 128UL
 #define SIZE (NPAGES * PG)
 
@@ -49,20 +52,21 @@ static void keeps(bool private_first, bool by_address)
 	gm_fixture_free(w);
 }
 
-INPLACE_EACH(punched, "hole", "punch",
-	     "a hole frees and zeroes pages of either state, and each keeps its state")
+IP_CASES(punched, v, "conv.inplace_hole.punch",
+	 "a hole frees and zeroes pages of either state, and each keeps its state")
 {
-	keeps(self->val, false);
+	keeps(v->private_first, false);
 }
 
-INPLACE_EACH(removed, "hole", "madv_remove", "the same by MADV_REMOVE on a mapping")
+IP_CASES(removed, v, "conv.inplace_hole.madv_remove", "the same by MADV_REMOVE on a mapping")
 {
-	keeps(self->val, true);
+	keeps(v->private_first, true);
 }
 
-INPLACE_EACH(allocated, "hole", "allocate", "fallocate() changes no attribute and no content")
+IP_CASES(allocated, v, "conv.inplace_hole.allocate",
+	 "fallocate() changes no attribute and no content")
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 
 	ip_striped(w);
 	for (size_t i = 0; i < NHOLES; i++) {
@@ -76,18 +80,18 @@ INPLACE_EACH(allocated, "hole", "allocate", "fallocate() changes no attribute an
 }
 
 /* The holder keeps the old page; the file has none there. */
-INPLACE_EACH(frees, "hole", "over_a_pin",
-	     "a hole over a page in use: the range converts, and the holder's writes go nowhere",
-	     .needs = IP_NEEDS | GM_NEEDS(IO_URING), .caps = GM_CAPS(CAP_IPC_LOCK))
+IP_CASES(frees, v, "conv.inplace_hole.over_a_pin",
+	 "a hole over a page in use: the range converts, and the holder's writes go nowhere",
+	 .needs = GM_NEEDS(IO_URING), .caps = GM_CAPS(CAP_IPC_LOCK))
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	uint64_t page = 31, word = gm_word(5, GM_HALF_DEVICE, 9, 0), got = 0;
 	struct ip_hold h;
 
 	ip_all_shared(w);
 	ip_take(&h, &ip_io_uring, w, &page, 1);
 	ip_expect_busy(w, 0, NPAGES, page, "a registered buffer");
-	punch(w, page, 1, self->val);
+	punch(w, page, 1, v->private_first);
 	ip_convert(w, 0, NPAGES, true, "a hole over the page in use");
 	GM_EXPECT_EQ(ip_ring_write(&h, word), 0, "a write to the page that was there");
 	ip_expect_all(w, "the page that was there was written");
@@ -102,8 +106,9 @@ INPLACE_EACH(frees, "hole", "over_a_pin",
 	gm_fixture_free(w);
 }
 
-INPLACE(half, "hole", "over_some_pins", "a hole over one of two pages in use: the other is named",
-	.needs = IP_NEEDS | GM_NEEDS(GUP_TEST))
+GM_CASE(half, .name = "conv.inplace_hole.over_some_pins",
+	.text = "a hole over one of two pages in use: the other is named",
+	.needs = GM_NEEDS(GUP_TEST))
 {
 	static const uint64_t page[] = { 20, 90 };
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);

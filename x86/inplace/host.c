@@ -6,6 +6,9 @@
 
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_host", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 #define NPAGES 64UL
 #define SIZE (NPAGES * PG)
 
@@ -114,13 +117,12 @@ static void expect_ways(struct gm_fixture *w, uint64_t page, bool private)
 	}
 }
 
-INPLACE_EACH(
-	ways_in, "host", "each_way",
-	"loads, stores, system calls, madvise and mlock on a page as it goes private, and back",
-	.flags = GM_REFUSAL, .caps = GM_CAPS(CAP_IPC_LOCK))
+IP_CASES(ways_in, v, "conv.inplace_host.each_way",
+	 "loads, stores, system calls, madvise and mlock on a page as it goes private, and back",
+	 .flags = GM_REFUSAL, .caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	static const uint64_t page[] = { 0, 17, NPAGES - 1 };
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 
 	ip_all_shared(w);
 	for (int turn = 0; turn < 2; turn++) {
@@ -143,10 +145,10 @@ INPLACE_EACH(
 	gm_fixture_free(w);
 }
 
-INPLACE_EACH(new_views, "host", "new_mapping",
-	     "mappings made while a page is private, of one page or of all: SIGBUS there alone")
+IP_CASES(new_views, v, "conv.inplace_host.new_mapping",
+	 "mappings made while a page is private, of one page or of all: SIGBUS there alone")
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	uint64_t word;
 	uint8_t *view;
 

@@ -10,6 +10,9 @@
 
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_host", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 /* So many pages that the conversion takes its time, some of which are touched. */
 #define NPAGES 2048UL
 #define SIZE (NPAGES * PG)
@@ -90,9 +93,9 @@ static void thread(unsigned int i, void *arg)
 	atomic_store(&r->stop, true);
 }
 
-static void faulting(const struct gm_case *self)
+GM_CASES(faulting, struct ip_start, v)
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	struct race r = { .w = w, .times = self->flags & GM_FULL_ONLY ? 5000 : 150 };
 
 	ip_convert(w, 0, NPAGES, false, "to begin with");
@@ -103,9 +106,12 @@ static void faulting(const struct gm_case *self)
 	ip_expect_state(w, LOW, HIGH - LOW, "at the end");
 	gm_fixture_free(w);
 }
-#define FAULTING(id, what, about, ...)                                                             \
-	INPLACE_VARIANT(faulting, faulting_##id, "host", what, about, __VA_ARGS__)
-FAULTING(quick, "faulting",
-	 "three threads of the host fault while pages go private: none has a private page mapped")
-FAULTING(private, "faulting.private_first", "the same in a file that started private", .val = 1)
-FAULTING(longer, "faulting.long", "the same, 5000 times", .flags = GM_FULL_ONLY, .timeout = 300)
+GM_ROW(faulting, faulting_quick, .name = "conv.inplace_host.faulting",
+       .text = "three threads of the host fault while pages go private: none has a private page mapped") = {
+	.private_first = false,
+};
+GM_ROW(faulting, faulting_private, .name = "conv.inplace_host.faulting.private_first",
+       .text = "the same in a file that started private") = { .private_first = true };
+GM_ROW(faulting, faulting_longer, .name = "conv.inplace_host.faulting.long",
+       .text = "the same, 5000 times", .flags = GM_FULL_ONLY,
+       .timeout = 300) = { .private_first = false };

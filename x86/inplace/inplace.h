@@ -17,25 +17,25 @@
 
 #define IP_NEEDS GM_NEEDS(SW_PROTECTED, INPLACE)
 
-/* "conv.inplace_<clause>.<what>"; the provider is stated, since no other one is meant. */
-#define INPLACE_VARIANT(fn, id, clause_, what, about, ...)                                         \
-	GM_VARIANT(fn, id, .name = "conv.inplace_" clause_ "." what,                               \
-		   .clause = "conv.inplace_" clause_, .text = about, .profile = "P3",              \
-		   .provider = GM_PROVIDER_INPLACE, .needs = IP_NEEDS, __VA_ARGS__)
-#define INPLACE(fn, clause_, what, about, ...)                                                     \
-	static void fn(const struct gm_case *self);                                                \
-	INPLACE_VARIANT(fn, fn, clause_, what, about, __VA_ARGS__)                                 \
-	static void fn(const struct gm_case *self __attribute__((unused)))
+/* In what state all pages of the file are to begin with. A file that starts private has no record of any. */
+struct ip_start {
+	bool private_first;
+};
+
+extern const struct ip_start ip_starts_shared, ip_starts_private;
+
 /*
- * One case for each initial state of the file, which is val: 0, all pages are shared; 1, all are
- * private and there is no record of any. Needs, caps and the like are those of both.
+ * GM_CASES() with a case for each start of the file: `n`, and `n`.private_first. IP_CASES(fn, v, "name",
+ * "text", ...) { body }.
  */
-#define INPLACE_EACH(fn, clause_, what, about, ...)                                                \
+#define IP_CASES(fn, v, n, about, ...)                                                             \
 	static void fn(const struct gm_case *self);                                                \
-	INPLACE_VARIANT(fn, fn, clause_, what, about, .val = 0, __VA_ARGS__)                       \
-	INPLACE_VARIANT(fn, fn##_private, clause_, what ".private_first",                          \
-			about "; the file starts private", .val = 1, __VA_ARGS__)                  \
-	static void fn(const struct gm_case *self __attribute__((unused)))
+	GM_VARIANT(fn, fn##_shared, .name = n, .text = about, .arg = &ip_starts_shared,            \
+		   __VA_ARGS__)                                                                    \
+	GM_VARIANT(fn, fn##_private, .name = n ".private_first",                                   \
+		   .text = about "; the file starts private", .arg = &ip_starts_private,           \
+		   __VA_ARGS__)                                                                    \
+	GM_CASES(fn, struct ip_start, v)
 
 /* --- the ioctl (ioctl.c) --- */
 

@@ -14,6 +14,8 @@
 #include "inplace.h"
 #include "uffd.h"
 
+GM_FILE(.provider = GM_PROVIDER_INPLACE, .profile = "P3", .needs = IP_NEEDS)
+
 #define NPAGES 128UL
 #define SIZE (NPAGES * PG)
 
@@ -42,12 +44,13 @@ static void expect_at(struct gm_fixture *w, uint64_t gpa, const char *when)
 	}
 }
 
-INPLACE_EACH(
-	slots, "outlives", "slots",
-	"the slot goes, conversions go on, another slot at another address: state and content hold")
+IP_CASES(
+	slots, v, "conv.inplace_outlives.slots",
+	"the slot goes, conversions go on, another slot at another address: state and content hold",
+	.clause = "conv.inplace_outlives")
 {
 	struct gm_fixture *w =
-		IP_FIXTURE(self->val, .size = SIZE, .guest_page = PG, .extra_pages = 8);
+		IP_FIXTURE(v->private_first, .size = SIZE, .guest_page = PG, .extra_pages = 8);
 	uint64_t elsewhere = w->gpa + GM_1G;
 
 	ip_striped(w);
@@ -70,13 +73,14 @@ INPLACE_EACH(
 	gm_fixture_free(w);
 }
 
-INPLACE_EACH(before_slots, "outlives", "before_any_slot",
-	     "a file that never had a slot converts, and the first slot finds it so")
+IP_CASES(before_slots, v, "conv.inplace_outlives.before_any_slot",
+	 "a file that never had a slot converts, and the first slot finds it so",
+	 .clause = "conv.inplace_outlives")
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE, .no_slot = true);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE, .no_slot = true);
 
-	ip_convert(w, 0, NPAGES, !self->val, "no slot yet");
-	ip_convert(w, 20, 60, self->val, "no slot yet");
+	ip_convert(w, 0, NPAGES, !v->private_first, "no slot yet");
+	ip_convert(w, 20, 60, v->private_first, "no slot yet");
 	ip_expect_state(w, 0, NPAGES, "no slot yet");
 	for (uint64_t i = 0; i < NPAGES; i += 2)
 		if (!gm_model_private(w->model, ip_gfn(w, i)))
@@ -90,9 +94,8 @@ INPLACE_EACH(before_slots, "outlives", "before_any_slot",
 }
 
 /* Without the fixture: it needs its VM to the end. */
-INPLACE(closed, "outlives", "vm_closed",
-	"VM and vCPUs are closed: the file keeps its state, and converts for whoever has it",
-	.val = 0)
+GM_CASE(closed, .name = "conv.inplace_outlives.vm_closed", .clause = "conv.inplace_outlives",
+	.text = "VM and vCPUs are closed: the file keeps its state, and converts for whoever has it")
 {
 	for (int shared_first = 0; shared_first < 2; shared_first++) {
 		struct gm_fixture *w = IP_FIXTURE(!shared_first, .size = SIZE);
@@ -170,9 +173,10 @@ static void expect_converted(struct gm_fixture *w, int status, const char *who)
 	ip_expect_all(w, who);
 }
 
-INPLACE_EACH(forked, "who", "child", "a forked child converts, though the VM is EIO for it")
+IP_CASES(forked, v, "conv.inplace_who.child",
+	 "a forked child converts, though the VM is EIO for it", .clause = "conv.inplace_who")
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 
 	ip_striped(w);
 	expect_converted(w, child(in_child, w, w->gmem), "a child");
@@ -181,7 +185,8 @@ INPLACE_EACH(forked, "who", "child", "a forked child converts, though the VM is 
 	gm_fixture_free(w);
 }
 
-INPLACE(duplicate, "who", "dup", "any descriptor of the file converts it, the first one closed")
+GM_CASE(duplicate, .name = "conv.inplace_who.dup", .clause = "conv.inplace_who",
+	.text = "any descriptor of the file converts it, the first one closed")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	int fd = GM_SETUP_OK(fcntl(w->gmem, F_DUPFD_CLOEXEC, 3));
@@ -233,7 +238,8 @@ static void send_fd(int sock, int fd)
 	GM_SETUP_OK(sendmsg(sock, &msg, 0));
 }
 
-INPLACE(passed, "who", "passed", "a process that got the file over a socket converts it")
+GM_CASE(passed, .name = "conv.inplace_who.passed", .clause = "conv.inplace_who",
+	.text = "a process that got the file over a socket converts it")
 {
 	struct gm_fixture *w;
 	int sock[2], status;
@@ -264,8 +270,8 @@ static void on_alarm(int sig __attribute__((unused)))
 	rings++;
 }
 
-INPLACE(interrupted, "signal", "pending",
-	"signals come all the time while pages are converted: never EINTR, never half of a range")
+GM_CASE(interrupted, .name = "conv.inplace_signal.pending", .clause = "conv.inplace_signal",
+	.text = "signals come all the time while pages are converted: never EINTR, never half of a range")
 {
 	struct itimerval often = { .it_interval = { .tv_usec = 300 },
 				   .it_value = { .tv_usec = 300 } };
@@ -327,9 +333,9 @@ static void *give_late(void *p)
 	return NULL;
 }
 
-INPLACE(signal_first, "signal", "before_range",
-	"a signal that is pending when the argument has been read: the conversion succeeds, whole",
-	.needs = IP_NEEDS | GM_NEEDS(USERFAULTFD), .caps = GM_CAPS(CAP_SYS_PTRACE))
+GM_CASE(signal_first, .name = "conv.inplace_signal.before_range", .clause = "conv.inplace_signal",
+	.text = "a signal that is pending when the argument has been read: the conversion succeeds, whole",
+	.needs = GM_NEEDS(USERFAULTFD), .caps = GM_CAPS(CAP_SYS_PTRACE))
 {
 	struct sigaction sa = { .sa_handler = on_alarm }, old;
 	struct gm_fixture *w = IP_FIXTURE(false, .size = GM_2M);

@@ -3,6 +3,10 @@
 #include "fail_nth.h"
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_no_memory", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS | GM_NEEDS(FAIL_NTH, DEBUGFS), .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_ALONE, .timeout = 120)
+
 #define NPAGES 512UL
 #define SIZE (NPAGES * PG)
 #define STEP 64 /* bytes */
@@ -34,9 +38,9 @@ static void not_set(void *arg, unsigned int bytes, int err)
 	ip_expect_state(s->w, 0, NPAGES, "after ENOMEM");
 }
 
-static void starved(const struct gm_case *self)
+GM_CASES(starved, struct ip_start, v)
 {
-	struct scarce s = { .w = IP_FIXTURE(self->val, .size = SIZE) };
+	struct scarce s = { .w = IP_FIXTURE(v->private_first, .size = SIZE) };
 	unsigned int failed = 0;
 
 	/* Records all over: what changes them has to take new nodes. */
@@ -56,9 +60,9 @@ static void starved(const struct gm_case *self)
 		gm_skip("memory for the record cannot be made to fail",
 			"a kernel with CONFIG_FAILSLAB=y whose records come from the slab caches");
 }
-#define STARVED(id, what, about, val_)                                                             \
-	INPLACE_VARIANT(starved, starved_##id, "no_memory", what, about, .val = val_,              \
-			.needs = IP_NEEDS | GM_NEEDS(FAIL_NTH, DEBUGFS), .caps = GM_CAPS_ALL,      \
-			.tokens = GM_TOKEN_ALONE, .timeout = 120)
-STARVED(shared, "record", "no memory for the record: ENOMEM at the start, no page changes", 0)
-STARVED(private, "record.private_first", "the same in a file that started private", 1)
+GM_ROW(starved, starved_shared, .name = "conv.inplace_no_memory.record",
+       .text = "no memory for the record: ENOMEM at the start, no page changes") = {
+	.private_first = false,
+};
+GM_ROW(starved, starved_private, .name = "conv.inplace_no_memory.record.private_first",
+       .text = "the same in a file that started private") = { .private_first = true };

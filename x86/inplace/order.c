@@ -8,6 +8,9 @@
 
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_order", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 #define SIZE (64 * PG)
 #define HELD 5
 
@@ -122,9 +125,9 @@ static uint8_t *argument_area(void)
 	return area;
 }
 
-INPLACE(pairs, "order", "pairs",
-	"each pair of faults at once: the earlier check decides, and nothing changes",
-	.flags = GM_REFUSAL, .needs = IP_NEEDS | GM_NEEDS(GMEM_MMAP, INIT_SHARED, GUP_TEST))
+GM_CASE(pairs, .name = "conv.inplace_order.pairs",
+	.text = "each pair of faults at once: the earlier check decides, and nothing changes",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GUP_TEST), .flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE), *free_one;
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
@@ -161,8 +164,8 @@ INPLACE(pairs, "order", "pairs",
 	munmap(area, 2 * PG);
 }
 
-INPLACE(unreadable, "order", "unreadable",
-	"an argument that cannot be read, wholly or from any word on: EFAULT, nothing changes",
+GM_CASE(unreadable, .name = "conv.inplace_order.unreadable",
+	.text = "an argument that cannot be read, wholly or from any word on: EFAULT, nothing changes",
 	.flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -201,8 +204,8 @@ INPLACE(unreadable, "order", "unreadable",
 	munmap(area, 2 * PG);
 }
 
-INPLACE(own_page, "order", "argument_in_the_file",
-	"the argument lies in a shared page of the file that it converts: the page goes private")
+GM_CASE(own_page, .name = "conv.inplace_order.argument_in_the_file",
+	.text = "the argument lies in a shared page of the file that it converts: the page goes private")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	struct gm_memory_attributes2 *arg = (void *)w->hva;
@@ -218,8 +221,8 @@ INPLACE(own_page, "order", "argument_in_the_file",
 
 /* --- conv.inplace_command --- */
 
-INPLACE(commands, "command", "neighbours",
-	"commands next to it, of another size or direction: ENOTTY on the file",
+GM_CASE(commands, .name = "conv.inplace_command.neighbours", .clause = "conv.inplace_command",
+	.text = "commands next to it, of another size or direction: ENOTTY on the file",
 	.flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -263,8 +266,8 @@ INPLACE(commands, "command", "neighbours",
 	gm_fixture_free(w);
 }
 
-INPLACE(vm_fd, "command", "vm_fd", "the command on the VM: ENOTTY, and no page changes",
-	.flags = GM_REFUSAL)
+GM_CASE(vm_fd, .name = "conv.inplace_command.vm_fd", .clause = "conv.inplace_command",
+	.text = "the command on the VM: ENOTTY, and no page changes", .flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	struct gm_memory_attributes2 arg;
@@ -309,8 +312,8 @@ static long call32(long nr, unsigned long a, unsigned long b, unsigned long c)
 #define NR32_GETPID 20
 #define NR32_IOCTL 54
 
-INPLACE(compat, "command", "caller_32_bit", "the command from 32-bit user space: ENOTTY",
-	.flags = GM_REFUSAL)
+GM_CASE(compat, .name = "conv.inplace_command.caller_32_bit", .clause = "conv.inplace_command",
+	.text = "the command from 32-bit user space: ENOTTY", .flags = GM_REFUSAL)
 {
 	struct sigaction sa = { .sa_handler = on_segv }, old;
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);

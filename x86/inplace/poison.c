@@ -6,6 +6,10 @@
 #include "inplace.h"
 #include "poison.h"
 
+GM_FILE(.clause = "conv.inplace_poison", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS | GM_NEEDS(HWPOISON, UNPOISON, TDP), .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_MODULE)
+
 #define NPAGES 32UL
 #define SIZE (NPAGES * PG)
 #define BAD 9UL
@@ -64,12 +68,8 @@ static void expect_rest(struct gm_fixture *w, const char *when)
 	gm_fixture_check_guest(w, 0, ip_gfn(w, BAD + 1), NPAGES - BAD - 1, 8, when);
 }
 
-#define POISON(fn, what, about, ...)                                                               \
-	INPLACE(fn, "poison", what, about, .needs = IP_NEEDS | GM_NEEDS(HWPOISON, UNPOISON, TDP),  \
-		.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE)
-
-POISON(while_shared, "shared",
-       "a shared page goes bad: EAGAIN names it until a hole takes it away, the guest gets EHWPOISON")
+GM_CASE(while_shared, .name = "conv.inplace_poison.shared",
+	.text = "a shared page goes bad: EAGAIN names it until a hole takes it away, the guest gets EHWPOISON")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	uint64_t pfn;
@@ -102,8 +102,8 @@ POISON(while_shared, "shared",
 }
 
 /* The one way to have somebody's reference on a private page that does not end by itself. */
-POISON(while_private, "private",
-       "a private page goes bad: it is looked at in a mixed range, and not where all is private already")
+GM_CASE(while_private, .name = "conv.inplace_poison.private",
+	.text = "a private page goes bad: it is looked at in a mixed range, and not where all is private already")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	uint64_t pfn;
@@ -140,8 +140,8 @@ POISON(while_private, "private",
  * Only the guest wrote the page, and KVM does not dirty the folio for it: the page counts as clean, so
  * memory_failure() signals nobody who maps it, and the caller is told that it stays in its file.
  */
-POISON(guest_wrote, "guest_wrote",
-       "a page that only the guest wrote goes bad: EBUSY, and no SIGBUS for who maps it; one that the host wrote: SIGBUS")
+GM_CASE(guest_wrote, .name = "conv.inplace_poison.guest_wrote",
+	.text = "a page that only the guest wrote goes bad: EBUSY, and no SIGBUS for who maps it; one that the host wrote: SIGBUS")
 {
 	for (int host = 0; host < 2; host++) {
 		struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -167,10 +167,14 @@ POISON(guest_wrote, "guest_wrote",
 	}
 }
 
+struct place {
+	uint64_t off; /* in the file, where the slot begins */
+};
+
 /* The exit says whether the page is private: by its place in the file, not in the slot. */
-static void slot_offset(const struct gm_case *self)
+GM_CASES(slot_offset, struct place, v)
 {
-	uint64_t off = self->val;
+	uint64_t off = v->off;
 
 	for (int private = 0; private < 2; private ++) {
 		struct gm_fixture *w =
@@ -193,18 +197,15 @@ static void slot_offset(const struct gm_case *self)
 		give_back(pfn);
 	}
 }
-#define SLOT_OFFSET(id, what, about, off)                                                          \
-	INPLACE_VARIANT(slot_offset, slot_offset_##id, "poison", what, about, .val = off,          \
-			.needs = IP_NEEDS | GM_NEEDS(HWPOISON, UNPOISON, TDP),                     \
-			.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE)
-SLOT_OFFSET(
-	near, "slot_offset",
-	"the slot begins inside the file, whose pages before it are in the other state: the exit goes by the page's own",
-	SIZE)
-SLOT_OFFSET(far, "slot_offset.far", "the same with the slot at 16 TiB of the file", 16UL << 40)
+GM_ROW(slot_offset, slot_offset_near, .name = "conv.inplace_poison.slot_offset",
+       .text = "the slot begins inside the file, whose pages before it are in the other state: the exit goes by the page's own") = {
+	.off = SIZE,
+};
+GM_ROW(slot_offset, slot_offset_far, .name = "conv.inplace_poison.slot_offset.far",
+       .text = "the same with the slot at 16 TiB of the file") = { .off = 16UL << 40 };
 
-POISON(places, "places",
-       "the first, a middle and the last page go bad: EAGAIN names the first of a range, a hole heals each")
+GM_CASE(places, .name = "conv.inplace_poison.places",
+	.text = "the first, a middle and the last page go bad: EAGAIN names the first of a range, a hole heals each")
 {
 	static const uint64_t page[] = { 0, 15, NPAGES - 1 };
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);

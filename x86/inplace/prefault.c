@@ -5,11 +5,12 @@
 #define NPAGES 256UL
 #define SIZE (NPAGES * PG)
 
-INPLACE_EACH(mixed, "prefault", "mixed",
-	     "a range of private and shared pages is mapped whole, and the guest faults no more",
-	     .needs = IP_NEEDS | GM_NEEDS(PREFAULT, PAGE_STATS, TDP))
+IP_CASES(mixed, v, "conv.inplace_prefault.mixed",
+	 "a range of private and shared pages is mapped whole, and the guest faults no more",
+	 .clause = "conv.inplace_prefault", .profile = "P3", .provider = GM_PROVIDER_INPLACE,
+	 .needs = IP_NEEDS | GM_NEEDS(PREFAULT, PAGE_STATS, TDP))
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	uint64_t gpa, size, mapped, faults;
 
 	ip_striped(w);

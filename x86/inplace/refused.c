@@ -8,6 +8,9 @@
 
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_busy", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 #define NPAGES 256UL
 #define SIZE (NPAGES * PG)
 
@@ -34,7 +37,11 @@ static bool pipe_has(struct gm_fixture *w, const int fd[2], uint64_t page, uint6
 	return word == mark;
 }
 
-static void piped(const struct gm_case *self)
+struct splice {
+	unsigned int flags; /* of vmsplice() */
+};
+
+GM_CASES(piped, struct splice, v)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	static const struct {
@@ -47,7 +54,7 @@ static void piped(const struct gm_case *self)
 		int fd[2];
 
 		GM_SETUP_OK(pipe2(fd, O_CLOEXEC));
-		if (!pipe_has(w, fd, page, n, self->val))
+		if (!pipe_has(w, fd, page, n, v->flags))
 			gm_skip("vmsplice() copies", "a kernel whose pipes take pages themselves");
 		ip_expect_busy(w, 0, NPAGES, page, "pages in a pipe");
 		ip_expect_busy(w, page + n - 1, 1, page + n - 1, "the last page in a pipe");
@@ -65,20 +72,21 @@ static void piped(const struct gm_case *self)
 	}
 	gm_fixture_free(w);
 }
-INPLACE_VARIANT(
-	piped, piped_given, "busy", "pipe.pages",
-	"pages of the file that vmsplice() put into a pipe: one reference each, EAGAIN, exact")
-INPLACE_VARIANT(piped, piped_gift, "busy", "pipe.gift", "the same as a gift: SPLICE_F_GIFT",
-		.val = SPLICE_F_GIFT)
+GM_ROW(piped, piped_given, .name = "conv.inplace_busy.pipe.pages",
+       .text = "pages of the file that vmsplice() put into a pipe: one reference each, EAGAIN, exact") = {
+	.flags = 0,
+};
+GM_ROW(piped, piped_gift, .name = "conv.inplace_busy.pipe.gift",
+       .text = "the same as a gift: SPLICE_F_GIFT") = { .flags = SPLICE_F_GIFT };
 
 /* --- memory --- */
 
-static void refusals(const struct gm_case *self)
+GM_CASES(refusals, struct ip_start, v)
 {
 	/* The nodes that are set aside for the record are about 8 KiB for each refusal. */
 	enum { ROUNDS = 3, LEAK_KB = 1024 };
 	unsigned int nr = self->flags & GM_FULL_ONLY ? 10000 : 2000;
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = 8192 * PG);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = 8192 * PG);
 	uint64_t page = 3003, n = PAGES(w->size);
 	long grown[ROUNDS] = {};
 	struct ip_hold h;
@@ -110,11 +118,10 @@ static void refusals(const struct gm_case *self)
 	ip_convert(w, 0, n, true, "released");
 	gm_fixture_free(w);
 }
-#define REFUSALS(id, what, about, ...)                                                             \
-	INPLACE_VARIANT(refusals, refusals_##id, "busy", what, about,                              \
-			.needs = IP_NEEDS | GM_NEEDS(GUP_TEST), .tokens = GM_TOKEN_ALONE,          \
-			__VA_ARGS__)
-REFUSALS(quick, "refusals", "2000 refusals among many ranges: no memory of the kernel is lost")
-REFUSALS(private, "refusals.private_first.long",
-	 "10,000 refusals in a file that started private: no memory of the kernel is lost",
-	 .val = 1, .flags = GM_FULL_ONLY, .timeout = 300)
+GM_ROW(refusals, refusals_quick, .name = "conv.inplace_busy.refusals",
+       .text = "2000 refusals among many ranges: no memory of the kernel is lost",
+       .needs = GM_NEEDS(GUP_TEST), .tokens = GM_TOKEN_ALONE) = { .private_first = false };
+GM_ROW(refusals, refusals_private, .name = "conv.inplace_busy.refusals.private_first.long",
+       .text = "10,000 refusals in a file that started private: no memory of the kernel is lost",
+       .needs = GM_NEEDS(GUP_TEST), .tokens = GM_TOKEN_ALONE, .flags = GM_FULL_ONLY,
+       .timeout = 300) = { .private_first = true };

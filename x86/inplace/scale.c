@@ -10,6 +10,8 @@
 
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.scale", .providers = GM_PROVIDERS_X86)
+
 enum scale_order { IN_ORDER, REVERSE, RANDOM, NR_ORDERS };
 
 static const char *const orders[] = { "in order", "in reverse", "at random" };
@@ -250,36 +252,50 @@ static void scale(uint64_t nr, enum scale_order order, enum scale_end end)
 	expect_given_back(before, peak);
 }
 
-static void small(const struct gm_case *self)
+struct small {
+	uint64_t nr; /* ranges */
+};
+
+GM_CASES(small, struct small, v)
 {
 	for (enum scale_end end = 0; end < NR_ENDS; end++)
-		scale(1UL << self->val, (enum scale_order)(end % NR_ORDERS), end);
+		scale(v->nr, (enum scale_order)(end % NR_ORDERS), end);
 }
 
-static void middling(const struct gm_case *self)
+struct ending {
+	enum scale_end end;
+};
+
+GM_CASES(middling, struct ending, v)
 {
 	for (enum scale_order order = 0; order < NR_ORDERS; order++)
-		scale(1UL << 13, order, (enum scale_end)self->val);
+		scale(1UL << 13, order, v->end);
 }
 
-static void large(const struct gm_case *self)
+GM_CASES(large, struct ending, v)
 {
-	scale(1UL << 20, (enum scale_order)(self->val % NR_ORDERS), (enum scale_end)self->val);
+	scale(1UL << 20, (enum scale_order)(v->end % NR_ORDERS), v->end);
 }
+
+struct order {
+	enum scale_order order;
+};
 
 /* The same order for every end, at each size between. */
-static void sizes(const struct gm_case *self)
+GM_CASES(sizes, struct order, v)
 {
 	for (int bits = 10; bits <= 17; bits++)
 		for (enum scale_end end = 0; end < NR_ENDS; end++)
-			scale(1UL << bits, (enum scale_order)self->val, end);
+			scale(1UL << bits, v->order, end);
 }
 
 /*
  * A file that is closed takes its record along. One is too small to tell from what the machine does by
  * itself, so many come and go; only growth in every one of several rounds is the kernel's leak.
  */
-static void given_back(const struct gm_case *self)
+GM_CASE(given_back, .name = "conv.scale.given_back",
+	.text = "files with 2^15 ranges each come and go: their records are the kernel's again",
+	.val = 0, .tokens = GM_TOKEN_ALONE, .timeout = 180)
 {
 	enum { ROUNDS = 3, FILES = 16, LEAK_KB = 4096 };
 	long grown[ROUNDS];
@@ -308,40 +324,52 @@ static void given_back(const struct gm_case *self)
 		  FILES, grown[0], grown[1], grown[2]);
 }
 
-#define SCALE(fn, id, what, about, ...)                                                            \
-	GM_VARIANT(fn, id, .name = "conv.scale." what, .clause = "conv.scale", .text = about,      \
-		   .providers = GM_PROVIDERS_X86, __VA_ARGS__)
-
-SCALE(small, small_10, "ranges_1k", "2^10 separate ranges, then each way to end them", .val = 10)
-SCALE(small, small_12, "ranges_4k", "2^12 separate ranges, then each way to end them", .val = 12)
-SCALE(middling, middling_private, "ranges_8k.to_private",
-      "2^13 ranges in order, in reverse, at random; then all to private", .val = TO_PRIVATE)
-SCALE(middling, middling_close, "ranges_8k.close", "2^13 ranges in each order, then the last close",
-      .val = CLOSE)
-SCALE(sizes, sizes_order, "sizes.in_order",
-      "2^10 to 2^17 ranges made in order, each way to end them", .val = IN_ORDER,
-      .flags = GM_FULL_ONLY, .timeout = 900)
-SCALE(sizes, sizes_reverse, "sizes.reverse",
-      "2^10 to 2^17 ranges made in reverse, each way to end them", .val = REVERSE,
-      .flags = GM_FULL_ONLY, .timeout = 900)
-SCALE(sizes, sizes_random, "sizes.random",
-      "2^10 to 2^17 ranges made at random, each way to end them", .val = RANDOM,
-      .flags = GM_FULL_ONLY, .timeout = 900)
-#define LARGE(id, what, about, end)                                                                \
-	SCALE(large, large_##id, "ranges_1m." what, "2^20 ranges, then " about, .val = end,        \
-	      .flags = GM_FULL_ONLY, .tokens = GM_TOKEN_ALONE, .timeout = 900)
-LARGE(close, "close", "the last close", CLOSE)
-LARGE(private, "to_private", "all to private", TO_PRIVATE)
-LARGE(shared, "to_shared", "all to shared", TO_SHARED)
-LARGE(few, "all_but_few", "all but a few pages there and back", ALL_BUT_FEW)
-LARGE(one, "one_by_one", "each range back by itself", ONE_BY_ONE)
-LARGE(fork, "fork", "three children come and go", FORKED)
-LARGE(kill, "kill", "the process that made them is killed", KILLED)
+GM_ROW(small, small_10, .name = "conv.scale.ranges_1k",
+       .text = "2^10 separate ranges, then each way to end them") = { .nr = 1UL << 10 };
+GM_ROW(small, small_12, .name = "conv.scale.ranges_4k",
+       .text = "2^12 separate ranges, then each way to end them") = { .nr = 1UL << 12 };
+GM_ROW(middling, middling_private, .name = "conv.scale.ranges_8k.to_private",
+       .text = "2^13 ranges in order, in reverse, at random; then all to private") = {
+	.end = TO_PRIVATE,
+};
+GM_ROW(middling, middling_close, .name = "conv.scale.ranges_8k.close",
+       .text = "2^13 ranges in each order, then the last close") = { .end = CLOSE };
+GM_ROW(sizes, sizes_order, .name = "conv.scale.sizes.in_order",
+       .text = "2^10 to 2^17 ranges made in order, each way to end them", .flags = GM_FULL_ONLY,
+       .timeout = 900) = { .order = IN_ORDER };
+GM_ROW(sizes, sizes_reverse, .name = "conv.scale.sizes.reverse",
+       .text = "2^10 to 2^17 ranges made in reverse, each way to end them", .flags = GM_FULL_ONLY,
+       .timeout = 900) = { .order = REVERSE };
+GM_ROW(sizes, sizes_random, .name = "conv.scale.sizes.random",
+       .text = "2^10 to 2^17 ranges made at random, each way to end them", .flags = GM_FULL_ONLY,
+       .timeout = 900) = { .order = RANDOM };
+GM_ROW(large, large_close, .name = "conv.scale.ranges_1m.close",
+       .text = "2^20 ranges, then the last close", .flags = GM_FULL_ONLY, .tokens = GM_TOKEN_ALONE,
+       .timeout = 900) = { .end = CLOSE };
+GM_ROW(large, large_private, .name = "conv.scale.ranges_1m.to_private",
+       .text = "2^20 ranges, then all to private", .flags = GM_FULL_ONLY, .tokens = GM_TOKEN_ALONE,
+       .timeout = 900) = { .end = TO_PRIVATE };
+GM_ROW(large, large_shared, .name = "conv.scale.ranges_1m.to_shared",
+       .text = "2^20 ranges, then all to shared", .flags = GM_FULL_ONLY, .tokens = GM_TOKEN_ALONE,
+       .timeout = 900) = { .end = TO_SHARED };
+GM_ROW(large, large_few, .name = "conv.scale.ranges_1m.all_but_few",
+       .text = "2^20 ranges, then all but a few pages there and back", .flags = GM_FULL_ONLY,
+       .tokens = GM_TOKEN_ALONE, .timeout = 900) = { .end = ALL_BUT_FEW };
+GM_ROW(large, large_one, .name = "conv.scale.ranges_1m.one_by_one",
+       .text = "2^20 ranges, then each range back by itself", .flags = GM_FULL_ONLY,
+       .tokens = GM_TOKEN_ALONE, .timeout = 900) = { .end = ONE_BY_ONE };
+GM_ROW(large, large_fork, .name = "conv.scale.ranges_1m.fork",
+       .text = "2^20 ranges, then three children come and go", .flags = GM_FULL_ONLY,
+       .tokens = GM_TOKEN_ALONE, .timeout = 900) = { .end = FORKED };
+GM_ROW(large, large_kill, .name = "conv.scale.ranges_1m.kill",
+       .text = "2^20 ranges, then the process that made them is killed", .flags = GM_FULL_ONLY,
+       .tokens = GM_TOKEN_ALONE, .timeout = 900) = { .end = KILLED };
 
 /* Ranges whose pages are there, and mapped by the host. */
-INPLACE(populated, "scale_mapped", "populated",
-	"2^11 ranges whose pages guest and host have mapped, then all to private and back",
-	.timeout = 120)
+GM_CASE(populated, .name = "conv.inplace_scale_mapped.populated",
+	.clause = "conv.inplace_scale_mapped",
+	.text = "2^11 ranges whose pages guest and host have mapped, then all to private and back",
+	.profile = "P3", .provider = GM_PROVIDER_INPLACE, .needs = IP_NEEDS, .timeout = 120)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = 2 * PG << 11);
 	uint64_t n = PAGES(w->size), word;
@@ -368,6 +396,3 @@ INPLACE(populated, "scale_mapped", "populated",
 	gm_fixture_check_host(w, GFN(w->gpa), n, 128, "at the end");
 	gm_fixture_free(w);
 }
-SCALE(given_back, given_back, "given_back",
-      "files with 2^15 ranges each come and go: their records are the kernel's again", .val = 0,
-      .tokens = GM_TOKEN_ALONE, .timeout = 180)

@@ -5,6 +5,8 @@
  */
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.scale", .providers = GM_PROVIDERS_X86)
+
 /* By hand: the library's table of slots is for a few. Page i of the file at every second gpa. */
 static void set_slot(struct gm_vm *vm, int gmem, uint8_t *hva, uint64_t i, uint64_t size)
 {
@@ -50,9 +52,13 @@ static void check_all(struct gm_vm *vm, uint64_t nr, unsigned int gen, const cha
 	}
 }
 
-static void slots(const struct gm_case *self)
+struct many {
+	uint64_t nr; /* slots */
+};
+
+GM_CASES(slots, struct many, v)
 {
-	uint64_t nr = 1UL << self->val;
+	uint64_t nr = v->nr;
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1,
 				     .extra_pages = 2 * nr * PG / GM_2M + 16);
 	int gmem = gm_gmem_new(vm, nr * PG, vm->provider->flags_shared);
@@ -80,9 +86,11 @@ static void slots(const struct gm_case *self)
 	gm_underway_end();
 	munmap(room, nr * PG);
 }
-GM_VARIANT(slots, slots_1k, .name = "conv.scale.slots_1k", .clause = "conv.scale", .val = 10,
-	   .providers = GM_PROVIDERS_X86,
-	   .text = "2^10 memory slots of one page on one file: conversions, a hole, the end")
-GM_VARIANT(slots, slots_16k, .name = "conv.scale.slots_16k", .clause = "conv.scale", .val = 14,
-	   .providers = GM_PROVIDERS_X86, .flags = GM_FULL_ONLY, .timeout = 300,
-	   .text = "2^14 memory slots of one page on one file: conversions, a hole, the end")
+GM_ROW(slots, slots_1k, .name = "conv.scale.slots_1k",
+       .text = "2^10 memory slots of one page on one file: conversions, a hole, the end") = {
+	.nr = 1UL << 10,
+};
+GM_ROW(slots, slots_16k, .name = "conv.scale.slots_16k", .flags = GM_FULL_ONLY, .timeout = 300,
+       .text = "2^14 memory slots of one page on one file: conversions, a hole, the end") = {
+	.nr = 1UL << 14,
+};

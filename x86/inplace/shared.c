@@ -2,15 +2,18 @@
 /* To shared looks at no reference and is never refused for one: conv.inplace_shared. */
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_shared", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 #define NPAGES 128UL
 #define SIZE (NPAGES * PG)
 
-INPLACE_EACH(over_pins, "shared", "over_pins",
-	     "a mixed range with pages in use goes shared, and the holders keep what they have",
-	     .needs = IP_NEEDS | GM_NEEDS(GUP_TEST))
+IP_CASES(over_pins, v, "conv.inplace_shared.over_pins",
+	 "a mixed range with pages in use goes shared, and the holders keep what they have",
+	 .needs = GM_NEEDS(GUP_TEST))
 {
 	static const uint64_t page[] = { 0, 30, 31, NPAGES - 1 };
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	struct ip_hold h;
 
 	ip_striped(w);
@@ -31,7 +34,8 @@ INPLACE_EACH(over_pins, "shared", "over_pins",
 	gm_fixture_free(w);
 }
 
-INPLACE(in_a_pipe, "shared", "pipe", "a mixed range with pages in a pipe goes shared")
+GM_CASE(in_a_pipe, .name = "conv.inplace_shared.pipe",
+	.text = "a mixed range with pages in a pipe goes shared")
 {
 	static const uint64_t page[] = { 3, 66 };
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);

@@ -8,6 +8,8 @@
 
 #include "inplace.h"
 
+GM_FILE(.provider = GM_PROVIDER_INPLACE, .profile = "P3", .needs = IP_NEEDS)
+
 #define NPAGES 64UL
 #define SIZE (NPAGES * PG)
 #define PORT 0x99
@@ -26,8 +28,8 @@ static struct gm_fixture *any_file(enum gm_vm_kind kind, uint64_t flags)
 	return GM_FIXTURE(.flavour = &f, .size = SIZE);
 }
 
-INPLACE(slot_flags, "slot_flags", "refused",
-	"READONLY and LOG_DIRTY on any file, for a new slot and for a live one: EINVAL",
+GM_CASE(slot_flags, .name = "conv.inplace_slot_flags.refused", .clause = "conv.inplace_slot_flags",
+	.text = "READONLY and LOG_DIRTY on any file, for a new slot and for a live one: EINVAL",
 	.flags = GM_REFUSAL)
 {
 	static const uint32_t flags[] = { KVM_MEM_READONLY, KVM_MEM_LOG_DIRTY_PAGES,
@@ -82,8 +84,8 @@ static void expect_untouched(const struct gm_mem *mem, uint64_t flags, const cha
 }
 
 /* Files that cannot be mapped too: the guest's shared pages are in them all the same. */
-INPLACE(uaddr, "uaddr", "never_used",
-	"accesses to shared and private pages of any file never come to userspace_addr, and content is kept")
+GM_CASE(uaddr, .name = "conv.inplace_uaddr.never_used", .clause = "conv.inplace_uaddr",
+	.text = "accesses to shared and private pages of any file never come to userspace_addr, and content is kept")
 {
 	for (size_t k = 0; k < NKINDS; k++) {
 		struct gm_fixture *w = any_file(GM_VM_SW_PROTECTED, kinds[k]);
@@ -111,8 +113,8 @@ INPLACE(uaddr, "uaddr", "never_used",
 }
 
 /* The host gives userspace_addr away, or writes there: nothing to the guest. */
-INPLACE(uaddr_gone, "uaddr", "unmapped",
-	"userspace_addr is unmapped, or memory that the host writes: the guest sees nothing of it")
+GM_CASE(uaddr_gone, .name = "conv.inplace_uaddr.unmapped", .clause = "conv.inplace_uaddr",
+	.text = "userspace_addr is unmapped, or memory that the host writes: the guest sees nothing of it")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = SIZE, .uses_uaddr = true);
 
@@ -176,9 +178,13 @@ static bool string_io(struct gm_fixture *w, bool write, uint64_t gpa, uint64_t *
 	return true;
 }
 
-static void emulated(const struct gm_case *self)
+struct string_io {
+	bool write; /* INS; else OUTS */
+};
+
+GM_CASES(emulated, struct string_io, v)
 {
-	bool write = self->val;
+	bool write = v->write;
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE, .uaddr = GM_UADDR_SHARED);
 	uint64_t page = 9, gpa = w->gpa + page * PG, seen = 0, word = 0;
 	struct kvm_run *run = w->vm->vcpu[0]->run;
@@ -207,20 +213,24 @@ static void emulated(const struct gm_case *self)
 	ip_expect_all(w, "shared again");
 	gm_fixture_free(w);
 }
-INPLACE_VARIANT(
-	emulated, emulated_read, "emulated", "outs",
-	"KVM itself reads a private page for the guest's OUTS: an MMIO exit, and no content",
-	.val = 0)
-INPLACE_VARIANT(emulated, emulated_write, "emulated", "ins",
-		"KVM itself writes a private page for the guest's INS: an MMIO exit, and no change",
-		.val = 1)
+GM_ROW(emulated, emulated_read, .name = "conv.inplace_emulated.outs",
+       .clause = "conv.inplace_emulated",
+       .text = "KVM itself reads a private page for the guest's OUTS: an MMIO exit, and no content") = {
+	.write = false,
+};
+GM_ROW(emulated, emulated_write, .name = "conv.inplace_emulated.ins",
+       .clause = "conv.inplace_emulated",
+       .text = "KVM itself writes a private page for the guest's INS: an MMIO exit, and no change") = {
+	.write = true,
+};
 
 /* --- conv.inplace_no_slot, conv.inplace_file_gone --- */
 
-INPLACE_EACH(slot_gone, "no_slot", "mmio",
-	     "the slot is gone: the guest's accesses are MMIO, to private and to shared pages")
+IP_CASES(slot_gone, v, "conv.inplace_no_slot.mmio",
+	 "the slot is gone: the guest's accesses are MMIO, to private and to shared pages",
+	 .clause = "conv.inplace_no_slot")
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	struct kvm_run *run = w->vm->vcpu[0]->run;
 	struct gm_exit ex;
 
@@ -244,8 +254,8 @@ INPLACE_EACH(slot_gone, "no_slot", "mmio",
 	gm_fixture_free(w);
 }
 
-INPLACE(file_gone, "file_gone", "exit",
-	"the file's last reference is gone: EFAULT with KVM_EXIT_MEMORY_FAULT, flags 0, whatever the page was")
+GM_CASE(file_gone, .name = "conv.inplace_file_gone.exit", .clause = "conv.inplace_file_gone",
+	.text = "the file's last reference is gone: EFAULT with KVM_EXIT_MEMORY_FAULT, flags 0, whatever the page was")
 {
 	for (size_t k = 0; k < NKINDS; k++) {
 		struct gm_fixture *w = any_file(GM_VM_SW_PROTECTED, kinds[k]);
@@ -265,10 +275,14 @@ INPLACE(file_gone, "file_gone", "exit",
 
 /* --- conv.inplace_ordinary --- */
 
-static void ordinary(const struct gm_case *self)
+struct ordinary_file {
+	uint64_t flags; /* of the guest_memfd */
+};
+
+GM_CASES(ordinary, struct ordinary_file, v)
 {
-	struct gm_fixture *w = any_file(GM_VM_DEFAULT, self->val);
-	bool runs = self->val & GUEST_MEMFD_FLAG_INIT_SHARED;
+	struct gm_fixture *w = any_file(GM_VM_DEFAULT, v->flags);
+	bool runs = v->flags & GUEST_MEMFD_FLAG_INIT_SHARED;
 	uint64_t gpa = GM_BASE, size = 4 * PG;
 
 	if (runs) {
@@ -294,24 +308,27 @@ static void ordinary(const struct gm_case *self)
 	}
 	for (int private = 0; private < 2; private ++)
 		GM_EXPECT_ERRNO(EINVAL, __gm_gmem_convert(w->gmem, 0, SIZE, private, NULL));
-	expect_untouched(w->mem, self->val, "at the end");
+	expect_untouched(w->mem, v->flags, "at the end");
 	gm_fixture_free(w);
 }
-#define ORDINARY(id, what, about, flags_)                                                          \
-	INPLACE_VARIANT(ordinary, ordinary_##id, "ordinary", what, about,                          \
-			.needs = IP_NEEDS | GM_NEEDS(GMEM_DEFAULT, GMEM_MMAP, INIT_SHARED, TDP),   \
-			.val = flags_)
-ORDINARY(plain, "plain", "an ordinary VM on a file with flags 0: EFAULT with a memory-fault exit",
-	 0)
-ORDINARY(mmap, "mmap", "an ordinary VM on a file with MMAP: EFAULT with a memory-fault exit",
-	 GUEST_MEMFD_FLAG_MMAP)
-ORDINARY(shared, "init_shared", "an ordinary VM on a file with INIT_SHARED runs",
-	 GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
+GM_ROW(ordinary, ordinary_plain, .name = "conv.inplace_ordinary.plain",
+       .clause = "conv.inplace_ordinary",
+       .text = "an ordinary VM on a file with flags 0: EFAULT with a memory-fault exit",
+       .needs = GM_NEEDS(GMEM_DEFAULT, GMEM_MMAP, INIT_SHARED, TDP)) = { .flags = 0 };
+GM_ROW(ordinary, ordinary_mmap, .name = "conv.inplace_ordinary.mmap",
+       .clause = "conv.inplace_ordinary",
+       .text = "an ordinary VM on a file with MMAP: EFAULT with a memory-fault exit",
+       .needs = GM_NEEDS(GMEM_DEFAULT, GMEM_MMAP, INIT_SHARED,
+			 TDP)) = { .flags = GUEST_MEMFD_FLAG_MMAP };
+GM_ROW(ordinary, ordinary_shared, .name = "conv.inplace_ordinary.init_shared",
+       .clause = "conv.inplace_ordinary", .text = "an ordinary VM on a file with INIT_SHARED runs",
+       .needs = GM_NEEDS(GMEM_DEFAULT, GMEM_MMAP, INIT_SHARED,
+			 TDP)) = { .flags = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED };
 
 /* --- conv.inplace_two_files --- */
 
-INPLACE(two_files, "two_files", "apart",
-	"two files in one VM, one starts private: a conversion of one leaves the other as it is")
+GM_CASE(two_files, .name = "conv.inplace_two_files.apart", .clause = "conv.inplace_two_files",
+	.text = "two files in one VM, one starts private: a conversion of one leaves the other as it is")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	int other = gm_gmem_new(w->vm, SIZE, GUEST_MEMFD_FLAG_MMAP);

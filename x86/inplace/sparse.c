@@ -5,6 +5,9 @@
  */
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_hole", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 #define NPAGES 512UL
 #define SIZE (NPAGES * PG)
 
@@ -61,10 +64,10 @@ static const struct {
 
 #define NRANGES (sizeof(ranges) / sizeof(ranges[0]))
 
-INPLACE_EACH(no_change, "hole", "kept",
-	     "conversions of a file with holes, in both directions, fill no hole and make none")
+IP_CASES(no_change, v, "conv.inplace_hole.kept",
+	 "conversions of a file with holes, in both directions, fill no hole and make none")
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	bool in[NPAGES];
 
 	make_sparse(w);
@@ -89,19 +92,19 @@ INPLACE_EACH(no_change, "hole", "kept",
 }
 
 /* Kernels that do not tell of pages tell of all memory: so many holes would be seen. */
-INPLACE_EACH(no_memory, "hole", "no_memory_taken",
-	     "256 MiB of holes are converted, to private and back: no memory is taken for them",
-	     .tokens = GM_TOKEN_ALONE)
+IP_CASES(no_memory, v, "conv.inplace_hole.no_memory_taken",
+	 "256 MiB of holes are converted, to private and back: no memory is taken for them",
+	 .tokens = GM_TOKEN_ALONE)
 {
 	enum { SIZE_KB = 256 << 10 };
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE_KB * 1024UL);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE_KB * 1024UL);
 	uint64_t n = PAGES(w->size);
 
 	for (int turn = 0; turn < 2; turn++) {
 		long taken = ip_meminfo_kb("Cached"), grown;
 
 		GM_SETUP(taken, "/proc/meminfo does not tell the memory of files");
-		ip_convert(w, 0, n, self->val ? turn : !turn, "a file of holes");
+		ip_convert(w, 0, n, v->private_first ? turn : !turn, "a file of holes");
 		grown = ip_meminfo_kb("Cached") - taken;
 		GM_EXPECT(grown < SIZE_KB / 8, "files took %ld KiB over a conversion of holes",
 			  grown);
@@ -115,13 +118,13 @@ INPLACE_EACH(no_memory, "hole", "no_memory_taken",
 }
 
 /* A hole and a new page leave the state alone; conversions leave holes and new pages alone. */
-INPLACE_EACH(
-	combined, "hole", "then_converted",
+IP_CASES(
+	combined, v, "conv.inplace_hole.then_converted",
 	"a hole, a conversion, an allocation, a conversion, in every order: each does its own only")
 {
 	enum { HOLE, NEW, PRIV, SHARED, NR };
 	static const char *const names[] = { "a hole", "fallocate()", "to private", "to shared" };
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	uint64_t page = 70, n = 9;
 	bool in[NPAGES];
 
@@ -153,13 +156,13 @@ INPLACE_EACH(
 	gm_fixture_free(w);
 }
 
-INPLACE_EACH(
-	busy, "error_offset", "sparse",
+IP_CASES(
+	busy, v, "conv.inplace_error_offset.sparse",
 	"a page in use with holes before and behind it: its offset is exact, and no hole is filled",
-	.needs = IP_NEEDS | GM_NEEDS(GUP_TEST))
+	.clause = "conv.inplace_error_offset", .needs = GM_NEEDS(GUP_TEST))
 {
 	static const uint64_t page[] = { 0, 3, 63, 64, 65, 200, 448, NPAGES - 1 };
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	bool in[NPAGES], told;
 	struct ip_hold h;
 

@@ -10,17 +10,23 @@
 
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_transient", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS)
+
 #define NPAGES 64UL
 #define SIZE (NPAGES * PG)
 /* Pages that the host touches. */
 #define LOW 20UL
 #define HIGH 28UL
 
+/* How the host gets hold of a page for a moment. */
+enum way { SYSTEM_CALL, REMOTE, POPULATE };
+
 struct race {
 	struct gm_fixture *w;
 	atomic_bool stop;
 	atomic_ulong came, refused; /* the touchers' calls */
-	unsigned int kind;
+	enum way way;
 };
 
 /* Each call gets hold of the page for a moment, by another way. */
@@ -30,10 +36,10 @@ static long touch(struct race *r, uint64_t page, int zero)
 	uint64_t word = 0;
 	struct iovec mine = { &word, 8 }, theirs = { hva + 8, 8 };
 
-	switch (r->kind) {
-	case 0:
+	switch (r->way) {
+	case SYSTEM_CALL:
 		return pread(zero, hva + 8, 8, 0);
-	case 1:
+	case REMOTE:
 		return process_vm_readv(getpid(), &mine, 1, &theirs, 1, 0);
 	default:
 		return madvise(hva, PG, MADV_POPULATE_READ) ? -1 : 8;
@@ -109,10 +115,14 @@ static void host_thread(unsigned int i, void *arg)
 		converter(&p->race, p->times);
 }
 
-static void host_touches(const struct gm_case *self)
+struct touches {
+	enum way way;
+};
+
+GM_CASES(host_touches, struct touches, v)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
-	struct threads p = { .race = { .w = w, .kind = self->val }, .times = times_of(self) };
+	struct threads p = { .race = { .w = w, .way = v->way }, .times = times_of(self) };
 
 	ip_all_shared(w);
 	gm_parallel(3, host_thread, &p);
@@ -123,18 +133,22 @@ static void host_touches(const struct gm_case *self)
 	gm_fixture_check_guest(w, 0, ip_gfn(w, 0), NPAGES, 8, "at the end");
 	gm_fixture_free(w);
 }
-#define TOUCHES(id, what, about, val_, ...)                                                        \
-	INPLACE_VARIANT(host_touches, host_touches_##id, "transient", what, about, .val = val_,    \
-			__VA_ARGS__)
-TOUCHES(call, "system_call",
-	"two threads read() into pages as they are converted: a refusal names one of them, a retry goes through",
-	0)
-TOUCHES(gup, "remote", "the same by process_vm_readv(), which holds the page for a moment", 1)
-TOUCHES(populate, "populate", "the same by MADV_POPULATE_READ", 2)
-TOUCHES(call_long, "system_call.long", "the same, 20,000 times by read()", 0, .flags = GM_FULL_ONLY,
-	.timeout = 300)
-TOUCHES(gup_long, "remote.long", "the same, 20,000 times by process_vm_readv()", 1,
-	.flags = GM_FULL_ONLY, .timeout = 300)
+GM_ROW(host_touches, host_touches_call, .name = "conv.inplace_transient.system_call",
+       .text = "two threads read() into pages as they are converted: a refusal names one of them, a retry goes through") = {
+	.way = SYSTEM_CALL,
+};
+GM_ROW(host_touches, host_touches_gup, .name = "conv.inplace_transient.remote",
+       .text = "the same by process_vm_readv(), which holds the page for a moment") = {
+	.way = REMOTE,
+};
+GM_ROW(host_touches, host_touches_populate, .name = "conv.inplace_transient.populate",
+       .text = "the same by MADV_POPULATE_READ") = { .way = POPULATE };
+GM_ROW(host_touches, host_touches_call_long, .name = "conv.inplace_transient.system_call.long",
+       .text = "the same, 20,000 times by read()", .flags = GM_FULL_ONLY,
+       .timeout = 300) = { .way = SYSTEM_CALL };
+GM_ROW(host_touches, host_touches_gup_long, .name = "conv.inplace_transient.remote.long",
+       .text = "the same, 20,000 times by process_vm_readv()", .flags = GM_FULL_ONLY,
+       .timeout = 300) = { .way = REMOTE };
 
 /* A retry does not resolve this one, however often the other sort goes away. */
 static void holder_thread(unsigned int i, void *arg)
@@ -160,9 +174,9 @@ static void holder_thread(unsigned int i, void *arg)
 	atomic_store(&p->race.stop, true);
 }
 
-INPLACE(stays, "transient", "told_apart",
-	"the host touches some pages and holds another one: no retry goes through until it lets go",
-	.needs = IP_NEEDS | GM_NEEDS(GUP_TEST))
+GM_CASE(stays, .name = "conv.inplace_transient.told_apart",
+	.text = "the host touches some pages and holds another one: no retry goes through until it lets go",
+	.needs = GM_NEEDS(GUP_TEST))
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	struct threads p = { .race = { .w = w }, .times = times_of(self) };
@@ -212,9 +226,9 @@ static void vcpu_party(unsigned int i, void *arg)
 	}
 }
 
-static void vcpus_touch(const struct gm_case *self)
+GM_CASES(vcpus_touch, struct ip_start, v)
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE, .vcpus = 2);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE, .vcpus = 2);
 	struct threads p = { .race = { .w = w }, .times = times_of(self) / 3 };
 
 	ip_all_shared(w);
@@ -223,11 +237,14 @@ static void vcpus_touch(const struct gm_case *self)
 	ip_expect_state(w, 0, NPAGES, "at the end");
 	gm_fixture_free(w);
 }
-INPLACE_VARIANT(vcpus_touch, vcpus_touch_quick, "vcpus", "touch",
-		"two vCPUs touch the pages that are converted, new ones too: never EAGAIN")
-INPLACE_VARIANT(vcpus_touch, vcpus_touch_long, "vcpus", "touch.private_first.long",
-		"the same in a file that started private, longer", .val = 1, .flags = GM_FULL_ONLY,
-		.timeout = 300)
+GM_ROW(vcpus_touch, vcpus_touch_quick, .name = "conv.inplace_vcpus.touch",
+       .clause = "conv.inplace_vcpus",
+       .text = "two vCPUs touch the pages that are converted, new ones too: never EAGAIN") = {
+	.private_first = false,
+};
+GM_ROW(vcpus_touch, vcpus_touch_long, .name = "conv.inplace_vcpus.touch.private_first.long",
+       .clause = "conv.inplace_vcpus", .text = "the same in a file that started private, longer",
+       .flags = GM_FULL_ONLY, .timeout = 300) = { .private_first = true };
 
 /* --- direct I/O in flight --- */
 
@@ -274,9 +291,9 @@ static void direct_party(unsigned int i, void *arg)
 	atomic_store(&d->stop, true);
 }
 
-INPLACE(direct, "transient", "direct_io",
-	"direct reads from a disk into pages that are converted: refused for as long as they are in flight",
-	.needs = IP_NEEDS | GM_NEEDS(DISK_DIO), .flags = GM_FULL_ONLY, .timeout = 300)
+GM_CASE(direct, .name = "conv.inplace_transient.direct_io",
+	.text = "direct reads from a disk into pages that are converted: refused for as long as they are in flight",
+	.needs = GM_NEEDS(DISK_DIO), .flags = GM_FULL_ONLY, .timeout = 300)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	struct direct d = { .w = w };

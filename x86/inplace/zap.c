@@ -8,9 +8,11 @@
 
 #include "inplace.h"
 
+GM_FILE(.clause = "conv.inplace_zaps", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS | GM_NEEDS(PAGE_STATS, TDP))
+
 #define NPAGES 384UL
 #define SIZE (NPAGES * PG)
-#define STAT_NEEDS (IP_NEEDS | GM_NEEDS(PAGE_STATS, TDP))
 
 /* 4 KiB mappings of the guest, and the faults of vCPU 0 that made one. */
 struct seen {
@@ -91,10 +93,16 @@ static const struct {
 
 #define NRANGES (sizeof(ranges) / sizeof(ranges[0]))
 
-static void mixed(const struct gm_case *self)
+struct mixed {
+	bool private_first;
+	bool uaddr_is_file; /* userspace_addr is the mapping of the file */
+};
+
+GM_CASES(mixed, struct mixed, v)
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val & 1, .size = SIZE,
-					  .uaddr = self->val & 2 ? GM_UADDR_SHARED : GM_UADDR_MEM);
+	struct gm_fixture *w =
+		IP_FIXTURE(v->private_first, .size = SIZE,
+			   .uaddr = v->uaddr_is_file ? GM_UADDR_SHARED : GM_UADDR_MEM);
 
 	for (size_t i = 0; i < NRANGES; i++) {
 		ip_striped(w);
@@ -105,19 +113,25 @@ static void mixed(const struct gm_case *self)
 	ip_expect_all(w, "at the end");
 	gm_fixture_free(w);
 }
-#define MIXED(id, what, about, val_)                                                               \
-	INPLACE_VARIANT(mixed, mixed_##id, "zaps", what, about, .val = val_, .needs = STAT_NEEDS)
-MIXED(shared, "mixed",
-      "a mixed range: the guest loses the pages that change their state, and none outside the range",
-      0)
-MIXED(private, "mixed.private_first", "the same in a file that started private", 1)
+GM_ROW(mixed, mixed_shared, .name = "conv.inplace_zaps.mixed",
+       .text = "a mixed range: the guest loses the pages that change their state, and none outside the range") = {
+	.private_first = false,
+};
+GM_ROW(mixed, mixed_private, .name = "conv.inplace_zaps.mixed.private_first",
+       .text = "the same in a file that started private") = { .private_first = true };
 /* As VMMs have it: what goes from the host's page tables goes from the guest by the MMU notifier, too. */
-MIXED(uaddr, "mixed.uaddr_is_file", "the same where userspace_addr is the mapping of the file", 2)
-MIXED(uaddr_private, "mixed.uaddr_is_file.private_first", "the same in a file that started private",
-      3)
+GM_ROW(mixed, mixed_uaddr, .name = "conv.inplace_zaps.mixed.uaddr_is_file",
+       .text = "the same where userspace_addr is the mapping of the file") = {
+	.uaddr_is_file = true,
+};
+GM_ROW(mixed, mixed_uaddr_private, .name = "conv.inplace_zaps.mixed.uaddr_is_file.private_first",
+       .text = "the same in a file that started private") = {
+	.private_first = true,
+	.uaddr_is_file = true,
+};
 
-INPLACE(uniform, "zaps", "uniform", "a range of one state: all of it goes, and its neighbours stay",
-	.needs = STAT_NEEDS)
+GM_CASE(uniform, .name = "conv.inplace_zaps.uniform",
+	.text = "a range of one state: all of it goes, and its neighbours stay")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 
@@ -130,9 +144,8 @@ INPLACE(uniform, "zaps", "uniform", "a range of one state: all of it goes, and i
 	gm_fixture_free(w);
 }
 
-INPLACE(two_slots, "zaps", "two_slots",
-	"a range over two slots of the file, far apart: both lose their part of it",
-	.needs = STAT_NEEDS)
+GM_CASE(two_slots, .name = "conv.inplace_zaps.two_slots",
+	.text = "a range over two slots of the file, far apart: both lose their part of it")
 {
 	struct gm_fixture *w =
 		IP_FIXTURE(false, .size = SIZE, .no_slot = true, .no_map = true, .extra_pages = 16);
@@ -204,9 +217,14 @@ static void long_runs(unsigned int i, void *arg)
 	atomic_store(&r->stop, true);
 }
 
-static void long_run(const struct gm_case *self)
+struct run {
+	bool private_first;
+	bool contended; /* others want the CPU that unmaps */
+};
+
+GM_CASES(long_run, struct run, v)
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val & 1, .size = 4096 * PG);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = 4096 * PG);
 	struct long_run r = { .w = w };
 	unsigned int cpu;
 
@@ -214,17 +232,18 @@ static void long_run(const struct gm_case *self)
 	CPU_ZERO(&r.cpus);
 	CPU_SET(cpu, &r.cpus);
 	ip_all_shared(w);
-	gm_parallel(self->val & 2 ? 3 : 1, long_runs, &r);
+	gm_parallel(v->contended ? 3 : 1, long_runs, &r);
 	ip_expect_all(w, "at the end");
 	gm_fixture_free(w);
 }
-#define LONG_RUN(id, what, about, val_)                                                            \
-	INPLACE_VARIANT(long_run, long_run_##id, "zaps", what, about, .val = val_,                 \
-			.needs = STAT_NEEDS)
-LONG_RUN(shared, "long_run",
-	 "4096 pages of alternating state, one call: each that changes goes, all of them", 0)
-LONG_RUN(private, "long_run.private_first", "the same in a file that started private", 1)
-LONG_RUN(contended, "long_run.contended", "the same while others want the CPU that unmaps them", 2)
+GM_ROW(long_run, long_run_shared, .name = "conv.inplace_zaps.long_run",
+       .text = "4096 pages of alternating state, one call: each that changes goes, all of them") = {
+	.private_first = false,
+};
+GM_ROW(long_run, long_run_private, .name = "conv.inplace_zaps.long_run.private_first",
+       .text = "the same in a file that started private") = { .private_first = true };
+GM_ROW(long_run, long_run_contended, .name = "conv.inplace_zaps.long_run.contended",
+       .text = "the same while others want the CPU that unmaps them") = { .contended = true };
 
 /* --- conv.inplace_noop --- */
 
@@ -242,11 +261,11 @@ static void expect_noop(struct gm_fixture *w, uint64_t page, uint64_t n, bool to
 	GM_EXPECT_EQ(look(w).faults, before.faults, "%s: faults of the guest by then", when);
 }
 
-INPLACE_EACH(kept, "noop", "mappings",
-	     "a range that is what it is asked to be: guest and host keep every mapping",
-	     .needs = STAT_NEEDS)
+IP_CASES(kept, v, "conv.inplace_noop.mappings",
+	 "a range that is what it is asked to be: guest and host keep every mapping",
+	 .clause = "conv.inplace_noop")
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = SIZE);
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 
 	ip_all_shared(w);
 	ip_convert(w, 100, 150, true, "the middle");
@@ -268,9 +287,9 @@ INPLACE_EACH(kept, "noop", "mappings",
 	gm_fixture_free(w);
 }
 
-INPLACE(held, "noop", "held",
-	"a shared range with pages in use is asked to be shared: success, and nobody is disturbed",
-	.needs = STAT_NEEDS | GM_NEEDS(GUP_TEST))
+GM_CASE(held, .name = "conv.inplace_noop.held", .clause = "conv.inplace_noop",
+	.text = "a shared range with pages in use is asked to be shared: success, and nobody is disturbed",
+	.needs = GM_NEEDS(GUP_TEST))
 {
 	static const uint64_t page[] = { 0, 70, NPAGES - 1 };
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);

@@ -7,7 +7,9 @@
 
 #include "inplace.h"
 
-#define STAT_NEEDS (IP_NEEDS | GM_NEEDS(PAGE_STATS, TDP))
+GM_FILE(.clause = "conv.inplace_hole", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
+	.needs = IP_NEEDS | GM_NEEDS(TDP))
+
 #define NSLOTS 4UL
 #define PART 32UL /* pages of a slot */
 #define NPAGES (NSLOTS * PART)
@@ -38,17 +40,16 @@ static uint64_t faults(struct gm_fixture *w)
 	return gm_vcpu_stat(w->vm, 0, "pf_fixed");
 }
 
-INPLACE_EACH(
-	beside, "zaps", "beside_slots",
-	"slots that touch in the guest and not in the file: what is beside the range stays mapped",
-	.needs = STAT_NEEDS)
+IP_CASES(beside, v, "conv.inplace_zaps.beside_slots",
+	 "slots that touch in the guest and not in the file: what is beside the range stays mapped",
+	 .clause = "conv.inplace_zaps", .needs = GM_NEEDS(PAGE_STATS))
 {
 	static const struct {
 		uint64_t page, n;
 	} ranges[] = { { PART - 5, 10 }, { 2 * PART - 1, 2 }, { 3 * PART - 7, 8 },	 { 5, 7 },
 		       { 10, 2 * PART }, { PART, PART },      { PART - 1, 2 * PART + 2 } };
 	struct gm_fixture *w =
-		IP_FIXTURE(self->val, .size = SIZE, .no_slot = true, .guest_page = PG);
+		IP_FIXTURE(v->private_first, .size = SIZE, .no_slot = true, .guest_page = PG);
 
 	make_slots(w);
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
@@ -82,13 +83,13 @@ INPLACE_EACH(
 	gm_fixture_free(w);
 }
 
-INPLACE_EACH(
-	partly, "zaps", "part_without_slot",
+IP_CASES(
+	partly, v, "conv.inplace_zaps.part_without_slot",
 	"a range that begins, or ends, where no slot is: the slot loses its part, and the guest goes on",
-	.needs = STAT_NEEDS, .timeout = 30)
+	.clause = "conv.inplace_zaps", .needs = GM_NEEDS(PAGE_STATS), .timeout = 30)
 {
 	struct gm_fixture *w =
-		IP_FIXTURE(self->val, .size = SIZE, .no_slot = true, .guest_page = PG);
+		IP_FIXTURE(v->private_first, .size = SIZE, .no_slot = true, .guest_page = PG);
 	uint64_t at = 40, n = 50, mapped;
 
 	gm_fixture_slot(w, GM_SLOT, w->gpa + at * PG, n * PG, at * PG);
@@ -147,9 +148,9 @@ static void part(unsigned int i, void *arg)
 	}
 }
 
-static void slots_faulting(const struct gm_case *self)
+GM_CASES(slots_faulting, struct ip_start, v)
 {
-	struct gm_fixture *w = IP_FIXTURE(self->val, .size = HOLE_SIZE, .no_slot = true,
+	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = HOLE_SIZE, .no_slot = true,
 					  .vcpus = VCPUS, .guest_page = PG);
 	struct faulting f = { .w = w };
 	uint64_t n = PAGES(HOLE_SIZE);
@@ -165,7 +166,7 @@ static void slots_faulting(const struct gm_case *self)
 		gm_batch_fill(&s, GFN(w->gpa), n, 128);
 		gm_batch_flush(&s);
 		/* The file keeps its pages, and the guest has none of them mapped. */
-		ip_convert(w, 0, n, self->val ^ !(f.round & 1), "all of them");
+		ip_convert(w, 0, n, v->private_first ^ !(f.round & 1), "all of them");
 		atomic_store(&f.begun, 0);
 		gm_parallel(VCPUS + 1, part, &f);
 		gm_model_punched(w->model, GFN(w->gpa), n);
@@ -173,13 +174,13 @@ static void slots_faulting(const struct gm_case *self)
 	}
 	gm_fixture_free(w);
 }
-#define SLOTS_FAULTING(id, what, about, ...)                                                       \
-	INPLACE_VARIANT(slots_faulting, slots_faulting_##id, "hole", what, about,                  \
-			.needs = IP_NEEDS | GM_NEEDS(TDP), __VA_ARGS__)
-SLOTS_FAULTING(
-	shared, "slots_faulting",
-	"a hole over four slots while three vCPUs fault in them: none has an old page afterwards")
-SLOTS_FAULTING(private, "slots_faulting.private_first", "the same in a file that started private",
-	       .val = 1)
-SLOTS_FAULTING(longer, "slots_faulting.long", "the same, 3000 times", .flags = GM_FULL_ONLY,
-	       .timeout = 300)
+GM_ROW(slots_faulting, slots_faulting_shared, .name = "conv.inplace_hole.slots_faulting",
+       .text = "a hole over four slots while three vCPUs fault in them: none has an old page afterwards") = {
+	.private_first = false,
+};
+GM_ROW(slots_faulting, slots_faulting_private,
+       .name = "conv.inplace_hole.slots_faulting.private_first",
+       .text = "the same in a file that started private") = { .private_first = true };
+GM_ROW(slots_faulting, slots_faulting_longer, .name = "conv.inplace_hole.slots_faulting.long",
+       .text = "the same, 3000 times", .flags = GM_FULL_ONLY,
+       .timeout = 300) = { .private_first = false };
