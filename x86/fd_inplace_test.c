@@ -8,6 +8,8 @@
 
 #include "fd_inplace/fd_inplace.h"
 
+GM_FILE(.clause = "fd.ordinary_private", .profile = "P1p")
+
 bool inplace_expect_page(const uint8_t *map, uint64_t page, bool is_private, const char *when)
 {
 	const uint8_t *at = map + page * PG;
@@ -59,7 +61,8 @@ struct gm_fixture *inplace_mixed(unsigned int vcpus)
 	return w;
 }
 
-INPLACE(initial_state, "fd.create_flags.initial_state", .clause = "fd.create_flags",
+GM_CASE(initial_state, .name = "fd.create_flags.initial_state", .clause = "fd.create_flags",
+	.providers = GM_PROVIDERS(INPLACE),
 	.text = "a SW_PROTECTED VM has MMAP and INIT_SHARED, which says how pages begin: either is converted")
 {
 	const uint64_t both = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
@@ -104,8 +107,7 @@ static struct gm_fixture *ordinary_vm(uint64_t flags)
 }
 
 /* The ordinary VM has no private memory: it is not let onto such pages, and cannot convert them. */
-GM_CASE(ordinary, .name = "fd.ordinary_private.refused", .clause = "fd.ordinary_private",
-	.profile = "P1p", .flags = GM_REFUSAL,
+GM_CASE(ordinary, .name = "fd.ordinary_private.refused", .flags = GM_REFUSAL,
 	.needs = GM_NEEDS(INPLACE, GMEM_MMAP, INIT_SHARED, TDP),
 	.text = "an ordinary VM on a file without INIT_SHARED: KVM_RUN EFAULT, a memory-fault exit; conversion EINVAL")
 {
@@ -141,8 +143,7 @@ GM_CASE(ordinary, .name = "fd.ordinary_private.refused", .clause = "fd.ordinary_
 	}
 }
 
-GM_CASE(ordinary_prefault, .name = "fd.ordinary_private.prefault", .clause = "fd.ordinary_private",
-	.profile = "P1p", .flags = GM_REFUSAL,
+GM_CASE(ordinary_prefault, .name = "fd.ordinary_private.prefault", .flags = GM_REFUSAL,
 	.needs = GM_NEEDS(INPLACE, GMEM_MMAP, INIT_SHARED, TDP, PREFAULT),
 	.text = "KVM_PRE_FAULT_MEMORY of such pages: EFAULT; of shared ones it goes through")
 {

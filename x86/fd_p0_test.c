@@ -6,6 +6,8 @@
 #include "fixture.h"
 #include "gm.h"
 
+GM_FILE(.profile = "P0")
+
 #define PG GM_PAGE_SIZE
 #define NPAGES 64UL
 #define SIZE (NPAGES * PG)
@@ -24,7 +26,7 @@ static void both_fill(struct gm_fixture *w)
 }
 
 GM_CASE(init_shared, .name = "fd.create_flags.init_shared_refused", .clause = "fd.create_flags",
-	.profile = "P0", .flags = GM_REFUSAL, .needs = GM_NEEDS(ATTRIBUTES),
+	.flags = GM_REFUSAL, .needs = GM_NEEDS(ATTRIBUTES),
 	.text = "INIT_SHARED is EINVAL where the VM type has private memory, alone and with MMAP")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
@@ -42,8 +44,8 @@ GM_CASE(init_shared, .name = "fd.create_flags.init_shared_refused", .clause = "f
 	gm_vm_free(vm);
 }
 
-GM_CASE(punch_private_only, .name = "fd.punch_exact.private_half_only", .profile = "P0",
-	.clause = "fd.punch_exact", .needs = GM_NEEDS(ATTRIBUTES),
+GM_CASE(punch_private_only, .name = "fd.punch_exact.private_half_only", .clause = "fd.punch_exact",
+	.needs = GM_NEEDS(ATTRIBUTES),
 	.text = "a hole over private and shared pages in turn: shared halves keep every word")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = SIZE);
@@ -74,8 +76,8 @@ GM_CASE(punch_private_only, .name = "fd.punch_exact.private_half_only", .profile
 	gm_fixture_free(w);
 }
 
-GM_CASE(shared_hole, .name = "fd.punch_exact.shared_half_only", .profile = "P0",
-	.clause = "fd.punch_exact", .needs = GM_NEEDS(ATTRIBUTES),
+GM_CASE(shared_hole, .name = "fd.punch_exact.shared_half_only", .clause = "fd.punch_exact",
+	.needs = GM_NEEDS(ATTRIBUTES),
 	.text = "the other way round: dropping the shared half takes nothing from the file")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = SIZE);
@@ -93,7 +95,7 @@ GM_CASE(shared_hole, .name = "fd.punch_exact.shared_half_only", .profile = "P0",
 }
 
 GM_CASE(close_shared, .name = "fd.last_close.shared_half", .clause = "fd.last_close",
-	.profile = "P0", .needs = GM_NEEDS(ATTRIBUTES),
+	.needs = GM_NEEDS(ATTRIBUTES),
 	.text = "after the last close private pages fault and shared pages work")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = SIZE);
@@ -118,8 +120,8 @@ GM_CASE(close_shared, .name = "fd.last_close.shared_half", .clause = "fd.last_cl
 	gm_fixture_free(w);
 }
 
-GM_CASE(mappable, .name = "fd.bind_overlap.mappable_serves_both", .profile = "P0",
-	.clause = "fd.bind_overlap", .needs = GM_NEEDS(ATTRIBUTES),
+GM_CASE(mappable, .name = "fd.bind_overlap.mappable_serves_both", .clause = "fd.bind_overlap",
+	.needs = GM_NEEDS(ATTRIBUTES),
 	.text = "a file with the MMAP flag serves shared and private accesses of a SW_PROTECTED VM")
 {
 	struct gm_fixture *w;
@@ -147,8 +149,8 @@ GM_CASE(mappable, .name = "fd.bind_overlap.mappable_serves_both", .profile = "P0
 	gm_fixture_free(w);
 }
 
-GM_CASE(slot_twice, .name = "fd.bind_overlap.halves_of_two_slots", .profile = "P0",
-	.clause = "fd.bind_overlap", .needs = GM_NEEDS(SW_PROTECTED), .flags = GM_REFUSAL,
+GM_CASE(slot_twice, .name = "fd.bind_overlap.halves_of_two_slots", .clause = "fd.bind_overlap",
+	.needs = GM_NEEDS(SW_PROTECTED), .flags = GM_REFUSAL,
 	.text = "two slots may share userspace_addr, never a range of the file")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = SIZE);

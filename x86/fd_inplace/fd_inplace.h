@@ -12,9 +12,6 @@
 #define PG GM_PAGE_SIZE
 #define FIRST (GM_BASE / PG)
 
-#define INPLACE(fn, id, ...)                                                                       \
-	GM_CASE(fn, .name = id, .providers = GM_PROVIDERS(INPLACE), __VA_ARGS__)
-
 /* A fixture of 2 MiB whose pages the guest has filled, some private, some shared, in runs of any length. */
 struct gm_fixture *inplace_mixed(unsigned int vcpus);
 /*

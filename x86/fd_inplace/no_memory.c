@@ -57,8 +57,9 @@ static void every_step(struct sweep *s, uint64_t page)
 }
 
 /* Page after page the record grows, and shrinks again: some steps of that need memory, others have it. */
-INPLACE(convert_no_memory, "fd.no_memory.convert", .clause = "fd.no_memory", .caps = GM_CAPS_ALL,
-	.tokens = GM_TOKEN_MODULE, .needs = GM_NEEDS(FAIL_NTH, DEBUGFS), .timeout = 120,
+GM_CASE(convert_no_memory, .name = "fd.no_memory.convert", .clause = "fd.no_memory",
+	.providers = GM_PROVIDERS(INPLACE), .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE,
+	.needs = GM_NEEDS(FAIL_NTH, DEBUGFS), .timeout = 120,
 	.text = "each allocation of conversions failing: ENOMEM, error_offset the start, no page changed")
 {
 	struct sweep s = { .w = GM_FIXTURE(.size = GM_2M) };

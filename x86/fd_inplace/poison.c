@@ -5,6 +5,9 @@
 #include "poison.h"
 #include "pool.h"
 
+GM_FILE(.clause = "fd.hwpoison", .providers = GM_PROVIDERS(INPLACE), .needs = GM_NEEDS(HWPOISON),
+	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE)
+
 #define NPAGES 16UL
 #define BAD 5UL
 
@@ -77,8 +80,7 @@ static void heal(struct gm_fixture *w)
 	gm_fixture_check_all(w, 0, "healed");
 }
 
-INPLACE(poison_shared, "fd.hwpoison.convert", .clause = "fd.hwpoison", .caps = GM_CAPS_ALL,
-	.tokens = GM_TOKEN_MODULE, .needs = GM_NEEDS(HWPOISON), .flags = GM_REFUSAL,
+GM_CASE(poison_shared, .name = "fd.hwpoison.convert", .flags = GM_REFUSAL,
 	.text = "a bad page is not made private: EAGAIN with its offset, none is converted; a hole ends that")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
@@ -105,8 +107,7 @@ INPLACE(poison_shared, "fd.hwpoison.convert", .clause = "fd.hwpoison", .caps = G
 	gm_fixture_free(w);
 }
 
-INPLACE(poison_private, "fd.hwpoison.private", .clause = "fd.hwpoison", .caps = GM_CAPS_ALL,
-	.tokens = GM_TOKEN_MODULE, .needs = GM_NEEDS(HWPOISON, UNPOISON),
+GM_CASE(poison_private, .name = "fd.hwpoison.private", .needs = GM_NEEDS(UNPOISON),
 	.text = "a private page goes bad: EHWPOISON for the guest, SIGBUS for the host once it is shared, a hole heals it")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);

@@ -4,6 +4,8 @@
 
 #include "fd_inplace.h"
 
+GM_FILE(.providers = GM_PROVIDERS(INPLACE))
+
 #define NPAGES (GM_2M / PG)
 
 /* A page of either kind, parts of runs, all of it. */
@@ -11,19 +13,24 @@ static const struct {
 	uint64_t first, n;
 } range[] = { { 8, 1 }, { 11, 1 }, { 20, 30 }, { 60, 9 }, { 100, 200 }, { 511, 1 }, { 0, NPAGES } };
 
-static void holes(const struct gm_case *self)
+struct hole {
+	bool by_fallocate; /* else by madvise(advice) */
+	int advice;
+};
+
+GM_CASES(holes, struct hole, v)
 {
 	struct gm_fixture *w = inplace_mixed(2);
 	uint64_t first = GFN(w->gpa);
 
 	inplace_expect_all(w, "before");
 	for (unsigned int i = 0; i < ARRAY_SIZE(range); i++) {
-		if (self->val)
-			GM_EXPECT_OK(
-				madvise(w->hva + range[i].first * PG, range[i].n * PG, self->val));
-		else
+		if (v->by_fallocate)
 			gm_gmem_punch(w->gmem, range[i].first * PG, range[i].n * PG);
-		if (self->val != MADV_DONTNEED)
+		else
+			GM_EXPECT_OK(
+				madvise(w->hva + range[i].first * PG, range[i].n * PG, v->advice));
+		if (v->advice != MADV_DONTNEED)
 			gm_model_punched(w->model, first + range[i].first, range[i].n);
 		inplace_expect_all(w, "after the call");
 		gm_fixture_fill(w, 0, first + range[i].first, range[i].n);
@@ -33,15 +40,23 @@ static void holes(const struct gm_case *self)
 	gm_fixture_free(w);
 }
 
-#define HOLES(id, advice, about)                                                                   \
-	GM_VARIANT(holes, holes_##id, .name = "fd.punch_exact.states_" #id,                        \
-		   .clause = "fd.punch_exact", .providers = GM_PROVIDERS(INPLACE), .val = advice,  \
-		   .text = about)
-HOLES(fallocate, 0, "holes over private and shared pages: all zero, and each as private as before")
-HOLES(madv_remove, MADV_REMOVE, "MADV_REMOVE over both: all zero, and each as private as before")
-HOLES(madv_dontneed, MADV_DONTNEED, "MADV_DONTNEED over both is 0, and content and state stay")
+GM_ROW(holes, holes_fallocate, .name = "fd.punch_exact.states_fallocate",
+       .clause = "fd.punch_exact",
+       .text = "holes over private and shared pages: all zero, and each as private as before") = {
+	.by_fallocate = true,
+};
+GM_ROW(holes, holes_madv_remove, .name = "fd.punch_exact.states_madv_remove",
+       .clause = "fd.punch_exact",
+       .text = "MADV_REMOVE over both: all zero, and each as private as before") = {
+	.advice = MADV_REMOVE,
+};
+GM_ROW(holes, holes_madv_dontneed, .name = "fd.punch_exact.states_madv_dontneed",
+       .clause = "fd.punch_exact",
+       .text = "MADV_DONTNEED over both is 0, and content and state stay") = {
+	.advice = MADV_DONTNEED,
+};
 
-INPLACE(allocated, "fd.fallocate_args.allocate_keeps_state", .clause = "fd.fallocate_args",
+GM_CASE(allocated, .name = "fd.fallocate_args.allocate_keeps_state", .clause = "fd.fallocate_args",
 	.text = "allocation over private and shared pages, there and missing: content and state stay")
 {
 	struct gm_fixture *w = inplace_mixed(1);
@@ -58,7 +73,7 @@ INPLACE(allocated, "fd.fallocate_args.allocate_keeps_state", .clause = "fd.fallo
 	gm_fixture_free(w);
 }
 
-INPLACE(close_mixed, "fd.last_close.mixed", .clause = "fd.last_close",
+GM_CASE(close_mixed, .name = "fd.last_close.mixed", .clause = "fd.last_close",
 	.text = "after the last close each access faults, private page or shared, with flags 0")
 {
 	struct gm_fixture *w = inplace_mixed(2);
@@ -88,7 +103,7 @@ static void expect_mmio(struct gm_fixture *w, unsigned int v, uint64_t page)
 		     gm_exit_str(&ex));
 }
 
-INPLACE(delete_mixed, "fd.slot_flags.delete_mixed", .clause = "fd.slot_flags",
+GM_CASE(delete_mixed, .name = "fd.slot_flags.delete_mixed", .clause = "fd.slot_flags",
 	.text = "a slot deleted and made again: states and content stay; deleted for good: MMIO, private pages too")
 {
 	struct gm_fixture *w = inplace_mixed(2);
@@ -126,7 +141,7 @@ static uint64_t gpa_of(uint64_t page)
 	return GM_BASE + (SLOTS - 1 - page / SLOT_PAGES) * GM_2M + (2 + page % SLOT_PAGES) * PG;
 }
 
-INPLACE(by_offset, "fd.bind_overlap.states", .clause = "fd.bind_overlap",
+GM_CASE(by_offset, .name = "fd.bind_overlap.states", .clause = "fd.bind_overlap",
 	.text = "four slots of one file, backwards in the guest: a conversion is of the file's pages, by slot or file")
 {
 	struct gm_fixture *w =
@@ -172,7 +187,7 @@ static void look(struct gm_fixture *w, uint8_t *map, const char *when)
 }
 
 /* Every mapping, whenever and by whom it was made, reaches the shared pages and no private one. */
-INPLACE(mappings, "fd.mmap_modes.mixed", .clause = "fd.mmap_modes",
+GM_CASE(mappings, .name = "fd.mmap_modes.mixed", .clause = "fd.mmap_modes",
 	.text = "mappings made before and after the conversions, populated, moved, in a child: shared pages only")
 {
 	struct gm_fixture *w = inplace_mixed(1);

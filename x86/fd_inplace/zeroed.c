@@ -3,6 +3,8 @@
 #include "fd_inplace.h"
 #include "frames.h"
 
+GM_FILE(.clause = "fd.zeroed", .providers = GM_PROVIDERS(INPLACE))
+
 #define NPAGES 256UL
 #define SIZE (NPAGES * PG)
 
@@ -89,23 +91,28 @@ static void one_way(const struct way *how, bool begins_private, bool from_privat
 	gm_fixture_free(w);
 }
 
-static void converted(const struct gm_case *self)
+struct conversion {
+	bool begins_private; /* the file */
+	bool from_private;
+};
+
+GM_CASES(converted, struct conversion, v)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(way) && !gm_failures(); i++)
-		if (!self->val || !way[i].shared_only)
-			one_way(&way[i], self->arg, self->val);
+		if (!v->from_private || !way[i].shared_only)
+			one_way(&way[i], v->begins_private, v->from_private);
 }
 
-/* Where the file begins: NULL, shared. */
-static const char begins_private[] = "private";
-
-#define CONVERTED(id, begins, from_private, about)                                                 \
-	GM_VARIANT(converted, converted_##id, .name = "fd.zeroed.converted_" #id,                  \
-		   .clause = "fd.zeroed", .providers = GM_PROVIDERS(INPLACE), .arg = begins,       \
-		   .val = from_private, .text = about)
-CONVERTED(to_shared, NULL, true,
-	  "private pages that nobody wrote, then shared: the host, and the guest, see zeroes")
-CONVERTED(to_private, NULL, false,
-	  "shared pages that nobody wrote, then private: the guest sees zeroes")
-CONVERTED(initially_private, begins_private, true,
-	  "the same of a file whose pages begin private, made shared")
+GM_ROW(converted, converted_to_shared, .name = "fd.zeroed.converted_to_shared",
+       .text = "private pages that nobody wrote, then shared: the host, and the guest, see zeroes") = {
+	.from_private = true,
+};
+GM_ROW(converted, converted_to_private, .name = "fd.zeroed.converted_to_private",
+       .text = "shared pages that nobody wrote, then private: the guest sees zeroes") = {
+	.from_private = false,
+};
+GM_ROW(converted, converted_initially_private, .name = "fd.zeroed.converted_initially_private",
+       .text = "the same of a file whose pages begin private, made shared") = {
+	.begins_private = true,
+	.from_private = true,
+};

@@ -3,23 +3,12 @@
 #include "fixture.h"
 #include "gm.h"
 
+GM_FILE(.clause = "fd.bind_overlap")
+
 #define PG GM_PAGE_SIZE
 /* The slot takes the middle of memory that goes on in the host and in the file. */
 #define FIRST 100UL
 #define LAST 399UL
-
-#define P0(fn, what, about)                                                                        \
-	GM_VARIANT(fn, fn##_p0, .name = "fd.bind_overlap." what ".p0",                             \
-		   .clause = "fd.bind_overlap", .profile = "P0", .text = about,                    \
-		   .needs = GM_NEEDS(ATTRIBUTES))
-/* The file goes on beside the slot, and its pages there are as private as those of the slot. */
-#define INPLACE(fn, what, about)                                                                   \
-	GM_VARIANT(fn, fn##_inplace, .name = "fd.bind_overlap." what, .clause = "fd.bind_overlap", \
-		   .providers = GM_PROVIDERS(INPLACE), .text = about)
-#define P1(fn, what, about)                                                                        \
-	GM_VARIANT(fn, fn##_p1, .name = "fd.bind_overlap." what ".p1",                             \
-		   .clause = "fd.bind_overlap", .profile = "P1", .arg = &gm_p1, .text = about,     \
-		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
 
 static void set_slot(struct gm_fixture *w)
 {
@@ -56,7 +45,7 @@ static void beside(const struct gm_case *self)
 	static const struct {
 		uint64_t own, other;
 	} edge[] = { { FIRST, FIRST - 1 }, { LAST, LAST + 1 } };
-	struct gm_fixture *w = GM_FIXTURE(.flavour = self->arg, .size = GM_2M, .no_slot = true);
+	struct gm_fixture *w = GM_FIXTURE(.flavour = self->flavour, .size = GM_2M, .no_slot = true);
 	uint64_t base = GFN(GM_BASE);
 
 	set_slot(w);
@@ -78,15 +67,22 @@ static void beside(const struct gm_case *self)
 	gm_fixture_check_guest(w, 0, base + LAST, 1, 1, "the last page");
 	gm_fixture_free(w);
 }
-P0(beside, "beside_slot", "the pages beside a slot, right after its own were used")
-P1(beside, "beside_slot", "the pages beside a slot, right after its own were used")
-INPLACE(beside, "beside_slot", "the pages beside a slot, right after its own were used")
+GM_VARIANT(beside, beside_p0, .name = "fd.bind_overlap.beside_slot.p0", .profile = "P0",
+	   .text = "the pages beside a slot, right after its own were used",
+	   .needs = GM_NEEDS(ATTRIBUTES))
+GM_VARIANT(beside, beside_p1, .name = "fd.bind_overlap.beside_slot.p1", .profile = "P1",
+	   .flavour = &gm_p1, .text = "the pages beside a slot, right after its own were used",
+	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+/* The file goes on beside the slot, and its pages there are as private as those of the slot. */
+GM_VARIANT(beside, beside_inplace, .name = "fd.bind_overlap.beside_slot",
+	   .providers = GM_PROVIDERS(INPLACE),
+	   .text = "the pages beside a slot, right after its own were used")
 
 /* What the guest has mapped of a slot is not looked at when the slot is set once more. */
 static void ordinary(const struct gm_case *self)
 {
-	struct gm_fixture *w =
-		GM_FIXTURE(.flavour = self->arg, .size = GM_2M, .no_gmem = true, .no_slot = true);
+	struct gm_fixture *w = GM_FIXTURE(.flavour = self->flavour, .size = GM_2M, .no_gmem = true,
+					  .no_slot = true);
 	const uint64_t size = GM_2M / 2;
 	const struct {
 		uint64_t size, at;
@@ -113,11 +109,11 @@ static void ordinary(const struct gm_case *self)
 	gm_fixture_check_host(w, GFN(GM_BASE), PAGES(size), 1, "after the refusals");
 	gm_fixture_free(w);
 }
-#define ORDINARY(id, flavour, ...)                                                                 \
-	GM_VARIANT(                                                                                \
-		ordinary, ordinary_##id, .name = "fd.slot_flags.ordinary." #id,                    \
-		.clause = "fd.slot_flags", .arg = flavour, .flags = GM_REFUSAL,                    \
-		.text = "a slot without guest_memfd keeps its size, memory and READONLY: EINVAL",  \
-		__VA_ARGS__)
-ORDINARY(p0, NULL, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED))
-ORDINARY(p1, &gm_p1, .profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+GM_VARIANT(ordinary, ordinary_p0, .name = "fd.slot_flags.ordinary.p0", .clause = "fd.slot_flags",
+	   .flags = GM_REFUSAL,
+	   .text = "a slot without guest_memfd keeps its size, memory and READONLY: EINVAL",
+	   .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED))
+GM_VARIANT(ordinary, ordinary_p1, .name = "fd.slot_flags.ordinary.p1", .clause = "fd.slot_flags",
+	   .flavour = &gm_p1, .flags = GM_REFUSAL,
+	   .text = "a slot without guest_memfd keeps its size, memory and READONLY: EINVAL",
+	   .profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))

@@ -2,6 +2,8 @@
 /* A slot ends where guest physical addresses do: fd.bind_args. */
 #include "gm.h"
 
+GM_FILE(.clause = "fd.bind_args", .flags = GM_REFUSAL)
+
 #define PG GM_PAGE_SIZE
 #define PAGES 4UL
 
@@ -11,9 +13,13 @@ static unsigned int width(void)
 	return gm_platform_has(GM_NEED_TDP) ? this_cpu_property(X86_PROPERTY_MAX_PHY_ADDR) : 52;
 }
 
-static void beyond(const struct gm_case *self)
+struct vm_kind {
+	enum gm_vm_kind kind;
+};
+
+GM_CASES(beyond, struct vm_kind, v)
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = self->val);
+	struct gm_vm *vm = GM_VM_NEW(.kind = v->kind);
 	int gmem = gm_gmem_new(vm, PAGES * PG, 0);
 	uint64_t end = 1UL << width();
 
@@ -43,11 +49,9 @@ static void beyond(const struct gm_case *self)
 	close(gmem);
 	gm_vm_free(vm);
 }
-#define BEYOND(id, kind, ...)                                                                           \
-	GM_VARIANT(                                                                                     \
-		beyond, id, .name = "fd.bind_args.address_width." #id, .clause = "fd.bind_args",        \
-		.val = kind, .flags = GM_REFUSAL,                                                       \
-		.text = "the last guest physical pages can be a slot; beyond, or over the end: EINVAL", \
-		__VA_ARGS__)
-BEYOND(p0, GM_VM_SW_PROTECTED, .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED))
-BEYOND(p1, GM_VM_DEFAULT, .profile = "P1", .needs = GM_NEEDS(GMEM_DEFAULT))
+GM_ROW(beyond, p0, .name = "fd.bind_args.address_width.p0",
+       .text = "the last guest physical pages can be a slot; beyond, or over the end: EINVAL",
+       .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED)) = { .kind = GM_VM_SW_PROTECTED };
+GM_ROW(beyond, p1, .name = "fd.bind_args.address_width.p1",
+       .text = "the last guest physical pages can be a slot; beyond, or over the end: EINVAL",
+       .profile = "P1", .needs = GM_NEEDS(GMEM_DEFAULT)) = { .kind = GM_VM_DEFAULT };

@@ -9,6 +9,8 @@
 #include "fungible_p0.h"
 #include "text.h"
 
+GM_FILE(.clause = "fungible.dos", .providers = GM_PROVIDERS_X86)
+
 struct group {
 	char path[256];
 };
@@ -109,9 +111,9 @@ static struct gm_vm *private_vm(uint64_t len, int *gmem)
 }
 
 /* Every page of private memory is charged, and every page of it comes back. */
-GM_CASE(charged, .name = "fungible.dos.charged", .clause = "fungible.dos",
+GM_CASE(charged, .name = "fungible.dos.charged",
 	.text = "64 MiB of private memory: charged to the VMM page by page, uncharged when punched and when closed",
-	.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL)
+	.needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL)
 {
 	static struct group g;
 	struct gm_vm *vm;
@@ -165,10 +167,9 @@ static void expect_file(const struct group *g, int64_t want, const char *when)
 }
 
 /* memory.current is only as exact as the CPUs' stocks; the statistics are, to the page. */
-GM_CASE(charged_exactly, .name = "fungible.dos.charged_exactly", .clause = "fungible.dos",
+GM_CASE(charged_exactly, .name = "fungible.dos.charged_exactly",
 	.text = "3000 pages of private memory and holes in them: charged to the VMM to the page",
-	.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL,
-	.flags = GM_FULL_ONLY)
+	.needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL, .flags = GM_FULL_ONLY)
 {
 	const uint64_t pages = 3000;
 	static struct group g;
@@ -199,7 +200,7 @@ GM_CASE(charged_exactly, .name = "fungible.dos.charged_exactly", .clause = "fung
 }
 
 /* Every other page of 256 MiB: the worst that the attributes can cost, again and again. */
-GM_CASE(attributes, .name = "fungible.dos.attributes", .clause = "fungible.dos",
+GM_CASE(attributes, .name = "fungible.dos.attributes",
 	.text = "a storm over every other page: memory of the attributes is bounded, and gone when all is shared",
 	.providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL)
 {
@@ -256,7 +257,7 @@ static void expect_bounded(const struct group *g, int64_t base, int64_t most, co
  * The record of an in-place conversion is the file's: as many ranges as pages, and gone with them.
  * A node of 256 bytes has at least four ranges (lib/maple_tree.c); the levels above are a third.
  */
-GM_CASE(records, .name = "fungible.dos.records", .clause = "fungible.dos",
+GM_CASE(records, .name = "fungible.dos.records",
 	.text = "a storm over every other page of a file: its record is bounded, and gone when all is shared, or it is closed",
 	.providers = GM_PROVIDERS(INPLACE), .needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL)
 {
@@ -343,9 +344,8 @@ static void storm_thread(unsigned int i, void *arg)
 	}
 }
 
-GM_CASE(host_works, .name = "fungible.dos.host_works", .clause = "fungible.dos",
-	.text = "two vCPUs convert without pause: another process does its work and ends, and so does the storm",
-	.providers = GM_PROVIDERS_X86)
+GM_CASE(host_works, .name = "fungible.dos.host_works",
+	.text = "two vCPUs convert without pause: another process does its work and ends, and so does the storm")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .vcpus = 2);
 	struct storm s = { .vm = w->vm };

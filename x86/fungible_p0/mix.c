@@ -6,6 +6,8 @@
 #include "batch.h"
 #include "fungible_p0.h"
 
+GM_FILE(.clause = "fungible.mix", .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES))
+
 #define VMS 3
 
 static struct gm_fixture *vm_start(enum gm_mem_kind kind)
@@ -43,7 +45,11 @@ static void slide(struct gm_fixture *w, bool to_private)
 	gm_batch_flush(&s);
 }
 
-static void mix(const struct gm_case *self)
+struct slides {
+	unsigned int cycles;
+};
+
+GM_CASES(mix, struct slides, v)
 {
 	enum gm_mem_kind kind = self->huge_1g ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M;
 	struct gm_fixture *vm[VMS], *guest;
@@ -53,7 +59,7 @@ static void mix(const struct gm_case *self)
 	for (int i = 0; i < VMS; i++)
 		vm[i] = vm_start(kind);
 	gm_pool_expect(&before, VMS, 0, "nothing confidential");
-	for (long cycle = 0; cycle < self->val && !gm_failures(); cycle++) {
+	for (unsigned int cycle = 0; cycle < v->cycles && !gm_failures(); cycle++) {
 		for (int i = 0; i < VMS; i++) {
 			slide(vm[i], true);
 			gm_pool_expect(&before, VMS - 1 - i, 0, "one more VM confidential");
@@ -72,10 +78,9 @@ static void mix(const struct gm_case *self)
 	gm_pool_expect(&before, 0, 0, "all gone");
 }
 
-GM_VARIANT(mix, mix_2m, .name = "fungible.mix.slide_2m", .clause = "fungible.mix",
-	   .text = "three VMs of 2 MiB pages slide from shared to private and back, five times",
-	   .val = 5, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = VMS)
-GM_VARIANT(mix, mix_1g, .name = "fungible.mix.slide_1g", .clause = "fungible.mix",
-	   .text = "three VMs of 1 GiB pages slide from shared to private and back", .val = 1,
-	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_1g = VMS, .flags = GM_FULL_ONLY,
-	   .timeout = 180)
+GM_ROW(mix, mix_2m, .name = "fungible.mix.slide_2m",
+       .text = "three VMs of 2 MiB pages slide from shared to private and back, five times",
+       .huge_2m = VMS) = { .cycles = 5 };
+GM_ROW(mix, mix_1g, .name = "fungible.mix.slide_1g",
+       .text = "three VMs of 1 GiB pages slide from shared to private and back", .huge_1g = VMS,
+       .flags = GM_FULL_ONLY, .timeout = 180) = { .cycles = 1 };

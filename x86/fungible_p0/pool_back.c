@@ -5,6 +5,8 @@
 
 #include "fungible_p0.h"
 
+GM_FILE(.clause = "fungible.pool_back", .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES))
+
 #define NR_HUGE 5
 #define LEN (NR_HUGE * GM_2M)
 
@@ -84,7 +86,11 @@ static void nth_order(uint64_t n, uint8_t *order)
 	}
 }
 
-static void orders(const struct gm_case *self)
+struct orders {
+	unsigned int nr;
+};
+
+GM_CASES(orders, struct orders, v)
 {
 	struct gm_pool before;
 	uint8_t order[NR_PARTS];
@@ -92,24 +98,23 @@ static void orders(const struct gm_case *self)
 
 	gm_rng_init(&rng, gm_seed());
 	gm_pool_read(&before, GM_2M);
-	for (long i = 0; i < self->val && !gm_failures(); i++) {
+	for (unsigned int i = 0; i < v->nr && !gm_failures(); i++) {
 		uint64_t n = i;
 
 		/* All of them in the full profile; else the two plain ones and seeded others. */
-		if (self->val < ORDERS && i)
+		if (v->nr < ORDERS && i)
 			n = i == 1 ? ORDERS - 1 : gm_rng_below(&rng, ORDERS);
 		nth_order(n, order);
 		one_order(order, &before);
 	}
 }
 
-GM_VARIANT(orders, orders_some, .name = "fungible.pool_back.orders", .clause = "fungible.pool_back",
-	   .text = "VM, vCPU, slot, guest_memfd, memfd and mapping closed in eight orders",
-	   .val = 8, .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = NR_HUGE)
-GM_VARIANT(orders, orders_all, .name = "fungible.pool_back.orders_all",
-	   .clause = "fungible.pool_back", .text = "the same in all 720 orders", .val = ORDERS,
-	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = NR_HUGE,
-	   .flags = GM_FULL_ONLY, .timeout = 900)
+GM_ROW(orders, orders_some, .name = "fungible.pool_back.orders",
+       .text = "VM, vCPU, slot, guest_memfd, memfd and mapping closed in eight orders",
+       .huge_2m = NR_HUGE) = { .nr = 8 };
+GM_ROW(orders, orders_all, .name = "fungible.pool_back.orders_all",
+       .text = "the same in all 720 orders", .huge_2m = NR_HUGE, .flags = GM_FULL_ONLY,
+       .timeout = 900) = { .nr = ORDERS };
 
 /* A VMM that converts until it is killed; says on the pipe how far it is. */
 static void vmm(int pipe_fd, enum gm_mem_kind kind, uint64_t len, bool fork_too)
@@ -176,7 +181,11 @@ static void settle(const struct gm_pool *before)
 	}
 }
 
-static void killed(const struct gm_case *self)
+struct victim {
+	bool tree; /* the VMM and its child */
+};
+
+GM_CASES(killed, struct victim, v)
 {
 	enum gm_mem_kind kind = self->huge_1g ? GM_MEM_HUGE_1G : GM_MEM_HUGE_2M;
 	uint64_t len = self->huge_1g ? GM_1G : LEN;
@@ -186,21 +195,20 @@ static void killed(const struct gm_case *self)
 	gm_rng_init(&rng, gm_seed());
 	gm_pool_read(&before, gm_mem_pagesize(kind));
 	for (int i = 0; i < (self->huge_1g ? 2 : 4); i++) {
-		kill_one(kind, len, 1 + gm_rng_below(&rng, 40), self->val, &before);
+		kill_one(kind, len, 1 + gm_rng_below(&rng, 40), v->tree, &before);
 		/* The one process has been waited for: its memory is back. A tree may take a while. */
-		if (self->val)
+		if (v->tree)
 			settle(&before);
 		gm_pool_expect(&before, 0, 0, "after kill -9");
 	}
 }
 
-GM_VARIANT(killed, killed_2m, .name = "fungible.pool_back.kill", .clause = "fungible.pool_back",
-	   .text = "a VMM killed in the middle of conversions gives its 2 MiB pages back", .val = 0,
-	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = NR_HUGE)
-GM_VARIANT(killed, killed_tree, .name = "fungible.pool_back.kill_tree",
-	   .clause = "fungible.pool_back",
-	   .text = "a VMM and its child that inherited everything, killed", .val = 1,
-	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_2m = NR_HUGE)
-GM_VARIANT(killed, killed_1g, .name = "fungible.pool_back.kill_1g", .clause = "fungible.pool_back",
-	   .text = "a VMM killed in the middle of conversions gives its 1 GiB page back", .val = 0,
-	   .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES), .huge_1g = 1, .flags = GM_FULL_ONLY)
+GM_ROW(killed, killed_2m, .name = "fungible.pool_back.kill",
+       .text = "a VMM killed in the middle of conversions gives its 2 MiB pages back",
+       .huge_2m = NR_HUGE) = { .tree = false };
+GM_ROW(killed, killed_tree, .name = "fungible.pool_back.kill_tree",
+       .text = "a VMM and its child that inherited everything, killed",
+       .huge_2m = NR_HUGE) = { .tree = true };
+GM_ROW(killed, killed_1g, .name = "fungible.pool_back.kill_1g",
+       .text = "a VMM killed in the middle of conversions gives its 1 GiB page back", .huge_1g = 1,
+       .flags = GM_FULL_ONLY) = { .tree = false };

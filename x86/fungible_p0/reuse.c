@@ -6,14 +6,17 @@
 #include "fungible_p0.h"
 
 #define NR_HUGE 4
+
+GM_FILE(.clause = "fungible.pool_back", .profile = "P0", .needs = GM_NEEDS(SW_PROTECTED),
+	.huge_2m = NR_HUGE)
+
 #define LEN (NR_HUGE * GM_2M)
 
 /* The kernel zeroes a huge page in three stretches around the first touch: each order of them. */
 static const uint64_t first_touch[] = { 0, 511, 256, 3, 508 };
 
-GM_CASE(zeroed, .name = "fungible.pool_back.zeroed", .clause = "fungible.pool_back",
-	.text = "2 MiB pages that another VM filled come back as zeroes, whichever 4 KiB is touched first",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = NR_HUGE)
+GM_CASE(zeroed, .name = "fungible.pool_back.zeroed",
+	.text = "2 MiB pages that another VM filled come back as zeroes, whichever 4 KiB is touched first")
 {
 	struct gm_pool before;
 
@@ -38,9 +41,8 @@ GM_CASE(zeroed, .name = "fungible.pool_back.zeroed", .clause = "fungible.pool_ba
 }
 
 /* A VM of which a part was never touched: that part was reserved, and is free again. */
-GM_CASE(untouched, .name = "fungible.pool_back.untouched", .clause = "fungible.pool_back",
-	.text = "a memory of which two pages were touched: reservations go with it, at a hole nothing but its page",
-	.profile = "P0", .needs = GM_NEEDS(SW_PROTECTED), .huge_2m = NR_HUGE)
+GM_CASE(untouched, .name = "fungible.pool_back.untouched",
+	.text = "a memory of which two pages were touched: reservations go with it, at a hole nothing but its page")
 {
 	struct gm_pool before;
 

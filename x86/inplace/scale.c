@@ -295,7 +295,7 @@ GM_CASES(sizes, struct order, v)
  */
 GM_CASE(given_back, .name = "conv.scale.given_back",
 	.text = "files with 2^15 ranges each come and go: their records are the kernel's again",
-	.val = 0, .tokens = GM_TOKEN_ALONE, .timeout = 180)
+	.tokens = GM_TOKEN_ALONE, .timeout = 180)
 {
 	enum { ROUNDS = 3, FILES = 16, LEAK_KB = 4096 };
 	long grown[ROUNDS];
