@@ -5,6 +5,8 @@
 
 #include "fd/fd.h"
 
+GM_FILE(.clause = "fd.create_args", .flavours = FD_CREATES)
+
 #define GMEM_MAGIC 0x474d454d	    /* GUEST_MEMFD_MAGIC, uapi/linux/magic.h */
 #define ANON_INODE_MAGIC 0x09041934 /* where guest_memfd lived before it had one of its own */
 
@@ -17,21 +19,14 @@ static void control_create(struct gm_vm *vm)
 	close(fd);
 }
 
-#define CREATES(fn, stem, ...)                                                                     \
-	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_default, .name = stem ".default", .profile = "P1",                     \
-		   .needs = GM_NEEDS(GMEM_DEFAULT), .arg = &gm_p1, __VA_ARGS__)                    \
-	FD_P0_HOST(fn, stem, __VA_ARGS__)                                                          \
-	FD_BODY(fn)
-
 static const struct gm_flavour *flavour(const struct gm_case *self)
 {
-	return self->arg;
+	return self->flavour;
 }
 
-CREATES(create_flag_bits, "fd.create_args.flag_bits", .clause = "fd.create_args",
-	.flags = GM_REFUSAL,
-	.text = "each of the 64 flag bits that the capability does not name is EINVAL")
+GM_CASE(create_flag_bits, .name = "fd.create_args.flag_bits",
+	.text = "each of the 64 flag bits that the capability does not name is EINVAL",
+	.flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	uint64_t known = vm_check_cap(vm->kvm, KVM_CAP_GUEST_MEMFD_FLAGS);
@@ -48,7 +43,7 @@ CREATES(create_flag_bits, "fd.create_args.flag_bits", .clause = "fd.create_args"
 	gm_vm_free(vm);
 }
 
-CREATES(create_cap, "fd.create_flags.capability", .clause = "fd.create_flags",
+GM_CASE(create_cap, .name = "fd.create_flags.capability", .clause = "fd.create_flags",
 	.text = "the capability names exactly the flags that create accepts, alone and in all sets")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
@@ -106,8 +101,8 @@ GM_CASE(create_mappable, .name = "fd.create_flags.ordinary_vm", .clause = "fd.cr
 	gm_vm_free(vm);
 }
 
-CREATES(create_zero, "fd.create_args.zero", .clause = "fd.create_args", .flags = GM_REFUSAL,
-	.text = "size 0 is EINVAL, with and without flags")
+GM_CASE(create_zero, .name = "fd.create_args.zero",
+	.text = "size 0 is EINVAL, with and without flags", .flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	uint64_t known = vm_check_cap(vm->kvm, KVM_CAP_GUEST_MEMFD_FLAGS);
@@ -118,9 +113,9 @@ CREATES(create_zero, "fd.create_args.zero", .clause = "fd.create_args", .flags =
 	gm_vm_free(vm);
 }
 
-CREATES(create_unaligned, "fd.create_args.unaligned", .clause = "fd.create_args",
-	.flags = GM_REFUSAL,
-	.text = "a size off the page by any power of two, below or above whole pages, is EINVAL")
+GM_CASE(create_unaligned, .name = "fd.create_args.unaligned",
+	.text = "a size off the page by any power of two, below or above whole pages, is EINVAL",
+	.flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	uint64_t page = getpagesize();
@@ -135,8 +130,8 @@ CREATES(create_unaligned, "fd.create_args.unaligned", .clause = "fd.create_args"
 	gm_vm_free(vm);
 }
 
-CREATES(create_negative, "fd.create_args.negative", .clause = "fd.create_args", .flags = GM_REFUSAL,
-	.text = "a size with the sign bit is EINVAL, page aligned or not")
+GM_CASE(create_negative, .name = "fd.create_args.negative",
+	.text = "a size with the sign bit is EINVAL, page aligned or not", .flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 
@@ -148,7 +143,7 @@ CREATES(create_negative, "fd.create_args.negative", .clause = "fd.create_args", 
 	gm_vm_free(vm);
 }
 
-CREATES(create_huge, "fd.create_args.huge", .clause = "fd.create_args",
+GM_CASE(create_huge, .name = "fd.create_args.huge",
 	.text = "sizes that no machine has are legal: nothing is allocated yet")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
@@ -168,8 +163,8 @@ CREATES(create_huge, "fd.create_args.huge", .clause = "fd.create_args",
 	gm_vm_free(vm);
 }
 
-CREATES(create_fault, "fd.create_args.unreadable", .clause = "fd.create_args", .flags = GM_REFUSAL,
-	.text = "an argument that cannot be read whole is EFAULT")
+GM_CASE(create_fault, .name = "fd.create_args.unreadable",
+	.text = "an argument that cannot be read whole is EFAULT", .flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	uint64_t page = getpagesize();
@@ -193,7 +188,7 @@ CREATES(create_fault, "fd.create_args.unreadable", .clause = "fd.create_args", .
 	gm_vm_free(vm);
 }
 
-CREATES(create_fd, "fd.create_args.new_fd", .clause = "fd.create_args",
+GM_CASE(create_fd, .name = "fd.create_args.new_fd",
 	.text = "the lowest free descriptor, read-write, no close-on-exec, position 0")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
@@ -230,8 +225,8 @@ CREATES(create_fd, "fd.create_args.new_fd", .clause = "fd.create_args",
 	gm_vm_free(vm);
 }
 
-CREATES(create_no_fd, "fd.create_args.no_descriptor", .clause = "fd.create_args",
-	.flags = GM_REFUSAL, .text = "no descriptor left is EMFILE, and nothing is left behind")
+GM_CASE(create_no_fd, .name = "fd.create_args.no_descriptor",
+	.text = "no descriptor left is EMFILE, and nothing is left behind", .flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	struct rlimit old, tight;
@@ -253,7 +248,7 @@ CREATES(create_no_fd, "fd.create_args.no_descriptor", .clause = "fd.create_args"
 }
 
 /* Two files of one VM are two memories, also in their inodes. */
-CREATES(create_distinct, "fd.create_args.distinct", .clause = "fd.create_args",
+GM_CASE(create_distinct, .name = "fd.create_args.distinct",
 	.text = "each create gives a file of its own")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
@@ -272,8 +267,8 @@ CREATES(create_distinct, "fd.create_args.distinct", .clause = "fd.create_args",
 }
 
 /* What is probed elsewhere is asked here: a kernel that promises files, and gives none, is no SKIP. */
-GM_CASE(create_promised, .name = "fd.create_args.as_promised", .clause = "fd.create_args",
-	.profile = "any", .needs = GM_NEEDS(KVM),
+GM_CASE(create_promised, .name = "fd.create_args.as_promised", .profile = "any",
+	.needs = GM_NEEDS(KVM),
 	.text = "where KVM_CAP_GUEST_MEMFD is 1, files of one page, of two, of a huge page can be created")
 {
 	const uint64_t sizes[] = { PG, 2 * PG, GM_2M, GM_1G };

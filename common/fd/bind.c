@@ -4,6 +4,8 @@
 
 #include "fd.h"
 
+GM_FILE(.clause = "fd.bind_args", .flavours = FD_EACH_HOST, .flags = GM_REFUSAL)
+
 #define SIZE (16 * PG)
 
 struct bind {
@@ -13,7 +15,7 @@ struct bind {
 
 static struct bind bind_new(const struct gm_case *self)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct bind b;
 
 	b.vm = GM_VM_NEW(.kind = f->kind);
@@ -32,8 +34,8 @@ static void bind_free(struct bind *b)
 	gm_vm_free(b->vm);
 }
 
-FD_EACH_HOST(bind_badf, "fd.bind_args.not_open", .clause = "fd.bind_args", .flags = GM_REFUSAL,
-	     .text = "a descriptor that is not open, or never can be: EBADF")
+GM_CASE(bind_badf, .name = "fd.bind_args.not_open",
+	.text = "a descriptor that is not open, or never can be: EBADF")
 {
 	struct bind b = bind_new(self);
 	int closed = GM_SETUP_OK(dup(b.gmem));
@@ -54,9 +56,8 @@ FD_EACH_HOST(bind_badf, "fd.bind_args.not_open", .clause = "fd.bind_args", .flag
 	bind_free(&b);
 }
 
-FD_EACH_HOST(bind_other_file, "fd.bind_args.other_file", .clause = "fd.bind_args",
-	     .flags = GM_REFUSAL,
-	     .text = "memfd, device, pipe, socket, eventfd, /dev/kvm, the VM itself: EINVAL")
+GM_CASE(bind_other_file, .name = "fd.bind_args.other_file",
+	.text = "memfd, device, pipe, socket, eventfd, /dev/kvm, the VM itself: EINVAL")
 {
 	struct bind b = bind_new(self);
 	int p[2], s[2];
@@ -84,11 +85,10 @@ FD_EACH_HOST(bind_other_file, "fd.bind_args.other_file", .clause = "fd.bind_args
 	bind_free(&b);
 }
 
-FD_EACH_HOST(
-	bind_other_vm, "fd.bind_args.other_vm", .clause = "fd.bind_args", .flags = GM_REFUSAL,
+GM_CASE(bind_other_vm, .name = "fd.bind_args.other_vm",
 	.text = "a guest_memfd of another VM: EINVAL, bound there or not, and it still works there")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct bind b = bind_new(self);
 	struct gm_vm *other = GM_VM_NEW(.kind = f->kind);
 	int theirs = gm_flavour_gmem(other, f, SIZE);
@@ -107,9 +107,8 @@ FD_EACH_HOST(
 	bind_free(&b);
 }
 
-FD_EACH_HOST(bind_unaligned, "fd.bind_args.unaligned", .clause = "fd.bind_args",
-	     .flags = GM_REFUSAL,
-	     .text = "an offset, size or gpa off the page by any power of two: EINVAL")
+GM_CASE(bind_unaligned, .name = "fd.bind_args.unaligned",
+	.text = "an offset, size or gpa off the page by any power of two: EINVAL")
 {
 	struct bind b = bind_new(self);
 
@@ -131,9 +130,8 @@ FD_EACH_HOST(bind_unaligned, "fd.bind_args.unaligned", .clause = "fd.bind_args",
 }
 
 /* Nothing of it is ever used where every page is the file's, and it is looked at all the same. */
-FD_EACH_HOST(bind_address, "fd.bind_args.userspace_addr", .clause = "fd.bind_args",
-	     .flags = GM_REFUSAL,
-	     .text = "a userspace_addr that is not all of it user space: EINVAL")
+GM_CASE(bind_address, .name = "fd.bind_args.userspace_addr",
+	.text = "a userspace_addr that is not all of it user space: EINVAL")
 {
 	const uint64_t bad[] = { 1ULL << 63, (1ULL << 63) - PG, 0xffff888000000000, -2 * SIZE,
 				 -SIZE,	     -(uint64_t)PG };
@@ -147,8 +145,7 @@ FD_EACH_HOST(bind_address, "fd.bind_args.userspace_addr", .clause = "fd.bind_arg
 	bind_free(&b);
 }
 
-FD_EACH_HOST(
-	bind_number, "fd.bind_args.slot_number", .clause = "fd.bind_args", .flags = GM_REFUSAL,
+GM_CASE(bind_number, .name = "fd.bind_args.slot_number",
 	.text = "slot numbers up to KVM_CAP_NR_MEMSLOTS; beyond, or in no address space: EINVAL")
 {
 	struct bind b = bind_new(self);
@@ -183,8 +180,8 @@ FD_EACH_HOST(
 	bind_free(&b);
 }
 
-FD_EACH_HOST(bind_v1, "fd.bind_args.old_ioctl", .clause = "fd.bind_args", .flags = GM_REFUSAL,
-	     .text = "KVM_SET_USER_MEMORY_REGION knows no guest_memfd: EINVAL even with fd 0 free")
+GM_CASE(bind_v1, .name = "fd.bind_args.old_ioctl",
+	.text = "KVM_SET_USER_MEMORY_REGION knows no guest_memfd: EINVAL even with fd 0 free")
 {
 	struct bind b = bind_new(self);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, SIZE);
@@ -212,8 +209,7 @@ FD_EACH_HOST(bind_v1, "fd.bind_args.old_ioctl", .clause = "fd.bind_args", .flags
 	gm_mem_free(mem);
 }
 
-FD_EACH_HOST(
-	bounds_exact, "fd.bind_bounds.exact", .clause = "fd.bind_bounds", .flags = GM_REFUSAL,
+GM_CASE(bounds_exact, .name = "fd.bind_bounds.exact", .clause = "fd.bind_bounds",
 	.text = "every offset and size in a file of 16 pages: legal up to the end, EINVAL beyond")
 {
 	struct bind b = bind_new(self);
@@ -238,8 +234,8 @@ FD_EACH_HOST(
 	bind_free(&b);
 }
 
-FD_EACH_HOST(bounds_far, "fd.bind_bounds.far", .clause = "fd.bind_bounds", .flags = GM_REFUSAL,
-	     .text = "offsets far past the end, and sizes, without a wrap: EINVAL")
+GM_CASE(bounds_far, .name = "fd.bind_bounds.far", .clause = "fd.bind_bounds",
+	.text = "offsets far past the end, and sizes, without a wrap: EINVAL")
 {
 	/* The low 32 bits of some are nothing, or little. */
 	const uint64_t offs[] = { GM_2M,	  GM_1G,      4 * GM_1G,
@@ -256,8 +252,8 @@ FD_EACH_HOST(bounds_far, "fd.bind_bounds.far", .clause = "fd.bind_bounds", .flag
 	bind_free(&b);
 }
 
-FD_EACH_HOST(bounds_negative, "fd.bind_bounds.sign_bit", .clause = "fd.bind_bounds",
-	     .flags = GM_REFUSAL, .text = "offsets with the sign bit that do not wrap: EINVAL")
+GM_CASE(bounds_negative, .name = "fd.bind_bounds.sign_bit", .clause = "fd.bind_bounds",
+	.text = "offsets with the sign bit that do not wrap: EINVAL")
 {
 	const uint64_t offs[] = { 1ULL << 63, (1ULL << 63) + PG, 3ULL << 62, -32 * (uint64_t)PG,
 				  -17 * (uint64_t)PG };
@@ -274,8 +270,8 @@ FD_EACH_HOST(bounds_negative, "fd.bind_bounds.sign_bit", .clause = "fd.bind_boun
 	bind_free(&b);
 }
 
-FD_EACH_HOST(bounds_wrap, "fd.bind_bounds.wrap", .clause = "fd.bind_bounds", .flags = GM_REFUSAL,
-	     .text = "offset plus size passes 2^64: EINVAL, wherever the sum ends up")
+GM_CASE(bounds_wrap, .name = "fd.bind_bounds.wrap", .clause = "fd.bind_bounds",
+	.text = "offset plus size passes 2^64: EINVAL, wherever the sum ends up")
 {
 	/* In pages: the offset below 2^64, and the size. The last sum is past the end anyway. */
 	static const struct {

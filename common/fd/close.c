@@ -2,6 +2,8 @@
 /* When the last reference goes, the memory goes: fd.last_close. */
 #include "fd.h"
 
+GM_FILE(.clause = "fd.last_close", .flavours = FD_EACH_TDP)
+
 #define SIZE (16 * PG)
 
 /* Every page of the slot is gone for vCPU v, exactly as documented. */
@@ -15,13 +17,10 @@ static void expect_gone(struct gm_fixture *w, unsigned int v, const char *when)
 					      fd_fault_flags(w), PG, when);
 }
 
-#define LAST_CLOSE(fn, stem, what)                                                                 \
-	FD_EACH_TDP(fn, "fd.last_close." stem, .clause = "fd.last_close", .text = what)
-
-FD_EACH_TDP_QUICK(close_bound, "fd.last_close.bound_slot", .clause = "fd.last_close",
-		  .text = "close with the slot bound and hot in two vCPUs")
+GM_CASE(close_bound, .name = "fd.last_close.bound_slot", .flavours = FD_EACH_TDP_QUICK,
+	.text = "close with the slot bound and hot in two vCPUs")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE, .vcpus = 2);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE, .vcpus = 2);
 
 	gm_fixture_fill(w, 0, FIRST, 16);
 	gm_fixture_check_guest(w, 1, FIRST, 16, 1, "while it is open");
@@ -31,9 +30,10 @@ FD_EACH_TDP_QUICK(close_bound, "fd.last_close.bound_slot", .clause = "fd.last_cl
 	fd_fixture_free(w);
 }
 
-LAST_CLOSE(close_dup, "dup", "a duplicate keeps the memory; closing it too ends it")
+GM_CASE(close_dup, .name = "fd.last_close.dup",
+	.text = "a duplicate keeps the memory; closing it too ends it")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 	int copy = GM_SETUP_OK(dup(w->gmem));
 
 	gm_fixture_fill(w, 0, FIRST, 16);
@@ -48,10 +48,11 @@ LAST_CLOSE(close_dup, "dup", "a duplicate keeps the memory; closing it too ends 
 }
 
 /* Reads alone: a page that is still mapped belongs to somebody else by now. */
-LAST_CLOSE(close_far, "far_pages", "a file of some MiB: gone at its end as at its start")
+GM_CASE(close_far, .name = "fd.last_close.far_pages",
+	.text = "a file of some MiB: gone at its end as at its start")
 {
 	static const uint64_t at[] = { 0, 1, 63, 64, 511, 512, 513, 1023, 1024, 1499 };
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 1500 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 1500 * PG);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
 		gm_fixture_fill(w, 0, FIRST + at[i], 1);
@@ -68,9 +69,10 @@ static int hold(void *arg)
 	return fcntl(*(int *)arg, F_GETFD) < 0;
 }
 
-LAST_CLOSE(close_child, "child", "a child that ends gives its inherited reference back")
+GM_CASE(close_child, .name = "fd.last_close.child",
+	.text = "a child that ends gives its inherited reference back")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
 	gm_fixture_fill(w, 0, FIRST, 16);
 	GM_EXPECT_EQ(fd_in_child(hold, &w->gmem), 0, "the child has the descriptor");
@@ -80,10 +82,10 @@ LAST_CLOSE(close_child, "child", "a child that ends gives its inherited referenc
 	fd_fixture_free(w);
 }
 
-LAST_CLOSE(close_refusals, "after_refusals",
-	   "bindings that were refused, for every reason, keep no reference")
+GM_CASE(close_refusals, .name = "fd.last_close.after_refusals",
+	.text = "bindings that were refused, for every reason, keep no reference")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 	struct gm_vm *other = GM_VM_NEW(.kind = w->file.kind);
 	uint64_t far = GM_BASE + GM_1G;
 
@@ -108,9 +110,11 @@ LAST_CLOSE(close_refusals, "after_refusals",
 	fd_fixture_free(w);
 }
 
-LAST_CLOSE(close_slots, "many_slots", "four slots at odd places of one file: all gone at once")
+GM_CASE(close_slots, .name = "fd.last_close.many_slots",
+	.text = "four slots at odd places of one file: all gone at once")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 4 * GM_2M, .file_size = SIZE, .no_slot = true);
+	struct gm_fixture *w =
+		FD_FIXTURE(self->flavour, 4 * GM_2M, .file_size = SIZE, .no_slot = true);
 
 	for (int i = 0; i < 4; i++) {
 		uint64_t gpa = GM_BASE + (3 - i) * GM_2M + 5 * PG;
@@ -126,10 +130,10 @@ LAST_CLOSE(close_slots, "many_slots", "four slots at odd places of one file: all
 	fd_fixture_free(w);
 }
 
-LAST_CLOSE(close_delete, "delete_after",
-	   "a slot can be deleted after the close, and its place reused")
+GM_CASE(close_delete, .name = "fd.last_close.delete_after",
+	.text = "a slot can be deleted after the close, and its place reused")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
 	gm_fixture_fill(w, 0, FIRST, 16);
 	gm_fixture_close(w);
@@ -143,9 +147,10 @@ LAST_CLOSE(close_delete, "delete_after",
 	fd_fixture_free(w);
 }
 
-LAST_CLOSE(close_vm_first, "vm_first", "the VM is closed first: the file stays usable, then closes")
+GM_CASE(close_vm_first, .name = "fd.last_close.vm_first",
+	.text = "the VM is closed first: the file stays usable, then closes")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 	struct stat st;
 
 	gm_fixture_fill(w, 0, FIRST, 16);
@@ -166,16 +171,10 @@ LAST_CLOSE(close_vm_first, "vm_first", "the VM is closed first: the file stays u
 	gm_fixture_free(w);
 }
 
-FD_DECLARE(close_vma);
-GM_VARIANT(close_vma, close_vma_p1, .name = "fd.last_close.vma", .clause = "fd.last_close",
-	   .profile = "P1", .arg = &gm_p1, .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP),
-	   .text = "a mapping is a reference: the guest goes on until munmap, page by page of it")
-FD_INPLACE_BACK_TWIN(
-	close_vma, "fd.last_close.vma", .clause = "fd.last_close",
+GM_CASE(close_vma, .name = "fd.last_close.vma", .flavours = FD_HOST_SEES_TDP,
 	.text = "a mapping is a reference: the guest goes on until munmap, page by page of it")
-FD_BODY(close_vma)
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE, .vcpus = 2);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE, .vcpus = 2);
 
 	gm_fixture_fill(w, 0, FIRST, 16);
 	close(w->gmem);
@@ -194,16 +193,11 @@ FD_BODY(close_vma)
 	fd_fixture_free(w);
 }
 
-FD_DECLARE(close_vma_private);
-GM_VARIANT(close_vma_private, close_vma_private_p1p, .name = "fd.last_close.vma_private",
-	   .clause = "fd.last_close", .profile = "P1p", .arg = &gm_p1p,
-	   .needs = GM_NEEDS(GMEM_MMAP, ORDINARY_PRIVATE, TDP),
-	   .text = "so is a mapping that nothing can be touched through, PROT_NONE as well")
-FD_INPLACE(close_vma_private, "fd.last_close.vma_private", .clause = "fd.last_close",
-	   .text = "so is a mapping that nothing can be touched through, PROT_NONE as well")
-FD_BODY(close_vma_private)
+GM_CASE(close_vma_private, .name = "fd.last_close.vma_private",
+	.flavours = FD_FLAVOURS(FD_P1P_TDP_BARE, FD_INPLACE),
+	.text = "so is a mapping that nothing can be touched through, PROT_NONE as well")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
 	gm_fixture_fill(w, 0, FIRST, 16);
 	GM_SETUP_OK(mprotect(w->hva, SIZE, PROT_NONE));
@@ -219,12 +213,12 @@ FD_BODY(close_vma_private)
  * Slots of a closed file look at nothing, whatever comes to lie where the file was: the next file
  * is the old one's likeliest successor in the kernel's memory.
  */
-LAST_CLOSE(
-	close_successor, "successor",
-	"three slots of a closed file, and a new file on the same offsets: neither disturbs the other")
+GM_CASE(close_successor, .name = "fd.last_close.successor",
+	.text = "three slots of a closed file, and a new file on the same offsets: neither disturbs the other")
 {
 	const uint64_t last = GM_BASE + 3 * GM_2M;
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 4 * GM_2M, .file_size = SIZE, .no_slot = true);
+	struct gm_fixture *w =
+		FD_FIXTURE(self->flavour, 4 * GM_2M, .file_size = SIZE, .no_slot = true);
 
 	for (int i = 0; i < 3; i++) {
 		gm_fixture_slot(w, GM_SLOT + i, GM_BASE + i * GM_2M, 4 * PG, i * 4 * PG);

@@ -3,10 +3,10 @@
 #include "fd.h"
 #include "guest/guest.h"
 
-FD_EACH_TDP_QUICK(code, "fd.gmem_only.code", .clause = "fd.gmem_only",
-		  .text = "code in a page of the file runs; after a hole new code does")
+GM_CASE(code, .name = "fd.gmem_only.code", .clause = "fd.gmem_only", .flavours = FD_EACH_TDP_QUICK,
+	.text = "code in a page of the file runs; after a hole new code does")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 512 * PG, .vcpus = 2);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 512 * PG, .vcpus = 2);
 	static const uint64_t pages[] = { 511, 100, 0 };
 
 	for (unsigned int i = 0; i < 2 * ARRAY_SIZE(pages); i++) {

@@ -13,12 +13,12 @@ static void punch(void *arg)
 	gm_gmem_punch(w->gmem, 0, LEN);
 }
 
-FD_EACH_TDP(
-	contended, "fd.punch_unmaps.contended", .clause = "fd.punch_unmaps",
+GM_CASE(contended, .name = "fd.punch_unmaps.contended", .clause = "fd.punch_unmaps",
+	.flavours = FD_EACH_TDP,
 	.text = "a hole of 16 MiB while another vCPU faults: the guest reaches none of the old pages")
 {
-	struct gm_fixture *w =
-		FD_FIXTURE(self->arg, LEN + NOISE, .vcpus = 2, .file_size = LEN, .no_slot = true);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, LEN + NOISE, .vcpus = 2, .file_size = LEN,
+					  .no_slot = true);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, NOISE);
 
 	gm_fixture_slot(w, GM_SLOT, GM_BASE, LEN, 0);

@@ -4,6 +4,8 @@
 
 #include "fd.h"
 
+GM_FILE(.clause = "fd.slot_flags")
+
 #define NPAGES 2048UL
 #define ROUNDS 24U
 
@@ -116,11 +118,10 @@ static void delete_under(struct gm_fixture *w, enum gone running, enum gone afte
 	}
 }
 
-FD_EACH_TDP_QUICK(
-	delete_running, "fd.slot_flags.delete_running", .clause = "fd.slot_flags",
+GM_CASE(delete_running, .name = "fd.slot_flags.delete_running", .flavours = FD_EACH_TDP_QUICK,
 	.text = "the slot is deleted while a vCPU faults in page after page: it stops, and none is left")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, gpa_of(ROUNDS + 1) - GM_BASE,
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, gpa_of(ROUNDS + 1) - GM_BASE,
 					  .file_size = NPAGES * PG, .no_slot = true);
 
 	if (fd_fault_flags(w) & KVM_MEMORY_EXIT_FLAG_PRIVATE)
@@ -132,7 +133,7 @@ FD_EACH_TDP_QUICK(
 	fd_fixture_free(w);
 }
 
-GM_CASE(delete_plain, .name = "fd.slot_flags.delete_running.ordinary", .clause = "fd.slot_flags",
+GM_CASE(delete_plain, .name = "fd.slot_flags.delete_running.ordinary",
 	.text = "the same of a slot that has ordinary memory", .profile = "any",
 	.needs = GM_NEEDS(TDP))
 {

@@ -3,6 +3,8 @@
 #include "fd.h"
 #include "text.h"
 
+GM_FILE(.clause = "fd.fallocate_args", .flavours = FD_EACH_HOST)
+
 #define KEEP FALLOC_FL_KEEP_SIZE
 #define HOLE (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)
 #define SIZE (16 * PG)
@@ -20,10 +22,6 @@ static unsigned int resident(uint8_t *map, uint64_t pages)
 	return n;
 }
 
-#define FALLOCATE(fn, stem, what)                                                                  \
-	FD_EACH_HOST(fn, "fd.fallocate_args." stem, .clause = "fd.fallocate_args",                 \
-		     .flags = GM_REFUSAL, .text = what)
-
 struct files {
 	struct gm_vm *vm;
 	int gmem, mem;
@@ -31,7 +29,7 @@ struct files {
 
 static struct files files_new(const struct gm_case *self)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct files s;
 
 	s.vm = GM_VM_NEW(.kind = f->kind);
@@ -49,7 +47,8 @@ static void files_free(struct files *s)
 	gm_vm_free(s->vm);
 }
 
-FALLOCATE(mode_bits, "mode_bits", "each mode bit but KEEP_SIZE and PUNCH_HOLE: EOPNOTSUPP")
+GM_CASE(mode_bits, .name = "fd.fallocate_args.mode_bits",
+	.text = "each mode bit but KEEP_SIZE and PUNCH_HOLE: EOPNOTSUPP", .flags = GM_REFUSAL)
 {
 	struct files s = files_new(self);
 
@@ -67,7 +66,8 @@ FALLOCATE(mode_bits, "mode_bits", "each mode bit but KEEP_SIZE and PUNCH_HOLE: E
 	files_free(&s);
 }
 
-FALLOCATE(keep_size, "keep_size", "without KEEP_SIZE: EOPNOTSUPP, inside the file as well")
+GM_CASE(keep_size, .name = "fd.fallocate_args.keep_size",
+	.text = "without KEEP_SIZE: EOPNOTSUPP, inside the file as well", .flags = GM_REFUSAL)
 {
 	struct files s = files_new(self);
 
@@ -79,7 +79,8 @@ FALLOCATE(keep_size, "keep_size", "without KEEP_SIZE: EOPNOTSUPP, inside the fil
 	files_free(&s);
 }
 
-FALLOCATE(unaligned, "unaligned", "offset or length off the page by any power of two: EINVAL")
+GM_CASE(unaligned, .name = "fd.fallocate_args.unaligned",
+	.text = "offset or length off the page by any power of two: EINVAL", .flags = GM_REFUSAL)
 {
 	struct files s = files_new(self);
 
@@ -102,7 +103,8 @@ FALLOCATE(unaligned, "unaligned", "offset or length off the page by any power of
 	files_free(&s);
 }
 
-FALLOCATE(empty, "empty_or_negative", "length 0, negative lengths and offsets: EINVAL")
+GM_CASE(empty, .name = "fd.fallocate_args.empty_or_negative",
+	.text = "length 0, negative lengths and offsets: EINVAL", .flags = GM_REFUSAL)
 {
 	struct files s = files_new(self);
 
@@ -118,7 +120,8 @@ FALLOCATE(empty, "empty_or_negative", "length 0, negative lengths and offsets: E
 	files_free(&s);
 }
 
-FALLOCATE(overflow, "overflow", "offset and length that overflow: EFBIG, allocation and hole")
+GM_CASE(overflow, .name = "fd.fallocate_args.overflow",
+	.text = "offset and length that overflow: EFBIG, allocation and hole", .flags = GM_REFUSAL)
 {
 	struct files s = files_new(self);
 	const off_t top = INT64_MAX & ~(off_t)(PG - 1);
@@ -134,7 +137,8 @@ FALLOCATE(overflow, "overflow", "offset and length that overflow: EFBIG, allocat
 	files_free(&s);
 }
 
-FALLOCATE(past_end, "past_the_end", "allocation that passes the end by a page or more: EINVAL")
+GM_CASE(past_end, .name = "fd.fallocate_args.past_the_end",
+	.text = "allocation that passes the end by a page or more: EINVAL", .flags = GM_REFUSAL)
 {
 	struct files s = files_new(self);
 	const off_t top = INT64_MAX & ~(off_t)(PG - 1);
@@ -151,8 +155,8 @@ FALLOCATE(past_end, "past_the_end", "allocation that passes the end by a page or
 	files_free(&s);
 }
 
-FD_EACH_HOST(hole_past_end, "fd.fallocate_args.hole_past_the_end", .clause = "fd.fallocate_args",
-	     .text = "a hole may begin and end anywhere past the end")
+GM_CASE(hole_past_end, .name = "fd.fallocate_args.hole_past_the_end",
+	.text = "a hole may begin and end anywhere past the end")
 {
 	struct files s = files_new(self);
 	const off_t top = INT64_MAX & ~(off_t)(PG - 1);
@@ -169,11 +173,12 @@ FD_EACH_HOST(hole_past_end, "fd.fallocate_args.hole_past_the_end", .clause = "fd
 	files_free(&s);
 }
 
-FD_HOST_SEES(refused_leaves, "fd.fallocate_args.refused_leaves_content",
-	     .clause = "fd.fallocate_args", .flags = GM_REFUSAL,
-	     .text = "what is refused neither frees nor fills a page, not even in part")
+GM_CASE(refused_leaves, .name = "fd.fallocate_args.refused_leaves_content",
+	.flavours = FD_HOST_SEES,
+	.text = "what is refused neither frees nor fills a page, not even in part",
+	.flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint8_t *map = fd_mmap(gmem, SIZE);
@@ -194,11 +199,11 @@ FD_HOST_SEES(refused_leaves, "fd.fallocate_args.refused_leaves_content",
 	gm_vm_free(vm);
 }
 
-FD_HOST_SEES(allocate_keeps, "fd.fallocate_args.allocate_keeps_content",
-	     .clause = "fd.fallocate_args",
-	     .text = "allocation over pages that exist keeps them, and adds the others as zeroes")
+GM_CASE(allocate_keeps, .name = "fd.fallocate_args.allocate_keeps_content",
+	.flavours = FD_HOST_SEES,
+	.text = "allocation over pages that exist keeps them, and adds the others as zeroes")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint8_t *map = fd_mmap(gmem, SIZE);
@@ -228,12 +233,10 @@ static long file_pages(void)
 #define MANY 8192L /* pages: 32 MiB */
 #define SLACK (MANY / 8)
 
-FD_EACH_HOST(
-	accounting, "fd.fallocate_args.takes_and_gives", .clause = "fd.fallocate_args",
-	.tokens = GM_TOKEN_ALONE,
+GM_CASE(accounting, .name = "fd.fallocate_args.takes_and_gives", .tokens = GM_TOKEN_ALONE,
 	.text = "allocation takes its pages at once; a hole, and the last close, give them back")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, MANY * PG);
 	long before = file_pages(), full, half, none;

@@ -39,11 +39,12 @@ static void part(unsigned int i, void *arg)
 	}
 }
 
-FD_EACH_TDP(
-	faulting, "fd.punch_unmaps.faulting", .clause = "fd.punch_unmaps",
+GM_CASE(faulting, .name = "fd.punch_unmaps.faulting", .clause = "fd.punch_unmaps",
+	.flavours = FD_EACH_TDP,
 	.text = "a hole while three vCPUs fault in its pages: when it returned, no vCPU has an old page")
 {
-	struct faulting at = { .w = FD_FIXTURE(self->arg, LEN, .vcpus = VCPUS, .no_slot = true) };
+	struct faulting at = { .w = FD_FIXTURE(self->flavour, LEN, .vcpus = VCPUS,
+					       .no_slot = true) };
 	struct gm_fixture *w = at.w;
 
 	for (at.round = 0; at.round < ROUNDS && !gm_failures(); at.round++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the fd.* cases share: the flavours of guest_memfd, a fixture of each, and files for controls. */
+/* What the fd.* cases share: a fixture of each flavour of guest_memfd, and files for controls. */
 #ifndef FD_H
 #define FD_H
 
@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 
 #include "fixture.h"
+#include "flavour.h"
 #include "gm.h"
 #include "touch.h"
 
@@ -28,123 +29,6 @@
 
 #define PG GM_PAGE_SIZE
 #define FIRST GFN(GM_BASE)
-
-/* The flavours of guest_memfd, see the profiles of the contract: gm_p1, gm_p1p, and these. */
-extern const struct gm_flavour fd_p0;
-/* Converted to private; and back to shared; without any flag, private from the start. */
-extern const struct gm_flavour fd_inplace, fd_inplace_back, fd_inplace_plain;
-
-/*
- * One case per flavour: "<stem>.p1", "<stem>.p1p", "<stem>.p0", and "<stem>.inplace",
- * "<stem>.back.inplace", "<stem>.plain.inplace". The body follows.
- *
- * KVM that is virtualized in software emulates a guest's supervisor code, which then reaches
- * memory through userspace_addr: private memory not at all. Hence TDP for what runs in a guest.
- */
-#define FD_P1(fn, stem, ...)                                                                       \
-	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &gm_p1,                \
-		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED), __VA_ARGS__)
-#define FD_P1_TDP(fn, stem, ...)                                                                   \
-	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &gm_p1,                \
-		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP), __VA_ARGS__)
-#define FD_P1P(fn, stem, ...)                                                                      \
-	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &gm_p1p,            \
-		   .needs = GM_NEEDS(GMEM_MMAP), __VA_ARGS__)
-#define FD_P1P_TDP(fn, stem, ...)                                                                  \
-	GM_VARIANT(fn, fn##_p1p, .name = stem ".p1p", .profile = "P1p", .arg = &gm_p1p,            \
-		   .needs = GM_NEEDS(GMEM_MMAP, ORDINARY_PRIVATE, TDP), __VA_ARGS__)
-/*
- * Where P0, whose memory is private, and P1, whose file is mapped, say what this one could: in the
- * full profile. (GM_REFUSAL is left to the twins.)
- */
-#define FD_P1P_TWIN(fn, stem, ...) FD_P1P(fn, stem, __VA_ARGS__, .flags = GM_FULL_ONLY)
-#define FD_P1P_TWIN_TDP(fn, stem, ...) FD_P1P_TDP(fn, stem, __VA_ARGS__, .flags = GM_FULL_ONLY)
-#ifdef __x86_64__
-#define FD_P0(fn, stem, ...)                                                                       \
-	GM_VARIANT(fn, fn##_p0, .name = stem ".p0", .profile = "P0", .arg = &fd_p0,                \
-		   .needs = GM_NEEDS(ATTRIBUTES), __VA_ARGS__)
-/* Nothing is converted: any kernel with the VM type will do. */
-#define FD_P0_HOST(fn, stem, ...)                                                                  \
-	GM_VARIANT(fn, fn##_p0, .name = stem ".p0", .profile = "P0", .arg = &fd_p0,                \
-		   .needs = GM_NEEDS(SW_PROTECTED), __VA_ARGS__)
-#define FD_INPLACE(fn, stem, ...)                                                                  \
-	GM_VARIANT(fn, fn##_inplace, .name = stem, .arg = &fd_inplace,                             \
-		   .providers = GM_PROVIDERS(INPLACE), __VA_ARGS__)
-#define FD_INPLACE_BACK(fn, stem, ...)                                                             \
-	GM_VARIANT(fn, fn##_inplace_back, .name = stem ".back", .arg = &fd_inplace_back,           \
-		   .providers = GM_PROVIDERS(INPLACE), __VA_ARGS__)
-#define FD_INPLACE_PLAIN(fn, stem, ...)                                                            \
-	GM_VARIANT(fn, fn##_inplace_plain, .name = stem ".plain", .arg = &fd_inplace_plain,        \
-		   .providers = GM_PROVIDERS(INPLACE), __VA_ARGS__)
-#else
-#define FD_P0(fn, stem, ...)
-#define FD_P0_HOST(fn, stem, ...)
-#define FD_INPLACE(fn, stem, ...)
-#define FD_INPLACE_BACK(fn, stem, ...)
-#define FD_INPLACE_PLAIN(fn, stem, ...)
-#endif
-/* Those that say what others could: in the full profile. (GM_REFUSAL is left to the others.) */
-#define FD_INPLACE_BACK_TWIN(fn, stem, ...)                                                        \
-	FD_INPLACE_BACK(fn, stem, __VA_ARGS__, .flags = GM_FULL_ONLY)
-#define FD_INPLACE_PLAIN_TWIN(fn, stem, ...)                                                       \
-	FD_INPLACE_PLAIN(fn, stem, __VA_ARGS__, .flags = GM_FULL_ONLY)
-/* A guest runs on files that are converted in place. */
-#define FD_INPLACE_GUEST(fn, stem, ...)                                                            \
-	FD_INPLACE(fn, stem, __VA_ARGS__)                                                          \
-	FD_INPLACE_BACK_TWIN(fn, stem, __VA_ARGS__)                                                \
-	FD_INPLACE_PLAIN_TWIN(fn, stem, __VA_ARGS__)
-#define FD_DECLARE(fn) static void fn(const struct gm_case *self)
-#define FD_BODY(fn) static void fn(const struct gm_case *self __attribute__((unused)))
-/* A guest runs, and what it reads through userspace_addr would do as well. */
-#define FD_EACH(fn, stem, ...)                                                                     \
-	FD_DECLARE(fn);                                                                            \
-	FD_P1(fn, stem, __VA_ARGS__)                                                               \
-	FD_P1P_TWIN_TDP(fn, stem, __VA_ARGS__)                                                     \
-	FD_P0(fn, stem, __VA_ARGS__)                                                               \
-	FD_INPLACE_GUEST(fn, stem, __VA_ARGS__)                                                    \
-	FD_BODY(fn)
-/* A guest runs, and its faults have to be its own. */
-#define FD_EACH_TDP(fn, stem, ...)                                                                 \
-	FD_DECLARE(fn);                                                                            \
-	FD_P1_TDP(fn, stem, __VA_ARGS__)                                                           \
-	FD_P1P_TWIN_TDP(fn, stem, __VA_ARGS__)                                                     \
-	FD_P0(fn, stem, __VA_ARGS__)                                                               \
-	FD_INPLACE_GUEST(fn, stem, __VA_ARGS__)                                                    \
-	FD_BODY(fn)
-/* The same, with every state of the pages in the quick profile. */
-#define FD_EACH_TDP_QUICK(fn, stem, ...)                                                           \
-	FD_DECLARE(fn);                                                                            \
-	FD_P1_TDP(fn, stem, __VA_ARGS__)                                                           \
-	FD_P1P_TDP(fn, stem, __VA_ARGS__)                                                          \
-	FD_P0(fn, stem, __VA_ARGS__)                                                               \
-	FD_INPLACE(fn, stem, __VA_ARGS__)                                                          \
-	FD_INPLACE_BACK(fn, stem, __VA_ARGS__)                                                     \
-	FD_INPLACE_PLAIN_TWIN(fn, stem, __VA_ARGS__)                                               \
-	FD_BODY(fn)
-/* No guest runs. */
-#define FD_EACH_HOST(fn, stem, ...)                                                                \
-	FD_DECLARE(fn);                                                                            \
-	FD_P1(fn, stem, __VA_ARGS__)                                                               \
-	FD_P1P_TWIN(fn, stem, __VA_ARGS__)                                                         \
-	FD_P0_HOST(fn, stem, __VA_ARGS__)                                                          \
-	FD_INPLACE(fn, stem, __VA_ARGS__)                                                          \
-	FD_INPLACE_BACK_TWIN(fn, stem, __VA_ARGS__)                                                \
-	FD_BODY(fn)
-/* No guest runs, and the host can map the file. */
-#define FD_MAPPABLE(fn, stem, ...)                                                                 \
-	FD_DECLARE(fn);                                                                            \
-	FD_P1(fn, stem, __VA_ARGS__)                                                               \
-	FD_P1P(fn, stem, __VA_ARGS__)                                                              \
-	FD_INPLACE(fn, stem, __VA_ARGS__)                                                          \
-	FD_INPLACE_BACK_TWIN(fn, stem, __VA_ARGS__)                                                \
-	FD_BODY(fn)
-/* About pages that the host reaches: one name for P1, as it was before there were others. */
-#define FD_HOST_SEES(fn, id, ...)                                                                  \
-	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = id, .profile = "P1", .arg = &gm_p1,                        \
-		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED), __VA_ARGS__)                         \
-	FD_INPLACE_BACK_TWIN(fn, id, __VA_ARGS__)                                                  \
-	FD_BODY(fn)
 
 /*
  * A fixture of the flavour with `span` bytes of guest memory, its file whole in slot GM_SLOT at GM_BASE. No

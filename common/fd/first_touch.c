@@ -6,11 +6,12 @@
 #include "first_touch.h"
 #include "fd.h"
 
-FD_EACH_TDP_QUICK(
-	first_touch, "fd.zeroed.two_at_once", .clause = "fd.zeroed",
+GM_FILE(.clause = "fd.zeroed", .flavours = FD_EACH_TDP_QUICK)
+
+GM_CASE(first_touch, .name = "fd.zeroed.two_at_once",
 	.text = "two vCPUs add to a word of the same new page at once: it was zero, neither is lost")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 256 * PG, .vcpus = 2);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 256 * PG, .vcpus = 2);
 
 	fd_dirty_free_memory(16 << 20);
 	gm_first_touch(w->vm, GM_BASE, 256, NULL);
@@ -30,11 +31,10 @@ GM_CASE(first_touch_shared, .name = "fd.shared_follows.two_at_once", .clause = "
 	gm_fixture_free(w);
 }
 
-FD_EACH_TDP_QUICK(
-	from_above, "fd.zeroed.from_above", .clause = "fd.zeroed",
+GM_CASE(from_above, .name = "fd.zeroed.from_above",
 	.text = "pages that are touched in their last word first, the last page first: all are zero, none holds up the guest")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 256 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 256 * PG);
 
 	fd_dirty_free_memory(16 << 20);
 	gm_touch_from_above(w->vm, GM_BASE, 256, 0);

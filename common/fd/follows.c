@@ -5,6 +5,8 @@
 
 #include "fd.h"
 
+GM_FILE(.clause = "fd.shared_follows", .profile = "any", .needs = GM_NEEDS(TDP))
+
 #define NPAGES (GM_2M / PG)
 
 struct change {
@@ -50,10 +52,14 @@ static const struct way {
 	{ "new memory mapped over all", map_nothing, false, true },
 };
 
-static void follows(const struct gm_case *self)
+struct memory {
+	enum gm_mem_kind mem;
+};
+
+GM_CASES(follows, struct memory, v)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(way) && !gm_failures(); i++) {
-		struct gm_fixture *w = FD_ORDINARY(GM_2M, .mem = self->val);
+		struct gm_fixture *w = FD_ORDINARY(GM_2M, .mem = v->mem);
 		uint64_t page = 77 + 100 * i, gpa = GM_BASE + page * PG, ret, want;
 		struct change c = { w->hva, GM_2M, -1 };
 		uint8_t *other;
@@ -84,14 +90,13 @@ static void follows(const struct gm_case *self)
 	}
 }
 
-#define FOLLOWS(id, kind, ...)                                                                              \
-	GM_VARIANT(                                                                                         \
-		follows, follows_##id, .name = "fd.shared_follows." #id,                                    \
-		.clause = "fd.shared_follows", .profile = "any", .val = kind,                               \
-		.text = "a vCPU that reads without an exit, while the VMM drops or replaces what it reads", \
-		__VA_ARGS__)
-FOLLOWS(small, GM_MEM_ANON, .needs = GM_NEEDS(TDP))
-FOLLOWS(thp, GM_MEM_THP, .needs = GM_NEEDS(TDP, THP))
+GM_ROW(follows, follows_small, .name = "fd.shared_follows.small",
+       .text = "a vCPU that reads without an exit, while the VMM drops or replaces what it reads") = {
+	.mem = GM_MEM_ANON,
+};
+GM_ROW(follows, follows_thp, .name = "fd.shared_follows.thp",
+       .text = "a vCPU that reads without an exit, while the VMM drops or replaces what it reads",
+       .needs = GM_NEEDS(THP)) = { .mem = GM_MEM_THP };
 
 /* As the model had it when the child came to be: that is a copy, too. */
 static bool is_first(struct gm_fixture *w)
@@ -120,9 +125,9 @@ static pid_t keeper(struct gm_fixture *w, int end[2])
 }
 
 /* The guest has written every page, its translations allow it; then memory is copied on write. */
-static void forked(const struct gm_case *self)
+GM_CASES(forked, struct memory, v)
 {
-	struct gm_fixture *w = FD_ORDINARY(GM_2M, .mem = self->val);
+	struct gm_fixture *w = FD_ORDINARY(GM_2M, .mem = v->mem);
 	int end[2], status;
 	pid_t pid;
 
@@ -140,11 +145,10 @@ static void forked(const struct gm_case *self)
 	gm_fixture_free(w);
 }
 
-#define FORKED(id, kind, ...)                                                                              \
-	GM_VARIANT(                                                                                        \
-		forked, forked_##id, .name = "fd.shared_follows.forked." #id,                              \
-		.clause = "fd.shared_follows", .profile = "any", .val = kind,                              \
-		.text = "a guest writes to pages that a child shares since a fork: to the VMM's own copy", \
-		__VA_ARGS__)
-FORKED(small, GM_MEM_ANON, .needs = GM_NEEDS(TDP))
-FORKED(thp, GM_MEM_THP, .needs = GM_NEEDS(TDP, THP))
+GM_ROW(forked, forked_small, .name = "fd.shared_follows.forked.small",
+       .text = "a guest writes to pages that a child shares since a fork: to the VMM's own copy") = {
+	.mem = GM_MEM_ANON,
+};
+GM_ROW(forked, forked_thp, .name = "fd.shared_follows.forked.thp",
+       .text = "a guest writes to pages that a child shares since a fork: to the VMM's own copy",
+       .needs = GM_NEEDS(THP)) = { .mem = GM_MEM_THP };

@@ -9,6 +9,8 @@
 
 #include "fd.h"
 
+GM_FILE(.clause = "fd.no_io", .flags = GM_REFUSAL)
+
 /*
  * The probes. Each makes one transfer between the file and a companion, at the file's start; -1
  * and errno, else anything.
@@ -212,7 +214,7 @@ static const struct io table[] = {
 
 static void put(const struct gm_case *self, const struct io *io, unsigned int nr)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int mem = fd_memfd(2 * PG);
 	/* With and without a page in place. */
@@ -231,8 +233,8 @@ static void put(const struct gm_case *self, const struct io *io, unsigned int nr
 	gm_vm_free(vm);
 }
 
-FD_EACH_HOST(no_io_syscalls, "fd.no_io.syscalls", .clause = "fd.no_io", .flags = GM_REFUSAL,
-	     .text = "read, write, seek, splice, sendfile, copy_file_range: each its errno")
+GM_CASE(no_io_syscalls, .name = "fd.no_io.syscalls", .flavours = FD_EACH_HOST,
+	.text = "read, write, seek, splice, sendfile, copy_file_range: each its errno")
 {
 	put(self, table, ARRAY_SIZE(table));
 }
@@ -290,23 +292,15 @@ static const struct io uring_table[] = {
 	{ "io_uring write to a registered file", io_uring_wr_fixed, EINVAL },
 };
 
-#define IO_URING(fn, stem, ...)                                                                    \
-	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &gm_p1,                \
-		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, IO_URING), __VA_ARGS__)               \
-	FD_P0_HOST(fn, stem, __VA_ARGS__, .needs = GM_NEEDS(SW_PROTECTED, IO_URING))               \
-	FD_INPLACE(fn, stem, __VA_ARGS__, .needs = GM_NEEDS(IO_URING))                             \
-	FD_INPLACE_BACK_TWIN(fn, stem, __VA_ARGS__, .needs = GM_NEEDS(IO_URING))                   \
-	FD_BODY(fn)
-
-IO_URING(no_io_uring, "fd.no_io.io_uring", .clause = "fd.no_io", .flags = GM_REFUSAL,
-	 .text = "io_uring reads and writes: EINVAL, registered or not")
+GM_CASE(no_io_uring, .name = "fd.no_io.io_uring",
+	.flavours = FD_FLAVOURS(FD_P1, FD_P0_HOST, FD_INPLACE, FD_BACK_TWIN),
+	.text = "io_uring reads and writes: EINVAL, registered or not", .needs = GM_NEEDS(IO_URING))
 {
 	put(self, uring_table, ARRAY_SIZE(uring_table));
 }
 
-GM_CASE(no_loop, .name = "fd.no_io.loop", .clause = "fd.no_io", .profile = "P1",
-	.text = "a loop device cannot stand on it: EINVAL", .flags = GM_REFUSAL,
+GM_CASE(no_loop, .name = "fd.no_io.loop", .profile = "P1",
+	.text = "a loop device cannot stand on it: EINVAL",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, LOOP), .caps = GM_CAPS(CAP_SYS_ADMIN),
 	.tokens = GM_TOKEN_MODULE)
 {
@@ -341,10 +335,10 @@ static const char *fd_path(int fd)
 	return path;
 }
 
-GM_CASE(no_swap, .name = "fd.no_io.swapon", .clause = "fd.no_io", .profile = "P1",
+GM_CASE(no_swap, .name = "fd.no_io.swapon", .profile = "P1",
 	.text = "swapon through /proc/self/fd: ENXIO, it cannot be opened again",
-	.flags = GM_REFUSAL, .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, SWAP),
-	.caps = GM_CAPS(CAP_SYS_ADMIN), .tokens = GM_TOKEN_MODULE)
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, SWAP), .caps = GM_CAPS(CAP_SYS_ADMIN),
+	.tokens = GM_TOKEN_MODULE)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
 	int gmem = gm_gmem_new(vm, GM_2M, gm_p1.flags), mem = fd_memfd(GM_2M), again;
@@ -369,10 +363,10 @@ static int exec_it(void *arg)
 	return errno;
 }
 
-FD_EACH_HOST(no_exec, "fd.no_io.execveat", .clause = "fd.no_io", .flags = GM_REFUSAL,
-	     .text = "execveat of the file: EACCES")
+GM_CASE(no_exec, .name = "fd.no_io.execveat", .flavours = FD_EACH_HOST,
+	.text = "execveat of the file: EACCES")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, GM_2M), mem = fd_memfd(PG);
 	static const char script[] = "#!/bin/true-or-whatever-is-not-there\n";

@@ -5,10 +5,12 @@
 
 #include "fd.h"
 
-FD_EACH_HOST(no_ioctl, "fd.no_ioctl.foreign", .clause = "fd.no_ioctl", .flags = GM_REFUSAL,
-	     .text = "ioctls of KVM, of terminals, of the future and of chance: ENOTTY")
+GM_FILE(.clause = "fd.no_ioctl", .flags = GM_REFUSAL)
+
+GM_CASE(no_ioctl, .name = "fd.no_ioctl.foreign", .flavours = FD_EACH_HOST,
+	.text = "ioctls of KVM, of terminals, of the future and of chance: ENOTTY")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, PG);
 	uint8_t arg[16384] = { 0 };
@@ -50,11 +52,10 @@ struct space_resv {
 	int32_t pad[4];
 };
 
-FD_HOST_SEES(
-	no_file_ioctl, "fd.no_ioctl.regular_file", .clause = "fd.no_ioctl", .flags = GM_REFUSAL,
+GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .flavours = FD_HOST_SEES,
 	.text = "what the VFS does for regular files is not done here: ENOTTY, nothing changes")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 4 * PG), mem = fd_memfd(4 * PG), n = 0;
 	uint8_t *map = fd_mmap(gmem, 4 * PG);
@@ -79,19 +80,12 @@ FD_HOST_SEES(
 }
 
 /* The other half of conv.inplace_*: what a kernel without the ioctl answers. */
-#define INPLACE_ABSENT(fn, stem, ...)                                                              \
-	FD_DECLARE(fn);                                                                            \
-	FD_P1(fn, stem, __VA_ARGS__)                                                               \
-	FD_P1P_TWIN_TDP(fn, stem, __VA_ARGS__)                                                     \
-	FD_P0(fn, stem, __VA_ARGS__)                                                               \
-	FD_BODY(fn)
 
-INPLACE_ABSENT(
-	inplace_absent, "conv.inplace_absent.enotty", .clause = "conv.inplace_absent",
-	.flags = GM_REFUSAL,
+GM_CASE(inplace_absent, .name = "conv.inplace_absent.enotty", .clause = "conv.inplace_absent",
+	.flavours = FD_FLAVOURS(FD_P1, FD_P1P_TWIN_TDP, FD_P0),
 	.text = "the in-place conversion ioctl: ENOTTY, its argument comes back as it went, no page changes")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 8 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 8 * PG);
 
 	if (gm_platform_has(GM_NEED_INPLACE)) {
 		fd_fixture_free(w);

@@ -9,6 +9,9 @@
 #include "fd.h"
 #include "text.h"
 
+GM_FILE(.clause = "fd.memory_back", .flavours = FD_FLAVOURS(FD_P1_BARE, FD_INPLACE_TWIN),
+	.tokens = GM_TOKEN_ALONE)
+
 #define SIZE (600 * PG)
 
 struct vm_and_file {
@@ -74,18 +77,9 @@ static void over_and_over(struct vm_and_file *s, void (*round)(struct vm_and_fil
 	gm_note("%s: %ld kB", what, more / 1024);
 }
 
-#define MEMORY_BACK(fn, what, about)                                                               \
-	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = "fd.memory_back." what, .clause = "fd.memory_back",        \
-		   .profile = "P1", .arg = &gm_p1, .text = about, .tokens = GM_TOKEN_ALONE,        \
-		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))                                      \
-	FD_INPLACE(fn, "fd.memory_back." what, .clause = "fd.memory_back", .text = about,          \
-		   .tokens = GM_TOKEN_ALONE, .flags = GM_FULL_ONLY)                                \
-	FD_BODY(fn)
-
 static struct vm_and_file vm_and_file_new(const struct gm_case *self)
 {
-	struct vm_and_file s = { .f = self->arg };
+	struct vm_and_file s = { .f = self->flavour };
 
 	s.vm = GM_VM_NEW(.kind = s.f->kind);
 	s.gmem = gm_flavour_gmem(s.vm, s.f, SIZE);
@@ -103,7 +97,7 @@ static void file_round(struct vm_and_file *s)
 	close(gm_flavour_gmem(s->vm, s->f, SIZE));
 }
 
-MEMORY_BACK(files, "files", "thousands of files created and closed")
+GM_CASE(files, .name = "fd.memory_back.files", .text = "thousands of files created and closed")
 {
 	struct vm_and_file s = vm_and_file_new(self);
 
@@ -128,7 +122,8 @@ static void unbound_round(struct vm_and_file *s)
 	gm_slot_delete(s->vm, GM_SLOT);
 }
 
-MEMORY_BACK(slots, "slots", "slots bound and deleted, files closed while bound")
+GM_CASE(slots, .name = "fd.memory_back.slots",
+	.text = "slots bound and deleted, files closed while bound")
 {
 	struct vm_and_file s = vm_and_file_new(self);
 
@@ -145,7 +140,8 @@ static void refused_round(struct vm_and_file *s)
 		 "a slot past the end of the file is taken");
 }
 
-MEMORY_BACK(refused, "refused", "bindings refused because of the file's range, and of its end")
+GM_CASE(refused, .name = "fd.memory_back.refused",
+	.text = "bindings refused because of the file's range, and of its end")
 {
 	struct vm_and_file s = vm_and_file_new(self);
 
@@ -176,10 +172,9 @@ static void unrecorded_round(struct vm_and_file *s)
 	gm_gmem_convert(s->gmem, 0, SIZE, false);
 }
 
-FD_DECLARE(records);
-FD_INPLACE(records, "fd.memory_back.records", .clause = "fd.memory_back", .tokens = GM_TOKEN_ALONE,
-	   .text = "every other page private, and then the file closed, or all of it shared again")
-FD_BODY(records)
+GM_CASE(records, .name = "fd.memory_back.records", .flavour = &fd_inplace,
+	.providers = GM_PROVIDERS(INPLACE),
+	.text = "every other page private, and then the file closed, or all of it shared again")
 {
 	struct vm_and_file s = vm_and_file_new(self);
 
@@ -203,12 +198,9 @@ static void policy_round(struct vm_and_file *s)
 	close(gmem);
 }
 
-FD_DECLARE(policies);
-GM_VARIANT(policies, policies_p1, .name = "fd.memory_back.policies", .clause = "fd.memory_back",
-	   .profile = "P1", .arg = &gm_p1, .tokens = GM_TOKEN_ALONE,
-	   .text = "files with a memory policy of their own, and pages that were placed by it",
-	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA))
-FD_BODY(policies)
+GM_CASE(policies, .name = "fd.memory_back.policies", .profile = "P1", .flavour = &gm_p1,
+	.text = "files with a memory policy of their own, and pages that were placed by it",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA))
 {
 	struct vm_and_file s = vm_and_file_new(self);
 

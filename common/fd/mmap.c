@@ -2,6 +2,8 @@
 /* Which mappings a guest_memfd allows: fd.no_mmap, fd.mmap_modes. */
 #include "fd.h"
 
+GM_FILE(.clause = "fd.mmap_modes")
+
 static const int prots[] = {
 	PROT_NONE,
 	PROT_READ,
@@ -23,15 +25,9 @@ static long map(int fd, int prot, int flags)
 	return 0;
 }
 
-#define NO_MMAP(fn, stem, ...)                                                                     \
-	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_default, .name = stem ".default", .profile = "P1",                     \
-		   .needs = GM_NEEDS(GMEM_DEFAULT), .arg = &gm_p1, __VA_ARGS__)                    \
-	FD_P0_HOST(fn, stem, __VA_ARGS__)                                                          \
-	FD_BODY(fn)
-
-NO_MMAP(no_mmap, "fd.no_mmap.every_prot", .clause = "fd.no_mmap", .flags = GM_REFUSAL,
-	.text = "without the MMAP flag no prot and no kind of mapping is allowed")
+GM_CASE(no_mmap, .name = "fd.no_mmap.every_prot", .clause = "fd.no_mmap", .flavours = FD_CREATES,
+	.text = "without the MMAP flag no prot and no kind of mapping is allowed",
+	.flags = GM_REFUSAL)
 {
 	static const int kinds[] = {
 		MAP_SHARED,
@@ -41,7 +37,7 @@ NO_MMAP(no_mmap, "fd.no_mmap.every_prot", .clause = "fd.no_mmap", .flags = GM_RE
 		MAP_SHARED | MAP_POPULATE,
 		MAP_SHARED | MAP_LOCKED,
 	};
-	struct gm_vm *vm = GM_VM_NEW(.kind = ((const struct gm_flavour *)self->arg)->kind);
+	struct gm_vm *vm = GM_VM_NEW(.kind = self->flavour->kind);
 	int gmem = gm_gmem_new(vm, 4 * PG, 0), mem = fd_memfd(4 * PG);
 
 	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
@@ -63,10 +59,11 @@ NO_MMAP(no_mmap, "fd.no_mmap.every_prot", .clause = "fd.no_mmap", .flags = GM_RE
 	gm_vm_free(vm);
 }
 
-NO_MMAP(no_mmap_validate, "fd.no_mmap.shared_validate", .clause = "fd.no_mmap", .flags = GM_REFUSAL,
-	.text = "MAP_SHARED_VALIDATE, MAP_FIXED, and offsets change nothing")
+GM_CASE(no_mmap_validate, .name = "fd.no_mmap.shared_validate", .clause = "fd.no_mmap",
+	.flavours = FD_CREATES,
+	.text = "MAP_SHARED_VALIDATE, MAP_FIXED, and offsets change nothing", .flags = GM_REFUSAL)
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = ((const struct gm_flavour *)self->arg)->kind);
+	struct gm_vm *vm = GM_VM_NEW(.kind = self->flavour->kind);
 	int gmem = gm_gmem_new(vm, 4 * PG, 0), mem = fd_memfd(4 * PG);
 	uint8_t *room =
 		mmap(NULL, 4 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -83,10 +80,10 @@ NO_MMAP(no_mmap_validate, "fd.no_mmap.shared_validate", .clause = "fd.no_mmap", 
 	gm_vm_free(vm);
 }
 
-FD_MAPPABLE(mmap_private, "fd.mmap_modes.private", .clause = "fd.mmap_modes", .flags = GM_REFUSAL,
-	    .text = "MAP_PRIVATE is EINVAL for every prot")
+GM_CASE(mmap_private, .name = "fd.mmap_modes.private", .flavours = FD_MAPPABLE,
+	.text = "MAP_PRIVATE is EINVAL for every prot", .flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 4 * PG), mem = fd_memfd(4 * PG);
 
@@ -106,10 +103,11 @@ FD_MAPPABLE(mmap_private, "fd.mmap_modes.private", .clause = "fd.mmap_modes", .f
 	gm_vm_free(vm);
 }
 
-FD_MAPPABLE(mmap_exec, "fd.mmap_modes.exec", .clause = "fd.mmap_modes", .flags = GM_REFUSAL,
-	    .text = "PROT_EXEC is EPERM, alone and with the others, shared and private")
+GM_CASE(mmap_exec, .name = "fd.mmap_modes.exec", .flavours = FD_MAPPABLE,
+	.text = "PROT_EXEC is EPERM, alone and with the others, shared and private",
+	.flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 4 * PG), mem = fd_memfd(4 * PG);
 
@@ -126,10 +124,10 @@ FD_MAPPABLE(mmap_exec, "fd.mmap_modes.exec", .clause = "fd.mmap_modes", .flags =
 	gm_vm_free(vm);
 }
 
-FD_MAPPABLE(mprotect_exec, "fd.mmap_modes.mprotect_exec", .clause = "fd.mmap_modes",
-	    .flags = GM_REFUSAL, .text = "mprotect and pkey_mprotect cannot add exec: EACCES")
+GM_CASE(mprotect_exec, .name = "fd.mmap_modes.mprotect_exec", .flavours = FD_MAPPABLE,
+	.text = "mprotect and pkey_mprotect cannot add exec: EACCES", .flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 4 * PG), mem = fd_memfd(4 * PG);
 	uint8_t *g = fd_mmap(gmem, 4 * PG), *m = fd_mmap(mem, 4 * PG);
@@ -157,10 +155,10 @@ FD_MAPPABLE(mprotect_exec, "fd.mmap_modes.mprotect_exec", .clause = "fd.mmap_mod
 	gm_vm_free(vm);
 }
 
-FD_MAPPABLE(mmap_legal, "fd.mmap_modes.shared", .clause = "fd.mmap_modes",
-	    .text = "shared mappings of every other prot, at every offset and length")
+GM_CASE(mmap_legal, .name = "fd.mmap_modes.shared", .flavours = FD_MAPPABLE,
+	.text = "shared mappings of every other prot, at every offset and length")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 8 * PG);
 
@@ -185,10 +183,10 @@ FD_MAPPABLE(mmap_legal, "fd.mmap_modes.shared", .clause = "fd.mmap_modes",
 	gm_vm_free(vm);
 }
 
-FD_HOST_SEES(mmap_offset, "fd.mmap_modes.offset", .clause = "fd.mmap_modes",
-	     .text = "a mapping at an offset shows the pages at that offset, to host and guest")
+GM_CASE(mmap_offset, .name = "fd.mmap_modes.offset", .flavours = FD_HOST_SEES,
+	.text = "a mapping at an offset shows the pages at that offset, to host and guest")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 16 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 16 * PG);
 
 	/* Backwards, so that a mapping that always shows page 0 cannot pass. */
 	for (int i = 15; i >= 0; i--) {
@@ -217,11 +215,10 @@ static int child_of_fork(void *arg)
 	return 0;
 }
 
-FD_HOST_SEES(
-	mmap_fork, "fd.mmap_modes.fork", .clause = "fd.mmap_modes",
+GM_CASE(mmap_fork, .name = "fd.mmap_modes.fork", .flavours = FD_HOST_SEES,
 	.text = "a mapping stays shared over fork: no copy on write, and the guest is on it too")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 4 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 4 * PG);
 
 	gm_guest_fill(w->vm, 0, GM_BASE, 4, GM_HALF_SHARED, 1);
 	gm_host_check(w->hva, FIRST, 4, GM_HALF_SHARED, 1, "before fork");
@@ -232,10 +229,10 @@ FD_HOST_SEES(
 	fd_fixture_free(w);
 }
 
-FD_HOST_SEES(mmap_dontneed, "fd.mmap_modes.dontneed", .clause = "fd.mmap_modes",
-	     .text = "MADV_DONTNEED, mremap and a second mapping keep content and page")
+GM_CASE(mmap_dontneed, .name = "fd.mmap_modes.dontneed", .flavours = FD_HOST_SEES,
+	.text = "MADV_DONTNEED, mremap and a second mapping keep content and page")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 8 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 8 * PG);
 	uint8_t *second = fd_mmap(w->gmem, 8 * PG), *moved;
 
 	gm_host_fill(w->hva, FIRST, 8, GM_HALF_SHARED, 1);
@@ -250,7 +247,7 @@ FD_HOST_SEES(mmap_dontneed, "fd.mmap_modes.dontneed", .clause = "fd.mmap_modes",
 	fd_fixture_free(w);
 }
 
-GM_CASE(mmap_mbind, .name = "fd.mmap_modes.mbind", .clause = "fd.mmap_modes", .profile = "P1",
+GM_CASE(mmap_mbind, .name = "fd.mmap_modes.mbind", .profile = "P1",
 	.text = "a NUMA policy on a mapping is kept, and pages come under it with content whole",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))
 {

@@ -4,17 +4,13 @@
 #include "fd.h"
 #include "text.h"
 
+GM_FILE(.clause = "fd.create_args", .flavours = FD_FLAVOURS(FD_P1, FD_P0_HOST),
+	.needs = GM_NEEDS(FAIL_NTH, DEBUGFS), .caps = GM_CAPS_ALL, .timeout = 120)
+
 #define NPAGES 8192UL /* nodes of the file's bindings at three levels */
 #define SIZE (NPAGES * PG)
 /* Neither begins nor ends where a node of the bindings does. */
 #define OFF (3 * PG)
-
-#define NO_MEMORY(fn, stem, ...)                                                                   \
-	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &gm_p1,                \
-		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS), __VA_ARGS__)      \
-	FD_P0_HOST(fn, stem, .needs = GM_NEEDS(SW_PROTECTED, FAIL_NTH, DEBUGFS), __VA_ARGS__)      \
-	FD_BODY(fn)
 
 struct scarce {
 	const struct gm_flavour *f;
@@ -48,11 +44,10 @@ static void created(void *arg)
 	close(s->made);
 }
 
-NO_MEMORY(create_no_memory, "fd.create_args.no_memory", .clause = "fd.create_args",
-	  .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE, .timeout = 120,
-	  .text = "each allocation failing once: ENOMEM, and no descriptor, file or VM is left")
+GM_CASE(create_no_memory, .name = "fd.create_args.no_memory", .tokens = GM_TOKEN_MODULE,
+	.text = "each allocation failing once: ENOMEM, and no descriptor, file or VM is left")
 {
-	struct scarce s = { .f = self->arg };
+	struct scarce s = { .f = self->flavour };
 
 	s.vm = GM_VM_NEW(.kind = s.f->kind);
 	gm_fail_nth_open();
@@ -75,12 +70,10 @@ static long inodes(void)
 
 #define OFTEN 60
 
-NO_MEMORY(
-	create_no_memory_often, "fd.create_args.no_memory_often", .clause = "fd.create_args",
-	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_ALONE, .timeout = 120,
+GM_CASE(create_no_memory_often, .name = "fd.create_args.no_memory_often", .tokens = GM_TOKEN_ALONE,
 	.text = "each allocation failing sixty times: no inode is left of the files that did not come about")
 {
-	struct scarce s = { .f = self->arg };
+	struct scarce s = { .f = self->flavour };
 	long before, after;
 
 	s.vm = GM_VM_NEW(.kind = s.f->kind);
@@ -138,23 +131,13 @@ static void bound_not(void *arg, unsigned int n, int err)
 	}
 }
 
-#define NO_MEMORY_BIND(fn, stem, ...)                                                              \
-	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = stem ".p1", .profile = "P1", .arg = &gm_p1,                \
-		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS), __VA_ARGS__)      \
-	FD_P0(fn, stem, .needs = GM_NEEDS(ATTRIBUTES, FAIL_NTH, DEBUGFS), __VA_ARGS__)             \
-	FD_INPLACE(fn, stem, .needs = GM_NEEDS(FAIL_NTH, DEBUGFS), __VA_ARGS__)                    \
-	FD_INPLACE_BACK_TWIN(fn, stem, .needs = GM_NEEDS(FAIL_NTH, DEBUGFS), __VA_ARGS__)          \
-	FD_BODY(fn)
-
-NO_MEMORY_BIND(
-	bind_no_memory, "fd.bind_args.no_memory", .clause = "fd.bind_args", .caps = GM_CAPS_ALL,
-	.tokens = GM_TOKEN_MODULE, .timeout = 120,
+GM_CASE(bind_no_memory, .name = "fd.bind_args.no_memory", .clause = "fd.bind_args",
+	.flavours = FD_FLAVOURS(FD_P1, FD_P0, FD_INPLACE, FD_BACK_TWIN), .tokens = GM_TOKEN_MODULE,
 	.text = "each allocation failing once: ENOMEM, no page of the file stays bound, the last close frees it")
 {
 	struct gm_fixture *w =
-		FD_FIXTURE(self->arg, SIZE, .file_size = SIZE + 2 * OFF, .no_slot = true);
-	struct scarce s = { .f = self->arg, .vm = w->vm, .gmem = w->gmem };
+		FD_FIXTURE(self->flavour, SIZE, .file_size = SIZE + 2 * OFF, .no_slot = true);
+	struct scarce s = { .f = self->flavour, .vm = w->vm, .gmem = w->gmem };
 	struct gm_op op = { .code = GM_OP_NOP };
 
 	/* The vCPU's own pages are faulted in before anything may fail. */

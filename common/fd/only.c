@@ -9,11 +9,10 @@
 #define SIZE (NPAGES * PG)
 #define GMEM_MAGIC 0x474d454d /* GUEST_MEMFD_MAGIC of linux/magic.h */
 
-FD_EACH_HOST(
-	statfs_magic, "fd.statfs.identity", .clause = "fd.statfs",
+GM_CASE(statfs_magic, .name = "fd.statfs.identity", .clause = "fd.statfs", .flavours = FD_EACH_HOST,
 	.text = "magic 0x474d454d, a regular file, 0600, the created size, a file system of its own")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 5 * PG);
 	struct stat st;
@@ -59,11 +58,11 @@ static void tick(struct timespec than)
 	GM_SETUP(later(now, than), "the clock stands still");
 }
 
-FD_EACH_HOST(
-	statfs_times, "fd.statfs.times", .clause = "fd.statfs", .flags = GM_REFUSAL,
-	.text = "an fallocate that succeeds moves st_mtime and st_ctime, one that is refused neither")
+GM_CASE(statfs_times, .name = "fd.statfs.times", .clause = "fd.statfs", .flavours = FD_EACH_HOST,
+	.text = "an fallocate that succeeds moves st_mtime and st_ctime, one that is refused neither",
+	.flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 5 * PG);
 
@@ -111,16 +110,11 @@ static void only(const struct gm_flavour *f, enum gm_mem_kind mem)
 	fd_fixture_free(w);
 }
 
-FD_DECLARE(only_anon);
-FD_P1_TDP(only_anon, "fd.gmem_only.anon_beside", .clause = "fd.gmem_only",
-	  .text = "userspace_addr on anonymous memory: never read, never written")
-FD_P1P_TDP(only_anon, "fd.gmem_only.anon_beside", .clause = "fd.gmem_only",
-	   .text = "userspace_addr on anonymous memory: never read, never written")
-FD_INPLACE_GUEST(only_anon, "fd.gmem_only.anon_beside", .clause = "fd.gmem_only",
-		 .text = "userspace_addr on anonymous memory: never read, never written")
-FD_BODY(only_anon)
+GM_CASE(only_anon, .name = "fd.gmem_only.anon_beside", .clause = "fd.gmem_only",
+	.flavours = FD_FLAVOURS(FD_P1_TDP, FD_P1P_TDP, FD_INPLACE, FD_BACK_TWIN, FD_PLAIN_TWIN),
+	.text = "userspace_addr on anonymous memory: never read, never written")
 {
-	only(self->arg, GM_MEM_ANON);
+	only(self->flavour, GM_MEM_ANON);
 }
 
 /* The same where the memory beside it would do for 2 MiB mappings. */
@@ -135,17 +129,18 @@ GM_CASE(only_huge, .name = "fd.gmem_only.thp_beside", .clause = "fd.gmem_only", 
  * Slots at the start of a file, at 4 GiB, at 16 TiB and at its far end: where a page's number needs
  * more bits than somebody had thought, it would be another slot's page.
  */
-FD_EACH_TDP(
-	far_pages, "fd.bind_overlap.far_pages", .clause = "fd.bind_overlap",
+GM_CASE(far_pages, .name = "fd.bind_overlap.far_pages", .clause = "fd.bind_overlap",
+	.flavours = FD_EACH_TDP,
 	.text = "slots at offsets from 0 to the largest of a file: each its own pages, holes too")
 {
 	static const uint64_t off[] = { 0,	    1ULL << 31, 1ULL << 32,
 					1ULL << 44, 1ULL << 45, 1ULL << 61 };
 	const unsigned int nr = ARRAY_SIZE(off);
 	/* Nobody maps all of such a file. */
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 512 * PG, .no_gmem = true, .no_slot = true);
+	struct gm_fixture *w =
+		FD_FIXTURE(self->flavour, 512 * PG, .no_gmem = true, .no_slot = true);
 
-	w->gmem = gm_flavour_gmem(w->vm, self->arg, (1ULL << 61) + 16 * PG);
+	w->gmem = gm_flavour_gmem(w->vm, self->flavour, (1ULL << 61) + 16 * PG);
 	for (unsigned int i = 0; i < nr; i++) {
 		gm_fixture_slot(w, GM_SLOT + i, GM_BASE + 16 * i * PG, 4 * PG, off[i]);
 		gm_fixture_fill(w, 0, FIRST + 16 * i, 4);

@@ -2,6 +2,8 @@
 /* Several slots, several files: who may lie where, and who sees which page: fd.bind_overlap. */
 #include "fd.h"
 
+GM_FILE(.clause = "fd.bind_overlap", .flavours = FD_EACH_HOST)
+
 #define SIZE (16 * PG)
 
 /* Which errno it is, is a case of its own: kernels before the one that settled on EEXIST said EINVAL. */
@@ -17,10 +19,10 @@ static void expect_taken(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t s
 		gm_slot_delete(vm, id);
 }
 
-FD_EACH_HOST(overlap_errno, "fd.bind_overlap.errno", .clause = "fd.bind_overlap",
-	     .flags = GM_REFUSAL, .text = "a file range that is bound already: EEXIST and no other")
+GM_CASE(overlap_errno, .name = "fd.bind_overlap.errno",
+	.text = "a file range that is bound already: EEXIST and no other", .flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, SIZE);
 
@@ -42,11 +44,11 @@ static void try_slot(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size,
 		gm_slot_delete(vm, id);
 }
 
-FD_EACH_HOST(overlap_delete, "fd.bind_overlap.delete_frees", .clause = "fd.bind_overlap",
-	     .text = "a deleted slot of any length leaves no page of the file bound")
+GM_CASE(overlap_delete, .name = "fd.bind_overlap.delete_frees",
+	.text = "a deleted slot of any length leaves no page of the file bound")
 {
 	static const uint64_t lens[] = { 1, 2, 63, 64, 65, 127, 128, 129, 512, 513, 4096, 4097 };
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 5000 * PG);
 
@@ -62,12 +64,11 @@ FD_EACH_HOST(overlap_delete, "fd.bind_overlap.delete_frees", .clause = "fd.bind_
 	close(gmem);
 }
 
-FD_EACH_HOST(
-	overlap_file, "fd.bind_overlap.file_range", .clause = "fd.bind_overlap",
-	.flags = GM_REFUSAL,
-	.text = "a second slot on any part of a bound range is refused; on what it leaves: fine")
+GM_CASE(overlap_file, .name = "fd.bind_overlap.file_range",
+	.text = "a second slot on any part of a bound range is refused; on what it leaves: fine",
+	.flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint64_t far = GM_BASE + GM_1G;
@@ -90,12 +91,11 @@ FD_EACH_HOST(
 	close(gmem);
 }
 
-FD_EACH_HOST(
-	overlap_gfn, "fd.bind_overlap.guest_range", .clause = "fd.bind_overlap",
-	.flags = GM_REFUSAL,
-	.text = "a second slot on any part of a guest range: EEXIST, and its file range stays free")
+GM_CASE(overlap_gfn, .name = "fd.bind_overlap.guest_range",
+	.text = "a second slot on any part of a guest range: EEXIST, and its file range stays free",
+	.flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int a = gm_flavour_gmem(vm, f, SIZE), b = gm_flavour_gmem(vm, f, SIZE);
 
@@ -121,11 +121,11 @@ FD_EACH_HOST(
 	close(b);
 }
 
-FD_EACH_HOST(overlap_tiles, "fd.bind_overlap.tiles", .clause = "fd.bind_overlap",
-	     .flags = GM_REFUSAL,
-	     .text = "16 slots of one page tile a file: none twice, each alone can be replaced")
+GM_CASE(overlap_tiles, .name = "fd.bind_overlap.tiles",
+	.text = "16 slots of one page tile a file: none twice, each alone can be replaced",
+	.flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint64_t far = GM_BASE + GM_1G;
@@ -283,11 +283,10 @@ static void all_slots_go(struct two_files *s)
 		gm_slot_delete(s->w->vm, GM_SLOT + i);
 }
 
-FD_EACH_TDP_QUICK(
-	content_moves, "fd.bind_overlap.right_page", .clause = "fd.bind_overlap",
+GM_CASE(content_moves, .name = "fd.bind_overlap.right_page", .flavours = FD_EACH_TDP_QUICK,
 	.text = "two files in a dozen slots, dealt anew six times: each gfn shows its own page")
 {
-	struct two_files *s = two_files_new(self->arg);
+	struct two_files *s = two_files_new(self->flavour);
 	struct gm_op op;
 
 	/* Both files whole, once, to give every page its number. */
@@ -324,10 +323,10 @@ FD_EACH_TDP_QUICK(
 	two_files_free(s);
 }
 
-FD_EACH_TDP(content_written, "fd.bind_overlap.right_page_written", .clause = "fd.bind_overlap",
-	    .text = "what is written through one set of slots is read through the next one")
+GM_CASE(content_written, .name = "fd.bind_overlap.right_page_written", .flavours = FD_EACH_TDP,
+	.text = "what is written through one set of slots is read through the next one")
 {
-	struct two_files *s = two_files_new(self->arg);
+	struct two_files *s = two_files_new(self->flavour);
 	unsigned int gen[2][NPAGES] = { 0 };
 
 	for (unsigned int round = 1; round <= 6 && !gm_failures(); round++) {
@@ -360,12 +359,12 @@ FD_EACH_TDP(content_written, "fd.bind_overlap.right_page_written", .clause = "fd
 	two_files_free(s);
 }
 
-FD_EACH_TDP(content_swap, "fd.bind_overlap.swap", .clause = "fd.bind_overlap",
-	    .text = "two slots exchange their halves of one file: hot pages and all")
+GM_CASE(content_swap, .name = "fd.bind_overlap.swap", .flavours = FD_EACH_TDP,
+	.text = "two slots exchange their halves of one file: hot pages and all")
 {
 	const uint64_t half = 8 * PG, high = GM_BASE + GM_2M;
-	struct gm_fixture *w =
-		FD_FIXTURE(self->arg, 2 * GM_2M, .vcpus = 2, .file_size = SIZE, .no_slot = true);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 2 * GM_2M, .vcpus = 2, .file_size = SIZE,
+					  .no_slot = true);
 
 	gm_fixture_slot(w, GM_SLOT, GM_BASE, half, 0);
 	gm_fixture_slot(w, GM_SLOT + 1, high, half, half);
@@ -386,18 +385,12 @@ FD_EACH_TDP(content_swap, "fd.bind_overlap.swap", .clause = "fd.bind_overlap",
 	fd_fixture_free(w);
 }
 
-FD_DECLARE(gmem_only);
-FD_P1_TDP(gmem_only, "fd.bind_overlap.not_userspace", .clause = "fd.bind_overlap",
-	  .text = "a mappable file serves every guest access, whatever lies at userspace_addr")
-FD_P1P_TDP(gmem_only, "fd.bind_overlap.not_userspace", .clause = "fd.bind_overlap",
-	   .text = "a mappable file serves every guest access, whatever lies at userspace_addr")
-FD_INPLACE_GUEST(
-	gmem_only, "fd.bind_overlap.not_userspace", .clause = "fd.bind_overlap",
+GM_CASE(gmem_only, .name = "fd.bind_overlap.not_userspace",
+	.flavours = FD_FLAVOURS(FD_P1_TDP, FD_P1P_TDP, FD_INPLACE, FD_BACK_TWIN, FD_PLAIN_TWIN),
 	.text = "a mappable file serves every guest access, whatever lies at userspace_addr")
-FD_BODY(gmem_only)
 {
-	struct gm_fixture *w = GM_FIXTURE(.flavour = self->arg, .size = SIZE, .uses_uaddr = true,
-					  .extra_pages = 16);
+	struct gm_fixture *w = GM_FIXTURE(.flavour = self->flavour, .size = SIZE,
+					  .uses_uaddr = true, .extra_pages = 16);
 
 	gm_host_fill(w->mem->hva, FIRST, 16, GM_HALF_HOST, 1);
 	gm_guest_check_zero(w->vm, 0, GM_BASE, 16, "the file, not the memory beside it");

@@ -8,6 +8,8 @@
 #include "fd.h"
 #include "frames.h"
 
+GM_FILE(.clause = "fd.memory_back")
+
 #define NPAGES 1024UL
 #define SIZE (NPAGES * PG)
 #define ROUNDS 8
@@ -62,18 +64,10 @@ static void in_and_out(struct gm_vm *vm, const struct gm_flavour *f, enum way wa
 	close(gmem);
 }
 
-FD_DECLARE(pages);
-GM_VARIANT(
-	pages, pages_p1, .name = "fd.memory_back.pages", .clause = "fd.memory_back",
-	.profile = "P1", .arg = &gm_p1, .tokens = GM_TOKEN_ALONE,
-	.text = "pages that the host touched, or that were allocated, and then a hole, or the end",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
-FD_INPLACE_BACK_TWIN(
-	pages, "fd.memory_back.pages", .clause = "fd.memory_back", .tokens = GM_TOKEN_ALONE,
+GM_CASE(pages, .name = "fd.memory_back.pages", .flavours = FD_HOST_SEES, .tokens = GM_TOKEN_ALONE,
 	.text = "pages that the host touched, or that were allocated, and then a hole, or the end")
-FD_BODY(pages)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 
 	for (enum way way = READ; way <= ALLOCATE; way++) {
@@ -84,7 +78,7 @@ FD_BODY(pages)
 			long before = free_pages();
 
 			for (int i = 0; i < ROUNDS; i++)
-				in_and_out(vm, self->arg, way, i & 1);
+				in_and_out(vm, self->flavour, way, i & 1);
 			gone = before - free_pages();
 		}
 		GM_EXPECT(
@@ -99,19 +93,12 @@ FD_BODY(pages)
 #define GUEST_PAGES 512UL
 
 /* Frame by frame: one that a fault of the guest's forgot is enough. */
-FD_DECLARE(guest);
-GM_VARIANT(
-	guest, guest_p1, .name = "fd.memory_back.guest", .clause = "fd.memory_back",
-	.profile = "P1", .arg = &gm_p1, .caps = GM_CAPS_ALL,
-	.text = "pages that the guest wrote or read first, and then a hole, or the end: every frame is free",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP))
-FD_INPLACE(
-	guest, "fd.memory_back.guest", .clause = "fd.memory_back", .caps = GM_CAPS_ALL,
+GM_CASE(guest, .name = "fd.memory_back.guest", .flavours = FD_FLAVOURS(FD_P1_TDP_BARE, FD_INPLACE),
+	.caps = GM_CAPS_ALL,
 	.text = "pages that the guest wrote or read first, and then a hole, or the end: every frame is free")
-FD_BODY(guest)
 {
 	for (int hole = 0; hole < 2; hole++) {
-		struct gm_fixture *w = FD_FIXTURE(self->arg, GUEST_PAGES * PG);
+		struct gm_fixture *w = FD_FIXTURE(self->flavour, GUEST_PAGES * PG);
 		uint64_t pfn[GUEST_PAGES], half = GUEST_PAGES / 2;
 		bool host = gm_flavour_host(&w->file);
 		long marked;

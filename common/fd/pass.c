@@ -2,6 +2,8 @@
 /* Handing the descriptor on hands on no more than it had: fd.pass. */
 #include "fd.h"
 
+GM_FILE(.clause = "fd.pass", .flavours = FD_EACH_HOST)
+
 #define SIZE (16 * PG)
 
 /* What the receiver finds; each 0 if it is as it should be. */
@@ -111,7 +113,7 @@ static void send_fd(int s, int fd)
 /* The child receives over a socket, or inherits (s < 0), and writes back what it found. */
 static void pass(const struct gm_case *self, bool over_socket)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem, s[2], p[2], status;
 	struct found found;
@@ -147,15 +149,16 @@ static void pass(const struct gm_case *self, bool over_socket)
 	close(gmem);
 }
 
-FD_EACH_HOST(
-	pass_socket, "fd.pass.scm_rights", .clause = "fd.pass", .flags = GM_REFUSAL,
-	.text = "received over a socket: no mapping without the flag, no binding, no reopening")
+GM_CASE(pass_socket, .name = "fd.pass.scm_rights",
+	.text = "received over a socket: no mapping without the flag, no binding, no reopening",
+	.flags = GM_REFUSAL)
 {
 	pass(self, true);
 }
 
-FD_EACH_HOST(pass_fork, "fd.pass.fork", .clause = "fd.pass", .flags = GM_REFUSAL,
-	     .text = "inherited over fork: no mapping without the flag, no binding, no reopening")
+GM_CASE(pass_fork, .name = "fd.pass.fork",
+	.text = "inherited over fork: no mapping without the flag, no binding, no reopening",
+	.flags = GM_REFUSAL)
 {
 	pass(self, false);
 }
@@ -163,7 +166,7 @@ FD_EACH_HOST(pass_fork, "fd.pass.fork", .clause = "fd.pass", .flags = GM_REFUSAL
 /* arm64 binds files that can be mapped, and no others: fd.slot_arm64. */
 #ifdef __x86_64__
 /* One VM, no MMAP flag on an ordinary VM either. */
-GM_CASE(pass_plain, .name = "fd.pass.no_flag", .clause = "fd.pass", .profile = "P1",
+GM_CASE(pass_plain, .name = "fd.pass.no_flag", .profile = "P1",
 	.text = "the same of a file without any flag, of an ordinary VM", .flags = GM_REFUSAL,
 	.needs = GM_NEEDS(GMEM_DEFAULT))
 {
@@ -176,11 +179,10 @@ GM_CASE(pass_plain, .name = "fd.pass.no_flag", .clause = "fd.pass", .profile = "
 }
 #endif
 
-FD_EACH_HOST(
-	pass_dup, "fd.pass.dup", .clause = "fd.pass",
+GM_CASE(pass_dup, .name = "fd.pass.dup",
 	.text = "a duplicate is the same file: same inode, binds in its own VM, overlaps itself")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, SIZE), copy = GM_SETUP_OK(dup(gmem));
 	struct stat a, b;
@@ -210,10 +212,10 @@ static int write_child(void *arg)
 	return 0;
 }
 
-FD_HOST_SEES(pass_map, "fd.pass.shared_map", .clause = "fd.pass",
-	     .text = "with the MMAP flag a child's own mapping is the same memory")
+GM_CASE(pass_map, .name = "fd.pass.shared_map", .flavours = FD_HOST_SEES,
+	.text = "with the MMAP flag a child's own mapping is the same memory")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint8_t *map = fd_mmap(gmem, SIZE);

@@ -4,6 +4,10 @@
 #include "poison.h"
 #include "pool.h"
 
+GM_FILE(.clause = "fd.hwpoison", .flavours = FD_HOST_SEES_TDP,
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP), .caps = GM_CAPS_ALL,
+	.tokens = GM_TOKEN_MODULE)
+
 #define NPAGES 8
 #define BAD 5
 
@@ -39,13 +43,11 @@ static void expect_rest(struct gm_fixture *w, unsigned int v, const char *when)
 	gm_fixture_check_guest(w, v, FIRST + BAD + 1, NPAGES - BAD - 1, 1, when);
 }
 
-FD_HOST_SEES(
-	poison_kept, "fd.hwpoison.no_reference", .clause = "fd.hwpoison",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, UNPOISON), .caps = GM_CAPS_ALL,
-	.tokens = GM_TOKEN_MODULE,
-	.text = "nobody keeps a reference of a bad page that was refused: after a hole it is good again")
+GM_CASE(poison_kept, .name = "fd.hwpoison.no_reference",
+	.text = "nobody keeps a reference of a bad page that was refused: after a hole it is good again",
+	.needs = GM_NEEDS(UNPOISON))
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, NPAGES * PG, .vcpus = 2);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, NPAGES * PG, .vcpus = 2);
 	uint64_t pfn;
 	int code, err;
 
@@ -80,13 +82,11 @@ FD_HOST_SEES(
  * Costs the machine 4 KiB until it is booted again, and the kernel log a few lines. Not called
  * destructive for that: nothing else in the machine is touched.
  */
-FD_HOST_SEES(
-	poison, "fd.hwpoison.mapped_page", .clause = "fd.hwpoison",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, HWPOISON), .caps = GM_CAPS_ALL,
-	.tokens = GM_TOKEN_MODULE,
-	.text = "a page hot in two vCPUs goes bad: EHWPOISON for both, its neighbours work, a hole heals it")
+GM_CASE(poison, .name = "fd.hwpoison.mapped_page",
+	.text = "a page hot in two vCPUs goes bad: EHWPOISON for both, its neighbours work, a hole heals it",
+	.needs = GM_NEEDS(HWPOISON))
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, NPAGES * PG, .vcpus = 2);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, NPAGES * PG, .vcpus = 2);
 	uint8_t *fresh;
 	int code, sig;
 

@@ -12,6 +12,8 @@
 #include "node.h"
 #include "text.h"
 
+GM_FILE(.clause = "fd.mempolicy", .needs = GM_NEEDS(GMEM_FS, NUMA))
+
 #define NPAGES 32
 
 static int policy_of(const void *addr)
@@ -42,22 +44,11 @@ static void expect_policies(const uint8_t *map, unsigned int from, unsigned int 
 	}
 }
 
-#define POLICY(fn, stem, about)                                                                    \
-	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = "fd.mempolicy." stem ".p1", .profile = "P1",               \
-		   .clause = "fd.mempolicy", .arg = &gm_p1, .text = about,                         \
-		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA))                       \
-	GM_VARIANT(fn, fn##_p1p, .name = "fd.mempolicy." stem ".p1p", .profile = "P1p",            \
-		   .clause = "fd.mempolicy", .arg = &gm_p1p, .text = about,                        \
-		   .needs = GM_NEEDS(GMEM_MMAP, GMEM_FS, NUMA))                                    \
-	FD_INPLACE(fn, "fd.mempolicy." stem, .clause = "fd.mempolicy", .text = about,              \
-		   .needs = GM_NEEDS(GMEM_FS, NUMA))                                               \
-	FD_BODY(fn)
-
-POLICY(file, "of_the_file",
-       "mbind on some pages of a mapping: those pages have it, in every mapping of the file")
+GM_CASE(file, .name = "fd.mempolicy.of_the_file",
+	.flavours = FD_FLAVOURS(FD_P1, FD_P1P, FD_INPLACE),
+	.text = "mbind on some pages of a mapping: those pages have it, in every mapping of the file")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, NPAGES * PG), other = gm_flavour_gmem(vm, f, NPAGES * PG);
 	uint8_t *map = fd_mmap(gmem, NPAGES * PG), *second, *theirs = fd_mmap(other, NPAGES * PG);
@@ -95,9 +86,11 @@ static long interleaved(void)
 }
 
 /* Which policy an allocation follows shows on one node already: interleaving ones are counted. */
-POLICY(followed, "followed", "a page is allocated by its own policy, by no neighbour's")
+GM_CASE(followed, .name = "fd.mempolicy.followed",
+	.flavours = FD_FLAVOURS(FD_P1, FD_P1P, FD_INPLACE),
+	.text = "a page is allocated by its own policy, by no neighbour's")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, NPAGES * PG);
 	uint8_t *map = fd_mmap(gmem, NPAGES * PG);
@@ -126,9 +119,9 @@ POLICY(followed, "followed", "a page is allocated by its own policy, by no neigh
 }
 
 /* Every other page is bound to another node; whoever allocates it, it comes from there. */
-GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .profile = "P1",
+GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .profile = "P1",
 	.text = "pages bound to another node lie there, those between them do not: allocated, touched by the host, by the guest",
-	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA, TDP), .caps = GM_CAPS_ALL)
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP), .caps = GM_CAPS_ALL)
 {
 	struct gm_fixture *w;
 	unsigned long mask;
@@ -167,25 +160,12 @@ GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .clause = "fd.mempolicy", .pro
 
 #define MANY 64UL
 
-#define EACH_PAGE(fn, stem, about)                                                                 \
-	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = "fd.fallocate_args." stem ".p1", .profile = "P1",          \
-		   .clause = "fd.fallocate_args", .arg = &gm_p1, .text = about,                    \
-		   .tokens = GM_TOKEN_ALONE,                                                       \
-		   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA))                       \
-	GM_VARIANT(fn, fn##_p1p, .name = "fd.fallocate_args." stem ".p1p", .profile = "P1p",       \
-		   .clause = "fd.fallocate_args", .arg = &gm_p1p, .text = about,                   \
-		   .tokens = GM_TOKEN_ALONE, .needs = GM_NEEDS(GMEM_MMAP, GMEM_FS, NUMA))          \
-	FD_INPLACE(fn, "fd.fallocate_args." stem, .clause = "fd.fallocate_args", .text = about,    \
-		   .tokens = GM_TOKEN_ALONE, .needs = GM_NEEDS(GMEM_FS, NUMA),                     \
-		   .flags = GM_FULL_ONLY)                                                          \
-	FD_BODY(fn)
-
-EACH_PAGE(
-	every_page, "every_page",
-	"allocation of every length up to 64 pages: each page once; holes give back exactly theirs")
+GM_CASE(every_page, .name = "fd.fallocate_args.every_page", .clause = "fd.fallocate_args",
+	.flavours = FD_FLAVOURS(FD_P1, FD_P1P, FD_INPLACE_TWIN),
+	.text = "allocation of every length up to 64 pages: each page once; holes give back exactly theirs",
+	.tokens = GM_TOKEN_ALONE)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, MANY * PG);
 	uint8_t *map = fd_mmap(gmem, MANY * PG);
@@ -217,11 +197,13 @@ EACH_PAGE(
 static void nothing(int sig __attribute__((unused))) {}
 
 /* Whenever a signal comes: 0 means that all is done, EINTR that it may not be. */
-EACH_PAGE(interrupted, "interrupted",
-	  "allocation under a storm of signals: EINTR, or every page is there")
+GM_CASE(interrupted, .name = "fd.fallocate_args.interrupted", .clause = "fd.fallocate_args",
+	.flavours = FD_FLAVOURS(FD_P1, FD_P1P, FD_INPLACE_TWIN),
+	.text = "allocation under a storm of signals: EINTR, or every page is there",
+	.tokens = GM_TOKEN_ALONE)
 {
 	const uint64_t pages = 2048;
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, pages * PG);
 	uint8_t *map = fd_mmap(gmem, pages * PG);

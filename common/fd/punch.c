@@ -3,6 +3,8 @@
 #include "batch.h"
 #include "fd.h"
 
+GM_FILE(.clause = "fd.punch_exact")
+
 /* Pages that are there and have been written, of the whole file, as mincore() sees them. */
 static void resident(struct gm_fixture *w, unsigned char *vec)
 {
@@ -45,28 +47,30 @@ static void window(struct gm_fixture *w, uint64_t first, unsigned int nr)
 	gm_batch_flush(&b);
 }
 
-FD_EACH(punch_2m, "fd.punch_exact.border_2m", .clause = "fd.punch_exact",
+GM_CASE(punch_2m, .name = "fd.punch_exact.border_2m",
+	.flavours = FD_FLAVOURS(FD_P1, FD_P1P_TWIN_TDP, FD_P0, FD_INPLACE, FD_BACK_TWIN,
+				FD_PLAIN_TWIN),
 	.text = "every hole in 8 pages across a 2 MiB border")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 2 * GM_2M);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 2 * GM_2M);
 
 	window(w, GM_2M / PG - 4, 8);
 	fd_fixture_free(w);
 }
 
-FD_EACH_TDP(punch_1g, "fd.punch_exact.border_1g", .clause = "fd.punch_exact",
-	    .text = "every hole in 8 pages across a 1 GiB border")
+GM_CASE(punch_1g, .name = "fd.punch_exact.border_1g", .flavours = FD_EACH_TDP,
+	.text = "every hole in 8 pages across a 1 GiB border")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, GM_1G + GM_2M);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, GM_1G + GM_2M);
 
 	window(w, GM_1G / PG - 4, 8);
 	fd_fixture_free(w);
 }
 
-FD_EACH_TDP(punch_ends, "fd.punch_exact.ends", .clause = "fd.punch_exact",
-	    .text = "every hole in the first and in the last 6 pages of a file")
+GM_CASE(punch_ends, .name = "fd.punch_exact.ends", .flavours = FD_EACH_TDP,
+	.text = "every hole in the first and in the last 6 pages of a file")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, GM_2M + 77 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, GM_2M + 77 * PG);
 
 	window(w, 0, 6);
 	window(w, w->size / PG - 6, 6);
@@ -74,11 +78,10 @@ FD_EACH_TDP(punch_ends, "fd.punch_exact.ends", .clause = "fd.punch_exact",
 }
 
 /* One page of 512, a full 2 MiB where they are of 4 KiB: 511 others keep every word. */
-FD_EACH_TDP_QUICK(
-	punch_each, "fd.punch_exact.each_page", .clause = "fd.punch_exact",
+GM_CASE(punch_each, .name = "fd.punch_exact.each_page", .flavours = FD_EACH_TDP_QUICK,
 	.text = "a hole of one page at each of the 512 offsets of a full 2 MiB (512 pages, if larger)")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 512 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 512 * PG);
 	struct gm_batch b;
 
 	gm_batch_init(&b, w, 0);
@@ -142,7 +145,7 @@ static void look(struct gm_fixture *w, uint64_t s, uint64_t e)
 
 static void random_holes(const struct gm_case *self, unsigned int rounds)
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 3 * GM_1G);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 3 * GM_1G);
 	uint64_t pages = PAGES(w->size), extra;
 	unsigned char *vec = malloc(pages);
 	struct gm_rng rng;
@@ -178,24 +181,24 @@ static void random_holes(const struct gm_case *self, unsigned int rounds)
 	fd_fixture_free(w);
 }
 
-FD_EACH_TDP(
-	punch_random, "fd.punch_exact.random", .clause = "fd.punch_exact",
+GM_CASE(punch_random, .name = "fd.punch_exact.random", .flavours = FD_EACH_TDP,
 	.text = "seeded holes of any place and length in 3 GiB, borders of 2 MiB and 1 GiB favoured")
 {
 	random_holes(self, 24);
 }
 
-FD_EACH_TDP(punch_random_long, "fd.punch_exact.random_long", .clause = "fd.punch_exact",
-	    .text = "the same, five hundred times", .flags = GM_FULL_ONLY, .timeout = 300)
+GM_CASE(punch_random_long, .name = "fd.punch_exact.random_long",
+	.flavours = FD_FLAVOURS(FD_P1_TDP, FD_P1P_TDP, FD_P0, FD_INPLACE, FD_BACK, FD_PLAIN),
+	.text = "the same, five hundred times", .timeout = 300, .flags = GM_FULL_ONLY)
 {
 	random_holes(self, 500);
 }
 
 /* Holes by the host with the content written through the host's mapping. */
-FD_HOST_SEES(punch_host, "fd.punch_exact.host_content", .clause = "fd.punch_exact",
-	     .text = "every hole in 8 pages, seen through a mapping with no guest")
+GM_CASE(punch_host, .name = "fd.punch_exact.host_content", .flavours = FD_HOST_SEES,
+	.text = "every hole in 8 pages, seen through a mapping with no guest")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 8 * PG);
 	uint8_t *map = fd_mmap(gmem, 8 * PG);

@@ -2,6 +2,8 @@
 /* Size and rights stay as they were given: fd.no_resize, fd.reopen. */
 #include "fd.h"
 
+GM_FILE(.clause = "fd.no_resize", .flavours = FD_EACH_HOST)
+
 static uint64_t size_of(int fd)
 {
 	struct stat st;
@@ -10,13 +12,13 @@ static uint64_t size_of(int fd)
 	return st.st_size;
 }
 
-FD_EACH_HOST(truncate_refused, "fd.no_resize.ftruncate", .clause = "fd.no_resize",
-	     .flags = GM_REFUSAL, .text = "ftruncate to any size, its own included: EINVAL")
+GM_CASE(truncate_refused, .name = "fd.no_resize.ftruncate",
+	.text = "ftruncate to any size, its own included: EINVAL", .flags = GM_REFUSAL)
 {
 	const uint64_t sizes[] = {
 		0, 1, PG, 7 * PG, 8 * PG - 1, 8 * PG, 8 * PG + 1, 9 * PG, GM_1G
 	};
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 8 * PG), mem = fd_memfd(8 * PG);
 
@@ -35,10 +37,10 @@ FD_EACH_HOST(truncate_refused, "fd.no_resize.ftruncate", .clause = "fd.no_resize
 	gm_vm_free(vm);
 }
 
-FD_EACH_HOST(size_constant, "fd.no_resize.constant", .clause = "fd.no_resize",
-	     .text = "allocation and holes, past the end too, leave the size")
+GM_CASE(size_constant, .name = "fd.no_resize.constant",
+	.text = "allocation and holes, past the end too, leave the size")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 8 * PG);
 
@@ -54,10 +56,10 @@ FD_EACH_HOST(size_constant, "fd.no_resize.constant", .clause = "fd.no_resize",
 	gm_vm_free(vm);
 }
 
-FD_EACH_HOST(seals_refused, "fd.no_resize.seals", .clause = "fd.no_resize", .flags = GM_REFUSAL,
-	     .text = "seals: neither added nor shown, EINVAL")
+GM_CASE(seals_refused, .name = "fd.no_resize.seals",
+	.text = "seals: neither added nor shown, EINVAL", .flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, PG), mem;
 
@@ -73,10 +75,10 @@ FD_EACH_HOST(seals_refused, "fd.no_resize.seals", .clause = "fd.no_resize", .fla
 	gm_vm_free(vm);
 }
 
-FD_EACH_HOST(attrs_refused, "fd.no_resize.attributes", .clause = "fd.no_resize",
-	     .flags = GM_REFUSAL, .text = "fchmod, fchown, futimens: EINVAL, as every attribute")
+GM_CASE(attrs_refused, .name = "fd.no_resize.attributes",
+	.text = "fchmod, fchown, futimens: EINVAL, as every attribute", .flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, PG), mem = fd_memfd(PG);
 	struct stat before, after;
@@ -103,8 +105,9 @@ static int open_again(int fd, int flags)
 	return open(path, flags | O_CLOEXEC, 0600);
 }
 
-FD_EACH_HOST(reopen_refused, "fd.reopen.refused", .clause = "fd.reopen", .flags = GM_REFUSAL,
-	     .text = "/proc/self/fd cannot be opened for any access: ENXIO, content and size stay")
+GM_CASE(reopen_refused, .name = "fd.reopen.refused", .clause = "fd.reopen",
+	.text = "/proc/self/fd cannot be opened for any access: ENXIO, content and size stay",
+	.flags = GM_REFUSAL)
 {
 	static const int modes[] = {
 		O_RDONLY,
@@ -116,7 +119,7 @@ FD_EACH_HOST(reopen_refused, "fd.reopen.refused", .clause = "fd.reopen", .flags 
 		O_RDONLY | O_NONBLOCK,
 		O_RDWR | O_DIRECT | O_NONBLOCK,
 	};
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 8 * PG), mem = fd_memfd(8 * PG);
 
@@ -137,10 +140,11 @@ FD_EACH_HOST(reopen_refused, "fd.reopen.refused", .clause = "fd.reopen", .flags 
 	gm_vm_free(vm);
 }
 
-FD_EACH_HOST(reopen_path, "fd.reopen.o_path", .clause = "fd.reopen", .flags = GM_REFUSAL,
-	     .text = "an O_PATH descriptor of it neither maps, allocates nor binds: EBADF")
+GM_CASE(reopen_path, .name = "fd.reopen.o_path", .clause = "fd.reopen",
+	.text = "an O_PATH descriptor of it neither maps, allocates nor binds: EBADF",
+	.flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 8 * PG), path = open_again(gmem, O_PATH);
 
@@ -158,10 +162,10 @@ FD_EACH_HOST(reopen_path, "fd.reopen.o_path", .clause = "fd.reopen", .flags = GM
 	gm_vm_free(vm);
 }
 
-FD_EACH_HOST(reopen_link, "fd.reopen.linkat", .clause = "fd.reopen", .flags = GM_REFUSAL,
-	     .text = "no name in a file system: linkat is EXDEV")
+GM_CASE(reopen_link, .name = "fd.reopen.linkat", .clause = "fd.reopen",
+	.text = "no name in a file system: linkat is EXDEV", .flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, PG);
 	int tmp = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);

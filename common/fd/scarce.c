@@ -5,28 +5,16 @@
 #include "fail_nth.h"
 #include "fd.h"
 
+GM_FILE(.clause = "fd.no_memory", .flavours = FD_HOST_SEES, .needs = GM_NEEDS(FAIL_NTH, DEBUGFS),
+	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE)
+
 #define NPAGES 200UL
 #define SIZE (NPAGES * PG)
 /* Neither the first page of a node of the file's pages nor the last. */
 #define PAGE 70UL
 #define MOST 200 /* steps: far above what one access has */
 
-#define FAIL(...) .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE, .needs = GM_NEEDS(__VA_ARGS__)
-
-#define SCARCE(fn, stem, ...)                                                                      \
-	FD_DECLARE(fn);                                                                            \
-	FD_P1(fn, stem, FAIL(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS), __VA_ARGS__)              \
-	FD_P0(fn, stem, FAIL(ATTRIBUTES, FAIL_NTH, DEBUGFS), __VA_ARGS__)                          \
-	FD_INPLACE(fn, stem, FAIL(FAIL_NTH, DEBUGFS), __VA_ARGS__)                                 \
-	FD_INPLACE_BACK_TWIN(fn, stem, FAIL(FAIL_NTH, DEBUGFS), __VA_ARGS__)                       \
-	FD_BODY(fn)
-
 /* The host's own touch, and policy: what it can reach. */
-#define SCARCE_HOST(fn, id, ...)                                                                   \
-	FD_DECLARE(fn);                                                                            \
-	GM_VARIANT(fn, fn##_p1, .name = id, .profile = "P1", .arg = &gm_p1, __VA_ARGS__)           \
-	FD_INPLACE_BACK_TWIN(fn, id, __VA_ARGS__)                                                  \
-	FD_BODY(fn)
 
 static int allocate(void *arg)
 {
@@ -50,10 +38,11 @@ static void allocated(void *arg)
 	gm_gmem_punch(w->gmem, PAGE * PG, 3 * PG);
 }
 
-SCARCE(allocation, "fd.no_memory.fallocate", .clause = "fd.no_memory",
-       .text = "each allocation of an fallocate() failing once: ENOMEM")
+GM_CASE(allocation, .name = "fd.no_memory.fallocate",
+	.flavours = FD_FLAVOURS(FD_P1, FD_P0, FD_INPLACE, FD_BACK_TWIN),
+	.text = "each allocation of an fallocate() failing once: ENOMEM")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 	unsigned int failed;
 
 	gm_fail_nth_open();
@@ -65,11 +54,11 @@ SCARCE(allocation, "fd.no_memory.fallocate", .clause = "fd.no_memory",
 	fd_fixture_free(w);
 }
 
-SCARCE_HOST(host_touch, "fd.no_memory.host", .clause = "fd.no_memory",
-	    FAIL(GMEM_MMAP, INIT_SHARED, FAIL_NTH, DEBUGFS),
-	    .text = "each allocation of a host's first touch failing once: it waits, no signal")
+GM_CASE(host_touch, .name = "fd.no_memory.host",
+	.text = "each allocation of a host's first touch failing once: it waits, no signal",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 	bool reached = true;
 	unsigned int n;
 
@@ -126,12 +115,11 @@ static void policy_set(void *arg)
 	GM_SETUP_OK(syscall(SYS_mbind, w->hva + PG, 3 * PG, MPOL_DEFAULT, NULL, 0, 0));
 }
 
-SCARCE_HOST(
-	policy, "fd.no_memory.mbind", .clause = "fd.no_memory",
-	FAIL(GMEM_MMAP, INIT_SHARED, NUMA, FAIL_NTH, DEBUGFS),
-	.text = "each allocation of an mbind() failing once: ENOMEM and no policy, or the policy")
+GM_CASE(policy, .name = "fd.no_memory.mbind",
+	.text = "each allocation of an mbind() failing once: ENOMEM and no policy, or the policy",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
 	gm_fail_nth_open();
 	gm_fail_nth_sweep(set_policy, policy_set_not, policy_set, w);

@@ -2,6 +2,8 @@
 /* A slot of a guest_memfd is what it is until it is deleted: fd.slot_flags. */
 #include "fd.h"
 
+GM_FILE(.clause = "fd.slot_flags", .flavours = FD_EACH_HOST)
+
 #define SIZE (16 * PG)
 
 /* An ordinary slot beside it, for the controls. */
@@ -16,7 +18,7 @@ struct pair {
 
 static struct pair pair_new(const struct gm_case *self)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct pair p;
 
 	p.vm = GM_VM_NEW(.kind = f->kind);
@@ -43,9 +45,9 @@ static int gmem_set(struct pair *p, uint32_t flags, uint64_t gpa, uint64_t size,
 	return __gm_slot_set(p->vm, GM_SLOT, flags, gpa, size, hva, p->gmem, off);
 }
 
-FD_EACH_HOST(flags_create, "fd.slot_flags.every_flag", .clause = "fd.slot_flags",
-	     .flags = GM_REFUSAL,
-	     .text = "a new slot with any of the 31 other flags beside GUEST_MEMFD: EINVAL")
+GM_CASE(flags_create, .name = "fd.slot_flags.every_flag",
+	.text = "a new slot with any of the 31 other flags beside GUEST_MEMFD: EINVAL",
+	.flags = GM_REFUSAL)
 {
 	struct pair p = pair_new(self);
 
@@ -66,14 +68,9 @@ FD_EACH_HOST(flags_create, "fd.slot_flags.every_flag", .clause = "fd.slot_flags"
 	pair_free(&p);
 }
 
-FD_DECLARE(flags_readonly);
-GM_VARIANT(flags_readonly, flags_readonly_p1, .name = "fd.slot_flags.readonly", .profile = "P1",
-	   .clause = "fd.slot_flags", .arg = &gm_p1, .flags = GM_REFUSAL,
-	   .text = "READONLY, where ordinary slots can be: EINVAL",
-	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
-FD_INPLACE(flags_readonly, "fd.slot_flags.readonly", .clause = "fd.slot_flags", .flags = GM_REFUSAL,
-	   .text = "READONLY, where ordinary slots can be: EINVAL")
-FD_BODY(flags_readonly)
+GM_CASE(flags_readonly, .name = "fd.slot_flags.readonly",
+	.flavours = FD_FLAVOURS(FD_P1_BARE, FD_INPLACE),
+	.text = "READONLY, where ordinary slots can be: EINVAL", .flags = GM_REFUSAL)
 {
 	struct pair p = pair_new(self);
 
@@ -86,12 +83,12 @@ FD_BODY(flags_readonly)
 	pair_free(&p);
 }
 
-FD_EACH_HOST(
-	modify, "fd.slot_flags.modify", .clause = "fd.slot_flags", .flags = GM_REFUSAL,
-	.text = "an existing slot: move, resize, other file or offset, the very same again: EINVAL")
+GM_CASE(modify, .name = "fd.slot_flags.modify",
+	.text = "an existing slot: move, resize, other file or offset, the very same again: EINVAL",
+	.flags = GM_REFUSAL)
 {
 	struct pair p = pair_new(self);
-	int other = gm_flavour_gmem(p.vm, self->arg, SIZE);
+	int other = gm_flavour_gmem(p.vm, self->flavour, SIZE);
 
 	gm_control(!gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, 0), "the slot itself");
 	gm_control(!plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva) &&
@@ -126,8 +123,9 @@ FD_EACH_HOST(
 	pair_free(&p);
 }
 
-FD_EACH_HOST(become, "fd.slot_flags.change_kind", .clause = "fd.slot_flags", .flags = GM_REFUSAL,
-	     .text = "an ordinary slot cannot gain a guest_memfd, nor one of a guest_memfd lose it")
+GM_CASE(become, .name = "fd.slot_flags.change_kind",
+	.text = "an ordinary slot cannot gain a guest_memfd, nor one of a guest_memfd lose it",
+	.flags = GM_REFUSAL)
 {
 	struct pair p = pair_new(self);
 	uint8_t *hva = p.mem->hva;
@@ -147,8 +145,8 @@ FD_EACH_HOST(become, "fd.slot_flags.change_kind", .clause = "fd.slot_flags", .fl
 	pair_free(&p);
 }
 
-FD_EACH_HOST(dirty_log, "fd.slot_flags.get_dirty_log", .clause = "fd.slot_flags",
-	     .flags = GM_REFUSAL, .text = "no dirty log to get or clear: ENOENT")
+GM_CASE(dirty_log, .name = "fd.slot_flags.get_dirty_log",
+	.text = "no dirty log to get or clear: ENOENT", .flags = GM_REFUSAL)
 {
 	struct pair p = pair_new(self);
 	uint64_t bitmap[8] = { 0 };
@@ -163,8 +161,9 @@ FD_EACH_HOST(dirty_log, "fd.slot_flags.get_dirty_log", .clause = "fd.slot_flags"
 	pair_free(&p);
 }
 
-FD_EACH_HOST(delete_args, "fd.slot_flags.delete", .clause = "fd.slot_flags", .flags = GM_REFUSAL,
-	     .text = "size 0 deletes, with and without GUEST_MEMFD and a valid fd; twice is EINVAL")
+GM_CASE(delete_args, .name = "fd.slot_flags.delete",
+	.text = "size 0 deletes, with and without GUEST_MEMFD and a valid fd; twice is EINVAL",
+	.flags = GM_REFUSAL)
 {
 	struct pair p = pair_new(self);
 
@@ -183,10 +182,10 @@ FD_EACH_HOST(delete_args, "fd.slot_flags.delete", .clause = "fd.slot_flags", .fl
 	pair_free(&p);
 }
 
-FD_EACH_TDP(refused_content, "fd.slot_flags.content_stays", .clause = "fd.slot_flags",
-	    .flags = GM_REFUSAL, .text = "refused changes leave the guest's mappings and content")
+GM_CASE(refused_content, .name = "fd.slot_flags.content_stays", .flavours = FD_EACH_TDP,
+	.text = "refused changes leave the guest's mappings and content", .flags = GM_REFUSAL)
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 	struct gm_op op[2];
 
 	gm_fixture_fill(w, 0, FIRST, 16);
@@ -205,8 +204,8 @@ FD_EACH_TDP(refused_content, "fd.slot_flags.content_stays", .clause = "fd.slot_f
 	fd_fixture_free(w);
 }
 
-GM_CASE(readonly_write, .name = "fd.slot_flags.readonly_write", .clause = "fd.slot_flags",
-	.profile = "P1", .needs = GM_NEEDS(TDP),
+GM_CASE(readonly_write, .name = "fd.slot_flags.readonly_write", .profile = "P1",
+	.needs = GM_NEEDS(TDP),
 	.text = "an ordinary READONLY slot: the guest reads it, its writes exit with address and data")
 {
 	struct gm_fixture *w = FD_ORDINARY(GM_2M, .no_slot = true);

@@ -11,11 +11,12 @@
 #define MOST (512UL << 20)
 
 /* The call is not made again behind the program's back, whatever the handler allows. */
-FD_EACH_HOST(
-	stopped, "fd.fallocate_args.stopped", .clause = "fd.fallocate_args", .flags = GM_REFUSAL,
-	.text = "an allocation during which twenty signals come, handler with SA_RESTART: EINTR")
+GM_CASE(stopped, .name = "fd.fallocate_args.stopped", .clause = "fd.fallocate_args",
+	.flavours = FD_EACH_HOST,
+	.text = "an allocation during which twenty signals come, handler with SA_RESTART: EINTR",
+	.flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, MOST);
 	uint64_t size = LEAST;

@@ -140,10 +140,11 @@ static void fight(struct duel *d)
 		d->turns);
 }
 
-FD_EACH_TDP(hole_twice, "fd.punch_unmaps.empty", .clause = "fd.punch_unmaps",
-	    .text = "a second hole right after the first, while a vCPU fills the page again")
+GM_CASE(hole_twice, .name = "fd.punch_unmaps.empty", .clause = "fd.punch_unmaps",
+	.flavours = FD_EACH_TDP,
+	.text = "a second hole right after the first, while a vCPU fills the page again")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, PG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, PG);
 	struct duel d = { .vm = w->vm, .gmem = w->gmem };
 
 	fight(&d);

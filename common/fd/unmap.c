@@ -3,11 +3,12 @@
 #include "fd.h"
 #include "pagesize.h"
 
-FD_EACH_TDP_QUICK(
-	unmap_hot, "fd.punch_unmaps.hot_vcpus", .clause = "fd.punch_unmaps",
+GM_FILE(.clause = "fd.punch_unmaps", .flavours = FD_EACH_TDP)
+
+GM_CASE(unmap_hot, .name = "fd.punch_unmaps.hot_vcpus", .flavours = FD_EACH_TDP_QUICK,
 	.text = "a page hot in two vCPUs: after the hole both see zero, and then each other's writes")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 512 * PG, .vcpus = 2);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 512 * PG, .vcpus = 2);
 	static const int pages[] = { 511, 256, 1, 0 };
 
 	gm_fixture_fill(w, 0, FIRST, 512);
@@ -25,11 +26,11 @@ FD_EACH_TDP_QUICK(
 	fd_fixture_free(w);
 }
 
-FD_EACH_TDP(unmap_goes_on, "fd.punch_unmaps.guest_goes_on", .clause = "fd.punch_unmaps",
-	    .text = "holes over bound ranges, unbound ones and both: the guest faults in again")
+GM_CASE(unmap_goes_on, .name = "fd.punch_unmaps.guest_goes_on",
+	.text = "holes over bound ranges, unbound ones and both: the guest faults in again")
 {
 	struct gm_fixture *w =
-		FD_FIXTURE(self->arg, 2 * GM_2M, .file_size = 32 * PG, .no_slot = true);
+		FD_FIXTURE(self->flavour, 2 * GM_2M, .file_size = 32 * PG, .no_slot = true);
 	struct gm_vm *vm = w->vm;
 
 	gm_fixture_slot(w, GM_SLOT, GM_BASE, 8 * PG, 8 * PG);
@@ -47,11 +48,10 @@ FD_EACH_TDP(unmap_goes_on, "fd.punch_unmaps.guest_goes_on", .clause = "fd.punch_
 	fd_fixture_free(w);
 }
 
-FD_EACH_TDP(
-	unmap_write, "fd.punch_unmaps.write_after", .clause = "fd.punch_unmaps",
+GM_CASE(unmap_write, .name = "fd.punch_unmaps.write_after",
 	.text = "a vCPU that writes after the hole writes a new page: a second hole zeroes it again")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 8 * PG, .vcpus = 2);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 8 * PG, .vcpus = 2);
 
 	for (unsigned int gen = 1; gen < 20; gen++) {
 		uint64_t p = gen % 8, gpa = GM_BASE + p * PG;
@@ -77,11 +77,10 @@ static void punch(void *arg)
 	gm_gmem_punch(h->gmem, h->off, PG);
 }
 
-FD_EACH_TDP(
-	unmap_running, "fd.punch_unmaps.running_vcpu", .clause = "fd.punch_unmaps",
+GM_CASE(unmap_running, .name = "fd.punch_unmaps.running_vcpu",
 	.text = "a vCPU that reads the page in a loop, without an exit, sees zero after the hole")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 512 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 512 * PG);
 
 	for (unsigned int gen = 1; gen < 5; gen++) {
 		uint64_t gpa = GM_BASE + 100 * gen * PG, ret;
@@ -98,12 +97,11 @@ FD_EACH_TDP(
 	fd_fixture_free(w);
 }
 
-FD_EACH_TDP(
-	unmap_slots, "fd.punch_unmaps.every_slot", .clause = "fd.punch_unmaps",
+GM_CASE(unmap_slots, .name = "fd.punch_unmaps.every_slot",
 	.text = "one hole over four slots of one file, which lie apart and backwards in the guest")
 {
 	struct gm_fixture *w =
-		FD_FIXTURE(self->arg, 4 * GM_2M, .file_size = 32 * PG, .no_slot = true);
+		FD_FIXTURE(self->flavour, 4 * GM_2M, .file_size = 32 * PG, .no_slot = true);
 	/* Slot i holds file pages [8i, 8i + 8), slot 0 highest, two pages up in its 2 MiB. */
 	uint64_t gpa[4];
 
@@ -142,10 +140,10 @@ static int look_child(uint8_t *map, int in, int out)
 	return 0;
 }
 
-FD_HOST_SEES(unmap_host, "fd.punch_unmaps.host_mappings", .clause = "fd.punch_unmaps",
-	     .text = "two mappings here, one in a child: after the hole each shows the new page")
+GM_CASE(unmap_host, .name = "fd.punch_unmaps.host_mappings", .flavours = FD_HOST_SEES,
+	.text = "two mappings here, one in a child: after the hole each shows the new page")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 4 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 4 * PG);
 	uint8_t *second = fd_mmap(w->gmem, 4 * PG), *one;
 	int to[2], from[2], status;
 	uint64_t seen = 0;
@@ -191,8 +189,8 @@ FD_HOST_SEES(unmap_host, "fd.punch_unmaps.host_mappings", .clause = "fd.punch_un
  * The hole reaches beyond what the slot binds of the file, on both sides; beside the slot, in the guest,
  * lies ordinary memory. That is no business of the hole's: not one page of it is faulted in again.
  */
-GM_CASE(unmap_beyond, .name = "fd.punch_unmaps.beyond_the_slot", .clause = "fd.punch_unmaps",
-	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, PAGE_STATS, TDP),
+GM_CASE(unmap_beyond, .name = "fd.punch_unmaps.beyond_the_slot", .profile = "P1",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, PAGE_STATS, TDP),
 	.text = "a hole larger than the slot's part of the file leaves its neighbours in the guest mapped")
 {
 	struct gm_fixture *w = FD_FIXTURE(&gm_p1, 48 * PG, .file_size = 64 * PG, .no_slot = true);

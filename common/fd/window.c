@@ -7,6 +7,8 @@
 
 #include "fd.h"
 
+GM_FILE(.clause = "fd.punch_unmaps", .flavours = FD_EACH_TDP)
+
 /* What host and guest tell each other, in the guest's own memory. */
 struct board {
 	volatile uint64_t stop, seen_by_host, bad;
@@ -106,11 +108,10 @@ static struct gm_op look_op(uint64_t gpa, unsigned int v)
  * The first and the last page of a long hole are read without pause. Freeing what lies between
  * takes long: a page that comes back meanwhile is still the old one, and stays.
  */
-FD_EACH_TDP_QUICK(
-	window, "fd.punch_unmaps.window", .clause = "fd.punch_unmaps",
+GM_CASE(window, .name = "fd.punch_unmaps.window", .flavours = FD_EACH_TDP_QUICK,
 	.text = "a vCPU at each end of a long hole reads it while it is made: zero when it is")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, LONG, .vcpus = 2);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, LONG, .vcpus = 2);
 	uint64_t gpa[] = { GM_BASE, GM_BASE + LONG - PG };
 	struct window at = { .w = w, .len = LONG, .board = board_of(w->vm), .vcpus = 2 };
 
@@ -132,12 +133,12 @@ FD_EACH_TDP_QUICK(
 	fd_fixture_free(w);
 }
 
-FD_HOST_SEES(order, "fd.punch_unmaps.host_after_guest", .clause = "fd.punch_unmaps",
-	     .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP),
-	     .text = "from the moment on that the host sees the new page no guest has the old one")
+GM_CASE(order, .name = "fd.punch_unmaps.host_after_guest", .flavours = FD_HOST_SEES_TDP,
+	.text = "from the moment on that the host sees the new page no guest has the old one",
+	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP))
 {
 	/* Longer still, and more often: host and guest have to look at the right moment. */
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 4 * LONG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 4 * LONG);
 	struct window at = { .w = w, .len = 4 * LONG, .board = board_of(w->vm), .vcpus = 1 };
 
 	for (unsigned int gen = 1; gen <= 4 * ROUNDS && !gm_failures(); gen++) {
@@ -159,11 +160,11 @@ FD_HOST_SEES(order, "fd.punch_unmaps.host_after_guest", .clause = "fd.punch_unma
 }
 
 /* Two slots of one file; the vCPU has a page of the first only. A hole over both flushes for it. */
-FD_EACH_TDP(flush, "fd.punch_unmaps.flush_beside_cold_slot", .clause = "fd.punch_unmaps",
-	    .text = "a hole over a slot that a running vCPU has mapped and one that nobody has")
+GM_CASE(flush, .name = "fd.punch_unmaps.flush_beside_cold_slot",
+	.text = "a hole over a slot that a running vCPU has mapped and one that nobody has")
 {
 	struct gm_fixture *w =
-		FD_FIXTURE(self->arg, 2 * GM_2M, .file_size = 32 * PG, .no_slot = true);
+		FD_FIXTURE(self->flavour, 2 * GM_2M, .file_size = 32 * PG, .no_slot = true);
 	struct window at = {
 		.w = w, .len = 32 * PG, .board = board_of(w->vm), .vcpus = 1, .at_once = true
 	};
@@ -184,11 +185,11 @@ FD_EACH_TDP(flush, "fd.punch_unmaps.flush_beside_cold_slot", .clause = "fd.punch
 }
 
 /* A hole that ends where a slot begins is none of that slot's business. */
-FD_EACH_TDP(
-	touching, "fd.punch_unmaps.beside_slot", .clause = "fd.punch_unmaps",
+GM_CASE(touching, .name = "fd.punch_unmaps.beside_slot",
 	.text = "holes that end where a slot begins, and begin where one ends: its guest goes on")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, GM_2M, .file_size = 48 * PG, .no_slot = true);
+	struct gm_fixture *w =
+		FD_FIXTURE(self->flavour, GM_2M, .file_size = 48 * PG, .no_slot = true);
 
 	gm_fixture_slot(w, GM_SLOT, GM_BASE, 16 * PG, 16 * PG);
 	gm_fixture_fill(w, 0, FIRST, 16);

@@ -4,24 +4,25 @@
 
 #include "fd.h"
 
+GM_FILE(.clause = "fd.zeroed", .flavours = FD_EACH_TDP)
+
 #define NPAGES 512UL
 #define SIZE (NPAGES * PG)
 
-FD_EACH_TDP_QUICK(
-	zero_fresh, "fd.zeroed.never_used", .clause = "fd.zeroed",
+GM_CASE(zero_fresh, .name = "fd.zeroed.never_used", .flavours = FD_EACH_TDP_QUICK,
 	.text = "pages that were never used, out of memory full of a pattern, by a guest's read")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
 	fd_dirty_free_memory(4 * SIZE);
 	gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "first read");
 	fd_fixture_free(w);
 }
 
-FD_EACH_TDP(zero_write, "fd.zeroed.first_write", .clause = "fd.zeroed",
-	    .text = "a guest's first access is a write of one word: the others are zero")
+GM_CASE(zero_write, .name = "fd.zeroed.first_write",
+	.text = "a guest's first access is a write of one word: the others are zero")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 256 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 256 * PG);
 	struct gm_op op[] = {
 		{ .code = GM_OP_TOUCH_W,
 		  .addr = GM_BASE,
@@ -56,10 +57,10 @@ FD_EACH_TDP(zero_write, "fd.zeroed.first_write", .clause = "fd.zeroed",
 	fd_fixture_free(w);
 }
 
-FD_EACH_TDP(zero_allocated, "fd.zeroed.allocated", .clause = "fd.zeroed",
-	    .text = "pages that fallocate() allocated out of memory full of a pattern")
+GM_CASE(zero_allocated, .name = "fd.zeroed.allocated",
+	.text = "pages that fallocate() allocated out of memory full of a pattern")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
 	fd_dirty_free_memory(4 * SIZE);
 	gm_gmem_allocate(w->gmem, 0, SIZE);
@@ -67,10 +68,10 @@ FD_EACH_TDP(zero_allocated, "fd.zeroed.allocated", .clause = "fd.zeroed",
 	fd_fixture_free(w);
 }
 
-FD_EACH_TDP(zero_punched, "fd.zeroed.punched", .clause = "fd.zeroed",
-	    .text = "pages that the guest filled and the host punched, three times")
+GM_CASE(zero_punched, .name = "fd.zeroed.punched",
+	.text = "pages that the guest filled and the host punched, three times")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
 	for (unsigned int gen = 1; gen <= 3; gen++) {
 		gm_fixture_fill(w, 0, FIRST, NPAGES);
@@ -83,24 +84,24 @@ FD_EACH_TDP(zero_punched, "fd.zeroed.punched", .clause = "fd.zeroed",
 	fd_fixture_free(w);
 }
 
-FD_EACH_TDP(zero_other_vm, "fd.zeroed.other_vm", .clause = "fd.zeroed",
-	    .text = "pages that another VM filled and died with")
+GM_CASE(zero_other_vm, .name = "fd.zeroed.other_vm",
+	.text = "pages that another VM filled and died with")
 {
 	for (int round = 0; round < 2; round++) {
-		struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+		struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
 		gm_fixture_fill(w, 0, FIRST, NPAGES);
 		fd_fixture_free(w);
-		w = FD_FIXTURE(self->arg, SIZE);
+		w = FD_FIXTURE(self->flavour, SIZE);
 		gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "the next VM");
 		fd_fixture_free(w);
 	}
 }
 
-FD_EACH_TDP(zero_other_file, "fd.zeroed.closed_file", .clause = "fd.zeroed",
-	    .text = "pages of a file that was closed, taken by the next file of the same VM")
+GM_CASE(zero_other_file, .name = "fd.zeroed.closed_file",
+	.text = "pages of a file that was closed, taken by the next file of the same VM")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
 	for (int file = 0; file < 3; file++) {
 		gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "a new file");
@@ -113,28 +114,11 @@ FD_EACH_TDP(zero_other_file, "fd.zeroed.closed_file", .clause = "fd.zeroed",
 	fd_fixture_free(w);
 }
 
-FD_DECLARE(zero_prefault);
-GM_VARIANT(zero_prefault, zero_prefault_p1, .name = "fd.zeroed.prefault.p1", .profile = "P1",
-	   .clause = "fd.zeroed", .arg = &gm_p1,
-	   .text = "pages that KVM_PRE_FAULT_MEMORY brought in",
-	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, PREFAULT))
-GM_VARIANT(zero_prefault, zero_prefault_p1p, .name = "fd.zeroed.prefault.p1p", .profile = "P1p",
-	   .clause = "fd.zeroed", .arg = &gm_p1p,
-	   .text = "pages that KVM_PRE_FAULT_MEMORY brought in",
-	   .needs = GM_NEEDS(GMEM_MMAP, ORDINARY_PRIVATE, TDP, PREFAULT))
-#ifdef __x86_64__
-GM_VARIANT(zero_prefault, zero_prefault_p0, .name = "fd.zeroed.prefault.p0", .profile = "P0",
-	   .clause = "fd.zeroed", .arg = &fd_p0,
-	   .text = "pages that KVM_PRE_FAULT_MEMORY brought in",
-	   .needs = GM_NEEDS(ATTRIBUTES, PREFAULT))
-#endif
-FD_INPLACE(zero_prefault, "fd.zeroed.prefault", .clause = "fd.zeroed",
-	   .text = "pages that KVM_PRE_FAULT_MEMORY brought in", .needs = GM_NEEDS(PREFAULT))
-FD_INPLACE_BACK(zero_prefault, "fd.zeroed.prefault", .clause = "fd.zeroed",
-		.text = "pages that KVM_PRE_FAULT_MEMORY brought in", .needs = GM_NEEDS(PREFAULT))
-FD_BODY(zero_prefault)
+GM_CASE(zero_prefault, .name = "fd.zeroed.prefault",
+	.flavours = FD_FLAVOURS(FD_P1_TDP, FD_P1P_TDP, FD_P0, FD_INPLACE, FD_BACK),
+	.text = "pages that KVM_PRE_FAULT_MEMORY brought in", .needs = GM_NEEDS(PREFAULT))
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, SIZE);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
 	/* The vCPU has to have been in the guest once. */
 	gm_guest_check_zero(w->vm, 0, GM_BASE, 1, "the first page");
@@ -145,11 +129,10 @@ FD_BODY(zero_prefault)
 	fd_fixture_free(w);
 }
 
-FD_HOST_SEES(
-	zero_host, "fd.zeroed.host_mapping", .clause = "fd.zeroed",
+GM_CASE(zero_host, .name = "fd.zeroed.host_mapping", .flavours = FD_HOST_SEES,
 	.text = "pages that a host mapping touches first: by read, by write, populated, allocated")
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint8_t *map;
@@ -192,10 +175,12 @@ static void expect_bus(const uint8_t *p, bool write, const char *what)
 		  write ? "write" : "read", sig, code);
 }
 
-FD_MAPPABLE(past_end_map, "fd.past_end.long_mapping", .clause = "fd.past_end", .flags = GM_REFUSAL,
-	    .text = "a mapping longer than the file: SIGBUS from the first byte past the end")
+GM_CASE(past_end_map, .name = "fd.past_end.long_mapping", .clause = "fd.past_end",
+	.flavours = FD_MAPPABLE,
+	.text = "a mapping longer than the file: SIGBUS from the first byte past the end",
+	.flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 
 	for (uint64_t n = 1; n <= 3; n++) {
@@ -224,13 +209,14 @@ FD_MAPPABLE(past_end_map, "fd.past_end.long_mapping", .clause = "fd.past_end", .
 	gm_vm_free(vm);
 }
 
-FD_MAPPABLE(past_end_offset, "fd.past_end.mapping_offset", .clause = "fd.past_end",
-	    .flags = GM_REFUSAL,
-	    .text = "a mapping that begins past the end, up to the largest offset: SIGBUS")
+GM_CASE(past_end_offset, .name = "fd.past_end.mapping_offset", .clause = "fd.past_end",
+	.flavours = FD_MAPPABLE,
+	.text = "a mapping that begins past the end, up to the largest offset: SIGBUS",
+	.flags = GM_REFUSAL)
 {
 	const int64_t offs[] = { 2 * PG,    3 * PG,    GM_2M,	  GM_1G,
 				 1LL << 40, 1LL << 52, 1LL << 62, INT64_MAX & ~(2 * PG - 1) };
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, 2 * PG), mem = fd_memfd(2 * PG);
 	uint8_t *m = fd_mmap(mem, 2 * PG);
@@ -251,17 +237,12 @@ FD_MAPPABLE(past_end_offset, "fd.past_end.mapping_offset", .clause = "fd.past_en
 	gm_vm_free(vm);
 }
 
-FD_DECLARE(private_pages);
-GM_VARIANT(private_pages, private_pages_p1p, .name = "fd.past_end.every_private_page",
-	   .clause = "fd.past_end", .profile = "P1p", .flags = GM_REFUSAL, .arg = &gm_p1p,
-	   .needs = GM_NEEDS(GMEM_MMAP),
-	   .text = "a mapping of a private file: SIGBUS at each of 512 pages, allocated or not")
-FD_INPLACE(private_pages, "fd.past_end.every_private_page", .clause = "fd.past_end",
-	   .flags = GM_REFUSAL,
-	   .text = "a mapping of a private file: SIGBUS at each of 512 pages, allocated or not")
-FD_BODY(private_pages)
+GM_CASE(private_pages, .name = "fd.past_end.every_private_page", .clause = "fd.past_end",
+	.flavours = FD_FLAVOURS(FD_P1P_BARE, FD_INPLACE),
+	.text = "a mapping of a private file: SIGBUS at each of 512 pages, allocated or not",
+	.flags = GM_REFUSAL)
 {
-	const struct gm_flavour *f = self->arg;
+	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, SIZE), mem = fd_memfd(SIZE);
 	uint8_t *g = fd_mmap(gmem, SIZE), *m = fd_mmap(mem, SIZE);
@@ -278,10 +259,10 @@ FD_BODY(private_pages)
 	gm_vm_free(vm);
 }
 
-FD_EACH_TDP(past_slot, "fd.past_end.guest_slot", .clause = "fd.past_end",
-	    .text = "the guest past a slot that is shorter than its file: no page of the file")
+GM_CASE(past_slot, .name = "fd.past_end.guest_slot", .clause = "fd.past_end",
+	.text = "the guest past a slot that is shorter than its file: no page of the file")
 {
-	struct gm_fixture *w = FD_FIXTURE(self->arg, 16 * PG);
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 16 * PG);
 	struct gm_op op = { .code = GM_OP_READ, .addr = GM_BASE + 8 * PG };
 	struct gm_exit ex;
 
@@ -298,11 +279,11 @@ FD_EACH_TDP(past_slot, "fd.past_end.guest_slot", .clause = "fd.past_end",
 	fd_fixture_free(w);
 }
 
-FD_EACH_TDP(past_between, "fd.past_end.between_slots", .clause = "fd.past_end",
-	    .text = "guest addresses between slots of one file: no page of it, before or after")
+GM_CASE(past_between, .name = "fd.past_end.between_slots", .clause = "fd.past_end",
+	.text = "guest addresses between slots of one file: no page of it, before or after")
 {
 	struct gm_fixture *w =
-		FD_FIXTURE(self->arg, 32 * PG, .file_size = 16 * PG, .no_slot = true);
+		FD_FIXTURE(self->flavour, 32 * PG, .file_size = 16 * PG, .no_slot = true);
 	struct gm_exit ex;
 
 	/* Slots of two pages at every fourth page, the file in order: page 2i, 2i + 1 in slot i. */

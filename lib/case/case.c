@@ -24,8 +24,8 @@ static const struct {
 static const struct gm_case **cases;
 static size_t cases_nr, cases_room;
 
-/* A copy of the case, its name with these ends. Lives as long as the process. */
-static void add(const struct gm_case *c, const char *device, const char *provider)
+/* A copy of the case, with this at the end of its name. Lives as long as the process. */
+static void add(const struct gm_case *c, const char *end)
 {
 	struct gm_case *mine = malloc(sizeof(*mine));
 	char *name;
@@ -34,31 +34,41 @@ static void add(const struct gm_case *c, const char *device, const char *provide
 		cases_room = cases_room ? 2 * cases_room : 256;
 		cases = realloc(cases, cases_room * sizeof(*cases));
 	}
-	if (!cases || !mine || asprintf(&name, "%s%s%s", c->name, device, provider) < 0)
+	if (!cases || !mine || asprintf(&name, "%s%s", c->name, end) < 0)
 		abort();
 	*mine = *c;
 	mine->name = name;
 	cases[cases_nr++] = mine;
 }
 
-/* One case for each provider. */
-static void add_for_providers(const struct gm_case *c, const char *device)
+/* --- one case for each value of an axis; `end` is what the axes before it put at the name's end --- */
+
+struct end {
+	char s[64];
+};
+
+static struct end append(struct end end, const char *suffix)
+{
+	strncat(end.s, suffix, sizeof(end.s) - strlen(end.s) - 1);
+	return end;
+}
+
+static void add_for_providers(const struct gm_case *c, struct end end)
 {
 	struct gm_case mine = *c;
 
 	if (!c->providers)
-		add(c, device, "");
+		add(c, end.s);
 	for (enum gm_provider_id p = 0; p < GM_PROVIDER_NR; p++)
 		if (c->providers & (1U << p)) {
 			mine.provider = p;
 			mine.profile = gm_provider_profile(p);
 			mine.needs = c->needs | gm_provider_needs(p);
-			add(&mine, device, gm_provider_suffix(p));
+			add(&mine, append(end, gm_provider_suffix(p)).s);
 		}
 }
 
-/* One case for each device. */
-static void add_for_iommus(const struct gm_case *c)
+static void add_for_iommus(const struct gm_case *c, struct end end)
 {
 	for (enum gm_iommu_kind kind = 0; kind < GM_IOMMU_NR; kind++) {
 		bool of_a_set = !c->iommu && c->iommus;
@@ -72,7 +82,28 @@ static void add_for_iommus(const struct gm_case *c)
 			mine.tokens |= GM_TOKEN_IOMMU;
 		if (kind == GM_IOMMU_VFIO)
 			mine.flags |= c->dma_flags;
-		add_for_providers(&mine, of_a_set ? iommus[kind].suffix : "");
+		add_for_providers(&mine, of_a_set ? append(end, iommus[kind].suffix) : end);
+	}
+}
+
+static void add_for_flavours(const struct gm_case *c)
+{
+	const struct end none = {};
+
+	if (!c->flavours)
+		add_for_iommus(c, none);
+	for (const struct gm_flavour_case *f = c->flavours; f && f->suffix; f++) {
+		struct gm_case mine = *c;
+
+		if (!f->flavour)
+			continue;
+		mine.flavour = f->flavour;
+		mine.profile = f->profile;
+		mine.providers = f->providers;
+		mine.needs |= f->needs;
+		if (f->twin)
+			mine.flags = (c->flags & ~GM_REFUSAL) | GM_FULL_ONLY;
+		add_for_iommus(&mine, append(none, f->suffix));
 	}
 }
 
@@ -83,7 +114,8 @@ void gm_case_add(const struct gm_case *c)
 	struct gm_case mine = *c;
 
 	mine.clause = c->clause ?: file->clause;
-	if (!c->providers && !c->provider && !c->profile) {
+	if (!c->flavours && !c->providers && !c->provider && !c->profile) {
+		mine.flavours = file->flavours;
 		mine.providers = file->providers;
 		mine.provider = file->provider;
 		mine.profile = file->profile;
@@ -100,7 +132,7 @@ void gm_case_add(const struct gm_case *c)
 	mine.huge_2m = c->huge_2m ?: file->huge_2m;
 	mine.huge_1g = c->huge_1g ?: file->huge_1g;
 	mine.timeout = c->timeout ?: file->timeout;
-	add_for_iommus(&mine);
+	add_for_flavours(&mine);
 }
 
 static int by_name(const void *a, const void *b)

@@ -21,16 +21,40 @@
 struct gm_flavour;
 
 /*
+ * One of the flavours of guest_memfd that a case is put to: the end of the name, the flavour (fixture.h),
+ * who converts, and what the case has besides. Lists end with a row of zeroes.
+ */
+struct gm_flavour_case {
+	const char *suffix; /* NULL: the end of the list */
+	const struct gm_flavour *flavour;
+	const char *profile;
+	unsigned int providers;
+	gm_needs needs;
+	/* Others say what this one could: it is in the full profile only, and leaves GM_REFUSAL to them. */
+	bool twin;
+};
+
+/* A row for a flavour that this architecture does not have. */
+#define GM_FLAVOUR_ABSENT                                                                          \
+	{                                                                                          \
+		.suffix = ""                                                                       \
+	}
+
+/*
  * What a case leaves out, its file may state for all of its cases (GM_FILE). The sets needs, caps,
  * flags and tokens add up: a case has what its file states and what it states itself. Everything else
- * that a case states replaces what its file states; of providers, provider and profile, which together
- * say who converts, a case that states one has none of its file's. Likewise iommus and iommu. Name,
- * text, flavour, run and arg are the case's own.
+ * that a case states replaces what its file states; of flavours, providers, provider and profile, which
+ * together say who converts, a case that states one has none of its file's. Likewise iommus and iommu.
+ * Name, text, flavour, run and arg are the case's own.
  */
 struct gm_case {
 	const char *name; /* [a-z0-9_.]+, "<area>.<clause>.<what>": never changes once published */
 	const char *clause; /* id in contract/clauses.tsv */
 	const char *text;   /* one line: what is put to the kernel */
+	/* Flavours of guest_memfd that it is put to. The registry makes one case for each. */
+	const struct gm_flavour_case *flavours;
+	/* The registry's; in a declaration only where the case is about that one and has its own name. */
+	const struct gm_flavour *flavour;
 	/*
 	 * GM_PROVIDERS(...): who converts. The registry makes one case for each, which has that
 	 * one as .provider, the provider's profile and needs, and its suffix at the end of the name.
@@ -48,7 +72,6 @@ struct gm_case {
 	/* The registry's; in a declaration where the case is about that one and has its own name. */
 	enum gm_iommu_kind iommu;
 	unsigned int dma_flags; /* enum gm_case_flag that the case with a real device has besides */
-	const struct gm_flavour *flavour; /* of the guest_memfd that it is about (fixture.h) */
 	gm_needs needs;	      /* GM_NEEDS(...): missing ones make it SKIP, with reason and remedy */
 	uint64_t caps;	      /* GM_CAPS(CAP_...): it runs with exactly these */
 	unsigned int huge_2m; /* free 2 MiB huge pages it takes */

@@ -36,6 +36,28 @@ GM_CASE(devices, .name = "a.file.devices", .text = "t", .iommus = GM_IOMMUS(MOCK
 
 GM_CASE(one_device, .name = "a.file.one_device", .text = "t", .iommu = GM_IOMMU_MOCK) {}
 
+static const char one_flavour[1], another[1];
+
+#define FLAVOUR(x) ((const struct gm_flavour *)(x))
+
+static const struct gm_flavour_case two_flavours[] = {
+	{ .suffix = ".one",
+	  .flavour = FLAVOUR(one_flavour),
+	  .profile = "P1",
+	  .needs = GM_NEEDS(GMEM_MMAP) },
+	GM_FLAVOUR_ABSENT,
+	{ .suffix = "",
+	  .flavour = FLAVOUR(another),
+	  .providers = GM_PROVIDERS(PKVM),
+	  .twin = true },
+	{},
+};
+
+GM_CASE(flavours, .name = "a.file.flavours", .text = "t", .flags = GM_DESTRUCTIVE,
+	.flavours = two_flavours)
+{
+}
+
 struct pair {
 	unsigned int a;
 	bool b;
@@ -139,6 +161,26 @@ static void each_device_has_its_case(void **state)
 	assert_null(gm_case_find("a.file.one_device.mock.inplace"));
 }
 
+static void each_flavour_has_its_case(void **state)
+{
+	const struct gm_case *one = gm_case_find("a.file.flavours.one"),
+			     *twin = gm_case_find("a.file.flavours.pkvm");
+
+	assert_ptr_equal(one->flavour, one_flavour);
+	assert_string_equal(one->profile, "P1");
+	assert_int_equal(one->provider, GM_PROVIDER_NONE);
+	assert_int_equal(one->needs, GM_NEEDS(TDP, GMEM_MMAP));
+	assert_int_equal(one->flags, GM_REFUSAL | GM_DESTRUCTIVE);
+	assert_ptr_equal(twin->flavour, another);
+	assert_string_equal(twin->profile, "P2");
+	assert_int_equal(twin->provider, GM_PROVIDER_PKVM);
+	assert_int_equal(twin->needs, GM_NEEDS(TDP, PROTECTED));
+	assert_int_equal(twin->flags, GM_FULL_ONLY | GM_DESTRUCTIVE);
+	assert_null(gm_case_find("a.file.flavours"));
+	assert_null(gm_case_find("a.file.flavours.inplace"));
+	assert_null(gm_case_find("a.file.nothing.inplace")->flavour);
+}
+
 static void made_by_an_engine(void **state)
 {
 	const struct gm_case *c = gm_case_find("a.made");
@@ -156,6 +198,7 @@ int main(void)
 		cmocka_unit_test(the_rest_is_replaced),
 		cmocka_unit_test(rows_reach_the_function),
 		cmocka_unit_test(each_device_has_its_case),
+		cmocka_unit_test(each_flavour_has_its_case),
 		cmocka_unit_test(made_by_an_engine),
 	};
 
