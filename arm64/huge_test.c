@@ -14,6 +14,8 @@
 #define MADV_COLLAPSE 25
 #endif
 
+GM_FILE(.clause = "huge.blocks", .profile = "P1")
+
 /* Leaf entries in [gpa, gpa + len), all three numbers exact. */
 static bool expect(struct gm_vm *vm, uint64_t gpa, uint64_t len, int64_t n1g, int64_t n2m,
 		   int64_t n4k, const char *when)
@@ -47,9 +49,9 @@ static void write_word(struct gm_vm *vm, uint64_t gpa)
 	gm_run(vm, 0, &op, 1);
 }
 
-GM_CASE(blocks_2m, .name = "huge.blocks.2m_dirty_log", .clause = "huge.blocks", .huge_2m = 6,
+GM_CASE(blocks_2m, .name = "huge.blocks.2m_dirty_log", .huge_2m = 6,
 	.text = "2 MiB pages are 2 MiB blocks; dirty logging splits the block that is written, no other, and off it comes back",
-	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, PAGES_4K))
+	.needs = GM_NEEDS(STAGE2_DUMP, PAGES_4K))
 {
 	uint64_t size = 6 * GM_2M, at = GM_BASE + 2 * GM_2M;
 	struct gm_mem *m = gm_mem_new(GM_MEM_HUGE_2M, size);
@@ -75,9 +77,9 @@ GM_CASE(blocks_2m, .name = "huge.blocks.2m_dirty_log", .clause = "huge.blocks", 
 	gm_mem_free(m);
 }
 
-GM_CASE(blocks_1g, .name = "huge.blocks.1g_dirty_log", .clause = "huge.blocks", .huge_1g = 1,
+GM_CASE(blocks_1g, .name = "huge.blocks.1g_dirty_log", .huge_1g = 1,
 	.text = "a 1 GiB page is one block; dirty logging maps the written page alone; off it is one block again",
-	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, PAGES_4K))
+	.needs = GM_NEEDS(STAGE2_DUMP, PAGES_4K))
 {
 	struct gm_mem *m = gm_mem_new(GM_MEM_HUGE_1G, GM_1G);
 	struct gm_vm *vm = vm_over(m, GM_1G);
@@ -96,9 +98,9 @@ GM_CASE(blocks_1g, .name = "huge.blocks.1g_dirty_log", .clause = "huge.blocks", 
 	gm_mem_free(m);
 }
 
-GM_CASE(blocks_hole, .name = "huge.blocks.2m_hole", .clause = "huge.blocks", .huge_2m = 5,
+GM_CASE(blocks_hole, .name = "huge.blocks.2m_hole", .huge_2m = 5,
 	.text = "a huge page taken out of the file takes its block and no other; with a new page it is one again",
-	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, PAGES_4K))
+	.needs = GM_NEEDS(STAGE2_DUMP, PAGES_4K))
 {
 	uint64_t size = 5 * GM_2M, at = GM_BASE + 3 * GM_2M;
 	struct gm_mem *m = gm_mem_new(GM_MEM_HUGE_2M, size);
@@ -116,9 +118,9 @@ GM_CASE(blocks_hole, .name = "huge.blocks.2m_hole", .clause = "huge.blocks", .hu
 	gm_mem_free(m);
 }
 
-GM_CASE(blocks_unmap, .name = "huge.blocks.partial_unmap", .clause = "huge.blocks",
+GM_CASE(blocks_unmap, .name = "huge.blocks.partial_unmap",
 	.text = "4 KiB unmapped in a transparent huge page: its block is split, no other; collapsed it is one again",
-	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, THP, PAGES_4K))
+	.needs = GM_NEEDS(STAGE2_DUMP, THP, PAGES_4K))
 {
 	uint64_t size = 4 * GM_2M, hit = 2 * GM_2M, at = GM_BASE + hit;
 	struct gm_mem *m = gm_mem_new(GM_MEM_THP, size);
@@ -144,9 +146,9 @@ GM_CASE(blocks_unmap, .name = "huge.blocks.partial_unmap", .clause = "huge.block
 	gm_mem_free(m);
 }
 
-GM_CASE(misaligned, .name = "huge.blocks.misaligned", .clause = "huge.blocks", .huge_2m = 3,
+GM_CASE(misaligned, .name = "huge.blocks.misaligned", .huge_2m = 3,
 	.text = "a slot that lies on 2 MiB pages 4 KiB off: no block reaches where the host's memory does not fit",
-	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, PAGES_4K))
+	.needs = GM_NEEDS(STAGE2_DUMP, PAGES_4K))
 {
 	struct gm_mem *m = gm_mem_new(GM_MEM_HUGE_2M, 3 * GM_2M);
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .extra_pages = 32);
@@ -172,7 +174,7 @@ GM_CASE(misaligned, .name = "huge.blocks.misaligned", .clause = "huge.blocks", .
 
 GM_CASE(gmem_4k, .name = "huge.gmem_4k.stage2", .clause = "huge.gmem_4k",
 	.text = "guest_memfd, aligned to 2 MiB in file, guest and host, is mapped by pages only",
-	.profile = "P1", .needs = GM_NEEDS(STAGE2_DUMP, GMEM_MMAP, INIT_SHARED))
+	.needs = GM_NEEDS(STAGE2_DUMP, GMEM_MMAP, INIT_SHARED))
 {
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .extra_pages = 32);
 	int gmem = gm_gmem_new(vm, 2 * GM_2M, 3);
@@ -211,7 +213,7 @@ static void expect_dirty(struct gm_vm *vm, uint64_t npages, const uint64_t *want
 }
 
 /* No dump is needed, so that it runs under pKVM as well, where there is none. */
-GM_CASE(dirty_exact, .name = "huge.blocks.dirty_exact", .clause = "huge.blocks", .profile = "P1",
+GM_CASE(dirty_exact, .name = "huge.blocks.dirty_exact",
 	.text = "dirty logging over a 2 MiB block: exactly the pages that the guest writes are dirty, each time anew",
 	.needs = GM_NEEDS(THP))
 {

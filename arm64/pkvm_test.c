@@ -6,9 +6,11 @@
 #include "pkvm/pkvm.h"
 #include "text.h"
 
+GM_FILE(.profile = "P2")
+
 GM_CASE(create_type, .name = "pkvm.create.type", .clause = "pkvm.create", .flags = GM_REFUSAL,
 	.text = "bit 31 makes a protected VM; the unknown bits of the VM type beside it are EINVAL",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.needs = GM_NEEDS(PROTECTED))
 {
 	unsigned long ipa = gm_platform_vm_type(0)->type;
 	int kvm = GM_SETUP_OK(open("/dev/kvm", O_RDWR | O_CLOEXEC));
@@ -25,7 +27,7 @@ GM_CASE(create_type, .name = "pkvm.create.type", .clause = "pkvm.create", .flags
 }
 
 /* KVM_MAX_PVMS is 255 (arch/arm64/include/asm/kvm_pkvm.h). Dear where EL2 is emulated. */
-GM_CASE(create_handles, .name = "pkvm.create.handles", .clause = "pkvm.create", .profile = "P2",
+GM_CASE(create_handles, .name = "pkvm.create.handles", .clause = "pkvm.create",
 	.flags = GM_FULL_ONLY, .needs = GM_NEEDS(PROTECTED), .timeout = 120,
 	.text = "VMs that never ran give their place at EL2 back: in all more of them than it has")
 {
@@ -63,8 +65,7 @@ GM_CASE(create_absent, .name = "pkvm.create.absent", .clause = "pkvm.create", .f
 }
 
 GM_CASE(create_taint, .name = "pkvm.create_taint.user", .clause = "pkvm.create_taint",
-	.text = "a protected VM taints the kernel with TAINT_USER", .profile = "P2",
-	.needs = GM_NEEDS(PROTECTED))
+	.text = "a protected VM taints the kernel with TAINT_USER", .needs = GM_NEEDS(PROTECTED))
 {
 	unsigned long taint;
 
@@ -89,7 +90,7 @@ static uint64_t guest_regs(uint64_t to, uint64_t nr, uint64_t a1)
 
 GM_CASE(calls, .name = "pkvm.features.bits", .clause = "pkvm.features",
 	.text = "FEATURES names FEATURES, HYP_MEMINFO, MEM_SHARE and MEM_UNSHARE, no more",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.needs = GM_NEEDS(PROTECTED))
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
 	const uint32_t features = 0x86000000; /* ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID */
@@ -107,7 +108,7 @@ GM_CASE(calls, .name = "pkvm.features.bits", .clause = "pkvm.features",
 
 GM_CASE(others, .name = "pkvm.features.other_calls", .clause = "pkvm.features",
 	.text = "calls that are not the hypervisor's own are answered as for any VM: SMCCC_VERSION, NOT_SUPPORTED",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.needs = GM_NEEDS(PROTECTED))
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
 
@@ -121,7 +122,7 @@ GM_CASE(others, .name = "pkvm.features.other_calls", .clause = "pkvm.features",
 
 GM_CASE(meminfo, .name = "pkvm.meminfo.page_size", .clause = "pkvm.meminfo", .flags = GM_REFUSAL,
 	.text = "HYP_MEMINFO gives the page size, and -3 when any of its three arguments is not 0",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.needs = GM_NEEDS(PROTECTED))
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
 	int64_t ret = pvm_call(p, 0, GM_SMCCC_HYP_MEMINFO, 0, 0, 0);

@@ -2,12 +2,14 @@
 /* Slots on guest_memfd that arm64 alone refuses, fd.slot_arm64. */
 #include "gm.h"
 
+GM_FILE(.clause = "fd.slot_arm64", .profile = "P1", .needs = GM_NEEDS(GMEM_MMAP),
+	.flags = GM_REFUSAL)
+
 #define PG GM_PAGE_SIZE
 #define SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
 
-GM_CASE(no_mmap, .name = "fd.slot_arm64.no_mmap", .clause = "fd.slot_arm64", .flags = GM_REFUSAL,
-	.text = "a slot on a file that cannot be mapped is EINVAL, with and without userspace_addr",
-	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP))
+GM_CASE(no_mmap, .name = "fd.slot_arm64.no_mmap",
+	.text = "a slot on a file that cannot be mapped is EINVAL, with and without userspace_addr")
 {
 	struct gm_vm *vm = GM_VM_NEW();
 	struct gm_mem *m = gm_mem_new(GM_MEM_ANON, 4 * PG);
@@ -24,9 +26,8 @@ GM_CASE(no_mmap, .name = "fd.slot_arm64.no_mmap", .clause = "fd.slot_arm64", .fl
 	gm_mem_free(m);
 }
 
-GM_CASE(past_ipa, .name = "fd.slot_arm64.past_ipa", .clause = "fd.slot_arm64", .flags = GM_REFUSAL,
-	.text = "a slot that ends past the VM's IPA space is EFAULT, also a moved one; one that ends with it is not",
-	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP))
+GM_CASE(past_ipa, .name = "fd.slot_arm64.past_ipa",
+	.text = "a slot that ends past the VM's IPA space is EFAULT, also a moved one; one that ends with it is not")
 {
 	struct gm_vm *vm = GM_VM_NEW();
 	int gmem = gm_gmem_new(vm, 4 * PG, GUEST_MEMFD_FLAG_MMAP);
@@ -57,9 +58,9 @@ GM_CASE(past_ipa, .name = "fd.slot_arm64.past_ipa", .clause = "fd.slot_arm64", .
 	gm_mem_free(m);
 }
 
-GM_CASE(mte, .name = "fd.slot_arm64.mte", .clause = "fd.slot_arm64", .flags = GM_REFUSAL,
+GM_CASE(mte, .name = "fd.slot_arm64.mte",
 	.text = "a VM with memory tagging takes no guest_memfd: EINVAL; ordinary memory it does",
-	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+	.needs = GM_NEEDS(INIT_SHARED))
 {
 	struct gm_vm *vm = GM_VM_NEW();
 	struct kvm_enable_cap cap = { .cap = KVM_CAP_ARM_MTE };

@@ -6,6 +6,8 @@
 #include "arm64/smccc.h"
 #include "gm.h"
 
+GM_FILE(.clause = "conv.smccc_forward", .profile = "P1", .needs = GM_NEEDS(KVM))
+
 #define NOT_SUPPORTED (-1L) /* SMCCC_RET_NOT_SUPPORTED */
 
 static int set_filter(struct gm_vm *vm, struct kvm_smccc_filter *filter)
@@ -40,9 +42,8 @@ static int64_t on_convert(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uin
 	return a->answer;
 }
 
-GM_CASE(verbatim, .name = "conv.smccc_forward.verbatim", .clause = "conv.smccc_forward",
-	.text = "a forwarded request arrives with address, pages and attributes as they were, at any 4 KiB offset; the answer reaches X0",
-	.profile = "P1", .needs = GM_NEEDS(KVM))
+GM_CASE(verbatim, .name = "conv.smccc_forward.verbatim",
+	.text = "a forwarded request arrives with address, pages and attributes as they were, at any 4 KiB offset; the answer reaches X0")
 {
 	struct asked a = {};
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .on_convert = on_convert);
@@ -70,9 +71,8 @@ GM_CASE(verbatim, .name = "conv.smccc_forward.verbatim", .clause = "conv.smccc_f
 	gm_vm_free(vm);
 }
 
-GM_CASE(conduit, .name = "conv.smccc_forward.conduit", .clause = "conv.smccc_forward",
-	.text = "the exit names the function and the conduit: no flag for HVC, SMC for SMC",
-	.profile = "P1", .needs = GM_NEEDS(KVM))
+GM_CASE(conduit, .name = "conv.smccc_forward.conduit",
+	.text = "the exit names the function and the conduit: no flag for HVC, SMC for SMC")
 {
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .no_exit_hypercall = true);
 	const uint32_t base = GM_SMCCC_MAP_GPA + 0x10;
@@ -101,9 +101,8 @@ static uint64_t guest_smc(uint64_t nr, uint64_t a1, uint64_t a2)
 	return res.a0;
 }
 
-GM_CASE(smc, .name = "conv.smccc_forward.smc", .clause = "conv.smccc_forward",
-	.text = "a request by SMC exits with the SMC flag; once answered the guest goes on behind it",
-	.profile = "P1", .needs = GM_NEEDS(KVM))
+GM_CASE(smc, .name = "conv.smccc_forward.smc",
+	.text = "a request by SMC exits with the SMC flag; once answered the guest goes on behind it")
 {
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .no_exit_hypercall = true);
 	struct gm_op op = { .code = GM_OP_CALL,
@@ -126,7 +125,7 @@ GM_CASE(smc, .name = "conv.smccc_forward.smc", .clause = "conv.smccc_forward",
 }
 
 GM_CASE(handled, .name = "conv.smccc_handled.borders", .clause = "conv.smccc_handled",
-	.flags = GM_REFUSAL, .profile = "P1", .needs = GM_NEEDS(KVM),
+	.flags = GM_REFUSAL,
 	.text = "calls just below and above a forwarded range, and denied ones, are NOT_SUPPORTED without an exit")
 {
 	struct asked a = { .answer = 42 };
@@ -154,8 +153,7 @@ GM_CASE(handled, .name = "conv.smccc_handled.borders", .clause = "conv.smccc_han
 }
 
 GM_CASE(absent, .name = "conv.smccc_handled.not_enabled", .clause = "conv.smccc_handled",
-	.text = "without a filter the request is NOT_SUPPORTED and does not exit", .profile = "P1",
-	.needs = GM_NEEDS(KVM))
+	.text = "without a filter the request is NOT_SUPPORTED and does not exit")
 {
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .no_exit_hypercall = true);
 	struct gm_op op = { .code = GM_OP_MAP_GPA, .addr = GM_BASE, .nr = 1 };
@@ -166,8 +164,7 @@ GM_CASE(absent, .name = "conv.smccc_handled.not_enabled", .clause = "conv.smccc_
 }
 
 GM_CASE(args, .name = "conv.smccc_args.refused", .clause = "conv.smccc_args", .flags = GM_REFUSAL,
-	.text = "padding, no functions, a wrapping range, an unknown action: EINVAL; no memory EFAULT; overlaps EEXIST; after the first run EBUSY",
-	.profile = "P1", .needs = GM_NEEDS(KVM))
+	.text = "padding, no functions, a wrapping range, an unknown action: EINVAL; no memory EFAULT; overlaps EEXIST; after the first run EBUSY")
 {
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .no_exit_hypercall = true);
 	const uint32_t base = GM_SMCCC_MAP_GPA;

@@ -10,13 +10,13 @@
 #include "plot.h"
 #include "rate.h"
 
-#define BENCH .clause = "bench", .flags = GM_FULL_ONLY, .timeout = 600
+GM_FILE(.clause = "bench", .providers = GM_PROVIDERS(ATTRIBUTES), .flags = GM_FULL_ONLY,
+	.timeout = 600)
+
 /*
- * For benchmarks of the host's page size: in place all memory is in guest_memfd, which has 4 KiB
- * pages only.
+ * Most are about the host's page size: in place all memory is in guest_memfd, which has 4 KiB pages
+ * only.
  */
-#define BENCH_PAGES .providers = GM_PROVIDERS(ATTRIBUTES), BENCH
-#define BENCH_ALL .providers = GM_PROVIDERS_X86, BENCH
 
 static struct gm_fixture *open_vm(enum gm_mem_kind kind, uint64_t size)
 {
@@ -53,7 +53,7 @@ static void convert_share(struct gm_fixture *w, unsigned int share, bool cluster
 }
 
 GM_CASE(bench_access, .name = "bench.access", .text = "guest access against the share converted",
-	.huge_1g = 1, BENCH_PAGES)
+	.huge_1g = 1)
 {
 	static const unsigned int share[] = { 0, 1, 10, 100, 1000, 5000 };
 	static struct plot p = {
@@ -102,7 +102,7 @@ static void one_conversion(struct gm_fixture *w, struct plot *p, unsigned int po
 }
 
 GM_CASE(bench_size, .name = "bench.convert_by_page", .text = "one conversion, by the page it hits",
-	.huge_1g = 1, .huge_2m = 32, BENCH_PAGES)
+	.huge_1g = 1, .huge_2m = 32)
 {
 	static const enum gm_mem_kind kind[] = { GM_MEM_SHMEM, GM_MEM_HUGE_2M, GM_MEM_HUGE_1G };
 	static struct plot p = {
@@ -126,7 +126,7 @@ GM_CASE(bench_size, .name = "bench.convert_by_page", .text = "one conversion, by
 }
 
 GM_CASE(bench_slot, .name = "bench.convert_by_slot",
-	.text = "one conversion, by the size of the slot", BENCH_ALL)
+	.text = "one conversion, by the size of the slot", .providers = GM_PROVIDERS_X86)
 {
 	static const uint64_t mib[] = { 2, 64, 512, 4096, 32768 };
 	static struct plot p = {
@@ -155,7 +155,8 @@ GM_CASE(bench_slot, .name = "bench.convert_by_slot",
  * own test (ranges of many sizes, which guest and host fill and compare).
  */
 GM_CASE(bench_rate, .name = "bench.rate",
-	.text = "conversions per second against the bare exit and the kernel's own test", BENCH_ALL)
+	.text = "conversions per second against the bare exit and the kernel's own test",
+	.providers = GM_PROVIDERS_X86)
 {
 	static struct plot p = {
 		.title = "Requests of the guest per second",
@@ -204,7 +205,7 @@ GM_CASE(bench_rate, .name = "bench.rate",
 
 /* The picture: a GiB before a conversion, after it, touched again, and converted back. */
 GM_CASE(bench_picture, .name = "bench.picture",
-	.text = "the map of a GiB around one conversion, as SVG", .huge_1g = 1, BENCH_PAGES)
+	.text = "the map of a GiB around one conversion, as SVG", .huge_1g = 1)
 {
 	static const char *const title[] = { "all touched", "one page converted",
 					     "all touched again", "converted back and touched" };

@@ -9,10 +9,6 @@
 #include "rate.h"
 #include "../stress/child.h"
 
-#define BENCH                                                                                      \
-	.clause = "bench", .providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT, TDP),  \
-	.flags = GM_FULL_ONLY, .timeout = 600
-
 #define BATCHES 40U
 
 /* Requests per second if user space returns without a conversion. */
@@ -113,8 +109,10 @@ enum { UPSTREAM, BARE, UNJUDGED, FAULTS, ONE, TWO, FOUR, NR };
 
 #define ROUNDS 9
 
-GM_CASE(bench_stress, .name = "bench.stress",
-	.text = "conversions with a touch per second, judged, against bare exits", BENCH)
+GM_CASE(bench_stress, .name = "bench.stress", .clause = "bench",
+	.text = "conversions with a touch per second, judged, against bare exits",
+	.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(HYPERCALL_EXIT, TDP),
+	.flags = GM_FULL_ONLY, .timeout = 600)
 {
 	static struct plot p = {
 		.title = "Conversions with a touch, judged, against bare exits",

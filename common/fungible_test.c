@@ -13,6 +13,9 @@
 #include "node.h"
 #include "pool.h"
 
+GM_FILE(.clause = "fungible.unmovable", .profile = "P1", .needs = GM_NEEDS(INIT_SHARED, ROOT),
+	.caps = GM_CAPS_ALL)
+
 #define POOL_1G "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages"
 #define AREAS 16
 
@@ -54,9 +57,8 @@ static uint64_t pfn_of(const void *hva)
 #define UNMOVABLE_LEN (8UL << 20)
 
 /* Whatever moves pages about leaves these alone: same frame, same content. */
-GM_CASE(unmovable, .name = "fungible.unmovable.compaction", .clause = "fungible.unmovable",
+GM_CASE(unmovable, .name = "fungible.unmovable.compaction",
 	.text = "compaction, MADV_PAGEOUT and MADV_COLD leave every page in its frame",
-	.profile = "P1", .needs = GM_NEEDS(INIT_SHARED, ROOT), .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_MODULE)
 {
 	const uint64_t nr = UNMOVABLE_LEN / GM_PAGE_SIZE;
@@ -102,10 +104,9 @@ GM_CASE(unmovable, .name = "fungible.unmovable.compaction", .clause = "fungible.
  * The one mover that works on a machine of one node: the kernel takes a frame out of use, and moves
  * what is in it. Not that of a guest_memfd: the guest's mappings would not come along.
  */
-GM_CASE(soft_offline, .name = "fungible.unmovable.soft_offline", .clause = "fungible.unmovable",
+GM_CASE(soft_offline, .name = "fungible.unmovable.soft_offline",
 	.text = "taking the frames of pages out of use is EBUSY; guest and host stay on one page, the old frame",
-	.profile = "P1", .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, HWPOISON, ROOT),
-	.caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE)
+	.needs = GM_NEEDS(GMEM_MMAP, TDP, HWPOISON), .tokens = GM_TOKEN_MODULE)
 {
 	const uint64_t nr = 16;
 	struct gm_fixture *w =
@@ -167,10 +168,9 @@ static void control_moves(int there)
 	gm_mem_free(mem);
 }
 
-GM_CASE(move_pages, .name = "fungible.unmovable.move_pages", .clause = "fungible.unmovable",
+GM_CASE(move_pages, .name = "fungible.unmovable.move_pages",
 	.text = "move_pages() to another node and mbind() with MOVE_ALL: not one goes, every page in its frame",
-	.profile = "P1", .needs = GM_NEEDS(INIT_SHARED, NUMA, ROOT), .caps = GM_CAPS_ALL,
-	.flags = GM_REFUSAL)
+	.needs = GM_NEEDS(NUMA), .flags = GM_REFUSAL)
 {
 	uint64_t before[MOVED];
 	struct file f;
@@ -271,7 +271,6 @@ static long used_in_blocks(const char *type)
  */
 GM_CASE(blocks, .name = "fungible.cma.unmovable_blocks", .clause = "fungible.cma",
 	.text = "128 MiB of guest_memfd come out of blocks of memory that does not move",
-	.profile = "P1", .needs = GM_NEEDS(INIT_SHARED, ROOT), .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_ALONE)
 {
 	const long pages = BLOCKS_LEN / GM_PAGE_SIZE, most = pages * 3 / 4;
@@ -377,8 +376,8 @@ static uint64_t movable_start(void)
 
 GM_CASE(cma, .name = "fungible.cma.outside", .clause = "fungible.cma",
 	.text = "guest_memfd stays out of the CMA area and of ZONE_MOVABLE, and 1 GiB pages still come from there",
-	.profile = "P1", .needs = GM_NEEDS(INIT_SHARED, CMA, ROOT), .caps = GM_CAPS_ALL,
-	.tokens = GM_TOKEN_HUGE | GM_TOKEN_ALONE, .flags = GM_FULL_ONLY, .timeout = 300)
+	.needs = GM_NEEDS(CMA), .tokens = GM_TOKEN_HUGE | GM_TOKEN_ALONE, .flags = GM_FULL_ONLY,
+	.timeout = 300)
 {
 	uint64_t movable = movable_start(), bad = 0, there = 0, pfn;
 	static struct cma c;

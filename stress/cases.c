@@ -2,9 +2,12 @@
 /* The stress.* cases: a few programs of each mix, with seeds derived from the run's seed. */
 #include "report.h"
 
+GM_FILE(.clause = "stress.explained", .providers = GM_PROVIDERS_X86,
+	.needs = GM_NEEDS(HYPERCALL_EXIT, TDP, PREFAULT), .caps = GM_CAPS_ALL, .timeout = 600)
+
 struct plan {
 	const char *mix, *layout;
-	int order; /* 1 strict, 2 free, 3 races */
+	enum st_order order;
 	uint32_t ops, seeds;
 	unsigned int vcpus;
 };
@@ -57,9 +60,8 @@ static void failed(const struct plan *plan, struct st_prog *p, enum st_end end, 
 		note_lines("what happened to the page (clock, operation):", r->history);
 }
 
-static void run_plan(const struct gm_case *self)
+GM_CASES(run_plan, struct plan, plan)
 {
-	const struct plan *plan = self->arg;
 	struct st_gen g = { .mix = plan->mix,
 			    .provider = self->provider,
 			    .layout = plan->layout,
@@ -93,66 +95,139 @@ static void run_plan(const struct gm_case *self)
 	st_result_free(r);
 }
 
-#define NEEDS GM_NEEDS(HYPERCALL_EXIT, TDP, PREFAULT)
-
-/*
- * GM_TOKEN_HUGE: every program ends with a count of free huge pages, which others must not change.
- */
-#define STRESS(...) STRESS_OF(GM_PROVIDERS_X86, __VA_ARGS__)
-#define STRESS_OF(who, id, c, what, about, flags_, huge2m, huge1g, ...)                            \
-	static const struct plan plan_##id = { __VA_ARGS__ };                                      \
-	GM_VARIANT(run_plan, id, .name = c "." what, .clause = c, .text = about, .providers = who, \
-		   .needs = NEEDS, .arg = &plan_##id, .flags = flags_, .huge_2m = huge2m,          \
-		   .huge_1g = huge1g, .tokens = GM_TOKEN_HUGE, .caps = GM_CAPS_ALL,                \
-		   .timeout = 600)
-
-STRESS(ordered_conv, "stress.ordered", "conversion",
-       "random conversions, accesses and holes, one at a time: exactly what the model says", 0, 0,
-       0, .mix = "conversion", .order = 1, .ops = 500, .seeds = 2, .vcpus = 2)
-STRESS(ordered_odd, "stress.ordered", "odd_slots",
-       "the same over slots whose borders lie inside huge pages", 0, 0, 0, .mix = "lifecycle",
-       .layout = "odd", .order = 1, .ops = 400, .seeds = 1, .vcpus = 2)
-STRESS(ordered_2m, "stress.ordered", "huge_2m", "the same over 2 MiB pages", 0, 16, 0,
-       .mix = "hugepage", .layout = "huge_2m", .order = 1, .ops = 400, .seeds = 1, .vcpus = 2)
-STRESS_OF(
-	GM_PROVIDERS(INPLACE), ordered_pins, "stress.ordered", "pins",
-	"pages that are pinned, mapped for a device, used by the host: EAGAIN for these, and no other",
-	0, 0, 0, .mix = "pins", .layout = "odd", .order = 1, .ops = 500, .seeds = 2, .vcpus = 2)
-STRESS_OF(GM_PROVIDERS(INPLACE), races_pins, "stress.explained", "pins",
-	  "the same, at the same time: EAGAIN if somebody else may have had the page", 0, 0, 0,
-	  .mix = "pins", .layout = "anon", .order = 3, .ops = 500, .seeds = 2, .vcpus = 2)
-STRESS_OF(GM_PROVIDERS(INPLACE), long_pins, "stress.explained", "pins_long",
-	  "the same in any order, twelve programs", GM_FULL_ONLY, 0, 0, .mix = "pins", .ops = 1000,
-	  .seeds = 12)
-STRESS(ordered_huge, "stress.ordered", "huge_1g", "the same over 1 GiB pages", GM_FULL_ONLY, 0, 2,
-       .mix = "hugepage", .layout = "huge_1g", .order = 1, .ops = 800, .seeds = 2, .vcpus = 2)
-STRESS(races_conv, "stress.explained", "races",
-       "pairs that contend for a page, one walked across the other: some order explains all", 0, 0,
-       0, .mix = "conversion", .layout = "thp", .order = 3, .ops = 500, .seeds = 2, .vcpus = 2)
-STRESS(free_conv, "stress.explained", "free",
-       "vCPUs and threads on their own: some order explains every read", 0, 0, 0,
-       .mix = "conversion", .layout = "anon", .order = 2, .ops = 600, .seeds = 1, .vcpus = 2)
-STRESS(long_memory, "stress.ordered", "memory_long",
-       "memory runs out in the middle: an operation happens whole or not at all", GM_FULL_ONLY, 0,
-       0, .mix = "memory", .order = 1, .ops = 1000, .seeds = 8)
-STRESS(long_conv, "stress.ordered", "conversion_long", "the same, twenty programs", GM_FULL_ONLY, 0,
-       0, .mix = "conversion", .order = 1, .ops = 1500, .seeds = 20)
-STRESS(long_huge, "stress.explained", "hugepage_long", "huge pages that come, go and split",
-       GM_FULL_ONLY, 16, 2, .mix = "hugepage", .ops = 1000, .seeds = 16)
-STRESS(long_iommu, "stress.explained", "iommu_long", "device mappings under conversions",
-       GM_FULL_ONLY, 16, 0, .mix = "iommu", .ops = 1000, .seeds = 8)
-STRESS(long_life, "stress.explained", "lifecycle_long", "slots, VMs and processes come and go",
-       GM_FULL_ONLY, 0, 0, .mix = "lifecycle", .ops = 1000, .seeds = 16)
-STRESS(long_all, "stress.explained", "everything_long", "all of it", GM_FULL_ONLY, 0, 0,
-       .mix = "everything", .ops = 2000, .seeds = 12)
+/* GM_TOKEN_HUGE: every program ends with a count of free huge pages, which others must not change. */
+GM_ROW(run_plan, ordered_conv, .name = "stress.ordered.conversion", .clause = "stress.ordered",
+       .text = "random conversions, accesses and holes, one at a time: exactly what the model says",
+       .tokens = GM_TOKEN_HUGE) = {
+	.mix = "conversion",
+	.order = ST_ORDER_STRICT,
+	.ops = 500,
+	.seeds = 2,
+	.vcpus = 2,
+};
+GM_ROW(run_plan, ordered_odd, .name = "stress.ordered.odd_slots", .clause = "stress.ordered",
+       .text = "the same over slots whose borders lie inside huge pages",
+       .tokens = GM_TOKEN_HUGE) = {
+	.mix = "lifecycle",
+	.layout = "odd",
+	.order = ST_ORDER_STRICT,
+	.ops = 400,
+	.seeds = 1,
+	.vcpus = 2,
+};
+GM_ROW(run_plan, ordered_2m, .name = "stress.ordered.huge_2m", .clause = "stress.ordered",
+       .text = "the same over 2 MiB pages", .huge_2m = 16) = {
+	.mix = "hugepage",
+	.layout = "huge_2m",
+	.order = ST_ORDER_STRICT,
+	.ops = 400,
+	.seeds = 1,
+	.vcpus = 2,
+};
+GM_ROW(run_plan, ordered_pins, .name = "stress.ordered.pins", .clause = "stress.ordered",
+       .text = "pages that are pinned, mapped for a device, used by the host: EAGAIN for these, and no other",
+       .providers = GM_PROVIDERS(INPLACE), .tokens = GM_TOKEN_HUGE) = {
+	.mix = "pins",
+	.layout = "odd",
+	.order = ST_ORDER_STRICT,
+	.ops = 500,
+	.seeds = 2,
+	.vcpus = 2,
+};
+GM_ROW(run_plan, races_pins, .name = "stress.explained.pins",
+       .text = "the same, at the same time: EAGAIN if somebody else may have had the page",
+       .providers = GM_PROVIDERS(INPLACE), .tokens = GM_TOKEN_HUGE) = {
+	.mix = "pins",
+	.layout = "anon",
+	.order = ST_ORDER_RACES,
+	.ops = 500,
+	.seeds = 2,
+	.vcpus = 2,
+};
+GM_ROW(run_plan, long_pins, .name = "stress.explained.pins_long",
+       .text = "the same in any order, twelve programs", .providers = GM_PROVIDERS(INPLACE),
+       .flags = GM_FULL_ONLY, .tokens = GM_TOKEN_HUGE) = {
+	.mix = "pins",
+	.ops = 1000,
+	.seeds = 12,
+};
+GM_ROW(run_plan, ordered_huge, .name = "stress.ordered.huge_1g", .clause = "stress.ordered",
+       .text = "the same over 1 GiB pages", .flags = GM_FULL_ONLY, .huge_1g = 2) = {
+	.mix = "hugepage",
+	.layout = "huge_1g",
+	.order = ST_ORDER_STRICT,
+	.ops = 800,
+	.seeds = 2,
+	.vcpus = 2,
+};
+GM_ROW(run_plan, races_conv, .name = "stress.explained.races",
+       .text = "pairs that contend for a page, one walked across the other: some order explains all",
+       .tokens = GM_TOKEN_HUGE) = {
+	.mix = "conversion",
+	.layout = "thp",
+	.order = ST_ORDER_RACES,
+	.ops = 500,
+	.seeds = 2,
+	.vcpus = 2,
+};
+GM_ROW(run_plan, free_conv, .name = "stress.explained.free",
+       .text = "vCPUs and threads on their own: some order explains every read",
+       .tokens = GM_TOKEN_HUGE) = {
+	.mix = "conversion",
+	.layout = "anon",
+	.order = ST_ORDER_FREE,
+	.ops = 600,
+	.seeds = 1,
+	.vcpus = 2,
+};
+GM_ROW(run_plan, long_memory, .name = "stress.ordered.memory_long", .clause = "stress.ordered",
+       .text = "memory runs out in the middle: an operation happens whole or not at all",
+       .flags = GM_FULL_ONLY, .tokens = GM_TOKEN_HUGE) = {
+	.mix = "memory",
+	.order = ST_ORDER_STRICT,
+	.ops = 1000,
+	.seeds = 8,
+};
+GM_ROW(run_plan, long_conv, .name = "stress.ordered.conversion_long", .clause = "stress.ordered",
+       .text = "the same, twenty programs", .flags = GM_FULL_ONLY, .tokens = GM_TOKEN_HUGE) = {
+	.mix = "conversion",
+	.order = ST_ORDER_STRICT,
+	.ops = 1500,
+	.seeds = 20,
+};
+GM_ROW(run_plan, long_huge, .name = "stress.explained.hugepage_long",
+       .text = "huge pages that come, go and split", .flags = GM_FULL_ONLY, .huge_2m = 16,
+       .huge_1g = 2) = {
+	.mix = "hugepage",
+	.ops = 1000,
+	.seeds = 16,
+};
+GM_ROW(run_plan, long_iommu, .name = "stress.explained.iommu_long",
+       .text = "device mappings under conversions", .flags = GM_FULL_ONLY, .huge_2m = 16) = {
+	.mix = "iommu",
+	.ops = 1000,
+	.seeds = 8,
+};
+GM_ROW(run_plan, long_life, .name = "stress.explained.lifecycle_long",
+       .text = "slots, VMs and processes come and go", .flags = GM_FULL_ONLY,
+       .tokens = GM_TOKEN_HUGE) = {
+	.mix = "lifecycle",
+	.ops = 1000,
+	.seeds = 16,
+};
+GM_ROW(run_plan, long_all, .name = "stress.explained.everything_long", .text = "all of it",
+       .flags = GM_FULL_ONLY, .tokens = GM_TOKEN_HUGE) = {
+	.mix = "everything",
+	.ops = 2000,
+	.seeds = 12,
+};
 
 #define REPLAY "/extra/replay.gmops"
 
 /* stress/shrink-lab boots the lab for this case, once for each candidate. */
-GM_CASE(replay, .name = "stress.explained.replay", .clause = "stress.explained",
+GM_CASE(replay, .name = "stress.explained.replay",
 	.text = "the program " REPLAY ", which the lab was given with LAB_EXTRA",
-	.providers = GM_PROVIDERS_X86, .needs = NEEDS, .flags = GM_FULL_ONLY, .caps = GM_CAPS_ALL,
-	.timeout = 300)
+	.flags = GM_FULL_ONLY, .timeout = 300)
 {
 	struct st_result *r = st_result_new();
 	struct st_prog p = {};

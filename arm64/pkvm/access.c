@@ -5,9 +5,11 @@
 
 #include "pkvm.h"
 
+GM_FILE(.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+
 GM_CASE(host_access, .name = "pkvm.host_access.every_page", .clause = "pkvm.host_access",
 	.text = "loads and stores of pages that the guest touched, wrote, or took back are SIGSEGV/SEGV_ACCERR",
-	.flags = GM_REFUSAL, .profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.flags = GM_REFUSAL)
 {
 	struct pvm *p = pvm_new(1, GM_MEM_SHMEM, 12);
 	uint8_t *again;
@@ -73,7 +75,7 @@ static void syscalls(struct pvm *p, uint64_t page, int want, const char *when)
 
 GM_CASE(host_syscall, .name = "pkvm.host_syscall.buffers", .clause = "pkvm.host_syscall",
 	.text = "buffers of system calls in an unshared page are EFAULT, in a shared one they work; the guest's data stays",
-	.flags = GM_REFUSAL, .profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.flags = GM_REFUSAL)
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
 
@@ -91,8 +93,7 @@ GM_CASE(host_syscall, .name = "pkvm.host_syscall.buffers", .clause = "pkvm.host_
 }
 
 GM_CASE(private_initial, .name = "pkvm.private_initial.donated", .clause = "pkvm.private_initial",
-	.text = "the guest finds what the host wrote before, and takes exactly the pages it touches",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.text = "the guest finds what the host wrote before, and takes exactly the pages it touches")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 32);
 
@@ -113,8 +114,7 @@ GM_CASE(private_initial, .name = "pkvm.private_initial.donated", .clause = "pkvm
 
 GM_CASE(private_zero, .name = "pkvm.private_initial.never_touched",
 	.clause = "pkvm.private_initial",
-	.text = "anonymous pages that nobody ever touched: zero to the guest, and its own; others stay the host's zeroes",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.text = "anonymous pages that nobody ever touched: zero to the guest, and its own; others stay the host's zeroes")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
 
@@ -131,8 +131,7 @@ GM_CASE(private_zero, .name = "pkvm.private_initial.never_touched",
 }
 
 GM_CASE(pinned, .name = "pkvm.pinned.locked_memory", .clause = "pkvm.pinned",
-	.text = "each donated page is one page of locked memory, shared or not, and none is left after the VM",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.text = "each donated page is one page of locked memory, shared or not, and none is left after the VM")
 {
 	uint64_t before = pkvm_status("VmLck"), run;
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 64);

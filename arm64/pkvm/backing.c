@@ -8,6 +8,8 @@
 #define MADV_HWPOISON 100
 #endif
 
+GM_FILE(.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+
 #define FAR (GM_BASE + GM_1G)
 #define FAR_SLOT (GM_SLOT + 1)
 
@@ -61,8 +63,8 @@ static int disk_file(void)
 	return fd;
 }
 
-GM_CASE(file_disk, .name = "pkvm.file_vma.disk", .clause = "pkvm.file_vma", .profile = "P2",
-	.flags = GM_REFUSAL, .needs = GM_NEEDS(PROTECTED, DISK_DIO), .caps = GM_CAPS_ALL,
+GM_CASE(file_disk, .name = "pkvm.file_vma.disk", .clause = "pkvm.file_vma", .flags = GM_REFUSAL,
+	.needs = GM_NEEDS(DISK_DIO), .caps = GM_CAPS_ALL,
 	.text = "a slot over a shared mapping of a file on a disk, which tracks what is dirty: EFAULT")
 {
 	int fd = disk_file();
@@ -71,8 +73,8 @@ GM_CASE(file_disk, .name = "pkvm.file_vma.disk", .clause = "pkvm.file_vma", .pro
 	close(fd);
 }
 
-GM_CASE(file_private, .name = "pkvm.file_vma.private", .clause = "pkvm.file_vma", .profile = "P2",
-	.needs = GM_NEEDS(PROTECTED, DISK_DIO), .caps = GM_CAPS_ALL,
+GM_CASE(file_private, .name = "pkvm.file_vma.private", .clause = "pkvm.file_vma",
+	.needs = GM_NEEDS(DISK_DIO), .caps = GM_CAPS_ALL,
 	.text = "a private mapping of a file: the guest gets a copy of the page, and the file stays as it was")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
@@ -98,8 +100,7 @@ static int seal(int fd)
 	return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) ? errno : 0;
 }
 
-GM_CASE(no_pin_left, .name = "pkvm.pinned.none_left", .clause = "pkvm.pinned", .profile = "P2",
-	.needs = GM_NEEDS(PROTECTED), .flags = GM_REFUSAL,
+GM_CASE(no_pin_left, .name = "pkvm.pinned.none_left", .clause = "pkvm.pinned", .flags = GM_REFUSAL,
 	.text = "pages of a memfd are pinned while a VM has them, and free after it; those that it was refused, too")
 {
 	int fd = GM_SETUP_OK(memfd_create("gm", MFD_CLOEXEC | MFD_ALLOW_SEALING));
@@ -123,8 +124,8 @@ GM_CASE(no_pin_left, .name = "pkvm.pinned.none_left", .clause = "pkvm.pinned", .
 	close(fd);
 }
 
-GM_CASE(ordinary_vm, .name = "pkvm.other_vm.ordinary", .clause = "pkvm.other_vm", .profile = "P2",
-	.flags = GM_REFUSAL, .needs = GM_NEEDS(PROTECTED), .timeout = 120,
+GM_CASE(ordinary_vm, .name = "pkvm.other_vm.ordinary", .clause = "pkvm.other_vm",
+	.flags = GM_REFUSAL, .timeout = 120,
 	.text = "a page that ordinary VMs have mapped is EPERM to a protected one until the last of them is gone")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
@@ -153,8 +154,8 @@ GM_CASE(ordinary_vm, .name = "pkvm.other_vm.ordinary", .clause = "pkvm.other_vm"
 	gm_mem_free(m);
 }
 
-GM_CASE(ordinary_thp, .name = "pkvm.other_vm.block", .clause = "pkvm.other_vm", .profile = "P2",
-	.needs = GM_NEEDS(PROTECTED, THP, PAGES_4K), .timeout = 120,
+GM_CASE(ordinary_thp, .name = "pkvm.other_vm.block", .clause = "pkvm.other_vm",
+	.needs = GM_NEEDS(THP, PAGES_4K), .timeout = 120,
 	.text = "every page of a 2 MiB block that an ordinary VM had can be a protected VM's after it")
 {
 	struct gm_mem *m = gm_mem_new(GM_MEM_THP, GM_2M);
@@ -186,8 +187,7 @@ static void expect_denied(struct gm_vm *vm, uint64_t gpa, const char *what)
 }
 
 GM_CASE(mixed_block, .name = "pkvm.other_vm.mixed_block", .clause = "pkvm.other_vm",
-	.profile = "P2", .flags = GM_REFUSAL, .needs = GM_NEEDS(PROTECTED, THP, PAGES_4K),
-	.timeout = 120,
+	.flags = GM_REFUSAL, .needs = GM_NEEDS(THP, PAGES_4K), .timeout = 120,
 	.text = "2 MiB of which a protected VM has one page, shared or not, are no block of an ordinary VM's: EPERM, the page stays hidden")
 {
 	const uint64_t npages = GM_2M / PG, hit[2] = { npages / 2 + 3, npages - 1 };
@@ -239,8 +239,8 @@ static void on_bad_page(int signo, siginfo_t *info, void *context)
 }
 
 /* Costs the machine 4 KiB until it is booted again, and the kernel log a few lines. */
-GM_CASE(bad_page, .name = "pkvm.hwpoison.first_touch", .clause = "pkvm.hwpoison", .profile = "P2",
-	.needs = GM_NEEDS(PROTECTED, HWPOISON), .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE,
+GM_CASE(bad_page, .name = "pkvm.hwpoison.first_touch", .clause = "pkvm.hwpoison",
+	.needs = GM_NEEDS(HWPOISON), .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE,
 	.text = "the guest's first touch of a page that went bad: SIGBUS, BUS_MCEERR_AR at its address; with another page it goes on")
 {
 	struct sigaction sa = { .sa_sigaction = on_bad_page, .sa_flags = SA_SIGINFO }, old;

@@ -3,11 +3,12 @@
 #include "first_touch.h"
 #include "pkvm.h"
 
+GM_FILE(.clause = "pkvm.private_initial", .profile = "P2", .needs = GM_NEEDS(PROTECTED))
+
 #define NPAGES 96UL
 
-GM_CASE(two_at_once, .name = "pkvm.private_initial.two_at_once", .clause = "pkvm.private_initial",
-	.text = "two vCPUs add to a word of the same new page at once: both go on, neither is lost",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+GM_CASE(two_at_once, .name = "pkvm.private_initial.two_at_once",
+	.text = "two vCPUs add to a word of the same new page at once: both go on, neither is lost")
 {
 	struct pvm *p = pvm_new(2, GM_MEM_ANON, NPAGES);
 
@@ -17,9 +18,8 @@ GM_CASE(two_at_once, .name = "pkvm.private_initial.two_at_once", .clause = "pkvm
 	pvm_free(p);
 }
 
-GM_CASE(from_above, .name = "pkvm.private_initial.from_above", .clause = "pkvm.private_initial",
-	.text = "pages that are touched in their last word first, the last page first: the host's words, none holds up the guest",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+GM_CASE(from_above, .name = "pkvm.private_initial.from_above",
+	.text = "pages that are touched in their last word first, the last page first: the host's words, none holds up the guest")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, NPAGES);
 

@@ -6,9 +6,10 @@
 
 #include "pkvm.h"
 
+GM_FILE(.clause = "pkvm.reclaim_pin", .profile = "P2", .needs = GM_NEEDS(PROTECTED))
+
 GM_CASE(teardown, .name = "pkvm.teardown.content", .clause = "pkvm.teardown",
-	.text = "after the VM: its unshared pages are zero, shared ones keep their content, others were never its",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.text = "after the VM: its unshared pages are zero, shared ones keep their content, others were never its")
 {
 	struct pvm *p = pvm_new(2, GM_MEM_SHMEM, 32);
 
@@ -40,8 +41,7 @@ GM_CASE(teardown, .name = "pkvm.teardown.content", .clause = "pkvm.teardown",
 }
 
 GM_CASE(reuse, .name = "pkvm.teardown.reuse", .clause = "pkvm.teardown", .timeout = 120,
-	.text = "memory that a protected VM had serves the next one, which finds zeroes where nothing was shared",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.text = "memory that a protected VM had serves the next one, which finds zeroes where nothing was shared")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8), *q = pvm_new(1, GM_MEM_ANON, 8);
 	uint64_t far = GM_BASE + GM_1G;
@@ -74,8 +74,7 @@ static void reclaimed(struct pvm *p, int pipe_fd[2])
 	pvm_expect_hidden(p, 2, "the guest's page with an old reference");
 }
 
-GM_CASE(reclaim_pin, .name = "pkvm.reclaim_pin.pipe", .clause = "pkvm.reclaim_pin",
-	.flags = GM_DESTRUCTIVE, .profile = "P2", .needs = GM_NEEDS(PROTECTED),
+GM_CASE(reclaim_pin, .name = "pkvm.reclaim_pin.pipe", .flags = GM_DESTRUCTIVE,
 	.text = "the kernel reads through an old reference: zeroes, the page is the host's, the guest's touch EFAULT, nothing else changes")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
@@ -100,7 +99,7 @@ GM_CASE(reclaim_pin, .name = "pkvm.reclaim_pin.pipe", .clause = "pkvm.reclaim_pi
 }
 
 GM_CASE(share_poisoned, .name = "pkvm.share_poisoned.refused", .clause = "pkvm.share_poisoned",
-	.flags = GM_DESTRUCTIVE | GM_REFUSAL, .profile = "P2", .needs = GM_NEEDS(PROTECTED),
+	.flags = GM_DESTRUCTIVE | GM_REFUSAL,
 	.text = "share and unshare of a page that was taken away: -3, and the page stays the host's")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
@@ -155,8 +154,7 @@ static ssize_t path_pipe(uint8_t *hva, uint8_t *buf)
 	return n;
 }
 
-GM_CASE(kernel_paths, .name = "pkvm.reclaim_pin.kernel_paths", .clause = "pkvm.reclaim_pin",
-	.flags = GM_DESTRUCTIVE, .profile = "P2", .needs = GM_NEEDS(PROTECTED),
+GM_CASE(kernel_paths, .name = "pkvm.reclaim_pin.kernel_paths", .flags = GM_DESTRUCTIVE,
 	.text = "process_vm_readv, /proc/self/mem and vmsplice of unshared pages: an error or zeroes, never a word of the guest's")
 {
 	static const struct {
@@ -204,8 +202,8 @@ struct longterm {
 #define HOLD_STOP _IO('g', 8)
 #define HOLD_READ _IOW('g', 9, __u64)
 
-GM_CASE(reclaim_gup, .name = "pkvm.reclaim_pin.gup_test", .clause = "pkvm.reclaim_pin",
-	.flags = GM_DESTRUCTIVE, .profile = "P2", .needs = GM_NEEDS(PROTECTED, GUP_TEST),
+GM_CASE(reclaim_gup, .name = "pkvm.reclaim_pin.gup_test", .flags = GM_DESTRUCTIVE,
+	.needs = GM_NEEDS(GUP_TEST),
 	.text = "a long-term pin from before the guest's first touch: read through it the page is zeroed, the guest's next touch EFAULT")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);

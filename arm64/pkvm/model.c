@@ -2,6 +2,8 @@
 /* pkvm.model: a random run of shares, unshares and stores against a model of every page. */
 #include "pkvm.h"
 
+GM_FILE(.clause = "pkvm.model", .profile = "P2", .needs = GM_NEEDS(PROTECTED), .timeout = 120)
+
 #define PAGES 64
 #define BATCH 24
 
@@ -61,9 +63,13 @@ static void host_look(struct pvm *p, const struct state *s, uint64_t page)
 						 : "the host's by the model");
 }
 
-static void run_model(const struct gm_case *self)
+struct guest {
+	unsigned int vcpus;
+};
+
+GM_CASES(run_model, struct guest, v)
 {
-	struct pvm *p = pvm_new(self->val, GM_MEM_ANON, PAGES);
+	struct pvm *p = pvm_new(v->vcpus, GM_MEM_ANON, PAGES);
 	struct state s[PAGES];
 	struct gm_rng rng;
 	struct gm_op op[BATCH];
@@ -81,7 +87,7 @@ static void run_model(const struct gm_case *self)
 							   : gm_rng_below(&rng, PAGES);
 			guest_step(&s[at[i]], &op[i], &want[i], at[i], gm_rng_below(&rng, 9), step);
 		}
-		gm_run(p->vm, step % self->val, op, BATCH);
+		gm_run(p->vm, step % v->vcpus, op, BATCH);
 		for (int i = 0; i < BATCH; i++) {
 			if (op[i].code == GM_OP_HYPERCALL)
 				pvm_expect_ret(op[i].ret, want[i], at[i], "by the model");
@@ -111,10 +117,9 @@ static void run_model(const struct gm_case *self)
 	pvm_free(p);
 }
 
-GM_VARIANT(
-	run_model, model_1, .name = "pkvm.model.one_vcpu", .clause = "pkvm.model", .val = 1,
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED), .timeout = 120, .flags = GM_FULL_ONLY,
-	.text = "a random run of shares, unshares and stores of one vCPU: every page is what the model says")
-GM_VARIANT(run_model, model_2, .name = "pkvm.model.two_vcpus", .clause = "pkvm.model", .val = 2,
-	   .profile = "P2", .needs = GM_NEEDS(PROTECTED), .timeout = 120,
-	   .text = "the same by two vCPUs in turn, on the same pages")
+GM_ROW(run_model, model_1, .name = "pkvm.model.one_vcpu", .flags = GM_FULL_ONLY,
+       .text = "a random run of shares, unshares and stores of one vCPU: every page is what the model says") = {
+	.vcpus = 1,
+};
+GM_ROW(run_model, model_2, .name = "pkvm.model.two_vcpus",
+       .text = "the same by two vCPUs in turn, on the same pages") = { .vcpus = 2 };

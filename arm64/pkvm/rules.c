@@ -4,8 +4,10 @@
 
 #include "pkvm.h"
 
+GM_FILE(.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+
 GM_CASE(slot_fixed, .name = "pkvm.slot_fixed.after_run", .clause = "pkvm.slot_fixed",
-	.flags = GM_REFUSAL, .profile = "P2", .needs = GM_NEEDS(PROTECTED),
+	.flags = GM_REFUSAL,
 	.text = "slots can be moved and deleted before the first run; after it that is EPERM, and the guest runs on")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
@@ -35,7 +37,7 @@ GM_CASE(slot_fixed, .name = "pkvm.slot_fixed.after_run", .clause = "pkvm.slot_fi
 }
 
 GM_CASE(slot_flags, .name = "pkvm.slot_flags.refused", .clause = "pkvm.slot_flags",
-	.flags = GM_REFUSAL, .profile = "P2", .needs = GM_NEEDS(PROTECTED),
+	.flags = GM_REFUSAL,
 	.text = "READONLY and dirty logging are EPERM, for new slots and old ones")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_PROTECTED), *plain = GM_VM_NEW();
@@ -63,7 +65,7 @@ GM_CASE(slot_flags, .name = "pkvm.slot_flags.refused", .clause = "pkvm.slot_flag
 }
 
 GM_CASE(file_vma, .name = "pkvm.file_vma.guest_memfd", .clause = "pkvm.file_vma",
-	.flags = GM_REFUSAL, .profile = "P2", .needs = GM_NEEDS(PROTECTED, GMEM_MMAP, INIT_SHARED),
+	.flags = GM_REFUSAL, .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
 	.text = "a slot over a mapping of guest_memfd: the guest's touch is EIO; anonymous and shmem memory work")
 {
 	struct gm_vm *owner = GM_VM_NEW();
@@ -92,7 +94,6 @@ GM_CASE(file_vma, .name = "pkvm.file_vma.guest_memfd", .clause = "pkvm.file_vma"
 }
 
 GM_CASE(memlock, .name = "pkvm.memlock.exact", .clause = "pkvm.memlock", .flags = GM_REFUSAL,
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED),
 	.text = "past RLIMIT_MEMLOCK, at exactly that page, KVM_RUN is ENOMEM; with a higher limit the guest goes on")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 32);
@@ -120,7 +121,6 @@ GM_CASE(memlock, .name = "pkvm.memlock.exact", .clause = "pkvm.memlock", .flags 
 }
 
 GM_CASE(caps, .name = "pkvm.caps.refused", .clause = "pkvm.caps", .flags = GM_REFUSAL,
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED),
 	.text = "capabilities and VM ioctls that are not for protected VMs: 0, EINVAL; an ordinary VM beside has them")
 {
 	/* Not KVM_CAP_DEVICE_CTRL: creating devices is generic, and the interrupt controller is one. */
@@ -182,7 +182,7 @@ GM_CASE(caps, .name = "pkvm.caps.refused", .clause = "pkvm.caps", .flags = GM_RE
 }
 
 GM_CASE(other_vm, .name = "pkvm.other_vm.refused", .clause = "pkvm.other_vm", .flags = GM_REFUSAL,
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED), .timeout = 120,
+	.timeout = 120,
 	.text = "a page that one protected VM has, shared or not, is EPERM to another over the same memory")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8), *q = pvm_new(1, GM_MEM_ANON, 8);
@@ -203,8 +203,7 @@ GM_CASE(other_vm, .name = "pkvm.other_vm.refused", .clause = "pkvm.other_vm", .f
 	pvm_free(p);
 }
 
-GM_CASE(mmio, .name = "pkvm.mmio_ucall.exact", .clause = "pkvm.mmio_ucall", .profile = "P2",
-	.needs = GM_NEEDS(PROTECTED),
+GM_CASE(mmio, .name = "pkvm.mmio_ucall.exact", .clause = "pkvm.mmio_ucall",
 	.text = "a store and a load outside every slot exit as MMIO with address, size and data exact")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);

@@ -2,14 +2,20 @@
 /* pkvm.share*: a share or unshare changes the one page it names, and loses nothing. */
 #include "pkvm.h"
 
+GM_FILE(.clause = "pkvm.share", .profile = "P2", .needs = GM_NEEDS(PROTECTED))
+
 #define SPAN 512UL /* every page of 2 MiB */
 
+struct memory {
+	enum gm_mem_kind mem;
+};
+
 /* The page, one by one in a seeded order: shared, seen, written by the host, taken back. */
-static void every_offset(const struct gm_case *self)
+GM_CASES(every_offset, struct memory, v)
 {
 	/* Of larger pages fewer: they count against RLIMIT_MEMLOCK, which is 8 MiB as a rule. */
 	const uint64_t span = GM_2M / PG;
-	struct pvm *p = pvm_new(1, self->val, span);
+	struct pvm *p = pvm_new(1, v->mem, span);
 	uint64_t order[SPAN], page;
 
 	for (uint64_t i = 0; i < span; i++)
@@ -35,19 +41,18 @@ static void every_offset(const struct gm_case *self)
 	pvm_free(p);
 }
 
-GM_VARIANT(
-	every_offset, every_anon, .name = "pkvm.share.every_offset", .clause = "pkvm.share",
-	.val = GM_MEM_ANON, .profile = "P2", .needs = GM_NEEDS(PROTECTED), .timeout = 120,
-	.text = "each page of 2 MiB shared alone: seen with its content, its neighbours not; unshared: hidden, content kept")
-GM_VARIANT(
-	every_offset, every_thp, .name = "pkvm.page_4k.thp", .clause = "pkvm.page_4k",
-	.val = GM_MEM_THP, .profile = "P2", .needs = GM_NEEDS(PROTECTED, THP), .timeout = 120,
-	.flags = GM_FULL_ONLY,
-	.text = "the same where a 2 MiB page of the host lies below: pages are donated and shared singly")
+GM_ROW(every_offset, every_anon, .name = "pkvm.share.every_offset", .timeout = 120,
+       .text = "each page of 2 MiB shared alone: seen with its content, its neighbours not; unshared: hidden, content kept") = {
+	.mem = GM_MEM_ANON,
+};
+GM_ROW(every_offset, every_thp, .name = "pkvm.page_4k.thp", .clause = "pkvm.page_4k",
+       .needs = GM_NEEDS(THP), .timeout = 120, .flags = GM_FULL_ONLY,
+       .text = "the same where a 2 MiB page of the host lies below: pages are donated and shared singly") = {
+	.mem = GM_MEM_THP,
+};
 
-GM_CASE(share_bulk, .name = "pkvm.share.bulk", .clause = "pkvm.share",
-	.text = "ranges shared and unshared in bulk by two vCPUs: exactly theirs, also across their common border",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+GM_CASE(share_bulk, .name = "pkvm.share.bulk",
+	.text = "ranges shared and unshared in bulk by two vCPUs: exactly theirs, also across their common border")
 {
 	struct pvm *p = pvm_new(2, GM_MEM_SHMEM, 64);
 
@@ -73,8 +78,7 @@ GM_CASE(share_bulk, .name = "pkvm.share.bulk", .clause = "pkvm.share",
 }
 
 GM_CASE(share_unmapped, .name = "pkvm.share_unmapped.first_touch", .clause = "pkvm.share_unmapped",
-	.text = "a page that the guest never touched is brought in with what the host wrote, then shared: one call, 0",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.text = "a page that the guest never touched is brought in with what the host wrote, then shared: one call, 0")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 16);
 
@@ -91,9 +95,8 @@ GM_CASE(share_unmapped, .name = "pkvm.share_unmapped.first_touch", .clause = "pk
 	pvm_free(p);
 }
 
-GM_CASE(share_same, .name = "pkvm.share.same_page", .clause = "pkvm.share",
-	.text = "a shared page is one page: stores of either side are seen by the other, word by word",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+GM_CASE(share_same, .name = "pkvm.share.same_page",
+	.text = "a shared page is one page: stores of either side are seen by the other, word by word")
 {
 	struct pvm *p = pvm_new(2, GM_MEM_ANON, 8);
 
@@ -128,8 +131,7 @@ static void expect_runs(struct pvm *p, uint64_t page, uint16_t val, const char *
 		     op.ret, whole ? "" : gm_exit_str(&ex));
 }
 
-GM_CASE(share_exec, .name = "pkvm.share.code", .clause = "pkvm.share", .profile = "P2",
-	.needs = GM_NEEDS(PROTECTED),
+GM_CASE(share_exec, .name = "pkvm.share.code",
 	.text = "code in a page runs before it is shared, while it is (the host's new code too) and after")
 {
 	struct pvm *p = pvm_new(2, GM_MEM_ANON, 4);
@@ -188,7 +190,7 @@ static void bad_calls(struct pvm *p, uint64_t page, bool shared)
 }
 
 GM_CASE(share_args, .name = "pkvm.share_args.refused", .clause = "pkvm.share_args",
-	.flags = GM_REFUSAL, .profile = "P2", .needs = GM_NEEDS(PROTECTED),
+	.flags = GM_REFUSAL,
 	.text = "unaligned addresses, reserved arguments, sharing twice, unsharing what is not shared: -3, state unchanged")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
@@ -210,8 +212,7 @@ GM_CASE(share_args, .name = "pkvm.share_args.refused", .clause = "pkvm.share_arg
 }
 
 GM_CASE(no_exit, .name = "pkvm.no_exit.one_run", .clause = "pkvm.no_exit",
-	.text = "shares and unshares, of pages never touched too, end in no exit to user space",
-	.profile = "P2", .needs = GM_NEEDS(PROTECTED))
+	.text = "shares and unshares, of pages never touched too, end in no exit to user space")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 32);
 	struct gm_op op[3] = {};

@@ -11,6 +11,9 @@
 #include "pool.h"
 
 #define MAPPED 7
+
+GM_FILE(.clause = "fungible.pool_back", .profile = "any", .huge_2m = MAPPED)
+
 #define TOUCHED 3
 #define NR "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
 
@@ -29,8 +32,7 @@ static void touch_pages(volatile uint8_t *p, unsigned int first, unsigned int n)
 		p[i * GM_2M] = i;
 }
 
-GM_CASE(reservations, .name = "fungible.pool_back.reservations", .clause = "fungible.pool_back",
-	.profile = "any", .huge_2m = MAPPED,
+GM_CASE(reservations, .name = "fungible.pool_back.reservations",
 	.text = "mappings reserve what they may touch, use it up page by page, and give it all back")
 {
 	static const struct {
@@ -61,8 +63,7 @@ static void restore(void *arg __attribute__((unused)))
 	gm_journal_restore(&journal);
 }
 
-GM_CASE(shrink, .name = "fungible.pool_back.shrink", .clause = "fungible.pool_back",
-	.profile = "any", .needs = GM_NEEDS(ROOT), .caps = GM_CAPS_ALL, .huge_2m = MAPPED,
+GM_CASE(shrink, .name = "fungible.pool_back.shrink", .needs = GM_NEEDS(ROOT), .caps = GM_CAPS_ALL,
 	.text = "a pool that shrinks to nothing keeps what is used and reserved, until that is given back")
 {
 	struct gm_pool start, want;

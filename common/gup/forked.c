@@ -9,6 +9,8 @@
 #include "frames.h"
 #include "gm.h"
 
+GM_FILE(.profile = "any", .caps = GM_CAPS_ALL)
+
 #define PG GM_PAGE_SIZE
 #define KPF_DIRTY 4 /* include/uapi/linux/kernel-page-flags.h */
 
@@ -45,9 +47,8 @@ struct writer {
 };
 
 /* The frame is clean until then: its process's own writes are known to the page tables alone. */
-static void run(const struct gm_case *self)
+GM_CASES(run, struct writer, w)
 {
-	const struct writer *w = self->arg;
 	uint64_t old = gm_word(1, GM_HALF_HOST, 1, 0), new = gm_word(1, GM_HALF_HOST, 2, 0), pfn;
 	uint8_t *mem = map_anon();
 	int begin[2], status, dirty;
@@ -77,11 +78,13 @@ static void run(const struct gm_case *self)
 	munmap(mem, PG);
 }
 
-#define FORKED(n)                                                                                  \
-	.name = n ".forked", .clause = n, .profile = "any", .caps = GM_CAPS_ALL,                   \
-	.text = "a page that a child shares: the writer's own copy is written, and dirty"
-static const struct writer by_vm_to = { by_vm, PROT_READ | PROT_WRITE },
-			   by_mem_to = { by_mem, PROT_READ };
-
-GM_VARIANT(run, vm, FORKED("gup.process_vm_writev"), .arg = &by_vm_to)
-GM_VARIANT(run, mem, FORKED("gup.proc_mem_write_force"), .arg = &by_mem_to)
+GM_ROW(run, vm, .name = "gup.process_vm_writev.forked", .clause = "gup.process_vm_writev",
+       .text = "a page that a child shares: the writer's own copy is written, and dirty") = {
+	.write = by_vm,
+	.prot = PROT_READ | PROT_WRITE,
+};
+GM_ROW(run, mem, .name = "gup.proc_mem_write_force.forked", .clause = "gup.proc_mem_write_force",
+       .text = "a page that a child shares: the writer's own copy is written, and dirty") = {
+	.write = by_mem,
+	.prot = PROT_READ,
+};

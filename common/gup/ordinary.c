@@ -11,6 +11,9 @@
 #include "gm.h"
 #include "access/matrix.h"
 
+GM_FILE(.clause = "gup.ordinary", .profile = "any", .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_IOMMU,
+	.timeout = 60)
+
 struct large {
 	const char *what;
 	enum gm_mem_kind kind;
@@ -30,9 +33,8 @@ static bool suits(const struct gm_probe *p)
 	       gm_access_want(p, GM_CLASS_ORDINARY).kind == GM_WANT_REACH;
 }
 
-static void run(const struct gm_case *self)
+GM_CASES(run, struct large, l)
 {
-	const struct large *l = self->arg;
 	uint64_t page = gm_mem_pagesize(l->kind);
 	/* Inside a huge page, and where there are two, half in each. */
 	uint64_t at[] = { 5 * GM_PAGE_SIZE,
@@ -64,18 +66,29 @@ static void run(const struct gm_case *self)
 	gm_mem_free(m);
 }
 
-#define LARGE(fn, suffix, need, about, ...)                                                        \
-	static const struct large fn##_memory = { __VA_ARGS__ };                                   \
-	GM_VARIANT(run, fn, .name = "gup.ordinary." suffix, .clause = "gup.ordinary",              \
-		   .profile = "any", .text = "every probe that moves data, on " about,             \
-		   .needs = GM_NEEDS(need), .caps = GM_CAPS_ALL,                                   \
-		   .tokens = GM_TOKEN_HUGE | GM_TOKEN_IOMMU, .timeout = 60, .arg = &fn##_memory)
-
-LARGE(thp, "thp", THP, "transparent huge pages", "THP", GM_MEM_THP, 2, 0, 0);
-LARGE(huge_2m, "hugetlb_2m", HUGE_2M, "2 MiB pages of hugetlb", "hugetlb of 2 MiB", GM_MEM_HUGE_2M,
-      2, 2, 0);
-LARGE(huge_1g, "hugetlb_1g", HUGE_1G, "a 1 GiB page of hugetlb", "hugetlb of 1 GiB", GM_MEM_HUGE_1G,
-      1, 0, 1);
+GM_ROW(run, thp, .name = "gup.ordinary.thp",
+       .text = "every probe that moves data, on transparent huge pages", .needs = GM_NEEDS(THP),
+       .tokens = GM_TOKEN_HUGE) = {
+	.what = "THP",
+	.kind = GM_MEM_THP,
+	.pages = 2,
+};
+GM_ROW(run, huge_2m, .name = "gup.ordinary.hugetlb_2m",
+       .text = "every probe that moves data, on 2 MiB pages of hugetlb", .needs = GM_NEEDS(HUGE_2M),
+       .tokens = GM_TOKEN_HUGE) = {
+	.what = "hugetlb of 2 MiB",
+	.kind = GM_MEM_HUGE_2M,
+	.pages = 2,
+	.n2m = 2,
+};
+GM_ROW(run, huge_1g, .name = "gup.ordinary.hugetlb_1g",
+       .text = "every probe that moves data, on a 1 GiB page of hugetlb",
+       .needs = GM_NEEDS(HUGE_1G), .tokens = GM_TOKEN_HUGE) = {
+	.what = "hugetlb of 1 GiB",
+	.kind = GM_MEM_HUGE_1G,
+	.pages = 1,
+	.n1g = 1,
+};
 
 /* Nothing else says what it meets with: the path alone. */
 static bool plain(const struct gm_probe *p, unsigned int moves)
@@ -99,9 +112,8 @@ struct closed {
 	const char *src;
 };
 
-static void run_closed(const struct gm_case *self)
+GM_CASES(run_closed, struct closed, c)
 {
-	const struct closed *c = self->arg;
 	const struct gm_want w = GM_ERR(EFAULT, c->src);
 	size_t len = GM_MATRIX_CTL_LEN;
 	uint8_t *hva = mmap(LONELY, len, PROT_READ | PROT_WRITE,
@@ -131,16 +143,24 @@ static void run_closed(const struct gm_case *self)
 		munmap(hva, len);
 }
 
-#define CLOSED(fn, suffix, about, ...)                                                             \
-	static const struct closed fn##_range = { __VA_ARGS__ };                                   \
-	GM_VARIANT(run_closed, fn, .name = "gup.ordinary." suffix, .clause = "gup.ordinary",       \
-		   .profile = "any", .text = "every probe that moves data, on " about,             \
-		   .caps = GM_CAPS_ALL, .flags = GM_REFUSAL, .tokens = GM_TOKEN_IOMMU,             \
-		   .timeout = 60, .arg = &fn##_range)
-
-CLOSED(unmapped, "unmapped", "addresses where nothing is mapped", -1, GM_ACC_READ | GM_ACC_WRITE,
-       "mm/gup.c:__get_user_pages(): no VMA");
-CLOSED(read_only, "read_only", "anonymous memory that may only be read, to write it", PROT_READ,
-       GM_ACC_WRITE, "mm/gup.c:check_vma_flags()");
-CLOSED(no_access, "no_access", "anonymous memory that may not be touched, to read it", PROT_NONE,
-       GM_ACC_READ, "mm/gup.c:check_vma_flags()");
+GM_ROW(run_closed, unmapped, .name = "gup.ordinary.unmapped",
+       .text = "every probe that moves data, on addresses where nothing is mapped",
+       .flags = GM_REFUSAL) = {
+	.prot = -1,
+	.moves = GM_ACC_READ | GM_ACC_WRITE,
+	.src = "mm/gup.c:__get_user_pages(): no VMA",
+};
+GM_ROW(run_closed, read_only, .name = "gup.ordinary.read_only",
+       .text = "every probe that moves data, on anonymous memory that may only be read, to write it",
+       .flags = GM_REFUSAL) = {
+	.prot = PROT_READ,
+	.moves = GM_ACC_WRITE,
+	.src = "mm/gup.c:check_vma_flags()",
+};
+GM_ROW(run_closed, no_access, .name = "gup.ordinary.no_access",
+       .text = "every probe that moves data, on anonymous memory that may not be touched, to read it",
+       .flags = GM_REFUSAL) = {
+	.prot = PROT_NONE,
+	.moves = GM_ACC_READ,
+	.src = "mm/gup.c:check_vma_flags()",
+};

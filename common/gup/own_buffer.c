@@ -5,6 +5,8 @@
 
 #include "gm.h"
 
+GM_FILE(.profile = "any", .flags = GM_REFUSAL)
+
 #define PG GM_PAGE_SIZE
 
 static uint8_t *map_pages(unsigned int n)
@@ -50,14 +52,12 @@ static void side(mover fn, int prot, bool reads)
 }
 
 GM_CASE(own_read, .name = "gup.process_vm_readv.own_buffer", .clause = "gup.process_vm_readv",
-	.profile = "any", .flags = GM_REFUSAL,
 	.text = "into a buffer whose second page is read-only: EFAULT, or the bytes until there")
 {
 	side(process_vm_readv, PROT_READ, true);
 }
 
 GM_CASE(own_write, .name = "gup.process_vm_writev.own_buffer", .clause = "gup.process_vm_writev",
-	.profile = "any", .flags = GM_REFUSAL,
 	.text = "from a buffer whose second page is PROT_NONE: EFAULT, or the bytes until there")
 {
 	side(process_vm_writev, PROT_NONE, false);

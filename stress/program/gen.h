@@ -5,6 +5,13 @@
 
 #include "prog.h"
 
+enum st_order {
+	ST_ORDER_MIX, /* as the mix has it */
+	ST_ORDER_STRICT,
+	ST_ORDER_FREE,
+	ST_ORDER_RACES,
+};
+
 struct st_gen {
 	uint64_t seed;
 	const char *mix;	      /* NULL: conversion */
@@ -13,7 +20,7 @@ struct st_gen {
 	const char *weights;	     /* "conv=10,punch=0": replace weights of the mix; NULL: none */
 	uint32_t ops;		     /* 0: that of the mix */
 	unsigned int vcpus, threads; /* 0: those of the mix; threads: ST_NO_THREADS for none */
-	int order;		     /* 0: drawn; 1 strict, 2 free, 3 races */
+	enum st_order order;
 };
 
 #define ST_NO_THREADS 99U
