@@ -24,7 +24,7 @@ static bool expect(struct gm_vm *vm, uint64_t gpa, uint64_t len, int64_t n1g, in
 
 	GM_SETUP(gm_stage2_count(vm, gpa, len, &l), "no stage-2 dump: %s", gm_errno_name(errno));
 	return GM_EXPECT_AT(
-		GM_PAGE(.gpa = gpa),
+		GM_PAGE(.gpa = GM_AT(gpa)),
 		l.pages[GM_SIZE_1G] == n1g && l.pages[GM_SIZE_2M] == n2m &&
 			l.pages[GM_SIZE_4K] == n4k,
 		"%s: expected %ld of 1G, %ld of 2M, %ld of 4K, observed %ld, %ld, %ld in %#lx bytes",
@@ -206,7 +206,7 @@ static void expect_dirty(struct gm_vm *vm, uint64_t npages, const uint64_t *want
 
 		for (unsigned int i = 0; i < nr; i++)
 			should |= want[i] == page;
-		GM_EXPECT_AT(GM_PAGE(.gpa = GM_BASE + page * GM_PAGE_SIZE), is == should,
+		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(GM_BASE + page * GM_PAGE_SIZE)), is == should,
 			     "%s: page %lu should be %s", when, page, should ? "dirty" : "clean");
 	}
 	free(bits);

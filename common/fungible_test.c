@@ -85,12 +85,13 @@ GM_CASE(unmovable, .name = "fungible.unmovable.compaction",
 
 		if (!(i % 3))
 			continue;
-		GM_EXPECT_AT(GM_PAGE(.off = i * GM_PAGE_SIZE, .hva = (uintptr_t)word),
+		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(i * GM_PAGE_SIZE), .hva = GM_AT((uintptr_t)word)),
 			     *word == gm_word(i, GM_HALF_SHARED, 1, 0),
 			     "expected its own word, observed %s", gm_word_str(*word));
 		pfn = pfn_of(word);
-		GM_EXPECT_AT(GM_PAGE(.off = i * GM_PAGE_SIZE, .pfn = pfn), pfn == before[i],
-			     "moved from frame %#lx to frame %#lx", before[i], pfn);
+		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(i * GM_PAGE_SIZE), .pfn = GM_AT(pfn)),
+			     pfn == before[i], "moved from frame %#lx to frame %#lx", before[i],
+			     pfn);
 	}
 	file_free(&f);
 	free(before);
@@ -121,8 +122,8 @@ GM_CASE(soft_offline, .name = "fungible.unmovable.soft_offline",
 		GM_EXPECT_ERRNO(EBUSY, madvise(hva, GM_PAGE_SIZE, MADV_SOFT_OFFLINE), "page %lu",
 				p);
 		after = pfn_of(hva);
-		GM_EXPECT_AT(GM_PAGE(.off = p * GM_PAGE_SIZE, .pfn = after), before == after,
-			     "moved from frame %#lx to frame %#lx", before, after);
+		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(p * GM_PAGE_SIZE), .pfn = GM_AT(after)),
+			     before == after, "moved from frame %#lx to frame %#lx", before, after);
 		gm_prove_same_page(w->vm, 0, w->gpa + p * GM_PAGE_SIZE, hva);
 	}
 	gm_fixture_check_guest(w, 0, GFN(w->gpa), nr, 1, "afterwards");
@@ -191,9 +192,10 @@ GM_CASE(move_pages, .name = "fungible.unmovable.move_pages",
 	for (uint64_t i = 0; i < MOVED; i++) {
 		uint64_t *word = (uint64_t *)(f.hva + i * GM_PAGE_SIZE), pfn = pfn_of(word);
 
-		GM_EXPECT_AT(GM_PAGE(.off = i * GM_PAGE_SIZE, .pfn = pfn), pfn == before[i],
-			     "moved from frame %#lx to frame %#lx", before[i], pfn);
-		GM_EXPECT_AT(GM_PAGE(.off = i * GM_PAGE_SIZE),
+		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(i * GM_PAGE_SIZE), .pfn = GM_AT(pfn)),
+			     pfn == before[i], "moved from frame %#lx to frame %#lx", before[i],
+			     pfn);
+		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(i * GM_PAGE_SIZE)),
 			     *word == gm_word(i, GM_HALF_SHARED, 1, 0),
 			     "expected its own word, observed %s", gm_word_str(*word));
 	}
@@ -403,7 +405,7 @@ GM_CASE(cma, .name = "fungible.cma.outside", .clause = "fungible.cma",
 			if (!in_cma(&c, pfn) && pfn < movable)
 				continue;
 			if (!bad++)
-				GM_FAIL_AT(GM_PAGE(.off = off, .pfn = pfn),
+				GM_FAIL_AT(GM_PAGE(.off = GM_AT(off), .pfn = GM_AT(pfn)),
 					   "file %d: a guest_memfd page lies in %s", i,
 					   pfn >= movable ? "ZONE_MOVABLE"
 							  : "the hugetlb CMA area");

@@ -55,7 +55,7 @@ GM_CASE(bytes, .name = "iommu.map_file_memfd.bytes",
 			uint8_t is = page[b / PG][b % PG];
 
 			if (is != model[b])
-				GM_FAIL_AT(GM_PAGE(.iova = IOVA + b),
+				GM_FAIL_AT(GM_PAGE(.iova = GM_AT(IOVA + b)),
 					   "after %u bytes at %#x: byte %#x is %#x, expected %#x",
 					   at[i].len, at[i].off, b, is, model[b]);
 			if (is != model[b])

@@ -17,7 +17,7 @@ endif
 endif
 
 GM_WARN := -Wall -Wextra -Wno-unused-parameter -Wstrict-prototypes -Wmissing-declarations \
-	-Wno-missing-field-initializers -Wno-override-init -Wno-format-truncation -Wno-format-zero-length -Werror
+	-Wno-missing-field-initializers -Woverride-init -Wno-format-truncation -Wno-format-zero-length -Werror
 # What knows no KVM.
 GM_CFLAGS := -O2 -g -std=gnu11 -D_GNU_SOURCE $(GM_WARN) $(GM_SYSROOT_CFLAGS) \
 	-DGM_VERSION='"$(GM_VERSION)"'

@@ -20,7 +20,7 @@ bool inplace_expect_page(const uint8_t *map, uint64_t page, bool is_private, con
 		int code, sig = gm_touch(at, write, &code);
 
 		right &= GM_EXPECT_AT(
-			GM_PAGE(.off = page * PG, .hva = (uintptr_t)at),
+			GM_PAGE(.off = GM_AT(page * PG), .hva = GM_AT((uintptr_t)at)),
 			sig == want && (!want || code == BUS_ADRERR),
 			"%s, the host's %s of page %lu: expected %s, observed signal %d code %d",
 			when, write ? "store" : "load", page,
@@ -127,7 +127,7 @@ GM_CASE(ordinary, .name = "fd.ordinary_private.refused", .flags = GM_REFUSAL,
 				continue;
 			}
 			GM_EXPECT_AT(
-				GM_PAGE(.gpa = at),
+				GM_PAGE(.gpa = GM_AT(at)),
 				!through && ex.ret && ex.err == EFAULT &&
 					ex.reason == KVM_EXIT_MEMORY_FAULT && ex.fault.gpa == at &&
 					ex.fault.size == PG,

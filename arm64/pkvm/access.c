@@ -34,7 +34,7 @@ GM_CASE(host_access, .name = "pkvm.host_access.every_page", .clause = "pkvm.host
 	for (uint64_t page = 0; page < 12; page++) {
 		struct pkvm_touch t = pkvm_load(again + page * PG + 8);
 
-		GM_EXPECT_AT(GM_PAGE(.gpa = pvm_gpa(page)),
+		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(pvm_gpa(page))),
 			     t.signo == SIGSEGV && t.code == SEGV_ACCERR,
 			     "through a second mapping: signal %d code %d", t.signo, t.code);
 	}

@@ -181,7 +181,7 @@ static void expect_denied(struct gm_vm *vm, uint64_t gpa, const char *what)
 	struct gm_exit ex = {};
 	bool whole = __gm_run(vm, 0, &op, 1, &ex, NULL);
 
-	GM_EXPECT_AT(GM_PAGE(.gpa = gpa), !whole && ex.ret == -1 && ex.err == EPERM,
+	GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(gpa)), !whole && ex.ret == -1 && ex.err == EPERM,
 		     "%s: KVM_RUN should be EPERM, and the load gave %s: %s", what,
 		     whole ? gm_word_str(op.val) : "nothing", whole ? "" : gm_exit_str(&ex));
 }

@@ -20,7 +20,7 @@ GM_CASE(teardown, .name = "pkvm.teardown.content", .clause = "pkvm.teardown",
 	pvm_unshare_all(p, 1, 16, 8);
 	pvm_kill(p);
 	for (int page = 31; page >= 0; page--) {
-		struct gm_page at = *GM_PAGE(.gpa = pvm_gpa(page));
+		struct gm_page at = *GM_PAGE(.gpa = GM_AT(pvm_gpa(page)));
 		struct pkvm_touch t = pkvm_load(pvm_hva(p, page));
 		const char *what = page < 8    ? "the guest's own page"
 				   : page < 16 ? "a shared page"
@@ -182,7 +182,7 @@ GM_CASE(kernel_paths, .name = "pkvm.reclaim_pin.kernel_paths", .flags = GM_DESTR
 		gm_note("%s: %zd %s", path[i].name, n, n < 0 ? gm_errno_name(errno) : "");
 		for (unsigned int w = 0; w < PG / 8; w++)
 			bad += !!((uint64_t *)buf)[w];
-		GM_EXPECT_AT(GM_PAGE(.gpa = pvm_gpa(page)), !bad,
+		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(pvm_gpa(page))), !bad,
 			     "%s of an unshared page brought %lu words, the first: %s",
 			     path[i].name, bad, gm_word_str(*(uint64_t *)buf));
 		pvm_expect_hidden(p, page + 1, "the page above the one that was tried");

@@ -93,7 +93,7 @@ GM_CASES(run_model, struct guest, v)
 				pvm_expect_ret(op[i].ret, want[i], at[i], "by the model");
 			else
 				GM_EXPECT_AT(
-					GM_PAGE(.gpa = pvm_gpa(at[i])), !op[i].bad,
+					GM_PAGE(.gpa = GM_AT(pvm_gpa(at[i]))), !op[i].bad,
 					"step %u: the guest read %lu wrong words, the first: expected %s, observed %s",
 					step, op[i].bad, gm_word_str(op[i].expected),
 					gm_word_str(op[i].observed));

@@ -78,7 +78,7 @@ void pvm_unshare_all(struct pvm *p, unsigned int v, uint64_t page, uint64_t npag
 
 bool pvm_expect_ret(int64_t ret, int64_t want, uint64_t page, const char *what)
 {
-	return GM_EXPECT_AT(GM_PAGE(.gpa = pvm_gpa(page)), ret == want,
+	return GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(pvm_gpa(page))), ret == want,
 			    "%s: the guest should get %ld back, and got %ld", what, want, ret);
 }
 
@@ -151,7 +151,7 @@ void pvm_expect_stop(struct pvm *p, unsigned int v, uint64_t gpa, int err, const
 	struct gm_exit ex = {};
 	bool whole = __gm_run(p->vm, v, &op, 1, &ex, NULL);
 
-	GM_EXPECT_AT(GM_PAGE(.gpa = gpa), !whole && ex.ret == -1 && ex.err == err,
+	GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(gpa)), !whole && ex.ret == -1 && ex.err == err,
 		     "%s: KVM_RUN should be %s, and the load %s: %s", what, gm_errno_name(err),
 		     whole ? "was done" : "stopped", gm_exit_str(&ex));
 }

@@ -19,7 +19,7 @@ GM_CASE(code, .name = "fd.gmem_only.code", .clause = "fd.gmem_only", .flavours =
 
 		/* Each vCPU once: what the other one wrote before is gone with the hole. */
 		gm_run(w->vm, i % 2, op, 2);
-		GM_EXPECT_AT(GM_PAGE(.gpa = gpa, .off = page * PG), op[1].ret == val,
+		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(gpa), .off = GM_AT(page * PG)), op[1].ret == val,
 			     "the code should give %u, and gave %ld", val, op[1].ret);
 		gm_gmem_punch(w->gmem, page * PG, PG);
 	}

@@ -66,7 +66,7 @@ static void expect_gone(const struct gm_exit *ex, bool whole, enum gone gone, ui
 		     ex->fault.gpa == gpa;
 	bool mmio = !ex->ret && ex->reason == KVM_EXIT_MMIO;
 
-	GM_EXPECT_AT(GM_PAGE(.gpa = gpa, .off = page * PG),
+	GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(gpa), .off = GM_AT(page * PG)),
 		     !whole && ((fault && gone & GONE_FAULT) || (mmio && gone & GONE_MMIO)),
 		     "%s, page %lu: expected %s%s%s, observed %s", when, page,
 		     gone & GONE_FAULT ? "KVM_EXIT_MEMORY_FAULT of it" : "",

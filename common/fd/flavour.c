@@ -59,7 +59,7 @@ static void expect_state(struct gm_fixture *w)
 		if (page[i] >= n)
 			continue;
 		sig = gm_touch(map + page[i] * PG, false, NULL);
-		GM_EXPECT_AT(GM_PAGE(.off = page[i] * PG), sig == (shared ? 0 : SIGBUS),
+		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(page[i] * PG)), sig == (shared ? 0 : SIGBUS),
 			     "the host's load in the end: expected %s, observed signal %d",
 			     shared ? "the shared page" : "SIGBUS of a private one", sig);
 	}

@@ -73,9 +73,10 @@ GM_CASES(follows, struct memory, v)
 		want = way[i].other ? gm_word(FIRST + page, GM_HALF_HOST, 7, 0) : 0;
 		ret = fd_running_read(w->vm, gpa, gm_fixture_word(w, FIRST + page), way[i].change,
 				      &c);
-		GM_EXPECT_AT(GM_PAGE(.gpa = gpa, .hva = (uintptr_t)w->hva + page * PG), ret == want,
-			     "%s: the running vCPU read %s after it, expected %s", way[i].name,
-			     gm_word_str(ret), way[i].other ? "the other file" : "zero");
+		GM_EXPECT_AT(
+			GM_PAGE(.gpa = GM_AT(gpa), .hva = GM_AT((uintptr_t)w->hva + page * PG)),
+			ret == want, "%s: the running vCPU read %s after it, expected %s",
+			way[i].name, gm_word_str(ret), way[i].other ? "the other file" : "zero");
 		if (way[i].rest)
 			gm_model_dropped(w->model, FIRST, NPAGES);
 		else if (way[i].other)

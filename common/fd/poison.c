@@ -28,7 +28,7 @@ static void expect_bad(struct gm_fixture *w, unsigned int v, bool write, const c
 	bool through = __gm_run(w->vm, v, &op, 1, &ex, NULL);
 
 	GM_EXPECT_AT(
-		GM_PAGE(.off = BAD * PG, .gpa = op.addr),
+		GM_PAGE(.off = GM_AT(BAD * PG), .gpa = GM_AT(op.addr)),
 		!through && ex.ret == -1 && ex.err == EHWPOISON &&
 			ex.reason == KVM_EXIT_MEMORY_FAULT && ex.fault.gpa == op.addr &&
 			ex.fault.size == PG && !ex.fault.flags,

@@ -39,7 +39,7 @@ static void expect_policies(const uint8_t *map, unsigned int from, unsigned int 
 	for (unsigned int p = 0; p < NPAGES; p++) {
 		int want = p >= from && p < to ? mode : other, got = policy_of(map + p * PG);
 
-		GM_EXPECT_AT(GM_PAGE(.off = p * PG), got == want,
+		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(p * PG)), got == want,
 			     "%s, page %u: expected policy %d, observed %d", when, p, want, got);
 	}
 }
@@ -108,7 +108,7 @@ GM_CASE(followed, .name = "fd.mempolicy.followed",
 			got = interleaved() - before;
 		}
 		all += got;
-		GM_EXPECT_AT(GM_PAGE(.off = p * PG), got == want,
+		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(p * PG)), got == want,
 			     "page %u: expected %ld interleaved allocations, observed %ld", p, want,
 			     got);
 	}
@@ -148,7 +148,7 @@ GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .profile = "P1",
 		/* Only what is mapped has a node. */
 		(void)*(volatile uint8_t *)(map + p * PG);
 		got = gm_node_of(map + p * PG);
-		GM_EXPECT_AT(GM_PAGE(.off = p * PG), got == want,
+		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(p * PG)), got == want,
 			     "page %u, %s: expected it on node %d, observed %d", p,
 			     p < 10   ? "allocated"
 			     : p < 20 ? "touched by the host"

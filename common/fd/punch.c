@@ -33,7 +33,7 @@ static void window(struct gm_fixture *w, uint64_t first, unsigned int nr)
 			if (w->hva) {
 				GM_SETUP_OK(mincore(w->hva + first * PG, nr * PG, vec));
 				for (unsigned int i = 0; i < nr; i++)
-					GM_EXPECT_AT(GM_PAGE(.off = (first + i) * PG),
+					GM_EXPECT_AT(GM_PAGE(.off = GM_AT((first + i) * PG)),
 						     (vec[i] & 1) == (i < s || i >= e),
 						     "hole [%u,%u): page %u is %sresident", s, e, i,
 						     vec[i] & 1 ? "" : "not ");

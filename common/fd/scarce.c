@@ -74,7 +74,7 @@ GM_CASE(host_touch, .name = "fd.no_memory.host",
 		gm_fail_nth(n);
 		sig = gm_touch(addr, n & 1, &code);
 		reached = gm_fail_nth_reached();
-		GM_EXPECT_AT(GM_PAGE(.off = PAGE * PG, .hva = (uintptr_t)addr), !sig,
+		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(PAGE * PG), .hva = GM_AT((uintptr_t)addr)), !sig,
 			     "step %u failed: signal %d code %d, expected none", n, sig, code);
 	}
 	GM_SETUP(n > 2 || gm_failures(), "fail-nth made nothing fail");

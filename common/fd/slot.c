@@ -223,7 +223,7 @@ GM_CASE(readonly_write, .name = "fd.slot_flags.readonly_write", .profile = "P1",
 		if (i & 1)
 			gm_fixture_check_guest(w, 0, gfn, 1, 1, "before");
 		GM_EXPECT_AT(
-			GM_PAGE(.gpa = at & -PG, .hva = (uintptr_t)w->hva + i * PG),
+			GM_PAGE(.gpa = GM_AT(at & -PG), .hva = GM_AT((uintptr_t)w->hva + i * PG)),
 			!__gm_run(w->vm, 0, &write, 1, &ex, NULL) && !ex.ret &&
 				ex.reason == KVM_EXIT_MMIO && run->mmio.is_write &&
 				run->mmio.phys_addr == at && run->mmio.len == 8 &&

@@ -133,7 +133,7 @@ static void fight(struct duel *d)
 				.val = GM_BASE };
 	gm_parallel(2, duel_thread, d);
 	GM_EXPECT_AT(
-		GM_PAGE(.gpa = GM_BASE, .hva = (uintptr_t)d->hva), !d->kept,
+		GM_PAGE(.gpa = GM_AT(GM_BASE), .hva = GM_AT((uintptr_t)d->hva)), !d->kept,
 		"round %u: its page is taken for the second time, and the vCPU has the one that it wrote as its %luth still, never an empty one",
 		d->kept, d->board->refills);
 	gm_note("%lu pages given and taken, delays of up to %lu turns", d->board->refills,

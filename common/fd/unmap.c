@@ -88,7 +88,7 @@ GM_CASE(unmap_running, .name = "fd.punch_unmaps.running_vcpu",
 
 		gm_fixture_fill(w, 0, GFN(gpa) - 1, 3);
 		ret = fd_running_read(w->vm, gpa, gm_fixture_word(w, GFN(gpa)), punch, &h);
-		GM_EXPECT_AT(GM_PAGE(.gpa = gpa, .off = gpa - GM_BASE), !ret,
+		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(gpa), .off = GM_AT(gpa - GM_BASE)), !ret,
 			     "after the hole the running vCPU read %s, expected zero",
 			     gm_word_str(ret));
 		gm_fixture_check_guest(w, 0, GFN(gpa) - 1, 1, 1, "below");

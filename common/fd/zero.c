@@ -50,7 +50,7 @@ GM_CASE(zero_write, .name = "fd.zeroed.first_write",
 		if (i % 16 && i != 255)
 			continue;
 		gm_run(w->vm, 0, &rest, 1);
-		GM_EXPECT_AT(GM_PAGE(.off = i * PG), !rest.ret,
+		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(i * PG)), !rest.ret,
 			     "page %d: the words that nobody wrote are not zero (%#lx)", i,
 			     rest.ret);
 	}
@@ -150,8 +150,9 @@ GM_CASE(zero_host, .name = "fd.zeroed.host_mapping", .flavours = FD_HOST_SEES,
 				volatile uint64_t *w = (uint64_t *)(map + p * PG);
 
 				w[GM_PAGE_WORDS - 1] = 1;
-				GM_EXPECT_AT(GM_PAGE(.off = p * PG), w[GM_PAGE_WORDS - 1] == 1,
-					     "the word written is %#lx", w[GM_PAGE_WORDS - 1]);
+				GM_EXPECT_AT(GM_PAGE(.off = GM_AT(p * PG)),
+					     w[GM_PAGE_WORDS - 1] == 1, "the word written is %#lx",
+					     w[GM_PAGE_WORDS - 1]);
 				w[GM_PAGE_WORDS - 1] = 0;
 			}
 		}
@@ -296,7 +297,7 @@ GM_CASE(past_between, .name = "fd.past_end.between_slots", .clause = "fd.past_en
 			uint64_t gpa = GM_BASE + (4 * i + p) * PG;
 			struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
 
-			GM_EXPECT_AT(GM_PAGE(.gpa = gpa),
+			GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(gpa)),
 				     !__gm_run(w->vm, 0, &op, 1, &ex, NULL) &&
 					     ex.reason == KVM_EXIT_MMIO && ex.ret == 0,
 				     "a read outside slots: expected KVM_EXIT_MMIO, observed %s",

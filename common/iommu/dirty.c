@@ -56,7 +56,7 @@ uint64_t iopte_size(struct dma_memory *m, uint64_t iova, uint64_t start, uint64_
 	GM_SETUP_OK(__gm_mock_dirty(m->iommu, m->dev->hwpt, start, len, PG, map));
 	memset(map, 0, words * 8);
 	GM_SETUP_OK(dirty_get(m, m->dev->hwpt, start, len, PG, map, 0));
-	GM_EXPECT_AT(GM_PAGE(.iova = iova), map[bit / 64] >> bit % 64 & 1,
+	GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova)), map[bit / 64] >> bit % 64 & 1,
 		     "the page written is not dirty");
 	for (uint64_t i = 0; i < words; i++)
 		n += __builtin_popcountll(map[i]);

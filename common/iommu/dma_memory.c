@@ -71,7 +71,9 @@ bool dma_memory_mapped(struct dma_memory *m, uint64_t off, uint64_t len, uint64_
 {
 	int ret = __gm_mock_maps(m->iommu, m->dev->hwpt, iova, m->hva + off, len);
 
-	return GM_EXPECT_AT(GM_PAGE(.off = off, .iova = iova, .hva = (uintptr_t)m->hva + off), !ret,
+	return GM_EXPECT_AT(GM_PAGE(.off = GM_AT(off), .iova = GM_AT(iova),
+				    .hva = GM_AT((uintptr_t)m->hva + off)),
+			    !ret,
 			    "[%#lx, +%#lx) of the file at iova %#lx: not the host's pages: %s", off,
 			    len, iova, gm_errno_name(errno));
 }

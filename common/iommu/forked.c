@@ -60,7 +60,7 @@ static void run(struct dma_memory *m, uint8_t *mem, uint64_t step)
 		*at(mem, step, i) = word(i, 2);
 	for (unsigned int i = 0; i < PAGES && !gm_failures(); i++) {
 		GM_EXPECT_OK(__gm_dma_read(m->dev, IOVA + i * PG + 7 * 8, &got, 8));
-		GM_EXPECT_AT(GM_PAGE(.iova = IOVA + i * PG), got == word(i, 2),
+		GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(IOVA + i * PG)), got == word(i, 2),
 			     "page %u, written after the map: the device reads %s", i,
 			     gm_word_str(got));
 	}

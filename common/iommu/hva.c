@@ -21,7 +21,7 @@ static uint8_t *map_anon(uint64_t len, int prot)
 
 static bool maps(struct dma_memory *m, uint64_t iova, void *hva, uint64_t len, const char *when)
 {
-	return GM_EXPECT_AT(GM_PAGE(.iova = iova, .hva = (uintptr_t)hva),
+	return GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .hva = GM_AT((uintptr_t)hva)),
 			    !__gm_mock_maps(m->iommu, m->dev->hwpt, iova, hva, len),
 			    "%s: the page table does not hold the host's pages: %s", when,
 			    gm_errno_name(errno));

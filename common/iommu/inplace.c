@@ -75,7 +75,7 @@ static void expect_held(struct held *h, uint64_t first, uint64_t n, uint64_t pag
 	int ret = __gm_gmem_convert(h->w->gmem, first * PG, n * PG, true, &at);
 
 	GM_EXPECT_AT(
-		GM_PAGE(.off = page * PG), ret && errno == EAGAIN && at == page * PG,
+		GM_PAGE(.off = GM_AT(page * PG)), ret && errno == EAGAIN && at == page * PG,
 		"%s: pages [%lu, +%lu) to private: expected EAGAIN at %#lx, observed %s at %#lx",
 		when, first, n, page * PG, ret ? gm_errno_name(errno) : "success", at);
 }

@@ -14,7 +14,7 @@ static bool device_sees(struct gm_iodev *dev, uint64_t iova, uint64_t gfn, unsig
 	uint64_t w[2], want = gm_word(gfn, GM_HALF_HOST, gen, 510);
 
 	__gm_dma_read(dev, iova + 510 * 8, w, sizeof(w));
-	return GM_EXPECT_AT(GM_PAGE(.iova = iova, .off = gfn * PG), w[0] == want,
+	return GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .off = GM_AT(gfn * PG)), w[0] == want,
 			    "%s: the device reads %s, expected %s", when, gm_word_str(w[0]),
 			    gm_word_str(want));
 }
@@ -25,7 +25,7 @@ static bool device_writes(struct gm_iodev *dev, uint64_t iova)
 
 	__gm_dma_write(dev, iova + 64, w, sizeof(w));
 	__gm_dma_read(dev, iova + 64, got, sizeof(got));
-	return GM_EXPECT_AT(GM_PAGE(.iova = iova), got[0] == w[0] && got[1] == w[1],
+	return GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova)), got[0] == w[0] && got[1] == w[1],
 			    "the device does not read back what it wrote: %#lx, expected %#lx",
 			    got[0], w[0]);
 }

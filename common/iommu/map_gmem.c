@@ -19,7 +19,7 @@ static void device_to_guest(struct dma_guest *g, uint64_t iova, uint64_t off)
 
 	__gm_dma_write(g->dev, iova + 72, &word, 8);
 	gm_run(g->vm, 0, &op, 1);
-	page.iova = iova;
+	page.iova = GM_AT(iova);
 	GM_EXPECT_AT(&page, op.val == word, "the device wrote %s, the guest reads %s",
 		     gm_word_str(word), gm_word_str(op.val));
 	__gm_dma_write(g->dev, iova + 72, &back, 8);
@@ -198,7 +198,7 @@ static void expect_lost(struct dma_guest *g, uint64_t iova, uint64_t page, unsig
 	uint64_t w = 0, old = gm_word(GM_BASE / PG + page, GM_HALF_SHARED, 1, word);
 
 	__gm_dma_read(g->dev, iova + word * 8, &w, 8);
-	GM_EXPECT_AT(GM_PAGE(.iova = iova, .off = page * PG), w != old,
+	GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .off = GM_AT(page * PG)), w != old,
 		     "the file has lost page %lu, and the device still reads it", page);
 	gm_dma_expect_blocked(g->dev, iova + word * 8, g->hva + page * PG + word * 8,
 			      "a page that the file has lost");

@@ -15,7 +15,7 @@ static void try_write(struct dma_memory *m, uint64_t iova, uint64_t off, bool al
 	uint64_t old = *w, data = gm_word(off / PG, GM_HALF_DEVICE, 7, 0x49);
 
 	__gm_dma_write(m->dev, iova + 0x248, &data, sizeof(data));
-	GM_EXPECT_AT(GM_PAGE(.iova = iova, .off = off), *w == (allowed ? data : old),
+	GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .off = GM_AT(off)), *w == (allowed ? data : old),
 		     "%s: expected %s, observed %s", what, gm_word_str(allowed ? data : old),
 		     gm_word_str(*w));
 	if (allowed)

@@ -41,7 +41,8 @@ static bool explained(const struct gm_access *a, const struct gm_outcome *o)
 static bool judge(const struct gm_pressure *pr, unsigned long page, const struct gm_access *a,
 		  const struct gm_outcome *o)
 {
-	struct gm_page where = *GM_PAGE(.off = page * GM_PAGE_SIZE, .hva = (uintptr_t)a->hva);
+	struct gm_page where =
+		*GM_PAGE(.off = GM_AT(page * GM_PAGE_SIZE), .hva = GM_AT((uintptr_t)a->hva));
 	struct gm_want w = gm_access_want(a->probe, pr->class);
 
 	if (page >= pr->converted)

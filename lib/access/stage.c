@@ -69,7 +69,7 @@ struct gm_page gm_stage_page(struct gm_stage *s, unsigned int page)
 	struct gm_page p = gm_vm_page(s->vm, GM_BASE + page * GM_PAGE_SIZE);
 
 	if (s->hva)
-		p.hva = (uintptr_t)s->hva + page * GM_PAGE_SIZE;
+		p.hva = GM_AT((uintptr_t)s->hva + page * GM_PAGE_SIZE);
 	return p;
 }
 

@@ -81,7 +81,6 @@ struct gm_case {
 	unsigned int tokens;  /* enum gm_token; huge pages imply GM_TOKEN_HUGE */
 	void (*run)(const struct gm_case *self);
 	const void *arg; /* what tells cases of one function apart: GM_CASES() gives it its type */
-	long val;
 	const struct gm_case *file; /* what its file states for all of its cases */
 };
 

@@ -94,7 +94,7 @@ static void page_names(char *to, size_t room, const struct gm_page *p)
 {
 	const struct {
 		const char *name;
-		uint64_t val;
+		struct gm_name is;
 	} names[] = {
 		{ "gmem offset", p->off }, { "gpa", p->gpa },	{ "gva", p->gva },
 		{ "hva", p->hva },	   { "iova", p->iova }, { "pfn", p->pfn },
@@ -103,10 +103,10 @@ static void page_names(char *to, size_t room, const struct gm_page *p)
 
 	to[0] = 0;
 	for (unsigned int i = 0; i < 6; i++)
-		if (names[i].val != GM_NO_NAME && n < room)
+		if (names[i].is.known && n < room)
 			n += snprintf(to + n, room - n, "%s%s %#llx",
 				      n ? ", " : " [page: ", names[i].name,
-				      (unsigned long long)names[i].val);
+				      (unsigned long long)names[i].is.at);
 	if (n && n < room)
 		snprintf(to + n, room - n, "]");
 }

@@ -20,19 +20,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/*
- * A page in every name it has. Unknown names are GM_NO_NAME (use GM_PAGE() to build one:
- * GM_PAGE(.gpa = gpa, .off = off)).
- */
-#define GM_NO_NAME (~0ULL)
-struct gm_page {
-	uint64_t off; /* byte offset in the guest_memfd */
-	uint64_t gpa, gva, hva, iova, pfn;
+/* One of the names of a page. Zero is a name as any other: whether it is known is said beside it. */
+struct gm_name {
+	uint64_t at;
+	bool known;
 };
 
-#define GM_PAGE(...)                                                                               \
-	(&(const struct gm_page){ GM_NO_NAME, GM_NO_NAME, GM_NO_NAME, GM_NO_NAME, GM_NO_NAME,      \
-				  GM_NO_NAME, __VA_ARGS__ })
+/* A page in every name it has that is known: GM_PAGE(.gpa = GM_AT(gpa), .off = GM_AT(off)). */
+struct gm_page {
+	struct gm_name off; /* byte offset in the guest_memfd */
+	struct gm_name gpa, gva, hva, iova, pfn;
+};
+
+#define GM_AT(name) ((struct gm_name){ .at = (name), .known = true })
+#define GM_PAGE(...) (&(const struct gm_page){ __VA_ARGS__ })
 
 /* Records a miss of the clause. `page` may be NULL. Say expected and observed in the text. */
 void gm_fail(const struct gm_page *page, const char *file, int line, const char *fmt, ...)

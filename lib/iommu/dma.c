@@ -15,13 +15,14 @@ bool gm_dma_expect_same(struct gm_iodev *dev, uint64_t iova, void *hva, uint64_t
 
 	GM_SETUP(buf, "out of memory");
 	ret = __gm_dma_read(dev, iova, buf, len);
-	ok = GM_EXPECT_AT(GM_PAGE(.iova = iova, .hva = (uintptr_t)hva), !ret,
+	ok = GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .hva = GM_AT((uintptr_t)hva)), !ret,
 			  "%s: the device cannot read: %s", when, gm_errno_name(errno));
 	while (ok && i < len && buf[i] == mem[i])
 		i++;
-	ok = ok && GM_EXPECT_AT(GM_PAGE(.iova = iova + i, .hva = (uintptr_t)hva + i), i == len,
-				"%s: byte %#lx of %#lx: the host sees %#x, the device read %#x",
-				when, i, len, mem[i], buf[i]);
+	ok = ok &&
+	     GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova + i), .hva = GM_AT((uintptr_t)hva + i)),
+			  i == len, "%s: byte %#lx of %#lx: the host sees %#x, the device read %#x",
+			  when, i, len, mem[i], buf[i]);
 	free(buf);
 	return ok;
 }
@@ -42,10 +43,10 @@ bool gm_dma_expect_blocked(struct gm_iodev *dev, uint64_t iova, void *hva, const
 
 	*w = secret;
 	__gm_dma_read(dev, iova, &got, sizeof(got));
-	ok = GM_EXPECT_AT(GM_PAGE(.iova = iova, .hva = (uintptr_t)hva), got != secret,
+	ok = GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .hva = GM_AT((uintptr_t)hva)), got != secret,
 			  "%s: the device still reads the page: %#lx", when, got);
 	__gm_dma_write(dev, iova, &poison, sizeof(poison));
-	ok &= GM_EXPECT_AT(GM_PAGE(.iova = iova, .hva = (uintptr_t)hva), *w == secret,
+	ok &= GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .hva = GM_AT((uintptr_t)hva)), *w == secret,
 			   "%s: the device still writes the page: %#lx became %#lx", when, secret,
 			   *w);
 	*w = old;
@@ -57,7 +58,7 @@ bool gm_dma_expect_other_page(struct gm_iodev *dev, uint64_t iova, void *hva, co
 	/* The mock moves bytes of maps by HVA through the process, not through its page table. */
 	if (!dev->iommu->ops->tells)
 		return gm_dma_expect_blocked(dev, iova, hva, when);
-	return GM_EXPECT_AT(GM_PAGE(.iova = iova, .hva = (uintptr_t)hva),
+	return GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .hva = GM_AT((uintptr_t)hva)),
 			    __gm_mock_maps(dev->iommu, dev->hwpt, iova, hva, GM_PAGE_SIZE),
 			    "%s: the page table holds the host's page", when);
 }
@@ -71,12 +72,12 @@ bool gm_dma_prove_same_page(struct gm_iodev *dev, uint64_t iova, void *hva, cons
 
 	*w = nonce;
 	__gm_dma_read(dev, iova + last, &got, sizeof(got));
-	ok = GM_EXPECT_AT(GM_PAGE(.iova = iova, .hva = (uintptr_t)hva), got == nonce,
+	ok = GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .hva = GM_AT((uintptr_t)hva)), got == nonce,
 			  "%s: not the same page: the host wrote %#lx, the device read %#lx", when,
 			  nonce, got);
 	nonce = fresh();
 	__gm_dma_write(dev, iova + last, &nonce, sizeof(nonce));
-	ok &= GM_EXPECT_AT(GM_PAGE(.iova = iova, .hva = (uintptr_t)hva), *w == nonce,
+	ok &= GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .hva = GM_AT((uintptr_t)hva)), *w == nonce,
 			   "%s: not the same page: the device wrote %#lx, the host reads %#lx",
 			   when, nonce, *w);
 	*w = old;
@@ -96,7 +97,7 @@ bool gm_dma_expect_maps(struct gm_iodev *dev, uint64_t iova, void *hva, uint64_t
 		at[2] = 1 + gm_rng_below(&rng, pages - 2);
 	if (dev->iommu->ops->tells)
 		ok = GM_EXPECT_AT(
-			GM_PAGE(.iova = iova, .hva = (uintptr_t)hva),
+			GM_PAGE(.iova = GM_AT(iova), .hva = GM_AT((uintptr_t)hva)),
 			!__gm_mock_maps(dev->iommu, dev->hwpt, iova, hva, len),
 			"%s: the page table does not hold the host's pages for [%#lx, +%#lx): %s",
 			when, iova, len, gm_errno_name(errno));

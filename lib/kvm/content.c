@@ -122,8 +122,8 @@ static bool host_compare(const void *hva, uint64_t gfn, uint64_t npages, bool ze
 		}
 	}
 	return GM_EXPECT_AT(
-		GM_PAGE(.hva = (uintptr_t)hva + first * 8,
-			.gpa = zero ? GM_NO_NAME : (gfn + first / WORDS) * GM_PAGE_SIZE),
+		GM_PAGE(.hva = GM_AT((uintptr_t)hva + first * 8),
+			.gpa = { (gfn + first / WORDS) * GM_PAGE_SIZE, !zero }),
 		!bad,
 		"%s: the host read %lu wrong words of %lu (%s), the first is word %lu: expected %s, observed %s",
 		when, bad, npages * WORDS, half_name(half), first % WORDS, gm_word_str(expected),
@@ -153,7 +153,7 @@ bool gm_prove_same_page(struct gm_vm *vm, unsigned int v, uint64_t gpa, void *hv
 	};
 	bool ok;
 
-	page.hva = (uintptr_t)hva;
+	page.hva = GM_AT((uintptr_t)hva);
 	*w = nonce;
 	gm_run(vm, v, op, 2);
 	ok = GM_EXPECT_AT(&page, op[0].val == nonce,

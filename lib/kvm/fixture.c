@@ -171,7 +171,7 @@ static void expect_untouched(struct gm_fixture *w)
 		if (!(in[i] & 1))
 			continue;
 		GM_FAIL_AT(
-			GM_PAGE(.hva = (uintptr_t)w->mem->hva + i * sysconf(_SC_PAGESIZE)),
+			GM_PAGE(.hva = GM_AT((uintptr_t)w->mem->hva + i * sysconf(_SC_PAGESIZE))),
 			"memory at userspace_addr was touched, page %zu of %zu: every access goes to the file",
 			i, n);
 		break;
@@ -322,7 +322,8 @@ void gm_fixture_check_host(struct gm_fixture *w, uint64_t gfn, uint64_t n, unsig
 		volatile uint64_t *word = (void *)host_view(w, gfn);
 		struct gm_content c = gm_model_memory(w->model, gfn, false);
 		unsigned int step = c.stride > stride ? c.stride : stride;
-		struct gm_page page = *GM_PAGE(.gpa = GPA(gfn), .hva = (uintptr_t)word);
+		struct gm_page page =
+			*GM_PAGE(.gpa = GM_AT(GPA(gfn)), .hva = GM_AT((uintptr_t)word));
 
 		if (w->vm)
 			page = gm_vm_page(w->vm, GPA(gfn));

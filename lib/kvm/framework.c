@@ -44,7 +44,7 @@ static void refused(int sig, siginfo_t *info, void *ctx __attribute__((unused)))
 
 	if (info->si_code == BUS_ADRERR && maps_gmem(addr)) {
 		gm_checked();
-		GM_FAIL_AT(GM_PAGE(.hva = addr),
+		GM_FAIL_AT(GM_PAGE(.hva = GM_AT(addr)),
 			   "the host's access to a page that must be shared: SIGBUS");
 		gm_end();
 	}

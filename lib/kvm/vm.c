@@ -135,11 +135,11 @@ uint8_t *gm_hva(struct gm_vm *vm, uint64_t gpa)
 struct gm_page gm_vm_page(struct gm_vm *vm, uint64_t gpa)
 {
 	struct gm_slot *s = gm_slot_at(vm, gpa);
-	struct gm_page p = *GM_PAGE(.gpa = gpa, .gva = gpa);
+	struct gm_page p = *GM_PAGE(.gpa = GM_AT(gpa), .gva = GM_AT(gpa));
 
 	if (s && s->gmem >= 0)
-		p.off = s->gmem_off + (gpa - s->gpa);
+		p.off = GM_AT(s->gmem_off + (gpa - s->gpa));
 	if (gm_hva(vm, gpa))
-		p.hva = (uintptr_t)gm_hva(vm, gpa);
+		p.hva = GM_AT((uintptr_t)gm_hva(vm, gpa));
 	return p;
 }

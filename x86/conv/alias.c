@@ -18,7 +18,7 @@ static bool check_at(struct gm_vm *vm, uint64_t gpa, uint64_t n, uint64_t delta,
 			    .gfn_delta = -delta };
 
 	gm_run(vm, 0, &op, 1);
-	return GM_EXPECT_AT(GM_PAGE(.gpa = op.bad_addr), !op.bad,
+	return GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(op.bad_addr)), !op.bad,
 			    "%s: %lu wrong words, expected %s, observed %s", when, op.bad,
 			    gm_word_str(op.expected), gm_word_str(op.observed));
 }

@@ -141,7 +141,7 @@ GM_CASE(moved, .name = "conv.before_slot.other_gpa",
 			uint64_t got = gm_host_sees((void *)word) ? *word : 0;
 			bool private = gm_model_private(w->model, owner + p);
 
-			GM_EXPECT_AT(GM_PAGE(.gpa = GPA(at + p)),
+			GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(GPA(at + p))),
 				     (got == gm_word(at + p, GM_HALF_GUEST, i + 1, 0)) == !private,
 				     "slot %zu: %s page, the host read %s", i,
 				     private ? "private" : "shared", gm_word_str(got));

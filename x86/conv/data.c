@@ -19,7 +19,7 @@ static void expect_absent(const void *hva, uint64_t size, enum gm_half half, con
 			continue;
 		}
 		if (gm_word_ok(w[i]) && gm_word_half(w[i]) == half)
-			GM_FAIL_AT(GM_PAGE(.hva = (uintptr_t)&w[i]),
+			GM_FAIL_AT(GM_PAGE(.hva = GM_AT((uintptr_t)&w[i])),
 				   "%s: expected nothing of the guest's own, observed %s", when,
 				   gm_word_str(w[i]));
 	}
@@ -332,7 +332,7 @@ GM_CASE(pv_clock, .name = "conv.data.pv_clock",
 		if (word[i] == gm_word(page, GM_HALF_SHARED, gen, i))
 			continue;
 		changed++;
-		GM_EXPECT_AT(GM_PAGE(.gpa = GPA(page)), clock,
+		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(GPA(page))), clock,
 			     "word %u of the shared half changed: %s", i, gm_word_str(word[i]));
 	}
 	/* KVM may refuse to write; if it wrote, it wrote here. */

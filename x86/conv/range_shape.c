@@ -239,7 +239,7 @@ GM_CASE(gfn0, .name = "conv.any_range.gfn_0",
 			ret = __vcpu_ioctl(vcpu, KVM_PRE_FAULT_MEMORY, &range);
 			err = errno;
 			GM_EXPECT_AT(
-				GM_PAGE(.gpa = GPA(gfn)),
+				GM_PAGE(.gpa = GM_AT(GPA(gfn))),
 				gfn < len[i] ? ret == -1 && err == EFAULT : !ret,
 				"%lu pages from gfn 0 private: prefault of gfn %#lx gave %d %s, expected %s",
 				len[i], gfn, ret, ret ? gm_errno_name(err) : "",

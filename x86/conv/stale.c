@@ -80,7 +80,7 @@ static void overtaken(const struct gm_case *self)
 		t.overtake = how[i % 3];
 		t.op = (struct gm_op){ .code = i < 3 ? GM_OP_READ : GM_OP_ADD, .addr = GPA(t.gfn) };
 		gm_parallel(2, stale_thread, &t);
-		GM_EXPECT_AT(GM_PAGE(.gpa = GPA(t.gfn)),
+		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(GPA(t.gfn))),
 			     (uint64_t)t.op.ret ==
 				     gm_word(t.gfn, private ? GM_HALF_PRIVATE : GM_HALF_SHARED,
 					     private ? 1 : 2, 0),

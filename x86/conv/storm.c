@@ -198,7 +198,7 @@ GM_CASE(dirty, .name = "conv.never_refused.dirty_log",
 		gm_guest_fill(w->vm, 0, GPA(first + i), 1, GM_HALF_SHARED, 2);
 	kvm_vm_get_dirty_log(w->vm->kvm, GM_SLOT, bitmap);
 	for (uint64_t i = 0; i < 512; i++)
-		GM_EXPECT_AT(GM_PAGE(.gpa = GPA(first + i)),
+		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(GPA(first + i))),
 			     (bitmap[i / 64] >> i % 64 & 1) == (i % 100 == 3),
 			     "page %lu is %sdirty", i, bitmap[i / 64] >> i % 64 & 1 ? "" : "not ");
 	gm_fixture_free(w);

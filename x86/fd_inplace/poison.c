@@ -31,7 +31,7 @@ static void expect_bad(struct gm_fixture *w, bool write, const char *when)
 	bool through = __gm_run(w->vm, 0, &op, 1, &ex, NULL);
 
 	GM_EXPECT_AT(
-		GM_PAGE(.off = BAD * PG, .gpa = op.addr),
+		GM_PAGE(.off = GM_AT(BAD * PG), .gpa = GM_AT(op.addr)),
 		!through && ex.ret && ex.err == EHWPOISON && ex.reason == KVM_EXIT_MEMORY_FAULT &&
 			ex.fault.gpa == op.addr && ex.fault.size == PG,
 		"%s, a %s of the bad page: expected KVM_EXIT_MEMORY_FAULT and EHWPOISON, observed %s",

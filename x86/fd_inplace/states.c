@@ -96,7 +96,7 @@ static void expect_mmio(struct gm_fixture *w, unsigned int v, uint64_t page)
 			    .val = 1 };
 	struct gm_exit ex;
 
-	GM_EXPECT_AT(GM_PAGE(.gpa = op.addr, .off = page * PG),
+	GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(op.addr), .off = GM_AT(page * PG)),
 		     !__gm_run(w->vm, v, &op, 1, &ex, NULL) && !ex.ret &&
 			     ex.reason == KVM_EXIT_MMIO,
 		     "page %lu, the slot deleted: expected KVM_EXIT_MMIO, observed %s", page,

@@ -22,7 +22,7 @@ static void expect_mmio(struct gm_fixture *w, uint64_t page, bool write, const c
 			    .val = 1 };
 	struct gm_exit ex;
 
-	GM_EXPECT_AT(GM_PAGE(.gpa = op.addr & -PG),
+	GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(op.addr & -PG)),
 		     !__gm_run(w->vm, 0, &op, 1, &ex, NULL) && !ex.ret &&
 			     ex.reason == KVM_EXIT_MMIO,
 		     "%s, a %s where there is no slot: expected KVM_EXIT_MMIO, observed %s", when,

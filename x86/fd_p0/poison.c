@@ -65,7 +65,7 @@ GM_CASE(shared_half, .name = "fd.hwpoison.shared_half", .clause = "fd.hwpoison",
 		bool through = reads(w->vm, bad, &op, &ex);
 
 		GM_EXPECT_AT(
-			GM_PAGE(.gpa = bad, .hva = (uintptr_t)w->hva + BAD * PG),
+			GM_PAGE(.gpa = GM_AT(bad), .hva = GM_AT((uintptr_t)w->hva + BAD * PG)),
 			!through && times == 2 && code == BUS_MCEERR_AR &&
 				addr == w->hva + BAD * PG,
 			"the guest's read %d of the bad page: expected SIGBUS/BUS_MCEERR_AR at its address and EINTR, each time, observed %d times code %d at %p, %s",

@@ -24,8 +24,9 @@ static void expect_frames(struct gm_fixture *w, const uint64_t *before, const ch
 
 	frames(w, pfn);
 	for (uint64_t p = 0; p < NPAGES; p++)
-		GM_EXPECT_AT(GM_PAGE(.off = GPA(p), .pfn = pfn[p]), pfn[p] == before[p],
-			     "%s: moved from frame %#lx to frame %#lx", when, before[p], pfn[p]);
+		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(GPA(p)), .pfn = GM_AT(pfn[p])),
+			     pfn[p] == before[p], "%s: moved from frame %#lx to frame %#lx", when,
+			     before[p], pfn[p]);
 }
 
 static void compact(void)

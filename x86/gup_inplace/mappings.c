@@ -138,11 +138,11 @@ static void expect_word(const struct answer *ans, uint64_t hva, uint64_t word, c
 			const char *when)
 {
 	if (!word)
-		GM_EXPECT_AT(GM_PAGE(.hva = hva), ans->o.sig == SIGBUS && ans->o.addr == hva,
+		GM_EXPECT_AT(GM_PAGE(.hva = GM_AT(hva)), ans->o.sig == SIGBUS && ans->o.addr == hva,
 			     "%s, %s: expected SIGBUS at the page, observed %s", when, who,
 			     gm_outcome_str(&ans->o));
 	else
-		GM_EXPECT_AT(GM_PAGE(.hva = hva), !ans->o.sig && ans->word == word,
+		GM_EXPECT_AT(GM_PAGE(.hva = GM_AT(hva)), !ans->o.sig && ans->word == word,
 			     "%s, %s: expected %s, observed %s, %s", when, who, gm_word_str(word),
 			     gm_outcome_str(&ans->o), gm_word_str(ans->word));
 }
@@ -155,11 +155,11 @@ static void expect_other_vm(const struct views *v, unsigned int page, uint64_t w
 	bool got = __gm_run(v->other, 0, &op, 1, &ex, NULL);
 
 	if (!word)
-		GM_EXPECT_AT(GM_PAGE(.gpa = op.addr), !got && ex.ret && ex.err == EFAULT,
+		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(op.addr)), !got && ex.ret && ex.err == EFAULT,
 			     "%s, another VM's guest: expected KVM_RUN to give EFAULT, observed %s",
 			     when, got ? gm_word_str(op.val) : gm_exit_str(&ex));
 	else
-		GM_EXPECT_AT(GM_PAGE(.gpa = op.addr), got && op.val == word,
+		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(op.addr)), got && op.val == word,
 			     "%s, another VM's guest: expected %s, observed %s", when,
 			     gm_word_str(word), got ? gm_word_str(op.val) : gm_exit_str(&ex));
 }

@@ -83,11 +83,11 @@ static void hot_thread(unsigned int i, void *arg)
 	}
 	*stop = 1;
 	GM_EXPECT_AT(
-		GM_PAGE(.gpa = huge_gpa(0, h->page)), !late,
+		GM_PAGE(.gpa = GM_AT(huge_gpa(0, h->page))), !late,
 		"%u of %u first logs lack the page that the running vCPU wrote since logging began",
 		late, SWITCHES);
 	GM_EXPECT_AT(
-		GM_PAGE(.gpa = huge_gpa(0, h->page)), !lost,
+		GM_PAGE(.gpa = GM_AT(huge_gpa(0, h->page))), !lost,
 		"%u of %u logs lack the page, though the running vCPU wrote it since the log before",
 		lost, ROUNDS);
 }

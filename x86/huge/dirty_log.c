@@ -140,7 +140,7 @@ GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages",
 
 			for (unsigned int i = 0; i < ARRAY_SIZE(wrote); i++)
 				want |= p == wrote[i] + shift;
-			GM_EXPECT_AT(GM_PAGE(.gpa = huge_gpa(0, p)), want == got,
+			GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(huge_gpa(0, p))), want == got,
 				     "round %u: page %lu %s written, the log says %d", round, p,
 				     want ? "was" : "was not", got);
 		}

@@ -26,7 +26,7 @@ static void expect_no_memory(struct huge_vm *r, uint64_t gpa, const char *when)
 	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
 	struct gm_exit ex;
 
-	GM_EXPECT_AT(GM_PAGE(.gpa = gpa),
+	GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(gpa)),
 		     !__gm_run(r->w->vm, 0, &op, 1, &ex, NULL) && ex.reason == KVM_EXIT_MMIO,
 		     "%s: a read where no slot is must be KVM_EXIT_MMIO, observed %s", when,
 		     gm_exit_str(&ex));

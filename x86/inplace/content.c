@@ -127,8 +127,9 @@ static void expect_zero(struct gm_fixture *w, uint64_t page, const char *when)
 	for (unsigned int i = 0; i < GM_PAGE_WORDS; i++) {
 		if (!at[i])
 			continue;
-		GM_FAIL_AT(GM_PAGE(.off = page * PG), "%s: word %u of page %lu is %s, not zero",
-			   when, i, page, gm_word_str(at[i]));
+		GM_FAIL_AT(GM_PAGE(.off = GM_AT(page * PG)),
+			   "%s: word %u of page %lu is %s, not zero", when, i, page,
+			   gm_word_str(at[i]));
 		break;
 	}
 	gm_checked();

@@ -93,7 +93,7 @@ static void expect_all(struct far *f, const char *when)
 			gm_checked();
 			if (loaded == !f->private[i][p])
 				continue;
-			GM_FAIL_AT(GM_PAGE(.off = place[i] + p * PG),
+			GM_FAIL_AT(GM_PAGE(.off = GM_AT(place[i] + p * PG)),
 				   "%s: the page must be %s, the host's load %s", when,
 				   f->private[i][p] ? "private" : "shared",
 				   loaded ? "succeeded" : "was SIGBUS");

@@ -25,7 +25,7 @@ bool ip_expect_busy(struct gm_fixture *w, uint64_t page, uint64_t n, uint64_t bu
 	int ret = ip_set(w->gmem, &arg), err = errno;
 
 	want.error_offset = busy * PG;
-	GM_EXPECT_AT(GM_PAGE(.off = busy * PG), ret == -1 && err == EAGAIN,
+	GM_EXPECT_AT(GM_PAGE(.off = GM_AT(busy * PG)), ret == -1 && err == EAGAIN,
 		     "%s: pages %lu+%lu to private, page %lu in use: expected EAGAIN, observed %s",
 		     when, page, n, busy, ret ? gm_errno_name(err) : "success");
 	if (!ret)

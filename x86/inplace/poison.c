@@ -50,7 +50,7 @@ static void expect_bad(struct gm_fixture *w, uint64_t flags, const char *when)
 		bool done = __gm_run(w->vm, 0, &op, 1, &ex, NULL);
 
 		GM_EXPECT_AT(
-			GM_PAGE(.gpa = op.addr, .off = BAD * PG),
+			GM_PAGE(.gpa = GM_AT(op.addr), .off = GM_AT(BAD * PG)),
 			!done && ex.ret && ex.err == EHWPOISON &&
 				ex.reason == KVM_EXIT_MEMORY_FAULT && ex.fault.gpa == op.addr &&
 				ex.fault.flags == flags,
@@ -157,7 +157,8 @@ GM_CASE(guest_wrote, .name = "conv.inplace_poison.guest_wrote",
 			(void)*(volatile uint64_t *)bad;
 		GM_SETUP(gm_frames_read(bad, 1, &pfn), "the page frame is not told");
 		err = gm_poison(bad, &killed);
-		GM_EXPECT_AT(GM_PAGE(.off = BAD * PG), killed == host && err == (host ? 0 : EBUSY),
+		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(BAD * PG)),
+			     killed == host && err == (host ? 0 : EBUSY),
 			     "written by the %s: expected %s, observed %s", host ? "host" : "guest",
 			     host ? "SIGBUS" : "EBUSY", killed ? "SIGBUS" : gm_errno_name(err));
 		expect_bad(w, 0, "afterwards");

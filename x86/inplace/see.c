@@ -75,7 +75,7 @@ void ip_expect_state(struct gm_fixture *w, uint64_t page, uint64_t n, const char
 		if (loaded == !private)
 			continue;
 		gm_checked();
-		GM_FAIL_AT(GM_PAGE(.off = i * PG, .hva = (uintptr_t)w->hva + i * PG),
+		GM_FAIL_AT(GM_PAGE(.off = GM_AT(i * PG), .hva = GM_AT((uintptr_t)w->hva + i * PG)),
 			   "%s: page %lu must be %s, the host's load %s", when, i,
 			   private ? "private" : "shared", loaded ? "succeeded" : "was SIGBUS");
 		gm_end();

@@ -242,7 +242,7 @@ IP_CASES(slot_gone, v, "conv.inplace_no_slot.mmio",
 				    .val = 1 };
 		bool done = __gm_run(w->vm, 0, &op, 1, &ex, NULL);
 
-		GM_EXPECT_AT(GM_PAGE(.gpa = op.addr),
+		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(op.addr)),
 			     !done && !ex.ret && ex.reason == KVM_EXIT_MMIO &&
 				     run->mmio.phys_addr == op.addr && run->mmio.len == 8 &&
 				     run->mmio.is_write == !!(page & 4),

@@ -35,7 +35,7 @@ static bool expect_kept(const struct gm_fixture *w, const bool in[NPAGES], const
 		if (now == in[i])
 			continue;
 		gm_checked();
-		GM_FAIL_AT(GM_PAGE(.off = i * PG), "%s: page %lu %s", when, i,
+		GM_FAIL_AT(GM_PAGE(.off = GM_AT(i * PG)), "%s: page %lu %s", when, i,
 			   now ? "was a hole, and has memory now"
 			       : "had memory, and is a hole now");
 		return false;

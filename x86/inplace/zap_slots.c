@@ -70,10 +70,11 @@ IP_CASES(beside, v, "conv.inplace_zaps.beside_slots",
 				uint64_t was = faults(w);
 
 				gm_guest_touch(w->vm, 0, gpa_of(w, k), PG, PG);
-				GM_EXPECT_AT(GM_PAGE(.gpa = gpa_of(w, k), .off = k * PG),
-					     faults(w) - was == in,
-					     "page %lu of the file, %s the range: %lu faults", k,
-					     in ? "in" : "beside", faults(w) - was);
+				GM_EXPECT_AT(
+					GM_PAGE(.gpa = GM_AT(gpa_of(w, k)), .off = GM_AT(k * PG)),
+					faults(w) - was == in,
+					"page %lu of the file, %s the range: %lu faults", k,
+					in ? "in" : "beside", faults(w) - was);
 			}
 			GM_EXPECT_EQ(faults(w) - before, n, "faults of a touch of every page");
 			if (gm_failures())
