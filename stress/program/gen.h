@@ -6,7 +6,7 @@
 #include "prog.h"
 
 enum st_order {
-	ST_ORDER_MIX, /* as the mix has it */
+	ST_ORDER_DRAWN, /* drawn */
 	ST_ORDER_STRICT,
 	ST_ORDER_FREE,
 	ST_ORDER_RACES,
