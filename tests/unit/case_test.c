@@ -3,7 +3,7 @@
 #include <linux/capability.h>
 #include <stdbool.h>
 
-#include "../../lib/case.h"
+#include "case.h"
 #include "unit.h"
 
 GM_FILE(.clause = "a.file", .providers = GM_PROVIDERS(INPLACE), .needs = GM_NEEDS(TDP),
