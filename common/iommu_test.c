@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory by file descriptor and offset for a device: iommu.map_file_memfd, every kind of offset. */
+/* Maps of memfds by fd and offset, at every kind of offset: iommu.map_file_memfd. */
 #include "iommu/dma_memory.h"
 
 GM_FILE(.clause = "iommu.map_file_memfd", .profile = "IO", .iommus = GM_IOMMUS(MOCK, VFIO),
@@ -24,7 +24,7 @@ GM_CASE(pages, .name = "iommu.map_file_memfd.pages",
 	dma_memory_free(&m);
 }
 
-/* Device writes of odd lengths at odd places, against a copy of what the memory should be. */
+/* Device writes of odd lengths at odd offsets, compared with a model of the memory. */
 GM_CASE(bytes, .name = "iommu.map_file_memfd.bytes",
 	.text = "a device writes exactly the bytes it was told to, over page and map borders")
 {
@@ -37,7 +37,7 @@ GM_CASE(bytes, .name = "iommu.map_file_memfd.bytes",
 	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint8_t model[4 * PG], data[2048], *page[4];
 
-	/* Neighbours in IOVA, but not in the file: two maps, the second one below the first. */
+	/* Two maps adjacent in IOVA; in the file the second is below the first. */
 	gm_map_file(m.iommu, m.ioas, m.fd, 5 * PG, 2 * PG, IOVA, GM_RW);
 	gm_map_file(m.iommu, m.ioas, m.fd, 1 * PG, 2 * PG, IOVA + 2 * PG, GM_RW);
 	for (int i = 0; i < 4; i++) {
@@ -138,7 +138,7 @@ GM_CASE(random_2m, .name = "iommu.map_file_memfd.random_2m", .iommu = GM_IOMMU_M
 		for (int i = 0; i < 32; i++)
 			if (!dma_memory_mapped(&m, map[i].off, map[i].len, map[i].iova))
 				goto out;
-		/* In another order than they came. */
+		/* In another order than they were mapped. */
 		for (int i = 0; i < 32; i++) {
 			int j = (i * 13 + round) % 32;
 
@@ -200,7 +200,7 @@ GM_CASE(last_page, .name = "iommu.map_file_memfd.last_page",
 }
 
 GM_CASE(holes, .name = "iommu.map_file_memfd.holes", .dma_flags = GM_FULL_ONLY,
-	.text = "pages that the file does not have yet: allocated, zero, and the file's own")
+	.text = "pages that the file does not have yet: the map allocates them, zero, in the file")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint8_t zero[3 * PG];
@@ -216,9 +216,9 @@ GM_CASE(holes, .name = "iommu.map_file_memfd.holes", .dma_flags = GM_FULL_ONLY,
 	dma_memory_free(&m);
 }
 
-/* The pool's pages were somebody's: what a map allocates of them must not tell. */
+/* Pages of the pool have old data, which a map must not reveal. */
 GM_CASE(holes_2m, .name = "iommu.map_file_memfd.holes_2m", .dma_flags = GM_FULL_ONLY, .huge_2m = 3,
-	.text = "2 MiB pages that the file does not have yet: allocated, all zero, and the file's own")
+	.text = "2 MiB pages that the file does not have yet: the map allocates them, zero, in the file")
 {
 	struct dma_memory m = { .size = 2 * GM_2M };
 	int old = gm_memfd_new(3 * GM_2M, GM_2M);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The old VFIO ioctls on an iommufd: maps by address that may be cut in two: iommu.vfio_compat. */
+/*
+ * VFIO type 1 ioctls on an iommufd: maps by address, which an unmap may split: iommu.vfio_compat.
+ */
 #include <linux/vfio.h>
 
 #include "dma_memory.h"
@@ -29,7 +31,7 @@ static int map_dma(struct dma_memory *m, uint64_t iova, void *hva, uint64_t len,
 	return ioctl(m->iommu->fd, VFIO_IOMMU_MAP_DMA, &arg);
 }
 
-/* Bytes that were unmapped, or -1. */
+/* Returns the bytes unmapped, or -1. */
 static int64_t unmap_dma(struct dma_memory *m, uint64_t iova, uint64_t len, uint32_t flags)
 {
 	struct vfio_iommu_type1_dma_unmap arg = {
@@ -41,7 +43,7 @@ static int64_t unmap_dma(struct dma_memory *m, uint64_t iova, uint64_t len, uint
 
 #define VFIO_RW (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)
 
-/* A memfd, and an IOAS that the old ioctls mean; type 1 or 1v2, set while a device is attached. */
+/* A memfd, and an IOAS with a device, which is the compat IOAS; sets type 1 or 1v2. */
 static struct dma_memory compat_new(const struct gm_case *self, unsigned long type)
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
@@ -52,7 +54,7 @@ static struct dma_memory compat_new(const struct gm_case *self, unsigned long ty
 }
 
 GM_CASE(ioas, .name = "iommu.vfio_compat.ioas", .flags = GM_REFUSAL,
-	.text = "without an IOAS the old ioctls are ENODEV; it is set, asked for, cleared, destroyed")
+	.text = "without a compat IOAS the VFIO ioctls are ENODEV; it is set, read, cleared, destroyed")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	uint32_t id = m.ioas, bad = 4711, other = gm_ioas_new(m.iommu);
@@ -77,13 +79,13 @@ GM_CASE(ioas, .name = "iommu.vfio_compat.ioas", .flags = GM_REFUSAL,
 	gm_control(!compat_ioas(m.iommu, IOMMU_VFIO_IOAS_SET, &id), "the IOAS is set");
 	id = 0;
 	GM_EXPECT_OK(compat_ioas(m.iommu, IOMMU_VFIO_IOAS_GET, &id));
-	GM_EXPECT_EQ(id, m.ioas, "which it is");
+	GM_EXPECT_EQ(id, m.ioas, "the compat IOAS");
 	GM_EXPECT_ERRNO(EINVAL, ioctl(m.iommu->fd, VFIO_SET_IOMMU, 4711), "no such type");
 	GM_EXPECT_OK(map_dma(&m, IOVA, m.hva, PG, VFIO_RW));
 	dma_memory_mapped(&m, 0, PG, IOVA);
 	GM_EXPECT_OK(compat_ioas(m.iommu, IOMMU_VFIO_IOAS_CLEAR, &id));
 	GM_EXPECT_ERRNO(ENODEV, unmap_dma(&m, IOVA, PG, 0), "cleared");
-	/* An IOAS that is destroyed is nobody's any more. */
+	/* A destroyed IOAS is no longer the compat IOAS. */
 	GM_EXPECT_OK(compat_ioas(m.iommu, IOMMU_VFIO_IOAS_SET, &other));
 	gm_iommu_destroy(m.iommu, other);
 	GM_EXPECT_ERRNO(ENODEV, map_dma(&m, IOVA, m.hva, PG, VFIO_RW), "destroyed");
@@ -92,7 +94,7 @@ GM_CASE(ioas, .name = "iommu.vfio_compat.ioas", .flags = GM_REFUSAL,
 }
 
 GM_CASE(v2, .name = "iommu.vfio_compat.v2", .flags = GM_REFUSAL,
-	.text = "type 1v2: maps and unmaps of whole maps, counted; of parts ENOENT; permissions hold")
+	.text = "type 1v2: unmaps of whole maps return their size, of parts are ENOENT; permissions hold")
 {
 	struct dma_memory m = compat_new(self, VFIO_TYPE1v2_IOMMU);
 	uint64_t word = 0x1234;
@@ -105,18 +107,19 @@ GM_CASE(v2, .name = "iommu.vfio_compat.v2", .flags = GM_REFUSAL,
 	GM_EXPECT_OK(__gm_dma_read(m.dev, IOVA + 5 * PG, &word, 8));
 	GM_EXPECT_ERRNO(EEXIST, map_dma(&m, IOVA + 3 * PG, m.hva, PG, VFIO_RW), "in use");
 	GM_EXPECT_ERRNO(ENOENT, unmap_dma(&m, IOVA + PG, PG, 0), "the middle of a map");
-	GM_EXPECT_ERRNO(ENOENT, unmap_dma(&m, IOVA, 2 * PG, 0), "its head");
+	GM_EXPECT_ERRNO(ENOENT, unmap_dma(&m, IOVA, 2 * PG, 0), "the head of a map");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 1), "refused unmaps changed the pins");
 	gm_control(unmap_dma(&m, IOVA, 4 * PG, 0) == (int64_t)(4 * PG),
 		   "a whole map, and its length");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0), "pins stay");
 	GM_EXPECT_EQ(unmap_dma(&m, IOVA - 8 * PG, 64 * PG, 0), 2 * PG, "a range around one map");
-	GM_EXPECT_EQ(unmap_dma(&m, IOVA, 4 * PG, 0), 0, "nothing, which is no error here");
+	GM_EXPECT_EQ(unmap_dma(&m, IOVA, 4 * PG, 0), 0,
+		     "an unmap of nothing, which is no error here");
 	dma_memory_free(&m);
 }
 
 GM_CASE(args, .name = "iommu.vfio_compat.args", .flags = GM_REFUSAL,
-	.text = "arguments too short, unknown flags, all with a range, no length: named errno")
+	.text = "arguments too short, unknown flags, length 0, an unmap of all with a range: named errno")
 {
 	struct dma_memory m = compat_new(self, VFIO_TYPE1v2_IOMMU);
 	struct vfio_iommu_type1_dma_map map = { .argsz = sizeof(map) - 1,
@@ -131,21 +134,23 @@ GM_CASE(args, .name = "iommu.vfio_compat.args", .flags = GM_REFUSAL,
 
 	GM_EXPECT_ERRNO(EINVAL, ioctl(m.iommu->fd, VFIO_IOMMU_MAP_DMA, &map), "a byte too short");
 	GM_EXPECT_ERRNO(EINVAL, map_dma(&m, IOVA, m.hva, PG, VFIO_RW | 4), "a flag");
-	GM_EXPECT_ERRNO(EINVAL, map_dma(&m, IOVA, m.hva, 0, VFIO_RW), "no length");
-	GM_EXPECT_ERRNO(EFAULT, map_dma(&m, IOVA, NULL, PG, VFIO_RW), "nothing there");
+	GM_EXPECT_ERRNO(EINVAL, map_dma(&m, IOVA, m.hva, 0, VFIO_RW), "length 0");
+	GM_EXPECT_ERRNO(EFAULT, map_dma(&m, IOVA, NULL, PG, VFIO_RW), "address 0");
 	GM_EXPECT_ERRNO(EINVAL, map_dma(&m, IOVA, m.hva + 16, PG, VFIO_RW), "an odd address");
 	gm_control(!map_dma(&m, IOVA, m.hva, 2 * PG, VFIO_RW), "the good call");
 	GM_EXPECT_ERRNO(EINVAL, ioctl(m.iommu->fd, VFIO_IOMMU_UNMAP_DMA, &unmap),
 			"a byte too short");
 	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&m, IOVA, 2 * PG, 1), "a flag");
-	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&m, IOVA, 0, 0), "no length");
-	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&m, IOVA, 0, VFIO_DMA_UNMAP_FLAG_ALL), "all, from there");
-	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&m, 0, PG, VFIO_DMA_UNMAP_FLAG_ALL), "all, so much");
+	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&m, IOVA, 0, 0), "length 0");
+	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&m, IOVA, 0, VFIO_DMA_UNMAP_FLAG_ALL),
+			"unmap of all, with an IOVA");
+	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&m, 0, PG, VFIO_DMA_UNMAP_FLAG_ALL),
+			"unmap of all, with a size");
 	GM_EXPECT_ERRNO(EINVAL, ioctl(m.iommu->fd, VFIO_IOMMU_GET_INFO, &info), "too short");
 	info.argsz = sizeof(info);
 	GM_EXPECT_OK(ioctl(m.iommu->fd, VFIO_IOMMU_GET_INFO, &info));
 	GM_EXPECT(info.flags & VFIO_IOMMU_INFO_PGSIZES && info.iova_pgsizes & PG,
-		  "page sizes %#llx do not have 4 KiB", info.iova_pgsizes);
+		  "page sizes %#llx do not include 4 KiB", info.iova_pgsizes);
 	GM_EXPECT(
 		info.flags & VFIO_IOMMU_INFO_CAPS && info.argsz > sizeof(info) && !info.cap_offset,
 		"without room for capabilities: length %u, offset %u", info.argsz, info.cap_offset);
@@ -156,7 +161,7 @@ GM_CASE(args, .name = "iommu.vfio_compat.args", .flags = GM_REFUSAL,
 }
 
 GM_CASE(info, .name = "iommu.vfio_compat.info",
-	.text = "the chain of capabilities tells the IOVAs that there are, and ends")
+	.text = "the capability chain ends, and has the usable IOVA ranges")
 {
 	struct dma_memory m = compat_new(self, VFIO_TYPE1v2_IOMMU);
 	union {
@@ -189,9 +194,11 @@ GM_CASE(info, .name = "iommu.vfio_compat.info",
 	dma_memory_free(&m);
 }
 
-/* A map is cut at both ends of what is unmapped; what is left is found at its place by newcomers. */
+/*
+ * Unmaps split a map. Page tables filled after that must have the remaining parts at their IOVAs.
+ */
 GM_CASE(cut, .name = "iommu.vfio_compat.cut",
-	.text = "type 1: parts of a map are unmapped; the rest stays, pinned, in old and new tables")
+	.text = "type 1: parts of a map are unmapped; the rest stays mapped and pinned, in old and new tables")
 {
 	struct dma_memory m = compat_new(self, VFIO_TYPE1_IOMMU);
 	struct gm_iodev *second;
@@ -205,32 +212,32 @@ GM_CASE(cut, .name = "iommu.vfio_compat.cut",
 			  !__gm_mock_refs(m.iommu, m.hva + PG, 2 * PG, 1) &&
 			  !__gm_mock_refs(m.iommu, m.hva + 3 * PG, 2 * PG, 0) &&
 			  !__gm_mock_refs(m.iommu, m.hva + 5 * PG, 3 * PG, 1),
-		  "what is pinned is not what is left");
+		  "the pinned pages are not the remaining ones");
 	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin, pages");
 	dma_memory_mapped(&m, PG, 2 * PG, IOVA + PG);
 	dma_memory_mapped(&m, 5 * PG, 3 * PG, IOVA + 5 * PG);
 	for (int i = 0; i < 5; i += 1 + 2 * !i)
 		GM_EXPECT(__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA + i * PG, m.hva + i * PG, PG),
-			  "page %d was unmapped, and is there", i);
+			  "page %d was unmapped, and is still in the table", i);
 	gm_dma_expect_same(m.dev, IOVA + 5 * PG + 8, m.hva + 5 * PG + 8, 3 * PG - 16, "the tail");
 	gm_dma_expect_same(m.dev, IOVA + PG + 8, m.hva + PG + 8, 2 * PG - 16, "the head");
-	/* A table that is filled now reads the rest from the first one, or from its source. */
+	/* A new table is filled with the remaining parts. */
 	hwpt = gm_hwpt_new(m.dev, m.ioas, 0);
 	second = gm_iodev_new(m.iommu, hwpt);
 	GM_EXPECT(!__gm_mock_maps(m.iommu, hwpt, IOVA + 5 * PG, m.hva + 5 * PG, 3 * PG) &&
 			  !__gm_mock_maps(m.iommu, hwpt, IOVA + PG, m.hva + PG, 2 * PG),
-		  "the new table does not hold the rest");
+		  "the new table does not have the remaining parts");
 	GM_EXPECT_EQ(unmap_dma(&m, IOVA + 6 * PG, 2 * PG, 0), 2 * PG, "the last two pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin, pages");
 	gm_iodev_free(second);
 	gm_iommu_destroy(m.iommu, hwpt);
 	gm_iodev_free(m.dev);
 	m.dev = NULL;
-	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin when the devices are gone, pages");
+	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin without a device, pages");
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	dma_memory_mapped(&m, 5 * PG, PG, IOVA + 5 * PG);
 	dma_memory_mapped(&m, PG, 2 * PG, IOVA + PG);
-	/* Finer than the pages of the table there is no cut, at neither end. */
+	/* A split must be at a page of the table, at both ends. */
 	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&m, IOVA + PG + 1024, PG - 1024, 0),
 			"from inside a page");
 	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&m, IOVA + PG, PG + 1024, 0), "to inside a page");
@@ -238,7 +245,7 @@ GM_CASE(cut, .name = "iommu.vfio_compat.cut",
 	GM_EXPECT_EQ(unmap_dma(&m, 0, 0, VFIO_DMA_UNMAP_FLAG_ALL), 3 * PG, "everything");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
-	/* Each part has the rights of the whole. */
+	/* Each part keeps the permissions of the map. */
 	GM_EXPECT_OK(map_dma(&m, IOVA, m.hva, 4 * PG, VFIO_DMA_MAP_FLAG_READ));
 	GM_EXPECT_EQ(unmap_dma(&m, IOVA + PG, PG, 0), PG, "the second page of a read-only map");
 	for (int i = 0; i < 4; i += 1 + !i)
@@ -249,7 +256,7 @@ GM_CASE(cut, .name = "iommu.vfio_compat.cut",
 }
 
 GM_CASE(cut_held, .name = "iommu.vfio_compat.cut_held", .flags = GM_REFUSAL,
-	.text = "type 1: a map that an in-kernel user holds pages of is not cut: EINVAL, and is whole")
+	.text = "type 1: a map of which an in-kernel user has pinned pages is not split: EINVAL, and it stays whole")
 {
 	struct dma_memory m = compat_new(self, VFIO_TYPE1_IOMMU);
 	int user = gm_access_new(m.iommu, m.ioas, true), item;
@@ -257,11 +264,11 @@ GM_CASE(cut_held, .name = "iommu.vfio_compat.cut_held", .flags = GM_REFUSAL,
 	GM_EXPECT_OK(map_dma(&m, IOVA, m.hva, 4 * PG, VFIO_RW));
 	item = GM_EXPECT_OK(
 		__gm_access_pin(m.iommu, user, IOVA + 2 * PG, PG, m.hva + 2 * PG, true));
-	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&m, IOVA, PG, 0), "while a page is held");
+	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&m, IOVA, PG, 0), "while a page is pinned");
 	dma_memory_mapped(&m, 0, 4 * PG, IOVA);
 	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin, pages");
 	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));
-	gm_control(unmap_dma(&m, IOVA, PG, 0) == (int64_t)PG, "let go of");
+	gm_control(unmap_dma(&m, IOVA, PG, 0) == (int64_t)PG, "after the unpin");
 	item = GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + PG, 3 * PG, m.hva + PG, true));
 	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));
 	close(user);

@@ -65,7 +65,7 @@ uint64_t iopte_size(struct dma_memory *m, uint64_t iova, uint64_t start, uint64_
 }
 
 GM_CASE(exact, .name = "iommu.dirty.exact",
-	.text = "the bitmap is exactly the pages written since the last look, across maps")
+	.text = "the bitmap has exactly the pages written since the last read, across maps")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 128 * PG, 0);
 	uint32_t hwpt = dirty_hwpt_new(&m, false);
@@ -73,7 +73,7 @@ GM_CASE(exact, .name = "iommu.dirty.exact",
 	struct gm_rng rng;
 
 	gm_rng_init(&rng, gm_seed());
-	/* Odd pages of the file first, so that no two neighbours can share an entry. */
+	/* Odd pages of the file in reverse order, so that no two pages can share an entry. */
 	for (int i = 0; i < 64; i++)
 		gm_map_file(m.iommu, m.ioas, m.fd, (127 - 2 * i) * PG, PG, IOVA + i * PG, GM_RW);
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 64 * PG, IOVA + 64 * PG, GM_RW);
@@ -86,11 +86,11 @@ GM_CASE(exact, .name = "iommu.dirty.exact",
 		memset(got, 0, sizeof(got));
 		GM_EXPECT_OK(dirty_get(&m, hwpt, IOVA, 128 * PG, PG, got,
 				       IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
-		GM_EXPECT_EQ(got[0], wrote[0], "round %d: the bitmap, looked at only", round);
+		GM_EXPECT_EQ(got[0], wrote[0], "round %d: the bitmap, read with NO_CLEAR", round);
 		memset(got, 0, sizeof(got));
 		GM_EXPECT_OK(dirty_get(&m, hwpt, IOVA, 64 * PG, PG, got, 0));
 		GM_EXPECT_EQ(got[0], wrote[0], "round %d: the bitmap", round);
-		GM_EXPECT_EQ(got[1], 0, "round %d: bits past the range asked for", round);
+		GM_EXPECT_EQ(got[1], 0, "round %d: bits past the range", round);
 		memset(got, 0, sizeof(got));
 		GM_EXPECT_OK(dirty_get(&m, hwpt, IOVA, 128 * PG, PG, got, 0));
 		GM_EXPECT_EQ(got[0], 0, "round %d: pages that were cleared", round);
@@ -101,7 +101,7 @@ GM_CASE(exact, .name = "iommu.dirty.exact",
 }
 
 GM_CASE(off, .name = "iommu.dirty.off", .flags = GM_REFUSAL,
-	.text = "tracking off counts nothing, on again starts clean; bad ranges and tables are refused")
+	.text = "tracking starts clean after off and on; bad ranges and tables are refused")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint32_t plain = m.dev->hwpt, hwpt;
@@ -127,15 +127,18 @@ GM_CASE(off, .name = "iommu.dirty.off", .flags = GM_REFUSAL,
 			"while it is off");
 	GM_EXPECT_OK(track(&m, hwpt, true));
 	GM_EXPECT_OK(dirty_get(&m, hwpt, IOVA, 4 * PG, PG, &got, 0));
-	GM_EXPECT_EQ(got, 0, "the bitmap of a fresh start");
-	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 0, PG, &got, 0), "no length");
-	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 4 * PG, 0, &got, 0), "no page size");
+	GM_EXPECT_EQ(got, 0, "the bitmap after off and on");
+	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 0, PG, &got, 0), "length 0");
+	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 4 * PG, 0, &got, 0), "page size 0");
 	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA + 1024, PG, PG, &got, 0),
 			"an unaligned IOVA");
-	/* Each end by itself, finer than the pages of any table; a bitmap of such would fit. */
+	/*
+	 * One end at a time is not aligned to the table's pages; the bitmap's page size would fit.
+	 */
 	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA + 1024, 3 * 1024, 1024, &got, 0),
-			"its start");
-	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 3 * 1024, 1024, &got, 0), "its end");
+			"an unaligned start");
+	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 3 * 1024, 1024, &got, 0),
+			"an unaligned end");
 	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, PG + 2048, PG, &got, 0),
 			"length not of whole pages");
 	GM_EXPECT_ERRNO(EOVERFLOW, dirty_get(&m, hwpt, ~0UL - PG + 1, 2 * PG, PG, &got, 0),
@@ -147,7 +150,7 @@ GM_CASE(off, .name = "iommu.dirty.off", .flags = GM_REFUSAL,
 	GM_EXPECT_ERRNO(EOPNOTSUPP, ioctl(m.iommu->fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &raw),
 			"a reserved field");
 	GM_EXPECT_ERRNO(EOPNOTSUPP, ioctl(m.iommu->fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &set),
-			"an unknown flag of the switch");
+			"an unknown flag of SET_DIRTY_TRACKING");
 	gm_control(!dirty_get(&m, hwpt, IOVA, 4 * PG, PG, &got, 0), "the good call");
 	dev = gm_mock_nodirty_dev(m.iommu, m.ioas);
 	GM_EXPECT_ERRNO(EOPNOTSUPP,
@@ -156,19 +159,19 @@ GM_CASE(off, .name = "iommu.dirty.off", .flags = GM_REFUSAL,
 							  .flags = IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
 							  .dev_id = dev->idev,
 							  .pt_id = m.ioas }),
-			"a table with tracking for a device that cannot");
+			"a table with tracking for a device without it");
 	GM_EXPECT_ERRNO(EINVAL, __gm_iodev_replace(dev, hwpt, m.ioas),
-			"a device that cannot track");
+			"attach of a device without tracking");
 	gm_iodev_free(dev);
 	dma_memory_free(&m);
 }
 
 /*
- * The bitmap lies where user space likes, at any byte, over any number of its pages, one bit a page
- * of any size; every bit is in its place, and nothing beside it is touched.
+ * The bitmap may be at any byte, over several pages, with one bit per page of any size. Every bit
+ * must be in its place, and no byte outside the bitmap may change.
  */
 GM_CASE(bitmap, .name = "iommu.dirty.bitmap", .flags = GM_REFUSAL,
-	.text = "bitmaps at odd addresses, over two pages, of larger pages: each bit in its place")
+	.text = "bitmaps at odd addresses, over two pages, with bits for larger pages: each bit in its place")
 {
 	const uint64_t bits = 3 * 2048, len = bits * PG;
 	struct dma_memory m = dma_memory_new_empty(self->iommu, len, 0);
@@ -184,7 +187,7 @@ GM_CASE(bitmap, .name = "iommu.dirty.bitmap", .flags = GM_REFUSAL,
 
 	GM_SETUP(room != MAP_FAILED && model && wrote, "out of memory");
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
-	/* Touched backwards, and mapped by single pages at the places looked at. */
+	/* Allocated and mapped in reverse order, so that few entries are large. */
 	hwpt = dirty_hwpt_new(&m, false);
 	for (uint64_t p = bits; p--;)
 		m.hva[p * PG] = 1;
@@ -198,7 +201,10 @@ GM_CASE(bitmap, .name = "iommu.dirty.bitmap", .flags = GM_REFUSAL,
 		memset(wrote, 0, PG);
 		memset(room, 0, 3 * PG);
 		memset(model, 0, 3 * PG);
-		/* One run of eight pages at least apart from the next: entries may be as large. */
+		/*
+		 * Random pages, and both ends; model gets what is dirty, since an entry may have
+		 * several pages.
+		 */
 		for (int k = 0; k < 12; k++) {
 			uint64_t b = k == 0 ? 0 : k == 1 ? bits - 1 : gm_rng_below(&rng, bits);
 
@@ -222,16 +228,16 @@ GM_CASE(bitmap, .name = "iommu.dirty.bitmap", .flags = GM_REFUSAL,
 		}
 		for (uint64_t k = 0; k < 3 * PG; k++)
 			if ((k < how[i].at || k >= how[i].at + (n + 7) / 8) &&
-			    !GM_EXPECT(!room[k], "bitmap at byte %u: byte %lu beside it is %#x",
+			    !GM_EXPECT(!room[k], "bitmap at byte %u: byte %lu outside it is %#x",
 				       how[i].at, k, room[k]))
 				break;
 	}
 	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 3 * PG, 2 * PG, room, 0),
-			"it ends inside a page");
+			"a range that ends inside a page");
 	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA + PG, 3 * PG, 2 * PG, room, 0),
 			"a start between two bits");
 	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA + PG, 2 * PG, 2 * PG, room, 0),
-			"it begins inside a page");
+			"a range that begins inside a page");
 	gm_control(!dirty_get(&m, hwpt, IOVA, 4 * PG, 2 * PG, room, 0), "the good call");
 	free(model);
 	free(wrote);

@@ -107,11 +107,11 @@ void dma_memory_contiguous(struct dma_memory *m, uint64_t off)
 	(void)*(volatile uint8_t *)hva;
 	(void)*(volatile uint8_t *)(hva + GM_PAGE_SIZE);
 	GM_SETUP(gm_frames_read(hva, 2, pfn) && pfn[1] == pfn[0] + 1,
-		 "the pages of a folio that was split do not lie side by side");
+		 "the pages of a folio that was split are not contiguous");
 }
 
-/* Two neighbours in the file that are neighbours in memory, too? -1: nobody tells. */
-static int neighbours(const struct dma_memory *m)
+/* Are two adjacent pages of the file also adjacent in memory? -1: pagemap has no frames. */
+static int has_contiguous(const struct dma_memory *m)
 {
 	size_t n = m->size / GM_PAGE_SIZE;
 	uint64_t *pfn = calloc(n, sizeof(*pfn));
@@ -135,15 +135,15 @@ void dma_memory_scattered(struct dma_memory *m)
 
 	GM_SETUP(between != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	for (int i = 0; i < TRIES && found == 1; i++) {
-		/* A frame for somebody else after each of the file's. */
+		/* Allocates a frame for `between` after each frame of the file. */
 		GM_SETUP_OK(madvise(m->hva, m->size, MADV_REMOVE));
 		for (uint64_t off = 0; off < m->size; off += GM_PAGE_SIZE) {
 			gm_host_fill(m->hva + off, off / GM_PAGE_SIZE, 1, GM_HALF_HOST, 1);
 			between[i * m->size + off] = 1;
 		}
-		found = neighbours(m);
+		found = has_contiguous(m);
 	}
 	munmap(between, TRIES * m->size);
-	GM_SETUP(found >= 0, "/proc/self/pagemap tells no frames: CAP_SYS_ADMIN");
-	GM_SETUP(!found, "the pages of a file lie side by side, %d times over", TRIES);
+	GM_SETUP(found >= 0, "/proc/self/pagemap has no frames: CAP_SYS_ADMIN");
+	GM_SETUP(!found, "the file has contiguous pages after %d attempts", TRIES);
 }

@@ -9,7 +9,7 @@
 #include "gm.h"
 #include "iommu.h"
 
-/* In reach of every device: above the mock's aperture start (16 MiB), below 28 bits. */
+/* An IOVA that every device reaches: above the mock's aperture start (16 MiB), below 28 bits. */
 #define IOVA 0x2000000UL
 
 struct dma_memory {
@@ -33,7 +33,7 @@ struct dma_memory dma_memory_new_empty(enum gm_iommu_kind kind, uint64_t size, u
 /* Frees all of it, and expects that no page is pinned after that (iommu.lifetime). */
 void dma_memory_free(struct dma_memory *m);
 
-/* A shared mapping of the whole memfd, aligned as its largest folios are. */
+/* A shared mapping of the whole memfd at an address aligned to `align`. */
 uint8_t *dma_memory_mmap(int fd, uint64_t size, uint64_t align);
 /* Expects that [off, +len) still holds the words of dma_memory_new(). */
 bool dma_memory_check(struct dma_memory *m, uint64_t off, uint64_t len, const char *when);
@@ -42,13 +42,13 @@ bool dma_memory_mapped(struct dma_memory *m, uint64_t off, uint64_t len, uint64_
 /* Makes the 2 MiB at off of a shmem mapping one folio, or SKIPs. */
 void dma_memory_collapse(uint8_t *hva, uint64_t off);
 /*
- * Makes the 2 MiB at off of a shmem memfd 512 folios whose frames follow each other, or SKIPs.
- * Needs root: debugfs split_huge_pages.
+ * Makes the 2 MiB at off of a shmem memfd 512 folios with contiguous frames, or SKIPs. Needs root:
+ * debugfs split_huge_pages.
  */
 void dma_memory_contiguous(struct dma_memory *m, uint64_t off);
 /*
- * Fills the file anew with pages of which no two that follow each other in the file do so in
- * memory: iommufd maps each with an entry of its own. Needs root: /proc/self/pagemap.
+ * Fills the file anew, so that no two adjacent pages of the file are adjacent in memory: iommufd
+ * maps each with its own entry. Needs root: /proc/self/pagemap.
  */
 void dma_memory_scattered(struct dma_memory *m);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The IOMMU's own page tables, as VT-d shows them in debugfs: entries as large as the memory. */
+/* The IOMMU's own page tables, as VT-d shows them in debugfs: entries as large as the pages. */
 #include <linux/iommufd.h>
 
 #include "dma_memory.h"
@@ -13,7 +13,7 @@ GM_FILE(.clause = "iommu.huge_iopte", .profile = "IO", .iommu = GM_IOMMU_VFIO,
 	34 /* in the capability register: 2 MiB, then 1 GiB (VT-d specification, 11.4.2) */
 
 /* SKIPs unless the device is behind a VT-d that has second-stage entries of this size. */
-static void demand_size(struct dma_memory *m, uint64_t size)
+static void require_size(struct dma_memory *m, uint64_t size)
 {
 	struct iommu_hw_info_vtd vtd = { 0 };
 	struct iommu_hw_info arg = { .size = sizeof(arg),
@@ -34,8 +34,8 @@ static void demand_size(struct dma_memory *m, uint64_t size)
 }
 
 /*
- * Bytes of the entry that maps iova; 0: none does. A line of the table names the page frame of the
- * IOVA, the entries of the three upper levels, then those below them as far as there are any.
+ * Bytes of the entry that maps iova; 0: none. A line of the table has the page frame number of the
+ * IOVA, the entries of the three upper levels, then those of the lower levels, if any.
  */
 static uint64_t entry_size(uint64_t iova)
 {
@@ -60,7 +60,7 @@ static uint64_t entry_size(uint64_t iova)
 			word[n++] = strtoull(p, &end, 16);
 			p = end;
 		}
-		/* Frame, three levels that are always there, and those that the entry is below. */
+		/* The frame number, three levels that always exist, and up to two lower levels. */
 		if (n < 4 || n > 6 || strncmp(line, "0x", 2))
 			continue;
 		for (; n < 6; n++)
@@ -77,8 +77,8 @@ static void entries(const struct gm_case *self, uint64_t huge, uint64_t n, uint6
 {
 	struct dma_memory m = dma_memory_new(self->iommu, n * huge, huge);
 
-	demand_size(&m, huge);
-	/* Backwards, so that no two are neighbours in both. */
+	require_size(&m, huge);
+	/* In reverse order, so that no two maps are adjacent in both file and IOVA. */
 	for (uint64_t i = 0; i < n; i++)
 		gm_map_file(m.iommu, m.ioas, m.fd, (n - 1 - i) * huge, huge, at + i * huge, GM_RW);
 	gm_map_file(m.iommu, m.ioas, m.fd, PG, PG, IOVA, GM_RO);
@@ -87,14 +87,14 @@ static void entries(const struct gm_case *self, uint64_t huge, uint64_t n, uint6
 			     "bytes of the entry of map %lu", i);
 	GM_EXPECT_EQ(entry_size(IOVA), PG, "bytes of the entry of one page");
 	GM_EXPECT_EQ(entry_size(IOVA + PG), 0, "bytes of the entry beside it");
-	/* What happens next door is next door's business. */
+	/* An unmap does not change the adjacent entries. */
 	gm_unmap(m.iommu, m.ioas, IOVA, PG);
 	if (n > 1)
 		gm_unmap(m.iommu, m.ioas, at + huge, huge);
-	GM_EXPECT_EQ(entry_size(at), huge, "bytes of the entry, its neighbours gone");
-	GM_EXPECT_EQ(entry_size(IOVA), 0, "bytes of the entry of the page that is gone");
+	GM_EXPECT_EQ(entry_size(at), huge, "bytes of the entry, after the unmap of its neighbours");
+	GM_EXPECT_EQ(entry_size(IOVA), 0, "bytes of the entry of the unmapped page");
 	if (n > 1)
-		GM_EXPECT_EQ(entry_size(at + huge), 0, "bytes of the entry that is gone");
+		GM_EXPECT_EQ(entry_size(at + huge), 0, "bytes of the unmapped entry");
 	dma_memory_free(&m);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every allocation and every step of iommufd fails once: nothing is left behind, ever. */
+/* Every allocation of iommufd fails once: each call undoes all it did. */
 #include "dma_memory.h"
 #include "fail_nth.h"
 
@@ -9,7 +9,7 @@ GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK,
 
 #define PG GM_PAGE_SIZE
 
-/* What a sweep works on. */
+/* The objects of a sweep. */
 struct target {
 	struct dma_memory m;
 	uint64_t iova, len; /* the first len bytes of the file are mapped at iova */
@@ -20,11 +20,12 @@ struct target {
 static void sweep(int (*op)(void *arg), void (*undone)(void *arg, unsigned int n, int err),
 		  void (*undo)(void *arg), struct target *t)
 {
-	GM_SETUP(gm_fail_nth_sweep(op, undone, undo, t) > 2 || gm_failures(),
-		 "fail-nth made next to nothing fail: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB");
+	GM_SETUP(
+		gm_fail_nth_sweep(op, undone, undo, t) > 2 || gm_failures(),
+		"fail-nth made at most two allocations fail: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB");
 }
 
-static void nothing_pinned(void *arg, unsigned int n, int err __attribute__((unused)))
+static void expect_unpinned(void *arg, unsigned int n, int err __attribute__((unused)))
 {
 	struct target *t = arg;
 	struct dma_memory *m = &t->m;
@@ -56,7 +57,7 @@ static void undo_map(void *arg)
 }
 
 GM_CASE(map, .name = "iommu.lifetime.fail_map",
-	.text = "MAP_FILE into three page tables, each step failing once: no pin, no entry, the IOVA free")
+	.text = "MAP_FILE into three page tables, each step failing once: no page stays pinned or mapped, the IOVA is free")
 {
 	struct target t = { .m = dma_memory_new(GM_IOMMU_MOCK, 24 * PG, 0),
 			    .iova = IOVA,
@@ -66,10 +67,10 @@ GM_CASE(map, .name = "iommu.lifetime.fail_map",
 	gm_hwpt_new(t.m.dev, t.m.ioas, 0);
 	gm_hwpt_new(t.m.dev, t.m.ioas, 0);
 	gm_mock_memory_limit(t.m.iommu, 48);
-	sweep(map_file, nothing_pinned, undo_map, &t);
+	sweep(map_file, expect_unpinned, undo_map, &t);
 	dma_memory_mapped(&t.m, 0, t.len, IOVA);
 	undo_map(&t);
-	nothing_pinned(&t, 0, 0);
+	expect_unpinned(&t, 0, 0);
 	dma_memory_free(&t.m);
 }
 
@@ -89,7 +90,7 @@ static void undo_attach(void *arg)
 	t->m.dev = NULL;
 }
 
-/* The first 24 pages, by maps that meet at odd places. */
+/* Maps the first 24 pages by three maps of unequal size. */
 static void map_three(struct dma_memory *m)
 {
 	static const uint64_t from[] = { 0, 9, 17, 24 };
@@ -100,9 +101,9 @@ static void map_three(struct dma_memory *m)
 }
 
 /*
- * With 48 bytes for its batches iommufd pins six folios at a time and maps four runs at a time. How
- * many pinned pages wait between the two depends on how the pages lie: none of one run, two of six
- * that are scattered. Both layouts are made here, see iommu.map_file_undone.
+ * With 48 bytes for its batches iommufd pins six folios at a time and maps four contiguous runs at
+ * a time. How many pages are pinned and not yet mapped depends on their layout: none of one run,
+ * two of six scattered pages. Both layouts are tested, see iommu.map_file_undone.
  */
 static void sweep_attach(bool scattered)
 {
@@ -116,7 +117,7 @@ static void sweep_attach(bool scattered)
 		dma_memory_contiguous(&t.m, 0);
 	map_three(&t.m);
 	gm_mock_memory_limit(t.m.iommu, 48);
-	sweep(attach, nothing_pinned, undo_attach, &t);
+	sweep(attach, expect_unpinned, undo_attach, &t);
 	if (!gm_failures()) {
 		dma_memory_mapped(&t.m, 0, t.len, IOVA);
 		GM_EXPECT(!__gm_mock_refs(t.m.iommu, t.m.hva, t.len, 1), "not one pin a page");
@@ -125,13 +126,13 @@ static void sweep_attach(bool scattered)
 }
 
 GM_CASE(attach_run, .name = "iommu.lifetime.fail_attach",
-	.text = "attach to a space of three maps, each step failing once: no pin, and the next attach works")
+	.text = "attach to a space of three maps, each step failing once: no page stays pinned, and the next attach works")
 {
 	sweep_attach(false);
 }
 
-GM_CASE(attach_apart, .name = "iommu.lifetime.fail_attach_apart",
-	.text = "attach to a space of three maps, each step failing once: no pin, and the next attach works")
+GM_CASE(attach_scattered, .name = "iommu.lifetime.fail_attach_scattered",
+	.text = "attach to a space of three maps, each step failing once: no page stays pinned, and the next attach works")
 {
 	sweep_attach(true);
 }
@@ -146,10 +147,10 @@ static int pin_pages(void *arg)
 	return item < 0 ? -1 : 0;
 }
 
-static void undo_nothing(void *arg __attribute__((unused))) {}
+static void no_undo(void *arg __attribute__((unused))) {}
 
 GM_CASE(pin, .name = "iommu.lifetime.fail_pin",
-	.text = "an in-kernel user pins across three maps, each step failing once: no pin is left")
+	.text = "an in-kernel user pins across three maps, each step failing once: no page stays pinned")
 {
 	struct target t = { .m = dma_memory_new_unattached(GM_IOMMU_MOCK, 24 * PG, 0),
 			    .iova = IOVA,
@@ -158,12 +159,12 @@ GM_CASE(pin, .name = "iommu.lifetime.fail_pin",
 	gm_fail_nth_open();
 	map_three(&t.m);
 	t.access = gm_access_new(t.m.iommu, t.m.ioas, true);
-	sweep(pin_pages, nothing_pinned, undo_nothing, &t);
+	sweep(pin_pages, expect_unpinned, no_undo, &t);
 	close(t.access);
 	dma_memory_free(&t.m);
 }
 
-static void as_before(void *arg, unsigned int n, int err __attribute__((unused)))
+static void unchanged(void *arg, unsigned int n, int err __attribute__((unused)))
 {
 	struct target *t = arg;
 
@@ -189,7 +190,7 @@ static void undo_copy(void *arg)
 }
 
 GM_CASE(copy, .name = "iommu.lifetime.fail_copy",
-	.text = "IOAS_COPY over two maps, each step failing once: the originals as before, the IOVA free")
+	.text = "IOAS_COPY of two maps, each step failing once: the originals do not change, the IOVA is free")
 {
 	struct target t = { .m = dma_memory_new(GM_IOMMU_MOCK, 24 * PG, 0),
 			    .iova = IOVA,
@@ -199,14 +200,14 @@ GM_CASE(copy, .name = "iommu.lifetime.fail_copy",
 	gm_map_file(t.m.iommu, t.m.ioas, t.m.fd, 0, 11 * PG, IOVA, GM_RW);
 	gm_map_file(t.m.iommu, t.m.ioas, t.m.fd, 11 * PG, 13 * PG, IOVA + 11 * PG, GM_RW);
 	gm_mock_memory_limit(t.m.iommu, 48);
-	sweep(copy_maps, as_before, undo_copy, &t);
-	as_before(&t, 0, 0);
+	sweep(copy_maps, unchanged, undo_copy, &t);
+	unchanged(&t, 0, 0);
 	dma_memory_free(&t.m);
 }
 
 /*
- * Over the border of two of the IOMMU's tables (none is larger than 2 MiB here): the second table
- * can fail when the first has entries. With large pages off each page is an entry of its own.
+ * A map across two of the IOMMU's tables (each covers 2 MiB here): the allocation of the second can
+ * fail when the first has entries. With large pages off each page has its own entry.
  */
 #define BORDER (IOVA + GM_2M)
 
@@ -226,7 +227,7 @@ static int map_hva(void *arg)
 	return __gm_map_hva(t->m.iommu, t->m.ioas, t->m.hva, t->len, &at, GM_RW);
 }
 
-/* Tables stay when a map goes, and the next step would find them: they go with the page table. */
+/* An unmap leaves empty tables, which the next attempt would use. Only the detach frees them. */
 static void free_tables(struct target *t)
 {
 	gm_iodev_free(t->m.dev);
@@ -281,33 +282,33 @@ GM_CASES(sweep_border, struct border, b)
 }
 
 GM_ROW(sweep_border, border_run, .name = "iommu.lifetime.fail_border", .huge_2m = 1,
-       .text = "pages over two tables of the IOMMU, each step failing once: no entry is left") = {
+       .text = "a map across two tables of the IOMMU, each step failing once: no entry is left") = {
 	.pages = 16,
 	.below = 8,
 };
 GM_ROW(sweep_border, border_small, .name = "iommu.lifetime.fail_border_small", .huge_2m = 1,
-       .text = "pages over two tables of the IOMMU, each step failing once: no entry is left") = {
+       .text = "a map across two tables of the IOMMU, each step failing once: no entry is left") = {
 	.pages = 16,
 	.below = 8,
 	.small = true,
 };
 GM_ROW(sweep_border, border_apart, .name = "iommu.lifetime.fail_border_apart",
-       .text = "pages over two tables of the IOMMU, each step failing once: no entry is left") = {
+       .text = "a map across two tables of the IOMMU, each step failing once: no entry is left") = {
 	.pages = 16,
 	.below = 8,
 	.scattered = true,
 };
 
-/* Two pinned pages are in no table and in no batch of maps when the second table fails. */
+/* Two pinned pages are neither mapped nor in the batch to map when the second table fails. */
 GM_ROW(sweep_border, border_rest, .name = "iommu.lifetime.fail_border_rest",
-       .text = "pages over two tables of the IOMMU, each step failing once: no entry is left") = {
+       .text = "a map across two tables of the IOMMU, each step failing once: no entry is left") = {
 	.pages = 12,
 	.below = 2,
 	.scattered = true,
 	.batches = true,
 };
 GM_ROW(sweep_border, border_rest_hva, .name = "iommu.lifetime.fail_border_rest_hva",
-       .text = "pages over two tables of the IOMMU, each step failing once: no entry is left") = {
+       .text = "a map across two tables of the IOMMU, each step failing once: no entry is left") = {
 	.pages = 12,
 	.below = 2,
 	.scattered = true,
@@ -316,13 +317,13 @@ GM_ROW(sweep_border, border_rest_hva, .name = "iommu.lifetime.fail_border_rest_h
 };
 
 /*
- * The second table fails when the last of nine pages waits, pinned with two others in the array of
- * six. The array still holds pages of the first six, which must not be unpinned a second time. 7.3.4
- * does that for files (pages.c, pfn_reader_release_pins() unpins by what the array can hold): a
+ * The second table fails when three of nine pages are in the array of six. The array still has
+ * pages of the first six, which must not be unpinned again. Linux 7.3.4 does so for files
+ * (drivers/iommu/iommufd/pages.c, pfn_reader_release_pins() unpins by the array's capacity): a
  * clause of its own.
  */
 GM_ROW(sweep_border, border_odd_hva, .name = "iommu.lifetime.fail_border_odd_hva",
-       .text = "pages over two tables of the IOMMU, each step failing once: no entry is left") = {
+       .text = "a map across two tables of the IOMMU, each step failing once: no entry is left") = {
 	.pages = 9,
 	.below = 5,
 	.scattered = true,
@@ -331,7 +332,7 @@ GM_ROW(sweep_border, border_odd_hva, .name = "iommu.lifetime.fail_border_odd_hva
 };
 GM_ROW(sweep_border, border_odd, .name = "iommu.map_file_undone.odd",
        .clause = "iommu.map_file_undone", .flags = GM_FULL_ONLY,
-       .text = "nine pages over two tables, each step failing once: no pin is given back twice") = {
+       .text = "nine pages over two tables, each step failing once: no page is unpinned twice") = {
 	.pages = 9,
 	.below = 5,
 	.scattered = true,
@@ -359,7 +360,7 @@ static void undo_hwpt(void *arg)
 }
 
 GM_CASE(table, .name = "iommu.lifetime.fail_table",
-	.text = "a second page table is filled with three maps, each step failing once: the first is as before")
+	.text = "a second page table is filled with three maps, each step failing once: the first does not change")
 {
 	struct target t = { .m = dma_memory_new(GM_IOMMU_MOCK, 24 * PG, 0),
 			    .iova = IOVA,
@@ -368,10 +369,10 @@ GM_CASE(table, .name = "iommu.lifetime.fail_table",
 	gm_fail_nth_open();
 	map_three(&t.m);
 	gm_mock_memory_limit(t.m.iommu, 48);
-	sweep(alloc_hwpt, as_before, undo_hwpt, &t);
+	sweep(alloc_hwpt, unchanged, undo_hwpt, &t);
 	GM_EXPECT(!__gm_mock_maps(t.m.iommu, t.hwpt, IOVA, t.m.hva, t.len),
-		  "the second table does not hold what the first one holds");
-	as_before(&t, 0, 0);
+		  "the second table does not have the maps of the first");
+	unchanged(&t, 0, 0);
 	gm_unmap(t.m.iommu, t.m.ioas, IOVA + 9 * PG, 8 * PG);
 	GM_EXPECT(!__gm_mock_refs(t.m.iommu, t.m.hva + 9 * PG, 8 * PG, 0),
 		  "unmapped, and pins stay");

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A device may not write what the file descriptor may not: iommu.map_file_fd_mode. */
+/*
+ * A map must not give a device write access that the file descriptor lacks: iommu.map_file_fd_mode.
+ */
 #include <fcntl.h>
 
 #include "dma_memory.h"
@@ -9,7 +11,7 @@ GM_FILE(.clause = "iommu.map_file_fd_mode", .profile = "IO", .iommus = GM_IOMMUS
 
 #define PG GM_PAGE_SIZE
 
-/* The map is refused; where it is not, what a device does with it is told. */
+/* Expects that a writable map is refused; if not, the message says what a device can do with it. */
 static void refused(struct dma_memory *m, int fd, const char *what)
 {
 	uint64_t at = IOVA, word = gm_word(1, GM_HALF_DEVICE, 1, 0), is = 0;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Private memory that a child still shares: a device has the pages of who mapped, and no others. */
+/*
+ * Private memory shared with a child after fork(): a device gets the pages of the mapping process.
+ */
 #include <sys/wait.h>
 
 #include "dma_memory.h"
@@ -15,13 +17,13 @@ static uint64_t word(unsigned int page, unsigned int gen)
 	return gm_word(page, GM_HALF_HOST, gen, 7);
 }
 
-/* Where page i has its word. */
+/* The word under test of page i. */
 static volatile uint64_t *at(uint8_t *mem, uint64_t step, unsigned int i)
 {
 	return (volatile uint64_t *)(mem + i / 2 * step + i % 2 * PG) + 7;
 }
 
-/* The child's end: the first page that is not as at the fork, from 1; 0 when all are. */
+/* The child's exit status: 0, or 1 plus the first page that changed since the fork. */
 static int child(uint8_t *mem, uint64_t step, int begin)
 {
 	char c;
@@ -35,8 +37,9 @@ static int child(uint8_t *mem, uint64_t step, int begin)
 }
 
 /*
- * Two pages for reading at mem, two for writing `step` bytes further: read-only in the page tables,
- * and shared with the child. A pin must find, or make, the pages that this process keeps.
+ * Maps two pages at mem read-only, and two at mem + step writable. All are read-only in the page
+ * tables and shared with the child: pinning must break COW, so that device and process have the
+ * same page.
  */
 static void run(struct dma_memory *m, uint8_t *mem, uint64_t step)
 {
@@ -55,7 +58,7 @@ static void run(struct dma_memory *m, uint8_t *mem, uint64_t step)
 	GM_EXPECT_OK(__gm_map_hva(m->iommu, m->ioas, mem, 2 * PG, &iova, GM_RO));
 	iova = IOVA + 2 * PG;
 	GM_EXPECT_OK(__gm_map_hva(m->iommu, m->ioas, mem + step, 2 * PG, &iova, GM_RW));
-	/* The host's writes must not move it to pages that the device does not have. */
+	/* After the map a write of the host must not copy the page. */
 	for (unsigned int i = 0; i < PAGES; i++)
 		*at(mem, step, i) = word(i, 2);
 	for (unsigned int i = 0; i < PAGES && !gm_failures(); i++) {
@@ -67,7 +70,7 @@ static void run(struct dma_memory *m, uint8_t *mem, uint64_t step)
 	GM_EXPECT(
 		!__gm_mock_maps(m->iommu, m->dev->hwpt, IOVA, mem, 2 * PG) &&
 			!__gm_mock_maps(m->iommu, m->dev->hwpt, IOVA + 2 * PG, mem + step, 2 * PG),
-		"the device does not have the pages of the process that mapped");
+		"the device does not have the pages of the mapping process");
 	GM_EXPECT_OK(__gm_dma_write(m->dev, IOVA + 2 * PG + 7 * 8, &sent, 8));
 	GM_EXPECT_EQ(*at(mem, step, 2), sent, "what the device wrote");
 	close(begin[1]);
@@ -82,7 +85,7 @@ static void run(struct dma_memory *m, uint8_t *mem, uint64_t step)
 }
 
 GM_CASE(small, .name = "iommu.map_hva.forked",
-	.text = "private memory shared by fork: device and host stay one, and the child sees nothing of it")
+	.text = "private memory after fork(): device and host have the same pages, and the child's do not change")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, PAGES * PG);

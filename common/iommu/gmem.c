@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* guest_memfd and a device, where iommufd does not know guest_memfd: refused, and nothing left. */
+/* guest_memfd on a kernel whose iommufd does not map it: refused without side effects. */
 #include <linux/udmabuf.h>
 
 #include "guest.h"
@@ -9,7 +9,7 @@ GM_FILE(.clause = "iommu.map_gmem_absent", .profile = "P1", .iommus = GM_IOMMUS(
 
 #define PG GM_PAGE_SIZE
 
-/* A guest_memfd of 4 pages in each flavour this kernel has, on VMs of their own. */
+/* A guest_memfd of 4 pages in each flavour that this kernel has. */
 struct flavours {
 	struct gm_vm *vm;
 	unsigned int n;
@@ -31,10 +31,10 @@ static struct flavours flavours(void)
 {
 	struct flavours f = { 0 };
 
-	/* Before anything is made: a case that skips leaves nothing behind either. */
+	/* First of all, since a case that SKIPs must not leave a VM behind. */
 	if (gm_platform_has(GM_NEED_MAP_GMEM))
 		gm_skip("iommufd maps guest_memfd here",
-			"nothing to mend: iommu.map_gmem is the clause");
+			"none: the cases of iommu.map_gmem test this kernel");
 	f.vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
 	add(&f, "shared", SHARED);
 	add(&f, "private with mmap", GUEST_MEMFD_FLAG_MMAP);
@@ -52,7 +52,7 @@ static void flavours_free(struct flavours *f)
 
 GM_CASE(attached, .name = "iommu.map_gmem_absent.attached", .caps = GM_CAPS(CAP_IPC_LOCK),
 	.flags = GM_REFUSAL,
-	.text = "MAP_FILE of a guest_memfd with a device attached: EINVAL, the IOVA stays free")
+	.text = "MAP_FILE of a guest_memfd with a device attached: EINVAL, and the IOVA stays free")
 {
 	struct flavours f = flavours();
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
@@ -84,7 +84,7 @@ GM_CASE(attached, .name = "iommu.map_gmem_absent.attached", .caps = GM_CAPS(CAP_
 
 GM_CASE(unattached, .name = "iommu.map_gmem_absent.unattached", .caps = GM_CAPS(CAP_IPC_LOCK),
 	.flags = GM_REFUSAL,
-	.text = "with nothing attached MAP_FILE does not look; then the attach is EINVAL, until it is unmapped")
+	.text = "with nothing attached MAP_FILE does not look at the file; the attach is EINVAL until the unmap")
 {
 	struct flavours f = flavours();
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, 4 * PG, 0);
@@ -105,7 +105,7 @@ GM_CASE(unattached, .name = "iommu.map_gmem_absent.unattached", .caps = GM_CAPS(
 		len = 2 * PG;
 		GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, IOVA + 0x10000, &len), "%s", f.name[i]);
 		dev = dev ?: __gm_iodev_new(m.iommu, m.ioas);
-		gm_control(dev, "%s: without it the device attaches: %s", f.name[i],
+		gm_control(dev, "%s: the device attaches after the unmap: %s", f.name[i],
 			   gm_errno_name(errno));
 		gm_dma_prove_same_page(dev, IOVA + 3 * PG, m.hva + 3 * PG, "the memfd beside it");
 		gm_iodev_free(dev);
@@ -151,7 +151,7 @@ GM_CASE(user, .name = "iommu.map_gmem_absent.access", .iommu = GM_IOMMU_MOCK, .f
 
 GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .iommu = GM_IOMMU_MOCK,
 	.flags = GM_REFUSAL, .needs = GM_NEEDS(UDMABUF),
-	.text = "no way round by dma-buf: udmabuf of guest_memfd is EBADFD, iommufd takes no udmabuf")
+	.text = "no detour by dma-buf: udmabuf of guest_memfd is EBADFD, iommufd takes no udmabuf")
 {
 	struct flavours f = flavours();
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
@@ -181,7 +181,7 @@ GM_CASE(udmabuf, .name = "iommu.map_gmem_absent.udmabuf", .iommu = GM_IOMMU_MOCK
 
 GM_CASE(hva_shared, .name = "iommu.gmem_hva.shared", .clause = "iommu.gmem_hva",
 	.needs = GM_NEEDS(INIT_SHARED), .caps = GM_CAPS(CAP_IPC_LOCK),
-	.text = "a map by HVA of shared guest_memfd: guest, host and device are on one page; pinned while mapped")
+	.text = "a map by HVA of shared guest_memfd: guest, host and device have the same page; it is pinned while mapped")
 {
 	struct dma_guest g = dma_guest_new(self->iommu, GM_2M);
 	uint64_t at = IOVA, word;
@@ -198,7 +198,7 @@ GM_CASE(hva_shared, .name = "iommu.gmem_hva.shared", .clause = "iommu.gmem_hva",
 	word ^= 0xff;
 	__gm_dma_write(g.dev, IOVA + 5 * 8, &word, 8);
 	gm_guest_check(g.vm, 0, GM_BASE, 16, GM_HALF_SHARED, 1, "after the DMA");
-	/* The hole takes the page from the file; the device keeps the one it holds. */
+	/* The hole removes the page from the file; the device keeps the old page. */
 	gm_gmem_punch(g.gmem, 3 * PG, PG);
 	gm_guest_check_zero(g.vm, 0, GM_BASE + 3 * PG, 1, "after the hole");
 	gm_dma_expect_other_page(g.dev, IOVA, g.hva + 3 * PG, "the new page");
@@ -220,7 +220,7 @@ GM_CASE(hva_private, .name = "iommu.gmem_hva.private", .clause = "iommu.gmem_hva
 	uint64_t at = IOVA;
 	uint8_t *hva;
 
-	/* Shared pages on either side of the private ones: one range over all of them. */
+	/* Shared pages below the private ones, so that one range has both. */
 	hva = mmap(NULL, 12 * PG, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	GM_SETUP(mmap(hva, 4 * PG, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, shared, 0) ==
 			 hva,
@@ -230,7 +230,7 @@ GM_CASE(hva_private, .name = "iommu.gmem_hva.private", .clause = "iommu.gmem_hva
 		 "mmap of private guest_memfd: %s", gm_errno_name(errno));
 	gm_gmem_allocate(priv, 0, 4 * PG);
 	GM_EXPECT_OK(__gm_map_hva(iommu, ioas, hva + 4 * PG, PG, &at, GM_RO),
-		     "nothing attached: nobody looks");
+		     "a map with nothing attached");
 	dev = __gm_iodev_new(iommu, ioas);
 	GM_EXPECT(!dev && errno == EFAULT, "attach: expected EFAULT, observed %s",
 		  dev ? "success" : gm_errno_name(errno));
@@ -243,7 +243,7 @@ GM_CASE(hva_private, .name = "iommu.gmem_hva.private", .clause = "iommu.gmem_hva
 	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(iommu, ioas, hva + 3 * PG, 2 * PG, &at, GM_RW),
 			"shared, then private");
 	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(iommu, ioas, hva, 8 * PG, &at, GM_RW),
-			"all shared, then private");
+			"4 shared pages, then private");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refusals, pages");
 	gm_control(!__gm_map_hva(iommu, ioas, hva, 4 * PG, &at, GM_RW),
 		   "the shared pages at that IOVA");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest on shared guest_memfd, and a device with an empty address space: for cases about VMs that
- * convert nothing. Where pages are converted, gm_fixture_new() makes the guest.
+ * A guest on shared guest_memfd, and a device with an empty address space: for cases without
+ * conversions. Cases with conversions use gm_fixture_new().
  */
 #ifndef COMMON_IOMMU_GUEST_H
 #define COMMON_IOMMU_GUEST_H
@@ -20,7 +20,7 @@ struct dma_guest {
 	struct gm_iodev *dev;
 };
 
-/* `size` bytes; the guest has written the shared words of generation 1 to every page. */
+/* The guest has `size` bytes, and has written the shared words of generation 1 to every page. */
 struct dma_guest dma_guest_new(enum gm_iommu_kind kind, uint64_t size);
 /* Frees all of it, and expects that no page is pinned after that. */
 void dma_guest_free(struct dma_guest *g);

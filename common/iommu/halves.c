@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Maps that begin and end inside a page, where one batch of iommufd ends and the next begins. */
+/* Maps that begin and end inside a page, over several batches of iommufd. */
 #include "dma_memory.h"
 
 GM_FILE(.clause = "iommu.map_file_memfd", .profile = "IO", .iommu = GM_IOMMU_MOCK,
@@ -8,18 +8,18 @@ GM_FILE(.clause = "iommu.map_file_memfd", .profile = "IO", .iommu = GM_IOMMU_MOC
 #define PG GM_PAGE_SIZE
 
 GM_CASE(batches, .name = "iommu.map_file_memfd.subpage_batches",
-	.text = "50 pages apart from each other, from half a page to half a page, a few at a time: each in its place")
+	.text = "50 scattered pages, the map begins and ends in the middle of one, in small batches: each in its place")
 {
 	struct dma_memory m = dma_memory_new_empty(self->iommu, 64 * PG, 0);
 	const uint64_t off = PG + 2048, len = 50 * PG;
 
-	/* Every other page first: neighbours in the file are none in memory. */
+	/* Even pages first, so that adjacent pages of the file are not adjacent in memory. */
 	for (uint64_t i = 0; i < 64; i++)
 		gm_host_fill(m.hva + (i * 2 + i / 32) % 64 * PG, (i * 2 + i / 32) % 64, 1,
 			     GM_HALF_HOST, 1);
 	gm_mock_memory_limit(m.iommu, 40);
 	for (int round = 0; round < 2; round++) {
-		/* First the device, then the map; then the other way round. */
+		/* Round 0: first the device, then the map. Round 1: the reverse. */
 		if (!round)
 			m.dev = gm_iodev_new(m.iommu, m.ioas);
 		gm_map_file(m.iommu, m.ioas, m.fd, off, len, IOVA + 2048, GM_RW);
@@ -41,9 +41,9 @@ GM_CASE(batches, .name = "iommu.map_file_memfd.subpage_batches",
 	dma_memory_free(&m);
 }
 
-/* The user's pages come from the table of a map that has half of the first and half of the last. */
+/* The user's pages come from the table of a map that has half of the first and of the last page. */
 GM_CASE(users, .name = "iommu.map_file_memfd.subpage_users",
-	.text = "an in-kernel user of whole pages, which a device elsewhere has from half a page to half a page")
+	.text = "an in-kernel user pins whole pages, of which a device in another IOAS has a range that begins and ends inside a page")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint32_t whole = gm_ioas_new(m.iommu);

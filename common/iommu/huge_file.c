@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Files of huge pages beside the map: allocated ahead, with holes, and when there are too few pages. */
+/* Maps of hugetlb files: allocated before the map, with holes, and when there are too few pages. */
 #include "dma_memory.h"
 #include "pool.h"
 
@@ -7,12 +7,12 @@ GM_FILE(.clause = "iommu.map_file_memfd", .profile = "IO", .iommu = GM_IOMMU_MOC
 	.caps = GM_CAPS(CAP_IPC_LOCK))
 
 GM_CASE(scarce, .name = "iommu.map_file_memfd.scarce", .flags = GM_REFUSAL, .huge_2m = 3,
-	.text = "two huge pages are neither used nor promised: a map of three new ones is ENOMEM, of two is not")
+	.text = "two huge pages are free and not reserved: a map of three new ones is ENOMEM, of two works")
 {
 	struct dma_memory m = { .size = 3 * GM_2M };
 	struct gm_pool before, pool;
 	uint64_t at = IOVA;
-	uint8_t *promised;
+	uint8_t *reserved;
 	uint64_t rest;
 	int other;
 
@@ -20,41 +20,41 @@ GM_CASE(scarce, .name = "iommu.map_file_memfd.scarce", .flags = GM_REFUSAL, .hug
 	m.ioas = gm_ioas_new(m.iommu);
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	gm_pool_read(&before, GM_2M);
-	/* A mapping that nobody touches has the promise of its pages, and none of them. */
+	/* A mapping that is not touched reserves its pages, but allocates none. */
 	rest = (before.free - before.resv - 2) * GM_2M;
 	other = gm_memfd_new(rest, GM_2M);
-	promised = mmap(NULL, rest, PROT_READ | PROT_WRITE, MAP_SHARED, other, 0);
-	GM_SETUP(promised != MAP_FAILED, "mmap of %lu MiB: %s", rest >> 20, gm_errno_name(errno));
+	reserved = mmap(NULL, rest, PROT_READ | PROT_WRITE, MAP_SHARED, other, 0);
+	GM_SETUP(reserved != MAP_FAILED, "mmap of %lu MiB: %s", rest >> 20, gm_errno_name(errno));
 	gm_pool_read(&pool, GM_2M);
-	GM_SETUP(pool.free - pool.resv == 2, "somebody else uses the pool");
+	GM_SETUP(pool.free - pool.resv == 2, "another program uses the pool");
 	m.fd = gm_memfd_new(m.size, GM_2M);
 	GM_EXPECT_ERRNO(ENOMEM, __gm_map_file(m.iommu, m.ioas, m.fd, 0, m.size, &at, GM_RW),
 			"three of two");
 	GM_EXPECT(gm_memfd_unpinned(m.fd), "the refused map holds pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refused map, pages");
 	gm_pool_read(&pool, GM_2M);
-	GM_EXPECT_EQ(pool.resv, before.resv + (long)(rest / GM_2M), "pages promised to others");
+	GM_EXPECT_EQ(pool.resv, before.resv + (long)(rest / GM_2M), "reserved pages");
 	GM_SETUP_OK(ftruncate(m.fd, 0));
 	GM_SETUP_OK(ftruncate(m.fd, m.size));
 	gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * GM_2M, &at, GM_RW), "two of two");
 	gm_unmap(m.iommu, m.ioas, IOVA, 2 * GM_2M);
-	munmap(promised, rest);
+	munmap(reserved, rest);
 	close(other);
 	dma_memory_free(&m);
 	gm_pool_read(&pool, GM_2M);
 	GM_EXPECT(pool.free == before.free && pool.resv == before.resv,
-		  "%ld free, %ld promised at the end, %ld and %ld before", pool.free, pool.resv,
+		  "%ld free, %ld reserved at the end, %ld and %ld before", pool.free, pool.resv,
 		  before.free, before.resv);
 }
 
 GM_CASE(allocated, .name = "iommu.map_file_memfd.allocated_2m", .huge_2m = 6,
-	.text = "fallocate() of huge pages, twice: zeroes for device and host, and nobody but the map holds them")
+	.text = "fallocate() of huge pages, twice: zero for device and host, and only the map pins them")
 {
 	struct dma_memory m = { .size = 3 * GM_2M };
 	uint8_t *used;
 	int other = gm_memfd_new(6 * GM_2M, GM_2M);
 
-	/* What is taken next was somebody else's. */
+	/* Fills pages of the pool, which the file gets next. */
 	used = mmap(NULL, 6 * GM_2M, PROT_READ | PROT_WRITE, MAP_SHARED, other, 0);
 	GM_SETUP(used != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	memset(used, 0x5a, 6 * GM_2M);
@@ -68,14 +68,14 @@ GM_CASE(allocated, .name = "iommu.map_file_memfd.allocated_2m", .huge_2m = 6,
 	GM_SETUP_OK(fallocate(m.fd, 0, 0, m.size));
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, m.size, IOVA, GM_RW);
 	m.hva = dma_memory_mmap(m.fd, m.size, GM_2M);
-	gm_host_check_zero(m.hva, m.size / GM_PAGE_SIZE, "allocated ahead");
+	gm_host_check_zero(m.hva, m.size / GM_PAGE_SIZE, "allocated before the map");
 	dma_memory_mapped(&m, 0, m.size, IOVA);
 	gm_unmap(m.iommu, m.ioas, IOVA, m.size);
 	dma_memory_free(&m);
 }
 
 GM_CASE(hole, .name = "iommu.lifetime.punch_2m", .clause = "iommu.lifetime", .huge_2m = 6,
-	.text = "a hole from the middle of one huge page to that of another: these are cleared in part and stay")
+	.text = "a hole from the middle of one huge page to the middle of another: both are zeroed in part and stay")
 {
 	const uint64_t half = GM_2M / 2;
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * GM_2M, GM_2M);

@@ -8,7 +8,7 @@ GM_FILE(.clause = "iommu.huge_iopte", .profile = "IO", .iommu = GM_IOMMU_MOCK,
 #define PG GM_PAGE_SIZE
 
 GM_CASE(size_1g, .name = "iommu.huge_iopte.1g", .huge_1g = 1, .timeout = 120,
-	.text = "a 1 GiB page at a 1 GiB IOVA is one entry, wherever one looks")
+	.text = "a 1 GiB page at a 1 GiB IOVA is one entry, from any page inside it")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, GM_1G, GM_1G);
 	const uint64_t at[] = { 0, 0x12345000, GM_1G - PG };
@@ -21,7 +21,7 @@ GM_CASE(size_1g, .name = "iommu.huge_iopte.1g", .huge_1g = 1, .timeout = 120,
 	gm_dma_expect_same(m.dev, GM_1G + 511 * GM_2M, m.hva + 511 * GM_2M, PG, "the last 2 MiB");
 	for (int i = 0; i < 3; i++)
 		dma_memory_mapped(&m, at[i], PG, GM_1G + at[i]);
-	/* A map and an unmap next door do not split it. */
+	/* A map and an unmap of another page do not split it. */
 	gm_map_file(m.iommu, m.ioas, m.fd, 0x1000, PG, IOVA, GM_RW);
 	gm_unmap(m.iommu, m.ioas, IOVA, PG);
 	GM_EXPECT_EQ(iopte_size(&m, GM_1G, GM_1G, GM_1G), GM_1G, "bytes, after the neighbour");
@@ -30,13 +30,13 @@ GM_CASE(size_1g, .name = "iommu.huge_iopte.1g", .huge_1g = 1, .timeout = 120,
 }
 
 GM_CASE(size_2m, .name = "iommu.huge_iopte.2m", .huge_2m = 4,
-	.text = "2 MiB pages at 2 MiB IOVAs are entries of 2 MiB or more; misaligned ones are smaller, and right")
+	.text = "2 MiB pages at 2 MiB IOVAs are entries of 2 MiB or more; misaligned ones have smaller entries")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * GM_2M, GM_2M);
 	uint64_t size;
 
 	dirty_hwpt_new(&m, false);
-	/* Backwards, so that no two are neighbours in the file and in IOVA. */
+	/* In reverse order, so that no two maps are adjacent in both file and IOVA. */
 	for (int i = 0; i < 4; i++)
 		gm_map_file(m.iommu, m.ioas, m.fd, (3 - i) * GM_2M, GM_2M, IOVA + i * GM_2M, GM_RW);
 	for (int i = 0; i < 4; i++) {
@@ -49,10 +49,10 @@ GM_CASE(size_2m, .name = "iommu.huge_iopte.2m", .huge_2m = 4,
 		     "above the unmap");
 	dma_memory_mapped(&m, 3 * GM_2M, GM_2M, IOVA);
 	dma_memory_mapped(&m, 0, 2 * GM_2M - GM_2M, IOVA + 3 * GM_2M);
-	/* 64 KiB off: no entry can be larger than that. */
+	/* File offset and IOVA differ by 64 KiB: no entry can be larger. */
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, GM_2M, IOVA + 16 * GM_2M + 0x10000, GM_RW);
 	size = iopte_size(&m, IOVA + 16 * GM_2M + 0x10000, IOVA + 16 * GM_2M + 0x10000, GM_2M);
-	GM_EXPECT_EQ(size, 0x10000, "bytes of the first entry, 64 KiB off");
+	GM_EXPECT_EQ(size, 0x10000, "bytes of the first entry, at a difference of 64 KiB");
 	dma_memory_mapped(&m, 0, GM_2M, IOVA + 16 * GM_2M + 0x10000);
 	dma_memory_free(&m);
 }
@@ -74,7 +74,7 @@ GM_CASE(part, .name = "iommu.huge_iopte.part", .huge_2m = 1,
 }
 
 GM_CASE(off, .name = "iommu.huge_iopte.off", .huge_2m = 1,
-	.text = "IOMMU_OPTION_HUGE_PAGES off: entries of 4 KiB, the same memory; not while maps are there")
+	.text = "IOMMU_OPTION_HUGE_PAGES off: entries of 4 KiB, the same memory; it cannot be set while maps are in a table")
 {
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, GM_2M, GM_2M);
 	struct iommu_option arg = {
@@ -85,23 +85,23 @@ GM_CASE(off, .name = "iommu.huge_iopte.off", .huge_2m = 1,
 		.val64 = 0,
 	};
 
-	/* Half a page cannot be an entry of 4 KiB: the option stays as it is. */
+	/* Half a page cannot be an entry of 4 KiB: the option does not change. */
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2048, IOVA, GM_RW);
 	GM_EXPECT_ERRNO(EADDRINUSE, ioctl(m.iommu->fd, IOMMU_OPTION, &arg),
 			"with half a page mapped");
 	arg.op = IOMMU_OPTION_OP_GET;
 	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg));
-	GM_EXPECT_EQ(arg.val64, 1, "the option that was refused");
+	GM_EXPECT_EQ(arg.val64, 1, "the option after the refusal");
 	gm_unmap(m.iommu, m.ioas, IOVA, 2048);
 	arg.op = IOMMU_OPTION_OP_SET;
 	arg.val64 = 0;
 	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg));
-	/* Maps without a page table are in nobody's way. */
+	/* The option can be set while maps are in no page table. */
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, IOVA, GM_RW);
 	arg.val64 = 1;
 	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg));
 	arg.val64 = 0;
-	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg), "a map, and no page table");
+	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg), "off, with a map and no page table");
 	gm_unmap(m.iommu, m.ioas, IOVA, PG);
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	dirty_hwpt_new(&m, false);
@@ -125,7 +125,7 @@ GM_CASE(off, .name = "iommu.huge_iopte.off", .huge_2m = 1,
 }
 
 GM_CASE(mixed, .name = "iommu.huge_iopte.thp",
-	.text = "a 2 MiB shmem folio between small ones: one entry for it, as the table allows (1 MiB)")
+	.text = "a 2 MiB shmem folio between small ones: mapped by the largest entries of the table (1 MiB)")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 3 * GM_2M, 0);
 

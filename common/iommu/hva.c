@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory by its address, for devices and for in-kernel users: iommu.map_hva. */
+/* Maps by address, for devices and in-kernel users: iommu.map_hva. */
 #include <sys/wait.h>
 
 #include "dma_memory.h"
@@ -28,7 +28,7 @@ static bool maps(struct dma_memory *m, uint64_t iova, void *hva, uint64_t len, c
 }
 
 GM_CASE(fresh, .name = "iommu.map_hva.fresh",
-	.text = "private memory that nobody touched: pages of its own, which the host then finds there")
+	.text = "private memory not touched before: the map allocates its pages, and the host finds the same")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	uint8_t *mem = map_anon(8 * PG, PROT_READ | PROT_WRITE), *other;
@@ -36,7 +36,7 @@ GM_CASE(fresh, .name = "iommu.map_hva.fresh",
 
 	GM_EXPECT_OK(__gm_map_hva(m.iommu, m.ioas, mem, 8 * PG, &at, GM_RW));
 	GM_EXPECT_EQ(gm_vm_pinned(), 8, "VmPin, pages");
-	/* The host's first touch must find the device's pages, and must not bring others. */
+	/* The host's first access must find the device's pages, not allocate others. */
 	for (int i = 0; i < 8; i++)
 		((volatile uint64_t *)(mem + i * PG))[0] = i + 1;
 	if (!maps(&m, IOVA, mem, 8 * PG, "after the host's first touch"))
@@ -48,14 +48,14 @@ GM_CASE(fresh, .name = "iommu.map_hva.fresh",
 	gm_unmap(m.iommu, m.ioas, IOVA, 8 * PG);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 	other = map_anon(PG, PROT_READ);
-	GM_EXPECT_EQ(*(volatile uint64_t *)other, 0, "memory that nobody wrote");
+	GM_EXPECT_EQ(*(volatile uint64_t *)other, 0, "the zero page");
 	munmap(other, PG);
 	munmap(mem, 8 * PG);
 	dma_memory_free(&m);
 }
 
 GM_CASE(prot, .name = "iommu.map_hva.prot", .flags = GM_REFUSAL,
-	.text = "memory that may not be written, not be read, or is not there: EFAULT; nothing is pinned")
+	.text = "read-only, inaccessible or unmapped memory: EFAULT; nothing is pinned")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint8_t *ro = mmap(NULL, 4 * PG, PROT_READ, MAP_SHARED, m.fd, 0);
@@ -65,7 +65,7 @@ GM_CASE(prot, .name = "iommu.map_hva.prot", .flags = GM_REFUSAL,
 
 	GM_SETUP(ro != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	munmap(gap + PG, PG);
-	/* In the page tables already, so that GUP-fast is asked, too. */
+	/* Map the pages, so that GUP-fast is tested, too. */
 	for (int i = 0; i < 4; i++)
 		(void)*(volatile uint8_t *)(ro + i * PG);
 #define HVA(p, n, prot) (at = IOVA, __gm_map_hva(m.iommu, m.ioas, p, (n)*PG, &at, prot))
@@ -74,7 +74,7 @@ GM_CASE(prot, .name = "iommu.map_hva.prot", .flags = GM_REFUSAL,
 	GM_EXPECT_ERRNO(EFAULT, HVA(none, 1, GM_RO), "memory without access");
 	GM_EXPECT_ERRNO(EFAULT, HVA(none, 4, GM_RW), "memory without access, writable");
 	GM_EXPECT_ERRNO(EFAULT, HVA(gap, 3, GM_RW), "over a gap");
-	GM_EXPECT_ERRNO(EFAULT, HVA(gap + PG, 1, GM_RO), "nothing there");
+	GM_EXPECT_ERRNO(EFAULT, HVA(gap + PG, 1, GM_RO), "unmapped memory");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0), "a refused map left pins");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refusals, pages");
 	gm_control(!HVA(ro, 4, GM_RO), "read-only memory, for reading");
@@ -87,10 +87,10 @@ GM_CASE(prot, .name = "iommu.map_hva.prot", .flags = GM_REFUSAL,
 	dma_memory_free(&m);
 }
 
-/* A file system that has to know who writes: a pin for long is refused (mm/gup.c). */
+/* The file system needs dirty tracking: long-term pins for writing are refused (mm/gup.c). */
 GM_CASE(tracked, .name = "iommu.map_hva.tracked_file", .flags = GM_REFUSAL,
 	.needs = GM_NEEDS(DISK_DIO),
-	.text = "a shared mapping of a file on disk: EFAULT for writing, since pins are for long")
+	.text = "a shared mapping of a file on disk: EFAULT for writing, since pins are long-term")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	int fd = open(gm_platform_dio_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -112,13 +112,13 @@ GM_CASE(tracked, .name = "iommu.map_hva.tracked_file", .flags = GM_REFUSAL,
 }
 
 GM_CASE(args, .name = "iommu.map_hva.args", .flags = GM_REFUSAL,
-	.text = "no length, an address that wraps, no permission, unknown flags: named errno")
+	.text = "length 0, an address that wraps, no permission, unknown flags: named errno")
 {
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, 4 * PG, 0);
 	uint64_t at = IOVA;
 
 #define TRY(p, n, prot) (at = IOVA, __gm_map_hva(m.iommu, m.ioas, (void *)(p), n, &at, prot))
-	GM_EXPECT_ERRNO(EINVAL, TRY(m.hva, 0, GM_RW), "no length");
+	GM_EXPECT_ERRNO(EINVAL, TRY(m.hva, 0, GM_RW), "length 0");
 	GM_EXPECT_ERRNO(EOVERFLOW, TRY(~0UL - PG + 1, 2 * PG, GM_RW), "wrapping");
 	GM_EXPECT_ERRNO(EOVERFLOW, TRY(~0UL - PG + 1, PG, GM_RW), "to the very end");
 	GM_EXPECT_ERRNO(EOVERFLOW, TRY(m.hva, ~0UL, GM_RW), "a length of all ones");
@@ -134,7 +134,7 @@ GM_CASE(args, .name = "iommu.map_hva.args", .flags = GM_REFUSAL,
 	dma_memory_free(&m);
 }
 
-/* What a child hands over of its device. */
+/* Attaches a device in a child; the parent gets a copy of its struct. */
 static void attach_in_child(struct dma_memory *m)
 {
 	struct gm_iodev *shared =
@@ -159,7 +159,7 @@ static void attach_in_child(struct dma_memory *m)
 }
 
 GM_CASE(other, .name = "iommu.map_hva.other_process",
-	.text = "mapped here, the device attached by another process: the pages are those of this one")
+	.text = "this process maps, another attaches the device: it gets the pages of this process")
 {
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, PG, 0);
 	uint8_t *mem = map_anon(16 * PG, PROT_READ | PROT_WRITE);
@@ -167,16 +167,16 @@ GM_CASE(other, .name = "iommu.map_hva.other_process",
 
 	for (int i = 0; i < 16; i++)
 		((uint64_t *)(mem + i * PG))[0] = i + 1;
-	/* A part of the middle is left of it, and the end beside it. */
+	/* After these calls only a copy of the middle is mapped. */
 	gm_mock_memory_limit(m.iommu, 40);
 	GM_EXPECT_OK((at = IOVA, __gm_map_hva(m.iommu, m.ioas, mem, 16 * PG, &at, GM_RW)));
 	at = IOVA + 32 * PG;
 	GM_EXPECT_OK(__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA + 5 * PG, 9 * PG, &at, GM_RW));
 	gm_unmap(m.iommu, m.ioas, IOVA, 16 * PG);
 	attach_in_child(&m);
-	GM_EXPECT_EQ(gm_vm_pinned(), 9, "VmPin of the process that mapped, pages");
-	/* The child's end left everything as it was; this process is not it. */
-	if (maps(&m, at, mem + 5 * PG, 9 * PG, "attached by another")) {
+	GM_EXPECT_EQ(gm_vm_pinned(), 9, "VmPin of the mapping process, pages");
+	/* The child has exited; the maps must stay. */
+	if (maps(&m, at, mem + 5 * PG, 9 * PG, "attached by another process")) {
 		__gm_dma_write(m.dev, at + PG - 4, &word, 8);
 		GM_EXPECT(!memcmp(mem + 6 * PG - 4, &word, 8),
 			  "the host does not see what the device wrote over two pages");
@@ -192,12 +192,12 @@ typedef int rw_fn(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, 
 		  bool write);
 
 /*
- * In-kernel users without a device: a page at a time through the owner's address space, more at a
- * time through pins, and as copies to and from user space. A private mapping of a file: what is
- * written belongs to the mapping alone.
+ * In-kernel users without a device access single pages through the owner's address space, several
+ * by pinning, or copy to and from user space. In a private mapping of a file writes must not reach
+ * the file.
  */
 GM_CASE(users, .name = "iommu.map_hva.users",
-	.text = "a user reads and writes bytes by address, each way there is: those, and copied on write")
+	.text = "in-kernel users read and write memory mapped by address, by each path: exact bytes, copied on write")
 {
 	const struct {
 		uint32_t at, len;
@@ -241,13 +241,13 @@ static int frame_is_dirty(void *hva)
 	uint64_t pfn;
 	int dirty = gm_frames_read(hva, 1, &pfn) ? gm_frames_flag(pfn, KPF_DIRTY) : -1;
 
-	GM_SETUP(dirty >= 0, "page frames cannot be looked at: CONFIG_PROC_PAGE_MONITOR");
+	GM_SETUP(dirty >= 0, "/proc/kpageflags cannot be read: CONFIG_PROC_PAGE_MONITOR");
 	return dirty;
 }
 
 GM_CASE(dirty, .name = "iommu.map_hva.dirty", .flags = GM_REFUSAL, .needs = GM_NEEDS(ROOT),
 	.caps = GM_CAPS_ALL,
-	.text = "what a device could write is dirty when it is let go of, what it could not is not")
+	.text = "pages are dirty after the unmap if the device could write them, else they are not")
 {
 	struct gm_iommu *iommu = gm_iommu_new(self->iommu);
 	uint32_t ioas = gm_ioas_new(iommu);
@@ -261,13 +261,13 @@ GM_CASE(dirty, .name = "iommu.map_hva.dirty", .flags = GM_REFUSAL, .needs = GM_N
 		   "memory that only its process wrote: the frames are clean");
 	GM_EXPECT_OK(__gm_map_hva(iommu, ioas, mem, 2 * PG, &at, GM_RO));
 	gm_unmap(iommu, ioas, IOVA, 2 * PG);
-	GM_EXPECT(!frame_is_dirty(mem), "a device could read it, and it became dirty");
+	GM_EXPECT(!frame_is_dirty(mem), "mapped read-only, and it became dirty");
 	GM_EXPECT_OK(__gm_map_hva(iommu, ioas, mem + 2 * PG, 2 * PG, &at, GM_RW));
 	gm_unmap(iommu, ioas, IOVA, 2 * PG);
 	for (int i = 2; i < 4; i++)
 		GM_EXPECT(frame_is_dirty(mem + i * PG),
-			  "a device could write page %d, and it is not dirty", i);
-	/* An in-kernel user makes dirty what it writes, and that alone. */
+			  "page %d was mapped writable, and it is not dirty", i);
+	/* An in-kernel user dirties only the pages that it writes. */
 	GM_EXPECT_OK(__gm_map_hva(iommu, ioas, mem + 4 * PG, 2 * PG, &at, GM_RW));
 	GM_EXPECT_OK(__gm_access_rw(iommu, user, IOVA, &word, 8, false));
 	GM_EXPECT_OK(__gm_access_rw(iommu, user, IOVA + PG, &word, 8, true));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Guest memory that is converted in place while devices have some of it: iommu.convert_pinned. */
+/* In-place conversion of guest memory that devices have mapped: iommu.convert_pinned. */
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -57,7 +57,7 @@ static void map(struct held *h, uint64_t first, uint64_t n, uint64_t iova, uint3
 		   gm_errno_name(errno));
 }
 
-/* As a VMM does that knows no retry: nobody but the IOMMU uses the pages. */
+/* Without a retry: only the IOMMU uses the pages. */
 static int __convert(struct held *h, uint64_t first, uint64_t n, bool to_private)
 {
 	return __gm_gmem_convert(h->w->gmem, first * PG, n * PG, to_private, NULL);
@@ -68,7 +68,7 @@ static void convert(struct held *h, uint64_t first, uint64_t n, bool to_private)
 	gm_gmem_convert(h->w->gmem, first * PG, n * PG, to_private);
 }
 
-/* Refused for the first page that is held; what has come of it is for the caller to look at. */
+/* Expects EAGAIN for the first pinned page. The caller checks that nothing changed. */
 static void expect_held(struct held *h, uint64_t first, uint64_t n, uint64_t page, const char *when)
 {
 	uint64_t at;
@@ -87,7 +87,7 @@ static void expect_shared(struct held *h, uint64_t first, uint64_t n, const char
 	gm_host_check(hva(h, first), GM_BASE / PG + first, n, GM_HALF_SHARED, 1, when);
 }
 
-/* What the guest finds at word 9 of the page. */
+/* The guest's view of word 9 of the page. */
 static uint64_t guest_word(struct held *h, uint64_t page)
 {
 	struct gm_op op = { .code = GM_OP_READ, .addr = GM_BASE + page * PG + 72 };
@@ -97,7 +97,7 @@ static uint64_t guest_word(struct held *h, uint64_t page)
 }
 
 GM_CASE(hva_held, .name = "iommu.convert_pinned.hva",
-	.text = "a map of the address of shared pages: their conversion is EAGAIN, all or nothing; beside them it works")
+	.text = "a map of the address of shared pages: their conversion is EAGAIN, all or nothing; that of other pages works")
 {
 	static const struct {
 		uint64_t first, n, at;
@@ -112,9 +112,12 @@ GM_CASE(hva_held, .name = "iommu.convert_pinned.hva",
 		expect_held(&h, range[i].first, range[i].n, range[i].at, "mapped");
 	expect_shared(&h, 0, NR, "after the refusals");
 	gm_dma_expect_maps(h.dev, IOVA, hva(&h, 5), 4 * PG, "after the refusals");
-	GM_EXPECT_OK(__convert(&h, 0, NR, false), "to shared, which it is");
+	GM_EXPECT_OK(__convert(&h, 0, NR, false), "shared pages to shared");
 
-	/* What lies beside is private; then a range of both kinds is refused for the same page. */
+	/*
+	 * The pages around the map become private; a range of both kinds is then refused at the
+	 * same page.
+	 */
 	convert(&h, 0, 5, true);
 	convert(&h, 9, NR - 9, true);
 	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1, "converted beside the map");
@@ -144,7 +147,7 @@ GM_CASE(hva_held, .name = "iommu.convert_pinned.hva",
 }
 
 GM_CASE(several, .name = "iommu.convert_pinned.several", .dma_flags = GM_FULL_ONLY,
-	.text = "several maps of one page, one of them a copy: held until the last is gone, whatever the order")
+	.text = "several maps of one page, one of them a copy: the page is held until the last is unmapped")
 {
 	struct held h = held_new(self);
 	uint64_t copy = IOVA + 48 * PG;
@@ -155,32 +158,32 @@ GM_CASE(several, .name = "iommu.convert_pinned.several", .dma_flags = GM_FULL_ON
 	GM_EXPECT_OK(__gm_ioas_copy(h.iommu, h.ioas, h.ioas, IOVA + 2 * PG, PG, &copy, GM_RW));
 	expect_held(&h, 0, NR, 5, "four maps");
 	gm_unmap(h.iommu, h.ioas, IOVA, 4 * PG);
-	expect_held(&h, 0, NR, 6, "the first is gone");
-	GM_EXPECT_OK(__convert(&h, 0, 6, true), "what the first alone held");
+	expect_held(&h, 0, NR, 6, "the first is unmapped");
+	GM_EXPECT_OK(__convert(&h, 0, 6, true), "pages that only the first had");
 	gm_unmap(h.iommu, h.ioas, IOVA + 16 * PG, PG);
-	expect_held(&h, 0, NR, 7, "two are gone");
+	expect_held(&h, 0, NR, 7, "two are unmapped");
 	gm_unmap(h.iommu, h.ioas, IOVA + 32 * PG, 4 * PG);
-	expect_held(&h, 6, NR - 6, 7, "the copy is left");
+	expect_held(&h, 6, NR - 6, 7, "only the copy is mapped");
 	GM_EXPECT_OK(__convert(&h, 8, NR - 8, true), "beside the copy");
-	expect_shared(&h, 6, 2, "the copy is left");
+	expect_shared(&h, 6, 2, "only the copy is mapped");
 	gm_dma_prove_same_page(h.dev, copy, hva(&h, 7), "the copy");
 	gm_unmap(h.iommu, h.ioas, copy, PG);
-	GM_EXPECT_OK(__convert(&h, 0, NR, true), "all are gone");
+	GM_EXPECT_OK(__convert(&h, 0, NR, true), "all are unmapped");
 	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1, "at the end");
 	held_free(&h);
 }
 
-/* Half a page at either end is a whole page to the file. */
+/* Conversion works on whole pages, so half a page at either end holds all of it. */
 GM_CASE(subpage, .name = "iommu.convert_pinned.hva_subpage.mock", .iommu = GM_IOMMU_MOCK,
-	.text = "half a page at either end of a map: the whole page is held, its neighbour is not")
+	.text = "half a page at either end of a map: the whole page is held, the adjacent page is not")
 {
 	struct held h = held_new(self);
 	uint64_t at = IOVA + 2048, len = 3 * PG;
 
 	GM_GRANTED(!__gm_map_hva(h.iommu, h.ioas, hva(&h, 5) + 2048, len, &at, GM_RW),
 		   "map of the address of shared pages: %s", gm_errno_name(errno));
-	expect_held(&h, 5, 1, 5, "the first half");
-	expect_held(&h, 8, 1, 8, "the last half");
+	expect_held(&h, 5, 1, 5, "the first page");
+	expect_held(&h, 8, 1, 8, "the last page");
 	expect_held(&h, 0, NR, 5, "all");
 	GM_EXPECT_OK(__convert(&h, 0, 5, true), "the pages below");
 	GM_EXPECT_OK(__convert(&h, 9, NR - 9, true), "the pages above");
@@ -190,7 +193,7 @@ GM_CASE(subpage, .name = "iommu.convert_pinned.hva_subpage.mock", .iommu = GM_IO
 }
 
 GM_CASE(user, .name = "iommu.convert_pinned.user.mock", .iommu = GM_IOMMU_MOCK,
-	.text = "an in-kernel user pins part of a map that no device has: that part is held, until it unpins")
+	.text = "an in-kernel user pins part of a map without a device: that part is held until the unpin")
 {
 	struct held h = held_new(self);
 	uint32_t ioas = gm_ioas_new(h.iommu);
@@ -199,11 +202,11 @@ GM_CASE(user, .name = "iommu.convert_pinned.user.mock", .iommu = GM_IOMMU_MOCK,
 
 	GM_GRANTED(!__gm_map_hva(h.iommu, ioas, hva(&h, 16), 16 * PG, &at, GM_RW), "map: %s",
 		   gm_errno_name(errno));
-	/* Who copies is done when the call returns. */
+	/* A copy keeps no pin after its return. */
 	GM_EXPECT_OK(__gm_access_rw(h.iommu, user, IOVA + 4 * PG, &got, 8, false));
 	GM_EXPECT_EQ(got, word, "what the user reads");
 	GM_EXPECT_OK(__gm_access_rw(h.iommu, user, IOVA + 4 * PG, &word, 8, true));
-	GM_EXPECT_OK(__convert(&h, 0, NR, true), "mapped, read, written, and pinned by nobody");
+	GM_EXPECT_OK(__convert(&h, 0, NR, true), "mapped, read and written, but not pinned");
 	GM_EXPECT_ERRNO(EFAULT, __gm_access_pin(h.iommu, user, IOVA, PG, NULL, true),
 			"a private page");
 	GM_EXPECT_ERRNO(EFAULT, __gm_access_rw(h.iommu, user, IOVA + 4 * PG, &got, 8, false),
@@ -228,11 +231,11 @@ GM_CASE(user, .name = "iommu.convert_pinned.user.mock", .iommu = GM_IOMMU_MOCK,
 }
 
 /*
- * A hole takes the page from the file, and its range can be converted. The device keeps what it
- * had: neither sees the other's page.
+ * A hole removes the page from the file, and its range can be converted. The device keeps the old
+ * page: it must not reach the new one, nor the guest the old one.
  */
 GM_CASE(hole, .name = "iommu.convert_pinned.hva_hole",
-	.text = "a hole over a page that a device has mapped: the file's new page converts, and the device does not reach it")
+	.text = "a hole over a page that a device has mapped: the file's new page is converted, and the device does not reach it")
 {
 	uint64_t word = gm_word(3, GM_HALF_DEVICE, 7, 9), got = 0;
 	struct held h = held_new(self);
@@ -242,9 +245,9 @@ GM_CASE(hole, .name = "iommu.convert_pinned.hva_hole",
 	GM_EXPECT_OK(__convert(&h, 6, 1, true), "the hole");
 	gm_guest_check_zero(h.w->vm, 0, GM_BASE + 6 * PG, 1, "the hole, private");
 	gm_guest_fill(h.w->vm, 0, GM_BASE + 6 * PG, 1, GM_HALF_SECRET, 2);
-	expect_held(&h, 0, NR, 5, "what is left of the map");
+	expect_held(&h, 0, NR, 5, "the rest of the map");
 	expect_held(&h, 6, 4, 7, "above the hole");
-	/* The mock moves bytes of such maps through the process, which finds a private page. */
+	/* The mock copies by the process's address, where there is a private page now. */
 	__gm_dma_read(h.dev, IOVA + PG + 72, &got, 8);
 	GM_EXPECT(gm_word_half(got) != GM_HALF_SECRET || !gm_word_ok(got),
 		  "the device reads a private word of the guest: %s", gm_word_str(got));
@@ -260,7 +263,7 @@ GM_CASE(hole, .name = "iommu.convert_pinned.hva_hole",
 
 GM_CASE(guest, .name = "iommu.convert_pinned.guest.mock", .iommu = GM_IOMMU_MOCK,
 	.needs = GM_NEEDS(HYPERCALL_EXIT),
-	.text = "the guest asks itself: it is told, goes on with its shared pages, and asks again after the unmap")
+	.text = "the guest requests the conversion: it gets EAGAIN, its shared pages do not change, and its request after the unmap works")
 {
 	struct held h = held_new(self);
 	struct gm_op op = {
@@ -270,18 +273,18 @@ GM_CASE(guest, .name = "iommu.convert_pinned.guest.mock", .iommu = GM_IOMMU_MOCK
 	map(&h, 5, 4, IOVA, GM_RW);
 	for (int i = 0; i < 3; i++) {
 		gm_run(h.w->vm, 0, &op, 1);
-		GM_EXPECT_EQ(op.ret, -EAGAIN, "what the guest gets, attempt %d", i);
-		expect_shared(&h, 0, NR, "the guest was refused");
+		GM_EXPECT_EQ(op.ret, -EAGAIN, "the hypercall's result, attempt %d", i);
+		expect_shared(&h, 0, NR, "after the refusal");
 	}
 	gm_unmap(h.iommu, h.ioas, IOVA, 4 * PG);
 	gm_run(h.w->vm, 0, &op, 1);
-	GM_EXPECT_EQ(op.ret, 0, "what the guest gets after the unmap");
+	GM_EXPECT_EQ(op.ret, 0, "the hypercall's result after the unmap");
 	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1, "converted");
 	held_free(&h);
 }
 
 GM_CASE(closed, .name = "iommu.convert_pinned.closed", .dma_flags = GM_FULL_ONLY,
-	.text = "device and iommufd are closed with maps in place: nothing is held any more")
+	.text = "device and iommufd are closed with maps in place: no page is held after that")
 {
 	struct held h = held_new(self);
 
@@ -297,35 +300,35 @@ GM_CASE(closed, .name = "iommu.convert_pinned.closed", .dma_flags = GM_FULL_ONLY
 	held_free(&h);
 }
 
-/* The iommufd is the child's alone. It tells that it has mapped, and dies where it stands. */
+/* Only the child has the iommufd. It reports that it has mapped, and is killed. */
 GM_CASE(killed, .name = "iommu.convert_pinned.killed.mock", .iommu = GM_IOMMU_MOCK,
-	.text = "another process maps pages for a device and is killed: held as long as it lives")
+	.text = "another process maps pages for a device and is killed: the pages are held as long as it lives")
 {
 	struct held h = { .w = GM_FIXTURE(.size = NR * PG) };
-	int tell[2], status;
-	char said = 0;
+	int report[2], status;
+	char result = 0;
 	pid_t pid;
 
 	gm_guest_fill(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1);
-	GM_SETUP_OK(pipe(tell));
+	GM_SETUP_OK(pipe(report));
 	pid = GM_SETUP_OK(fork());
 	if (!pid) {
 		h.iommu = gm_iommu_new(self->iommu);
 		h.ioas = gm_ioas_new(h.iommu);
 		h.dev = gm_iodev_new(h.iommu, h.ioas);
-		said = __map(&h, 5, 4, IOVA, GM_RW) ? 'n' : 'y';
-		GM_SETUP(write(tell[1], &said, 1) == 1, "write to a pipe");
+		result = __map(&h, 5, 4, IOVA, GM_RW) ? 'n' : 'y';
+		GM_SETUP(write(report[1], &result, 1) == 1, "write to a pipe");
 		for (;;)
 			pause();
 	}
-	close(tell[1]);
-	GM_SETUP(read(tell[0], &said, 1) == 1 && said == 'y', "the child could not map");
-	close(tell[0]);
+	close(report[1]);
+	GM_SETUP(read(report[0], &result, 1) == 1 && result == 'y', "the child could not map");
+	close(report[0]);
 	expect_held(&h, 0, NR, 5, "another process's map");
 	expect_shared(&h, 0, NR, "after the refusal");
 	GM_SETUP_OK(kill(pid, SIGKILL));
 	GM_SETUP_OK(waitpid(pid, &status, 0));
-	GM_EXPECT_OK(__convert(&h, 0, NR, true), "the process is gone");
+	GM_EXPECT_OK(__convert(&h, 0, NR, true), "the process was killed");
 	held_free(&h);
 }
 
@@ -369,7 +372,7 @@ GM_CASE(refused, .name = "iommu.gmem_hva.converted", .clause = "iommu.gmem_hva",
 		      { 0, 9, GM_RW }, { 11, 2, GM_WO }, { 0, NR, GM_RO } };
 	struct held h = held_new(self);
 
-	/* The host's mapping has all of them in its page tables until then. */
+	/* Fills the host's page tables, from which the conversion must unmap the pages. */
 	expect_shared(&h, 0, NR, "before");
 	convert(&h, 8, 4, true);
 	for (size_t i = 0; i < sizeof(range) / sizeof(range[0]); i++)
@@ -381,7 +384,7 @@ GM_CASE(refused, .name = "iommu.gmem_hva.converted", .clause = "iommu.gmem_hva",
 	gm_dma_prove_same_page(h.dev, IOVA + 7 * PG, hva(&h, 7), "the last shared page");
 	gm_unmap(h.iommu, h.ioas, IOVA, 8 * PG);
 	gm_unmap(h.iommu, h.ioas, IOVA + 16 * PG, 4 * PG);
-	/* What was pinned before the private page was met has been let go of. */
+	/* A refused map has unpinned the shared pages before the private one. */
 	GM_EXPECT_OK(__convert(&h, 0, NR, true), "all of it");
 	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1, "converted");
 	convert(&h, 0, NR, false);
@@ -393,7 +396,7 @@ GM_CASE(refused, .name = "iommu.gmem_hva.converted", .clause = "iommu.gmem_hva",
 
 GM_CASE(type1, .name = "iommu.convert_pinned.type1.dma", .iommu = GM_IOMMU_TYPE1,
 	.needs = GM_NEEDS(ROOT), .caps = GM_CAPS_ALL, .flags = GM_FULL_ONLY,
-	.text = "the same by a VFIO type 1 container: EAGAIN at the first page that it has, until it is unmapped")
+	.text = "the same with a VFIO type 1 container: EAGAIN at its first page, until the unmap")
 {
 	struct held h = { .w = GM_FIXTURE(.size = NR * PG) };
 
@@ -413,24 +416,24 @@ GM_CASE(type1, .name = "iommu.convert_pinned.type1.dma", .iommu = GM_IOMMU_TYPE1
 
 struct race {
 	struct held h;
-	atomic_bool over;
+	atomic_bool done;
 	unsigned int mapped, refused;
 };
 
 #define RACE_ROUNDS 40
 #define RACE_PAGES 4UL
 
-/* Maps pages by their address wherever it can, moves bytes both ways, and unmaps. */
+/* Maps shared pages by address, reads and writes them by DMA, and unmaps. */
 static void race_device(struct race *r)
 {
 	uint64_t buf[RACE_PAGES * PG / 8];
 	struct gm_rng rng;
 
 	gm_rng_init(&rng, gm_seed() ^ 0x646d61);
-	for (unsigned int n = 0; !r->over || !r->mapped; n++) {
+	for (unsigned int n = 0; !r->done || !r->mapped; n++) {
 		uint64_t first = gm_rng_below(&rng, NR - RACE_PAGES);
 
-		GM_ASSERT(n < 100 * RACE_ROUNDS * RACE_PAGES, "no map of shared pages came about");
+		GM_ASSERT(n < 100 * RACE_ROUNDS * RACE_PAGES, "no map of shared pages succeeded");
 		if (__map(&r->h, first, RACE_PAGES, IOVA, GM_RW)) {
 			GM_ASSERT(errno == EFAULT, "map of pages under conversion: %s",
 				  gm_errno_name(errno));
@@ -445,7 +448,7 @@ static void race_device(struct race *r)
 				  gm_word_str(buf[i]));
 		GM_EXPECT(!__gm_mock_maps(r->h.iommu, r->h.dev->hwpt, IOVA, hva(&r->h, first),
 					  RACE_PAGES * PG),
-			  "mapped, and the host has other pages there");
+			  "mapped, and the host has other pages at that address");
 		for (size_t i = 0; i < sizeof(buf) / 8; i++)
 			buf[i] = gm_word(i, GM_HALF_DEVICE, n, i);
 		GM_EXPECT_OK(__gm_dma_write(r->h.dev, IOVA, buf, sizeof(buf)));
@@ -471,7 +474,7 @@ static void race_guest(struct race *r)
 		if (gm_failures())
 			break;
 	}
-	r->over = true;
+	r->done = true;
 }
 
 static void race_one(unsigned int i, void *arg)
@@ -484,7 +487,7 @@ static void race_one(unsigned int i, void *arg)
 
 GM_CASE(race, .name = "iommu.convert_pinned.race.mock", .iommu = GM_IOMMU_MOCK,
 	.needs = GM_NEEDS(HYPERCALL_EXIT), .timeout = 120,
-	.text = "pages are mapped for a device and converted at the same time: one of the two has them, never both")
+	.text = "pages are mapped for a device and converted at the same time: the device never reaches private pages")
 {
 	struct race r = { .h.w = GM_FIXTURE(.size = NR * PG, .host_touches = true) };
 
@@ -504,7 +507,7 @@ static bool is_refusal(int ret)
 
 GM_CASE(by_fd, .name = "iommu.map_gmem.converted", .clause = "iommu.map_gmem",
 	.needs = GM_NEEDS(MAP_GMEM),
-	.text = "by fd: pages that were converted to private are refused, held they are not converted; shared again they map")
+	.text = "by fd: converted pages are refused, mapped pages are not converted, pages that are shared again can be mapped")
 {
 	struct held h = held_new(self);
 	uint64_t at = IOVA;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which IOVAs there are: allocation, allowed and reserved ranges, and reuse. */
+/* Usable IOVAs: allocation, allowed and reserved ranges, reuse. */
 #include "dma_memory.h"
 
 GM_FILE(.clause = "iommu.map_file_args", .profile = "IO", .iommu = GM_IOMMU_MOCK,
@@ -36,7 +36,7 @@ static int allow(struct dma_memory *m, const struct iommu_iova_range *range, uin
 }
 
 GM_CASE(alloc, .name = "iommu.map_file_args.alloc", .iommus = GM_IOMMUS(MOCK, VFIO),
-	.text = "allocated IOVAs overlap nothing, lie in the ranges offered, and are used again")
+	.text = "allocated IOVAs do not overlap, lie in the reported ranges, and can be used again")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 16 * PG, 0);
 	uint64_t iova[64], align;
@@ -54,21 +54,21 @@ GM_CASE(alloc, .name = "iommu.map_file_args.alloc", .iommus = GM_IOMMUS(MOCK, VF
 				      GM_ANY_IOVA, GM_RW);
 		for (uint32_t r = 0; r < num; r++)
 			inside |= iova[i] >= range[r].start && iova[i] + len - 1 <= range[r].last;
-		GM_EXPECT(inside && iova[i], "IOVA %#lx was allocated, which no range offers",
+		GM_EXPECT(inside && iova[i], "IOVA %#lx was allocated outside the reported ranges",
 			  iova[i]);
 		for (int j = 0; j < i; j++)
 			GM_EXPECT(iova[i] + len <= iova[j] || iova[j] + (1 + j % 5) * PG <= iova[i],
 				  "IOVA %#lx of map %d overlaps map %d at %#lx", iova[i], i, j,
 				  iova[j]);
-		GM_EXPECT(!(iova[i] % PG), "a page-aligned offset got IOVA %#lx", iova[i]);
+		GM_EXPECT(!(iova[i] % PG), "IOVA %#lx is not page-aligned as its offset", iova[i]);
 	}
 	for (int i = 0; i < 64; i += 2)
 		gm_unmap(m.iommu, m.ioas, iova[i], (1 + i % 5) * PG);
 	for (int i = 0; i < 64; i += 2)
 		GM_EXPECT_OK(
 			__gm_map_file(m.iommu, m.ioas, m.fd, 0, (1 + i % 5) * PG, &iova[i], GM_RW),
-			"the IOVA of map %d, freed, fixed", i);
-	/* A copy is told where it went, too. */
+			"a fixed map at the freed IOVA of map %d", i);
+	/* A copy also returns its IOVA. */
 	for (int i = 1; i < 8; i += 2) {
 		uint64_t at = GM_ANY_IOVA, len;
 
@@ -97,9 +97,9 @@ GM_CASE(alloc_align, .name = "iommu.map_file_args.alloc_align", .huge_2m = 2,
 	dma_memory_free(&m);
 }
 
-/* Maps so much memory from off on, by the file or by its address, where this range alone is allowed. */
-static int only(struct dma_memory *m, uint64_t from, uint64_t room, bool by_hva, uint64_t off,
-		uint64_t len)
+/* Maps [off, +len) by file or by address, with only [from, +room) allowed. */
+static int map_allowed(struct dma_memory *m, uint64_t from, uint64_t room, bool by_hva,
+		       uint64_t off, uint64_t len)
 {
 	struct iommu_iova_range range = { from, from + room - 1 };
 	uint64_t at = GM_ANY_IOVA;
@@ -109,14 +109,14 @@ static int only(struct dma_memory *m, uint64_t from, uint64_t room, bool by_hva,
 	ret = by_hva ? __gm_map_hva(m->iommu, m->ioas, m->hva + off, len, &at, GM_RW)
 		     : __gm_map_file(m->iommu, m->ioas, m->fd, off, len, &at, GM_RW);
 	if (!ret) {
-		GM_EXPECT_EQ(at, from, "the IOVA of the only place");
+		GM_EXPECT_EQ(at, from, "the IOVA, which must be the only one allowed");
 		gm_unmap(m->iommu, m->ioas, at, len);
 	}
 	return ret;
 }
 
 GM_CASE(alloc_fits, .name = "iommu.map_file_args.alloc_fits", .flags = GM_REFUSAL, .huge_2m = 2,
-	.text = "allocation takes a place that fits to the byte, not one that is a byte short, never IOVA 0")
+	.text = "allocation uses a range that fits exactly, not one that is a byte short, and never IOVA 0")
 {
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, 2 * GM_2M, GM_2M);
 	uint64_t at = gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, GM_ANY_IOVA, GM_RW);
@@ -126,11 +126,12 @@ GM_CASE(alloc_fits, .name = "iommu.map_file_args.alloc_fits", .flags = GM_REFUSA
 	for (int hva = 0; hva < 2; hva++) {
 		const char *how = hva ? "by address" : "of the file";
 
-		GM_EXPECT_ERRNO(ENOSPC, only(&m, 0x1000000, PG - 1, hva, 0, PG),
-				"a page %s, where a byte less is allowed", how);
-		gm_control(!only(&m, 0x1000000, PG, hva, 0, PG), "a page %s, and room for it", how);
-		/* What begins a page off a huge one asks for no more than a page's alignment. */
-		GM_EXPECT_OK(only(&m, 0x1000000 + PG, GM_2M, hva, PG, GM_2M),
+		GM_EXPECT_ERRNO(ENOSPC, map_allowed(&m, 0x1000000, PG - 1, hva, 0, PG),
+				"a page %s, with a range a byte too short", how);
+		gm_control(!map_allowed(&m, 0x1000000, PG, hva, 0, PG),
+			   "a page %s, with a range of a page", how);
+		/* Memory that begins one page inside a huge page needs page alignment only. */
+		GM_EXPECT_OK(map_allowed(&m, 0x1000000 + PG, GM_2M, hva, PG, GM_2M),
 			     "2 MiB %s, a page off", how);
 	}
 	dma_memory_free(&m);
@@ -138,7 +139,7 @@ GM_CASE(alloc_fits, .name = "iommu.map_file_args.alloc_fits", .flags = GM_REFUSA
 
 GM_CASE(copy_refused, .name = "iommu.lifetime.copy_refused", .clause = "iommu.lifetime",
 	.flags = GM_REFUSAL, .huge_2m = 1,
-	.text = "a copy to where something is: EEXIST, and the file goes with its last map all the same")
+	.text = "a copy to a used IOVA is EEXIST, and keeps no reference of the file")
 {
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, GM_2M, GM_2M);
 	uint64_t at = gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA, GM_RW);
@@ -152,18 +153,18 @@ GM_CASE(copy_refused, .name = "iommu.lifetime.copy_refused", .clause = "iommu.li
 	gm_control(!__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, PG, &at, GM_RW), "elsewhere");
 	gm_unmap(m.iommu, m.ioas, IOVA + GM_2M, PG);
 	gm_unmap(m.iommu, m.ioas, IOVA, 4 * PG);
-	/* The file, and so the pool's huge page, outlives what still knows it. */
+	/* A leaked reference would keep the file, and so the pool's huge page. */
 	dma_memory_free(&m);
 }
 
 GM_CASE(alloc_coarse, .name = "iommu.map_file_args.alloc_coarse", .flags = GM_REFUSAL,
-	.text = "memory that begins inside the device's smallest page gets no IOVA: EINVAL")
+	.text = "memory that is not aligned to the device's smallest page gets no IOVA: EINVAL")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint64_t at = GM_ANY_IOVA;
 
 #define COARSE_HVA(off) __gm_map_hva(m.iommu, m.ioas, m.hva + (off), PG, &at, GM_RW)
-	/* The mock's pages are half of ours. */
+	/* The mock's pages are half as large. */
 	GM_EXPECT_ERRNO(EINVAL, COARSE_HVA(PG / 4), "by address");
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, PG / 4, PG, &at, GM_RW),
 			"of the file");
@@ -181,7 +182,7 @@ GM_CASE(allowed, .name = "iommu.map_file_args.allowed", .flags = GM_REFUSAL,
 							 { 0x3001000, 0x3002fff } };
 	static const struct iommu_iova_range point[] = { { 0x3000000, 0x3000000 } };
 	static const struct iommu_iova_range reserved[] = { { 0x1000, 0x1fff } };
-	/* The first of them is fine, in every order. */
+	/* Only the second is bad. */
 	static const struct iommu_iova_range second[] = { { 0x3000000, 0x3000fff },
 							  { 0x90000000, 0x90000fff } };
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
@@ -196,7 +197,7 @@ GM_CASE(allowed, .name = "iommu.map_file_args.allowed", .flags = GM_REFUSAL,
 	GM_EXPECT_OK(allow(&m, good, 2));
 	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(m.iommu, m.ioas, 0x5000000, PG),
 			"reserve an allowed one, where nothing is mapped");
-	/* What is refused leaves the ranges as they were. */
+	/* A refused call does not change the ranges. */
 	GM_EXPECT_ERRNO(EADDRINUSE, allow(&m, second, 2), "again, with ranges allowed before");
 	GM_EXPECT_ERRNO(EINVAL, allow(&m, twice, 2), "again, two that overlap");
 	for (int i = 0; i < 3; i++) {
@@ -213,7 +214,7 @@ GM_CASE(allowed, .name = "iommu.map_file_args.allowed", .flags = GM_REFUSAL,
 	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(m.iommu, m.ioas, 0x3001000, PG),
 			"reserve an allowed one");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 3 * PG, PG, 0), "the refused map left a pin");
-	GM_EXPECT_OK(allow(&m, NULL, 0), "any again");
+	GM_EXPECT_OK(allow(&m, NULL, 0), "allow all IOVAs");
 	gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, 3 * PG, PG, &at, GM_RW), "any IOVA");
 	dma_memory_mapped(&m, 3 * PG, PG, at);
 	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(m.iommu, m.ioas, at, PG),
@@ -222,7 +223,7 @@ GM_CASE(allowed, .name = "iommu.map_file_args.allowed", .flags = GM_REFUSAL,
 }
 
 GM_CASE(reported, .name = "iommu.map_file_args.ranges",
-	.text = "ranges are reported with the aperture and reserved ones left out; EMSGSIZE counts")
+	.text = "reported ranges exclude reserved IOVAs and those outside the aperture; EMSGSIZE returns their number")
 {
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, 4 * PG, 0);
 	struct iommu_iova_range range[4] = { { 0 } };
@@ -245,7 +246,7 @@ GM_CASE(reported, .name = "iommu.map_file_args.ranges",
 	num = 1;
 	memset(range, 0xa5, sizeof(range));
 	GM_EXPECT_ERRNO(EMSGSIZE, ranges(&m, range, &num, &align));
-	GM_EXPECT_EQ(num, 2, "how many there are");
+	GM_EXPECT_EQ(num, 2, "the number of ranges");
 	GM_EXPECT(range[0].last == 0x2ffffff && range[1].start == 0xa5a5a5a5a5a5a5a5,
 		  "room for one range: the first ends at %#llx, the second begins at %#llx",
 		  range[0].last, range[1].start);
@@ -259,9 +260,9 @@ GM_CASE(reported, .name = "iommu.map_file_args.ranges",
 	dma_memory_free(&m);
 }
 
-/* A map that is in the way of a device: it cannot come. */
+/* A map that a device cannot have prevents its attach. */
 GM_CASE(outside, .name = "iommu.map_file_args.outside", .flags = GM_REFUSAL,
-	.text = "maps outside the aperture or below its page size, then the device: EADDRINUSE")
+	.text = "attach to a space with a map outside the aperture, or not aligned to the device's page size: EADDRINUSE")
 {
 	const struct {
 		uint64_t iova, off, len;
@@ -285,15 +286,15 @@ GM_CASE(outside, .name = "iommu.map_file_args.outside", .flags = GM_REFUSAL,
 			gm_iodev_free(dev);
 		gm_unmap(m.iommu, m.ioas, bad[i].iova, bad[i].len);
 		dev = __gm_iodev_new(m.iommu, m.ioas);
-		gm_control(dev, "without that map the device attaches");
+		gm_control(dev, "the device attaches after the unmap");
 		gm_iodev_free(dev);
 	}
 	dma_memory_free(&m);
 }
 
-/* What suits the address space suits every user of it; who comes later has to take what is there. */
+/* All users of an address space share its alignment; existing maps must suit a new user. */
 GM_CASE(user_align, .name = "iommu.map_file_args.user_align", .flags = GM_REFUSAL,
-	.text = "an in-kernel user that pins asks for whole pages: not beside half ones, and none while it stays")
+	.text = "an in-kernel user that pins requires whole pages: EADDRINUSE with a map of half a page, and EINVAL for new ones")
 {
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, 4 * PG, 0);
 	uint64_t at = IOVA, align;
@@ -302,16 +303,16 @@ GM_CASE(user_align, .name = "iommu.map_file_args.user_align", .flags = GM_REFUSA
 	int user;
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 2048, 2048, IOVA + 2048, GM_RW);
-	GM_EXPECT_ERRNO(EADDRINUSE, __gm_access_new(m.iommu, m.ioas, true), "half a page there");
+	GM_EXPECT_ERRNO(EADDRINUSE, __gm_access_new(m.iommu, m.ioas, true), "a map of half a page");
 	gm_unmap(m.iommu, m.ioas, IOVA + 2048, 2048);
 	user = __gm_access_new(m.iommu, m.ioas, true);
-	gm_control(user >= 0, "when it is gone: %s", gm_errno_name(errno));
+	gm_control(user >= 0, "after its unmap: %s", gm_errno_name(errno));
 	GM_EXPECT_OK(ranges(&m, range, &num, &align));
-	GM_EXPECT_EQ(align, PG, "the alignment that is told");
+	GM_EXPECT_EQ(align, PG, "the reported alignment");
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, 0, 2048, &at, GM_RW),
-			"half a page, with the user there");
+			"half a page, with the user");
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, 2048, PG, &at, GM_RW),
-			"half a page off, with the user there");
+			"half a page off, with the user");
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * PG, IOVA, GM_RW);
 	GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(m.iommu, user, IOVA + 2048, 2048, NULL, true),
 			"a pin from inside a page");
@@ -321,9 +322,9 @@ GM_CASE(user_align, .name = "iommu.map_file_args.user_align", .flags = GM_REFUSA
 	close(user);
 	num = 4;
 	GM_EXPECT_OK(ranges(&m, range, &num, &align));
-	GM_EXPECT_EQ(align, 1, "the alignment when the user is gone");
+	GM_EXPECT_EQ(align, 1, "the alignment without the user");
 	at = IOVA + 4 * PG + 2048;
 	GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, m.fd, 2048, 2048, &at, GM_RW),
-		     "half a page, the user gone");
+		     "half a page, without the user");
 	dma_memory_free(&m);
 }

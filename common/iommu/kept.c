@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A map that is gone keeps neither its process nor its address space: their cgroup pays for none. */
+/*
+ * After the unmap iommufd keeps neither the process nor its mm: both are uncharged from the cgroup.
+ */
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -12,7 +14,7 @@
 
 #define PG GM_PAGE_SIZE
 #define PROCESSES 32
-/* Less than a process or its address space takes, with what belongs to it: above 5 KiB. */
+/* Less than the charge of a process or an mm, each above 5 KiB. */
 #define EACH 3072L
 
 static char dir[256];
@@ -35,7 +37,7 @@ static int put(const char *file, const char *text)
 	return ret;
 }
 
-/* What is charged to the group. memory.high: CPUs give up what they have charged in stock. */
+/* Bytes charged to the group. Writing memory.high drains the per-CPU stocks. */
 static long charged(void)
 {
 	char path[320];
@@ -47,7 +49,7 @@ static long charged(void)
 	return val;
 }
 
-/* Whether processes count: cgroup.memory=nokmem on the kernel's command line. */
+/* Is kernel memory charged? cgroup.memory=nokmem on the kernel's command line. */
 static bool kernel_memory_counts(void)
 {
 	char line[4096];
@@ -55,14 +57,14 @@ static bool kernel_memory_counts(void)
 	return gm_read_text("/proc/cmdline", line, sizeof(line)) < 0 || !strstr(line, "nokmem");
 }
 
-/* In the group: one process after the other, each of which maps, unmaps and ends. */
-static int nursery(struct dma_memory *m)
+/* In the group: processes one by one, each of which maps, unmaps and exits. */
+static int run_processes(struct dma_memory *m)
 {
 	cpu_set_t one;
 
 	if (put("cgroup.procs", "0"))
 		return 1;
-	/* Each CPU may keep some of it. */
+	/* On one CPU, since each CPU may have a stock. */
 	CPU_ZERO(&one);
 	CPU_SET(sched_getcpu(), &one);
 	sched_setaffinity(0, sizeof(one), &one);
@@ -82,16 +84,16 @@ static int nursery(struct dma_memory *m)
 
 GM_CASE(kept, .name = "iommu.lifetime.kept", .clause = "iommu.lifetime", .iommu = GM_IOMMU_MOCK,
 	.needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL, .profile = "IO",
-	.text = "32 processes map, unmap and end: what is charged for them goes back")
+	.text = "32 processes map, unmap and exit: their charge is given back")
 {
 	struct timespec pause = { .tv_nsec = 20000000 };
 	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
-	unsigned int looks = 0;
+	unsigned int tries = 0;
 	int status;
 	pid_t pid;
 
 	if (GM_PAGE_SIZE > 4096)
-		gm_skip("memory is charged by pages, and these are larger than what is looked for",
+		gm_skip("memory is charged by pages, and a page is larger than a leaked object",
 			"a kernel with pages of 4 KiB");
 	if (!kernel_memory_counts())
 		gm_skip("kernel memory is not charged", "boot without cgroup.memory=nokmem");
@@ -100,15 +102,15 @@ GM_CASE(kept, .name = "iommu.lifetime.kept", .clause = "iommu.lifetime", .iommu 
 	gm_cleanup(gone, dir);
 	pid = GM_SETUP_OK(fork());
 	if (!pid)
-		_exit(nursery(&m));
+		_exit(run_processes(&m));
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	GM_SETUP(WIFEXITED(status) && WEXITSTATUS(status) != 1, "cannot join %s", dir);
 	GM_ASSERT(!status, "map and unmap by another process failed");
-	/* Some of it is freed after a grace period only. */
-	while (charged() > PROCESSES * EACH && ++looks < 200)
+	/* Some objects are freed after a grace period. */
+	while (charged() > PROCESSES * EACH && ++tries < 200)
 		nanosleep(&pause, NULL);
 	gm_note("%ld bytes after %d processes", charged(), PROCESSES);
 	GM_EXPECT(charged() <= PROCESSES * EACH,
-		  "%ld bytes stay charged when %d processes are gone", charged(), PROCESSES);
+		  "%ld bytes stay charged after %d processes have exited", charged(), PROCESSES);
 	dma_memory_free(&m);
 }

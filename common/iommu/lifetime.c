@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a map holds while it is there, and what is left when it is gone: iommu.lifetime. */
+/* What a map pins, and for how long: iommu.lifetime. */
 #include "dma_memory.h"
 
 GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommus = GM_IOMMUS(MOCK, VFIO),
@@ -7,7 +7,7 @@ GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommus = GM_IOMMUS(MOCK, V
 
 #define PG GM_PAGE_SIZE
 
-/* The words of page `gfn` as dma_memory_new() wrote them, seen by the device at iova. */
+/* Expects that the device reads at iova the words that dma_memory_new() wrote to page `gfn`. */
 static bool device_sees(struct gm_iodev *dev, uint64_t iova, uint64_t gfn, unsigned int gen,
 			const char *when)
 {
@@ -63,7 +63,7 @@ GM_CASE(punch, .name = "iommu.lifetime.punch",
 	gm_dma_prove_same_page(m.dev, IOVA, m.hva + PG, "the page before the hole");
 	gm_dma_prove_same_page(m.dev, IOVA + 3 * PG, m.hva + 4 * PG, "the page after the hole");
 	gm_unmap(m.iommu, m.ioas, IOVA, 4 * PG);
-	/* A new map is of what the file has now. */
+	/* A new map has the file's current pages. */
 	gm_map_file(m.iommu, m.ioas, m.fd, PG, 4 * PG, IOVA, GM_RW);
 	gm_dma_prove_same_page(m.dev, IOVA + PG, m.hva + 2 * PG, "mapped again");
 	dma_memory_free(&m);
@@ -84,21 +84,21 @@ GM_CASE(truncated, .name = "iommu.lifetime.truncate", .dma_flags = GM_FULL_ONLY,
 	dma_memory_free(&m);
 }
 
-/* What was mapped goes back to the allocator and comes out as somebody else's page. */
+/* The unmapped pages can be reused by others, so the device must not reach them. */
 GM_CASE(after_unmap, .name = "iommu.lifetime.after_unmap",
-	.text = "after an unmap the device reaches nothing, though it used the IOVA just before")
+	.text = "after an unmap the device reaches nothing, also if it used the IOVA just before")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * PG, IOVA, GM_RW);
-	/* Translations are in the IOTLB now. */
+	/* Fills the IOTLB. */
 	gm_dma_prove_same_page(m.dev, IOVA, m.hva, "mapped");
 	gm_dma_prove_same_page(m.dev, IOVA + PG, m.hva + PG, "mapped");
 	gm_unmap(m.iommu, m.ioas, IOVA, 2 * PG);
 	gm_dma_expect_blocked(m.dev, IOVA, m.hva, "unmapped");
 	gm_dma_expect_blocked(m.dev, IOVA + PG, m.hva + PG, "unmapped");
 	gm_map_file(m.iommu, m.ioas, m.fd, 2 * PG, 2 * PG, IOVA, GM_RW);
-	gm_dma_prove_same_page(m.dev, IOVA, m.hva + 2 * PG, "another page at that IOVA");
+	gm_dma_prove_same_page(m.dev, IOVA, m.hva + 2 * PG, "another page at the same IOVA");
 	dma_memory_check(&m, 0, m.size, "after it all");
 	dma_memory_free(&m);
 }
@@ -132,21 +132,21 @@ static void no_vma_run(const struct gm_case *self, uint64_t huge)
 }
 
 GM_CASE(no_vma, .name = "iommu.no_vma.shmem", .clause = "iommu.no_vma",
-	.text = "a memfd that nothing ever mapped: device and read(), write() agree")
+	.text = "a memfd that was never mapped: device and read(), write() access the same memory")
 {
 	no_vma_run(self, 0);
 }
 
 GM_CASE(no_vma_2m, .name = "iommu.no_vma.hugetlb_2m", .clause = "iommu.no_vma", .huge_2m = 1,
-	.text = "a hugetlb memfd that nothing ever mapped: what the device writes, read() reads")
+	.text = "a hugetlb memfd that was never mapped: what the device writes, read() reads")
 {
 	no_vma_run(self, GM_2M);
 }
 
-/* The map refers to the file, not to the mapping that was there when it was made. */
+/* The map refers to the file, not to the process's mapping of it. */
 GM_CASE(remap_vma, .name = "iommu.no_vma.mapping_moved", .clause = "iommu.no_vma",
 	.dma_flags = GM_FULL_ONLY,
-	.text = "the host's mapping goes and another memory comes to its address: the map is still the file's")
+	.text = "the host's mapping is replaced by other memory: the map still has the file's pages")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 2 * PG, 0);
 	uint8_t *other;
@@ -156,7 +156,7 @@ GM_CASE(remap_vma, .name = "iommu.no_vma.mapping_moved", .clause = "iommu.no_vma
 		     -1, 0);
 	GM_SETUP(other == m.hva, "mmap: %s", gm_errno_name(errno));
 	memset(other, 0xee, m.size);
-	gm_dma_expect_blocked(m.dev, IOVA, other, "what lies at the old address");
+	gm_dma_expect_blocked(m.dev, IOVA, other, "the memory at the old address");
 	device_sees(m.dev, IOVA + PG, 1, 1, "the file");
 	dma_memory_free(&m);
 }
@@ -169,11 +169,13 @@ GM_CASE(refs, .name = "iommu.lifetime.refs", .iommu = GM_IOMMU_MOCK,
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin before, pages");
 	gm_map_file(m.iommu, m.ioas, m.fd, PG, 3 * PG, IOVA, GM_RW);
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, PG, 0), "the page below is pinned");
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 3 * PG, 1), "not one pin per mapped page");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 3 * PG, 1),
+		  "expected one pin per mapped page");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 4 * PG, 4 * PG, 0), "a page above is pinned");
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin, pages");
 	gm_map_file(m.iommu, m.ioas, m.fd, 2 * PG, 4 * PG, IOVA + 0x10000, GM_RO);
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 2 * PG, 2 * PG, 2), "two maps are not two pins");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 2 * PG, 2 * PG, 2),
+		  "expected two pins per page of two maps");
 	GM_EXPECT_EQ(gm_vm_pinned(), 7, "VmPin of two maps, pages");
 	gm_unmap(m.iommu, m.ioas, IOVA, 3 * PG);
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, PG, 0), "a pin stays");
@@ -201,7 +203,7 @@ GM_CASE(huge_refs, .name = "iommu.lifetime.huge_refs", .iommu = GM_IOMMU_MOCK, .
 	gm_map_file(m.iommu, m.ioas, m.fd, GM_2M - PG, 2 * PG, IOVA + 0x10000, GM_RW);
 	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin of two maps, pages");
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * GM_2M, IOVA + 0x400000, GM_RW);
-	GM_EXPECT_EQ(gm_vm_pinned(), 5 + 1024, "VmPin of all of it besides, pages");
+	GM_EXPECT_EQ(gm_vm_pinned(), 5 + 1024, "VmPin with a map of the whole file, pages");
 	gm_unmap(m.iommu, m.ioas, IOVA + 0x10000, 2 * PG);
 	gm_unmap(m.iommu, m.ioas, IOVA + 0x400000, 2 * GM_2M);
 	gm_unmap(m.iommu, m.ioas, IOVA, 3 * PG);
@@ -218,7 +220,7 @@ GM_CASE(huge_refs, .name = "iommu.lifetime.huge_refs", .iommu = GM_IOMMU_MOCK, .
 }
 
 GM_CASE(iommufd_close, .name = "iommu.lifetime.iommufd_close", .iommu = GM_IOMMU_MOCK,
-	.text = "the iommufd is closed with maps, devices and users in it: every pin returns")
+	.text = "the iommufd is closed with maps, devices and in-kernel users: no page stays pinned")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	struct gm_iommu *other = gm_iommu_new(self->iommu);
@@ -233,7 +235,7 @@ GM_CASE(iommufd_close, .name = "iommu.lifetime.iommufd_close", .iommu = GM_IOMMU
 		  gm_errno_name(errno));
 	close(user);
 	GM_EXPECT(!__gm_mock_refs(other, m.hva, m.size, 1),
-		  "copy and map together are not one pin");
+		  "expected one pin per page of map and copy");
 	close(m.iommu->fd);
 	free(m.iommu);
 	free(m.dev);

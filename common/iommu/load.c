@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A device writes while guests convert beside it: huge.dma, and every byte accounted for. */
+/*
+ * A device writes while a guest converts other pages: all data stays, and large mappings
+ * (huge.dma).
+ */
 #include <stdatomic.h>
 
 #include "fixture.h"
@@ -16,12 +19,12 @@ struct load {
 	struct gm_fixture *w;
 	struct gm_vm *vm; /* w's */
 	struct gm_iodev *dev;
-	uint64_t dma_off;	     /* of the pages that the device has, in the memory */
+	uint64_t dma_off;	     /* of the device's pages, in the memory */
 	unsigned int rounds;	     /* of the device */
-	unsigned int gen[DEV_PAGES]; /* what the device wrote last, by page */
+	unsigned int gen[DEV_PAGES]; /* that the device wrote last, by page */
 	uint64_t convert_off, convert_pages;
 	unsigned int converted;
-	atomic_bool over;
+	atomic_bool done;
 };
 
 /* The device writes the words of (page, generation), one page after the other. */
@@ -39,13 +42,10 @@ static void device_thread(struct load *l)
 		GM_EXPECT(!__gm_dma_write(l->dev, IOVA + p * PG, page, PG), "round %u: %s", n,
 			  gm_errno_name(errno));
 	}
-	atomic_store(&l->over, true);
+	atomic_store(&l->done, true);
 }
 
-/*
- * What serves shared accesses, for the device: by fd where that is a memfd, by its address where it
- * is the guest_memfd.
- */
+/* Maps the shared memory for the device: a memfd by fd, a guest_memfd by address. */
 static void map_shared(struct load *l, struct gm_iommu *iommu, uint32_t ioas)
 {
 	uint64_t at = IOVA;
@@ -58,7 +58,7 @@ static void map_shared(struct load *l, struct gm_iommu *iommu, uint32_t ioas)
 		gm_map_file(iommu, ioas, l->w->mem->fd, l->dma_off, DEV_PAGES * PG, IOVA, GM_RW);
 }
 
-/* One memory: its content stays over conversions, and a hole takes it. */
+/* In place: a conversion keeps the content, a hole drops it. */
 static void one_memory(struct load *l, uint64_t off, uint64_t n, unsigned int gen)
 {
 	uint64_t gpa = GM_BASE + off;
@@ -84,13 +84,13 @@ static void two_memories(struct load *l, uint64_t off, uint64_t n, unsigned int 
 	gm_guest_check(l->vm, 0, gpa, n, GM_HALF_SHARED, 1, "shared again");
 }
 
-/* The guest converts to and fro, the host punches what is on the other side at that moment. */
+/* The guest converts back and forth; the host punches the private memory. */
 static void guest_thread(struct load *l)
 {
 	struct gm_rng rng;
 
 	gm_rng_init(&rng, gm_seed());
-	while (!atomic_load(&l->over) || l->converted < 16) {
+	while (!atomic_load(&l->done) || l->converted < 16) {
 		uint64_t n = 1 + gm_rng_below(&rng, 5);
 		uint64_t first = gm_rng_below(&rng, l->convert_pages - n);
 		uint64_t off = l->convert_off + first * PG;
@@ -126,7 +126,7 @@ static void check_device_pages(struct load *l, const char *when)
 	}
 }
 
-/* With two memories the device keeps the shared one; a page that is both is not converted. */
+/* With separate shared memory the device keeps it; in place a pinned page is not converted. */
 static void convert_held(struct load *l)
 {
 	uint64_t gpa = GM_BASE + l->dma_off, done;
@@ -134,20 +134,21 @@ static void convert_held(struct load *l)
 	if (gm_fixture_one_memory(l->w)) {
 		GM_EXPECT_ERRNO(EAGAIN,
 				__gm_convert_to(l->vm, gpa, GM_2M - l->dma_off, true, &done));
-		GM_EXPECT_EQ(done, 0, "bytes before the page that is held");
+		GM_EXPECT_EQ(done, 0, "bytes before the pinned page");
 		check_device_pages(l, "after the refused conversion");
 	} else {
 		gm_guest_convert(l->vm, 0, gpa, 1, true);
 		gm_guest_fill(l->vm, 0, gpa, 1, GM_HALF_PRIVATE, 7);
 	}
-	gm_dma_prove_same_page(l->dev, IOVA, l->w->hva + l->dma_off, "the page that is shared");
+	gm_dma_prove_same_page(l->dev, IOVA, l->w->hva + l->dma_off, "the shared page");
 	if (!gm_fixture_one_memory(l->w))
-		gm_guest_check(l->vm, 0, gpa, 1, GM_HALF_PRIVATE, 7, "the private half, after DMA");
+		gm_guest_check(l->vm, 0, gpa, 1, GM_HALF_PRIVATE, 7,
+			       "the private memory, after DMA");
 }
 
 GM_CASE(beside, .name = "iommu.lifetime.load", .clause = "iommu.lifetime",
 	.providers = GM_PROVIDERS_X86, .timeout = 120,
-	.text = "a device writes, a guest converts and the host punches beside it: every byte as it should be")
+	.text = "a device writes while a guest converts and the host punches other pages: every word as expected")
 {
 	struct load l = { .convert_off = 64 * PG, .convert_pages = 448, .dma_off = 40 * PG };
 	struct gm_iommu *iommu = gm_iommu_new(self->iommu);
@@ -177,13 +178,13 @@ GM_CASE(beside, .name = "iommu.lifetime.load", .clause = "iommu.lifetime",
 
 /*
  * Two GiB, both mapped by 1 GiB pages; the device has pages of the second one (the mock all of it,
- * as one entry). What happens in the first must show there only, in either table.
+ * as one entry). Conversions in the first must not change the second, in either table.
  */
 
 GM_CASE(huge, .name = "huge.dma.next_door", .clause = "huge.dma", .dma_flags = GM_FULL_ONLY,
 	.needs = GM_NEEDS(PAGE_STATS, TDP), .providers = GM_PROVIDERS(ATTRIBUTES), .huge_1g = 2,
 	.timeout = 180,
-	.text = "conversions in one GiB while another is DMA-mapped and written: its 1 GiB mapping and data stay")
+	.text = "conversions in one GiB while another is DMA-mapped and written: its 1 GiB mapping and its data stay")
 {
 	struct load l = { .convert_off = 100 * GM_2M - 16 * PG,
 			  .convert_pages = 32,
@@ -208,14 +209,14 @@ GM_CASE(huge, .name = "huge.dma.next_door", .clause = "huge.dma", .dma_flags = G
 	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2,
 		     "1 GiB pages, both touched");
 
-	/* One conversion, one GiB: the one that the device has is not even refaulted. */
+	/* A conversion splits one 1 GiB page; the guest does not fault on the device's. */
 	gm_guest_convert(l.vm, 0, GM_BASE + l.convert_off, 1, true);
 	gm_page_counts_read(l.vm, &touched);
 	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 1,
 		     "1 GiB pages, one page converted");
 	gm_guest_touch(l.vm, 0, GM_BASE + GM_1G, GM_1G, GM_2M);
 	gm_page_counts_expect(l.vm, &touched, &(struct gm_page_counts){ .fixed = 0 },
-			      "the GiB next door touched");
+			      "the second GiB touched");
 	gm_guest_convert(l.vm, 0, GM_BASE + l.convert_off, 1, false);
 	gm_guest_touch(l.vm, 0, GM_BASE + l.convert_off, PG, PG);
 	gm_page_counts_read(l.vm, &touched);

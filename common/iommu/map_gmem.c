@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* guest_memfd by fd and offset, where iommufd knows it: iommu.map_gmem, iommu.convert_pinned. */
+/*
+ * Maps of guest_memfd by fd and offset, if iommufd has them: iommu.map_gmem, iommu.convert_pinned.
+ */
 #include "frames.h"
 #include "guest.h"
 
@@ -9,7 +11,7 @@ GM_FILE(.clause = "iommu.map_gmem", .profile = "P6", .iommus = GM_IOMMUS(MOCK, V
 #define PG GM_PAGE_SIZE
 #define GMEM (1ULL << GM_NEED_KVM | 1ULL << GM_NEED_MAP_GMEM)
 
-/* A word that the device writes at page `off` of its map, seen by the guest; then put back. */
+/* The guest must read a word that the device writes at `off` of the file; then restores it. */
 static void device_to_guest(struct dma_guest *g, uint64_t iova, uint64_t off)
 {
 	uint64_t word = gm_word((GM_BASE + off) / PG, GM_HALF_DEVICE, 3, 9);
@@ -26,7 +28,7 @@ static void device_to_guest(struct dma_guest *g, uint64_t iova, uint64_t off)
 }
 
 GM_CASE(shared, .name = "iommu.map_gmem.shared",
-	.text = "shared pages by fd and offset: guest, host and device are on the same pages, no others")
+	.text = "shared pages by fd and offset: guest, host and device have the same pages, and the device no others")
 {
 	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 
@@ -44,7 +46,7 @@ GM_CASE(shared, .name = "iommu.map_gmem.shared",
 }
 
 GM_CASE(fresh, .name = "iommu.map_gmem.fresh",
-	.text = "pages that nobody touched yet, no mapping anywhere: zero, and the guest's own when it comes")
+	.text = "pages not allocated before and mapped nowhere else: zero, and the guest then has the same")
 {
 	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	const uint64_t n = gm_dma_cost_ms(g.dev) ? 4 : 1024;
@@ -73,9 +75,9 @@ GM_CASE(fresh, .name = "iommu.map_gmem.fresh",
 	dma_guest_free(&g);
 }
 
-/* More than one page of page pointers, in more than one batch, each page where it belongs. */
+/* More page pointers than fit into a page, in several batches: each page in its place. */
 GM_CASE(large, .name = "iommu.map_gmem.large", .iommu = GM_IOMMU_MOCK,
-	.text = "1200 pages at an odd offset, in large batches and small: every page in its place, none kept")
+	.text = "1200 pages at an odd offset, in large and small batches: every page in its place, none stays pinned")
 {
 	static const uint32_t limit[] = { 65536, 480, 60 };
 	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
@@ -84,7 +86,7 @@ GM_CASE(large, .name = "iommu.map_gmem.large", .iommu = GM_IOMMU_MOCK,
 	uint8_t *hva = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
 
 	GM_SETUP(hva != MAP_FAILED, "mmap of shared guest_memfd: %s", gm_errno_name(errno));
-	/* Out of order, and some of it not at all: the map allocates that. */
+	/* Out of order; the map allocates the pages left out. */
 	for (uint64_t step = 0; step < 3; step++)
 		for (uint64_t p = (step * 5) % 4; p < 1300; p += 4)
 			gm_host_fill(hva + p * PG, p, 1, GM_HALF_HOST, 1);
@@ -118,7 +120,7 @@ GM_CASE(frames, .name = "iommu.map_gmem.frames", .iommu = GM_IOMMU_MOCK, .needs 
 
 	GM_SETUP(hva != MAP_FAILED, "mmap of shared guest_memfd: %s", gm_errno_name(errno));
 	memset(hva, 1, FRAMES * PG);
-	GM_SETUP(gm_frames_read(hva, FRAMES, pfn), "page frames cannot be looked at");
+	GM_SETUP(gm_frames_read(hva, FRAMES, pfn), "/proc/self/pagemap has no frames");
 	GM_SETUP(gm_frames_marked(pfn, FRAMES) > (long)FRAMES / 2,
 		 "pages of guest_memfd are not marked unevictable");
 	gm_map_file(g.iommu, g.ioas, gmem, 0, FRAMES * PG, IOVA, GM_RW);
@@ -128,7 +130,7 @@ GM_CASE(frames, .name = "iommu.map_gmem.frames", .iommu = GM_IOMMU_MOCK, .needs 
 	munmap(hva, FRAMES * PG);
 	close(gmem);
 	GM_EXPECT_EQ(gm_frames_marked(pfn, FRAMES), 0,
-		     "page frames of the file that are held when it is gone");
+		     "page frames of the closed file still in use");
 	dma_guest_free(&g);
 }
 
@@ -138,7 +140,7 @@ static bool refused(int err)
 }
 
 GM_CASE(private, .name = "iommu.map_gmem.private", .flags = GM_REFUSAL,
-	.text = "private pages never: refused attached; unattached the map or the attach is, and nothing is left")
+	.text = "private pages are refused: the map if a device is attached, else the map or the attach; no page stays pinned")
 {
 	static const uint64_t flags[] = { GUEST_MEMFD_FLAG_MMAP, 0 };
 	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
@@ -157,13 +159,13 @@ GM_CASE(private, .name = "iommu.map_gmem.private", .flags = GM_REFUSAL,
 		gm_iodev_free(g.dev);
 		ret = __gm_map_file(g.iommu, g.ioas, gmem, PG, 2 * PG, &at, GM_RO);
 		dev = __gm_iodev_new(g.iommu, g.ioas);
-		GM_EXPECT(ret || !dev, "mapped first, attached then: neither was refused");
+		GM_EXPECT(ret || !dev, "neither the map nor the attach after it was refused");
 		len = 2 * PG;
 		if (!ret)
 			GM_EXPECT_OK(__gm_unmap(g.iommu, g.ioas, IOVA, &len));
 		g.dev = dev ?: gm_iodev_new(g.iommu, g.ioas);
 		gm_control(!__gm_map_file(g.iommu, g.ioas, g.gmem, PG, 2 * PG, &at, GM_RO),
-			   "shared pages there");
+			   "shared pages at the same IOVA");
 		gm_unmap(g.iommu, g.ioas, IOVA, 2 * PG);
 		close(gmem);
 	}
@@ -171,17 +173,17 @@ GM_CASE(private, .name = "iommu.map_gmem.private", .flags = GM_REFUSAL,
 }
 
 GM_CASE(bounds, .name = "iommu.map_gmem.bounds", .flags = GM_REFUSAL,
-	.text = "past the end of the file: EINVAL; the last page is fine")
+	.text = "past the end of the file: EINVAL; the last page can be mapped")
 {
 	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	uint64_t at = IOVA;
 
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(g.iommu, g.ioas, g.gmem, 64 * PG, PG, &at, GM_RW),
-			"past it");
+			"past the end");
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(g.iommu, g.ioas, g.gmem, 63 * PG, 2 * PG, &at, GM_RW),
-			"across");
+			"across the end");
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(g.iommu, g.ioas, g.gmem, 1UL << 63, PG, &at, GM_RW),
-			"negative");
+			"negative offset");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, pages");
 	gm_control(!__gm_map_file(g.iommu, g.ioas, g.gmem, 63 * PG, PG, &at, GM_RW),
 		   "the last page");
@@ -190,33 +192,33 @@ GM_CASE(bounds, .name = "iommu.map_gmem.bounds", .flags = GM_REFUSAL,
 }
 
 /*
- * The file has lost a page that a device had: then the device must have lost it before, so that it
- * reaches neither what the page held nor what the file has in its place. iova is the page's.
+ * The file has removed a page that a device had: the device must reach neither the old page nor the
+ * file's new one. iova: of the page.
  */
-static void expect_lost(struct dma_guest *g, uint64_t iova, uint64_t page, unsigned int word)
+static void expect_removed(struct dma_guest *g, uint64_t iova, uint64_t page, unsigned int word)
 {
 	uint64_t w = 0, old = gm_word(GM_BASE / PG + page, GM_HALF_SHARED, 1, word);
 
 	__gm_dma_read(g->dev, iova + word * 8, &w, 8);
 	GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .off = GM_AT(page * PG)), w != old,
-		     "the file has lost page %lu, and the device still reads it", page);
+		     "the file has removed page %lu, and the device still reads it", page);
 	gm_dma_expect_blocked(g->dev, iova + word * 8, g->hva + page * PG + word * 8,
-			      "a page that the file has lost");
+			      "a page that the file has removed");
 }
 
-/* Guest and host still see all of it, and on the same pages. */
-static void expect_unharmed(struct dma_guest *g)
+/* Guest and host still see all data. */
+static void expect_unchanged(struct dma_guest *g)
 {
 	gm_guest_check(g->vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1, "after the refused hole");
 	gm_host_check(g->hva, GM_BASE / PG, 64, GM_HALF_SHARED, 1, "after the refused hole");
 }
 
 /*
- * Two answers are right: the hole is EAGAIN while a device has the page, and nothing changed; or
- * it is made, and then the device has lost the page before the file did.
+ * Two results are right: EAGAIN while a device has the page, and nothing changes; or the hole is
+ * made, and the device has lost the page before the file.
  */
 GM_CASE(hole, .name = "iommu.convert_pinned.hole", .clause = "iommu.convert_pinned",
-	.text = "a hole under a map: refused with EAGAIN and no effect, or the device loses the page; free again after")
+	.text = "a hole under a map: EAGAIN and no effect, or the device loses the page; it works after the unmap")
 {
 	const struct {
 		uint64_t off, len;
@@ -231,32 +233,32 @@ GM_CASE(hole, .name = "iommu.convert_pinned.hole", .clause = "iommu.convert_pinn
 		if (__gm_gmem_punch(g.gmem, at[i].off, at[i].len)) {
 			GM_EXPECT_EQ(errno, EAGAIN, "errno of a hole [%#lx, +%#lx) under a map",
 				     at[i].off, at[i].len);
-			expect_unharmed(&g);
+			expect_unchanged(&g);
 			continue;
 		}
 		gm_guest_check_zero(g.vm, 0, GM_BASE + at[i].off, at[i].len / PG, "in the hole");
 		for (uint64_t page = 5; page < 9; page++)
 			if (page * PG >= at[i].off && page * PG < at[i].off + at[i].len)
-				expect_lost(&g, IOVA + (page - 5) * PG, page, 0);
+				expect_removed(&g, IOVA + (page - 5) * PG, page, 0);
 		gm_guest_fill(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1);
 		gm_unmap(g.iommu, g.ioas, IOVA, 4 * PG);
 		gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, 4 * PG, IOVA, GM_RW);
 	}
-	gm_dma_prove_same_page(g.dev, IOVA + 3 * PG, g.hva + 8 * PG, "the map after all those");
-	/* Beside the map a hole was never anybody's business. */
+	gm_dma_prove_same_page(g.dev, IOVA + 3 * PG, g.hva + 8 * PG, "the map after all holes");
+	/* Holes beside the map always work. */
 	gm_gmem_punch(g.gmem, 4 * PG, PG);
 	gm_gmem_punch(g.gmem, 9 * PG, PG);
 	gm_guest_check_zero(g.vm, 0, GM_BASE + 9 * PG, 1, "the hole above the map");
 	gm_guest_check(g.vm, 0, GM_BASE + 5 * PG, 4, GM_HALF_SHARED, 1,
 		       "the map between the holes");
 	gm_unmap(g.iommu, g.ioas, IOVA, 4 * PG);
-	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "when nothing is mapped any more");
-	gm_guest_check_zero(g.vm, 0, GM_BASE + 5 * PG, 4, "the hole at last");
+	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "after the unmap");
+	gm_guest_check_zero(g.vm, 0, GM_BASE + 5 * PG, 4, "the hole after the unmap");
 	dma_guest_free(&g);
 }
 
 GM_CASE(copy, .name = "iommu.convert_pinned.copy", .clause = "iommu.convert_pinned",
-	.text = "the map is gone and a copy of it is left: the page is still held")
+	.text = "the map is unmapped and a copy of it stays: the page is still held")
 {
 	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	uint64_t at = IOVA + 16 * PG;
@@ -268,15 +270,15 @@ GM_CASE(copy, .name = "iommu.convert_pinned.copy", .clause = "iommu.convert_pinn
 		GM_EXPECT_EQ(errno, EAGAIN, "errno of the hole");
 		gm_dma_prove_same_page(g.dev, at, g.hva + 6 * PG, "the copy");
 	} else {
-		expect_lost(&g, at, 6, 0);
+		expect_removed(&g, at, 6, 0);
 	}
 	gm_unmap(g.iommu, g.ioas, at, PG);
-	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "when the copy is gone");
+	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "after the unmap of the copy");
 	dma_guest_free(&g);
 }
 
 GM_CASE(twice, .name = "iommu.convert_pinned.twice", .clause = "iommu.convert_pinned",
-	.text = "two maps of one page, and one beside them: held until the last of them is gone")
+	.text = "two maps of one page, and one of another: each page is held until its last unmap")
 {
 	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	uint64_t at[3] = { IOVA, IOVA + 16 * PG, IOVA + 32 * PG };
@@ -286,23 +288,23 @@ GM_CASE(twice, .name = "iommu.convert_pinned.twice", .clause = "iommu.convert_pi
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, len[1], at[1], GM_RO);
 	gm_map_file(g.iommu, g.ioas, g.gmem, 20 * PG, len[2], at[2], GM_RW);
 	for (int i = 0; i < 3; i++) {
-		/* The older one, beneath two that came later; then what is left of the page. */
+		/* A hole in page 5 while it has two maps, then one; then in page 21. */
 		if (__gm_gmem_punch(g.gmem, (i == 2 ? 21 : 5) * PG, PG)) {
-			GM_EXPECT_EQ(errno, EAGAIN, "errno of the hole, %d maps gone", i);
-			expect_unharmed(&g);
+			GM_EXPECT_EQ(errno, EAGAIN, "errno of the hole, %d maps unmapped", i);
+			expect_unchanged(&g);
 		} else {
-			expect_lost(&g, i == 2 ? at[2] + PG : at[i], i == 2 ? 21 : 5, 511);
+			expect_removed(&g, i == 2 ? at[2] + PG : at[i], i == 2 ? 21 : 5, 511);
 			gm_guest_fill(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1);
 		}
 		gm_unmap(g.iommu, g.ioas, at[i], len[i]);
 	}
-	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 0, 64 * PG), "when nothing is mapped any more");
+	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 0, 64 * PG), "after the unmap");
 	dma_guest_free(&g);
 }
 
 GM_CASE(subpage, .name = "iommu.convert_pinned.subpage", .clause = "iommu.convert_pinned",
 	.iommu = GM_IOMMU_MOCK,
-	.text = "half a page at either end of a map is a whole page to the file: held, or lost to the device")
+	.text = "half a page at either end of a map: the whole page is held, or the device loses it")
 {
 	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	static const uint64_t page[] = { 5, 8 };
@@ -315,17 +317,17 @@ GM_CASE(subpage, .name = "iommu.convert_pinned.subpage", .clause = "iommu.conver
 		if (__gm_gmem_punch(g.gmem, page[i] * PG, PG))
 			GM_EXPECT_EQ(errno, EAGAIN, "errno of the hole in page %lu", page[i]);
 		else
-			expect_lost(&g, iova, page[i], i ? 0 : 511);
+			expect_removed(&g, iova, page[i], i ? 0 : 511);
 	}
 	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 4 * PG, PG), "the page below");
 	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 9 * PG, PG), "the page above");
 	gm_unmap(g.iommu, g.ioas, IOVA + 2048, 3 * PG);
-	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "when it is gone");
+	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "after the unmap");
 	dma_guest_free(&g);
 }
 
 GM_CASE(outlive, .name = "iommu.map_gmem.outlive",
-	.text = "the VM and the fd go, the map stays: the device still has the pages, and they return with it")
+	.text = "the VM is freed and the fd closed: the device keeps the pages until the unmap")
 {
 	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	uint64_t w[1], want = gm_word(GM_BASE / PG + 6, GM_HALF_SHARED, 1, 511);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory that must stay movable holds no page that a device has, for it would have it for long. */
+/* A map moves its pages out of ZONE_MOVABLE, since its pins are long-term. */
 #include "dma_memory.h"
 #include "frames.h"
 
@@ -38,27 +38,27 @@ static unsigned int in_zone(const uint8_t *mem, uint64_t first, uint64_t last)
 	uint64_t pfn[PAGES];
 	unsigned int n = 0;
 
-	GM_SETUP(gm_frames_read(mem, PAGES, pfn), "page frames cannot be looked at");
+	GM_SETUP(gm_frames_read(mem, PAGES, pfn), "/proc/self/pagemap has no frames");
 	for (int i = 0; i < PAGES; i++)
 		n += pfn[i] >= first && pfn[i] < last;
 	return n;
 }
 
-/* Some of the memory at mem lies there, or the case is no case. */
-static void be_there(const uint8_t *mem, uint64_t *first, uint64_t *last)
+/* SKIPs unless some of the memory at mem is in ZONE_MOVABLE. */
+static void require_movable(const uint8_t *mem, uint64_t *first, uint64_t *last)
 {
 	if (!movable_zone(first, last) || !in_zone(mem, *first, *last))
-		gm_skip("no memory is kept movable here",
+		gm_skip("the memory is not in ZONE_MOVABLE",
 			"boot with movablecore=1G (make lab KCMD=movablecore=1G)");
 }
 
 GM_CASE(file, .name = "iommu.lifetime.movable_file",
-	.text = "pages of ZONE_MOVABLE move out of it before a map by fd pins them, with what they hold")
+	.text = "pages of ZONE_MOVABLE move out of it before a map by fd pins them, with their content")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, PAGES * PG, 0);
 	uint64_t first, last;
 
-	be_there(m.hva, &first, &last);
+	require_movable(m.hva, &first, &last);
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, m.size, IOVA, GM_RW);
 	dma_memory_check(&m, 0, m.size, "moved");
 	GM_EXPECT_EQ(in_zone(m.hva, first, last), 0, "pinned pages in ZONE_MOVABLE");
@@ -66,8 +66,7 @@ GM_CASE(file, .name = "iommu.lifetime.movable_file",
 	dma_memory_free(&m);
 }
 
-GM_CASE(hva, .name = "iommu.lifetime.movable_hva",
-	.text = "the same of memory by address, in page tables already and not")
+GM_CASE(hva, .name = "iommu.lifetime.movable_hva", .text = "the same for memory by address")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	uint8_t *mem =
@@ -76,7 +75,7 @@ GM_CASE(hva, .name = "iommu.lifetime.movable_hva",
 
 	GM_SETUP(mem != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	gm_host_fill(mem, 0, PAGES, GM_HALF_HOST, 2);
-	be_there(mem, &first, &last);
+	require_movable(mem, &first, &last);
 	GM_EXPECT_OK(__gm_map_hva(m.iommu, m.ioas, mem, PAGES * PG, &at, GM_RW));
 	gm_host_check(mem, 0, PAGES, GM_HALF_HOST, 2, "moved");
 	GM_EXPECT_EQ(in_zone(mem, first, last), 0, "pinned pages in ZONE_MOVABLE");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ids that name nothing, arguments that cannot be read, a process that is gone. */
+/* Ids without an object, unreadable arguments, a process that has exited. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -12,7 +12,7 @@ GM_FILE(.clause = "iommu.map_file_args", .profile = "IO", .iommu = GM_IOMMU_MOCK
 #define PG GM_PAGE_SIZE
 
 GM_CASE(ids, .name = "iommu.map_file_args.ids",
-	.text = "every call with an id of nothing, of 0 and of another kind of object: ENOENT")
+	.text = "every ioctl with an unused id, id 0 and the id of another kind of object: ENOENT")
 {
 	struct dma_memory m = iommu_calls_memory();
 
@@ -36,7 +36,7 @@ GM_CASE(ids, .name = "iommu.map_file_args.ids",
 }
 
 GM_CASE(unreadable, .name = "iommu.map_file_args.unreadable",
-	.text = "an argument, or a list that it points to, that ends where memory ends: EFAULT")
+	.text = "an argument, or a list that it points to, with unmapped memory at its end: EFAULT")
 {
 	struct dma_memory m = iommu_calls_memory();
 	uint8_t *area =
@@ -53,25 +53,26 @@ GM_CASE(unreadable, .name = "iommu.map_file_args.unreadable",
 		iommu_call_fill(c, &m, &arg);
 		memcpy(end - c->size + 8, &arg, c->size - 8);
 		GM_EXPECT_ERRNO(EFAULT, ioctl(m.iommu->fd, c->nr, end - c->size + 8),
-				"%s: its last 8 bytes", c->name);
+				"%s: the last 8 bytes are unmapped", c->name);
 		memcpy(end - c->size, &arg, c->size);
-		gm_control(!ioctl(m.iommu->fd, c->nr, end - c->size), "%s: all of it", c->name);
+		gm_control(!ioctl(m.iommu->fd, c->nr, end - c->size), "%s: a readable argument",
+			   c->name);
 		if (c->undo)
 			c->undo(&m, end - c->size);
 	}
 	BAD(&m, EFAULT, IOMMU_IOAS_IOVA_RANGES, iommu_ioas_iova_ranges, allowed_iovas, list,
-	    "ranges to where only 8 bytes are");
+	    "ranges to a buffer of 8 bytes");
 	iommu_call_fill(iommu_call(IOMMU_IOAS_ALLOW_IOVAS), &m, &arg);
 	allow->num_iovas = 1;
 	allow->allowed_iovas = list;
 	GM_EXPECT_ERRNO(EFAULT, ioctl(m.iommu->fd, IOMMU_IOAS_ALLOW_IOVAS, &arg),
-			"a range of which 8 bytes are there");
+			"a range of which 8 bytes are readable");
 	munmap(area, PG);
 	dma_memory_free(&m);
 }
 
 GM_CASE(gone, .name = "iommu.map_hva.process_gone", .clause = "iommu.map_hva",
-	.text = "memory of a process that has ended: no device, no user gets it, and it unmaps")
+	.text = "memory of a process that has exited: neither device nor in-kernel user gets it; the unmap works")
 {
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, PG, 0);
 	uint64_t at = IOVA, len = 4 * PG, word;
@@ -82,7 +83,7 @@ GM_CASE(gone, .name = "iommu.map_hva.process_gone", .clause = "iommu.map_hva",
 
 	GM_SETUP_OK(pipe2(begin, O_CLOEXEC));
 	GM_SETUP_OK(pipe2(end, O_CLOEXEC));
-	/* This process has memory there, too: it must not stand in for what is gone. */
+	/* This process has memory at the same address: it must not be used instead. */
 	mem = mmap(NULL, 4 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	GM_SETUP(mem != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	pid = GM_SETUP_OK(fork());
@@ -98,14 +99,14 @@ GM_CASE(gone, .name = "iommu.map_hva.process_gone", .clause = "iommu.map_hva",
 	user = gm_access_new(m.iommu, m.ioas, false);
 	pins = gm_access_new(m.iommu, m.ioas, true);
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
-	gm_control(!__gm_dma_read(m.dev, IOVA, &word, 8), "attached while it lives");
+	gm_control(!__gm_dma_read(m.dev, IOVA, &word, 8), "attach while the process lives");
 	gm_iodev_free(m.dev);
 	m.dev = NULL;
 	close(end[1]);
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	GM_SETUP(!status, "the child's status: %#x", status);
 	GM_EXPECT_ERRNO(EFAULT, (m.dev = __gm_iodev_new(m.iommu, m.ioas)) ? 0 : -1,
-			"attached when it is gone");
+			"attach after the exit");
 	GM_EXPECT_ERRNO(EFAULT, __gm_access_rw(m.iommu, user, IOVA, &word, 8, false), "a user");
 	GM_EXPECT_ERRNO(EFAULT, __gm_access_pin(m.iommu, pins, IOVA, PG, NULL, false), "a pin");
 	GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, IOVA, &len));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a map refers to besides pages: its process, its address space and its user go with it. */
+/* A map also references its process, mm and user: the unmap drops these references. */
 #include <sys/wait.h>
 #include <time.h>
 
@@ -8,13 +8,13 @@
 #define PG GM_PAGE_SIZE
 #define CHILDREN 64
 #define ROUNDS 4
-#define FIRST_USER 61000 /* users that nobody is */
+#define FIRST_USER 61000 /* unused uids */
 
 static const char *const caches[] = { "mm_struct", "task_struct", "uid_cache" };
 
 #define NR_CACHES (sizeof(caches) / sizeof(caches[0]))
 
-/* Objects in use, as /proc/slabinfo has them; -1: this kernel has no such cache of its own. */
+/* Objects in use, from /proc/slabinfo; -1: this kernel has merged that cache with another. */
 static void count(long *in_use)
 {
 	FILE *f = fopen("/proc/slabinfo", "r");
@@ -32,7 +32,7 @@ static void count(long *in_use)
 	fclose(f);
 }
 
-/* Each in a process and as a user of its own: a map, an unmap, the end. */
+/* Each map and unmap in its own process with its own uid. */
 static void maps(struct dma_memory *m, unsigned int rounds)
 {
 	for (unsigned int i = 0; i < rounds * CHILDREN; i++) {
@@ -55,15 +55,15 @@ static void maps(struct dma_memory *m, unsigned int rounds)
 GM_CASE(objects, .name = "iommu.lifetime.objects", .clause = "iommu.lifetime",
 	.iommu = GM_IOMMU_MOCK, .needs = GM_NEEDS(ROOT), .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_ALONE, .profile = "IO", .flags = GM_FULL_ONLY,
-	.text = "256 processes of as many users map, unmap and end: the kernel keeps none of it")
+	.text = "256 processes with their own uids map, unmap and exit: the kernel frees all their objects")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	struct timespec pause = { .tv_nsec = 20000000 };
 	long before[NR_CACHES], after[NR_CACHES];
-	unsigned int looks = 0;
+	unsigned int tries = 0;
 	bool kept;
 
-	/* What the allocator keeps for itself is there after the first of them. */
+	/* Warm-up: the allocator's own caches are filled after that. */
 	maps(&m, 2);
 	count(before);
 	maps(&m, ROUNDS);
@@ -73,10 +73,10 @@ GM_CASE(objects, .name = "iommu.lifetime.objects", .clause = "iommu.lifetime",
 		kept = false;
 		for (unsigned int i = 0; i < NR_CACHES; i++)
 			kept = kept || after[i] - before[i] >= ROUNDS * CHILDREN / 2;
-	} while (kept && ++looks < 100);
+	} while (kept && ++tries < 100);
 	for (unsigned int i = 0; i < NR_CACHES; i++) {
 		if (before[i] < 0)
-			gm_note("objects of %s are not counted on their own here", caches[i]);
+			gm_note("%s has no cache of its own in this kernel", caches[i]);
 		GM_EXPECT(after[i] - before[i] < ROUNDS * CHILDREN / 2,
 			  "%s: %ld objects before, %ld after %d maps", caches[i], before[i],
 			  after[i], ROUNDS * CHILDREN);

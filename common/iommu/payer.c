@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who pays for pinned pages: whoever mapped them, and not who brings the device or unmaps. */
+/* Pinned pages are charged to the mapping process, not to the one that attaches or unmaps. */
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,7 +19,7 @@ static void set_limit(unsigned long pages)
 	GM_SETUP_OK(setrlimit(RLIMIT_MEMLOCK, &r));
 }
 
-/* In a child with a limit of its own: fn(m), whose value (below 250) is given back. */
+/* Returns fn(m), called in a child with its own limit; the value must be below 250. */
 static int in_child(struct dma_memory *m, unsigned long limit, int (*fn)(struct dma_memory *m))
 {
 	pid_t pid = GM_SETUP_OK(fork());
@@ -47,7 +47,7 @@ static int unmap(struct dma_memory *m)
 }
 
 GM_CASE(limit, .name = "iommu.lifetime.memlock_mapper", .caps = GM_CAPS(CAP_SETUID),
-	.text = "the device comes through a process with another limit: that of who mapped counts")
+	.text = "a process with another limit attaches the device: the limit of the mapping process counts")
 {
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, 8 * PG, 0);
 
@@ -55,18 +55,20 @@ GM_CASE(limit, .name = "iommu.lifetime.memlock_mapper", .caps = GM_CAPS(CAP_SETU
 	GM_SETUP_OK(prctl(PR_SET_DUMPABLE, 1));
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 3 * PG, IOVA, GM_RW);
 	set_limit(2);
-	GM_EXPECT_EQ(in_child(&m, 64, attach), ENOMEM, "who mapped may 2, who attaches 64: errno");
+	GM_EXPECT_EQ(in_child(&m, 64, attach), ENOMEM,
+		     "limit of the mapping process 2, of the attaching one 64: errno");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the failed attach, pages");
 	set_limit(3);
-	gm_control(!in_child(&m, 1, attach), "who mapped may 3, who attaches 1");
-	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin of who mapped, pages");
-	GM_EXPECT_EQ(in_child(&m, 1, unmap), 0, "unmapped by another: errno");
+	gm_control(!in_child(&m, 1, attach),
+		   "limit of the mapping process 3, of the attaching one 1");
+	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin of the mapping process, pages");
+	GM_EXPECT_EQ(in_child(&m, 1, unmap), 0, "unmap by another process: errno");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the unmap, pages");
 	dma_memory_free(&m);
 }
 
 GM_CASE(process, .name = "iommu.lifetime.memlock_process_other", .caps = GM_CAPS(CAP_SYS_RESOURCE),
-	.text = "charged to the process: another attaches, another unmaps, and this one pays and is paid back")
+	.text = "RLIMIT_MODE by process: others attach and unmap, the mapping process is charged and uncharged")
 {
 	struct iommu_option mode = { .size = sizeof(mode),
 				     .option_id = IOMMU_OPTION_RLIMIT_MODE,
@@ -81,13 +83,14 @@ GM_CASE(process, .name = "iommu.lifetime.memlock_process_other", .caps = GM_CAPS
 	m.hva = dma_memory_mmap(m.fd, m.size, GM_2M);
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 3 * PG, IOVA, GM_RW);
 	set_limit(2);
-	GM_EXPECT_EQ(in_child(&m, 64, attach), ENOMEM, "this process may 2: errno");
-	GM_EXPECT_EQ(gm_vm_locked() + gm_vm_pinned(), 0, "VmLck and VmPin after it, pages");
+	GM_EXPECT_EQ(in_child(&m, 64, attach), ENOMEM, "limit of this process 2: errno");
+	GM_EXPECT_EQ(gm_vm_locked() + gm_vm_pinned(), 0,
+		     "VmLck and VmPin after the failed attach, pages");
 	set_limit(3);
-	gm_control(!in_child(&m, 1, attach), "this process may 3");
+	gm_control(!in_child(&m, 1, attach), "limit of this process 3");
 	GM_EXPECT_EQ(gm_vm_locked(), 3, "VmLck, pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin, pages");
-	GM_EXPECT_EQ(in_child(&m, 1, unmap), 0, "unmapped by another: errno");
+	GM_EXPECT_EQ(in_child(&m, 1, unmap), 0, "unmap by another process: errno");
 	GM_EXPECT_EQ(gm_vm_locked() + gm_vm_pinned(), 0, "VmLck and VmPin at the end, pages");
 	dma_memory_free(&m);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who may do what with a map: iommu.map_file_perms. */
+/* Read and write permissions of maps: iommu.map_file_perms. */
 #include "dma_memory.h"
 
 GM_FILE(.clause = "iommu.map_file_perms", .profile = "IO", .iommu = GM_IOMMU_MOCK,
@@ -7,7 +7,7 @@ GM_FILE(.clause = "iommu.map_file_perms", .profile = "IO", .iommu = GM_IOMMU_MOC
 
 #define PG GM_PAGE_SIZE
 
-/* The device tries to write a page that the host wrote; `allowed` says what must come of it. */
+/* The device writes to a page; expects that this changes the page only if `allowed`. */
 static void try_write(struct dma_memory *m, uint64_t iova, uint64_t off, bool allowed,
 		      const char *what)
 {
@@ -19,12 +19,12 @@ static void try_write(struct dma_memory *m, uint64_t iova, uint64_t off, bool al
 		     "%s: expected %s, observed %s", what, gm_word_str(allowed ? data : old),
 		     gm_word_str(*w));
 	if (allowed)
-		gm_control(*w == data, "the device writes where it may");
+		gm_control(*w == data, "a device write to a writable map");
 	*w = old;
 }
 
 GM_CASE(readonly, .name = "iommu.map_file_perms.readonly", .iommus = GM_IOMMUS(MOCK, VFIO),
-	.text = "a read-only map is read and not written; the writable map beside it is")
+	.text = "a device can read a read-only map, not write it; it can write the writable map beside it")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 
@@ -53,7 +53,7 @@ GM_CASE(readonly_2m, .name = "iommu.map_file_perms.readonly_2m", .iommus = GM_IO
 }
 
 GM_CASE(writeonly, .name = "iommu.map_file_perms.writeonly",
-	.text = "a write-only map is written and not read; wrong accesses are EPERM")
+	.text = "a device can write a write-only map, not read it; other accesses are EPERM")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint64_t word = 1;
@@ -72,7 +72,7 @@ GM_CASE(writeonly, .name = "iommu.map_file_perms.writeonly",
 }
 
 GM_CASE(copy, .name = "iommu.map_file_perms.copy",
-	.text = "IOAS_COPY makes no writable map of a read-only one; the reverse it does")
+	.text = "IOAS_COPY makes no writable copy of a read-only map, but a read-only copy of a writable one")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	uint64_t at = IOVA + 16 * PG, word = 1;
@@ -82,19 +82,19 @@ GM_CASE(copy, .name = "iommu.map_file_perms.copy",
 	GM_EXPECT_ERRNO(EPERM, __gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, PG, &at, GM_RW));
 	GM_EXPECT_ERRNO(EPERM, __gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, PG, &at, GM_WO));
 	gm_control(!__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, 2 * PG, &at, GM_RO),
-		   "a read-only copy of it is fine, at the same IOVA");
+		   "a read-only copy at the same IOVA");
 	dma_memory_mapped(&m, 0, 2 * PG, IOVA + 16 * PG);
 	GM_EXPECT_ERRNO(EPERM, __gm_dma_write(m.dev, IOVA + 16 * PG, &word, 8), "the copy");
 	at = IOVA + 32 * PG;
 	GM_EXPECT_OK(__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA + 4 * PG, 2 * PG, &at, GM_RO),
 		     "a read-only copy of a writable map");
 	GM_EXPECT_ERRNO(EPERM, __gm_dma_write(m.dev, at, &word, 8), "that copy");
-	try_write(&m, IOVA + 4 * PG, 2 * PG, true, "what it was copied from");
+	try_write(&m, IOVA + 4 * PG, 2 * PG, true, "the original");
 	dma_memory_check(&m, 0, m.size, "after it all");
 	dma_memory_free(&m);
 }
 
-/* Real page tables hold the permission too, not only the areas that in-kernel users see. */
+/* In-kernel users get the permissions of the area, not of a page table. */
 GM_CASE(access_pin, .name = "iommu.map_file_perms.access",
 	.text = "an in-kernel user may pin a read-only map, or copy of one, for reading only")
 {
@@ -111,7 +111,7 @@ GM_CASE(access_pin, .name = "iommu.map_file_perms.access",
 	gm_control(item >= 0, "pinning all of it for reading");
 	item = __gm_access_pin(m.iommu, user, IOVA + 2 * PG, 2 * PG, m.hva + 2 * PG, true);
 	gm_control(item >= 0, "pinning the writable one for writing");
-	/* The copy may less than the pages, and than the map beside it. */
+	/* The copy has fewer permissions than the original. */
 	GM_SETUP_OK(__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA + 2 * PG, 2 * PG, &at, GM_RO));
 	GM_EXPECT_ERRNO(EPERM, __gm_access_pin(m.iommu, user, at, PG, m.hva + 2 * PG, true),
 			"a read-only copy of a writable map");
@@ -120,7 +120,7 @@ GM_CASE(access_pin, .name = "iommu.map_file_perms.access",
 			"from the writable map into its read-only copy");
 	item = __gm_access_pin(m.iommu, user, at, 2 * PG, m.hva + 2 * PG, false);
 	gm_control(item >= 0, "pinning the copy for reading");
-	GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(m.iommu, user, at, 0, NULL, false), "no bytes");
+	GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(m.iommu, user, at, 0, NULL, false), "length 0");
 	close(user);
 	dma_memory_free(&m);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Thousands of areas of one page in one address space: single unmaps, one unmap of all and the
- * close of the iommufd come back, and every pin is given back: iommu.scale.
+ * close of the iommufd return in time and unpin every page: iommu.scale.
  */
 #include "dma_memory.h"
 
@@ -11,7 +11,7 @@ GM_FILE(.clause = "iommu.scale", .profile = "IO", .iommu = GM_IOMMU_MOCK,
 #define AREAS 2048UL
 
 struct areas {
-	enum { UNMAP_EACH, UNMAP_ALL, CLOSE } how; /* they go */
+	enum { UNMAP_EACH, UNMAP_ALL, CLOSE } how; /* the areas are removed */
 };
 
 GM_CASES(areas, struct areas, v)
@@ -36,7 +36,7 @@ GM_CASES(areas, struct areas, v)
 		break;
 	case UNMAP_ALL:
 		GM_EXPECT_OK(__gm_unmap(iommu, ioas, 0, &len));
-		GM_EXPECT_EQ(len, size, "bytes that one unmap of everything gave back");
+		GM_EXPECT_EQ(len, size, "bytes unmapped by one unmap of everything");
 		break;
 	case CLOSE:
 		break;
@@ -52,4 +52,4 @@ GM_ROW(areas, areas_each, .name = "iommu.scale.unmap_each",
 GM_ROW(areas, areas_all, .name = "iommu.scale.unmap_all",
        .text = "2^11 areas of one page, unmapped by one call") = { .how = UNMAP_ALL };
 GM_ROW(areas, areas_close, .name = "iommu.scale.close",
-       .text = "2^11 areas of one page, gone with the iommufd") = { .how = CLOSE };
+       .text = "2^11 areas of one page, removed by the close of the iommufd") = { .how = CLOSE };

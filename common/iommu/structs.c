@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every ioctl used, with its struct too short, too long, and too long with a zero tail. */
+/* Every ioctl with its struct too short, too long, and too long with a zero tail. */
 #include "calls.h"
 
 static void sizes(const struct gm_case *self)
@@ -26,7 +26,7 @@ static void sizes(const struct gm_case *self)
 
 	GOOD(c->size, "a struct of the right size");
 	GM_EXPECT_ERRNO(EINVAL, TRY(c->min - 1, 0), "%s: one byte too short", c->name);
-	GM_EXPECT_ERRNO(EINVAL, TRY(4, 0), "%s: nothing but the size", c->name);
+	GM_EXPECT_ERRNO(EINVAL, TRY(4, 0), "%s: only the size", c->name);
 	GM_EXPECT_ERRNO(EINVAL, TRY(0, 0), "%s: size 0", c->name);
 	GM_EXPECT_ERRNO(E2BIG, TRY(c->size + 1, 1), "%s: one byte too long, not zero", c->name);
 	GM_EXPECT_ERRNO(E2BIG, TRY(c->size + 64, 0x80), "%s: 64 bytes too long, the last not zero",
@@ -34,7 +34,7 @@ static void sizes(const struct gm_case *self)
 	GOOD(c->size + 1, "one byte too long, zero");
 	GOOD(c->size + 64, "64 bytes too long, all zero");
 	if (c->min < c->size)
-		GOOD(c->min, "the shortest");
+		GOOD(c->min, "the shortest accepted struct");
 	dma_memory_free(&m);
 }
 

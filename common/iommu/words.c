@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reserved words, unknown options and flags, numbers of all ones, in every ioctl that has them. */
+/* Reserved fields, unknown options and flags, values of all ones, in every ioctl that has them. */
 #include "calls.h"
 
 GM_FILE(.clause = "iommu.map_file_args", .profile = "IO", .iommu = GM_IOMMU_MOCK,
@@ -7,7 +7,7 @@ GM_FILE(.clause = "iommu.map_file_args", .profile = "IO", .iommu = GM_IOMMU_MOCK
 
 #define ONES (~0ULL)
 
-static void reserved_is(const struct iommu_call *c, struct dma_memory *m, uint64_t val)
+static void expect_reserved(const struct iommu_call *c, struct dma_memory *m, uint64_t val)
 {
 	GM_EXPECT_ERRNO(EOPNOTSUPP, iommu_call_with(c, m, c->reserved.at, c->reserved.len, val),
 			"%s: reserved field %#lx", c->name, val);
@@ -24,18 +24,18 @@ GM_CASE(field_values, .name = "iommu.map_file_args.fields",
 		iommu_call_good(c, &m);
 		if (!c->reserved.len)
 			continue;
-		reserved_is(c, &m, 1);
-		reserved_is(c, &m, 1ULL << (8 * c->reserved.len - 1));
+		expect_reserved(c, &m, 1);
+		expect_reserved(c, &m, 1ULL << (8 * c->reserved.len - 1));
 	}
 	BAD(&m, EOPNOTSUPP, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, flags, 1U << 4, "flag 4");
 	BAD(&m, EOPNOTSUPP, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, flags, 1U << 31, "flag 31");
-	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, data_len, 8, "data of no type");
-	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, data_type, 1, "a type and no data");
+	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, data_len, 8, "data without a type");
+	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, data_type, 1, "a type without data");
 	dma_memory_free(&m);
 }
 
 GM_CASE(words, .name = "iommu.map_file_args.reserved",
-	.text = "reserved words and unknown flags that are not zero: EOPNOTSUPP")
+	.text = "reserved fields that are not zero, unknown flags and options: named errno")
 {
 	struct dma_memory m = iommu_calls_memory();
 	/* An option of the iommufd, not of an object. */
@@ -45,7 +45,7 @@ GM_CASE(words, .name = "iommu.map_file_args.reserved",
 
 	for (unsigned int i = 0; i < iommu_calls_nr; i++)
 		if (iommu_calls[i].reserved.len)
-			reserved_is(&iommu_calls[i], &m, 1);
+			expect_reserved(&iommu_calls[i], &m, 1);
 	BAD(&m, EOPNOTSUPP, IOMMU_OPTION, iommu_option, op, 2, "OPTION, no such operation");
 	BAD(&m, EOPNOTSUPP, IOMMU_OPTION, iommu_option, option_id, 2, "OPTION, no such option");
 	opt.object_id = m.ioas;
@@ -58,12 +58,13 @@ GM_CASE(words, .name = "iommu.map_file_args.reserved",
 	BAD(&m, EOPNOTSUPP, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, flags, 1U << 31,
 	    "HWPT_ALLOC, no such flag");
 	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, data_len, 8,
-	    "HWPT_ALLOC, data of no type");
+	    "HWPT_ALLOC, data without a type");
 	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, data_type, 1,
-	    "HWPT_ALLOC, a type and no data");
+	    "HWPT_ALLOC, a type without data");
 	BAD(&m, ENOENT, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, dev_id, m.ioas,
 	    "HWPT_ALLOC, a device that is an IOAS");
-	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, pt_id, 4711, "HWPT_ALLOC on nothing");
+	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, pt_id, 4711,
+	    "HWPT_ALLOC, an unused id");
 	BAD(&m, EINVAL, IOMMU_HWPT_ALLOC, iommu_hwpt_alloc, pt_id, m.dev->idev,
 	    "HWPT_ALLOC on a device");
 	BAD(&m, EOPNOTSUPP, IOMMU_IOAS_COPY, iommu_ioas_copy, flags, GM_RW | 8,
@@ -71,9 +72,9 @@ GM_CASE(words, .name = "iommu.map_file_args.reserved",
 	BAD(&m, EINVAL, IOMMU_IOAS_COPY, iommu_ioas_copy, flags, IOMMU_IOAS_MAP_FIXED_IOVA,
 	    "IOAS_COPY without a permission");
 	BAD(&m, ENOENT, IOMMU_IOAS_COPY, iommu_ioas_copy, src_ioas_id, 4711,
-	    "IOAS_COPY from nothing");
+	    "IOAS_COPY from an unused id");
 	BAD(&m, ENOENT, IOMMU_IOAS_COPY, iommu_ioas_copy, dst_ioas_id, 4711,
-	    "IOAS_COPY to nothing");
+	    "IOAS_COPY to an unused id");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, GM_PAGE_SIZE, 1),
 		  "refused copies changed the pins");
 	opt.op = IOMMU_OPTION_OP_GET;
@@ -113,7 +114,7 @@ GM_CASE(ones, .name = "iommu.map_file_args.ones",
 	dma_memory_mapped(&m, 0, GM_PAGE_SIZE, copy);
 	gm_unmap(m.iommu, m.ioas, at, GM_PAGE_SIZE);
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, GM_PAGE_SIZE, 2),
-		  "the file's map and the copy are not two pins");
+		  "expected two pins: of the map by file and of the copy");
 	iommu_call_good(iommu_call(IOMMU_IOAS_MAP), &m);
 	iommu_call_good(iommu_call(IOMMU_IOAS_MAP_FILE), &m);
 	iommu_call_good(iommu_call(IOMMU_IOAS_COPY), &m);
