@@ -11,7 +11,7 @@ $(GM_OUT)/obj/stress/program/%.o: GM_OBJ_CFLAGS = $(GM_CFLAGS) $(GM_KHDR_CFLAGS)
 # The rest of the stress, and bench/, which builds on it.
 GM_STRESS_CFLAGS := $(GM_KVM_CFLAGS) $(GM_TEST_SEES) -Istress -Istress/program
 $(GM_OUT)/obj/stress/%.o: GM_OBJ_CFLAGS = $(GM_STRESS_CFLAGS)
-# The guest's part of an operation lies beside the host's: integer registers only, as lib/kvm/guest/.
+# These files have guest code, too: integer registers only, as in lib/kvm/guest/.
 $(GM_OUT)/obj/stress/ops/%.o: GM_OBJ_CFLAGS = $(GM_STRESS_CFLAGS) -mgeneral-regs-only
 $(GM_OUT)/obj/stress/soak.o: GM_OBJ_CFLAGS = $(GM_STRESS_CFLAGS) -DGM_VERSION='"$(GM_VERSION)"'
 

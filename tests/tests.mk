@@ -27,7 +27,8 @@ endef
 $(foreach r,$(GM_RUN_ROOMS),$(eval $(call gm_unit_room,$(r))))
 $(GM_UNIT)/obj/runner/%.o: GM_UNIT_SEES = $(call gm_see,$(GM_RUN_ROOMS))
 $(GM_UNIT)/obj/stress/program/%.o: GM_UNIT_SEES = $(GM_STRESS_PROGRAM_SEES)
-# The operations' rows: what they run and judge with is not linked, and not called.
+# Only the rows of the operations: the functions that run and judge them are not linked, and not
+# called.
 $(GM_UNIT)/obj/stress/ops/%.o: GM_UNIT_SEES = $(filter -I%,$(GM_STRESS_CFLAGS)) \
 	$(subst -I$(KSRC),-isystem $(KSRC),$(filter -I%,$(GM_FW_INCLUDES))) $(GM_KHDR_CFLAGS)
 $(GM_UNIT)/obj/tests/unit/%.o: GM_UNIT_SEES = $(call gm_see,$(GM_RUN_ROOMS) model)
@@ -52,7 +53,7 @@ $(GM_UNIT)/gm-run: $(GM_UNIT)/obj/runner/main.o $(GM_UNIT)/libunit.a
 	@mkdir -p $(@D)
 	@$(GM_UNIT_CC) $(GM_UNIT_FLAGS) -o $@ $^ -ljansson -lmxml -lm -lpthread
 
-# Not sanitized: it plays a test program, and crashes on purpose.
+# Not sanitized: this fake test program crashes on purpose.
 $(GM_UNIT_FAKE): tests/fake/fake_test.c $(GM_OUT)/libplain.a tests/tests.mk
 	@mkdir -p $(@D)
 	@$(GM_UNIT_CC) -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror $(call gm_see,$(GM_SEES_watch)) \
