@@ -53,7 +53,7 @@ static const uint64_t ends[] = {
 };
 
 /* What a rule says beside an errno. */
-enum { GRANTED = 0, REFUSED = -1, EITHER = -2 };
+enum { GRANTED = 0, REFUSED = 1, EITHER = 2 };
 
 struct number_call {
 	const char *name;
@@ -61,7 +61,7 @@ struct number_call {
 	const char *what[3]; /* their names */
 	uint64_t good[3];
 	int (*call)(struct dma_memory *m, const uint64_t v[3]);
-	int (*rule)(const struct dma_memory *m, const uint64_t v[3]); /* errno, or as above */
+	int (*rule)(const struct dma_memory *m, const uint64_t v[3]); /* -errno, or as above */
 	void (*undo)(struct dma_memory *m, const uint64_t v[3]);
 };
 
@@ -74,12 +74,12 @@ static bool wraps(uint64_t begin, uint64_t len)
 static int iova_rule(uint64_t iova, uint64_t len)
 {
 	if (len % PG || !len || iova % PG)
-		return EINVAL;
+		return -EINVAL;
 	if (wraps(iova, len))
-		return EOVERFLOW;
+		return -EOVERFLOW;
 	if (iova < APERTURE || iova + len - 1 > APERTURE_LAST)
-		return EINVAL;
-	return iova < MAPPED + PG && iova + len > MAPPED ? EEXIST : GRANTED;
+		return -EINVAL;
+	return iova < MAPPED + PG && iova + len > MAPPED ? -EEXIST : GRANTED;
 }
 
 /* --- maps: by file and by address --- */
@@ -102,11 +102,11 @@ static int map_file_rule(const struct dma_memory *m, const uint64_t v[3])
 	int place;
 
 	if (v[0] == ~0UL || v[1] == ~0UL)
-		return EOVERFLOW;
+		return -EOVERFLOW;
 	if (!v[1])
-		return EINVAL;
+		return -EINVAL;
 	if (wraps(v[2], v[1]))
-		return EOVERFLOW;
+		return -EOVERFLOW;
 	place = iova_rule(v[0], v[1]);
 	/* An offset inside a page is another case's: iommu.map_file_args.alignment. */
 	if (place || v[2] % PG)
@@ -136,7 +136,7 @@ static int map_hva_rule(const struct dma_memory *m, const uint64_t v[3])
 	int place;
 
 	if (v[0] == ~0UL || v[1] == ~0UL)
-		return EOVERFLOW;
+		return -EOVERFLOW;
 	place = iova_rule(v[0], v[1]);
 	if (place || v[2] % PG)
 		return place ? REFUSED : EITHER;
@@ -161,13 +161,13 @@ static int copy(struct dma_memory *m, const uint64_t v[3])
 static int copy_rule(const struct dma_memory *m, const uint64_t v[3])
 {
 	if (v[0] == ~0UL || v[1] == ~0UL || v[2] == ~0UL)
-		return EOVERFLOW;
+		return -EOVERFLOW;
 	if (!v[1])
-		return EINVAL;
+		return -EINVAL;
 	if (wraps(v[2], v[1]))
-		return EOVERFLOW;
+		return -EOVERFLOW;
 	if (v[2] < MAPPED || v[2] + v[1] - 1 > MAPPED + PG - 1)
-		return ENOENT;
+		return -ENOENT;
 	return iova_rule(v[0], v[1]) || v[2] % PG ? REFUSED : GRANTED;
 }
 
@@ -188,12 +188,12 @@ static int unmap_rule(const struct dma_memory *m, const uint64_t v[3])
 	if (!v[0] && v[1] == ~0UL)
 		return GRANTED;
 	if (v[0] == ~0UL || v[1] == ~0UL)
-		return EOVERFLOW;
+		return -EOVERFLOW;
 	if (!v[1])
-		return EINVAL;
+		return -EINVAL;
 	if (wraps(v[0], v[1]))
-		return EOVERFLOW;
-	return v[0] <= MAPPED && v[0] + v[1] - 1 >= MAPPED + PG - 1 ? GRANTED : ENOENT;
+		return -EOVERFLOW;
+	return v[0] <= MAPPED && v[0] + v[1] - 1 >= MAPPED + PG - 1 ? GRANTED : -ENOENT;
 }
 
 static void map_again(struct dma_memory *m, const uint64_t v[3])
@@ -216,11 +216,11 @@ static int get_dirty_rule(const struct dma_memory *m, const uint64_t v[3])
 	uint64_t end = v[0] + v[1];
 
 	if (!v[1])
-		return EINVAL;
+		return -EINVAL;
 	if (wraps(v[0], v[1]))
-		return EOVERFLOW;
+		return -EOVERFLOW;
 	if (v[0] % PG || end % PG || !v[2] || v[0] & (v[2] - 1) || end & (v[2] - 1))
-		return EINVAL;
+		return -EINVAL;
 	/* What is no power of two, or less than a page, is rounded somehow. */
 	return v[2] & (v[2] - 1) || v[2] < PG || v[1] / v[2] > 64 * 64 ? EITHER : GRANTED;
 }
@@ -281,15 +281,15 @@ static void try(struct dma_memory *m, const struct number_call *c, const uint64_
 	ret = c->call(m, v);
 	err = errno;
 	if (ret)
-		GM_EXPECT(want != GRANTED && (want < 0 || want == err),
+		GM_EXPECT(want != GRANTED && (want > 0 || -want == err),
 			  "%s: %s %#lx, %s %#lx, %s %#lx: %s, expected %s", c->name, c->what[0],
 			  v[0], c->what[1], v[1], c->what[2] ?: "-", v[2], gm_errno_name(err),
-			  want == GRANTED ? "0" : gm_errno_name(want));
+			  want == GRANTED ? "0" : gm_errno_name(-want));
 	else
 		GM_EXPECT(want == GRANTED || want == EITHER,
 			  "%s: %s %#lx, %s %#lx, %s %#lx: 0, expected %s", c->name, c->what[0],
 			  v[0], c->what[1], v[1], c->what[2] ?: "-", v[2],
-			  want > 0 ? gm_errno_name(want) : "a refusal");
+			  want < 0 ? gm_errno_name(-want) : "a refusal");
 	if (!ret && c->undo)
 		c->undo(m, v);
 	else if (ret)
