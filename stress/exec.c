@@ -203,18 +203,21 @@ static void make_vm(struct st_run *r)
 						 [ST_THP] = GM_MEM_THP,
 						 [ST_HUGE_2M] = GM_MEM_HUGE_2M,
 						 [ST_HUGE_1G] = GM_MEM_HUGE_1G };
-	const struct gm_provider *provider = gm_provider_of(r->prog.head.provider);
 	const struct st_layout *l = r->layout;
 	uint64_t size = (uint64_t)l->pages * GM_PAGE_SIZE, control;
 	unsigned int vcpus = r->prog.head.vcpus;
 	struct gm_op nop = { .code = GM_OP_NOP };
 	int gmem;
 
-	r->vm = GM_VM_NEW(.kind = provider->kind, .vcpus = vcpus + 1, .on_exit = on_exit_,
-			  .on_convert = st_convert_for_guest, .extra_pages = l->pages / ST_1G + 24);
+	/* Files and slots are the layout's. */
+	r->fixture = GM_FIXTURE(.provider = r->prog.head.provider, .size = size, .no_gmem = true,
+				.no_slot = true, .mem = kind[l->backing],
+				.mem_size = (uint64_t)l->mem_pages * GM_PAGE_SIZE,
+				.uses_uaddr = true, .vcpus = vcpus + 1, .on_exit = on_exit_,
+				.on_convert = st_convert_for_guest, .extra_pages = 24);
+	r->vm = r->fixture->vm;
 	r->vm->user = r;
-	r->vm->provider = provider;
-	r->mem = gm_mem_new(kind[l->backing], (uint64_t)l->mem_pages * GM_PAGE_SIZE);
+	r->mem = r->fixture->mem;
 	gmem = st_gmem_new(r, l->file_pages);
 	r->hva = r->inplace ? st_map_room(r) : r->mem->hva;
 	for (unsigned int i = 0; i < l->slots; i++) {
@@ -226,7 +229,6 @@ static void make_vm(struct st_run *r)
 		GM_SETUP(!st_slot_make(r, i), "slot %u: %s", i, gm_errno_name(errno));
 	}
 	close(gmem);
-	gm_vm_map(r->vm, GM_BASE, (size + GM_2M - 1) & ~(GM_2M - 1), GM_2M);
 	control = (SHARED_SIZE + vcpus * PER_VCPU + GM_2M - 1) & ~(GM_2M - 1);
 	/* A shared mapping: a fork must not copy the clock. */
 	r->control = gm_mem_new(GM_MEM_SHMEM, control);
@@ -429,8 +431,7 @@ void st_exec(const struct st_prog *p, struct st_result *out)
 		sem_post(&r->vcpu[i].go);
 		pthread_join(r->vcpu[i].thread, NULL);
 	}
-	gm_vm_free(r->vm);
+	gm_fixture_free(r->fixture);
 	for (unsigned int i = 0; i < r->layout->slots; i++)
 		close(r->bound[i].gmem);
-	gm_mem_free(r->mem);
 }

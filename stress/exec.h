@@ -10,6 +10,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
+#include "fixture.h"
 #include "gm.h"
 #include "guest/ring.h"
 #include "layout.h"
@@ -89,7 +90,8 @@ struct st_run {
 	struct st_prog prog; /* the program, and behind it the final check */
 	uint32_t own;	     /* operations of the program without the final check */
 	const struct st_layout *layout;
-	struct gm_vm *vm;
+	struct gm_fixture *fixture; /* VM and memory; the oracle of the stress is its own */
+	struct gm_vm *vm;	    /* the fixture's, as is mem */
 	struct gm_mem *mem, *control;
 	uint8_t *hva; /* the host's mapping of shared pages: mem, or the file */
 	bool inplace; /* all memory is in the file; no access goes to mem, at userspace_addr */

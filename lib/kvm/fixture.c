@@ -89,7 +89,8 @@ struct gm_fixture *gm_fixture_new(const struct gm_fixture_args *args)
 	struct gm_fixture *w = calloc(1, sizeof(*w));
 	struct gm_vm_args vm = { .kind = args->flavour ? args->flavour->kind : GM_VM_SW_PROTECTED,
 				 .vcpus = args->vcpus ?: 1,
-				 .on_convert = args->on_convert };
+				 .on_convert = args->on_convert,
+				 .on_exit = args->on_exit };
 	uint64_t page = args->guest_page ?: GM_2M;
 
 	GM_SETUP(w, "out of memory");
@@ -104,6 +105,8 @@ struct gm_fixture *gm_fixture_new(const struct gm_fixture_args *args)
 	vm.extra_pages = args->size / GM_1G + 8 + args->extra_pages;
 	w->vm = gm_vm_new(&vm);
 	w->vm->user = w;
+	if (args->provider)
+		w->vm->provider = gm_provider_of(args->provider);
 	w->provider = w->vm->provider;
 	choose(w, args);
 	GM_SETUP(!args->no_gmem || args->no_slot || !w->file_serves_shared,

@@ -73,8 +73,12 @@ struct gm_fixture_args {
 	/* The host touches pages while they are converted: EAGAIN that a retry resolves is fine. */
 	bool host_touches;
 	uint64_t extra_pages; /* for guest page tables, beyond what `size` takes */
+	/* Who converts, where that is not the running case's provider; 0: that one. */
+	enum gm_provider_id provider;
+	/* As struct gm_vm_args has them; the VM's user pointer is the fixture's until the caller sets it. */
 	int64_t (*on_convert)(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
 			      uint64_t attrs);
+	bool (*on_exit)(struct gm_vm *vm, unsigned int vcpu, const struct gm_exit *ex);
 };
 
 struct gm_fixture {
