@@ -44,6 +44,9 @@ static void add(const struct race_side *ender, const struct race_side *user,
 			       .timeout = 120,
 			       .run = race_run,
 			       .arg = pair };
+	/* Rounds that make a VM each take long. */
+	if (ender->effect & RACE_VM && memory != RACE_P1)
+		c->flags |= GM_FULL_ONLY;
 	if (memory == RACE_P1) {
 		c->profile = "P1";
 		c->needs |= GM_NEEDS(GMEM_MMAP, INIT_SHARED);
