@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Page frames, as /proc/self/pagemap and /proc/kpageflags tell of them. */
+/* Reads page frames from /proc/self/pagemap and /proc/kpageflags. */
 #include "frames.h"
 
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Code that memory may be refused to: SIGBUS and SIGSEGV are its outcome, not the end of the process. */
+/* Runs code whose accesses may fault: SIGBUS and SIGSEGV end that code, not the process. */
 #include <setjmp.h>
 
 #include "guard.h"
 
-/* Actions belong to the process, and threads run guarded code side by side. */
+/* Per thread: the signal handler is the process's, but threads run guarded code in parallel. */
 static __thread sigjmp_buf back;
 static __thread volatile sig_atomic_t guarded;
 static __thread struct gm_fault fault;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The size of the kernel's pages, in bytes: what conversions, guest_memfd and its holes are counted
- * in. x86 has one; arm64 kernels are built with pages of 4, 16 or 64 KiB.
+ * The kernel's page size in bytes: the unit of conversions, of guest_memfd and of holes in it. It
+ * is 4 KiB on x86; arm64 kernels are built with pages of 4, 16 or 64 KiB.
  */
 #ifndef GM_PAGE_H
 #define GM_PAGE_H
@@ -15,12 +15,12 @@ static inline uint64_t gm_page_size(void)
 }
 #define GM_PAGE_SIZE 4096UL
 #else
-/* sysconf(_SC_PAGESIZE), asked once. Not for guest code: see gm_guest_page_size. */
+/* sysconf(_SC_PAGESIZE), cached. Not for guest code: see gm_guest_page_size. */
 uint64_t gm_page_size(void);
 #define GM_PAGE_SIZE gm_page_size()
 #endif
 
-/* Words of 8 bytes in one. */
+/* 8-byte words in a page. */
 #define GM_PAGE_WORDS (GM_PAGE_SIZE / 8)
 
 #endif

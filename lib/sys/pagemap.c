@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What /proc/self/pagemap says of each page. */
+/* Reads /proc/self/pagemap. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>

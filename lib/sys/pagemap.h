@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What /proc/self/pagemap says of each page (Documentation/admin-guide/mm/pagemap.rst). */
+/* Reads /proc/self/pagemap (Documentation/admin-guide/mm/pagemap.rst). */
 #ifndef GM_PAGEMAP_H
 #define GM_PAGEMAP_H
 
@@ -11,7 +11,7 @@
 #define GM_PAGEMAP_SWAPPED (1ULL << 62)
 #define GM_PAGEMAP_FRAME ((1ULL << 55) - 1) /* zero without CAP_SYS_ADMIN */
 
-/* The entries of the n pages from hva on. False and errno: this kernel or user does not tell. */
+/* The entries of the n pages from hva on. False and errno: they cannot be read. */
 bool gm_pagemap_read(const void *hva, size_t n, uint64_t *entry);
 
 #endif

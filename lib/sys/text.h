@@ -7,15 +7,16 @@
 #include <stddef.h>
 
 /*
- * What one read() of the file gives, at most len - 1 bytes, terminated and without one newline at its
- * end. The length; -1 and errno, buf as it was.
+ * Reads at most len - 1 bytes with one read(), removes one newline at the end, and terminates the
+ * text. Returns its length; or -1 and errno, with buf unchanged.
  */
 int gm_read_text(const char *path, char *buf, size_t len);
-/* The decimal number that the file begins with. One below zero is what it is without a sign. */
+/* The decimal number at the start of the file; a negative one is converted as strtoul() does. */
 bool gm_read_number(const char *path, unsigned long *value);
 /*
- * The number in the line of that name, followed by a colon or a blank: meminfo, status, vmstat, memory.stat.
- * The unit is the file's. False: the file cannot be opened or has no such line; *value as it was.
+ * The number in the line that begins with name and a colon or blank: meminfo, status, vmstat,
+ * memory.stat. The unit is the file's. False, with *value unchanged: the file cannot be opened or
+ * has no such line.
  */
 bool gm_read_field(const char *path, const char *name, long *value);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A file that is there to be mapped. */
+/* The file that a case's address spaces map. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ void *gm_anchor_hold(void)
 
 	if (fd < 0)
 		return NULL;
-	/* Without it there is one check less. */
+	/* If mmap() fails, only the check of leak.address_space is lost. */
 	page = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	return page == MAP_FAILED ? NULL : page;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * No value changes before its old one is on disk, and none is put back twice.
+ * Writes the old value to disk before it changes a value, and restores each value once.
  *
- * A journal is lines of "path TAB old value", newline, tab and backslash escaped. A last line
- * without its newline was never acted upon. The file "lock" of the directory is held for the time
- * of one operation, so that nobody recovers what somebody else is just writing.
+ * A journal has lines of "path TAB old value", with newline, tab and backslash escaped. If the last
+ * line has no newline, its value was not changed. Each operation holds the lock of the file "lock"
+ * in the directory, so that no process recovers a journal while another one writes it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -62,7 +62,9 @@ static int read_value(const char *path, char *buf, size_t size)
 
 	if (n < 0)
 		return -errno;
-	/* The buffer may have been full: a newline at its end is no longer there. */
+	/*
+	 * A full buffer may be truncated; gm_read_text() may have removed a newline from its end.
+	 */
 	if ((size_t)n + 2 >= size)
 		return -EFBIG;
 	while (n && buf[n - 1] == '\n')
@@ -123,7 +125,7 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/* The whole file, zero terminated, to be freed; NULL when it cannot be read. */
+/* The whole file, NUL-terminated, freed by the caller; NULL: it cannot be read. */
 static char *read_all(int fd)
 {
 	struct stat st;
@@ -143,8 +145,8 @@ static char *read_all(int fd)
 	return text;
 }
 
-/* Puts back what the journal holds, last line first. Returns the number of values. */
-static int undo(int fd, void (*say)(const char *text), int *last_err)
+/* Restores the values of the journal, last line first. Returns how many. */
+static int undo(int fd, void (*report)(const char *text), int *last_err)
 {
 	char *text = read_all(fd);
 	char *end = text ? strrchr(text, '\n') : NULL;
@@ -170,8 +172,8 @@ static int undo(int fd, void (*say)(const char *text), int *last_err)
 				*last_err = err;
 				snprintf(msg, sizeof(msg), "cannot put %s back to '%.128s': %s",
 					 line, value, strerror(-err));
-				if (say)
-					say(msg);
+				if (report)
+					report(msg);
 			} else {
 				done++;
 			}
@@ -183,14 +185,14 @@ static int undo(int fd, void (*say)(const char *text), int *last_err)
 	return done;
 }
 
-int gm_journal_recover(const char *path, void (*say)(const char *text))
+int gm_journal_recover(const char *path, void (*report)(const char *text))
 {
 	int lock, dir, done = 0, err = 0;
 	struct dirent *de;
 	DIR *d;
 
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* Only root changes global state; who cannot read or write here has nothing to undo. */
+	/* Only root changes global state: a user without access here has nothing to restore. */
 	if (dir < 0)
 		return errno == ENOENT || errno == EACCES ? 0 : -errno;
 	lock = lock_dir(dir);
@@ -209,7 +211,7 @@ int gm_journal_recover(const char *path, void (*say)(const char *text))
 		if (fd < 0)
 			continue;
 		if (!flock(fd, LOCK_EX | LOCK_NB)) {
-			done += undo(fd, say, &err);
+			done += undo(fd, report, &err);
 			unlinkat(dir, de->d_name, 0);
 		}
 		close(fd);
@@ -236,7 +238,7 @@ int gm_journal_open(struct gm_journal *j, const char *path)
 	return 0;
 }
 
-/* Does the journal `name` of a living owner hold a change of `path`? The owner's pid, or 0. */
+/* The pid of the journal `name` if that journal has a change of the path `escaped`; else 0. */
 static pid_t owner_of(struct gm_journal *j, const char *name, const char *escaped)
 {
 	size_t len = strlen(escaped);
@@ -297,7 +299,7 @@ static int append(struct gm_journal *j, const char *escaped, const char *old)
 	n = snprintf(line, sizeof(line), "%s\t%s\n", escaped, value);
 	if (write(j->fd, line, n) != n)
 		return errno ? -errno : -ENOSPC;
-	/* tmpfs has nothing to sync to, and says so with success. */
+	/* On tmpfs fsync() does nothing and succeeds. */
 	return fsync(j->fd) || fsync(j->dir) ? -errno : 0;
 }
 

@@ -50,13 +50,15 @@ void gm_klog_read(struct gm_klog *log, gm_klog_fn fn, void *arg)
 
 	while (log->fd >= 0) {
 		n = read(log->fd, record, sizeof(record) - 1);
-		/* EPIPE: lines were overwritten before we came; the next read goes on behind them. */
+		/*
+		 * EPIPE: lines were overwritten before they were read; the next read() skips them.
+		 */
 		if (n < 0 && (errno == EPIPE || errno == EINTR))
 			continue;
 		if (n <= 0)
 			return;
 		record[n] = '\0';
-		/* The device gives one record a time, a file in its place all that it holds. */
+		/* The device returns one record per read(), a file (unit tests) all of them. */
 		for (char *at = record, *next; at && *at; at = next) {
 			next = strchr(at, '\n');
 			if (next)
@@ -69,7 +71,7 @@ void gm_klog_read(struct gm_klog *log, gm_klog_fn fn, void *arg)
 
 bool gm_klog_is_splat(const char *text)
 {
-	/* What the kernel prints first in each kind of report; lib/, kernel/, mm/ of Linux 7.3. */
+	/* Texts in the first line of each kind of report; lib/, kernel/, mm/ of Linux 7.3. */
 	static const char *const splats[] = {
 		"WARNING:",
 		"BUG:",
@@ -117,8 +119,8 @@ bool gm_klog_is_splat(const char *text)
 		"nVHE hyp panic",
 		"nVHE hyp BUG",
 	};
-	/* Words of the list that are also said in peace. */
-	static const char *const peace[] = {
+	/* Lines with these texts are no report, even if they contain one of the above. */
+	static const char *const harmless[] = {
 		"Memory failure:",
 		"Kernel command line:",
 	};
@@ -126,8 +128,8 @@ bool gm_klog_is_splat(const char *text)
 	for (size_t i = 0; i < sizeof(splats) / sizeof(splats[0]); i++) {
 		if (!strstr(text, splats[i]))
 			continue;
-		for (size_t j = 0; j < sizeof(peace) / sizeof(peace[0]); j++) {
-			if (strstr(text, peace[j]))
+		for (size_t j = 0; j < sizeof(harmless) / sizeof(harmless[0]); j++) {
+			if (strstr(text, harmless[j]))
 				return false;
 		}
 		return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Differences of global counters, each said with both values.
+ * Reads global counters, and reports differences with both values.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -115,7 +115,7 @@ static void take_pins(struct gm_leakscan *scan)
 	static char text[65536];
 	long got, released;
 
-	/* Folds what each CPU still keeps for itself; otherwise counts are up to a second old. */
+	/* Folds the per-CPU counts into the totals, which are up to a second old otherwise. */
 	read_below_root("/proc/sys/vm/stat_refresh", text, sizeof(text));
 	if (!read_below_root("/proc/vmstat", text, sizeof(text)))
 		return;
@@ -184,7 +184,7 @@ static void diff_vms(struct diff *d, const struct gm_leakscan *a, const struct g
 
 		for (size_t j = 0; j < a->nr_vms && !old; j++)
 			old = !strcmp(a->vm[j], b->vm[i]);
-		/* Somebody else's VM, started meanwhile, has an owner that lives. */
+		/* A VM that another process has created meanwhile has a living owner. */
 		if (old || !kill(owner, 0) || errno != ESRCH)
 			continue;
 		snprintf(text, sizeof(text), "VM %s still exists, its process does not", b->vm[i]);

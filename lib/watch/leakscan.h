@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the machine holds: what a case took from the whole machine, it must have given back.
+ * Finds global resources that a case has not released.
  *
- * Taken before a case starts and after its last process is gone. Huge pages by size (free,
- * reserved, surplus), VMs that nobody alive owns, kernel taint, long-term pins. What cannot be
- * read here (no debugfs, not root) is left out of the comparison.
+ * Read before a case starts and after its last process is gone: huge pages by size (free, reserved,
+ * surplus), VMs whose process is gone, kernel taint, pinned pages. Counters that cannot be read (no
+ * debugfs, not root) are not compared.
  */
 #ifndef GM_LEAKSCAN_H
 #define GM_LEAKSCAN_H
@@ -21,8 +21,8 @@ enum gm_leak_kind {
 	GM_LEAK_TAINT = 1 << 2, /* leak.taint */
 	GM_LEAK_PINS = 1 << 3,	/* leak.pins */
 	/*
-	 * With GM_LEAK_TAINT: TAINT_USER too. The first protected VM of arm64 asks for it
-	 * (arch/arm64/kvm/pkvm.c, pkvm_init_host_vm()): left out for cases that make one.
+	 * With GM_LEAK_TAINT: TAINT_USER too. Not for cases that create a protected VM: the first
+	 * one on arm64 sets that taint (arch/arm64/kvm/pkvm.c, pkvm_init_host_vm()).
 	 */
 	GM_LEAK_TAINT_USER = 1 << 4,
 	GM_LEAK_ALL = 0x1f,
@@ -45,14 +45,14 @@ struct gm_leakscan {
 
 typedef void (*gm_leak_fn)(void *arg, const char *clause, const char *text);
 
-/* Prefix of every path that is read: "" but in unit tests. */
+/* Prefix of all paths; "" except in unit tests. */
 extern const char *gm_leakscan_root;
 
 void gm_leakscan_take(struct gm_leakscan *scan);
 
 /*
- * Calls fn (may be NULL) for each difference in the kinds of `kinds` (enum gm_leak_kind).
- * Returns how many there are. A VM that a living process owns is not a leak of a dead one.
+ * Calls fn (may be NULL) for each difference of the given kinds (enum gm_leak_kind). Returns how
+ * many there are. A VM is a leak only if its process is gone.
  */
 unsigned int gm_leakscan_diff(const struct gm_leakscan *before, const struct gm_leakscan *after,
 			      unsigned int kinds, gm_leak_fn fn, void *arg);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Maps of guest memory as SVG, and as text in which equal neighbours are counted. */
+/* Maps of guest memory as SVG, and as run-length encoded text. */
 #include "map_svg.h"
 
 #include <stdint.h>
@@ -22,7 +22,7 @@ static const struct {
 	{ '.', "#e6e8eb", "not mapped" },
 };
 
-/* As many entries below each other, in pixels of the picture. */
+/* Entries per column of the legend, and their distance in pixels. */
 #define LEGEND_ROWS 3
 #define LEGEND_STEP 18
 
@@ -64,7 +64,7 @@ void gm_map_svg(FILE *out, const char *title, const struct gm_map_panel *panel, 
 		title);
 	for (unsigned int i = 0; i < nr; i++)
 		svg_panel(out, &panel[i], 24 + i * 408);
-	/* In rows: side by side they are wider than one panel. */
+	/* In columns: a single row is wider than one panel. */
 	for (unsigned int i = 0; i < ARRAY_LEN(legend); i++) {
 		unsigned int x = 24 + i / LEGEND_ROWS * 180;
 		unsigned int y = foot + i % LEGEND_ROWS * LEGEND_STEP;

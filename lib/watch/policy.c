@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The system calls of the suite, and the question whether a policy denies one. */
+/* The system calls of the suite, and a test whether a policy denies one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -11,8 +11,8 @@
 #define BAD -1UL
 
 /*
- * Left out: what needs a right with any argument (userfaultfd, io_uring_setup, swapon, mount); their needs
- * ask them (need_table.h).
+ * Not here: calls that need a capability with any argument (userfaultfd, io_uring_setup, swapon,
+ * mount); the probes of their needs test them (need_table.h).
  */
 const struct gm_policy_call gm_policy_syscalls[] = {
 /* clang-format off */

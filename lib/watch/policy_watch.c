@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The ioctls of the suite, and how it is noticed that a case makes a call that a policy denies. */
+/* The ioctls of the suite, and a seccomp filter that reports calls that a policy denies. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/iommufd.h>
@@ -19,7 +19,7 @@
 #include "protocol.h"
 #include "text.h"
 
-/* The kernel looks at the file before the command, a filter at the command alone. */
+/* The kernel checks the fd, -1, before the command; a filter sees the command. */
 static const struct gm_policy_call ioctls[] = {
 	GM_POLICY_IOCTL(KVM_GET_API_VERSION),
 	GM_POLICY_IOCTL(KVM_CREATE_VM),
@@ -73,7 +73,7 @@ static const struct gm_policy_call ioctls[] = {
 	GM_POLICY_IOCTL(UFFDIO_API),
 	GM_POLICY_IOCTL(UFFDIO_REGISTER),
 	GM_POLICY_IOCTL(UFFDIO_COPY),
-	/* Neither is in the headers of every tree: conversion in place, and the mock device of iommufd. */
+	/* Not exported by every tree: in-place conversion, and iommufd's mock device. */
 	{ "KVM_SET_MEMORY_ATTRIBUTES2", SYS_ioctl, { -1UL, 0xc080aed2UL } },
 	{ "IOMMU_TEST_CMD", SYS_ioctl, { -1UL, _IO(IOMMUFD_TYPE, IOMMUFD_CMD_BASE + 32) } },
 };
@@ -83,17 +83,17 @@ static const struct gm_policy_call ioctls[] = {
 static struct {
 	const struct gm_policy_call *call;
 	int err;
-	bool said;
+	bool reported;
 } denied[DENIED_MAX];
 static size_t denied_nr;
 static int report = -1;
 
-static void say(size_t i)
+static void report_denied(size_t i)
 {
 	char line[128];
 	int n;
 
-	if (__atomic_exchange_n(&denied[i].said, true, __ATOMIC_RELAXED))
+	if (__atomic_exchange_n(&denied[i].reported, true, __ATOMIC_RELAXED))
 		return;
 	n = snprintf(line, sizeof(line), "%s\t%s\t%s\n", gm_record_word(GM_RECORD_DENIED),
 		     denied[i].call->name, strerrorname_np(denied[i].err));
@@ -101,7 +101,7 @@ static void say(size_t i)
 		;
 }
 
-static void ask(const struct gm_policy_call *c)
+static void test_call(const struct gm_policy_call *c)
 {
 	int err = gm_policy_denies(c);
 
@@ -122,14 +122,14 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 		    (c->nr == SYS_ioctl &&
 		     (unsigned int)c->arg[1] != (unsigned int)gm_arch_policy_arg1(context)))
 			continue;
-		say(i);
+		report_denied(i);
 		gm_arch_policy_return(context, -denied[i].err);
 		break;
 	}
 	errno = err;
 }
 
-/* A trap goes before an errno, whoever else filters. Our own filter lets all through but these calls. */
+/* Traps the denied calls. Of several seccomp filters, a trap has priority over an errno. */
 static bool watch(void)
 {
 	struct sock_filter code[2 + 4 * DENIED_MAX + 1];
@@ -166,8 +166,8 @@ static bool watch(void)
 }
 
 /*
- * Who could deny a call: a seccomp filter on this process, or a security module beyond those that every
- * kernel has. Where there is none, an EPERM is the kernel's own word, and stays what it is.
+ * Can anything deny a call: a seccomp filter on this process, or a security module that is not in
+ * the list below? Without one, an EPERM comes from the kernel and stays a miss.
  */
 static bool in_force(void)
 {
@@ -175,7 +175,7 @@ static bool in_force(void)
 		"capability,lockdown,yama,integrity,ima,evm,safesetid,loadpin";
 	char list[256];
 
-	/* Without CONFIG_SECCOMP it is EINVAL; a filter may deny even this. */
+	/* Without CONFIG_SECCOMP this is EINVAL; a filter may deny it, too. */
 	errno = 0;
 	if (prctl(PR_GET_SECCOMP) > 0 || errno == EPERM || errno == EACCES || errno == ENOSYS)
 		return true;
@@ -194,17 +194,17 @@ void gm_policy_watch(int report_fd)
 	if (!in_force())
 		return;
 	for (size_t i = 0; i < gm_policy_syscalls_nr; i++)
-		ask(&gm_policy_syscalls[i]);
+		test_call(&gm_policy_syscalls[i]);
 	for (size_t i = 0; i < sizeof(ioctls) / sizeof(ioctls[0]); i++)
-		ask(&ioctls[i]);
+		test_call(&ioctls[i]);
 	for (size_t i = 0; i < gm_arch_policy_calls_nr; i++)
-		ask(&gm_arch_policy_calls[i]);
+		test_call(&gm_arch_policy_calls[i]);
 	if (!denied_nr)
 		return;
 	report = report_fd;
 	watched = watch();
-	/* Where it cannot be seen whether the case makes them, it may. */
+	/* Without the filter, assume that the case makes all denied calls. */
 	for (size_t i = 0; i < denied_nr; i++)
 		if (denied[i].call->always || !watched)
-			say(i);
+			report_denied(i);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a test program and the runner say to each other, each word spelled once.
+ * The protocol between a test program and the runner.
  *
  * The program declares its cases as JSON (--list=json) with the words of GM_FLAG_LIST and
  * GM_TOKEN_LIST. One case runs in a process of its own, finds the variables of GM_ENV_LIST in its
- * environment, and writes records to the report pipe: one a line, fields separated by TAB, with TAB,
- * newline and backslash escaped as in C. The verdict is the last one, and the exit status agrees with it.
- * What the runner makes of all that is its own: runner/report.c.
+ * environment, and writes records to the report pipe: one per line, fields separated by TAB, with
+ * TAB, newline and backslash escaped as in C. The last record is the verdict, and the exit status
+ * agrees with it. runner/report.c evaluates the records.
  */
 #ifndef GM_PROTOCOL_H
 #define GM_PROTOCOL_H
@@ -14,19 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a case is: id, word. */
+/* Flags of a case: id, word. */
 #define GM_FLAG_LIST(X)                                                                            \
 	X(FULL_ONLY, "full_only")     /* left out of --profile quick */                            \
-	X(DESTRUCTIVE, "destructive") /* may harm the running kernel: runs last, and says so */    \
-	X(REFUSAL, "refusal") /* about a refusal: without a control that held it is an ERROR */    \
+	X(DESTRUCTIVE, "destructive") /* may harm the running kernel: runs last */                 \
+	X(REFUSAL, "refusal")	      /* tests a refusal: ERROR without a control that passed */   \
 	X(AS_USER, "as_user") /* runs as an ordinary user (uid and gid 65534), no capabilities */
 
-/* What the runner must not give to two cases at once: id, word. */
+/* Resources that only one running case may have at a time: id, word. */
 #define GM_TOKEN_LIST(X)                                                                           \
 	X(HUGE, "huge")	    /* the huge page pools, or counters of them */                         \
 	X(IOMMU, "iommu")   /* IOMMU devices, the iommufd mock */                                  \
 	X(MODULE, "module") /* module parameters, other global kernel state */                     \
-	X(ALONE, "alone")   /* nothing else may run meanwhile */
+	X(ALONE, "alone")   /* no other case may run at the same time */
 
 /* How a case ended: id, word, exit status of its process. */
 #define GM_VERDICT_LIST(X)                                                                         \
@@ -41,19 +41,19 @@
 	X(FAIL, "fail", 2)	 /* FILE:LINE, TEXT */                                             \
 	X(CONTROL, "control", 1) /* TEXT */                                                        \
 	X(LEAK, "leak", 2)	 /* CLAUSE, TEXT */                                                \
-	X(MISSING, "missing", 1) /* NEED: no later case of the run will find it */                 \
+	X(MISSING, "missing", 1) /* NEED: not available to later cases of the run */               \
 	X(DENIED, "denied",                                                                        \
 	  2) /* CALL, ERRNO: a security policy denies it, and the case made it */                  \
 	X(VERDICT, "verdict", 5) /* WORD, REASON, REMEDY, checks=N, controls=N */
 
 /* Environment of a case: id, name. */
 #define GM_ENV_LIST(X)                                                                             \
-	X(REPORT_FD, "GM_REPORT_FD") /* number of the report pipe; none: records for people */     \
-	X(JOURNAL_OWNER, "GM_JOURNAL_OWNER") /* process that puts back what it has changed */      \
-	X(FACTS, "GM_FACTS")		     /* file of what earlier cases found: facts.h */       \
+	X(REPORT_FD, "GM_REPORT_FD") /* number of the report pipe; unset: readable output */       \
+	X(JOURNAL_OWNER, "GM_JOURNAL_OWNER") /* pid of the runner, whose journal is allowed */     \
+	X(FACTS, "GM_FACTS")		     /* file of results of earlier probes: facts.h */      \
 	X(ANCHOR, "GM_ANCHOR")		     /* file that its address spaces map: anchor.h */
 
-/* Set by whoever starts the runner: where journals are kept (lib/watch/journal.h). */
+/* Optional, for the runner and cases: the directory of the journals (lib/watch/journal.h). */
 #define GM_ENV_JOURNAL_DIR "GM_JOURNAL_DIR"
 
 /* Fields of a verdict record that hold a number: key=N. */
@@ -151,7 +151,7 @@ static inline int gm_verdict_status(enum gm_verdict v)
 	return status[v];
 }
 
-/* GM_VERDICT_NR: the word is none. */
+/* GM_VERDICT_NR: unknown word. */
 static inline enum gm_verdict gm_verdict_find(const char *word)
 {
 	enum gm_verdict v = 0;
@@ -183,7 +183,7 @@ static inline int gm_record_fields(enum gm_record r)
 	return fields[r];
 }
 
-/* GM_RECORD_NR: the word is none. */
+/* GM_RECORD_NR: unknown word. */
 static inline enum gm_record gm_record_find(const char *word)
 {
 	enum gm_record r = 0;
@@ -204,7 +204,7 @@ static inline const char *gm_env_name(enum gm_env e)
 	return names[e];
 }
 
-/* What a case finds there; NULL: it runs without a runner, or the runner has nothing to say. */
+/* The value of the variable; NULL: not set, or the case runs without a runner. */
 static inline const char *gm_env_get(enum gm_env e)
 {
 	return getenv(gm_env_name(e));

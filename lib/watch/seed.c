@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The same seed gives the same numbers on every machine.
+ * Random numbers: the same seed gives the same numbers on every machine.
  *
  * Written from the published descriptions: splitmix64 (G. Steele, D. Lea, C. Flood, "Fast
  * splittable pseudorandom number generators", OOPSLA 2014), xoshiro256** (D. Blackman, S. Vigna,
@@ -34,7 +34,7 @@ uint64_t gm_seed_derive(uint64_t run_seed, const char *name)
 	for (; *name; name++)
 		hash = (hash ^ (unsigned char)*name) * 0x100000001b3ULL;
 
-	/* The run's seed is scrambled first, so that neighbouring seeds share nothing. */
+	/* Scrambles the run's seed first, so that adjacent seeds give unrelated numbers. */
 	state = splitmix64(&state) ^ hash;
 	return splitmix64(&state);
 }
@@ -73,7 +73,7 @@ uint64_t gm_rng_below(struct gm_rng *rng, uint64_t n)
 	if (!n)
 		return 0;
 
-	/* Rejects the few values that would make small results likelier than the others. */
+	/* Rejects the few values that would make some results more probable than others. */
 	floor = -n % n;
 	do {
 		product = (unsigned __int128)gm_rng_next(rng) * n;
@@ -86,7 +86,7 @@ uint64_t gm_seed_fresh(void)
 	struct timespec now;
 	uint64_t seed;
 
-	/* A machine that has just booted may have no entropy yet; the clock is better than a wait. */
+	/* A machine that has just booted may have no entropy yet; use the clock, do not block. */
 	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == sizeof(seed))
 		return seed;
 
@@ -99,7 +99,7 @@ int gm_seed_parse(const char *text, uint64_t *seed)
 {
 	char *end;
 
-	/* strtoull() would take a sign and blanks, and octal is nobody's intention. */
+	/* strtoull() would accept a sign and blanks, and read a leading 0 as octal. */
 	if (!isdigit((unsigned char)*text))
 		return -1;
 	errno = 0;

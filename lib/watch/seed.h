@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One 64-bit seed for a whole run, and from it the same numbers for the same case, always.
+ * Random numbers of a case, from one 64-bit seed for the whole run.
  *
- * The streams depend on the seed and on the name alone: not on the architecture, the word size,
- * the order of the cases or the other cases of the run. They never change once published, since a
- * seed in an old report must still give the operations that it gave then.
+ * They depend only on the seed and on the name: not on the architecture, the word size, the order
+ * of the cases or the other cases of the run. Do not change them: a seed in an old report must
+ * still give the same operations.
  */
 #ifndef GM_SEED_H
 #define GM_SEED_H
@@ -16,10 +16,10 @@ struct gm_rng {
 	uint64_t s[4];
 };
 
-/* The seed of the thing called `name` (a case, a round, a thread) in a run with this seed. */
+/* The seed for `name` (a case, a round, a thread) in a run with this seed. */
 uint64_t gm_seed_derive(uint64_t run_seed, const char *name);
 
-/* Any seed is a good one, zero included. */
+/* Any seed is valid, zero included. */
 void gm_rng_init(struct gm_rng *rng, uint64_t seed);
 
 uint64_t gm_rng_next(struct gm_rng *rng);
@@ -27,10 +27,10 @@ uint64_t gm_rng_next(struct gm_rng *rng);
 /* Uniform in [0, n), without modulo bias; 0 when n is 0. */
 uint64_t gm_rng_below(struct gm_rng *rng, uint64_t n);
 
-/* 64 bits that nobody could guess, for a run that was given no seed. */
+/* A random seed, for a run without a given seed. */
 uint64_t gm_seed_fresh(void);
 
-/* Decimal or 0x hexadecimal, the whole string. 0, or -1 when it is no 64-bit number. */
+/* Decimal or 0x hexadecimal, the whole string. 0, or -1 if it is not a 64-bit number. */
 int gm_seed_parse(const char *text, uint64_t *seed);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Distance of words. */
+/* Finds the nearest word by edit distance. */
 #include <string.h>
 
 #include "suggest.h"

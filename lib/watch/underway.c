@@ -8,16 +8,16 @@
 
 #include "underway.h"
 
-/* The runner and the cases are of one build. A torn name is no harm. */
+/* The runner and the cases are of one build, so the layout is the same. A torn name is harmless. */
 struct page {
 	atomic_ulong begun, ended;
-	atomic_llong changed; /* ms, when one of them last was */
+	atomic_llong changed; /* time of the last change of begun or ended, in ms */
 	char what[64];
 };
 
 static struct page nowhere, *page = &nowhere;
 
-/* Coarse: read for every entry of a vCPU, and no system call anywhere. */
+/* The coarse clock: cheap enough for every KVM_RUN, and never a system call. */
 static long long now_ms(void)
 {
 	struct timespec t;
@@ -42,7 +42,7 @@ void gm_underway_end(void)
 	page->ended++;
 }
 
-/* Children may be killed at any time: nothing that they begin has to end. */
+/* Calls of children are not noted: a child may be killed during a call. */
 static void in_child(void)
 {
 	page = &nowhere;

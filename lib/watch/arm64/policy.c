@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What arm64 has of its own for lib/watch/policy.c. */
+/* The part of lib/watch/policy.h for arm64. */
 #include <linux/kvm.h>
 #include <sys/syscall.h>
 #include <ucontext.h>

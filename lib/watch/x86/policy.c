@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What x86 has of its own for lib/watch/policy.c. */
+/* The part of lib/watch/policy.h for x86. */
 #include <linux/kvm.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
