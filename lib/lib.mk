@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The library, and the test programs that stand on it.
+# The library, and the test programs that use it.
 #
 # A room is a folder of lib/. Its include path has its own headers and those of the rooms below it, and
 # nothing else: to include a header of a room above is a compile error.
@@ -9,7 +9,7 @@ ifneq ($(ARCH),$(HOST_ARCH))
 ifneq ($(GM_NEEDS_KSRC),)
 GM_SYSROOT := $(shell lab/sysroot $(ARCH))
 ifeq ($(GM_SYSROOT),)
-$(error no libraries for $(ARCH): the line above says why)
+$(error no libraries for $(ARCH), see the line above)
 endif
 GM_SYSROOT_CFLAGS := -isystem $(GM_SYSROOT)/usr/include
 GM_SYSROOT_LDFLAGS := -L$(GM_SYSROOT)/usr/lib/aarch64-linux-gnu
@@ -18,10 +18,10 @@ endif
 
 GM_WARN := -Wall -Wextra -Wno-unused-parameter -Wstrict-prototypes -Wmissing-declarations \
 	-Wno-missing-field-initializers -Woverride-init -Wno-format-truncation -Wno-format-zero-length -Werror
-# What knows no KVM.
+# For code that does not use KVM.
 GM_CFLAGS := -O2 -g -std=gnu11 -D_GNU_SOURCE $(GM_WARN) $(GM_SYSROOT_CFLAGS) \
 	-DGM_VERSION='"$(GM_VERSION)"'
-# What stands on the framework. Its headers are not ours: their warnings stay off (-isystem).
+# For code that uses the framework. No warnings for its headers (-isystem).
 GM_KVM_CFLAGS := $(GM_WARN) $(subst -I$(KSRC),-isystem $(KSRC),$(GM_FW_CFLAGS)) \
 	$(GM_SYSROOT_CFLAGS)
 
@@ -59,10 +59,10 @@ $(GM_OUT)/obj/lib/$(1)/%: GM_OBJ_CFLAGS = $(2) $(call gm_see,$(GM_SEES_$(1)))
 endef
 $(foreach r,$(GM_PLAIN_ROOMS),$(eval $(call gm_room_flags,$(r),$$(GM_CFLAGS) $$(GM_KHDR_CFLAGS))))
 $(foreach r,$(GM_KVM_ROOMS),$(eval $(call gm_room_flags,$(r),$$(GM_KVM_CFLAGS))))
-# The mock's ioctl structures are no exported header: they come from the tree under test.
+# The mock's ioctl structures are not in an exported header; they come from the tree under test.
 $(GM_OUT)/obj/lib/iommu/mock.o: GM_OBJ_CFLAGS = $(GM_KVM_CFLAGS) $(call gm_see,$(GM_SEES_iommu)) \
 	-isystem $(KSRC)/drivers/iommu/iommufd
-# Guest code keeps to integer registers: where KVM emulates a guest, it knows few vector instructions.
+# Guest code uses integer registers only: KVM emulates only a few vector instructions.
 $(GM_OUT)/obj/lib/kvm/guest/%.o $(GM_OUT)/obj/lib/kvm/$(ARCH)/guest.o: \
 	GM_OBJ_CFLAGS = $(GM_KVM_CFLAGS) $(call gm_see,$(GM_SEES_kvm)) -mgeneral-regs-only
 $(GM_OUT)/obj/%.o: GM_OBJ_CFLAGS ?= $(GM_KVM_CFLAGS) $(GM_TEST_SEES)
@@ -72,8 +72,8 @@ $(GM_OUT)/obj/%.o: %.c $(GM_FW)/headers.stamp lib/lib.mk
 	@mkdir -p $(@D)
 	@$(CC) $(GM_OBJ_CFLAGS) -MMD -MP -c $< -o $@
 
-# Each header compiles alone with the include path of its room: a header that only higher rooms include
-# would escape the rule otherwise.
+# Compiles each header alone with the include path of its room: this checks the rule also for headers
+# that only higher rooms include.
 GM_LIB_HEADERS := $(filter-out %/$(if $(filter x86,$(ARCH)),arm64,x86)/,$(dir $(wildcard lib/*/*.h lib/*/*/*.h)))
 GM_LIB_HEADERS := $(patsubst %,$(GM_OUT)/obj/%.ok,$(wildcard $(addsuffix *.h,$(sort $(GM_LIB_HEADERS)))))
 $(GM_OUT)/obj/%.h.ok: %.h $(GM_FW)/headers.stamp lib/lib.mk
@@ -81,21 +81,21 @@ $(GM_OUT)/obj/%.h.ok: %.h $(GM_FW)/headers.stamp lib/lib.mk
 	@$(CC) $(GM_OBJ_CFLAGS) -fsyntax-only -x c -MMD -MP -MF $@.d -MT $@ $<
 	@touch $@
 
-# The rooms of the runner and the doctor. A program gets only the objects that it calls.
+# libplain.a: the rooms of the runner and the doctor. A program links only the objects that it uses.
 $(GM_OUT)/libplain.a: $(GM_RUN_ROOMS_OBJ)
 $(GM_OUT)/libgm.a: $(GM_LIB_OBJ)
 $(GM_OUT)/libplain.a $(GM_OUT)/libgm.a:
 	$(GM_SAY) "  AR      $@"
 	@rm -f $@ && $(CROSS_COMPILE)ar rcs $@ $^
 
-# All of libgm.a is linked: nothing calls its cases and architecture hooks by name.
+# Programs link all of libgm.a: no code refers to its registered cases and constructors by name.
 GM_LIBS := $(GM_OUT)/libgm.a $(GM_OUT)/libplain.a $(GM_FW)/libkvm.a
 GM_LINK_LIBS := -Wl,--whole-archive $(GM_OUT)/libgm.a -Wl,--no-whole-archive $(GM_OUT)/libplain.a \
 	$(GM_FW)/libkvm.a -lcap -luring
-# lib/kvm/create_vm.c has a say in every KVM_CREATE_VM.
+# lib/kvm/create_vm.c intercepts every KVM_CREATE_VM.
 GM_ARCH_LDFLAGS := -Wl,--wrap=ioctl
 ifeq ($(ARCH),x86)
-# lib/kvm/x86/width.c has a say in how deep the guests' page tables are.
+# lib/kvm/x86/width.c limits the depth of the guests' page tables.
 GM_ARCH_LDFLAGS += -Wl,--wrap=kvm_get_cpu_address_width
 endif
 

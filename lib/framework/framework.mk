@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The KVM selftests framework and the exported kernel headers, built out of KSRC= into our own
-# build folder. Nothing is written into the kernel tree, and nothing of it is copied into ours.
+# Builds the KVM selftests framework and the exported kernel headers from KSRC= in our build folder.
+# Writes nothing to the kernel tree, and copies nothing of it to ours.
 
 ifneq ($(GM_NEEDS_KSRC),)
 ifeq ($(KSRC),)
 override KSRC := $(shell lab/ksrc)
 ifeq ($(KSRC),)
-$(error no kernel tree: the line above says why; KSRC=/path/to/linux names one)
+$(error no kernel tree, see the line above; set KSRC=/path/to/linux)
 endif
 else
 GM_KSRC_CHECKED := $(shell KSRC='$(KSRC)' lab/ksrc 2>&1)
@@ -27,8 +27,8 @@ GM_FW_INCLUDES = -I$(KSRC)/tools/include -I$(KSRC)/tools/arch/$(ARCH)/include $(
 	-I$(GM_KVM)/include -I$(GM_KVM)/include/$(ARCH) -I$(KSRC)/tools/testing/selftests/rseq \
 	-I$(KSRC)/tools/testing/selftests
 
-# As tools/testing/selftests/kvm/Makefile.kvm builds it: guest code shares the program with host
-# code, so no stack protector, no PIE, and no vector instructions that a fresh vCPU traps on.
+# Flags as in tools/testing/selftests/kvm/Makefile.kvm: guest code is in the same program as host code,
+# so no stack protector, no PIE, and no vector instructions that trap on a new vCPU.
 GM_FW_CFLAGS = -O2 -g -std=gnu11 -D_GNU_SOURCE -DCONFIG_64BIT -U_FORTIFY_SOURCE \
 	-fno-builtin-memcmp -fno-builtin-memcpy -fno-builtin-memset -fno-builtin-strnlen \
 	-fno-stack-protector -fno-PIE -fno-strict-aliasing $(GM_FW_INCLUDES)
@@ -45,14 +45,14 @@ $(GM_FW)/sysreg.stamp: $(KSRC)/arch/arm64/tools/sysreg
 	@touch $@
 endif
 
-# lru_gen_util.c drags the cgroup library in, for an access-tracking benchmark that is not ours.
+# lru_gen_util.c needs the cgroup library, and only a benchmark that we do not build uses it.
 GM_FW_SRC := $(filter-out lru_gen_util.c,$(notdir $(wildcard $(GM_KVM)/lib/*.c)))
 GM_FW_ARCH_SRC := $(notdir $(wildcard $(GM_KVM)/lib/$(ARCH)/*.[cS]))
 GM_FW_OBJ := $(addprefix $(GM_FW)/lib/,$(GM_FW_SRC:.c=.o)) \
 	$(addprefix $(GM_FW)/lib/$(ARCH)/,$(addsuffix .o,$(basename $(GM_FW_ARCH_SRC))))
 
 $(GM_FW)/lib/string_override.o: GM_FW_EXTRA = -ffreestanding
-# The constructor's call goes nowhere: lib/kvm/framework.c says when the framework starts.
+# Makes the framework's constructor call a no-op: lib/kvm/framework.c starts the framework later.
 $(GM_FW)/lib/kvm_util.o: GM_FW_EXTRA = -Dkvm_selftest_arch_init=gm_framework_not_yet
 
 $(GM_FW)/headers.stamp: $(KSRC)/include/uapi/linux/kvm.h $(KSRC)/include/uapi/linux/iommufd.h
@@ -70,7 +70,7 @@ $(GM_FW)/lib/%.o: $(GM_KVM)/lib/%.c $(GM_FW)/headers.stamp
 $(GM_FW)/lib/%.o: $(GM_KVM)/lib/%.S $(GM_FW)/headers.stamp
 	$(GM_FW_CC)
 
-# Another tree under the same build folder: everything that came from the old one goes.
+# If the build folder was used for another kernel tree, remove what was built from it.
 GM_FW_KEY := $(GM_FW)/ksrc
 ifneq ($(GM_NEEDS_KSRC),)
 ifneq ($(KSRC),$(shell cat $(GM_FW_KEY) 2>/dev/null))

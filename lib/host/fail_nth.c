@@ -10,11 +10,11 @@
 #include "fail_nth.h"
 #include "journal.h"
 
-#define MOST 2000 /* steps: far above what one system call of KVM has */
-#define MOST_ROOMS 400
+#define MAX_STEPS 2000 /* far more than one system call of KVM has */
+#define MAX_BUDGETS 400
 
 static struct gm_journal journal;
-static int nth_fd; /* open all the time: opening can fail, too */
+static int nth_fd; /* kept open: open() would fail, too */
 static int self_fd;
 
 static void restore(void *arg __attribute__((unused)))
@@ -26,7 +26,9 @@ static void restore(void *arg __attribute__((unused)))
 
 void gm_fail_nth_open(void)
 {
-	/* Injected failures are ours: no stack for each. Allocations that may sleep are to fail too. */
+	/*
+	 * Do not log a stack for each injected failure. Let allocations that may sleep fail, too.
+	 */
 	static const struct {
 		const char *path, *val;
 	} set[] = {
@@ -83,7 +85,7 @@ unsigned int gm_fail_nth_sweep(int (*op)(void *arg),
 {
 	unsigned int failed = 0, n;
 
-	for (n = 1; n < MOST && !gm_failures(); n++) {
+	for (n = 1; n < MAX_STEPS && !gm_failures(); n++) {
 		int ret, err;
 
 		gm_fail_nth(n);
@@ -91,7 +93,7 @@ unsigned int gm_fail_nth_sweep(int (*op)(void *arg),
 		ret = op(arg);
 		err = errno;
 		if (!gm_fail_nth_reached()) {
-			GM_EXPECT(!ret, "step %u does not exist, and the call fails: %s", n,
+			GM_EXPECT(!ret, "the call has fewer than %u steps, but fails: %s", n,
 				  gm_errno_name(err));
 			break;
 		}
@@ -103,11 +105,11 @@ unsigned int gm_fail_nth_sweep(int (*op)(void *arg),
 		}
 	}
 	gm_note("%u steps, %u of them make the call fail", n - 1, failed);
-	GM_EXPECT(n < MOST, "the sweep does not end");
+	GM_EXPECT(n < MAX_STEPS, "the call has %u steps or more", MAX_STEPS);
 	GM_SETUP(n > 1 || gm_failures(),
-		 "fail-nth made nothing fail: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB");
-	GM_EXPECT(failed || gm_failures(),
-		  "%u steps failed, and the call said each time that it was done", n - 1);
+		 "fail-nth injected no failure: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB");
+	GM_EXPECT(failed || gm_failures(), "%u steps failed, but the call succeeded each time",
+		  n - 1);
 	return failed;
 }
 
@@ -119,7 +121,7 @@ static void set_attr(const char *name, const char *val)
 	GM_SETUP(!gm_journal_set(&journal, path, val), "%s cannot be written", path);
 }
 
-/* Through a descriptor that is open already: where everything fails, opening does. */
+/* Uses an fd that is open already: open() would fail, too. */
 static void make_it_fail(bool on)
 {
 	GM_SETUP_OK(pwrite(self_fd, on ? "1" : "0", 1, 0));
@@ -150,7 +152,7 @@ unsigned int gm_fail_from_sweep(int (*op)(void *arg),
 {
 	unsigned int failed;
 
-	for (failed = 0; failed < MOST_ROOMS && !gm_failures(); failed++) {
+	for (failed = 0; failed < MAX_BUDGETS && !gm_failures(); failed++) {
 		int ret, err;
 
 		gm_fail_from(failed * step);
@@ -161,8 +163,8 @@ unsigned int gm_fail_from_sweep(int (*op)(void *arg),
 			break;
 		undone(arg, failed * step, err);
 	}
-	gm_note("%u calls failed before one went through", failed);
-	GM_EXPECT(failed < MOST_ROOMS, "with memory for %u bytes the call still fails",
+	gm_note("%u calls failed before one succeeded", failed);
+	GM_EXPECT(failed < MAX_BUDGETS, "with memory for %u bytes the call still fails",
 		  failed * step);
 	return failed;
 }

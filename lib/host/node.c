@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory nodes, as the kernel tells of them. */
+/* Memory nodes (NUMA): move_pages(2) and sysfs. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/syscall.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pages that go bad on demand. */
+/* Poisons pages. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -27,12 +27,12 @@ int gm_poison(void *hva, bool *killed)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
 
-static int tell(const char *path, uint64_t pfn)
+static int write_pfn(const char *path, uint64_t pfn)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), err;
 
 	if (fd < 0)
-		gm_skip("no page can be called bad by its frame",
+		gm_skip("pages cannot be poisoned by frame number",
 			"CONFIG_HWPOISON_INJECT=y, and debugfs mounted");
 	err = dprintf(fd, "%lu\n", pfn) < 0 ? errno : 0;
 	close(fd);
@@ -41,10 +41,10 @@ static int tell(const char *path, uint64_t pfn)
 
 int gm_poison_frame(uint64_t pfn)
 {
-	return tell("/sys/kernel/debug/hwpoison/corrupt-pfn", pfn);
+	return write_pfn("/sys/kernel/debug/hwpoison/corrupt-pfn", pfn);
 }
 
 int gm_unpoison_frame(uint64_t pfn)
 {
-	return tell("/sys/kernel/debug/hwpoison/unpoison-pfn", pfn);
+	return write_pfn("/sys/kernel/debug/hwpoison/unpoison-pfn", pfn);
 }

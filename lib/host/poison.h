@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Pages that go bad: MADV_HWPOISON, and the injector of CONFIG_HWPOISON_INJECT. Costs 4 KiB a page. */
+/* Poisons pages: MADV_HWPOISON, and CONFIG_HWPOISON_INJECT. Each poisoned page is lost. */
 #ifndef GM_POISON_H
 #define GM_POISON_H
 
@@ -14,12 +14,14 @@
 #endif
 
 /*
- * The page at hva goes bad, by a child that has it mapped. 0, or the errno that the child was told; EBUSY:
- * the page is bad and stays in its file (mm/memory-failure.c:me_pagecache_clean()). *killed (may be
- * NULL): the child got SIGBUS for it.
+ * Poisons the page at hva, from a child that has it mapped. 0, or the errno of madvise(); EBUSY:
+ * the page is poisoned and stays in its file (mm/memory-failure.c:me_pagecache_clean()). *killed
+ * (may be NULL): a signal killed the child.
  */
 int gm_poison(void *hva, bool *killed);
-/* The frame goes bad, whoever has it; the frame is good again. 0, or errno; SKIPs without the injector. */
+/*
+ * Poison, or unpoison, the frame, whatever it is used for. 0, or errno; SKIP without the injector.
+ */
 int gm_poison_frame(uint64_t pfn);
 int gm_unpoison_frame(uint64_t pfn);
 

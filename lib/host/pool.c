@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading the pools of huge pages, and pagemap. */
+/* Reads the pools of huge pages, and pagemap. */
 #include <stdio.h>
 
 #include "check.h"
@@ -14,7 +14,7 @@ static long counter(uint64_t size, const char *name)
 
 	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%lukB/%s", size / 1024,
 		 name);
-	/* None where there is no such pool. */
+	/* val stays 0 if there is no such pool. */
 	gm_read_number(path, &val);
 	return val;
 }
@@ -30,7 +30,7 @@ void gm_pool_read(struct gm_pool *p, uint64_t size)
 	};
 }
 
-/* The sum of a counter over all nodes; -1 where the kernel knows of none. */
+/* The sum of a counter over all nodes; -1: there are no counters of nodes. */
 static long over_nodes(uint64_t size, const char *name)
 {
 	long sum = -1;
@@ -48,7 +48,7 @@ static long over_nodes(uint64_t size, const char *name)
 	return sum;
 }
 
-/* The pool is what its nodes have together. */
+/* The counters of the nodes must add up to those of the pool. */
 static bool nodes_agree(const struct gm_pool *now, const char *when)
 {
 	const struct {
@@ -63,7 +63,7 @@ static bool nodes_agree(const struct gm_pool *now, const char *when)
 		long sum = over_nodes(now->size, count[i].name);
 
 		agree &= GM_EXPECT(sum < 0 || sum == count[i].all,
-				   "%s: %s of %lu kB pages: %ld in all, %ld on the nodes together",
+				   "%s: %s of %lu kB pages: %ld in total, sum of the nodes %ld",
 				   when, count[i].name, now->size / 1024, count[i].all, sum);
 	}
 	return agree;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One load or store of the host that may fault. */
+/* One load or store by the host that may fault. */
 #include <stddef.h>
 
 #include "check.h"

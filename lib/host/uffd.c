@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory whose missing pages wait until the test gives them. */
+/* Memory whose page faults the test resolves (userfaultfd). */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -39,7 +39,7 @@ void gm_uffd_wait(int uffd)
 
 	GM_SETUP_OK(poll(&p, 1, -1));
 	GM_SETUP(read(uffd, &msg, sizeof(msg)) == sizeof(msg) && msg.event == UFFD_EVENT_PAGEFAULT,
-		 "no fault came from userfaultfd");
+		 "userfaultfd reports no page fault");
 }
 
 int __gm_uffd_copy(int uffd, void *hva, const void *src, uint64_t len)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The memory model: states and contents of pages, from what was done to them alone. */
+/* The memory model: the states and contents of pages, computed from the operations on them. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 #define PER_1G (512UL * 512)
 
 struct page {
-	struct gm_content memory[2]; /* [1]: what private accesses reach, if that is another */
+	struct gm_content memory[2]; /* [1]: private memory, if it is separate */
 	uint8_t is_private;
 };
 
@@ -77,11 +77,11 @@ bool gm_model_clip(const struct gm_model *m, uint64_t *gfn, uint64_t *n)
 static struct page *at(const struct gm_model *m, uint64_t gfn)
 {
 	if (!gm_model_has(m, gfn))
-		die("a page that it does not have");
+		die("page out of range");
 	return (struct page *)&m->page[gfn - m->first];
 }
 
-/* The memory of the page that accesses of this state reach. */
+/* The memory of the page that private, or shared, accesses reach. */
 static struct gm_content *memory(const struct gm_model *m, uint64_t gfn, bool private)
 {
 	return &at(m, gfn)->memory[private && m->rule == GM_CONTENT_TWO_MEMORIES];
@@ -93,7 +93,7 @@ void gm_model_convert(struct gm_model *m, uint64_t gfn, uint64_t n, bool to_priv
 		at(m, gfn + i)->is_private = to_private;
 }
 
-/* A sparse write leaves the words between as they were: known no more, unless they were zero. */
+/* After a sparse write the content of the words in between is unknown. */
 static void wrote(struct gm_content *c, enum gm_half half, unsigned int gen, unsigned int stride)
 {
 	*c = (struct gm_content){ .half = half, .gen = gen, .stride = stride ? stride : 1 };
@@ -130,9 +130,9 @@ bool gm_model_private(const struct gm_model *m, uint64_t gfn)
 	return at(m, gfn)->is_private;
 }
 
-struct gm_content gm_model_memory(const struct gm_model *m, uint64_t gfn, bool private_half)
+struct gm_content gm_model_memory(const struct gm_model *m, uint64_t gfn, bool private)
 {
-	return *memory(m, gfn, private_half);
+	return *memory(m, gfn, private);
 }
 
 enum gm_content_rule gm_model_rule(const struct gm_model *m)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The model of how guest memory is mapped. */
+/* The model of the mappings of guest memory. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,7 +99,7 @@ bool gm_shape_private(const struct gm_shape *s, uint64_t gpa)
 	return s->private[page_of(s, gpa)];
 }
 
-/* Removes the leaf that maps this page; returns its first page and how many it had. */
+/* Removes the leaf that maps this page. Returns the leaf's first page, and its size in *nr. */
 static uint64_t drop(struct gm_shape *s, uint64_t page, uint64_t *nr)
 {
 	enum gm_size sz = s->mapped[page];
@@ -186,7 +186,7 @@ void gm_shape_slot(struct gm_shape *s, uint32_t id, uint64_t gpa, uint64_t size,
 		gm_shape_host(s, gpa, size, host);
 }
 
-/* Breaks the leaf that maps this page into the next smaller ones; all of them exist at once. */
+/* Splits the leaf that maps this page into 512 of the next smaller size, all of them mapped. */
 static void split(struct gm_shape *s, uint64_t page)
 {
 	enum gm_size sz = s->mapped[page];
@@ -205,7 +205,7 @@ static void log_on(struct gm_shape *s, const struct gm_shape_slot *slot)
 			split(s, p);
 }
 
-/* A block with nothing mapped in it stays so; one with something becomes one leaf if it may. */
+/* Makes a block one leaf, if that is allowed and anything in it is mapped. False: it is not one. */
 static bool recover(struct gm_shape *s, uint64_t gpa, enum gm_size sz)
 {
 	uint64_t first = page_of(s, gpa), nr = pages_of(sz);

@@ -10,9 +10,9 @@ enum gm_size { GM_SIZE_NONE, GM_SIZE_4K, GM_SIZE_2M, GM_SIZE_1G, GM_SIZE_NR };
 
 struct gm_page_counts {
 	int64_t pages[GM_SIZE_NR]; /* leaf entries by enum gm_size */
-	int64_t fixed;		   /* faults that installed one, of all vCPUs together */
+	int64_t fixed;		   /* faults that installed an entry, of all vCPUs */
 	int64_t taken;		   /* faults taken; for the report only */
-	bool has_faults;	   /* false: this source counts no faults */
+	bool has_faults;	   /* false: faults are not counted */
 };
 
 /* In bytes; 0 for GM_SIZE_NONE. */

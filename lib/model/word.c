@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads a word of memory under test back into the words of the person who looks at a failure. */
+/* Describes a word of memory under test, for messages. */
 #include <stdio.h>
 
 #include "word.h"
@@ -17,7 +17,8 @@ const char *gm_word_str(uint64_t w)
 	if (!w)
 		return "zero";
 	if (!gm_word_ok(w))
-		snprintf(s, sizeof(ring[0]), "%#llx (nobody's)", (unsigned long long)w);
+		snprintf(s, sizeof(ring[0]), "%#llx (not written by the test)",
+			 (unsigned long long)w);
 	else
 		snprintf(s, sizeof(ring[0]), "%s half of gfn %#llx, generation %u, word %u",
 			 half[gm_word_half(w)] ? half[gm_word_half(w)] : "unknown",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What every word of memory under test holds: a value that names where it belongs and who wrote
- * it, so that a wrong page, a wrong half or a stale generation names itself in the failure.
- * Shared by guest and host; calls nothing.
+ * The value of every word of memory under test: it encodes the page, the writer and the generation,
+ * so that a failure can name a wrong page, a wrong memory or stale data. Used by guest and host;
+ * calls no function of the library.
  */
 #ifndef GM_WORD_H
 #define GM_WORD_H
@@ -12,21 +12,21 @@
 
 #include "page.h"
 
-/* The two memories that one guest page can have, and who else may have written. */
+/* The writer: the guest, by the memory that it has written to, or another one. */
 enum gm_half {
 	GM_HALF_NONE = 0,
 	GM_HALF_SHARED = 1,  /* userspace_addr, or a shared guest_memfd page */
 	GM_HALF_PRIVATE = 2, /* guest_memfd */
 	GM_HALF_HOST = 3,    /* written by the host through its own mapping */
 	GM_HALF_DEVICE = 4,  /* written by DMA */
-	GM_HALF_GUEST = 6,   /* written by the guest into whichever half it saw */
-	GM_HALF_SECRET = 5,  /* private, and searched for in everything the host gets */
+	GM_HALF_GUEST = 6,   /* written by the guest, in either memory */
+	GM_HALF_SECRET = 5,  /* private; searched for in all data that the host can read */
 };
 
 /*
  * bit  0-36  guest address / 8: 1 TiB of guest memory. The low bits, 9 with pages of 4 KiB and 13
  *            with 64 KiB, are the word's number in its page, the others the gfn
- * bit 37-40  half
+ * bit 37-40  writer (enum gm_half)
  * bit 41-56  generation
  * bit 57-63  0x55, so that no word is zero and none looks like a pointer
  */
@@ -34,7 +34,7 @@ enum gm_half {
 
 #define GM_WORD_AT ((1ULL << 37) - 1)
 
-/* The word at this guest address; the only one of the two for guest code. */
+/* The word at this guest address. Guest code must use this one, not gm_word(). */
 static inline uint64_t gm_word_at(uint64_t addr, enum gm_half half, unsigned int gen)
 {
 	return (addr / 8 & GM_WORD_AT) | ((uint64_t)half & 0xf) << 37 |
