@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Capabilities of the calling thread, exactly those asked for, through libcap. */
+/* Sets the capabilities of the calling thread, with libcap. */
 #include <errno.h>
 #include <grp.h>
 #include <linux/securebits.h>
@@ -12,7 +12,7 @@
 #include "caps.h"
 #include "case.h"
 
-/* How many capabilities the running kernel knows, at most what a set can name. */
+/* The number of capabilities of the running kernel, at most 64. */
 static int caps_nr(void)
 {
 	int nr = cap_max_bits();
@@ -50,7 +50,7 @@ const char *gm_cap_name(int cap)
 	char *mine = names[turn++ % 4];
 	char *name = cap_to_name(cap);
 
-	/* libcap answers with the bare number for what it has no name for. */
+	/* libcap returns the bare number for a capability without a name. */
 	if (name && !strncmp(name, "cap_", 4))
 		snprintf(mine, sizeof(names[0]), "%s", name);
 	else
@@ -141,7 +141,7 @@ int gm_caps_apply(uint64_t caps)
 		return -1;
 	}
 
-	/* Securebits take CAP_SETPCAP in the effective set, which the drop may take away. */
+	/* Setting securebits needs CAP_SETPCAP, which write_sets() may drop. */
 	if (gm_caps_permitted() & (1ULL << CAP_SETPCAP)) {
 		int bits = prctl(PR_GET_SECUREBITS);
 
@@ -161,10 +161,10 @@ int gm_caps_become_user(void)
 			return -1;
 	}
 
-	/* A change of ids leaves capabilities where securebits say so (SECBIT_NO_SETUID_FIXUP). */
+	/* With SECBIT_NO_SETUID_FIXUP the new ids do not clear capabilities. */
 	if (clear_ambient() || write_sets(0))
 		return -1;
 
-	/* Not dumpable after the change, and then /proc/self would belong to root. */
+	/* The new ids clear the dumpable flag, and then /proc/self belongs to root. */
 	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }

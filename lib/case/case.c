@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The registry: every case that is linked into this program, sorted by name. */
+/* The registry of all cases in this program, sorted by name. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "case.h"
 
-/* The linker's names for the two sections that case.h fills; absent sections are empty ranges. */
+/* The linker's symbols for the two sections of case.h; an absent section is an empty range. */
 extern const struct gm_case *const __start_gm_cases[] __attribute__((weak));
 extern const struct gm_case *const __stop_gm_cases[] __attribute__((weak));
 extern void (*const __start_gm_generators[])(void) __attribute__((weak));
@@ -24,7 +24,7 @@ static const struct {
 static const struct gm_case **cases;
 static size_t cases_nr, cases_room;
 
-/* A copy of the case, with this at the end of its name. Lives as long as the process. */
+/* Adds a copy of the case, with `end` appended to its name. It lives as long as the process. */
 static void add(const struct gm_case *c, const char *end)
 {
 	struct gm_case *mine = malloc(sizeof(*mine));
@@ -41,7 +41,7 @@ static void add(const struct gm_case *c, const char *end)
 	cases[cases_nr++] = mine;
 }
 
-/* --- one case for each value of an axis; `end` is what the axes before it put at the name's end --- */
+/* --- one case for each value of an axis; `end` has the name suffixes of the axes before it --- */
 
 struct end {
 	char s[64];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How a case is declared: as data, complete and printable without running anything.
+ * How a case is declared: as data, which can be listed without running anything.
  *
- * A case is one question put to the kernel, under one name that stays stable for ever. It runs in
- * a process of its own (see main.c and the runner); its function reads given - when - then.
- * Knows no KVM: the runner's unit tests build this file without the framework.
+ * A case tests one behaviour of the kernel; its name never changes. It runs in a process of its own
+ * (see main.c and the runner); its function reads given - when - then. Does not use KVM: the unit
+ * tests build this file without the framework.
  */
 #ifndef GM_CASE_H
 #define GM_CASE_H
@@ -21,8 +21,8 @@
 struct gm_flavour;
 
 /*
- * One of the flavours of guest_memfd that a case is put to: the end of the name, the flavour (fixture.h),
- * who converts, and what the case has besides. Lists end with a row of zeroes.
+ * One of the flavours of guest_memfd that a case runs with: the suffix of its name, the flavour
+ * (fixture.h), its providers, and its further needs. Lists end with a row of zeroes.
  */
 struct gm_flavour_case {
 	const char *suffix; /* NULL: the end of the list */
@@ -30,58 +30,57 @@ struct gm_flavour_case {
 	const char *profile;
 	unsigned int providers;
 	gm_needs needs;
-	/* Others say what this one could: it is in the full profile only, and leaves GM_REFUSAL to them. */
+	/* Repeats what other flavours test: it gets GM_FULL_ONLY, and loses GM_REFUSAL. */
 	bool twin;
 };
 
-/* A row for a flavour that this architecture does not have. */
+/* The row of a flavour that this architecture does not have: it is skipped. */
 #define GM_FLAVOUR_ABSENT                                                                          \
 	{                                                                                          \
 		.suffix = ""                                                                       \
 	}
 
 /*
- * What a case leaves out, its file may state for all of its cases (GM_FILE). The sets needs, caps,
- * flags and tokens add up: a case has what its file states and what it states itself. Everything else
- * that a case states replaces what its file states; of flavours, providers, provider and profile, which
- * together say who converts, a case that states one has none of its file's. Likewise iommus and iommu.
- * Name, text, flavour, run and arg are the case's own.
+ * GM_FILE states defaults for all cases of a file. Sets (needs, caps, flags, dma_flags, tokens) add
+ * up: a case has those of the file and its own. Any other field of a case replaces that of the
+ * file. flavours, providers, provider and profile belong together: a case that states one of them
+ * gets none of them from the file. The same holds for iommus and iommu. Name, text, flavour, run
+ * and arg have no defaults.
  */
 struct gm_case {
 	const char *name; /* [a-z0-9_.]+, "<area>.<clause>.<what>": never changes once published */
 	const char *clause; /* id in contract/clauses.tsv */
-	const char *text;   /* one line: what is put to the kernel */
-	/* Flavours of guest_memfd that it is put to. The registry makes one case for each. */
+	const char *text;   /* one line: what is tested */
+	/* The flavours of guest_memfd that it runs with. The registry makes one case for each. */
 	const struct gm_flavour_case *flavours;
-	/* The registry's; in a declaration only where the case is about that one and has its own name. */
+	/* Set by the registry; in a declaration only if the case has this one and its own name. */
 	const struct gm_flavour *flavour;
 	/*
-	 * GM_PROVIDERS(...): who converts. The registry makes one case for each, which has that
-	 * one as .provider, the provider's profile and needs, and its suffix at the end of the name.
+	 * GM_PROVIDERS(...): the conversion providers. The registry makes one case for each, with
+	 * it as .provider, its profile and needs, and its suffix at the end of the name.
 	 */
 	unsigned int providers;
-	/* The registry's; in a declaration only where the case is about that one and has its own name. */
+	/* Set by the registry; in a declaration only if the case has this one and its own name. */
 	enum gm_provider_id provider;
-	const char *
-		profile; /* of CONTRACT.md: "P0", "P1", "P1p", ...; "any" where it does not matter */
+	const char *profile; /* of the contract: "P0", "P1", "P1p", ...; "any": all */
 	/*
-	 * GM_IOMMUS(...): which devices do its DMA. The registry makes one case for each, which has
-	 * that one as .iommu, what that one needs, and its suffix at the end of the name.
+	 * GM_IOMMUS(...): the devices for DMA. The registry makes one case for each, with it as
+	 * .iommu, its needs, and its suffix at the end of the name.
 	 */
 	unsigned int iommus;
-	/* The registry's; in a declaration where the case is about that one and has its own name. */
+	/* Set by the registry; in a declaration only if the case has this one and its own name. */
 	enum gm_iommu_kind iommu;
-	unsigned int dma_flags; /* enum gm_case_flag that the case with a real device has besides */
+	unsigned int dma_flags; /* further enum gm_case_flag of the case with VFIO */
 	gm_needs needs;	      /* GM_NEEDS(...): missing ones make it SKIP, with reason and remedy */
 	uint64_t caps;	      /* GM_CAPS(CAP_...): it runs with exactly these */
-	unsigned int huge_2m; /* free 2 MiB huge pages it takes */
-	unsigned int huge_1g; /* free 1 GiB huge pages it takes */
-	unsigned int timeout; /* seconds; 0 is GM_TIMEOUT */
+	unsigned int huge_2m; /* number of free 2 MiB huge pages that it needs */
+	unsigned int huge_1g; /* number of free 1 GiB huge pages that it needs */
+	unsigned int timeout; /* seconds; 0: GM_TIMEOUT */
 	unsigned int flags;   /* enum gm_case_flag */
 	unsigned int tokens;  /* enum gm_token; huge pages imply GM_TOKEN_HUGE */
 	void (*run)(const struct gm_case *self);
-	const void *arg; /* what tells cases of one function apart: GM_CASES() gives it its type */
-	const struct gm_case *file; /* what its file states for all of its cases */
+	const void *arg;	    /* the row of values: see GM_CASES() */
+	const struct gm_case *file; /* the defaults of its file */
 };
 
 #define GM_TIMEOUT 60
@@ -91,8 +90,8 @@ struct gm_case {
 #define GM_CAPS(...) GM_EACH(__GM_CAP, __VA_ARGS__)
 
 /*
- * GM_FILE(.clause = "fd.create_args", .needs = GM_NEEDS(KVM), ...), once, above the first case: what
- * all cases of the file have. A file without it states nothing.
+ * GM_FILE(.clause = "fd.create_args", .needs = GM_NEEDS(KVM), ...), once, above the first case: the
+ * defaults of all cases of the file.
  */
 #define GM_FILE(...) static const struct gm_case gm_file = { __VA_ARGS__ };
 static const struct gm_case gm_file __attribute__((unused));
@@ -106,7 +105,7 @@ static const struct gm_case gm_file __attribute__((unused));
 	GM_VARIANT(fn, fn, __VA_ARGS__)                                                            \
 	static void fn(const struct gm_case *self __attribute__((unused)))
 
-/* One more case over a function that is already declared: GM_VARIANT(fn, ident, .name = ..., ...) */
+/* Another case with the same function: GM_VARIANT(fn, ident, .name = ..., ...) */
 #define GM_VARIANT(fn, ident, ...)                                                                 \
 	static const struct gm_case gm_case_##ident = { .run = fn,                                 \
 							.file = &gm_file,                          \
@@ -147,8 +146,8 @@ static const struct gm_case gm_file __attribute__((unused));
 	static const __typeof__(gm_type_of_##fn) gm_row_##ident
 
 /*
- * For cases that an engine makes out of tables: `fn` is called once, at start-up, and hands over
- * each case with gm_case_add(). Declarations and their strings live as long as the process.
+ * For cases that are generated from tables: the registry calls `fn` once, which calls gm_case_add()
+ * for each case. Declarations and their strings must live as long as the process.
  */
 #define GM_GENERATE(fn)                                                                            \
 	static void (*const gm_generate_##fn)(void)                                                \
@@ -156,12 +155,12 @@ static const struct gm_case gm_file __attribute__((unused));
 
 void gm_case_add(const struct gm_case *c);
 
-/* The registry, sorted by name; both stay valid as long as the process. */
+/* The registry, sorted by name; cases live as long as the process. */
 size_t gm_cases_nr(void);
 const struct gm_case *gm_case_at(size_t i);
 const struct gm_case *gm_case_find(const char *name);
 
-/* NULL when the declaration is sound, else what is wrong with it (constant string). */
+/* NULL: the declaration is valid; else what is wrong with it (constant string). */
 const char *gm_case_problem(const struct gm_case *c);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Verdicts: counts what a case saw and reports it, record by record, to whoever runs the case. */
+/* Counts the checks of a case, and writes records of misses and of the verdict. */
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -13,14 +13,14 @@
 static struct {
 	pthread_mutex_t lock;
 	int fd;	      /* of the report pipe, or stderr */
-	bool plain;   /* nobody parses: print for people */
-	bool refusal; /* PASS takes a control that held */
-	bool over;    /* the verdict is out */
-	bool skipped; /* it is SKIP */
+	bool plain;   /* print for people, not for the runner */
+	bool refusal; /* PASS needs a control that held */
+	bool over;    /* the case has ended, with any verdict */
+	bool skipped; /* gm_skip() was called */
 	atomic_ulong checks, controls, failures;
 } st = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .plain = true };
 
-/* More misses than this say nothing new; the count goes on. */
+/* Further misses are only counted. */
 #define MISSES_PRINTED 20
 
 static size_t escape(char *to, size_t room, const char *from)
@@ -44,7 +44,9 @@ static size_t escape(char *to, size_t room, const char *from)
 	return n;
 }
 
-/* One record is one write(), so that records of threads do not mix; pipes keep 4 KiB whole. */
+/*
+ * One write() per record, so that records of threads do not mix: up to 4 KiB are atomic in a pipe.
+ */
 static void record(enum gm_record kind, const char *const *fields)
 {
 	int nr = gm_record_fields(kind);
@@ -199,17 +201,17 @@ void gm_cleanup_run(void)
 }
 
 /*
- * The first verdict stands: other threads wait here for the end of the process. A clean-up that
- * fails comes in a second time, on the same thread, and turns the verdict into its own.
+ * The first verdict counts: other threads block here until the process ends. If a clean-up fails,
+ * the same thread calls this again, and the verdict of that call counts.
  */
-static void speak(enum gm_verdict v, const char *reason, const char *remedy)
+static void end_with(enum gm_verdict v, const char *reason, const char *remedy)
 {
-	static pthread_t speaker;
+	static pthread_t owner;
 	char checks[32], controls[32];
 
-	if (!st.over || !pthread_equal(speaker, pthread_self())) {
+	if (!st.over || !pthread_equal(owner, pthread_self())) {
 		pthread_mutex_lock(&st.lock);
-		speaker = pthread_self();
+		owner = pthread_self();
 		st.over = true;
 		gm_cleanup_run();
 	}
@@ -232,13 +234,13 @@ void gm_verdict(enum gm_verdict v, const char *reason, const char *remedy)
 	if (v == GM_PASS && st.failures) {
 		snprintf(counted, sizeof(counted), "%lu missed of %lu checks", st.failures,
 			 st.checks);
-		speak(GM_FAILED, counted, "");
+		end_with(GM_FAILED, counted, "");
 	}
 	if (v == GM_PASS && !st.checks)
-		speak(GM_ERRORED, "the case ended without a single check", "");
+		end_with(GM_ERRORED, "the case ended without a single check", "");
 	if (v == GM_PASS && st.refusal && !st.controls)
-		speak(GM_ERRORED, "a refusal was checked without a control that held", "");
-	speak(v, reason, remedy);
+		end_with(GM_ERRORED, "a refusal was checked without a control that held", "");
+	end_with(v, reason, remedy);
 	__builtin_unreachable();
 }
 
@@ -256,7 +258,7 @@ void gm_error(const char *file, int line, const char *fmt, ...)
 	FORMAT(text, fmt);
 
 	snprintf(full, sizeof(full), "%s:%d: %s", base ? base + 1 : file, line, text);
-	/* What was missed before stays missed, whatever the suite could not do afterwards. */
+	/* A later set-up failure does not turn a FAIL into an ERROR. */
 	if (st.failures) {
 		gm_note("%s", full);
 		gm_end();

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Checks and verdicts: how a case says what it saw.
+ * Checks and verdicts.
  *
- *   GM_EXPECT*	the clause: a miss makes the case FAIL, and it goes on
- *   GM_ASSERT*	the same, and the case ends there
- *   GM_SETUP*	the suite's own business: a miss is an ERROR, and the case ends there
- *   gm_control	the positive control of a refusal: a miss ends the case with ERROR; with FAIL where a
- *		check missed before, because the refusal that did not come can be what breaks the control
- *   gm_skip	the platform lacks something; reason is a constant string, the remedy a line
+ *   GM_EXPECT*	checks the clause: a miss makes the case FAIL, and the case goes on
+ *   GM_ASSERT*	the same, but a miss ends the case
+ *   GM_SETUP*	checks the set-up: a miss ends the case with ERROR
+ *   gm_control	the positive control of a refusal: a miss ends the case with ERROR; or with FAIL, if
+ *		a check missed before, because a missing refusal can break the control
+ *   gm_skip	the platform lacks something; reason is a constant string, the remedy one line
  *
  * A case passes when its function returns, at least one check was made, none missed, and a
- * refusal (GM_REFUSAL) has at least one control that held. All of it is safe from any thread of
- * the case's own process. Knows no KVM.
+ * refusal (GM_REFUSAL) has at least one control that held. Any thread of the case's own process may
+ * call all of these. Does not use KVM.
  */
 #ifndef GM_CHECK_H
 #define GM_CHECK_H
@@ -20,13 +20,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One of the names of a page. Zero is a name as any other: whether it is known is said beside it. */
+/* One of the addresses of a page. Zero is a valid address, hence `known`. */
 struct gm_name {
 	uint64_t at;
 	bool known;
 };
 
-/* A page in every name it has that is known: GM_PAGE(.gpa = GM_AT(gpa), .off = GM_AT(off)). */
+/* A page by all its known addresses: GM_PAGE(.gpa = GM_AT(gpa), .off = GM_AT(off)). */
 struct gm_page {
 	struct gm_name off; /* byte offset in the guest_memfd */
 	struct gm_name gpa, gva, hva, iova, pfn;
@@ -35,12 +35,14 @@ struct gm_page {
 #define GM_AT(name) ((struct gm_name){ .at = (name), .known = true })
 #define GM_PAGE(...) (&(const struct gm_page){ __VA_ARGS__ })
 
-/* Records a miss of the clause. `page` may be NULL. Say expected and observed in the text. */
+/*
+ * Records a miss of the clause. `page` may be NULL. The text has the expected and observed results.
+ */
 void gm_fail(const struct gm_page *page, const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-/* Ends the case at once with the verdict so far (FAIL if anything missed). */
+/* Ends the case at once: with FAIL if anything missed, else with PASS. */
 void gm_end(void) __attribute__((noreturn));
-/* Ends the case with ERROR (or with FAIL, if something missed before: that stands). */
+/* Ends the case with ERROR (or with FAIL, if something missed before). */
 void gm_error(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
 /* Ends the case with SKIP (or with FAIL, if something missed before). */
@@ -52,12 +54,12 @@ void __gm_control(bool held, const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 void gm_checked(void);		 /* counts one check */
 unsigned long gm_failures(void); /* misses so far */
-bool gm_skipped(void);		 /* by gm_skip(): what runs now is clean-up */
+bool gm_skipped(void);		 /* gm_skip() was called, and clean-ups run */
 
-/* Called back, last registered first, when the case ends in any way but a signal. */
+/* Registers fn for any end of the case but a signal; last registered, first called. */
 void gm_cleanup(void (*fn)(void *arg), void *arg);
 
-/* "EINVAL" for 22; "errno 512" for what has no name. Valid until four more calls in this thread. */
+/* "EINVAL" for 22; "errno 512" without a name. Valid until four more calls in this thread. */
 const char *gm_errno_name(int err);
 
 #define gm_control(held, ...) __gm_control(held, __FILE__, __LINE__, __VA_ARGS__)
@@ -81,8 +83,8 @@ const char *gm_errno_name(int err);
 			gm_end();                                                                  \
 	} while (0)
 /*
- * What the kernel must grant, on the way to what the case is about: a refusal is a miss and ends the
- * case, success counts as no check. Where memory is short, the machine is at fault: ERROR.
+ * For a call that must succeed before the case can test its clause: a failure is a miss and ends
+ * the case, but success does not count as a check. ENOMEM is an ERROR.
  */
 #define GM_GRANTED(cond, ...)                                                                      \
 	do {                                                                                       \
@@ -100,7 +102,7 @@ const char *gm_errno_name(int err);
 			GM_ERROR(__VA_ARGS__);                                                     \
 	} while (0)
 
-/* Both sides are evaluated once and printed in decimal and hex; `what` is a printf format. */
+/* Both are printed in decimal and hex; a printf format and its arguments follow. */
 #define GM_EXPECT_EQ(observed, expected, ...)                                                      \
 	({                                                                                         \
 		uint64_t __o = (uint64_t)(observed), __e = (uint64_t)(expected);                   \
@@ -110,8 +112,8 @@ bool __gm_expect_eq(uint64_t observed, uint64_t expected, const char *file, int 
 		    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /*
- * GM_EXPECT_ERRNO(EINVAL, ioctl(...)): demands -1 and exactly that errno. The text of the call is
- * the message; add one more: GM_EXPECT_ERRNO(EINVAL, call, "with size %d", n).
+ * GM_EXPECT_ERRNO(EINVAL, ioctl(...)): expects -1 and exactly that errno. The message has the text
+ * of the call; it can be extended: GM_EXPECT_ERRNO(EINVAL, call, "with size %d", n).
  */
 #define GM_EXPECT_ERRNO(err, call, ...)                                                            \
 	({                                                                                         \
@@ -123,7 +125,7 @@ bool __gm_expect_errno(long ret, int observed, int expected, const char *file, i
 		       const char *call, const char *fmt, ...)
 	__attribute__((format(printf, 7, 8)));
 
-/* Demands anything but -1; gives the value. */
+/* Expects any value but -1; returns the value. */
 #define GM_EXPECT_OK(call, ...)                                                                    \
 	({                                                                                         \
 		errno = 0;                                                                         \
@@ -134,7 +136,7 @@ bool __gm_expect_errno(long ret, int observed, int expected, const char *file, i
 bool __gm_expect_ok(long ret, int observed, const char *file, int line, const char *call,
 		    const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
-/* A system call that the suite itself depends on: -1 is an ERROR. Gives the value. */
+/* A call of the set-up: -1 ends the case with ERROR. Returns the value. */
 #define GM_SETUP_OK(call)                                                                          \
 	({                                                                                         \
 		errno = 0;                                                                         \

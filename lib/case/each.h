@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * GM_EACH(m, a, b, ...): m(a) | m(b) | ..., for a set that is declared as a list of names. The preprocessor
- * looks at its own result again as often as there are levels here: up to 256 names.
+ * GM_EACH(m, a, b, ...): m(a) | m(b) | ..., for a set that is declared as a list of names. Each
+ * level below makes the preprocessor rescan the result four times: enough for 256 names.
  */
 #ifndef GM_EACH_H
 #define GM_EACH_H

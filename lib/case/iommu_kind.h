@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What does DMA, by name: the mock of iommufd, or a PCI device behind an IOMMU. A case states the
- * devices that it is put to, and the registry (case.c) makes one case of it for each. Here they are
- * only words; what a device does is in iommu.h.
+ * The names of the devices for DMA: iommufd's mock device, or a PCI device behind an IOMMU. A case
+ * states its devices, and the registry (case.c) makes one case for each. Only names, so that cases
+ * can be listed without opening anything; the devices are in iommu.h.
  */
 #ifndef GM_IOMMU_KIND_H
 #define GM_IOMMU_KIND_H
 
 #include "need.h"
 
-/* id, what the case's name ends in, what the platform must have. */
+/* id, suffix of the case's name, needs. */
 #define GM_IOMMU_LIST(X)                                                                           \
 	X(MOCK, ".mock", GM_NEEDS(IOMMUFD, IOAS_MAP_FILE, IOMMUFD_TEST))                           \
 	X(VFIO, ".dma", GM_NEEDS(IOMMUFD, IOAS_MAP_FILE, VFIO_EDU))                                \
 	X(TYPE1, ".type1", GM_NEEDS(VFIO_TYPE1, VFIO_EDU))
 
 enum gm_iommu_kind {
-	GM_IOMMU_NONE, /* the case asks for no device, or sees to it itself */
+	GM_IOMMU_NONE, /* the case has no device, or opens one itself */
 #define X(id, suffix, needs) GM_IOMMU_##id,
 	GM_IOMMU_LIST(X)
 #undef X

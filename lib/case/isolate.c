@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The keeper: no descendant of an isolated program survives it.
+ * The keeper: runs a program, and ends all of its descendants after it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,12 +22,12 @@
 #include "isolate.h"
 #include "text.h"
 
-/* What exits by itself within this time of the program's end was not left behind. */
+/* A descendant that exits within this time after the program is not a leftover. */
 #define LEFTOVER_GRACE_MS 250
-/* How often the keeper looks at the clock, and how much can have passed since at most, see look(). */
-#define LOOK_MS 250
-#define LOOK_MOST_MS 1000
-/* Descendants looked at in one scan; a program that has more is killed in several scans. */
+/* How often the keeper reads the clock, and how much time counts at most, see tick(). */
+#define TICK_MS 250
+#define TICK_MAX_MS 1000
+/* Processes of the system that one scan reads at most. */
 #define MAX_TASKS 4096
 
 struct task {
@@ -44,12 +44,11 @@ struct keeper {
 	size_t nr_tasks;
 	pid_t main;
 	bool main_gone;
-	bool childless; /* being the reaper of all descendants: then none is left */
+	bool childless; /* no descendants are left: the keeper adopts all of them */
 	bool orphaned;	/* the caller is dead */
 	int fd, sigfd;
 	size_t text_len;
-	long long looked,
-		awake; /* ms: the last look at the clock, and what passed in all, see look() */
+	long long ticked, awake; /* ms: the last tick(), and the time that counts */
 };
 
 static long long now_ms(void)
@@ -60,7 +59,7 @@ static long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-static void __attribute__((format(printf, 2, 3))) say(struct keeper *k, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3))) add_text(struct keeper *k, const char *fmt, ...)
 {
 	size_t room = sizeof(k->end.text) - k->text_len;
 	va_list ap;
@@ -82,7 +81,7 @@ static bool read_task(pid_t pid, struct task *t)
 	if (gm_read_text(path, buf, sizeof(buf)) <= 0)
 		return false;
 
-	/* The name is between the first '(' and the last ')', and may hold both itself. */
+	/* The name is between the first '(' and the last ')', and may contain both. */
 	open_paren = strchr(buf, '(');
 	close_paren = strrchr(buf, ')');
 	if (!open_paren || !close_paren || close_paren < open_paren)
@@ -96,7 +95,7 @@ static bool read_task(pid_t pid, struct task *t)
 	return true;
 }
 
-/* Leaves in k->tasks the living descendants of this process (zombies are as good as gone). */
+/* Lists the living descendants of this process in k->tasks, without zombies. Returns how many. */
 static size_t scan(struct keeper *k)
 {
 	pid_t self = getpid();
@@ -138,7 +137,7 @@ static size_t scan(struct keeper *k)
 	return k->nr_tasks = kept;
 }
 
-/* Where in the kernel a task is: what a hang is understood from. */
+/* Adds where in the kernel each thread of a task is, to debug a hang. */
 static void describe_task(struct keeper *k, pid_t pid)
 {
 	char path[320], buf[4096];
@@ -155,16 +154,16 @@ static void describe_task(struct keeper *k, pid_t pid)
 		if (!atoi(de->d_name) || !read_task(atoi(de->d_name), &t))
 			continue;
 		threads++;
-		say(k, "task %s (%s) state %c", de->d_name, t.comm, t.state);
+		add_text(k, "task %s (%s) state %c", de->d_name, t.comm, t.state);
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/wchan", pid, de->d_name);
 		if (gm_read_text(path, buf, sizeof(buf)) > 0 && strcmp(buf, "0"))
-			say(k, " in %s", buf);
-		say(k, "\n");
+			add_text(k, " in %s", buf);
+		add_text(k, "\n");
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/stack", pid, de->d_name);
 		if (gm_read_text(path, buf, sizeof(buf)) <= 0)
 			continue;
 		for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-			say(k, "  %s\n", line);
+			add_text(k, "  %s\n", line);
 	}
 	if (dir)
 		closedir(dir);
@@ -185,8 +184,10 @@ static void reap(struct keeper *k)
 	k->childless = pid < 0 && errno == ECHILD;
 }
 
-/* Sleeps until a child ends, the caller speaks (or dies), or the time is up (-1: no limit). */
-static void wait_for_news(struct keeper *k, long long ms)
+/*
+ * Waits until a child ends, the caller orders a stop or dies, or `ms` have passed (-1: no limit).
+ */
+static void wait_event(struct keeper *k, long long ms)
 {
 	struct pollfd fds[2] = {
 		{ .fd = k->sigfd, .events = POLLIN },
@@ -210,37 +211,38 @@ static void wait_for_news(struct keeper *k, long long ms)
 }
 
 /*
- * A machine that stood still (it slept; its hypervisor, or its emulator's host, did something else)
- * took nobody's time: between two looks no more passes than LOOK_MOST_MS. True if it stood still.
+ * Does not count time in which the machine stalled (suspended, or not run by its hypervisor): at
+ * most TICK_MAX_MS count between two ticks. True: it stalled.
  */
-static bool look(struct keeper *k)
+static bool tick(struct keeper *k)
 {
-	long long now = now_ms(), passed = now - k->looked;
+	long long now = now_ms(), passed = now - k->ticked;
 
-	k->looked = now;
-	k->awake += passed < LOOK_MOST_MS ? passed : LOOK_MOST_MS;
-	return passed > LOOK_MOST_MS;
+	k->ticked = now;
+	k->awake += passed < TICK_MAX_MS ? passed : TICK_MAX_MS;
+	return passed > TICK_MAX_MS;
 }
 
 /*
- * Until the program's own process ends, or `ms` have passed (-1: no limit), or it must stop. After a
- * standstill it has a third of its time at least, to show that it moves (see gm_underway_stuck()).
+ * Waits until the program's own process ends, or `ms` have passed (-1: no limit), or a stop is
+ * ordered. After a stall at least a third of `ms` is left, in which calls can return (see
+ * gm_underway_stuck()).
  */
 static void wait_main(struct keeper *k, long long ms, bool heed_stop)
 {
 	bool again = true;
 	long long deadline;
 
-	look(k);
+	tick(k);
 	deadline = k->awake + ms;
 	while (!k->main_gone && !(heed_stop && k->end.stopped)) {
 		long long left = ms < 0 ? -1 : deadline - k->awake;
 
 		if (ms >= 0 && left <= 0)
 			return;
-		wait_for_news(k, left > LOOK_MS ? LOOK_MS : left);
-		/* Once: where every look is late there would be no end. */
-		if (look(k) && again && deadline < k->awake + ms / 3) {
+		wait_event(k, left > TICK_MS ? TICK_MS : left);
+		/* Once: if all ticks were late, the deadline would never come. */
+		if (tick(k) && again && deadline < k->awake + ms / 3) {
 			deadline = k->awake + ms / 3;
 			again = false;
 		}
@@ -255,7 +257,7 @@ static void kill_all(struct keeper *k)
 		kill(k->tasks[i].pid, SIGKILL);
 }
 
-/* Kills descendants until none is left. What is there after kill_ms cannot be killed. */
+/* Kills descendants until none is left. Tasks that are left after kill_ms are stuck. */
 static void kill_tree(struct keeper *k)
 {
 	long long deadline = now_ms() + k->spec->kill_ms;
@@ -269,13 +271,13 @@ static void kill_tree(struct keeper *k)
 		kill_all(k);
 		if (now_ms() >= deadline)
 			break;
-		wait_for_news(k, pause);
+		wait_event(k, pause);
 		pause = pause < 100 ? pause * 2 : pause;
 	}
 
 	for (size_t i = 0; i < k->nr_tasks; i++) {
 		k->end.stuck++;
-		say(k, "cannot be killed: pid %d (%s)\n", k->tasks[i].pid, k->tasks[i].comm);
+		add_text(k, "cannot be killed: pid %d (%s)\n", k->tasks[i].pid, k->tasks[i].comm);
 		describe_task(k, k->tasks[i].pid);
 	}
 }
@@ -285,17 +287,17 @@ static void end_leftovers(struct keeper *k)
 	long long deadline = now_ms() + LEFTOVER_GRACE_MS;
 	long long pause = 2;
 
-	/* The common case, and much cheaper to see than by looking at every process there is. */
+	/* The common case, and much cheaper than a scan of all processes. */
 	reap(k);
 	if (k->childless)
 		return;
 	while (scan(k) && now_ms() < deadline && !k->orphaned) {
-		wait_for_news(k, pause);
+		wait_event(k, pause);
 		pause = pause < 50 ? pause * 2 : pause;
 	}
 	for (size_t i = 0; i < k->nr_tasks; i++) {
 		k->end.leftovers++;
-		say(k, "left behind: pid %d (%s)\n", k->tasks[i].pid, k->tasks[i].comm);
+		add_text(k, "left behind: pid %d (%s)\n", k->tasks[i].pid, k->tasks[i].comm);
 	}
 	kill_tree(k);
 }
@@ -339,7 +341,7 @@ static void __attribute__((noreturn)) run_program(const struct gm_iso_spec *spec
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 
-	/* Out of the way of the numbers that they are to get. */
+	/* Move them away from the fds 0 to 3, which are assigned next. */
 	out = fcntl(spec->out_fd, F_DUPFD, 10);
 	report = spec->report_fd < 0 ? -1 : fcntl(spec->report_fd, F_DUPFD, 10);
 	null = open("/dev/null", O_RDWR);
@@ -357,18 +359,18 @@ static void __attribute__((noreturn)) run_program(const struct gm_iso_spec *spec
 static void __attribute__((noreturn)) keep(const struct gm_iso_spec *spec, int fd)
 {
 	static struct keeper keeper; /* too big for a stack */
-	static const int deaf[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP };
+	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP };
 	struct keeper *k = &keeper;
 	pid_t self = getpid();
 	long long start;
 	sigset_t chld;
 
-	/* A session of its own: Ctrl-C is the caller's business, and comes as an order. */
+	/* A session of its own: the caller handles Ctrl-C, and then orders a stop. */
 	setsid();
 	prctl(PR_SET_NAME, "gm-keeper");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	for (size_t i = 0; i < sizeof(deaf) / sizeof(deaf[0]); i++)
-		signal(deaf[i], SIG_IGN);
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
@@ -382,7 +384,7 @@ static void __attribute__((noreturn)) keep(const struct gm_iso_spec *spec, int f
 	k->main = fork();
 	if (!k->main)
 		run_program(spec, self);
-	/* The caller must see the end of both when the program has closed them. */
+	/* The caller must read end-of-file when the program has closed them. */
 	close(spec->out_fd);
 	if (spec->report_fd >= 0)
 		close(spec->report_fd);
@@ -394,7 +396,7 @@ static void __attribute__((noreturn)) keep(const struct gm_iso_spec *spec, int f
 			if (k->end.timed_out)
 				describe_task(k, k->main);
 			kill(-k->main, SIGTERM);
-			/* A stopped process would not take its SIGTERM. */
+			/* A stopped process does not handle SIGTERM before it continues. */
 			kill(-k->main, SIGCONT);
 			wait_main(k, k->orphaned ? 0 : spec->grace_ms, false);
 			k->end.killed = !k->main_gone;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How the running kernel was configured, as far as the machine tells. */
+/* Reads the configuration of the running kernel, if the machine has it. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +50,7 @@ static char *load(void)
 	char *text = NULL;
 	FILE *f;
 
-	/* /proc/config.gz is the kernel's own word; the others only share its release name. */
+	/* /proc/config.gz is the kernel's own; the others are found only by its release name. */
 	if (!access("/proc/config.gz", R_OK)) {
 		f = popen("exec zcat /proc/config.gz 2>/dev/null", "r");
 		if (f) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The main of every test program: lists its cases, or runs one of them in this very process.
- * Anything else is the runner's business, which lies beside the program.
+ * The main() of every test program: lists its cases, or runs one of them in this process. With
+ * other arguments executes the runner, gm-run, from the program's folder.
  */
 #include <fcntl.h>
 #include <libgen.h>
@@ -64,7 +64,7 @@ static void json_field(const char *key, const char *value)
 	printf(", ");
 }
 
-/* "key": ["a", "b"], for the bits of `set` that `name` has a word for. */
+/* "key": ["a", "b"], for the bits of `set` that have a name. */
 static void json_bits(const char *key, uint64_t set, const char *(*name)(int bit))
 {
 	const char *sep = "";
@@ -123,15 +123,15 @@ static int list_json(void)
 	return 0;
 }
 
-/* SKIPs with the first need that the platform does not meet; without KVM, all cases say just that. */
-static void demand(const struct gm_case *c)
+/* SKIPs with the first missing need; without KVM, with that one for all cases that need it. */
+static void check_needs(const struct gm_case *c)
 {
 	const char *reason;
 	char remedy[512];
 
 	if (gm_need_of_kvm(c->needs) && !gm_platform_has(GM_NEED_KVM))
 		gm_skip(gm_need_reason(GM_NEED_KVM), "%s", gm_need_remedy(GM_NEED_KVM));
-	/* By SELinux, say, which looks at the file that is made. Cases do not all state this need. */
+	/* For example SELinux denies the new file. Some cases do not state this need. */
 	if (gm_need_of_kvm(c->needs) && gm_need_denied(GM_NEED_GMEM))
 		gm_skip("a security policy denies KVM_CREATE_GUEST_MEMFD", "%s",
 			gm_need_remedy(GM_NEED_GMEM));
@@ -152,7 +152,7 @@ static void demand(const struct gm_case *c)
 
 static void own_leaks_end(void *arg __attribute__((unused)))
 {
-	/* A case that ended early left things open on purpose: its process ends with it. */
+	/* A case that ends early does not close its files: the end of the process does. */
 	if (!gm_failures() && !gm_skipped())
 		gm_own_leaks_end();
 }
@@ -178,8 +178,8 @@ static int run_case(const char *name, const char *seed)
 	gm_report_open(fd, !report, c->flags & GM_REFUSAL);
 	gm_policy_watch(fd);
 	if (gm_case_problem(c))
-		GM_ERROR("the declaration is unsound: %s", gm_case_problem(c));
-	demand(c);
+		GM_ERROR("the declaration is invalid: %s", gm_case_problem(c));
+	check_needs(c);
 	if (gm_platform_has(GM_NEED_KVM))
 		gm_framework_start();
 	if (c->flags & GM_AS_USER)
@@ -216,7 +216,7 @@ static int exec_runner(char **argv)
 	return 2;
 }
 
-/* Arguments that are none of the above: the runner's, unless the program has a life of its own. */
+/* For other arguments. A program can define its own. */
 __attribute__((weak)) int gm_program_main(int argc, char **argv)
 {
 	return exec_runner(argv);
@@ -225,10 +225,10 @@ __attribute__((weak)) int gm_program_main(int argc, char **argv)
 static int real_stdout = -1;
 
 /*
- * The framework announces a random seed of its own from a constructor, on standard output, where
- * --list prints names and nothing else. Ours runs before it and takes standard output away.
+ * A constructor of the framework prints a random seed to standard output, where --list must print
+ * names only. This one runs before it and redirects standard output.
  */
-__attribute__((constructor(101))) static void hush(void)
+__attribute__((constructor(101))) static void silence_stdout(void)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
@@ -239,7 +239,7 @@ __attribute__((constructor(101))) static void hush(void)
 		close(null);
 }
 
-static void unhush(void)
+static void restore_stdout(void)
 {
 	fflush(stdout);
 	if (real_stdout < 0)
@@ -252,7 +252,7 @@ int main(int argc, char **argv)
 {
 	const char *name = NULL, *seed = "1";
 
-	unhush();
+	restore_stdout();
 	if (argc == 2 && !strcmp(argv[1], "--list"))
 		return list_names();
 	if (argc == 2 && !strcmp(argv[1], "--list=json"))

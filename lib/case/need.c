@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The words for what a platform can offer: a table, nothing is opened here. */
+/* The names of needs. */
 #include <stddef.h>
 
 #include "need.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a platform can offer, by name. The probes behind the names are asked by platform.c; here
- * they are only words, so that declarations can be listed without opening anything.
+ * Needs: what a case needs from the platform, by name. Only names, so that cases can be listed
+ * without opening anything; platform.c has the probes.
  */
 #ifndef GM_NEED_H
 #define GM_NEED_H
@@ -21,7 +21,7 @@ enum gm_need {
 };
 
 #define __GM_NEED_BIT(id) (1ULL << GM_NEED_##id)
-/* The set of those ids of need_table.h: GM_NEEDS(KVM, SW_PROTECTED). */
+/* A set of ids of need_table.h: GM_NEEDS(KVM, SW_PROTECTED). */
 #define GM_NEEDS(...) GM_EACH(__GM_NEED_BIT, __VA_ARGS__)
 
 const char *gm_need_name(enum gm_need n);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a platform can offer: one row per need.
+ * The needs: one row for each.
  *
- * X(id, name as printed, what it is, probe, reason of the SKIP, those fields of platform.c that are not
- * empty). A case asks in this order: the first need that is missing is the reason of its SKIP.
+ * X(id, name as printed, what it is, probe, reason of the SKIP, further fields of struct
+ * platform_need). Cases check their needs in this order: the first one that is missing is the
+ * reason of the SKIP.
  */
 #ifndef GM_NEED_TABLE_H
 #define GM_NEED_TABLE_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What one process holds: what it holds after a case it must have held before. */
+/* Compares the resources of this process before and after a case. */
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Each need is probed once, lazily, and a missing one names the remedy that fits this machine. */
+/* Probes each need once, on first use, and finds the remedy for a missing one on this machine. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,13 +13,15 @@
 static const struct platform_need {
 	gm_probe *probe;
 	const char *reason;
-	gm_needs after;	    /* not probed, and mended by their remedies, while these miss */
-	const char *only;   /* the one architecture that can have it; NULL is any */
-	const char *config; /* option that brings it */
-	const char *module; /* ... and its module, where it can be one */
-	const char *rights; /* remedy on EACCES and EPERM; NULL is "run as root" */
-	const char *other;  /* remedy when the option is there and it is still missing */
-	/* There or not, so it stays for as long as the kernel runs; and it costs a VM to see. */
+	gm_needs after;	    /* if one of these is missing: not probed, and its remedy is used */
+	const char *only;   /* the only architecture that has it; NULL: any */
+	const char *config; /* its kernel option */
+	const char *module; /* its module, if the option can be m */
+	const char *rights; /* remedy on EACCES and EPERM; NULL: "run as root" */
+	const char *other;  /* remedy if it is missing although the option is set */
+	/*
+	 * Does not change while the kernel runs, and the probe creates a VM: the result is cached.
+	 */
 	bool lasts;
 } table[GM_NEED_NR] = {
 #define X(id, name, text, probe, reason, ...) { probe, reason, __VA_ARGS__ },
@@ -32,7 +34,7 @@ static struct {
 	char remedy[GM_REMEDY_LEN];
 } found[GM_NEED_NR];
 
-/* Recursive: one need may ask for another. */
+/* Recursive: the probe of one need may use another need. */
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
 int gm_try_open(const char *path, int flags)
@@ -46,8 +48,8 @@ int gm_try_open(const char *path, int flags)
 }
 
 /*
- * A kernel that does not have a thing says it like this, and makes a VM all the same. Anything else
- * may be of the moment: no memory, no more files, a device that another holds.
+ * Only these errnos mean that the kernel lacks it, and only if it can create a VM. Others can be
+ * temporary: no memory, too many files, a busy device.
  */
 static bool is_for_good(const struct platform_need *p, int err)
 {
@@ -70,7 +72,7 @@ static void describe(const struct platform_need *p, int err, char *remedy)
 {
 	char state = p->config ? gm_kconfig(p->config) : 0;
 
-	/* Who may open /dev/kvm may ask all of KVM: those are the needs that last. */
+	/* All of KVM is available to a user who can open /dev/kvm, so a policy denies it. */
 	if ((err == -EACCES || err == -EPERM) && (!geteuid() || p->lasts)) {
 		gm_say_denied(remedy, -err);
 		return;
@@ -90,11 +92,11 @@ static void describe(const struct platform_need *p, int err, char *remedy)
 	else if (p->other)
 		snprintf(remedy, GM_REMEDY_LEN, "%s", p->other);
 	else
-		snprintf(remedy, GM_REMEDY_LEN, "%s is set, and yet: %s",
-			 p->config ? p->config : "", strerror(-err));
+		snprintf(remedy, GM_REMEDY_LEN, "%s is set, but: %s", p->config ? p->config : "",
+			 strerror(-err));
 }
 
-/* What it builds on is missing: name at once what is known to be missing besides. */
+/* The remedy if a need of p->after is missing: `first`, and p's own option if it is off. */
 static void describe_both(const struct platform_need *p, const char *first, char *remedy)
 {
 	bool build = !strncmp(first, BUILD, strlen(BUILD));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes of iommufd and VFIO: a context of its own for each, gone with its fd. */
+/* Probes of iommufd and VFIO. Each one opens its own iommufd context and closes it. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,10 +16,10 @@
 #include "platform_priv.h"
 
 /*
- * The selftest ioctl of iommufd is no exported ABI. What is needed of it (numbers of 7.3,
- * drivers/iommu/iommufd/iommufd_test.h): the call, the operation that makes a mock device and
- * attaches it to an IOAS, and where its argument words lie. A longer argument is fine as long as
- * its tail is zero.
+ * The selftest ioctl of iommufd is not in an exported header. The parts that are needed (numbers of
+ * 7.3, drivers/iommu/iommufd/iommufd_test.h): the command, the operation that creates a mock device
+ * and attaches it to an IOAS, and the layout of its argument. The argument may be longer, with
+ * zeros.
  */
 #define GM_IOMMU_TEST_CMD _IO(IOMMUFD_TYPE, IOMMUFD_CMD_BASE + 32)
 #define GM_TEST_OP_MOCK_DOMAIN 2
@@ -61,7 +61,7 @@ int gm_probe_map_file(char *remedy)
 
 	if (iommu >= 0)
 		close(iommu);
-	/* There is no IOAS 0: a kernel that knows the call says ENOENT, another one ENOTTY. */
+	/* There is no IOAS 0: ENOENT if the kernel has the call, else ENOTTY. */
 	return err == -ENOENT ? 0 : err;
 }
 
@@ -71,7 +71,7 @@ int gm_probe_iommufd_test(char *remedy)
 	int iommu = open_iommu();
 	int err = iommu < 0 ? -errno : 0;
 
-	/* Operation 0 is none: EOPNOTSUPP from the mock, ENOTTY where it is not built. */
+	/* There is no operation 0: EOPNOTSUPP from the mock, ENOTTY if it is not built. */
 	if (!err && ioctl(iommu, GM_IOMMU_TEST_CMD, &cmd))
 		err = -errno;
 	if (iommu >= 0)
@@ -81,7 +81,7 @@ int gm_probe_iommufd_test(char *remedy)
 
 static char edu[GM_EDU_MAX][32];
 
-/* PCI devices 1234:11e8, QEMU's edu, in the order of their addresses. */
+/* Finds the PCI devices 1234:11e8, QEMU's edu, sorted by address. Returns how many. */
 static unsigned int find_edus(void)
 {
 	struct dirent **d;
@@ -104,7 +104,7 @@ static unsigned int find_edus(void)
 	return found;
 }
 
-/* The IOMMU group of an edu, as its number; empty: none. */
+/* The sysfs link to the IOMMU group of an edu device; empty: none. */
 static void group(unsigned int nr, char *to, size_t len)
 {
 	char path[320];
@@ -186,7 +186,9 @@ static int attach_mock(int iommu, uint32_t ioas)
 	return ioctl(iommu, GM_IOMMU_TEST_CMD, &cmd) ? -errno : 0;
 }
 
-/* The edu device through VFIO's cdev, only if somebody bound it to vfio-pci: *device stays open. */
+/*
+ * Attaches the edu device by its VFIO cdev, if it is bound to vfio-pci. The caller closes *device.
+ */
 static int attach_edu(int iommu, uint32_t ioas, int *device)
 {
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = iommu };
@@ -230,7 +232,7 @@ int gm_probe_map_gmem(char *remedy)
 		goto out;
 	}
 
-	/* Without a domain attached nothing is pinned, and any fd would seem to be fine. */
+	/* Without an attached domain nothing is pinned, and a map of any fd succeeds. */
 	if (attach_mock(iommu, alloc.out_ioas_id) &&
 	    attach_edu(iommu, alloc.out_ioas_id, &device)) {
 		snprintf(remedy, GM_REMEDY_LEN,
@@ -238,7 +240,7 @@ int gm_probe_map_gmem(char *remedy)
 		err = -ENODEV;
 		goto out;
 	}
-	/* The same call on a memfd must work, or its failure on guest_memfd says nothing. */
+	/* If the call fails on a memfd, too, its failure on guest_memfd means nothing. */
 	memfd = memfd_create("gm-probe", MFD_CLOEXEC);
 	if (memfd < 0 || ftruncate(memfd, sysconf(_SC_PAGESIZE)))
 		err = -errno;

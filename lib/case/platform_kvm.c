@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes of KVM: each opens /dev/kvm, makes what it needs, and closes all of it again. */
+/* Probes of KVM: each opens /dev/kvm, creates what it needs, and closes all of it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -14,7 +14,7 @@
 
 #include "platform_priv.h"
 
-/* In-place conversion: ioctl on the guest_memfd, 16 words of argument. See convert.h. */
+/* In-place conversion: an ioctl on the guest_memfd with an argument of 16 words. See convert.h. */
 #define GM_SET_MEMORY_ATTRIBUTES2 0xc080aed2UL
 
 static int open_kvm(void)
@@ -163,7 +163,7 @@ bool gm_platform_param(const char *module, const char *param, char *buf, size_t 
 	return gm_read_text(path, buf, len) >= 0;
 }
 
-/* The name of the group that may use a device, "" when there is none but root's. */
+/* The name of the group that may use a device; "": only root may. */
 static void device_group(const char *path, char *name, size_t len)
 {
 	char line[512];
@@ -175,7 +175,7 @@ static void device_group(const char *path, char *name, size_t len)
 		return;
 	snprintf(name, len, "with gid %u", (unsigned int)st.st_gid);
 
-	/* Not getgrgid(): a static program would drag the name service in. */
+	/* Not getgrgid(): in a static program it needs shared libraries (NSS). */
 	f = fopen("/etc/group", "re");
 	while (f && fgets(line, sizeof(line), f)) {
 		char *save, *group = strtok_r(line, ":", &save);
@@ -199,7 +199,7 @@ int gm_probe_kvm(char *remedy)
 		close(fd);
 		if (api == KVM_API_VERSION)
 			return 0;
-		snprintf(remedy, GM_REMEDY_LEN, "/dev/kvm speaks API %d, not %d", api,
+		snprintf(remedy, GM_REMEDY_LEN, "/dev/kvm has API version %d, not %d", api,
 			 KVM_API_VERSION);
 		return -EPROTO;
 	}
@@ -213,7 +213,7 @@ int gm_probe_kvm(char *remedy)
 	} else if (err == -ENOENT && !access("/sys/devices/virtual/misc/kvm", F_OK)) {
 		snprintf(
 			remedy, GM_REMEDY_LEN,
-			"KVM runs without its node: mknod /dev/kvm c 10 232, or hand it to the container");
+			"the device node is missing: mknod /dev/kvm c 10 232, or pass it to the container");
 	} else if (err == -ENOENT || err == -ENXIO || err == -ENODEV) {
 		gm_arch_kvm_absent(remedy);
 	} else {
@@ -227,7 +227,7 @@ int gm_probe_gmem(char *remedy)
 	const struct gm_vm_type *t;
 	int err = -ENOTTY;
 
-	/* A protected VM taints the kernel, and takes guest_memfd on no kernel so far. */
+	/* A protected VM taints the kernel, and no kernel supports guest_memfd in it so far. */
 	for (size_t i = 0; (t = gm_platform_vm_type(i)); i++) {
 		if (t->taints)
 			continue;
@@ -254,7 +254,7 @@ int gm_probe_init_shared(char *remedy)
 			GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
 }
 
-/* Before, its inode was one of the anonymous file system, as an eventfd's is, without a policy. */
+/* In older kernels its inode is in the anonymous-inode file system, as an eventfd's is. */
 int gm_probe_gmem_fs(char *remedy)
 {
 	struct stat st, anon;
@@ -275,9 +275,9 @@ int gm_probe_gmem_fs(char *remedy)
 }
 
 /*
- * Do attributes live in the guest_memfds of this VM type? By the capability, where the headers of
- * KSRC have it, and by the ioctl: an all-zero argument has size 0, which a kernel that knows the
- * call refuses with something other than ENOTTY.
+ * Are attributes in the guest_memfds of this VM type? Tests the capability, if the headers of KSRC
+ * have it, and the ioctl: the all-zero argument has size 0, which a kernel that has the call
+ * refuses with an errno other than ENOTTY.
  */
 bool gm_probe_knows_inplace(unsigned long vm_type, uint64_t flags)
 {
@@ -321,7 +321,7 @@ int gm_probe_ordinary_private(char *remedy)
 	return gm_probe_knows_inplace(gm_arch_default_type(), 0) ? -ENOTTY : 0;
 }
 
-/* What either scope offers is there: that both say the same is for a case to find out. */
+/* Either scope is enough; whether both report the same is not tested here. */
 long gm_probe_offered(unsigned int cap)
 {
 	long system = gm_platform_cap(GM_SYSTEM_SCOPE, cap);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes of memory management: huge pages and what the kernel can do to ordinary memory. */
+/* Probes of memory management. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -20,7 +20,7 @@
 
 #define POOLS "/sys/kernel/mm/hugepages"
 
-/* Pages of this size that are free and not promised to anybody; false when there is no pool. */
+/* The number of free and unreserved pages of this size; false: there is no pool. */
 static bool pool_free(unsigned int kib, unsigned long *pages)
 {
 	unsigned long avail, reserved;
@@ -55,7 +55,7 @@ static void pool_remedy(unsigned int kib, unsigned int wanted, char *remedy, siz
 
 	snprintf(path, sizeof(path), POOLS "/hugepages-%ukB/nr_hugepages", kib);
 	gm_read_number(path, &now);
-	/* What others hold stays theirs: the pool must grow by what is missing. */
+	/* Pages in use stay in use: the pool must grow by the missing pages. */
 	now += wanted > unused ? wanted - unused : 0;
 	if (kib >= 1 << 20)
 		snprintf(remedy, len,
@@ -147,7 +147,7 @@ int gm_probe_secretmem(char *remedy)
 
 int gm_probe_userfaultfd(char *remedy)
 {
-	/* Faults of the kernel too (no UFFD_USER_MODE_ONLY): they are what the probes are about. */
+	/* Without UFFD_USER_MODE_ONLY: the cases need faults by the kernel. */
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 
 	if (fd < 0)
@@ -156,7 +156,7 @@ int gm_probe_userfaultfd(char *remedy)
 	return 0;
 }
 
-/* On an empty range: an advice the kernel does not know is EINVAL, any other does nothing. */
+/* On an empty range an unknown advice is EINVAL, and a known one does nothing. */
 static int knows_advice(int advice)
 {
 	long page = sysconf(_SC_PAGESIZE);
@@ -177,7 +177,7 @@ int gm_probe_ksm(char *remedy)
 
 int gm_probe_hwpoison(char *remedy)
 {
-	/* The right to do it is CAP_SYS_ADMIN, which a case asks for by itself. */
+	/* It needs CAP_SYS_ADMIN, which cases declare separately. */
 	return knows_advice(MADV_HWPOISON);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes of devices, debugfs, sockets and the other ways into a page. */
+/* Probes of devices, debugfs, sockets, io_uring and direct I/O. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -57,8 +57,8 @@ int gm_probe_unpoison(char *remedy)
 }
 
 /*
- * A ring of no entries is EINVAL where rings are to be had (io_uring/io_uring.c). No ring is made:
- * its teardown would leave task work behind that interrupts a case's first ioctl.
+ * A ring of 0 entries is EINVAL if io_uring is available (io_uring/io_uring.c). Creates no ring:
+ * its teardown would leave task work, which interrupts the case's first ioctl.
  */
 int gm_probe_io_uring(char *remedy)
 {
@@ -78,7 +78,7 @@ int gm_probe_udmabuf(char *remedy)
 	return gm_try_open("/dev/udmabuf", O_RDWR);
 }
 
-/* The family exists if it minds who asks; CAP_NET_RAW is what a case asks for by itself. */
+/* EPERM means that the family exists; cases declare CAP_NET_RAW separately. */
 static int knows_family(int family)
 {
 	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -129,7 +129,7 @@ int gm_probe_blkdev(char *remedy)
 
 static const char *dio_dir;
 
-/* One block written past the page cache into a file without a name. */
+/* Writes one block with O_DIRECT to an O_TMPFILE file. */
 static int try_dio(const char *dir)
 {
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
@@ -139,7 +139,7 @@ static int try_dio(const char *dir)
 
 	if (fd < 0)
 		return -errno;
-	/* Since 6.6 tmpfs takes O_DIRECT, and goes through the page cache all the same. */
+	/* Since 6.6 tmpfs accepts O_DIRECT, but uses the page cache. */
 	if (fstatfs(fd, &fs) || (unsigned long)fs.f_type == TMPFS_MAGIC ||
 	    (unsigned long)fs.f_type == RAMFS_MAGIC) {
 		err = -EOPNOTSUPP;
@@ -180,7 +180,7 @@ int gm_probe_fail_nth(char *remedy)
 
 	if (err)
 		return err;
-	/* The task's counter alone fails nothing: somebody must look at it. */
+	/* fail-nth also needs a kind of failure that it can inject. */
 	if (!access(DEBUGFS "/failslab", F_OK) || !access(DEBUGFS "/fail_page_alloc", F_OK))
 		return 0;
 	err = -errno;

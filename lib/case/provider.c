@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The words for conversion providers: a table, nothing is opened here. */
+/* The names, profiles and needs of conversion providers. */
 #include <string.h>
 
 #include "provider.h"

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Conversion providers by name: who makes guest memory private and shared. A case states the
- * providers that it is about, and the registry (case.c) makes one case of it for each. Here they
- * are only words, so that declarations can be listed without opening anything; what a provider
- * does is in convert.h.
+ * The names of conversion providers: the ways to make guest memory private and shared. A case
+ * states its providers, and the registry (case.c) makes one case for each. Only names, so that
+ * cases can be listed without opening anything; the providers are in convert.h.
  */
 #ifndef GM_PROVIDER_H
 #define GM_PROVIDER_H
@@ -11,8 +10,8 @@
 #include "need.h"
 
 /*
- * id, name, what the case's name ends in, profile of the contract, what the platform must have.
- * The end of the first is empty: names that existed before there were providers stay as they are.
+ * id, name, suffix of the case's name, profile of the contract, needs. The first suffix is empty,
+ * so that names from before there were providers stay the same.
  */
 #define GM_PROVIDER_LIST(X)                                                                        \
 	X(ATTRIBUTES, "attributes", "", "P0", GM_NEEDS(ATTRIBUTES))                                \
@@ -20,7 +19,7 @@
 	X(PKVM, "pkvm", ".pkvm", "P2", GM_NEEDS(PROTECTED))
 
 enum gm_provider_id {
-	GM_PROVIDER_NONE, /* the case converts nothing, or sees to it itself */
+	GM_PROVIDER_NONE, /* the case does not convert, or does it itself */
 #define X(id, name, suffix, profile, needs) GM_PROVIDER_##id,
 	GM_PROVIDER_LIST(X)
 #undef X
@@ -30,11 +29,11 @@ enum gm_provider_id {
 #define __GM_PROVIDER_BIT(id) (1U << GM_PROVIDER_##id)
 /* A set for .providers: GM_PROVIDERS(ATTRIBUTES, INPLACE). */
 #define GM_PROVIDERS(...) GM_EACH(__GM_PROVIDER_BIT, __VA_ARGS__)
-/* Both that convert by the VMM's ioctl on a SW_PROTECTED VM. */
+/* The two that convert by an ioctl, on a SW_PROTECTED VM. */
 #define GM_PROVIDERS_X86 GM_PROVIDERS(ATTRIBUTES, INPLACE)
 
 const char *gm_provider_name(enum gm_provider_id p);
-/* The one of that name; GM_PROVIDER_NONE: none. */
+/* The provider of that name; GM_PROVIDER_NONE: there is none. */
 enum gm_provider_id gm_provider_find(const char *name);
 const char *gm_provider_suffix(enum gm_provider_id p);
 const char *gm_provider_profile(enum gm_provider_id p);

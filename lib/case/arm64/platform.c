@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the platform probes ask of arm64 alone. */
+/* The part of the platform probes for arm64. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -15,7 +15,7 @@
 
 const char *const gm_arch_name = "arm64";
 
-/* Type 0 means 40 bits of IPA: not every CPU has that many. */
+/* Type 0 means 40 bits of IPA, and some CPUs have fewer. */
 unsigned long gm_arch_default_type(void)
 {
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -47,7 +47,9 @@ bool gm_platform_nested(void)
 	static const char *const vms[] = { "QEMU", "KVM", "Amazon EC2", "VMware", "Xen", "Google" };
 	char vendor[64];
 
-	/* arm64 has no flag for it. QEMU's virt board and its like name themselves. */
+	/*
+	 * arm64 has no flag for it. QEMU's virt board and others have their names in DMI or the DT.
+	 */
 	if (gm_read_text("/sys/class/dmi/id/sys_vendor", vendor, sizeof(vendor)) > 0) {
 		for (size_t i = 0; i < sizeof(vms) / sizeof(*vms); i++) {
 			if (strstr(vendor, vms[i]))
@@ -77,7 +79,7 @@ int gm_probe_protected(char *remedy)
 	return err;
 }
 
-/* There is nothing else. */
+/* arm64 always has stage 2. */
 int gm_probe_tdp(char *remedy)
 {
 	return 0;
@@ -89,14 +91,14 @@ int gm_probe_stage2_dump(char *remedy)
 	int vm = gm_probe_new_vm(gm_arch_default_type());
 	int err = vm < 0 ? -errno : 0;
 
-	/* One folder per VM, named after its maker and its fd. */
+	/* One folder per VM, named after its process and its fd. */
 	if (!err) {
 		snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/stage2_page_tables",
 			 getpid(), vm);
 		err = gm_try_open(path, O_RDONLY);
 		close(vm);
 	}
-	/* There it can be opened and shows nothing: the tables are the hypervisor's. */
+	/* With pKVM the file exists but is empty: the hypervisor has the tables. */
 	if (!err && gm_read_text("/proc/cmdline", cmdline, sizeof(cmdline)) > 0 &&
 	    strstr(cmdline, "kvm-arm.mode=protected")) {
 		snprintf(remedy, GM_REMEDY_LEN, "boot without kvm-arm.mode=protected");
@@ -105,7 +107,7 @@ int gm_probe_stage2_dump(char *remedy)
 	return err;
 }
 
-/* x86 has these: the table of needs says so. */
+/* Not called: need_table.h has .only = "x86" for them. */
 int gm_probe_sw_protected(char *remedy)
 {
 	return -EOPNOTSUPP;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the platform probes ask of x86 alone. */
+/* The part of the platform probes for x86. */
 #include <cpuid.h>
 #include <errno.h>
 #include <linux/kvm.h>
@@ -36,7 +36,7 @@ bool gm_platform_nested(void)
 	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & (1U << 31));
 }
 
-/* The module that drives this CPU's virtualization; NULL when it shows none. */
+/* The module for this CPU's virtualization; NULL: CPUID reports none. */
 static const char *vendor_module(void)
 {
 	unsigned int eax, ebx, ecx, edx;
@@ -57,7 +57,7 @@ void gm_arch_kvm_absent(char *remedy)
 
 	if (!vendor)
 		snprintf(remedy, GM_REMEDY_LEN,
-			 "the CPU shows neither VMX nor SVM: enable %s, or use `make lab`",
+			 "the CPU has neither VMX nor SVM: enable %s, or use `make lab`",
 			 gm_platform_nested() ? "nesting in the hypervisor"
 					      : "virtualization in the firmware");
 	else if (gm_kconfig("CONFIG_KVM") == 'n' || gm_kconfig(option) == 'n')
@@ -73,7 +73,7 @@ int gm_probe_sw_protected(char *remedy)
 	int r = vm < 0 ? -errno : 0;
 
 	if (r) {
-		/* Offered only with two-dimensional paging: arch/x86/kvm/x86.c:7134 */
+		/* Exists only with two-dimensional paging: arch/x86/kvm/x86.c:7134 */
 		if (!gm_platform_has(GM_NEED_TDP))
 			snprintf(remedy, GM_REMEDY_LEN, "%s%s",
 				 gm_kconfig("CONFIG_KVM_SW_PROTECTED_VM") == 'y'
@@ -87,8 +87,8 @@ int gm_probe_sw_protected(char *remedy)
 }
 
 /*
- * A SW_PROTECTED VM has attributes of its own, or in its guest_memfds. Where it has neither, the
- * cases must FAIL, not SKIP; so what counts is that they are found in the files alone.
+ * A SW_PROTECTED VM has attributes of the VM, or in its guest_memfds. If it has neither, the cases
+ * must FAIL, not SKIP. So the need is missing only if the attributes are in the guest_memfds alone.
  */
 int gm_probe_attributes(char *remedy)
 {
@@ -112,13 +112,13 @@ int gm_probe_tdp(char *remedy)
 	const char *module, *param;
 	char value[8];
 
-	/* KVM_CAP_PRE_FAULT_MEMORY is KVM's own tdp_enabled: arch/x86/kvm/x86.c:2298 */
+	/* KVM_CAP_PRE_FAULT_MEMORY reports KVM's tdp_enabled: arch/x86/kvm/x86.c:2298 */
 	if (gm_probe_offered(KVM_CAP_PRE_FAULT_MEMORY) > 0)
 		return 0;
 
 	/*
-	 * The parameter tells on kernels without that capability, and names the remedy. Only the
-	 * CPU's own module counts: built in, the other one has parameters too, and means nothing.
+	 * For kernels without that capability use the module parameter, which is also the remedy.
+	 * Use only that of this CPU's vendor: if both are built in, both have parameters.
 	 */
 	module = vendor_module();
 	param = module && !strcmp(module, "kvm_intel") ? "ept" : "npt";
@@ -133,7 +133,7 @@ int gm_probe_tdp(char *remedy)
 	return -EOPNOTSUPP;
 }
 
-/* arm64 has these: the table of needs says so. */
+/* Not called: need_table.h has .only = "arm64" for them. */
 int gm_probe_protected(char *remedy)
 {
 	return -EOPNOTSUPP;
