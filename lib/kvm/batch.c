@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Batches of one vCPU, each read judged by what the model said when it was queued. */
+/* Batches of one vCPU. Each read is compared with the model's state when it was queued. */
 #include "batch.h"
 
 void gm_batch_init(struct gm_batch *s, struct gm_fixture *w, unsigned int v)
@@ -49,7 +49,7 @@ void gm_batch_fill(struct gm_batch *s, uint64_t gfn, uint64_t n, unsigned int st
 {
 	unsigned int gen = gm_fixture_gen(s->w);
 
-	/* One operation per run of one state: the half is part of what is written. */
+	/* One operation per run of pages in one state: the words that are written depend on it. */
 	while (n) {
 		bool private = gm_model_private(s->w->model, gfn);
 		enum gm_half half = private ? GM_HALF_PRIVATE : GM_HALF_SHARED;
@@ -124,7 +124,7 @@ void gm_batch_check_suspects(struct gm_batch *s, uint64_t gfn, uint64_t n)
 	for (size_t i = 0; i < nr; i++)
 		if (gm_batch_owns(s, suspect[i]))
 			gm_batch_check(s, suspect[i], 1, 1);
-	/* Where the neighbours are somebody else's: the nearest of our own. */
+	/* If the adjacent pages belong to another batch, the nearest ones of this batch. */
 	for (uint64_t d = s->share * s->block; s->share > 1 && d <= 512; d *= 2) {
 		if (gm_batch_owns(s, gfn - d))
 			gm_batch_check(s, gfn - d, 1, 1);
@@ -133,7 +133,7 @@ void gm_batch_check_suspects(struct gm_batch *s, uint64_t gfn, uint64_t n)
 	}
 }
 
-static void judge(struct gm_batch *s, unsigned int i)
+static void check_result(struct gm_batch *s, unsigned int i)
 {
 	struct gm_batch_note *note = &s->note[i];
 	const char *to = note->to_private ? "private" : "shared";
@@ -171,14 +171,14 @@ bool gm_batch_run(struct gm_batch *s)
 		return true;
 	gm_run(s->w->vm, s->v, s->op, s->nr);
 	for (unsigned int i = 0; i < s->nr; i++)
-		judge(s, i);
+		check_result(s, i);
 	s->nr = 0;
 	return gm_failures() == before;
 }
 
 void gm_batch_flush(struct gm_batch *s)
 {
-	/* Do not write to a wrong mapping: that could take the machine down. */
+	/* No more writes after a miss: through a wrong mapping they could crash the machine. */
 	if (!gm_batch_run(s))
 		gm_end();
 }

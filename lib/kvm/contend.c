@@ -16,10 +16,10 @@ struct contention {
 	void (*change)(void *arg);
 	void *arg;
 	atomic_bool over;
-	atomic_uint rounds; /* that the memory was taken away */
+	atomic_uint rounds; /* of MADV_DONTNEED */
 };
 
-static void take_away(struct contention *c)
+static void drop_memory(struct contention *c)
 {
 	while (!atomic_load(&c->over)) {
 		GM_SETUP_OK(madvise(c->hva, c->size, MADV_DONTNEED));
@@ -36,9 +36,9 @@ static void contention_thread(unsigned int i, void *arg)
 		while (!atomic_load(&c->over))
 			gm_guest_touch(c->vm, c->v, c->gpa, c->size, GM_PAGE_SIZE);
 	} else if (i == 2) {
-		take_away(c);
+		drop_memory(c);
 	} else {
-		/* The time limit of the case bounds this. */
+		/* Bounded by the time limit of the case. */
 		while (atomic_load(&c->rounds) < 3)
 			sched_yield();
 		c->change(c->arg);

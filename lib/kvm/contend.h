@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A change of a VM's memory while others wait for its MMU lock. Whoever holds the lock for long is
- * asked to give way then, again and again: tdp_mmu_iter_cond_resched() on x86, cond_resched_rwlock_write()
- * in stage2_apply_range() on arm64. What a single vCPU never makes the kernel do.
+ * A change of a VM's memory while its MMU lock is contended. Long operations then drop and retake
+ * the lock: tdp_mmu_iter_cond_resched() on x86, cond_resched_rwlock_write() in stage2_apply_range()
+ * on arm64. A single vCPU never causes this.
  */
 #ifndef GM_CONTEND_H
 #define GM_CONTEND_H
@@ -12,9 +12,10 @@
 #include "vm.h"
 
 /*
- * Runs change(arg) while vCPU v (which nobody else runs) faults without pause in [gpa, gpa + size), a
- * range of ordinary pages mapped 1:1 in the guest, which another thread takes away all the time:
- * `hva` is its private anonymous memory, whose content is lost. Returns when all are done.
+ * Runs change(arg) while vCPU v (which no other thread may run) faults in a loop in [gpa, gpa +
+ * size), mapped 1:1 in the guest. `hva` is the private anonymous memory of that range; another
+ * thread drops it in a loop with MADV_DONTNEED, so its content is lost. Returns when all threads
+ * have ended.
  */
 void gm_contend(struct gm_vm *vm, unsigned int v, uint64_t gpa, void *hva, uint64_t size,
 		void (*change)(void *arg), void *arg);

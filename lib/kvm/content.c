@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Writing and checking the content of pages, from the guest's side and from the host's. */
+/* Writes and checks the content of pages, by the guest and by the host. */
 #include "vm.h"
 
 #define WORDS (GM_PAGE_SIZE / 8)
@@ -9,8 +9,8 @@ static const char *half_name(enum gm_half half)
 	return gm_word_str(gm_word(0, half, 0, 0));
 }
 
-/* Reports what a content operation of the guest found. */
-static bool judge(struct gm_vm *vm, unsigned int v, const struct gm_op *op, const char *when)
+/* Checks the result of a check operation of the guest. */
+static bool check_result(struct gm_vm *vm, unsigned int v, const struct gm_op *op, const char *when)
 {
 	struct gm_page page = gm_vm_page(vm, op->bad_addr & ~(GM_PAGE_SIZE - 1));
 
@@ -39,7 +39,7 @@ bool gm_guest_check(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t npa
 	};
 
 	gm_run(vm, v, &op, 1);
-	return judge(vm, v, &op, when);
+	return check_result(vm, v, &op, when);
 }
 
 bool gm_guest_check_zero(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t npages,
@@ -48,7 +48,7 @@ bool gm_guest_check_zero(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_
 	struct gm_op op = { .code = GM_OP_CHECK_ZERO, .addr = gpa, .nr = npages };
 
 	gm_run(vm, v, &op, 1);
-	return judge(vm, v, &op, when);
+	return check_result(vm, v, &op, when);
 }
 
 void gm_guest_touch(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t len, uint64_t stride)
@@ -84,7 +84,7 @@ bool gm_guest_expect_fault(struct gm_vm *vm, unsigned int v, uint64_t gpa, bool 
 	struct gm_exit ex;
 
 	if (!GM_EXPECT_AT(&page, !__gm_run(vm, v, &op, 1, &ex, NULL),
-			  "%s: the guest's %s went through, expected KVM_EXIT_MEMORY_FAULT", when,
+			  "%s: the guest's %s succeeded, expected KVM_EXIT_MEMORY_FAULT", when,
 			  write ? "write" : "read"))
 		return false;
 	return GM_EXPECT_AT(
@@ -104,7 +104,7 @@ void gm_host_fill(void *hva, uint64_t gfn, uint64_t npages, enum gm_half half, u
 		w[i] = gm_word(gfn + i / WORDS, half, gen, i % WORDS);
 }
 
-/* want == NULL means zero. */
+/* zero: expects zeros, and half and gen are not used. */
 static bool host_compare(const void *hva, uint64_t gfn, uint64_t npages, bool zero,
 			 enum gm_half half, unsigned int gen, const char *when)
 {

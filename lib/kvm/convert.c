@@ -35,7 +35,7 @@ int __gm_convert_to(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_privat
 {
 	uint64_t mine;
 
-	GM_SETUP(vm->provider, "a VM of kind %d converts nothing", vm->args.kind);
+	GM_SETUP(vm->provider, "no conversion provider for a VM of kind %d", vm->args.kind);
 	return vm->provider->convert(vm, gpa, len, to_private, done ? done : &mine);
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every KVM_CREATE_VM, the framework's too, comes by here: programs are linked with --wrap=ioctl.
+ * Retries every KVM_CREATE_VM, also the framework's, on EINTR: programs are linked with
+ * --wrap=ioctl.
  *
- * It is EINTR if anything waits for the task, and that need be no signal: an io_uring leaves work to
- * its task, and mm_take_all_locks() (mm/mmap.c), which registers KVM's MMU notifier, gives up then.
- * A VMM tries again; the framework does not. What waits is done on the way back to user space.
+ * Pending task work of io_uring counts as a signal: then mm_take_all_locks() (mm/mmap.c), which is
+ * called to register KVM's MMU notifier, fails with EINTR. The task work runs on the return to user
+ * space, so a retry succeeds. A VMM retries, but the framework does not.
  */
 #include <errno.h>
 #include <linux/kvm.h>

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* First touches: of two vCPUs at the same moment, and at the end of a page. */
+/* First accesses: by two vCPUs at the same time, and at the end of a page. */
 #include "check.h"
 #include "first_touch.h"
 #include "guest/op.h"
 
-/* Of vCPU 0 and 1, in halves of a word. */
+/* The numbers that vCPU 0 and vCPU 1 add, in the low and the high 32 bits of a word. */
 #define NUMBER(v) (1UL << (v)*32)
 #define BOTH (NUMBER(0) | NUMBER(1))
-/* Delays of vCPU 1, in turns of an empty loop, repeat after so many pages. */
+/* The number of different delays of vCPU 1. */
 #define DELAYS 32
 
 static struct {
 	uint64_t arrived;
-	uint64_t page; /* bytes: guest code does not ask the system */
+	uint64_t page; /* the page size, which guest code cannot read from the system */
 } meeting __attribute__((aligned(4096)));
 
 __attribute__((target("general-regs-only"))) static uint64_t
@@ -64,9 +64,10 @@ void gm_first_touch(struct gm_vm *vm, uint64_t gpa, uint64_t npages, const void 
 		struct gm_page page = gm_vm_page(vm, op.addr);
 
 		gm_run(vm, p % 2, &op, 1);
-		if (!GM_EXPECT_AT(&page, (uint64_t)op.ret == BOTH,
-				  "after both vCPUs added to it the word is %#lx, expected %#lx",
-				  op.ret, BOTH) ||
+		if (!GM_EXPECT_AT(
+			    &page, (uint64_t)op.ret == BOTH,
+			    "the word after both vCPUs added to it: observed %#lx, expected %#lx",
+			    op.ret, BOTH) ||
 		    (hva && !GM_EXPECT_AT(&page, *seen == BOTH, "the host sees %#lx, expected %#lx",
 					  *seen, BOTH)))
 			return;
@@ -85,7 +86,7 @@ void gm_touch_from_above(struct gm_vm *vm, uint64_t gpa, uint64_t npages, unsign
 
 		gm_run(vm, 0, &op, 1);
 		if (!GM_EXPECT_AT(&page, op.val == want,
-				  "its last word, touched first, should be %s, and is %s",
+				  "the last word, accessed first: expected %s, observed %s",
 				  gm_word_str(want), gm_word_str(op.val)))
 			return;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The guest-memory fixture: a VM, its slot, and the model of what its memory must hold. */
+/* The guest-memory fixture: a VM, its slot, and the model of its memory. */
 #include <sys/mman.h>
 
 #include "batch.h"
@@ -40,7 +40,7 @@ int gm_flavour_gmem(struct gm_vm *vm, const struct gm_flavour *f, uint64_t size)
 	return gmem;
 }
 
-/* A shared mapping of the whole file, at a 2 MiB border as the memory of hosts mostly is. */
+/* A shared mapping of the whole file. */
 static uint8_t *map_file(int gmem, uint64_t size)
 {
 	uint8_t *hva = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, gmem, 0);
@@ -63,8 +63,8 @@ void gm_fixture_file(struct gm_fixture *w)
 		w->uaddr = w->hva;
 }
 
-/* What the file is, and who serves which access. */
-static void choose(struct gm_fixture *w, const struct gm_fixture_args *args)
+/* Sets the flags of the file, and where shared memory and userspace_addr are. */
+static void choose_memory(struct gm_fixture *w, const struct gm_fixture_args *args)
 {
 	const struct gm_provider *p = w->provider;
 
@@ -73,7 +73,7 @@ static void choose(struct gm_fixture *w, const struct gm_fixture_args *args)
 		w->file = *args->flavour;
 		w->starts_private = gm_flavour_private(&w->file);
 	} else {
-		GM_SETUP(p, "this architecture has no provider with a VMM that converts");
+		GM_SETUP(p, "no conversion provider for a SW_PROTECTED VM on this architecture");
 		w->starts_private = args->starts_private;
 		w->file.flags = args->starts_private ? p->flags_private : p->flags_shared;
 	}
@@ -101,14 +101,14 @@ struct gm_fixture *gm_fixture_new(const struct gm_fixture_args *args)
 	w->host_touches = args->host_touches;
 	if (args->host_touches && !args->on_convert)
 		vm.on_convert = gm_vm_convert_on_request_retry;
-	/* One page table of the guest per GiB, and what the case says. */
+	/* A page table of the guest per GiB, and those that the case requests. */
 	vm.extra_pages = args->size / GM_1G + 8 + args->extra_pages;
 	w->vm = gm_vm_new(&vm);
 	w->vm->user = w;
 	if (args->provider)
 		w->vm->provider = gm_provider_of(args->provider);
 	w->provider = w->vm->provider;
-	choose(w, args);
+	choose_memory(w, args);
 	GM_SETUP(!args->no_gmem || args->no_slot || !w->file_serves_shared,
 		 "a slot without guest_memfd cannot be converted by %s",
 		 gm_provider_name(w->provider->id));
@@ -149,7 +149,7 @@ void gm_fixture_slot(struct gm_fixture *w, uint32_t id, uint64_t gpa, uint64_t s
 		gm_model_convert(w->model, gfn, n, true);
 }
 
-/* Where the host sees the page: by its slot; without a slot, by its place in the fixture's range. */
+/* The host's address of the page: by its slot, or without one by its offset in the fixture. */
 static uint8_t *host_view(struct gm_fixture *w, uint64_t gfn)
 {
 	uint8_t *hva = w->vm ? gm_hva(w->vm, GPA(gfn)) : NULL;
@@ -157,8 +157,8 @@ static uint8_t *host_view(struct gm_fixture *w, uint64_t gfn)
 	return hva || !w->hva ? hva : w->hva + GPA(gfn) - w->gpa;
 }
 
-/* Where the file serves shared accesses, nothing ever comes to userspace_addr. */
-static void expect_untouched(struct gm_fixture *w)
+/* If shared memory is in the file, no access may reach the memory at userspace_addr. */
+static void expect_uaddr_unused(struct gm_fixture *w)
 {
 	unsigned char *in;
 	size_t n;
@@ -175,7 +175,7 @@ static void expect_untouched(struct gm_fixture *w)
 			continue;
 		GM_FAIL_AT(
 			GM_PAGE(.hva = GM_AT((uintptr_t)w->mem->hva + i * sysconf(_SC_PAGESIZE))),
-			"memory at userspace_addr was touched, page %zu of %zu: every access goes to the file",
+			"memory at userspace_addr was accessed, page %zu of %zu: expected all accesses in the file",
 			i, n);
 		break;
 	}
@@ -203,7 +203,7 @@ void gm_fixture_close(struct gm_fixture *w)
 
 void gm_fixture_free(struct gm_fixture *w)
 {
-	expect_untouched(w);
+	expect_uaddr_unused(w);
 	if (w->vm)
 		gm_vm_free(w->vm);
 	w->vm = NULL;
@@ -249,7 +249,9 @@ void gm_fixture_convert(struct gm_fixture *w, uint64_t gfn, uint64_t n, bool to_
 			convert(w, at, run, to_private);
 			continue;
 		}
-		/* Attributes live in the file, which takes them where no slot is, too. */
+		/*
+		 * The attributes are in the file: pages without a slot are converted by the file.
+		 */
 		for (run = 1; at + run < end && !gm_slot_at(w->vm, GPA(at + run)); run++)
 			;
 		gm_gmem_convert(w->gmem, GPA(at) - w->gpa, GPA(run), to_private);
@@ -313,7 +315,7 @@ void gm_fixture_host_write(struct gm_fixture *w, uint64_t gfn, uint64_t n)
 
 bool gm_host_sees(const void *hva)
 {
-	/* A path that cannot be read is EFAULT; any other result says that it was read. */
+	/* EFAULT: the kernel cannot read the path at hva. Any other result: it can. */
 	errno = 0;
 	return !access(hva, F_OK) || errno != EFAULT;
 }
@@ -332,7 +334,7 @@ void gm_fixture_check_host(struct gm_fixture *w, uint64_t gfn, uint64_t n, unsig
 			page = gm_vm_page(w->vm, GPA(gfn));
 		if (w->file_serves_shared && gm_model_private(w->model, gfn)) {
 			GM_EXPECT_AT(&page, !word || !gm_host_sees((void *)word),
-				     "%s: the host reaches a private page of the file", when);
+				     "%s: the host can read a private page of the file", when);
 			continue;
 		}
 		for (unsigned int i = 0; i < GM_PAGE_WORDS; i += step) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The framework starts when a case starts, not when its program does: its constructor asks KVM
- * what it can do (arm64 creates VMs for that), and a program that only lists its cases opens
- * nothing. framework.mk compiles the constructor to call gm_framework_not_yet() instead.
+ * Starts the framework when a case starts, and not when its program starts. The framework's
+ * constructor probes KVM (on arm64 it creates VMs), but a program that lists its cases must not
+ * open anything. So framework.mk makes the constructor call gm_framework_not_yet() instead.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -35,17 +35,19 @@ static bool maps_gmem(uintptr_t addr)
 }
 
 /*
- * A case that touches a guest_memfd without expecting a signal holds the page for shared: the kernel that
- * refuses it breaks a promise. Any other SIGBUS is the framework's, which ends the case with an ERROR.
+ * SIGBUS for a page of a guest_memfd is a miss: a case that accesses one and does not expect the
+ * signal expects a shared page. Any other SIGBUS goes to the framework, which ends the case with an
+ * ERROR.
  */
-static void refused(int sig, siginfo_t *info, void *ctx __attribute__((unused)))
+static void on_sigbus(int sig, siginfo_t *info, void *ctx __attribute__((unused)))
 {
 	uintptr_t addr = (uintptr_t)info->si_addr;
 
 	if (info->si_code == BUS_ADRERR && maps_gmem(addr)) {
 		gm_checked();
-		GM_FAIL_AT(GM_PAGE(.hva = GM_AT(addr)),
-			   "the host's access to a page that must be shared: SIGBUS");
+		GM_FAIL_AT(
+			GM_PAGE(.hva = GM_AT(addr)),
+			"access of the host to a shared page: expected success, observed SIGBUS");
 		gm_end();
 	}
 	framework_bus.sa_handler(sig);
@@ -53,7 +55,7 @@ static void refused(int sig, siginfo_t *info, void *ctx __attribute__((unused)))
 
 void gm_framework_start(void)
 {
-	struct sigaction sa = { .sa_sigaction = refused, .sa_flags = SA_SIGINFO };
+	struct sigaction sa = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
 
 	kvm_selftest_arch_init();
 	GM_SETUP_OK(sigaction(SIGBUS, &sa, &framework_bus));

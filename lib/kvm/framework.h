@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The one place that includes the KVM selftests framework, and where a difference between the
- * trees that KSRC= may name is met. Nothing else knows which tree it was built from.
- */
+/* Includes the KVM selftests framework. Only this file depends on differences between trees. */
 #ifndef GM_FRAMEWORK_H
 #define GM_FRAMEWORK_H
 

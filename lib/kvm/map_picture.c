@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The map of a GiB, for people. */
+/* Maps of guest memory, in notes of a case. */
 #include <stdlib.h>
 
 #include "convert.h"
@@ -16,7 +16,7 @@ static uint64_t cells_of(const struct gm_shape *s)
 	return s->size / GM_2M;
 }
 
-/* What the attributes alone say of a cell with 4 KiB mappings or none. */
+/* The letter of a cell with 4 KiB mappings or none, by its attributes. */
 static char small_cell(const struct gm_shape *s, uint64_t cell, bool mapped)
 {
 	const uint8_t *p = s->private + cell * 512;
@@ -31,8 +31,8 @@ static char small_cell(const struct gm_shape *s, uint64_t cell, bool mapped)
 	return mapped ? 'k' : '.';
 }
 
-/* The same as the model has it. */
-static char *cells_as_modelled(const struct gm_shape *s)
+/* One letter per 2 MiB, by the model. The caller frees it. */
+static char *cells_of_model(const struct gm_shape *s)
 {
 	uint64_t nr = cells_of(s);
 	char *c = calloc(nr + 1, 1);
@@ -51,7 +51,7 @@ static char *cells_as_modelled(const struct gm_shape *s)
 	return c;
 }
 
-/* Converts one page and tells which mapping that cost. */
+/* Converts one page, and returns the size of the mapping that this has removed. */
 static enum gm_size probe(struct gm_vm *vm, uint64_t gpa, bool private)
 {
 	struct gm_page_counts before, after;
@@ -72,16 +72,16 @@ char *gm_map_observe(struct gm_vm *vm, const struct gm_shape *s)
 	char *c = calloc(nr + 1, 1);
 
 	GM_SETUP(c, "out of memory");
-	/* Backwards, since a kernel that unmaps too much most often does so behind what it was asked. */
+	/* Backwards: a kernel that unmaps too much mostly does so after the range. */
 	for (uint64_t i = nr; i-- > 0;) {
 		enum gm_size sz = GM_SIZE_NONE;
 
-		/* A 1 GiB mapping is gone with the first probe of it. */
+		/* The first probe of a 1 GiB mapping removes all of it. */
 		if ((i + 1) % CELLS && c[i + 1] == 'G') {
 			c[i] = 'G';
 			continue;
 		}
-		/* The pages of a cell that hold it, or any: the first, the last, those next to them. */
+		/* Pages 0, 1, 2, 510 and 511, until one is mapped. */
 		for (int p = 0; p < 512 && sz == GM_SIZE_NONE; p += p < 2 ? 1 : p == 2 ? 508 : 1)
 			sz = probe(vm, s->base + i * GM_2M + p * GM_PAGE_SIZE,
 				   s->private[i * 512 + p]);
@@ -92,7 +92,7 @@ char *gm_map_observe(struct gm_vm *vm, const struct gm_shape *s)
 	return c;
 }
 
-static bool alike(const char *c, uint64_t nr)
+static bool uniform(const char *c, uint64_t nr)
 {
 	for (uint64_t i = 1; i < nr; i++)
 		if (c[i] != c[0])
@@ -102,7 +102,7 @@ static bool alike(const char *c, uint64_t nr)
 
 static void note_gib(const char *want, const char *got, uint64_t gib)
 {
-	if (alike(want, CELLS) && alike(got, CELLS) && *want == *got) {
+	if (uniform(want, CELLS) && uniform(got, CELLS) && *want == *got) {
 		gm_note("GiB %lu: all %c, as expected", gib, *want);
 		return;
 	}
@@ -128,14 +128,14 @@ static void note_packed(const char *title, const char *cells)
 
 void gm_map_note(const struct gm_shape *s, const char *title)
 {
-	char *cells = cells_as_modelled(s);
+	char *cells = cells_of_model(s);
 
 	note_packed(title, cells);
 	gm_note("%s (G 1G, M 2M, k 4K, x some private, P private, . none):", title);
 	for (uint64_t gib = 0; gib < s->size / GM_1G; gib++) {
 		const char *c = cells + gib * CELLS;
 
-		if (alike(c, CELLS)) {
+		if (uniform(c, CELLS)) {
 			gm_note("GiB %lu: all %c", gib, *c);
 			continue;
 		}
@@ -148,7 +148,7 @@ void gm_map_note(const struct gm_shape *s, const char *title)
 
 void gm_map_show(struct gm_vm *vm, const struct gm_shape *s)
 {
-	char *want = cells_as_modelled(s), *got = gm_map_observe(vm, s);
+	char *want = cells_of_model(s), *got = gm_map_observe(vm, s);
 
 	for (uint64_t gib = 0; gib < s->size / GM_1G; gib++)
 		note_gib(want + gib * CELLS, got + gib * CELLS, gib);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory of the host that backs slots, and what fallocate() does to a guest_memfd. */
+/* Host memory for slots, and fallocate() on a guest_memfd. */
 #include <linux/falloc.h>
 #include <linux/memfd.h>
 #include <fcntl.h>

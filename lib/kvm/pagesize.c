@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is mapped at which size, from KVM's binary statistics or from the architecture. */
+/* Counts mapped pages by size, from KVM's binary statistics or by the architecture's hook. */
 #include "pagesize.h"
 #include "platform.h"
 #include "vm.h"
@@ -30,7 +30,7 @@ void gm_page_counts_read(struct gm_vm *vm, struct gm_page_counts *l)
 	memset(l, 0, sizeof(*l));
 	if (gm_arch_pagesize_read(vm, l))
 		return;
-	/* Asking makes a VM each time. */
+	/* Cached: gm_platform_vm_stat() creates a VM. */
 	if (has_stats < 0)
 		has_stats = gm_platform_vm_stat("pages_1g");
 	GM_SETUP(has_stats, "no source for the counts of mapped pages by size");

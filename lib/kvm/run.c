@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Running vCPUs: posts batches to the guest's interpreter and says how they came back. */
+/* Runs vCPUs: posts batches to the guest's interpreter, and reports their exits. */
 #include "convert.h"
 #include "underway.h"
 #include "vm.h"
 
-/* Far beyond what races can give: it ends a vCPU that comes back for ever. */
+/* Far more than races cause: ends the run of a vCPU that always exits with a fault. */
 #define RACES_MAX 20000U
 
-/* Gives the guest's words, where it has any, to a miss. */
-static void guest_words(struct kvm_vcpu *vcpu)
+/* Notes the message of the guest's ucall, if there is one. */
+static void note_ucall(struct kvm_vcpu *vcpu)
 {
 	struct ucall uc;
 
@@ -68,12 +68,12 @@ __attribute__((weak)) void *gm_arch_vcpu_start(struct kvm_vcpu *vcpu)
 
 __attribute__((weak)) void gm_arch_vcpu_restart(struct kvm_vcpu *vcpu, const void *start) {}
 
-__attribute__((weak)) void gm_arch_forget_exit(struct kvm_vcpu *vcpu)
+__attribute__((weak)) void gm_arch_clear_exit(struct kvm_vcpu *vcpu)
 {
 	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 }
 
-/* Gives up the operation that the vCPU stopped in. */
+/* Drops the operation in which the vCPU stopped. */
 static void restart(struct gm_vm *vm, unsigned int v)
 {
 	struct kvm_vcpu *vcpu = vm->vcpu[v];
@@ -81,7 +81,7 @@ static void restart(struct gm_vm *vm, unsigned int v)
 	vm->stopped[v] = false;
 	if (!vm->start[v])
 		return;
-	/* What the exit still has to complete would be written over the new registers. */
+	/* Completes the exit first, or it would overwrite the new registers later. */
 	vcpu->run->immediate_exit = 1;
 	__vcpu_run(vcpu);
 	vcpu->run->immediate_exit = 0;
@@ -93,7 +93,7 @@ static int enter(struct kvm_vcpu *vcpu, struct gm_exit *ex)
 	int ret;
 
 	do {
-		gm_arch_forget_exit(vcpu);
+		gm_arch_clear_exit(vcpu);
 		errno = 0;
 		ret = __vcpu_run(vcpu);
 	} while (ret && errno == EINTR);
@@ -112,7 +112,7 @@ int gm_enter(struct gm_vm *vm, unsigned int v, struct gm_exit *ex)
 	return ret;
 }
 
-/* A fault that began in one state of its page and found the other. */
+/* Did the state of the page change between the fault and its handling? */
 static bool is_race(struct gm_vm *vm, const struct gm_exit *ex)
 {
 	return ex->ret && ex->err == EFAULT && ex->reason == KVM_EXIT_MEMORY_FAULT &&
@@ -120,8 +120,8 @@ static bool is_race(struct gm_vm *vm, const struct gm_exit *ex)
 }
 
 /*
- * Enters the guest until its batch is done or something else happened. Where `races` is given, a
- * fault that raced with a conversion is counted there and entered again.
+ * Runs the vCPU until its batch is done (true) or it exits for another reason (false). If `races`
+ * is not NULL, counts faults that raced with a conversion there, and enters again.
  */
 static bool run_batch(struct gm_vm *vm, unsigned int v, struct gm_exit *ex, unsigned int *races)
 {
@@ -145,7 +145,7 @@ static bool run_batch(struct gm_vm *vm, unsigned int v, struct gm_exit *ex, unsi
 		if (!gm_arch_is_convert(vcpu, &gpa, &npages, &attrs)) {
 			if (vm->args.on_exit && vm->args.on_exit(vm, v, ex))
 				continue;
-			guest_words(vcpu);
+			note_ucall(vcpu);
 			return false;
 		}
 		answer = (vm->args.on_convert ? vm->args.on_convert : gm_vm_convert_on_request)(
@@ -155,10 +155,10 @@ static bool run_batch(struct gm_vm *vm, unsigned int v, struct gm_exit *ex, unsi
 }
 
 /*
- * A protected guest shares its mailbox first of all. Where that did not count, the host's own load
- * would end the case without a verdict: the kernel is asked, who reads a path there or cannot.
+ * A protected guest shares its mailbox first. If that had no effect, a load by the host would kill
+ * the process without a verdict. So access() tests whether the mailbox can be read.
  */
-static void demand_mbox(struct gm_vm *vm, unsigned int v)
+static void check_mbox(struct gm_vm *vm, unsigned int v)
 {
 	const char *first = (const char *)&vm->mbox[v], *last = (const char *)&vm->mbox[v + 1] - 1;
 
@@ -195,11 +195,11 @@ static bool run_ops(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigned
 	gm_underway("KVM_RUN");
 	whole = run_batch(vm, v, ex, races);
 	gm_underway_end();
-	demand_mbox(vm, v);
+	check_mbox(vm, v);
 	memcpy(op, box->op, nr * sizeof(*op));
 	if (done)
 		*done = box->done;
-	/* What is left of a batch is not run by the next entry. */
+	/* The next entry must not run the rest of the batch. */
 	if (!whole) {
 		box->nr = 0;
 		vm->stopped[v] = true;
@@ -224,7 +224,7 @@ static void must_run(struct gm_vm *vm, unsigned int v, struct gm_op *op, unsigne
 	if (run_ops(vm, v, op, nr, &ex, &done, races))
 		return;
 	if (races && *races == RACES_MAX)
-		gm_note("vCPU %u came back %u times with KVM_EXIT_MEMORY_FAULT", v, *races);
+		gm_note("vCPU %u exited %u times with KVM_EXIT_MEMORY_FAULT", v, *races);
 	if (done < nr) {
 		struct gm_page page = gm_vm_page(vm, op[done].addr);
 

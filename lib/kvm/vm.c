@@ -41,7 +41,7 @@ struct gm_vm *gm_vm_new(const struct gm_vm_args *args)
 	}
 	vm->kvm = __vm_create_with_vcpus(shape, args->vcpus, args->extra_pages, gm_guest_main,
 					 vm->vcpu);
-	/* A pKVM guest converts without user space. */
+	/* A pKVM guest converts by hypercalls that do not exit to user space. */
 	if (!args->no_exit_hypercall && args->kind != GM_VM_PROTECTED)
 		gm_arch_enable_conversion_exits(vm->kvm);
 	vm->mbox = addr_gva2hva(vm->kvm, (gva_t)gm_mbox);

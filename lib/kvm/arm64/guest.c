@@ -4,7 +4,7 @@
 #include "framework.h"
 #include "guest/guest.h"
 
-/* Where the guest's own page tables put gva; ~0 where they put it nowhere. */
+/* Translates gva by the guest's own page tables; ~0: not mapped. */
 static uint64_t gm_arm64_guest_gpa(uint64_t gva)
 {
 	uint64_t par;
@@ -28,12 +28,12 @@ int64_t gm_arch_guest_hypercall(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t 
 	return res.a0;
 }
 
-/* The mailbox may share its first and last page with a neighbour's: a second MEM_SHARE does no harm. */
-void gm_arch_guest_show_mbox(uint64_t id)
+/* Mailboxes of other vCPUs may be in its first and last page: a second MEM_SHARE is harmless. */
+void gm_arch_guest_share_mbox(uint64_t id)
 {
 	uint64_t gva = (uint64_t)&gm_mbox[id] & ~0xfffUL, last = 0;
 
-	/* The guest's own pages are of 4 KiB at least, and the host's may hold several of them. */
+	/* Guest pages are at least 4 KiB, and a host page may contain several of them. */
 	for (; gva < (uint64_t)&gm_mbox[id + 1]; gva += 0x1000) {
 		uint64_t gpa = gm_arm64_guest_gpa(gva) & ~(gm_guest_page_size - 1);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pKVM: the guest itself shares and unshares its pages, and the VMM has no say. */
+/* pKVM: the guest shares and unshares its pages by hypercalls, without the VMM. */
 #include "convert.h"
 #include "smccc.h"
 
-/* In the guest, page by page as the hypervisor takes them: how many it granted. */
+/* Guest code: shares or unshares page by page, until a refusal. Returns how many succeeded. */
 static uint64_t guest_convert(uint64_t gpa, uint64_t npages, uint64_t unshare)
 {
 	uint64_t nr = unshare ? GM_SMCCC_MEM_UNSHARE : GM_SMCCC_MEM_SHARE;
@@ -29,7 +29,7 @@ int gm_pkvm_convert(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t len
 	return *done == len ? 0 : -1;
 }
 
-/* On vCPU 0, which is not running. */
+/* On vCPU 0, which must not run at the same time. */
 static int convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private, uint64_t *done)
 {
 	return gm_pkvm_convert(vm, 0, gpa, len, to_private, done);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Counts of mapped pages by size on arm64: the stage-2 page tables that KVM dumps in debugfs. */
+/* Counts mapped pages by size on arm64, from KVM's stage-2 page-table dump in debugfs. */
 #include "stage2.h"
 #include "vm.h"
 
-/* arch/arm64/mm/ptdump.c, note_page(): START-END SIZE LEVEL, then attributes, "F" first if invalid. */
+/*
+ * arch/arm64/mm/ptdump.c, note_page(): START-END SIZE LEVEL, then attributes, "F" first if invalid.
+ */
 static bool count_line(const char *line, uint64_t gpa, uint64_t last, struct gm_page_counts *l)
 {
 	static const enum gm_size of_level[] = { GM_SIZE_NONE, GM_SIZE_1G, GM_SIZE_2M, GM_SIZE_4K };
@@ -13,16 +15,16 @@ static bool count_line(const char *line, uint64_t gpa, uint64_t last, struct gm_
 	enum gm_size s;
 
 	if (sscanf(line, "0x%lx-0x%lx %15s %u %15s", &start, &end, size, &level, first) != 5)
-		return true; /* a heading, or a hole: it has no attributes */
+		return true; /* a heading or a hole, without attributes */
 	if (!strcmp(first, "F") || !strcmp(first, "BLK"))
 		return true;
-	/* Blocks of other granules have other sizes. */
+	/* With other granules, blocks have other sizes. */
 	if (!level || level >= ARRAY_SIZE(of_level) || (level < 3 && GM_PAGE_SIZE != 4096))
 		return false;
 	s = of_level[level];
-	/* What is not a block is a page, of the size that the kernel has. */
+	/* Level 3 has pages of the kernel's page size. */
 	bytes = s == GM_SIZE_4K ? GM_PAGE_SIZE : gm_size_bytes(s);
-	/* One line stands for all entries of one kind in a row. */
+	/* One line is a run of entries of the same kind. */
 	for (; start < end; start += bytes)
 		if (start >= gpa && start <= last)
 			l->pages[s]++;
@@ -41,7 +43,7 @@ bool gm_stage2_count(struct gm_vm *vm, uint64_t gpa, uint64_t len, struct gm_pag
 	if (!f)
 		return false;
 	while (fgets(line, sizeof(line), f))
-		GM_SETUP(count_line(line, gpa, gpa + len - 1, l), "%s: not understood: %s", path,
+		GM_SETUP(count_line(line, gpa, gpa + len - 1, l), "%s: cannot parse: %s", path,
 			 line);
 	fclose(f);
 	return true;

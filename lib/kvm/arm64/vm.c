@@ -16,10 +16,10 @@ unsigned long gm_arch_vm_type(enum gm_vm_kind kind)
 	}
 }
 
-/* What the framework's next KVM_CREATE_VM is to have beside the IPA size that it knows of. */
+/* Type bits for the framework's next KVM_CREATE_VM, beside its IPA size. */
 static __thread unsigned long more_type;
 
-/* The framework takes no VM type on arm64. */
+/* On arm64 the framework does not support VM types. */
 unsigned long gm_arch_more_type(void)
 {
 	unsigned long type = more_type;
@@ -34,7 +34,7 @@ unsigned long gm_arch_shape_type(enum gm_vm_kind kind)
 	return 0;
 }
 
-/* The filter forwards the one function to user space; without it KVM answers "not supported". */
+/* The filter forwards this function to user space; without it KVM returns "not supported". */
 void gm_arch_enable_conversion_exits(struct kvm_vm *kvm)
 {
 	struct kvm_smccc_filter filter = {
@@ -46,7 +46,7 @@ void gm_arch_enable_conversion_exits(struct kvm_vm *kvm)
 	__kvm_device_attr_set(kvm->fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER, &filter);
 }
 
-/* One entry of a table of level 1 (1 GiB) or 2 (2 MiB), with the attributes that pages get. */
+/* A block entry of level 1 (1 GiB) or 2 (2 MiB), with the attributes of pages. */
 static void map_block(struct kvm_vm *kvm, uint64_t gpa, int leaf)
 {
 	uint64_t *table = addr_gpa2hva(kvm, kvm->mmu.pgd);
@@ -61,10 +61,10 @@ static void map_block(struct kvm_vm *kvm, uint64_t gpa, int leaf)
 	table[gpa >> leaf & 511] = gpa | PTE_ATTRINDX(MT_NORMAL) | PTE_AF | PTE_SHARED | PTE_VALID;
 }
 
-/* The framework maps arm64 guests with pages only; where its tables are the plainest, blocks too. */
+/* The framework maps pages only; with four levels of tables this maps blocks, too. */
 void gm_arch_map(struct kvm_vm *kvm, uint64_t gpa, uint64_t size, uint64_t pagesize)
 {
-	/* Of the guest's own pages, whatever the host's are. */
+	/* The guest's page size, not the host's. */
 	bool plain = kvm->page_size == 4096 && kvm->va_bits == 48 && kvm->pa_bits <= 48;
 
 	if (!plain || pagesize < GM_2M) {
@@ -131,7 +131,7 @@ void gm_arch_vcpu_restart(struct kvm_vcpu *vcpu, const void *start)
 }
 
 /*
- * KVM overwrites the reason itself (arch/arm64/kvm/arm.c, kvm_arch_vcpu_ioctl_run()), after it
- * looked there for an MMIO access to complete.
+ * KVM itself overwrites the reason (arch/arm64/kvm/arm.c, kvm_arch_vcpu_ioctl_run()), but first
+ * reads it to complete an MMIO access, so it must stay.
  */
-void gm_arch_forget_exit(struct kvm_vcpu *vcpu) {}
+void gm_arch_clear_exit(struct kvm_vcpu *vcpu) {}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The guest: fills, checks and converts its memory as its mailbox says. Runs inside the VM. */
+/* The guest's interpreter: runs the operations of its mailbox. Runs inside the VM. */
 #include "guest.h"
 
 struct gm_mbox gm_mbox[GM_MAX_VCPUS] __attribute__((aligned(4096)));
@@ -126,14 +126,14 @@ void gm_guest_op(struct gm_op *op)
 	}
 }
 
-__attribute__((weak)) void gm_arch_guest_show_mbox(uint64_t id) {}
+__attribute__((weak)) void gm_arch_guest_share_mbox(uint64_t id) {}
 
 void gm_guest_main(uint64_t id, uint64_t hidden)
 {
 	volatile struct gm_mbox *box = &gm_mbox[id];
 
 	if (hidden)
-		gm_arch_guest_show_mbox(id);
+		gm_arch_guest_share_mbox(id);
 	for (;;) {
 		for (uint32_t i = 0; i < box->nr && i < GM_MBOX_OPS; i++) {
 			gm_guest_op((struct gm_op *)&box->op[i]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A vCPU works through its ring: stamps, waits, does, logs. Runs inside the VM. */
+/* Runs the operations of a vCPU's ring, with times and logs. Runs inside the VM. */
 #include "guest.h"
 #include "ring.h"
 
@@ -17,7 +17,7 @@ unsigned int gm_ring_read(const volatile uint64_t *page, uint32_t number, unsign
 		if (i - GM_RING_COUNTER < GM_RING_OWN)
 			continue;
 		w = page[i];
-		/* A word that is not where it belongs is its own stamp. */
+		/* A word from another place in a page is logged as it is. */
 		stamp = w && gm_word_ok(w) && (w & 511) == i ? w & ~0x1ffULL : w;
 		for (k = 0; k < n && log[k].stamp != stamp; k++)
 			;
@@ -54,8 +54,8 @@ static void add(volatile uint32_t *val)
 }
 
 /*
- * First everybody must be there, and whoever waits for long goes to sleep: CPUs that spin may be
- * the very ones that the others need. Then all who are awake set off together.
+ * Waits until all operations of the meeting have arrived, first in a loop, then by an exit to the
+ * host: the others may need this CPU. After that, those that are running start at the same time.
  */
 static void meet(struct gm_ring *r, const struct gm_sop *op)
 {

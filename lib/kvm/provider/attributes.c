@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory attributes of the VM: two memories, and each keeps its content. */
+/* Conversion by memory attributes of the VM: private and shared memory are separate. */
 #include "convert.h"
 #include "underway.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* In-place conversion: the attribute lives in the guest_memfd, and a page is one memory. */
+/* In-place conversion: the attributes are in the guest_memfd, and a page has one memory. */
 #include "convert.h"
 #include "underway.h"
 
@@ -26,7 +26,7 @@ void gm_gmem_convert(int gmem, uint64_t off, uint64_t len, bool to_private)
 		   to_private ? "private" : "shared", gm_errno_name(errno));
 }
 
-/* Slot by slot, as a VMM does. A gpa without a file cannot be converted: ENXIO, nothing asked. */
+/* Slot by slot, as a VMM does. A gpa without a guest_memfd is ENXIO, without a call. */
 static int convert(struct gm_vm *vm, uint64_t gpa, uint64_t len, bool to_private, uint64_t *done)
 {
 	uint64_t at = gpa, end = gpa + len;

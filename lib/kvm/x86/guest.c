@@ -66,7 +66,7 @@ uint64_t gm_arch_guest_code(uint16_t val)
 	return 0xb8 | (uint64_t)val << 8 | 0xc3ULL << 40;
 }
 
-/* x86 keeps instruction fetch coherent with stores; a jump serializes enough. */
+/* On x86 instruction fetch is coherent with stores, and the jump to the code is enough. */
 void gm_arch_guest_sync_code(uint64_t gva __attribute__((unused)),
 			     uint64_t len __attribute__((unused)))
 {

@@ -30,7 +30,7 @@ void gm_arch_map(struct kvm_vm *kvm, uint64_t gpa, uint64_t size, uint64_t pages
 		__virt_pg_map(kvm, &kvm->mmu, gpa, gpa, level);
 }
 
-/* GUEST_UCALL_NONE() is a port I/O exit without a ucall behind it. */
+/* GUEST_UCALL_NONE() is a port I/O exit without a ucall. */
 bool gm_arch_is_yield(struct kvm_vcpu *vcpu)
 {
 	struct ucall uc;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guests get the paging depth that KVM really lets them have.
+ * Limits guests to four-level paging if KVM does not support five levels.
  *
- * Where KVM is virtualized in software, KVM_GET_SUPPORTED_CPUID may announce five-level paging
- * while KVM_SET_SREGS refuses CR4.LA57; the framework believes the former and dies of the latter.
- * Linked with --wrap, so that the framework asks here.
+ * On a host that is emulated in software, KVM_GET_SUPPORTED_CPUID may have LA57 although
+ * KVM_SET_SREGS refuses CR4.LA57, and then the framework fails. Linked with --wrap, so that the
+ * framework calls this.
  */
 #include "facts.h"
 #include "framework.h"
@@ -12,7 +12,7 @@
 void __real_kvm_get_cpu_address_width(unsigned int *pa_bits, unsigned int *va_bits);
 void __wrap_kvm_get_cpu_address_width(unsigned int *pa_bits, unsigned int *va_bits);
 
-static bool ask_la57(void)
+static bool probe_la57(void)
 {
 	int kvm = open_kvm_dev_path_or_exit(), vm, vcpu;
 	const struct kvm_cpuid2 *cpuid = kvm_get_supported_cpuid();
@@ -21,7 +21,7 @@ static bool ask_la57(void)
 
 	vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
-	/* Any other trouble is the framework's to report: then it is taken at its word. */
+	/* If another call fails, trust CPUID: the framework will report that failure. */
 	ok = vcpu < 0 || ioctl(vcpu, KVM_SET_CPUID2, cpuid) || ioctl(vcpu, KVM_GET_SREGS, &sregs);
 	if (!ok) {
 		sregs.cr0 = X86_CR0_PE | X86_CR0_NE | X86_CR0_PG;
@@ -43,7 +43,7 @@ static bool la57_can_be_set(void)
 
 	if (can || gm_fact_known(GM_FACT_NO_LA57))
 		return can;
-	can = ask_la57();
+	can = probe_la57();
 	gm_fact_keep(can ? GM_FACT_LA57 : GM_FACT_NO_LA57);
 	return can;
 }
