@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Checks of what a device reaches: built on reads and writes of whatever provider. */
+/* Checks by DMA, with the device of any provider. */
 #include "main.h"
 #include "ops.h"
 #include "seed.h"
@@ -55,12 +55,12 @@ bool gm_dma_expect_blocked(struct gm_iodev *dev, uint64_t iova, void *hva, const
 
 bool gm_dma_expect_other_page(struct gm_iodev *dev, uint64_t iova, void *hva, const char *when)
 {
-	/* The mock moves bytes of maps by HVA through the process, not through its page table. */
-	if (!dev->iommu->ops->tells)
+	/* For maps by HVA the mock copies by the process's page table: check its own one. */
+	if (!dev->iommu->ops->can_check_map)
 		return gm_dma_expect_blocked(dev, iova, hva, when);
 	return GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .hva = GM_AT((uintptr_t)hva)),
 			    __gm_mock_maps(dev->iommu, dev->hwpt, iova, hva, GM_PAGE_SIZE),
-			    "%s: the page table holds the host's page", when);
+			    "%s: the page table maps the host's page", when);
 }
 
 bool gm_dma_prove_same_page(struct gm_iodev *dev, uint64_t iova, void *hva, const char *when)
@@ -73,7 +73,7 @@ bool gm_dma_prove_same_page(struct gm_iodev *dev, uint64_t iova, void *hva, cons
 	*w = nonce;
 	__gm_dma_read(dev, iova + last, &got, sizeof(got));
 	ok = GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .hva = GM_AT((uintptr_t)hva)), got == nonce,
-			  "%s: not the same page: the host wrote %#lx, the device read %#lx", when,
+			  "%s: not the same page: the host wrote %#lx, the device reads %#lx", when,
 			  nonce, got);
 	nonce = fresh();
 	__gm_dma_write(dev, iova + last, &nonce, sizeof(nonce));
@@ -95,11 +95,11 @@ bool gm_dma_expect_maps(struct gm_iodev *dev, uint64_t iova, void *hva, uint64_t
 	gm_rng_init(&rng, gm_seed() + iova + len);
 	if (n == 3)
 		at[2] = 1 + gm_rng_below(&rng, pages - 2);
-	if (dev->iommu->ops->tells)
+	if (dev->iommu->ops->can_check_map)
 		ok = GM_EXPECT_AT(
 			GM_PAGE(.iova = GM_AT(iova), .hva = GM_AT((uintptr_t)hva)),
 			!__gm_mock_maps(dev->iommu, dev->hwpt, iova, hva, len),
-			"%s: the page table does not hold the host's pages for [%#lx, +%#lx): %s",
+			"%s: the page table does not map the host's pages at [%#lx, +%#lx): %s",
 			when, iova, len, gm_errno_name(errno));
 	for (unsigned int i = 0; i < n && ok; i++)
 		ok = gm_dma_prove_same_page(dev, iova + at[i] * GM_PAGE_SIZE,

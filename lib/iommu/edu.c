@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Real DMA: QEMU's edu device, through a VFIO device fd and whatever address space it is attached to.
+ * Real DMA by QEMU's edu device, through a VFIO device fd, in any address space.
  *
- * edu copies between the bus and a 4 KiB buffer of its own, at most 2048 bytes at a time here,
- * 100 ms after it was told to (QEMU docs/specs/edu.rst). The host cannot see that buffer: bytes
- * go in and out through a page that is mapped for one transfer only, at GM_EDU_IOVA_END, so that the
- * address space is the test's alone. It drives 28 address bits: IOVAs stay below 256 MiB.
+ * edu copies between the bus and its own 4 KiB buffer, 100 ms after the command (QEMU
+ * docs/specs/edu.rst); here at most 2048 bytes at a time. The host cannot access that buffer, so
+ * the data goes through a scratch page. It is mapped at GM_EDU_IOVA_END for one transfer only, to
+ * keep the address space free for the test. edu has 28 address bits: IOVAs must be below 256 MiB.
  */
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
@@ -27,7 +27,7 @@
 #define EDU_TO_RAM 2UL
 #define EDU_BUF 0x40000UL
 
-/* Each edu that there is: bound by us, in use by whom. */
+/* The edu devices: bound to vfio-pci by this process; and the gm_iodev that uses it. */
 static struct edu {
 	bool bound;
 	struct gm_iodev *dev;
@@ -43,7 +43,7 @@ static int write_text(const char *path, const char *text)
 	return ret;
 }
 
-/* However the case ends: an open device would make the unbinding wait for ever. */
+/* At any end of the case. Releases the device first: to unbind an open device blocks forever. */
 static void unbind(void *arg)
 {
 	struct edu *edu = arg;
@@ -85,7 +85,7 @@ unsigned int gm_edu_claim(struct gm_iodev *dev)
 
 	while (nr < GM_EDU_MAX && edus[nr].dev)
 		nr++;
-	GM_SETUP(nr < GM_EDU_MAX && gm_platform_edu(nr), "there are %u edu devices only", nr);
+	GM_SETUP(nr < GM_EDU_MAX && gm_platform_edu(nr), "there are only %u edu devices", nr);
 	gm_edu_bind(nr);
 	edus[nr].dev = dev;
 	return nr;
@@ -129,10 +129,10 @@ void gm_edu_start(struct gm_iodev *dev)
 	dev->bar_size = info.size;
 	dev->bar = mmap(NULL, info.size, PROT_READ | PROT_WRITE, MAP_SHARED, dev->fd, info.offset);
 	GM_SETUP(dev->bar != MAP_FAILED, "mmap of BAR 0: %s", gm_errno_name(errno));
-	GM_SETUP((*reg32(dev, EDU_ID) & 0xffff) == 0x00ed, "edu says %#x", *reg32(dev, EDU_ID));
+	GM_SETUP((*reg32(dev, EDU_ID) & 0xffff) == 0x00ed, "edu has id %#x", *reg32(dev, EDU_ID));
 }
 
-/* One transfer between the bus and edu's own buffer, to its end: 30 s is a device that hangs. */
+/* One transfer between the bus and edu's buffer. Waits for its end, at most 30 s. */
 static void transfer(struct gm_iodev *dev, uint64_t iova, uint64_t len, bool to_ram)
 {
 	struct timespec ms = { .tv_nsec = 1000000 };
@@ -146,10 +146,10 @@ static void transfer(struct gm_iodev *dev, uint64_t iova, uint64_t len, bool to_
 			return;
 		nanosleep(&ms, NULL);
 	}
-	GM_ERROR("edu does not end a transfer of %lu bytes at iova %#lx", len, iova);
+	GM_ERROR("edu does not finish a transfer of %lu bytes at iova %#lx", len, iova);
 }
 
-/* The scratch page, there for one transfer. */
+/* A transfer to or from the scratch page, which is mapped only for it. */
 static void through_scratch(struct gm_iodev *dev, void *scratch, uint64_t len, bool to_ram)
 {
 	uint64_t iova = GM_EDU_IOVA_END;
@@ -173,7 +173,7 @@ static int edu_rw(struct gm_iodev *dev, uint64_t iova, uint8_t *buf, uint64_t le
 {
 	uint8_t *scratch = scratch_page();
 
-	GM_SETUP(iova + len <= GM_EDU_IOVA_END, "edu reaches no iova %#lx", iova + len);
+	GM_SETUP(iova + len <= GM_EDU_IOVA_END, "iova %#lx is too high for edu", iova + len);
 	for (uint64_t n, done = 0; done < len; done += n) {
 		n = len - done < CHUNK ? len - done : CHUNK;
 		if (write) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * IOMMUs of whatever provider: address spaces, maps by address, and devices. What is iommufd's alone
- * is in iommufd.c.
+ * IOMMUs of any provider: address spaces, maps by address, and devices. iommufd.c has the calls
+ * that only iommufd supports.
  */
 #include <fcntl.h>
 #include <linux/memfd.h>
@@ -22,7 +22,7 @@ struct gm_iommu *gm_iommu_new(enum gm_iommu_kind kind)
 	struct gm_iommu *iommu = calloc(1, sizeof(*iommu));
 
 	GM_SETUP(iommu, "out of memory");
-	GM_SETUP(kind, "the case names no IOMMU");
+	GM_SETUP(kind, "the case states no IOMMU");
 	iommu->ops = providers[kind];
 	iommu->ops->open(iommu);
 	return iommu;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* iommufd itself: its address spaces, maps by fd and by address, copies and page tables. */
+/* The ioctls of iommufd: address spaces, maps by fd and by address, copies, page tables. */
 #include <fcntl.h>
 #include <sys/ioctl.h>
 
@@ -36,7 +36,9 @@ void gm_iommu_destroy(struct gm_iommu *iommu, uint32_t id)
 	GM_SETUP_OK(__gm_iommu_destroy(iommu, id));
 }
 
-/* Without FIXED_IOVA the field is output alone: who takes this for a wish does so for every map. */
+/*
+ * Without FIXED_IOVA the field is output only. A kernel that uses this value fails for every map.
+ */
 #define IGNORED_IOVA 0x66600000
 
 int __gm_map_file(struct gm_iommu *iommu, uint32_t ioas, int fd, uint64_t start, uint64_t len,

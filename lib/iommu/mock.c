@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The mock device of iommufd: real page tables, and DMA that the kernel does by walking them.
+ * The mock device of iommufd: it has real page tables, and the kernel walks them for DMA.
  *
- * Bytes move through an in-kernel user of the IOAS (slow path: pages are looked up in the page
- * table of the first attached domain, pages.c pfn_reader_fill_span()); that page tables hold the
- * very pages is asked with MD_CHECK_MAP. Structures come from the kernel tree under KSRC.
+ * An in-kernel user of the IOAS copies the bytes (slow path: it gets the pages from the page table
+ * of the first attached domain, pages.c pfn_reader_fill_span()). MD_CHECK_MAP checks which pages a
+ * page table maps. The structures come from the kernel tree KSRC.
  */
 #include <sys/ioctl.h>
 #include <iommufd_test.h>
@@ -91,7 +91,7 @@ static int mock_rw(struct gm_iodev *dev, uint64_t iova, void *buf, uint64_t len,
 	};
 	int access, ret, err;
 
-	/* Made when needed, gone at once: a user of the IOAS more would change its alignment. */
+	/* Only for this call: a further user of the IOAS would change its alignment. */
 	access = GM_SETUP_OK(new_access(dev->iommu, dev->ioas, 0));
 	cmd.id = access;
 	ret = TEST(dev->iommu, &cmd);
@@ -163,7 +163,7 @@ static void reset_limit(void *arg __attribute__((unused)))
 	struct gm_iommu iommu = { .fd = open("/dev/iommu", O_RDWR | O_CLOEXEC) };
 
 	if (set_limit(&iommu, 65536))
-		gm_note("the batch limit of iommufd stays small: %s", gm_errno_name(errno));
+		gm_note("the memory limit of iommufd is not restored: %s", gm_errno_name(errno));
 	close(iommu.fd);
 }
 
@@ -177,7 +177,7 @@ void gm_mock_memory_limit(struct gm_iommu *iommu, uint32_t bytes)
 	GM_SETUP_OK(set_limit(iommu, bytes));
 }
 
-/* As the kernel starts: a case that died may have left a small gm_mock_memory_limit(). */
+/* Sets the default limit: a case that died may have left a small one. */
 static void mock_open(struct gm_iommu *iommu)
 {
 	gm_iommufd_open(iommu);
@@ -196,7 +196,7 @@ const struct gm_iommu_ops gm_iommu_mock_ops = {
 	.read = mock_read,
 	.write = mock_write,
 	.iova_end = UINT64_MAX,
-	.tells = true,
+	.can_check_map = true,
 };
 
 int __gm_mock_dirty(struct gm_iommu *iommu, uint32_t hwpt, uint64_t iova, uint64_t len,

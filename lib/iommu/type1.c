@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* VFIO as it was before iommufd: the edu device's group in a type 1 container, maps by address. */
+/* VFIO without iommufd: the edu device's group in a type 1 container, maps by address. */
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <sys/ioctl.h>
@@ -61,7 +61,7 @@ static void type1_open(struct gm_iommu *iommu)
 
 		type1_close(iommu);
 		if (err == EPERM)
-			gm_skip("VFIO type 1 does not trust this machine with the device",
+			gm_skip("VFIO type 1 refuses this machine: no interrupt remapping",
 				"an IOMMU with interrupt remapping, or boot with vfio_iommu_type1.allow_unsafe_interrupts=1");
 		GM_ERROR("VFIO_SET_IOMMU: %s", gm_errno_name(err));
 	}
@@ -91,7 +91,7 @@ static int type1_unmap(struct gm_iommu *iommu, uint32_t ioas __attribute__((unus
 	return 0;
 }
 
-/* The device of the group is in the container already; its fd is all that it takes. */
+/* The group's device is in the container already: only opens it. */
 static int type1_attach(struct gm_iodev *dev, uint32_t pt __attribute__((unused)))
 {
 	const char *bdf = gm_platform_edu(gm_edu_claim(dev));

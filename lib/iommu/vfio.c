@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* An edu device behind whatever IOMMU there is, through the VFIO cdev and iommufd. */
+/* An edu device behind any IOMMU, by the VFIO cdev and iommufd. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -37,7 +37,7 @@ static int vfio_attach(struct gm_iodev *dev, uint32_t pt)
 	dev->fd = open_cdev(gm_platform_edu(gm_edu_claim(dev)));
 	if (ioctl(dev->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind)) {
 		if (errno == EPERM)
-			gm_skip("VFIO does not trust this machine with the device",
+			gm_skip("VFIO refuses this machine: no interrupt remapping",
 				"an IOMMU with interrupt remapping, or boot with iommufd.allow_unsafe_interrupts=1");
 		GM_ERROR("VFIO_DEVICE_BIND_IOMMUFD: %s", gm_errno_name(errno));
 	}
