@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who asks: this process, its child, a stranger with CAP_SYS_PTRACE, a stranger without. */
+/*
+ * Runs a probe in this process, its child, or an unrelated process with or without CAP_SYS_PTRACE.
+ */
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/memfd.h>
@@ -21,8 +23,8 @@ struct answer {
 	int err;
 };
 
-/* Another user, who keeps CAP_SYS_PTRACE or nothing. */
-static int become_stranger(bool ptrace_cap)
+/* Becomes another user, with CAP_SYS_PTRACE or without capabilities. */
+static int become_other_user(bool ptrace_cap)
 {
 	if (!ptrace_cap)
 		return gm_caps_become_user();
@@ -32,12 +34,12 @@ static int become_stranger(bool ptrace_cap)
 	return gm_caps_apply(1ULL << CAP_SYS_PTRACE);
 }
 
-static void answer(enum gm_caller who, const struct gm_access *a, pid_t pid, int fd,
-		   long (*fn)(const struct gm_access *a, pid_t pid))
+static void run_child(enum gm_caller who, const struct gm_access *a, pid_t pid, int fd,
+		      long (*fn)(const struct gm_access *a, pid_t pid))
 {
 	struct answer ans = { .ret = -1, .err = ENOTRECOVERABLE };
 
-	if (who == GM_CHILD || !become_stranger(who == GM_OTHER)) {
+	if (who == GM_CHILD || !become_other_user(who == GM_OTHER)) {
 		errno = 0;
 		ans.ret = fn(a, pid);
 		ans.err = ans.ret < 0 ? errno : 0;
@@ -56,16 +58,16 @@ long gm_access_as(enum gm_caller who, const struct gm_access *a,
 
 	if (who == GM_SELF)
 		return fn(a, me);
-	/* Where Yama restricts ptrace to ancestors, it is asked to let the test's own in. */
+	/* Yama may restrict ptrace to ancestors: allow all processes. */
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
 	GM_SETUP_OK(pipe2(p, O_CLOEXEC));
 	child = GM_SETUP_OK(fork());
 	if (!child) {
 		close(p[0]);
-		/* Unrelated: the parent between the two is gone. */
+		/* An unrelated process: a grandchild whose parent has exited. */
 		if (who != GM_CHILD && fork())
 			_exit(0);
-		answer(who, a, me, p[1], fn);
+		run_child(who, a, me, p[1], fn);
 	}
 	close(p[1]);
 	while (read(p[0], &ans, sizeof(ans)) < 0 && errno == EINTR)
@@ -100,7 +102,7 @@ int gm_acc_dio_file(size_t len, const void *src)
 		gm_skip("no folder for direct I/O that this user may write", "chmod 1777 %s", dir);
 	GM_SETUP(fd >= 0, "O_DIRECT in %s: %s", dir, gm_errno_name(errno));
 	GM_SETUP_OK(ftruncate(fd, len));
-	/* Allocated and on the disk: so neither a hole nor the page cache answers. */
+	/* Allocate the blocks on the disk, so that a read does not find a hole. */
 	GM_SETUP(pwrite(fd, src, len, 0) == (ssize_t)len, "O_DIRECT write of ordinary memory: %s",
 		 gm_errno_name(errno));
 	return fd;
@@ -112,8 +114,8 @@ long gm_acc_to_file(const struct gm_access *a, int fd,
 	long r = io(a, fd);
 	int err = errno;
 
-	/* Not only as much as the kernel says that it took: nothing may be there beyond. */
-	GM_SETUP(pread(fd, a->buf, a->len, 0) == (ssize_t)a->len, "pread of what arrived: %s",
+	/* Read all, not only r bytes: the rest must not contain data of the range either. */
+	GM_SETUP(pread(fd, a->buf, a->len, 0) == (ssize_t)a->len, "pread of the file: %s",
 		 gm_errno_name(errno));
 	close(fd);
 	errno = err;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The controls of the matrix: the same probe on memory that everybody may reach. */
+/* The controls of the matrix: the same probe on ordinary memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
@@ -36,8 +36,8 @@ void gm_matrix_search(const uint8_t *buf, size_t len, const char *what)
 	for (size_t i = 0; i < len / 8; i++) {
 		if (!gm_word_ok(w[i]) || gm_word_half(w[i]) != GM_HALF_SECRET)
 			continue;
-		GM_FAIL("%s: a private word of the guest arrived at byte %zu of the buffer: %s",
-			what, i * 8, gm_word_str(w[i]));
+		GM_FAIL("%s: a private word of the guest is at byte %zu of the buffer: %s", what,
+			i * 8, gm_word_str(w[i]));
 		return;
 	}
 }
@@ -66,7 +66,7 @@ bool gm_matrix_judge(const struct gm_access *a, const struct gm_outcome *o, cons
 			    gm_outcome_str(o));
 }
 
-/* Content before: words of (GM_HALF_SHARED, 5); what a writing probe brings: (GM_HALF_HOST, 6). */
+/* The content is words of (GM_HALF_SHARED, 5); a probe that writes writes (GM_HALF_HOST, 6). */
 static uint64_t word(enum gm_half half, size_t i)
 {
 	return gm_word(CTL_GFN + i / GM_PAGE_WORDS, half, half == GM_HALF_HOST ? 6 : 5,
@@ -80,12 +80,12 @@ static const char *content(const struct gm_probe *p, const uint8_t *hva, const u
 
 	for (size_t i = 0; i < CTL_LEN / 8; i += step) {
 		if ((p->flags & GM_ACC_READ) && got[i] != word(GM_HALF_SHARED, i))
-			return "the data that arrived is not the memory's";
+			return "the data that was read is not that of the memory";
 		if (!(p->flags & GM_ACC_WRITE))
 			continue;
 		if (p->flags & GM_ACC_OPAQUE ? mem[i] == word(GM_HALF_SHARED, i)
 					     : mem[i] != word(GM_HALF_HOST, i))
-			return "the memory does not hold what was written";
+			return "the memory does not have the data that was written";
 	}
 	return NULL;
 }
@@ -108,7 +108,7 @@ bool gm_matrix_try(const struct gm_probe *p, const char *name, uint8_t *hva, int
 	else
 		gm_matrix_poison(a.buf, CTL_LEN);
 	o = gm_access_run(&a);
-	/* What must be refused here too (who lacks the right) is the clause's, and no control. */
+	/* If even this memory must be refused (missing right, secretmem), it is no control. */
 	if (class == GM_CLASS_SECRETMEM || w.kind == GM_WANT_ERRNO) {
 		ok = gm_matrix_judge(&a, &o, &w, NULL, name);
 	} else if (promised) {
@@ -121,7 +121,7 @@ bool gm_matrix_try(const struct gm_probe *p, const char *name, uint8_t *hva, int
 		gm_control(ok, "%s on %s: expected %s (%s), observed %s", p->name, name,
 			   gm_want_str(&w), w.src, gm_outcome_str(&o));
 	}
-	/* No machine, and no right that somebody lacks, makes other bytes of it. */
+	/* Wrong data is a miss: neither the machine nor missing rights can be the cause. */
 	if (ok && w.kind == GM_WANT_REACH && !(p->flags & GM_ACC_DROPS)) {
 		const char *wrong = content(p, hva, a.buf);
 
@@ -131,8 +131,8 @@ bool gm_matrix_try(const struct gm_probe *p, const char *name, uint8_t *hva, int
 	return ok;
 }
 
-/* Whether whoever asked is done with the pages when it returns, and they stay where they are. */
-static bool lets_go(const struct gm_probe *p)
+/* Does the probe drop its references to the pages before it returns, and keep the mapping? */
+static bool drops_references(const struct gm_probe *p)
 {
 	switch (p->path) {
 	case GM_PATH_UACCESS:
@@ -149,21 +149,23 @@ static bool lets_go(const struct gm_probe *p)
 static void on_mem(const struct gm_probe *p, const char *name, enum gm_mem_kind kind)
 {
 	struct gm_mem *m = gm_mem_new(kind, CTL_LEN);
-	int fd = kind == GM_MEM_SHMEM && lets_go(p) ? GM_SETUP_OK(dup(m->fd)) : -1;
+	int fd = kind == GM_MEM_SHMEM && drops_references(p) ? GM_SETUP_OK(dup(m->fd)) : -1;
 	bool held = fd >= 0;
 
 	gm_matrix_try(p, name, m->hva, m->fd, GM_CLASS_ORDINARY, false);
 	gm_mem_free(m);
 	/*
-	 * Sealing waits, not for long, until none but the file has its pages (mm/memfd.c). It does not
-	 * wait for mappings: those of a process that has just ended may need a moment more.
+	 * F_SEAL_WRITE waits for a short time for other references to the pages (mm/memfd.c). It
+	 * does not wait for mappings, and those of a process that has just ended may still exist:
+	 * retry.
 	 */
 	for (int i = 0; i < 15 && held; i++) {
 		held = fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE);
 		if (held)
 			usleep(100 * 1000);
 	}
-	GM_EXPECT(!held, "%s on %s: it is over, and a page of it is still held", p->name, name);
+	GM_EXPECT(!held, "%s on %s: a page still has a reference after it has ended", p->name,
+		  name);
 	if (fd >= 0)
 		close(fd);
 }
@@ -180,7 +182,7 @@ static void on_secretmem(const struct gm_probe *p)
 	}
 	GM_SETUP_OK(ftruncate(fd, CTL_LEN));
 	hva = mmap(NULL, CTL_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	/* Secret memory counts as locked: an ordinary user may have too little of it. */
+	/* Secret memory counts as locked, and an ordinary user has a limit. */
 	if (hva == MAP_FAILED) {
 		gm_note("no secretmem control: mmap: %s", gm_errno_name(errno));
 	} else {
@@ -200,7 +202,9 @@ void gm_matrix_control(const struct gm_probe *p)
 
 void gm_matrix_controls(const struct gm_probe *p, bool hugetlb)
 {
-	/* Who lacks the right is refused whatever the memory is: the control has the right. */
+	/*
+	 * A probe without the right is refused on any memory: another probe with it is the control.
+	 */
 	if (p->control) {
 		const struct gm_probe *c = gm_probe_find(p->control);
 
@@ -213,7 +217,7 @@ void gm_matrix_controls(const struct gm_probe *p, bool hugetlb)
 		on_mem(p, "anonymous memory", GM_MEM_ANON);
 		if (!(p->flags & GM_ACC_SLOW) && gm_platform_has(GM_NEED_THP))
 			on_mem(p, "THP", GM_MEM_THP);
-		/* What is done to mappings is done to whole huge pages there. */
+		/* Operations on mappings need whole huge pages there. */
 		if (hugetlb && p->path != GM_PATH_MM && !(p->flags & GM_ACC_REMAPS) &&
 		    gm_platform_huge(1, 0, NULL, NULL, 0))
 			on_mem(p, "hugetlb of 2 MiB", GM_MEM_HUGE_2M);

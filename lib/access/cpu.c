@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes: loads and stores of user space itself. */
+/* Probes: loads and stores by user space. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -25,7 +25,7 @@ static long store(const struct gm_access *a)
 	return a->len;
 }
 
-/* A locked read-modify-write that changes nothing, and then one that does. */
+/* An atomic read-modify-write that keeps the value, then one that changes it. */
 static long atomic(const struct gm_access *a)
 {
 	for (size_t i = 0; i < a->len; i += GM_ACC_PAGE) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes: the range as the buffer of direct I/O on a real file system, synchronous and AIO. */
+/* Probes: direct I/O with the range as the buffer on a real file system, synchronous and AIO. */
 #include <errno.h>
 #include <linux/aio_abi.h>
 #include <stdlib.h>
@@ -12,7 +12,9 @@
 #include "access.h"
 #include "check.h"
 
-/* The file holds this before a write: neither the guest's words nor the poison. */
+/*
+ * Zeroed memory: the initial content of a file, unlike the guest's words and the buffer's pattern.
+ */
 static void *blank(size_t len)
 {
 	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -51,7 +53,7 @@ static long io_pread(const struct gm_access *a, int fd)
 	return pread(fd, a->hva, a->len, 0);
 }
 
-/* The page in the middle of a vector whose other pages are ordinary. */
+/* A vector of an ordinary page and then the range. */
 static long io_pwritev(const struct gm_access *a, int fd)
 {
 	uint8_t *other = blank(GM_ACC_PAGE);
@@ -59,13 +61,13 @@ static long io_pwritev(const struct gm_access *a, int fd)
 	long r = ftruncate(fd, a->len + GM_ACC_PAGE) ? -1 : pwritev(fd, v, 2, 0);
 	int err = errno;
 
-	/* What gm_acc_to_file() looks at is the range's own part. */
+	/* gm_acc_to_file() reads the start of the file: move the range's part there. */
 	if (r > (long)GM_ACC_PAGE) {
 		r -= GM_ACC_PAGE;
 		GM_SETUP(pread(fd, a->buf, a->len, GM_ACC_PAGE) == (ssize_t)a->len, "pread");
 		GM_SETUP(pwrite(fd, a->buf, a->len, 0) == (ssize_t)a->len, "pwrite");
 	} else if (r == (long)GM_ACC_PAGE) {
-		/* The ordinary page alone went: what follows it was refused. */
+		/* Only the ordinary page was written: the range was refused. */
 		r = -1;
 		err = EFAULT;
 	}
@@ -132,7 +134,7 @@ static long p_aio_read(const struct gm_access *a)
 	return from_disk(a, io_aio_read);
 }
 
-/* An unaligned hva is no business of this; mixed requests end as the file system likes. */
+/* The result of a mixed request depends on the file system. */
 #define DISK .needs = GM_NEEDS(DISK_DIO), .path = GM_PATH_PIN, .mix = GM_MIX_EITHER
 
 const struct gm_probe gm_probes_disk[] = {
@@ -144,7 +146,7 @@ const struct gm_probe gm_probes_disk[] = {
 	{ .name = "o_direct_writev",
 	  .text = "O_DIRECT writev: an ordinary page, then the range",
 	  DISK,
-	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_NO_MIX | GM_ACC_TWIN,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_NO_MIX | GM_ACC_SAME_PATH,
 	  .run = p_writev },
 	{ .name = "o_direct_read",
 	  .text = "O_DIRECT read of a disk into the range",
@@ -154,7 +156,7 @@ const struct gm_probe gm_probes_disk[] = {
 	{ .name = "aio_write",
 	  .text = "AIO write from the range with O_DIRECT",
 	  DISK,
-	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_TWIN,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_SAME_PATH,
 	  .run = p_aio_write },
 	{ .name = "aio_read",
 	  .text = "AIO read into the range with O_DIRECT",

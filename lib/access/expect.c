@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What each path must meet with on each kind of memory, from the source of Linux 7.3.4. A probe
- * says in its own entry where it differs.
+ * The expected outcome of each path on each kind of memory, from the source of Linux 7.3.4. The
+ * entry of a probe has its differences.
  */
 #include <errno.h>
 #include <signal.h>
@@ -10,10 +10,10 @@
 #include "access.h"
 
 #define FAULT "virt/kvm/guest_memfd.c:kvm_gmem_fault_user_mapping() gives VM_FAULT_SIGBUS"
-#define GUP "mm/gup.c:faultin_page() makes -EFAULT of VM_FAULT_SIGBUS (vm_fault_to_errno())"
+#define GUP "mm/gup.c:faultin_page() converts VM_FAULT_SIGBUS to -EFAULT (vm_fault_to_errno())"
 #define SECRET "mm/gup.c:check_vma_flags(), gup_fast_folio_allowed() refuse secretmem"
 #define NOGUP "series v12: mm/gup.c refuses folios without direct map"
-#define RIGHTS "mm/gup.c:check_vma_flags(), gup_fast_pte_range() ask for the mapping's rights"
+#define RIGHTS "mm/gup.c:check_vma_flags(), gup_fast_pte_range() check the mapping's rights"
 #define ANY "mm/memory.c:do_shared_fault(), do_read_fault() map the page"
 
 static const struct gm_want by_path[GM_PATH_NR][GM_CLASS_NR] = {
@@ -79,7 +79,7 @@ static const struct gm_want by_path[GM_PATH_NR][GM_CLASS_NR] = {
 		[GM_CLASS_SECRETMEM] = GM_ERR(EIO, SECRET "; fs/proc/base.c:mem_rw()"),
 		[GM_CLASS_SHARED] = GM_REACH("mm/memory.c:__access_remote_vm()"),
 		[GM_CLASS_SHARED_NOGUP] = GM_ERR(EIO, NOGUP),
-		[GM_CLASS_PRIVATE] = GM_ERR(EIO, "mm/memory.c:__access_remote_vm() moves nothing; "
+		[GM_CLASS_PRIVATE] = GM_ERR(EIO, "mm/memory.c:__access_remote_vm() copies nothing; "
 				"fs/proc/base.c:mem_rw(), kernel/ptrace.c: -EIO"),
 		[GM_CLASS_READ_ONLY] = GM_ERR(EIO, RIGHTS "; FOLL_FORCE has no effect on writes to shared mappings"),
 		[GM_CLASS_NO_ACCESS] = GM_REACH("mm/gup.c:check_vma_flags(): FOLL_FORCE reads what may be made readable"),
@@ -94,7 +94,7 @@ static const struct gm_want by_path[GM_PATH_NR][GM_CLASS_NR] = {
 		[GM_CLASS_READ_ONLY] = GM_ERR(EFAULT, RIGHTS),
 		[GM_CLASS_NO_ACCESS] = GM_ERR(EFAULT, RIGHTS),
 	},
-	/* Each of these says everything itself; what is not said, must succeed. */
+	/* The probes' entries have their refusals; all else must succeed. */
 	[GM_PATH_MM] = {
 		[GM_CLASS_ORDINARY] = GM_REACH("mm"),
 		[GM_CLASS_SECRETMEM] = GM_REACH("mm"),
@@ -111,7 +111,10 @@ struct gm_want gm_access_want(const struct gm_probe *p, enum gm_class class)
 {
 	struct gm_want w = p->want[class];
 
-	/* What holds of guest_memfd in general holds of a page that GUP refuses, and of no VMA. */
+	/*
+	 * Without an entry of its own, SHARED_NOGUP has that of SHARED for memory management, and
+	 * all guest_memfd have that of PRIVATE for calls on the file.
+	 */
 	if (w.kind == GM_WANT_DEFAULT && class == GM_CLASS_SHARED_NOGUP && p->path == GM_PATH_MM)
 		w = p->want[GM_CLASS_SHARED];
 	if (w.kind == GM_WANT_DEFAULT && p->path == GM_PATH_FD && class != GM_CLASS_ORDINARY &&

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes: the file itself, without a mapping, and every way to get a mapping of it. */
+/* Probes: the file itself, without a mapping, and all ways to map it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/udmabuf.h>
@@ -15,7 +15,6 @@
 #include "access.h"
 #include "check.h"
 
-/* What the range's own page would be at in a control: its file begins with it. */
 static long p_read(const struct gm_access *a)
 {
 	return pread(a->fd, a->buf, a->len, a->off);
@@ -67,7 +66,7 @@ static long p_splice(const struct gm_access *a)
 	return r;
 }
 
-/* Maps the file, and reads through the mapping where there is one. */
+/* Maps the file, and reads the mapping if that succeeds. */
 static long map_and_read(const struct gm_access *a, int fd, int prot, int flags)
 {
 	void *p = mmap(NULL, a->len, prot, flags, fd, a->off);
@@ -112,7 +111,7 @@ static long p_reopen(const struct gm_access *a)
 	return r;
 }
 
-static void give(int s, int fd)
+static void send_fd(int s, int fd)
 {
 	char byte = 0, room[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec v = { &byte, 1 };
@@ -128,7 +127,7 @@ static void give(int s, int fd)
 	GM_SETUP_OK(sendmsg(s, &m, 0));
 }
 
-static int take(int s)
+static int recv_fd(int s)
 {
 	char byte, room[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec v = { &byte, 1 };
@@ -142,16 +141,16 @@ static int take(int s)
 	return fd;
 }
 
-/* Another process gets the file by message and maps it there. */
+/* Another process gets the file in a message, and maps it. */
 static long in_other(const struct gm_access *a, pid_t pid)
 {
 	int s[2], fd, err;
 	long r;
 
 	GM_SETUP_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
-	give(s[0], a->fd);
+	send_fd(s[0], a->fd);
 	close(a->fd);
-	fd = take(s[1]);
+	fd = recv_fd(s[1]);
 	r = map_and_read(a, fd, PROT_READ, MAP_SHARED);
 	err = errno;
 	close(fd);
@@ -166,7 +165,7 @@ static long p_scm(const struct gm_access *a)
 	return gm_access_as(GM_CHILD, a, in_other);
 }
 
-/* A memfd is to be sealed against shrinking: the control gets one that is. */
+/* udmabuf needs a memfd that is sealed against shrinking: the control uses a sealed copy. */
 static long p_udmabuf(const struct gm_access *a)
 {
 	struct udmabuf_create c = {
@@ -211,7 +210,7 @@ static long p_udmabuf(const struct gm_access *a)
 #define F (GM_ACC_READ | GM_ACC_FD | GM_ACC_NO_VA | GM_ACC_SHMEM | GM_ACC_NO_MIX)
 #define NO_PREAD GM_ERR(ESPIPE, "fs/read_write.c: the file has no FMODE_PREAD, no FMODE_PWRITE")
 #define NO_SPLICE GM_ERR(EINVAL, "fs/splice.c:do_splice(): the file has no FMODE_PREAD")
-/* Where a mapping can be had the other probes are what it is tried with. */
+/* Only if the file cannot be mapped; otherwise the other probes use its mapping. */
 #define ONLY_WITHOUT(w)                                                                            \
 	{                                                                                          \
 		[GM_CLASS_NO_VMA] = w, [GM_CLASS_PRIVATE] = GM_ABSENT,                             \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes: each flavour of GUP and PIN by itself, through debugfs gup_test. */
+/* Probes: each variant of GUP and PIN, by debugfs gup_test. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 #include "access.h"
 #include "check.h"
 
-/* The ABI of mm/gup_test.h, which is no exported header. */
+/* The ABI of mm/gup_test.h, which is not exported. */
 struct flavour {
 	__u64 get_usec, put_usec, addr, size;
 	__u32 nr_pages_per_call, gup_flags, test_flags, which_pages[8];
@@ -35,7 +35,7 @@ struct longterm {
 #define HOLD_WRITE 1
 #define HOLD_FAST 2
 
-/* The probe's val: which flavour, and whether for writing. */
+/* The probe's val: the variant, and whether for writing. */
 enum { GET_FAST, GET, PIN_FAST, PIN, LONG_SLOW, DUMP, WRITE = 16, DUMP_PIN = 32 };
 
 static int open_test(void)
@@ -43,7 +43,7 @@ static int open_test(void)
 	return GM_SETUP_OK(open("/sys/kernel/debug/gup_test", O_RDWR | O_CLOEXEC));
 }
 
-/* Bytes that one run got hold of, in calls of `per_call` pages. */
+/* Runs the variant with `per_call` pages per call; returns the number of bytes of its pages. */
 static long flavour(const struct gm_access *a, int fd, unsigned int per_call)
 {
 	static const unsigned long cmd[] = { TEST_GET_FAST, TEST_GET,	   TEST_PIN_FAST,
@@ -66,7 +66,7 @@ static long p_flavour(const struct gm_access *a)
 	err = errno;
 	close(fd);
 	errno = err;
-	/* One call for everything gives what it gives for the first page: the file counts so. */
+	/* One page per call and all pages in one call must both get pages, or both none. */
 	if (one >= 0 && all >= 0 && !one != !all) {
 		gm_note("pages one by one: %ld bytes; in one call: %ld", one, all);
 		errno = EILSEQ;
@@ -75,7 +75,7 @@ static long p_flavour(const struct gm_access *a)
 	return one;
 }
 
-/* A long-term pin that is held while the pages are read through it. */
+/* A long-term pin, by which the pages are read. */
 static long p_hold(const struct gm_access *a)
 {
 	struct longterm l = { (uintptr_t)a->hva, a->len, a->probe->val };
@@ -94,13 +94,13 @@ static long p_hold(const struct gm_access *a)
 	return r ? -1 : (long)a->len;
 }
 
-/* The file says how far it came and not why not. */
+/* gup_test returns the number of bytes, and no errno if it is short. */
 #define NONE "mm/gup_test.c:__gup_test_ioctl() stops at the page that fails"
-#define RO "mm/gup.c:check_vma_flags() asks for VM_WRITE"
+#define RO "mm/gup.c:check_vma_flags() needs VM_WRITE"
 #define COUNTS(n, t, p, v)                                                                         \
 	{                                                                                          \
 		.name = n, .text = t, .path = p, .needs = GM_NEEDS(GUP_TEST),                      \
-		.flags = GM_ACC_COUNT | GM_ACC_ROOT | ((v)&WRITE ? 0 : GM_ACC_TWIN),               \
+		.flags = GM_ACC_COUNT | GM_ACC_ROOT | ((v)&WRITE ? 0 : GM_ACC_SAME_PATH),          \
 		.run = p_flavour, .val = v, .want = {                                              \
 			[GM_CLASS_PRIVATE] = GM_NOTHING(NONE),                                     \
 			[GM_CLASS_SECRETMEM] = GM_NOTHING(NONE),                                   \
@@ -113,7 +113,7 @@ static long p_hold(const struct gm_access *a)
 #define HOLDS(n, t, v)                                                                             \
 	{                                                                                          \
 		.name = n, .text = t, .path = GM_PATH_LONGTERM, .needs = GM_NEEDS(GUP_TEST),       \
-		.flags = GM_ACC_READ | GM_ACC_ROOT | ((v)&HOLD_WRITE ? 0 : GM_ACC_TWIN),           \
+		.flags = GM_ACC_READ | GM_ACC_ROOT | ((v)&HOLD_WRITE ? 0 : GM_ACC_SAME_PATH),      \
 		.run = p_hold, .val = v, .mix = GM_MIX_WHOLE, .want = {                            \
 			[GM_CLASS_READ_ONLY] = { (v)&HOLD_WRITE ? GM_WANT_ERRNO : GM_WANT_ABSENT,  \
 						 EFAULT, 0, RO }                                   \

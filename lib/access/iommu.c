@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes: the range mapped into an IOMMU by its address, and a device that does DMA there. */
+/* Probes: the range mapped into an IOMMU by its address, and DMA by a device. */
 #include <errno.h>
 #include <sys/ioctl.h>
 
 #include "access.h"
 #include "iommu.h"
 
-#define IOVA 0x2000000UL /* in reach of every device; type 1 chooses none itself */
+#define IOVA 0x2000000UL /* every device can use it; type 1 does not choose an IOVA */
 
 enum { MOCK_READ, MOCK_WRITE, DMA_READ, DMA_WRITE, TYPE1_COUNT, TYPE1_READ, TYPE1_WRITE };
 
-/* A device is attached first: so the pages are pinned at the map. */
+/* Attaches a device first, so that the map pins the pages. */
 static long p_iommu(const struct gm_access *a)
 {
 	static const enum gm_iommu_kind kind[] = {
@@ -43,7 +43,7 @@ static long p_iommu(const struct gm_access *a)
 	return r ? -1 : (long)a->len;
 }
 
-/* The old interface on an iommufd; an unmap tells what there was. */
+/* VFIO type 1's ioctls on an iommufd; the unmap returns the number of mapped bytes. */
 static long p_compat(const struct gm_access *a)
 {
 	struct gm_iommu *iommu = gm_iommu_new(GM_IOMMU_MOCK);
@@ -68,7 +68,7 @@ static long p_compat(const struct gm_access *a)
 
 #define IOMMU .path = GM_PATH_LONGTERM, .run = p_iommu, .mix = GM_MIX_WHOLE
 
-#define FOR_WRITING GM_ERR(EFAULT, "mm/gup.c:check_vma_flags(): FOLL_WRITE, and no VM_WRITE")
+#define FOR_WRITING GM_ERR(EFAULT, "mm/gup.c:check_vma_flags(): FOLL_WRITE without VM_WRITE")
 
 const struct gm_probe gm_probes_iommu[] = {
 	{ .name = "iommufd_read",
@@ -125,7 +125,7 @@ const struct gm_probe gm_probes_iommu[] = {
 	  .path = GM_PATH_LONGTERM,
 	  .needs = GM_NEEDS(IOMMUFD, IOMMUFD_TEST),
 	  .mix = GM_MIX_WHOLE,
-	  .flags = GM_ACC_COUNT | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_TWIN,
+	  .flags = GM_ACC_COUNT | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_SAME_PATH,
 	  .run = p_compat,
 	  .want = { [GM_CLASS_READ_ONLY] = FOR_WRITING } },
 	{ 0 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes: KVM through KVM. The range is the memory of a slot of another VM, whose guest tries. */
+/* Probes: the range is the memory of a slot of another VM, and the guest of that VM accesses it. */
 #include <errno.h>
 
 #include "access.h"
@@ -37,10 +37,10 @@ static long p_slot(const struct gm_access *a)
 	return n ? (long)n : -1;
 }
 
-/* Where KVM emulates guests (no VT-x, no SVM) their accesses are uaccess: another question. */
+/* Needs TDP: a KVM that emulates guests (no VT-x, no SVM) makes their accesses by uaccess. */
 #define SLOT .path = GM_PATH_KVM, .needs = GM_NEEDS(KVM, TDP), .run = p_slot
 
-/* An ordinary user may open /dev/kvm or not: that is no question of these. */
+/* GM_ACC_ROOT: an ordinary user may not be able to open /dev/kvm. */
 const struct gm_probe gm_probes_kvm[] = {
 	{ .name = "kvm_slot_load",
 	  .text = "the guest of another VM loads from it",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The engine of the matrix: one case per probe and state, verdicts from the table alone. */
+/* Generates and runs the cases of the matrix: one per probe and state. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -31,15 +31,15 @@ static bool reaches(const struct gm_want *w)
 	return w->kind == GM_WANT_REACH;
 }
 
-/* What the picture of a run shows in this case's cell: the first outcome. */
-static void cell(const struct gm_probe *p, const struct gm_outcome *o)
+/* Notes the first outcome, which the picture of the run shows in this case's cell. */
+static void note_cell(const struct gm_probe *p, const struct gm_outcome *o)
 {
 	bool moves = p->flags & (GM_ACC_READ | GM_ACC_WRITE | GM_ACC_COUNT);
-	static bool said;
+	static bool noted;
 
-	if (said)
+	if (noted)
 		return;
-	said = true;
+	noted = true;
 	gm_note("cell: %s", o->sig	 ? o->sig == SIGBUS ? "SIGBUS" : "SIGSEGV"
 			    : o->ret < 0 ? gm_errno_name(o->err)
 			    : o->ret	 ? "reached"
@@ -60,7 +60,7 @@ static void prepare(struct gm_access *a, unsigned int page)
 			       i % GM_PAGE_WORDS);
 }
 
-/* What arrived must be what the guest wrote, word for word. */
+/* The data that was read must be the guest's, word by word. */
 static void check_read(struct gm_stage *s, const struct gm_access *a, unsigned int page,
 		       const char *when)
 {
@@ -77,14 +77,14 @@ static void check_read(struct gm_stage *s, const struct gm_access *a, unsigned i
 				       i % GM_PAGE_WORDS);
 		if (got[i] == want)
 			continue;
-		GM_FAIL_AT(&where, "%s, %s: word %zu arrived wrong: expected %s, observed %s",
+		GM_FAIL_AT(&where, "%s, %s: wrong word %zu was read: expected %s, observed %s",
 			   a->probe->name, when, i % GM_PAGE_WORDS, gm_word_str(want),
 			   gm_word_str(got[i]));
 		return;
 	}
 }
 
-/* What was written must be what the guest reads; then the guest puts its own words back. */
+/* The guest must read the data that was written; then it restores its own words. */
 static void check_written(struct gm_stage *s, const struct gm_access *a, unsigned int page,
 			  const char *when)
 {
@@ -104,19 +104,19 @@ static void check_written(struct gm_stage *s, const struct gm_access *a, unsigne
 		gm_run(s->vm, 0, &op, 1);
 		if (a->probe->flags & GM_ACC_OPAQUE)
 			GM_EXPECT_AT(&where, op.val != gm_stage_word(page + i, 0),
-				     "%s, %s: the guest sees nothing of what was written",
+				     "%s, %s: the guest does not read the data that was written",
 				     a->probe->name, when);
 		else
 			GM_EXPECT_AT(
 				&where, !op.bad,
-				"%s, %s: the guest does not see what was written: expected %s, observed %s",
+				"%s, %s: the guest does not read the data that was written: expected %s, observed %s",
 				a->probe->name, when, gm_word_str(op.expected),
 				gm_word_str(op.observed));
 	}
 	gm_stage_refill(s, page, nr);
 }
 
-/* What a probe must meet with here: a kernel that refuses GUP looks at the mapping first. */
+/* The expected outcome here. A kernel that refuses GUP checks the mapping before the pages. */
 static struct gm_want stage_want(const struct gm_stage *s, const struct gm_probe *p)
 {
 	const struct gm_want *nogup = &p->want[GM_CLASS_SHARED_NOGUP];
@@ -127,7 +127,7 @@ static struct gm_want stage_want(const struct gm_stage *s, const struct gm_probe
 	return gm_access_want(p, s->class);
 }
 
-/* One request on pages of the file and nothing else. */
+/* One request on pages of the file only. */
 static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int page,
 		    unsigned int nr, const char *when)
 {
@@ -158,7 +158,7 @@ static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int p
 		munmap(own, a.len);
 	if (gm_stage_half(s) == GM_HALF_SECRET)
 		gm_matrix_search(a.buf, a.len, p->name);
-	cell(p, &o);
+	note_cell(p, &o);
 	if (!reaches(&w) || o.sig || o.ret < 0)
 		return;
 	if (p->flags & GM_ACC_SCRATCH) {
@@ -184,8 +184,8 @@ static uint64_t mix_word(size_t i)
 }
 
 /*
- * [others' | pages of the file from `page` on | others']: what comes after the border must not be
- * reached. `others` names the memory around.
+ * A request on [others | pages of the file from `page` on | others]. If the pages are refused, it
+ * must not access the memory after them. `others` is the name of the memory around.
  */
 static void mixed_at(struct gm_stage *s, const struct gm_probe *p, uint8_t *hva, unsigned int page,
 		     const char *others)
@@ -254,7 +254,7 @@ static void mixed_at(struct gm_stage *s, const struct gm_probe *p, uint8_t *hva,
 	munmap(a.buf, a.len);
 }
 
-/* With ordinary memory around, in mappings of its own. */
+/* With ordinary memory around, in separate mappings. */
 static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int page)
 {
 	const size_t pre = MIX_PRE * GM_PAGE_SIZE, mid = MIX_MID * GM_PAGE_SIZE;
@@ -265,7 +265,9 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 	GM_SETUP(mmap(hva + pre, mid, s->prot, MAP_SHARED | MAP_FIXED, s->gmem,
 		      page * GM_PAGE_SIZE) != MAP_FAILED,
 		 "mmap of guest_memfd: %s", gm_errno_name(errno));
-	/* Frames that follow each other are one run to many: the first two are none, as a rule. */
+	/*
+	 * Adjacent frames may be handled as one run: allocate another page between the first two.
+	 */
 	gap = gm_matrix_buf(GM_PAGE_SIZE);
 	hva[0] = 0;
 	gap[0] = 1;
@@ -275,18 +277,18 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 	munmap(hva, MAX_LEN);
 }
 
-/* With shared pages of the same file around, in one mapping. */
+/* With shared pages of the same file around, in the same mapping. */
 static void mixed_in_file(struct gm_stage *s, const struct gm_probe *p)
 {
 	_Static_assert(MIX_PRE == GM_BORDER_SHARED && MIX_POST == GM_BORDER_SHARED &&
 			       MIX_MID == GM_BORDER_PRIVATE,
-		       "one shape of mixed requests");
+		       "mixed requests have the same layout");
 
 	mixed_at(s, p, s->hva + GM_BORDER * GM_PAGE_SIZE, GM_BORDER + GM_BORDER_SHARED,
 		 "shared pages");
 }
 
-/* A kernel that refuses GUP of shared pages too (P5) shows it with the plainest probe of all. */
+/* Does the kernel refuse GUP of shared pages (P5)? */
 static bool refuses_gup(int gmem)
 {
 	const struct gm_probe *p = gm_probe_find("process_vm_readv");
@@ -302,13 +304,13 @@ static bool refuses_gup(int gmem)
 	return o.ret < 0 && o.err == EFAULT;
 }
 
-static void recognise(struct gm_stage *s)
+static void detect_nogup(struct gm_stage *s)
 {
 	if (s->class == GM_CLASS_SHARED && !s->split && refuses_gup(s->gmem)) {
-		gm_note("GUP of shared pages is refused (P5): demanded of every probe now");
+		gm_note("GUP of shared pages is refused (P5): expected of every probe");
 		s->class = GM_CLASS_SHARED_NOGUP;
 	}
-	/* Of private pages it cannot be told: a shared file beside them is asked. */
+	/* It cannot be detected with private pages: use another file with shared ones. */
 	if (s->class == GM_CLASS_PRIVATE && s->hva && !s->split &&
 	    gm_platform_has(GM_NEED_INIT_SHARED)) {
 		int fd = __gm_gmem_new(s->vm, GM_PAGE_SIZE,
@@ -343,7 +345,7 @@ struct matrix_case {
 
 static bool was_open[MAX_FD], closed;
 
-/* A case that did not get as far as to close its VM: a probe found its facility missing, say. */
+/* For a case that ended before it closed its VM, for example by a SKIP in a probe. */
 static void close_rest(void *arg __attribute__((unused)))
 {
 	for (int fd = 0; !closed && fd < MAX_FD; fd++)
@@ -370,7 +372,7 @@ static void run(const struct gm_case *self)
 		GM_SETUP(!gm_caps_become_user(), "cannot become an ordinary user: %s",
 			 gm_errno_name(errno));
 	gm_matrix_controls(p, false);
-	recognise(&s);
+	detect_nogup(&s);
 	gm_for_windows(w, &s) if ((w->slow_too || !(p->flags & GM_ACC_SLOW)) &&
 				  (gm_window_filled(w) || !(p->flags & GM_ACC_FILLED)))
 		request(&s, p, w->first, w->nr, w->name);
@@ -385,7 +387,7 @@ static void run(const struct gm_case *self)
 	if (s.class == GM_CLASS_PRIVATE && s.hva && !s.split)
 		gm_stage_check_unmapped(&s);
 	gm_stage_check_zero(&s);
-	/* The framework opens /dev/kvm once more to free a VM: an ordinary user may not. */
+	/* To free a VM the framework opens /dev/kvm again, which an ordinary user may not. */
 	if (!m->user)
 		gm_stage_close(&s);
 	closed = !m->user;
@@ -408,8 +410,8 @@ bool gm_matrix_needs(gm_needs needs)
 	return true;
 }
 
-/* Of a mapping that lacks rights only those are asked who would need them. */
-static bool would_need(const struct gm_probe *p, enum gm_class class)
+/* Does the probe need the right that the mapping of this class lacks? */
+static bool needs_right(const struct gm_probe *p, enum gm_class class)
 {
 	unsigned int rights = class == GM_CLASS_READ_ONLY ? GM_ACC_WRITE : GM_ACC_READ;
 
@@ -421,12 +423,12 @@ static bool would_need(const struct gm_probe *p, enum gm_class class)
 	return gm_access_want(p, class).kind != GM_WANT_ABSENT;
 }
 
-/* Nothing is written or taken, so that the probes can share a VM. */
+/* All probes on one VM: none of them can change the memory. */
 static void run_whole(const struct gm_case *self)
 {
 	const struct gm_state *state = self->arg;
 	const struct gm_probe *p;
-	unsigned int asked = 0;
+	unsigned int ran = 0;
 	struct gm_stage s;
 	bool nogup;
 
@@ -436,14 +438,14 @@ static void run_whole(const struct gm_case *self)
 	for (size_t i = 0; (p = gm_probe_at(i)); i++) {
 		struct gm_want w = gm_access_want(p, s.class);
 
-		/* What reaches such a mapping does it by GUP. */
-		if (!would_need(p, s.class) || (nogup && reaches(&w)))
+		/* The probes that succeed on such a mapping use GUP. */
+		if (!needs_right(p, s.class) || (nogup && reaches(&w)))
 			continue;
 		if (!gm_matrix_needs(p->needs)) {
-			gm_note("%s was not asked: %s", p->name, "what it needs is missing");
+			gm_note("%s did not run: a need is missing", p->name);
 			continue;
 		}
-		asked++;
+		ran++;
 		gm_matrix_control(p);
 		gm_for_windows(
 			w, &s) if (w->slow_too &&
@@ -452,7 +454,7 @@ static void run_whole(const struct gm_case *self)
 		if (!(p->flags & (GM_ACC_NO_MIX | GM_ACC_SLOW)))
 			mixed(&s, p, 16);
 	}
-	gm_note("%u probes", asked);
+	gm_note("%u probes", ran);
 	gm_stage_check(&s, "every probe");
 	gm_stage_check_zero(&s);
 	gm_stage_close(&s);
@@ -497,15 +499,15 @@ static void add(const struct gm_state *state, const struct gm_probe *p, bool use
 	*m = (struct matrix_case){ state, p, user };
 	c->clause = format("gup.%s%s", p->name, "");
 	c->needs = p->needs;
-	/* Where KVM emulates the guest each of its words costs as much as a system call. */
+	/* If KVM emulates the guest, each word costs as much as a system call. */
 	c->timeout = 180;
 	c->caps = GM_CAPS_ALL;
 	c->flags = p->flags & GM_ACC_FULL || user || !state ? GM_FULL_ONLY : 0;
-	/* What does not depend on the state is asked once in the quick profile. */
+	/* Probes that do not depend on the state run for one state only in the quick profile. */
 	if (state && (state->full || (p->path == GM_PATH_FD && state->class != GM_CLASS_NO_VMA) ||
 		      ((p->flags & GM_ACC_DENIED) && state->class != GM_CLASS_PRIVATE)))
 		c->flags |= GM_FULL_ONLY;
-	if (state && state->class == GM_CLASS_SHARED && (p->flags & GM_ACC_TWIN))
+	if (state && state->class == GM_CLASS_SHARED && (p->flags & GM_ACC_SAME_PATH))
 		c->flags |= GM_FULL_ONLY;
 	if (c->needs & GM_NEEDS(IOMMUFD, VFIO_EDU))
 		c->tokens |= GM_TOKEN_IOMMU;
@@ -534,14 +536,14 @@ static void add(const struct gm_state *state, const struct gm_probe *p, bool use
 	gm_case_add(c);
 }
 
-static bool asks(const struct gm_state *state, const struct gm_probe *p)
+static bool applies(const struct gm_state *state, const struct gm_probe *p)
 {
 	if (gm_access_want(p, state->class).kind == GM_WANT_ABSENT)
 		return false;
-	/* What costs a page frame where it succeeds is not asked where it must. */
+	/* Do not lose a page frame where the probe must succeed. */
 	if (state->class == GM_CLASS_ORDINARY && (p->flags & GM_ACC_HARMFUL))
 		return false;
-	/* There it is a memfd's. */
+	/* The state's memory is a memfd there. */
 	if (state->class == GM_CLASS_ORDINARY && (p->flags & GM_ACC_ANON))
 		return false;
 	if (state->class == GM_CLASS_NO_VMA)
@@ -554,7 +556,7 @@ void gm_matrix_add(const struct gm_state *state)
 	const struct gm_probe *p;
 
 	for (size_t i = 0; (p = gm_probe_at(i)); i++)
-		if (asks(state, p))
+		if (applies(state, p))
 			add(state, p, false);
 }
 
@@ -563,7 +565,7 @@ void gm_matrix_add_user(const struct gm_state *state)
 	const struct gm_probe *p;
 
 	for (size_t i = 0; (p = gm_probe_at(i)); i++)
-		if (asks(state, p) && !(p->flags & GM_ACC_ROOT))
+		if (applies(state, p) && !(p->flags & GM_ACC_ROOT))
 			add(state, p, true);
 }
 

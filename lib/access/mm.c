@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes: memory management is asked to populate, lock, age, poison or report the range. */
+/* Probes: memory-management calls that populate, lock, age, poison or report the range. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -35,10 +35,7 @@ static long p_madvise(const struct gm_access *a)
 	return madvise(a->hva, a->len, a->probe->val);
 }
 
-/*
- * One page: it goes bad, or is replaced, or is refused. By a child, who is killed where it goes
- * bad, and for whom that is the success.
- */
+/* Poisons or soft-offlines the first page, by a child, which may be killed: that is success. */
 static long p_poison(const struct gm_access *a)
 {
 	pid_t child = GM_SETUP_OK(fork());
@@ -55,8 +52,8 @@ static long p_poison(const struct gm_access *a)
 }
 
 /*
- * The file's first 2 MiB, where a huge page could be: an aligned mapping of its own. The control's
- * memory is too small for that, so it brings a memfd of that size instead.
+ * MADV_COLLAPSE of the file's first 2 MiB, in an aligned mapping. The memory of a control is too
+ * small, so there it uses a memfd of that size.
  */
 static long p_collapse(const struct gm_access *a)
 {
@@ -93,7 +90,7 @@ static long p_mlock(const struct gm_access *a)
 	return r;
 }
 
-/* Bytes of the range that are in the page tables. */
+/* The number of bytes of the range that are in the page tables. */
 static long present(const void *hva, size_t len)
 {
 	uint64_t entry[64];
@@ -162,19 +159,19 @@ static long p_mincore(const struct gm_access *a)
 	return mincore(a->hva, a->len, vec);
 }
 
-/* MAP_LOCKED ignores what cannot be had, as MAP_POPULATE does. */
+/* MAP_POPULATE ignores pages that cannot be populated. */
 #define NOT_MAPPED GM_NOTHING("mm/gup.c:mm_populate() ignores errors; the fault is SIGBUS")
 #define SIGBUS_FAULT "mm/gup.c:faultin_page(): VM_FAULT_SIGBUS; mm/madvise.c:madvise_populate()"
 #define NOT_SECRET "mm/gup.c:check_vma_flags() refuses secretmem"
 #define NO_GUP "series v12: mm/gup.c:check_vma_flags() refuses it, as it does secretmem"
 #define RIGHTS "mm/gup.c:faultin_page_range(): check_vma_flags() fails, which is -EINVAL here"
-#define NO_THP "mm/huge_memory.c:file_thp_enabled() says no to anonymous inodes"
-#define LOCK_POSIX "mm/mlock.c:__mlock_posix_error_return() makes -ENOMEM of -EFAULT"
+#define NO_THP "mm/huge_memory.c:file_thp_enabled() is false for anonymous inodes"
+#define LOCK_POSIX "mm/mlock.c:__mlock_posix_error_return() converts -EFAULT to -ENOMEM"
 
 const struct gm_probe gm_probes_mm[] = {
 	{ .name = "madv_populate_read",
 	  .text = "MADV_POPULATE_READ",
-	  .flags = GM_ACC_TWIN,
+	  .flags = GM_ACC_SAME_PATH,
 	  .path = GM_PATH_MM,
 	  .run = p_madvise,
 	  .val = MADV_POPULATE_READ,
@@ -196,7 +193,7 @@ const struct gm_probe gm_probes_mm[] = {
 	{ .name = "map_populate",
 	  .text = "MAP_POPULATE of the file",
 	  .path = GM_PATH_MM,
-	  .flags = GM_ACC_COUNT | GM_ACC_SHMEM | GM_ACC_NO_MIX | GM_ACC_TWIN,
+	  .flags = GM_ACC_COUNT | GM_ACC_SHMEM | GM_ACC_NO_MIX | GM_ACC_SAME_PATH,
 	  .run = p_map_populate,
 	  .want = { [GM_CLASS_SHARED_NOGUP] = NOT_MAPPED,
 		    [GM_CLASS_PRIVATE] = NOT_MAPPED,
@@ -212,7 +209,7 @@ const struct gm_probe gm_probes_mm[] = {
 		    [GM_CLASS_SECRETMEM] = GM_ERR(ENOMEM, LOCK_POSIX) } },
 	{ .name = "mlock_onfault",
 	  .text = "mlock2(MLOCK_ONFAULT)",
-	  .flags = GM_ACC_TWIN,
+	  .flags = GM_ACC_SAME_PATH,
 	  .path = GM_PATH_MM,
 	  .run = p_mlock,
 	  .val = MLOCK_ONFAULT,
@@ -220,7 +217,7 @@ const struct gm_probe gm_probes_mm[] = {
 	  .want = { [GM_CLASS_SECRETMEM] = GM_ABSENT } },
 	{ .name = "madv_cold",
 	  .text = "MADV_COLD",
-	  .flags = GM_ACC_TWIN,
+	  .flags = GM_ACC_SAME_PATH,
 	  .path = GM_PATH_MM,
 	  .run = p_madvise,
 	  .val = MADV_COLD,
@@ -236,7 +233,7 @@ const struct gm_probe gm_probes_mm[] = {
 	{ .name = "madv_willneed",
 	  .text = "MADV_WILLNEED",
 	  .path = GM_PATH_MM,
-	  .flags = GM_ACC_SHMEM | GM_ACC_TWIN,
+	  .flags = GM_ACC_SHMEM | GM_ACC_SAME_PATH,
 	  .run = p_madvise,
 	  .val = MADV_WILLNEED,
 	  .mix = GM_MIX_OK },
@@ -258,14 +255,14 @@ const struct gm_probe gm_probes_mm[] = {
 		    [GM_CLASS_NO_VMA] = GM_ABSENT,
 		    [GM_CLASS_SECRETMEM] = GM_ABSENT } },
 	{ .name = "madv_dontneed",
-	  .text = "MADV_DONTNEED: the file keeps what it has",
+	  .text = "MADV_DONTNEED: the file keeps its content",
 	  .path = GM_PATH_MM,
 	  .flags = GM_ACC_SHMEM | GM_ACC_NO_MIX,
 	  .run = p_madvise,
 	  .val = MADV_DONTNEED,
 	  .want = { [GM_CLASS_SECRETMEM] = GM_ABSENT } },
 	{ .name = "madv_remove",
-	  .text = "MADV_REMOVE: a hole, exactly there",
+	  .text = "MADV_REMOVE: a hole for exactly the range",
 	  .path = GM_PATH_MM,
 	  .flags = GM_ACC_SHMEM | GM_ACC_DROPS | GM_ACC_NO_MIX,
 	  .run = p_madvise,
@@ -301,7 +298,7 @@ const struct gm_probe gm_probes_mm[] = {
 	  .run = p_mincore,
 	  .mix = GM_MIX_OK },
 	{ .name = "pagemap",
-	  .text = "/proc/self/pagemap after every attempt to populate",
+	  .text = "/proc/self/pagemap after MADV_POPULATE_READ",
 	  .path = GM_PATH_MM,
 	  .flags = GM_ACC_COUNT | GM_ACC_NO_MIX,
 	  .run = p_pagemap,
@@ -310,9 +307,9 @@ const struct gm_probe gm_probes_mm[] = {
 		    [GM_CLASS_SECRETMEM] = GM_ABSENT } },
 #ifdef PAGEMAP_SCAN
 	{ .name = "pagemap_scan",
-	  .text = "PAGEMAP_SCAN after every attempt to populate",
+	  .text = "PAGEMAP_SCAN after MADV_POPULATE_READ",
 	  .path = GM_PATH_MM,
-	  .flags = GM_ACC_COUNT | GM_ACC_NO_MIX | GM_ACC_TWIN,
+	  .flags = GM_ACC_COUNT | GM_ACC_NO_MIX | GM_ACC_SAME_PATH,
 	  .run = p_scan,
 	  .want = { [GM_CLASS_SHARED_NOGUP] = NOT_MAPPED,
 		    [GM_CLASS_PRIVATE] = NOT_MAPPED,

@@ -12,7 +12,7 @@
 #include "access.h"
 #include "check.h"
 
-/* Bytes of the range whose node the kernel names: it does so of pages that are mapped. */
+/* The number of bytes of the range whose node move_pages() returns: those that are mapped. */
 static long p_move_pages(const struct gm_access *a)
 {
 	void *page[64];
@@ -83,7 +83,7 @@ static long p_uffd_register(const struct gm_access *a)
 	return r;
 }
 
-/* The range is where a missing page is filled from. */
+/* UFFDIO_COPY from the range to missing pages. */
 static long p_uffd_copy(const struct gm_access *a)
 {
 	uint8_t *dst =
@@ -99,7 +99,7 @@ static long p_uffd_copy(const struct gm_access *a)
 	close(fd);
 	if (c.copy > 0)
 		r = c.copy;
-	/* What did not come is zero once nobody waits for faults any more. */
+	/* The userfaultfd is closed, so pages that were not copied read as zero. */
 	for (size_t i = 0; i < a->len; i++)
 		a->buf[i] = dst[i];
 	munmap(dst, a->len);
@@ -107,7 +107,7 @@ static long p_uffd_copy(const struct gm_access *a)
 	return r;
 }
 
-/* The range's pages become those of other memory: private anonymous ones only. */
+/* Moves the range's pages to other memory; works for private anonymous memory only. */
 static long p_uffd_move(const struct gm_access *a)
 {
 	uint8_t *dst =
@@ -141,10 +141,10 @@ static long p_uffd_move(const struct gm_access *a)
 
 const struct gm_probe gm_probes_move[] = {
 	{ .name = "move_pages_query",
-	  .text = "move_pages() asks for nodes",
+	  .text = "move_pages() without nodes, a query",
 	  .path = GM_PATH_MM,
 	  .needs = GM_NEEDS(NUMA),
-	  .flags = GM_ACC_COUNT | GM_ACC_NO_MIX | GM_ACC_TWIN,
+	  .flags = GM_ACC_COUNT | GM_ACC_NO_MIX | GM_ACC_SAME_PATH,
 	  .run = p_move_pages,
 	  .want = { [GM_CLASS_SHARED_NOGUP] = GM_NOTHING(LOAD),
 		    [GM_CLASS_PRIVATE] = GM_NOTHING(LOAD),

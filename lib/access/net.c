@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes: sockets that take pages by reference or pin them, and frames sent from the range. */
+/* Probes: sockets that take references to pages or pin them, and frames sent from the range. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -20,7 +20,7 @@
 #ifndef SOL_XDP
 #define SOL_XDP 283
 #endif
-/* Of no protocol that the kernel knows, nor any of the 4095 after it. */
+/* The kernel has no protocol with this number, nor with the 4095 numbers after it. */
 #define FRAME_PROTOCOL 0xa000
 
 void gm_acc_connection(int s[2])
@@ -49,14 +49,14 @@ static long p_zerocopy(const struct gm_access *a)
 	r = send(s[0], a->hva, a->len, MSG_ZEROCOPY | MSG_DONTWAIT);
 	err = errno;
 	shutdown(s[0], SHUT_WR);
-	/* To the end of the stream: also what a send that failed may have let through. */
+	/* Read to the end of the stream: a send that failed may have sent data. */
 	for (long got; n < (long)a->len; n += got) {
 		got = recv(s[1], a->buf + n, a->len - n, 0);
 		if (got <= 0)
 			break;
 	}
 	if (r > 0)
-		GM_SETUP(n == r, "of %ld bytes sent %ld arrived", r, n);
+		GM_SETUP(n == r, "%ld bytes sent, but %ld received", r, n);
 	close(s[0]);
 	close(s[1]);
 	errno = err;
@@ -136,7 +136,7 @@ const struct gm_probe gm_probes_net[] = {
 	  .mix = GM_MIX_WHOLE,
 	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_ROOT,
 	  .run = p_packet },
-	/* net/xdp/xdp_umem.c:xdp_umem_pin_pages(): fewer pages than asked for is -ENOMEM. */
+	/* net/xdp/xdp_umem.c:xdp_umem_pin_pages(): fewer pages than requested is -ENOMEM. */
 	{ .name = "xdp_umem",
 	  .text = "the range as the UMEM of an AF_XDP socket",
 	  .path = GM_PATH_LONGTERM,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes: pages of the range put into a pipe by reference, and a pipe emptied into the range. */
+/* Probes: vmsplice() of the range to and from a pipe. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/uio.h>
@@ -55,7 +55,7 @@ static long p_vmsplice(const struct gm_access *a)
 	return r;
 }
 
-/* The read end: the kernel copies into the range. */
+/* With the read end the kernel copies to the range. */
 static long p_vmsplice_read(const struct gm_access *a)
 {
 	struct iovec v = { a->hva, a->len };
@@ -82,19 +82,19 @@ const struct gm_probe gm_probes_pipe[] = {
 	{ .name = "vmsplice_gift",
 	  .text = "vmsplice() with SPLICE_F_GIFT",
 	  .path = GM_PATH_GUP,
-	  .flags = GM_ACC_READ | GM_ACC_TWIN,
+	  .flags = GM_ACC_READ | GM_ACC_SAME_PATH,
 	  .run = p_vmsplice,
 	  .val = GIFT },
 	{ .name = "vmsplice_tee",
 	  .text = "vmsplice(), then tee() to another pipe",
 	  .path = GM_PATH_GUP,
-	  .flags = GM_ACC_READ | GM_ACC_TWIN,
+	  .flags = GM_ACC_READ | GM_ACC_SAME_PATH,
 	  .run = p_vmsplice,
 	  .val = TEE },
 	{ .name = "vmsplice_splice",
 	  .text = "vmsplice(), then splice() into a file",
 	  .path = GM_PATH_GUP,
-	  .flags = GM_ACC_READ | GM_ACC_TWIN,
+	  .flags = GM_ACC_READ | GM_ACC_SAME_PATH,
 	  .run = p_vmsplice,
 	  .val = TO_FILE },
 	{ .name = "vmsplice_read",

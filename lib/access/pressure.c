@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes from several threads at once: each outcome is the one of the table, or the case fails. */
+/* Runs probes in several threads at the same time: each outcome must be that of the table. */
 #include <sys/mman.h>
 
 #include "case.h"
@@ -25,8 +25,8 @@ void gm_pressure_controls(void)
 		gm_matrix_controls(gm_probe_find(names[i / 2][i % 2]), false);
 }
 
-/* An end that some moment of the pages under conversion explains. */
-static bool explained(const struct gm_access *a, const struct gm_outcome *o)
+/* Is the outcome possible on pages under conversion: success, a part, or that of private pages? */
+static bool is_possible(const struct gm_access *a, const struct gm_outcome *o)
 {
 	struct gm_want w = gm_access_want(a->probe, GM_CLASS_PRIVATE);
 
@@ -38,8 +38,8 @@ static bool explained(const struct gm_access *a, const struct gm_outcome *o)
 	return o->ret && o->ret <= (long)a->len;
 }
 
-static bool judge(const struct gm_pressure *pr, unsigned long page, const struct gm_access *a,
-		  const struct gm_outcome *o)
+static bool check_outcome(const struct gm_pressure *pr, unsigned long page,
+			  const struct gm_access *a, const struct gm_outcome *o)
 {
 	struct gm_page where =
 		*GM_PAGE(.off = GM_AT(page * GM_PAGE_SIZE), .hva = GM_AT((uintptr_t)a->hva));
@@ -48,8 +48,8 @@ static bool judge(const struct gm_pressure *pr, unsigned long page, const struct
 	if (page >= pr->converted)
 		return gm_matrix_judge(a, o, &w, &where, "under pressure");
 	return GM_EXPECT_AT(
-		&where, explained(a, o),
-		"%s of %lu pages under conversion: expected the data, a part of it, or what private pages are refused with; observed %s",
+		&where, is_possible(a, o),
+		"%s of %lu pages under conversion: expected the data, a part of it, or the refusal of private pages, observed %s",
 		a->probe->name, REQUEST, gm_outcome_str(o));
 }
 
@@ -70,7 +70,7 @@ static void probe(struct gm_pressure *pr, unsigned int i)
 		a.hva = pr->hva + page * GM_PAGE_SIZE;
 		gm_matrix_poison(a.buf, a.len);
 		o = gm_access_run(&a);
-		if (!judge(pr, page, &a, &o))
+		if (!check_outcome(pr, page, &a, &o))
 			break;
 		gm_matrix_search(a.buf, a.len, a.probe->name);
 		atomic_fetch_add(o.ret < 0 ? &pr->refused : &pr->reached, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Probes from several threads at once, while others change what they look at. */
+/* Probes in several threads at the same time, while other threads change the memory. */
 #ifndef GM_PRESSURE_H
 #define GM_PRESSURE_H
 
@@ -7,36 +7,38 @@
 
 #include "access.h"
 
-#define GM_PRESSURE_THREADS 4 /* probers; each takes ways of its own into the kernel */
-#define GM_PRESSURE_PROBES 40 /* at least, by each */
+#define GM_PRESSURE_THREADS 4 /* that run probes, each with its own probes */
+#define GM_PRESSURE_PROBES 40 /* minimum for each thread */
 
 struct gm_pressure {
 	struct gm_vm *vm;
-	int gmem;	     /* its upper half is punched */
-	uint8_t *hva;	     /* what is probed */
-	unsigned long pages; /* of it */
-	enum gm_class class; /* what it is: judges every outcome */
+	int gmem;	     /* a thread punches its upper half */
+	uint8_t *hva;	     /* the memory for the probes */
+	unsigned long pages; /* its size */
+	enum gm_class class; /* its class, for the expected outcomes */
 	/*
-	 * So many pages, the lower ones, are converted in place meanwhile, by guest(): what touches
-	 * them succeeds, is refused as private pages are, or stops at the first that is private.
+	 * guest() converts the first `converted` pages in place at the same time: accesses to them
+	 * may succeed, be refused as for private pages, or stop at the first private page.
 	 */
 	unsigned long converted;
-	unsigned long rounds; /* bounds what the threads do */
-	atomic_bool over;     /* the guest has done its part */
+	unsigned long rounds; /* limits the work of the threads */
+	atomic_bool over;     /* guest() has returned */
 	atomic_ulong refused, reached;
 };
 
-/* The controls of every probe that is used. */
+/* Runs the controls of all probes in use. */
 void gm_pressure_controls(void);
 /*
- * A guest() that makes random parts of the lower half of the pages private, writes secrets there, checks
- * them, and shares them again; where a page is one memory the secrets are overwritten before. Pages of
- * the upper half are private, and only touched: they are punched meanwhile.
+ * A guest() that makes random parts of the lower half of the pages private, writes secrets there,
+ * checks them, and shares them again; if a page has one memory, it overwrites the secrets first.
+ * Pages of the upper half are private, and it only reads them, since they are punched at the same
+ * time.
  */
 void gm_pressure_converting_guest(struct gm_pressure *pr);
 /*
- * All at once: guest() in one thread, another that punches single pages of the upper half of gmem until
- * guest() returns, and the probers, GM_PRESSURE_PROBES each at least. Nothing private may arrive.
+ * Runs at the same time: guest() in one thread, another thread that punches single pages of the
+ * upper half of gmem until guest() returns, and the threads with probes. No probe may read private
+ * data.
  */
 void gm_pressure_run(struct gm_pressure *pr, void (*guest)(struct gm_pressure *pr));
 

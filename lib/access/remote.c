@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes: another address space's memory, through process_vm_*, /proc/pid/mem and ptrace. */
+/* Probes: memory of another address space, by process_vm_*, /proc/pid/mem and ptrace. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/elf.h>
@@ -27,7 +27,7 @@ static long vm_write(const struct gm_access *a, pid_t pid)
 	return process_vm_writev(pid, &mine, 1, &theirs, 1, 0);
 }
 
-/* One element of the vector a page, as a debugger or a checkpointing tool asks. */
+/* One element of the vector per page, as debuggers and checkpointing tools do. */
 static long vm_read_vec(const struct gm_access *a, pid_t pid)
 {
 	struct iovec mine = { a->buf, a->len }, theirs[64];
@@ -63,7 +63,7 @@ static long mem_read(const struct gm_access *a, pid_t pid)
 	return mem_io(a, pid, O_RDONLY);
 }
 
-/* In two parts, so that the chunks in which the kernel goes through the range cross its pages. */
+/* In two parts, so that the kernel's chunks of a page cross the pages of the range. */
 static long mem_read_odd(const struct gm_access *a)
 {
 	const size_t half = GM_ACC_PAGE / 2;
@@ -86,7 +86,7 @@ static long mem_write(const struct gm_access *a, pid_t pid)
 	return mem_io(a, pid, O_WRONLY);
 }
 
-/* FOLL_FORCE: the page tables forbid what is asked for. */
+/* FOLL_FORCE: the mapping does not allow the access. */
 static long mem_forced(const struct gm_access *a, int prot,
 		       long (*fn)(const struct gm_access *a, pid_t pid))
 {
@@ -101,8 +101,8 @@ static long mem_forced(const struct gm_access *a, int prot,
 	return r;
 }
 
-/* The kernel may be told not to force (CONFIG_PROC_MEM_*_FORCE): then there is no question. */
-static void demand_force(void)
+/* SKIP if the kernel is configured not to use FOLL_FORCE (CONFIG_PROC_MEM_*_FORCE). */
+static void check_force(void)
 {
 	char *p = mmap(NULL, GM_ACC_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), c = 1;
 	struct gm_access a = { .hva = (uint8_t *)p, .buf = (uint8_t *)&c, .len = 1 };
@@ -110,12 +110,13 @@ static void demand_force(void)
 
 	munmap(p, GM_ACC_PAGE);
 	if (r < 0)
-		gm_skip("/proc/pid/mem does not force", "boot with proc_mem.force_override=always");
+		gm_skip("/proc/pid/mem does not use FOLL_FORCE",
+			"boot with proc_mem.force_override=always");
 }
 
 static long mem_read_force(const struct gm_access *a)
 {
-	demand_force();
+	check_force();
 	return mem_forced(a, PROT_NONE, mem_read);
 }
 
@@ -135,7 +136,7 @@ static long stop(pid_t pid)
 	return 0;
 }
 
-/* Words 0, 1 and the last of each page: a system call each. What lies between stays poison. */
+/* Reads only the first word of each page: each word is a system call. */
 static long peek(const struct gm_access *a, pid_t pid)
 {
 	size_t done = 0;
@@ -215,9 +216,9 @@ static long p_poke(const struct gm_access *a)
 		[GM_CLASS_PRIVATE] = GM_ERR(e, s)                                                  \
 	}
 #define VM_DENIED ALL(EPERM, "mm/process_vm_access.c:process_vm_rw_core(): mm_access(), EPERM")
-#define MEM_DENIED ALL(EACCES, "fs/proc/base.c: mem is 0600 and another user's")
+#define MEM_DENIED ALL(EACCES, "fs/proc/base.c: mem has mode 0600 and another owner")
 #define TRACE_DENIED ALL(EPERM, "kernel/ptrace.c:__ptrace_may_access()")
-/* FOLL_FORCE writes only where copy-on-write keeps them from the file. */
+/* FOLL_FORCE writes only to copy-on-write mappings, so that the file does not change. */
 #define NO_COW "mm/gup.c:check_vma_flags(): no FOLL_FORCE write to a shared mapping"
 
 const struct gm_probe gm_probes_remote[] = {
@@ -228,21 +229,21 @@ const struct gm_probe gm_probes_remote[] = {
 	  .run = p_vm_read,
 	  .val = GM_SELF },
 	{ .name = "process_vm_readv_vec",
-	  .text = "process_vm_readv(), one vector element a page",
+	  .text = "process_vm_readv(), one vector element per page",
 	  .path = GM_PATH_REMOTE,
-	  .flags = R | GM_ACC_TWIN | GM_ACC_PAGES,
+	  .flags = R | GM_ACC_SAME_PATH | GM_ACC_PAGES,
 	  .run = p_vm_read_vec,
 	  .val = GM_SELF },
 	{ .name = "process_vm_readv_child",
 	  .text = "process_vm_readv() from a child",
 	  .path = GM_PATH_REMOTE,
-	  .flags = R | GM_ACC_SLOW | GM_ACC_TWIN,
+	  .flags = R | GM_ACC_SLOW | GM_ACC_SAME_PATH,
 	  .run = p_vm_read,
 	  .val = GM_CHILD },
 	{ .name = "process_vm_readv_other",
 	  .text = "process_vm_readv() from an unrelated process with CAP_SYS_PTRACE",
 	  .path = GM_PATH_REMOTE,
-	  .flags = R | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_TWIN,
+	  .flags = R | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_SAME_PATH,
 	  .run = p_vm_read,
 	  .val = GM_OTHER },
 	{ .name = "process_vm_readv_nocap",
@@ -263,13 +264,13 @@ const struct gm_probe gm_probes_remote[] = {
 	{ .name = "process_vm_writev_child",
 	  .text = "process_vm_writev() from a child",
 	  .path = GM_PATH_REMOTE,
-	  .flags = W | GM_ACC_SLOW | GM_ACC_TWIN,
+	  .flags = W | GM_ACC_SLOW | GM_ACC_SAME_PATH,
 	  .run = p_vm_write,
 	  .val = GM_CHILD },
 	{ .name = "process_vm_writev_other",
 	  .text = "process_vm_writev() from an unrelated process with CAP_SYS_PTRACE",
 	  .path = GM_PATH_REMOTE,
-	  .flags = W | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_TWIN,
+	  .flags = W | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_SAME_PATH,
 	  .run = p_vm_write,
 	  .val = GM_OTHER },
 	{ .name = "process_vm_writev_nocap",
@@ -290,7 +291,7 @@ const struct gm_probe gm_probes_remote[] = {
 	{ .name = "proc_mem_read_odd",
 	  .text = "read of /proc/self/mem in chunks that cross pages",
 	  .path = GM_PATH_PROCMEM,
-	  .flags = R | GM_ACC_TWIN | GM_ACC_PAGES,
+	  .flags = R | GM_ACC_SAME_PATH | GM_ACC_PAGES,
 	  .run = mem_read_odd },
 	{ .name = "proc_mem_read_force",
 	  .text = "read of /proc/self/mem where the mapping is PROT_NONE",
@@ -301,7 +302,7 @@ const struct gm_probe gm_probes_remote[] = {
 	{ .name = "proc_mem_read_child",
 	  .text = "read of /proc/pid/mem by a child",
 	  .path = GM_PATH_PROCMEM,
-	  .flags = R | GM_ACC_SLOW | GM_ACC_TWIN,
+	  .flags = R | GM_ACC_SLOW | GM_ACC_SAME_PATH,
 	  .run = p_mem_read,
 	  .val = GM_CHILD },
 	{ .name = "proc_mem_read_nocap",
@@ -330,7 +331,7 @@ const struct gm_probe gm_probes_remote[] = {
 	{ .name = "proc_mem_write_child",
 	  .text = "write to /proc/pid/mem by a child",
 	  .path = GM_PATH_PROCMEM,
-	  .flags = W | GM_ACC_SLOW | GM_ACC_TWIN,
+	  .flags = W | GM_ACC_SLOW | GM_ACC_SAME_PATH,
 	  .run = p_mem_write,
 	  .val = GM_CHILD },
 	{ .name = "ptrace_peek",
@@ -342,7 +343,7 @@ const struct gm_probe gm_probes_remote[] = {
 	{ .name = "ptrace_peek_other",
 	  .text = "PTRACE_PEEKDATA by an unrelated process with CAP_SYS_PTRACE",
 	  .path = GM_PATH_PROCMEM,
-	  .flags = R | GM_ACC_WORD | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_TWIN,
+	  .flags = R | GM_ACC_WORD | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_SAME_PATH,
 	  .run = p_peek,
 	  .val = GM_OTHER },
 	{ .name = "ptrace_peek_nocap",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes: the mapped rings of packet sockets, filled from the range and emptied into it. */
+/* Probes: the kernel copies between the range and the mapped rings of packet sockets. */
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <poll.h>
@@ -14,10 +14,10 @@
 
 #define FRAME (2 * GM_ACC_PAGE) /* a header, and a page of data */
 #define FRAMES 16UL
-/* Where a sender's data begins, Documentation/networking/packet_mmap.rst. */
+/* The offset of the data in a frame to send, Documentation/networking/packet_mmap.rst. */
 #define TX_DATA (TPACKET_HDRLEN - sizeof(struct sockaddr_ll))
 
-/* A packet socket on lo with a ring of `kind`, mapped; one without for 0. */
+/* A packet socket on lo with a mapped ring of `kind`; 0: without a ring. */
 static int ring_socket(int kind, uint8_t **ring)
 {
 	struct tpacket_req req = { .tp_block_size = FRAME,
@@ -44,7 +44,7 @@ static struct tpacket_hdr *frame(uint8_t *ring, size_t i)
 	return (struct tpacket_hdr *)(ring + i * FRAME);
 }
 
-/* The kernel copies from the range into the frames of a ring, which are sent. */
+/* The kernel copies from the range to the frames of a ring, and sends them. */
 static long p_ring_send(const struct gm_access *a)
 {
 	struct iovec mine[FRAMES], theirs = { a->hva, a->len };
@@ -86,7 +86,7 @@ static long p_ring_send(const struct gm_access *a)
 	return r;
 }
 
-/* Frames arrive in a ring, and the kernel copies from there into the range. */
+/* The kernel receives frames in a ring, and copies from there to the range. */
 static long p_ring_recv(const struct gm_access *a)
 {
 	struct iovec mine[FRAMES], theirs = { a->hva, a->len };
@@ -126,12 +126,12 @@ const struct gm_probe gm_probes_ring[] = {
 	{ .name = "packet_ring_send",
 	  .text = "a packet ring filled from the range, and sent",
 	  RING,
-	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_TWIN,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_SAME_PATH,
 	  .run = p_ring_send },
 	{ .name = "packet_ring_recv",
 	  .text = "a packet ring received into, and copied to the range",
 	  RING,
-	  .flags = GM_ACC_WRITE | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_TWIN,
+	  .flags = GM_ACC_WRITE | GM_ACC_SLOW | GM_ACC_ROOT | GM_ACC_SAME_PATH,
 	  .run = p_ring_recv },
 	{ 0 }
 };

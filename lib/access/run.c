@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Runs one probe so that a fault of it is an outcome and not the end of the process. */
+/* Runs one probe; a signal for a fault ends the probe and not the process. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,7 +11,7 @@
 #include "guard.h"
 #include "underway.h"
 
-/* Once and for good: threads probe side by side. */
+/* Once per process, since threads run probes in parallel. */
 static void catch_faults(void)
 {
 	gm_guard_catch(SIGBUS, NULL);
@@ -55,7 +55,7 @@ static const char *signal_name(int sig)
 	return sig == SIGBUS ? "SIGBUS" : sig == SIGSEGV ? "SIGSEGV" : strsignal(sig);
 }
 
-static char *turn(void)
+static char *next_buffer(void)
 {
 	static __thread char s[4][96];
 	static __thread unsigned int n;
@@ -65,7 +65,7 @@ static char *turn(void)
 
 const char *gm_outcome_str(const struct gm_outcome *o)
 {
-	char *s = turn();
+	char *s = next_buffer();
 
 	if (o->ret < 0 && !o->sig)
 		return gm_errno_name(o->err);
@@ -78,7 +78,7 @@ const char *gm_outcome_str(const struct gm_outcome *o)
 
 const char *gm_want_str(const struct gm_want *w)
 {
-	char *s = turn();
+	char *s = next_buffer();
 
 	switch (w->kind) {
 	case GM_WANT_ERRNO:
@@ -87,7 +87,7 @@ const char *gm_want_str(const struct gm_want *w)
 		snprintf(s, 96, "%s code %d", signal_name(w->val), w->code);
 		return s;
 	case GM_WANT_NOTHING:
-		return "nothing moved";
+		return "success with 0 bytes";
 	default:
 		return "success";
 	}

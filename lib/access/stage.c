@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The stage of a case: a guest that has used its pages in every way before the probe comes. */
+/* The memory under test of a matrix case: pages with different histories. */
 #include <sys/mman.h>
 
 #include "case.h"
@@ -21,7 +21,7 @@ const struct gm_window gm_windows[] = { { "touched by the guest", 16, 4, GM_TOUC
 					{ "held by the host before", 160, 4, GM_HOST_HELD, false },
 					{ 0 } };
 
-/* What the guest writes: the windows and their neighbours, which nobody asks for. */
+/* The pages that the guest writes: windows and the pages around them. */
 static const struct {
 	unsigned int first, nr;
 } filled[] = {
@@ -73,7 +73,7 @@ struct gm_page gm_stage_page(struct gm_stage *s, unsigned int page)
 	return p;
 }
 
-/* Calls fn for each longest run of pages of one generation that is not 0, 64 operations a batch. */
+/* The guest fills or checks [from, to), with one operation per run of pages of one generation. */
 static void for_runs(struct gm_stage *s, unsigned int from, unsigned int to, uint32_t code,
 		     const char *when)
 {
@@ -99,7 +99,7 @@ static void for_runs(struct gm_stage *s, unsigned int from, unsigned int to, uin
 
 			GM_EXPECT_AT(
 				&page, !op[k].bad,
-				"%s the guest's data is harmed: %lu words, the first at %#lx: expected %s, observed %s",
+				"%s: the guest's data has changed: %lu words, the first at %#lx: expected %s, observed %s",
 				when, op[k].bad, op[k].bad_addr, gm_word_str(op[k].expected),
 				gm_word_str(op[k].observed));
 		}
@@ -142,7 +142,7 @@ void gm_stage_check_zero(struct gm_stage *s)
 		for (unsigned int i = w->first; i < w->first + w->nr; i++)
 			if (!model.gen[i])
 				gm_guest_check_zero(s->vm, 0, GM_BASE + i * GM_PAGE_SIZE, 1,
-						    "a page that nobody wrote");
+						    "a page that was never written");
 	}
 }
 
@@ -151,7 +151,7 @@ void gm_stage_check_unmapped(struct gm_stage *s)
 	uint64_t e[GM_STAGE_PAGES];
 
 	if (!gm_pagemap_read(s->hva, GM_STAGE_PAGES, e)) {
-		gm_note("/proc/self/pagemap: %s: whether a private page is mapped was not looked at",
+		gm_note("/proc/self/pagemap: %s: not checked whether private pages are mapped",
 			gm_errno_name(errno));
 		return;
 	}
@@ -168,10 +168,11 @@ void gm_stage_check_unmapped(struct gm_stage *s)
 }
 
 /*
- * A KVM without VT-x or SVM may emulate the guest's loads and stores through the host's mapping,
- * where private memory is none: then the guest cannot have touched it, and nothing else differs.
+ * A KVM without VT-x or SVM may emulate the guest's loads and stores by the host's mapping, which
+ * has no private memory. Then the guest cannot write its private pages, and its data is not
+ * checked.
  */
-static void try_voice(struct gm_stage *s)
+static void probe_guest_access(struct gm_stage *s)
 {
 	struct gm_op op = { .code = GM_OP_WRITE, .addr = GM_BASE + 12 * GM_PAGE_SIZE, .val = 1 };
 	struct gm_exit ex;
@@ -180,14 +181,14 @@ static void try_voice(struct gm_stage *s)
 	    __gm_run(s->vm, 0, &op, 1, &ex, NULL))
 		return;
 	if (ex.ret || ex.reason != KVM_EXIT_MMIO) {
-		GM_FAIL("the guest cannot touch its own memory: %s", gm_exit_str(&ex));
+		GM_FAIL("the guest cannot access its own memory: %s", gm_exit_str(&ex));
 		gm_end();
 	}
-	gm_note("this KVM emulates the guest's accesses through the host's mapping: the guest wrote nothing, its data was not looked at");
+	gm_note("this KVM emulates the guest's accesses by the host's mapping: the guest has no private data, and it is not checked");
 	s->mute = true;
 }
 
-/* Every way to hold the pages for a while; the probes have let go of them when they return. */
+/* Runs probes that pin or lock the pages; they have dropped their references when they return. */
 static void hold(struct gm_access *a)
 {
 	static const char *const by[] = { "write", "process_vm_readv", "mlock", "gup_hold_write" };
@@ -201,14 +202,14 @@ static void hold(struct gm_access *a)
 				     (a->probe->flags & GM_ACC_ROOT ? GM_NEEDS(ROOT) : 0)))
 			continue;
 		o = gm_access_run(a);
-		/* A kernel that refuses GUP of guest_memfd (P5) holds nothing. */
+		/* A kernel that refuses GUP of guest_memfd (P5) does not pin. */
 		if (o.sig || o.ret < 0)
 			gm_note("%s of shared pages: %s", by[i], gm_outcome_str(&o));
 	}
 	munmap(a->buf, a->len);
 }
 
-/* What the host does to shared pages must not matter once they are private. */
+/* Accesses by the host to shared pages, which must have no effect when they are private later. */
 static void host_before(struct gm_stage *s)
 {
 	gm_for_windows(w, s)
@@ -238,7 +239,7 @@ void gm_stage_open(struct gm_stage *s, const struct gm_state *state)
 	state->open(s);
 	model.half = gm_stage_half(s);
 	gm_vm_map(s->vm, GM_BASE, GM_STAGE_PAGES * GM_PAGE_SIZE, GM_2M);
-	try_voice(s);
+	probe_guest_access(s);
 	for (size_t i = 0; i < sizeof(filled) / sizeof(*filled); i++) {
 		if (s->mute)
 			gm_gmem_allocate(s->gmem, filled[i].first * GM_PAGE_SIZE,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The table: every family of probes, in the order in which the matrix shows them. */
+/* All tables of probes, in the order of the matrix. */
 #include "access.h"
 
 const struct gm_probe *const gm_probes[] = {

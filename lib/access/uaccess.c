@@ -23,7 +23,7 @@
 #include "access.h"
 #include "check.h"
 
-/* Keeps errno over what tidies up. */
+/* Closes fd, and keeps errno. */
 static long done(long r, int fd)
 {
 	int err = errno;
@@ -33,7 +33,7 @@ static long done(long r, int fd)
 	return r;
 }
 
-/* The kernel copies from the range into a file; what arrived there is looked at. */
+/* The kernel copies from the range to a file, and buf gets the content of the file. */
 static long from_range(const struct gm_access *a,
 		       ssize_t (*io)(int fd, const struct iovec *v, int n))
 {
@@ -43,7 +43,7 @@ static long from_range(const struct gm_access *a,
 	long r = io(fd, v, 2);
 	int err = errno;
 
-	/* Not only as much as the kernel says that it took: nothing may be there beyond. */
+	/* Read all, not only r bytes: the rest must not contain data of the range either. */
 	GM_SETUP(pread(fd, a->buf, a->len, 0) == (ssize_t)a->len, "pread of a memfd");
 	errno = err;
 	return done(r, fd);
@@ -93,7 +93,7 @@ static long p_pipe_write(const struct gm_access *a)
 	r = write(p[1], a->hva, a->len);
 	err = errno;
 	got = read(p[0], a->buf, a->len);
-	GM_SETUP(r < 0 || got == r, "pipe gave %ld of %ld bytes", got, r);
+	GM_SETUP(r < 0 || got == r, "%ld of %ld bytes read from the pipe", got, r);
 	close(p[1]);
 	errno = err;
 	return done(r, p[0]);
@@ -109,7 +109,7 @@ static long p_sendmsg(const struct gm_access *a)
 	GM_SETUP_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, s));
 	r = sendmsg(s[0], &m, 0);
 	err = errno;
-	/* Nothing arrives of a message that failed half-way: all that did is looked at. */
+	/* Read all: a message that failed must not have sent a part of the range. */
 	for (size_t n = 0; n < a->len;) {
 		long got = recv(s[1], a->buf + n, a->len - n, 0);
 
@@ -142,7 +142,7 @@ static long p_getrandom(const struct gm_access *a)
 	return getrandom(a->hva, a->len, 0);
 }
 
-/* What is done to one word of each page: 0, or -1 and errno. Counts whole pages. */
+/* Calls fn for each page until one fails (-1 and errno). Returns the bytes of the pages before. */
 static long each_page(const struct gm_access *a, long (*fn)(const struct gm_access *a, size_t i))
 {
 	size_t n = 0;
@@ -152,7 +152,7 @@ static long each_page(const struct gm_access *a, long (*fn)(const struct gm_acce
 	return n ? (long)n : -1;
 }
 
-/* A value that is not the word's: EAGAIN says that the kernel read and compared it. */
+/* The expected value is not that of the word: EAGAIN means that the kernel has read the word. */
 static long futex_one(const struct gm_access *a, size_t i)
 {
 	struct timespec now = { 0 };
@@ -169,7 +169,7 @@ static long p_futex(const struct gm_access *a)
 	return each_page(a, futex_one);
 }
 
-/* The kernel adds to the word: FUTEX_WAKE_OP with an operation that sets it to 1. */
+/* FUTEX_WAKE_OP with an operation that sets the word to 0x123. */
 static long futex_op_one(const struct gm_access *a, size_t i)
 {
 	uint32_t other = 0;
@@ -200,7 +200,7 @@ static long p_ioctl(const struct gm_access *a)
 	return each_page(a, ioctl_one);
 }
 
-/* A stopped child, whose registers the kernel writes to the page. */
+/* A stopped child: the kernel writes its registers to the page. */
 static pid_t traced;
 
 static long regs_one(const struct gm_access *a, size_t i)
@@ -242,7 +242,7 @@ static long p_clock(const struct gm_access *a)
 	return each_page(a, clock_one);
 }
 
-/* A path: strncpy_from_user(). Any answer about the name means that it was read. */
+/* A path: strncpy_from_user(). Any result except EFAULT means that it was read. */
 static long path_one(const struct gm_access *a, size_t i)
 {
 	long r = syscall(SYS_faccessat, AT_FDCWD, a->hva + i, F_OK);
@@ -255,7 +255,7 @@ static long p_path(const struct gm_access *a)
 	return each_page(a, path_one);
 }
 
-/* An argument structure that the kernel reads: the CPU mask, whatever it holds. */
+/* An argument that the kernel reads: a CPU mask with any content. */
 static long arg_one(const struct gm_access *a, size_t i)
 {
 	cpu_set_t now;
@@ -289,7 +289,7 @@ const struct gm_probe gm_probes_uaccess[] = {
 	{ .name = "writev",
 	  .text = "writev() from the range into a file",
 	  .path = GM_PATH_UACCESS,
-	  .flags = R | GM_ACC_TWIN,
+	  .flags = R | GM_ACC_SAME_PATH,
 	  .run = p_writev },
 	{ .name = "read",
 	  .text = "read() of a file into the range",
@@ -299,7 +299,7 @@ const struct gm_probe gm_probes_uaccess[] = {
 	{ .name = "readv",
 	  .text = "preadv2() of a file into the range",
 	  .path = GM_PATH_UACCESS,
-	  .flags = W | GM_ACC_TWIN,
+	  .flags = W | GM_ACC_SAME_PATH,
 	  .run = p_readv },
 	{ .name = "pipe_write",
 	  .text = "write() from the range into a pipe",
@@ -329,7 +329,7 @@ const struct gm_probe gm_probes_uaccess[] = {
 	  .run = p_futex,
 	  .val = FUTEX_PRIVATE_FLAG },
 	{ .name = "futex_wait_shared",
-	  .text = "FUTEX_WAIT on a shared futex: its key is a page",
+	  .text = "FUTEX_WAIT on a shared futex, whose key is the page",
 	  .path = GM_PATH_GUP,
 	  .run = p_futex,
 	  .val = 0 },
@@ -339,28 +339,28 @@ const struct gm_probe gm_probes_uaccess[] = {
 	  .flags = OP,
 	  .run = p_futex_op },
 	{ .name = "ioctl_arg",
-	  .text = "an ioctl stores its answer in each page",
+	  .text = "an ioctl stores its result in each page",
 	  .path = GM_PATH_UACCESS,
-	  .flags = OP | GM_ACC_TWIN,
+	  .flags = OP | GM_ACC_SAME_PATH,
 	  .run = p_ioctl },
 	{ .name = "ptrace_regs",
 	  .text = "PTRACE_GETREGSET stores the registers of a child in each page",
 	  .path = GM_PATH_UACCESS,
-	  .flags = OP | GM_ACC_SLOW | GM_ACC_TWIN,
+	  .flags = OP | GM_ACC_SLOW | GM_ACC_SAME_PATH,
 	  .run = p_regs },
 	{ .name = "clock_gettime",
 	  .text = "clock_gettime() stores the time in each page",
 	  .path = GM_PATH_UACCESS,
-	  .flags = OP | GM_ACC_TWIN,
+	  .flags = OP | GM_ACC_SAME_PATH,
 	  .run = p_clock },
 	{ .name = "path_string",
 	  .text = "a path name in each page",
-	  .flags = GM_ACC_TWIN,
+	  .flags = GM_ACC_SAME_PATH,
 	  .path = GM_PATH_UACCESS,
 	  .run = p_path },
 	{ .name = "syscall_arg",
 	  .text = "an argument structure in each page",
-	  .flags = GM_ACC_TWIN,
+	  .flags = GM_ACC_SAME_PATH,
 	  .path = GM_PATH_UACCESS,
 	  .run = p_arg },
 	{ 0 }

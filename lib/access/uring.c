@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes: io_uring, with buffers registered and not, by the task, its workers and its poller. */
+/*
+ * Probes: io_uring, with and without registered buffers, by the task, a worker and the SQ poller.
+ */
 #include <errno.h>
 #include <liburing.h>
 #include <sys/mman.h>
@@ -31,7 +33,7 @@ static void ring_init(struct io_uring *ring, unsigned int flags)
 	GM_SETUP(!r, "io_uring_queue_init: %s", gm_errno_name(-r));
 }
 
-/* Submits the one entry and gives its result: bytes, or -1 and errno. */
+/* Submits one entry and returns its result: bytes, or -1 and errno. */
 static long ring_do(struct io_uring *ring)
 {
 	struct io_uring_cqe *cqe;
@@ -77,7 +79,9 @@ static long rw(const struct gm_access *a, int fd)
 			sqe->flags |= IOSQE_ASYNC;
 		r = ring_do(&ring);
 		err = errno;
-		/* Here and now: the ring's own end comes later, and its pins would look like a leak. */
+		/*
+		 * Unpin now: the ring is freed asynchronously, and its pins would look like a leak.
+		 */
 		if (how == FIXED)
 			io_uring_unregister_buffers(&ring);
 		errno = err;
@@ -118,7 +122,7 @@ static long p_register(const struct gm_access *a)
 	return r ? -1 : 0;
 }
 
-/* The table of buffers exists, all holes; the range is put into one of them. */
+/* Registers a table of empty buffers, and then puts the range into one of them. */
 static long p_update(const struct gm_access *a)
 {
 	struct iovec hole[2] = { { 0 } }, v = { a->hva, a->len };
@@ -145,7 +149,7 @@ static long p_update(const struct gm_access *a)
 	return r < 0 ? -1 : r == 1 ? 0 : (errno = EILSEQ, -1);
 }
 
-/* The range becomes the memory of a ring of provided buffers: pinned, 16 bytes an entry. */
+/* The range is the memory of a ring of provided buffers: pinned, 16 bytes per entry. */
 static long p_buf_ring(const struct gm_access *a)
 {
 	struct io_uring_buf_reg reg = { .ring_addr = (uintptr_t)a->hva,
@@ -178,7 +182,7 @@ static long p_send_zc(const struct gm_access *a)
 	GM_SETUP(r == 1 && !io_uring_wait_cqe(&ring, &cqe), "io_uring_submit: %d", r);
 	r = cqe->res;
 	err = r < 0 ? -r : 0;
-	/* The second report comes when the pages are let go of: after the other end has read. */
+	/* The notification comes when the pages are released: after the other end has read. */
 	for (int n = 0, got; r > 0 && n < r; n += got) {
 		got = recv(s[1], a->buf + n, r - n, 0);
 		GM_SETUP(got > 0, "recv: %s", gm_errno_name(errno));
@@ -198,13 +202,13 @@ static long p_send_zc(const struct gm_access *a)
 }
 
 /*
- * A ring whose memory is the page at i: the kernel writes its head and its masks there, and goes on
- * to use it after the close, until a worker has taken the ring apart.
+ * A ring whose memory is the page at i: the kernel writes its head and its masks there, also after
+ * the close, until a worker has freed the ring.
  */
 static long ring_in(const struct gm_access *a, size_t i, void *sqes)
 {
 	struct io_uring_params p = { .flags = IORING_SETUP_NO_MMAP };
-	/* The last word of either, which older headers have no name for: user_addr. */
+	/* user_addr, the last word of both, which older headers do not have. */
 	uint64_t *cq = (uint64_t *)(&p.cq_off + 1) - 1, *sq = (uint64_t *)(&p.sq_off + 1) - 1;
 	int fd;
 
@@ -236,7 +240,7 @@ static long p_no_mmap(const struct gm_access *a)
 	return n ? (long)n : -1;
 }
 
-/* The range becomes a region that the ring and user space share; nothing is written to it. */
+/* The range is a memory region that the ring and user space share; nothing writes to it. */
 static long p_region(const struct gm_access *a)
 {
 	struct {
@@ -279,31 +283,31 @@ const struct gm_probe gm_probes_uring[] = {
 	{ .name = "uring_write_worker",
 	  .text = "io_uring write by a worker thread",
 	  .path = GM_PATH_UACCESS,
-	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_TWIN,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_SAME_PATH,
 	  .run = p_rw,
 	  .val = ASYNC },
 	{ .name = "uring_write_poller",
 	  .text = "io_uring write by the kernel's polling thread",
 	  .path = GM_PATH_UACCESS,
-	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_TWIN,
+	  .flags = GM_ACC_READ | GM_ACC_SLOW | GM_ACC_SAME_PATH,
 	  .run = p_rw,
 	  .val = POLLER },
 	{ .name = "uring_read_poller",
 	  .text = "io_uring read by the kernel's polling thread",
 	  .path = GM_PATH_UACCESS,
-	  .flags = GM_ACC_WRITE | GM_ACC_SLOW | GM_ACC_TWIN,
+	  .flags = GM_ACC_WRITE | GM_ACC_SLOW | GM_ACC_SAME_PATH,
 	  .run = p_rw,
 	  .val = POLLER | READ },
 	{ .name = "uring_register",
 	  .text = "the range registered as a buffer of io_uring",
-	  .flags = GM_ACC_TWIN,
+	  .flags = GM_ACC_SAME_PATH,
 	  .path = GM_PATH_LONGTERM,
 	  .run = p_register,
 	  .mix = GM_MIX_WHOLE,
 	  .want = { [GM_CLASS_READ_ONLY] = FOR_WRITING } },
 	{ .name = "uring_update",
 	  .text = "the range put into the table of registered buffers",
-	  .flags = GM_ACC_TWIN,
+	  .flags = GM_ACC_SAME_PATH,
 	  .path = GM_PATH_LONGTERM,
 	  .run = p_update,
 	  .mix = GM_MIX_WHOLE,
@@ -336,7 +340,7 @@ const struct gm_probe gm_probes_uring[] = {
 	  .want = { [GM_CLASS_READ_ONLY] = FOR_WRITING } },
 	{ .name = "uring_mem_region",
 	  .text = "the range as a memory region of io_uring",
-	  .flags = GM_ACC_TWIN,
+	  .flags = GM_ACC_SAME_PATH,
 	  .path = GM_PATH_LONGTERM,
 	  .run = p_region,
 	  .mix = GM_MIX_WHOLE,

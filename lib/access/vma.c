@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Probes: the mapping moved, doubled, rearranged, inherited, dumped; then read. */
+/* Probes: the mapping is moved, duplicated, remapped, inherited or dumped, and then read. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 #include "check.h"
 #include "text.h"
 
-/* write() from somewhere else than the range's first address. */
+/* write() from an address to a file; buf gets the content of the file. */
 static long copy_out(const struct gm_access *a, const void *from, size_t len)
 {
 	int fd = gm_acc_file(len, NULL), err;
@@ -46,7 +46,7 @@ static long p_mremap_move(const struct gm_access *a)
 	return r;
 }
 
-/* An old size of 0 makes a second mapping of the same pages. */
+/* An old size of 0 creates a second mapping of the same pages. */
 static long p_mremap_double(const struct gm_access *a)
 {
 	void *new = mremap(a->hva, 0, a->len, MREMAP_MAYMOVE);
@@ -62,7 +62,7 @@ static long p_mremap_double(const struct gm_access *a)
 	return r;
 }
 
-/* Each page is put where it already is: the kernel makes new mappings of the file. */
+/* Remaps each page to its own offset: the kernel creates new mappings of the file. */
 static long p_remap_file_pages(const struct gm_access *a)
 {
 	for (size_t i = 0; i < a->len; i += GM_ACC_PAGE)
@@ -71,7 +71,7 @@ static long p_remap_file_pages(const struct gm_access *a)
 	return copy_out(a, a->hva, a->len);
 }
 
-static void unhook(void)
+static void reset_signals(void)
 {
 	struct rlimit none = { 0, 0 };
 
@@ -80,14 +80,14 @@ static void unhook(void)
 	setrlimit(RLIMIT_CORE, &none);
 }
 
-/* A child loads from what it inherited; SIGBUS ends it, and is reported as EFAULT. */
+/* A child loads from its inherited mapping; SIGBUS ends it, and is EFAULT here. */
 static long p_fork(const struct gm_access *a)
 {
 	pid_t child = GM_SETUP_OK(fork());
 	int status;
 
 	if (!child) {
-		unhook();
+		reset_signals();
 		for (size_t i = 0; i < a->len / 8; i++)
 			((volatile uint64_t *)a->buf)[i] = ((volatile uint64_t *)a->hva)[i];
 		_exit(0);
@@ -100,7 +100,9 @@ static long p_fork(const struct gm_access *a)
 	return -1;
 }
 
-/* Finds the range's segment in an ELF core file and copies it to buf; bytes that it holds. */
+/*
+ * Copies the range from an ELF core file to buf; returns bytes, 0 if the range is not in the file.
+ */
 static long from_core(const struct gm_access *a, const char *path)
 {
 	struct {
@@ -129,7 +131,7 @@ static long from_core(const struct gm_access *a, const char *path)
 			r = pread(fd, a->buf, a->len, ph.offset + (want - ph.vaddr));
 	}
 	close(fd);
-	/* Pages that the dump could not get are holes: nothing of them arrived. */
+	/* Pages that could not be dumped are holes: all zeros count as no bytes. */
 	for (long i = 0; i < r; i++)
 		if (a->buf[i])
 			return r;
@@ -176,7 +178,7 @@ static long p_core(const struct gm_access *a)
 	return r;
 }
 
-#define NO_DUMP GM_NOTHING("mm/gup.c:get_dump_page() gives NULL; fs/coredump.c skips the page")
+#define NO_DUMP GM_NOTHING("mm/gup.c:get_dump_page() returns NULL; fs/coredump.c skips the page")
 #define R GM_ACC_READ
 
 const struct gm_probe gm_probes_vma[] = {
@@ -188,7 +190,7 @@ const struct gm_probe gm_probes_vma[] = {
 	{ .name = "mremap_double",
 	  .text = "mremap() with an old size of 0, then read",
 	  .path = GM_PATH_UACCESS,
-	  .flags = R | GM_ACC_SHMEM | GM_ACC_REMAPS | GM_ACC_NO_MIX | GM_ACC_TWIN,
+	  .flags = R | GM_ACC_SHMEM | GM_ACC_REMAPS | GM_ACC_NO_MIX | GM_ACC_SAME_PATH,
 	  .run = p_mremap_double,
 	  .want = { [GM_CLASS_SECRETMEM] = GM_ABSENT } },
 	{ .name = "remap_file_pages",
@@ -200,7 +202,7 @@ const struct gm_probe gm_probes_vma[] = {
 	{ .name = "fork_load",
 	  .text = "a child loads from the mapping it inherited",
 	  .path = GM_PATH_UACCESS,
-	  .flags = R | GM_ACC_SLOW | GM_ACC_NO_MIX | GM_ACC_TWIN,
+	  .flags = R | GM_ACC_SLOW | GM_ACC_NO_MIX | GM_ACC_SAME_PATH,
 	  .run = p_fork,
 	  .want = { [GM_CLASS_NO_ACCESS] = GM_ERR(ECHILD, "SIGSEGV ends the child") } },
 	{ .name = "core_dump",
@@ -209,7 +211,7 @@ const struct gm_probe gm_probes_vma[] = {
 	  .flags = R | GM_ACC_SLOW | GM_ACC_NO_MIX | GM_ACC_FILLED,
 	  .run = p_core,
 	  .want = { [GM_CLASS_PRIVATE] = NO_DUMP,
-		    [GM_CLASS_NO_ACCESS] = GM_REACH("mm/gup.c:get_dump_page() forces"),
+		    [GM_CLASS_NO_ACCESS] = GM_REACH("mm/gup.c:get_dump_page() has FOLL_FORCE"),
 		    [GM_CLASS_SHARED_NOGUP] = NO_DUMP,
 		    [GM_CLASS_SECRETMEM] = GM_ABSENT } },
 	{ 0 }
