@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Protected VMs of arm64 (pKVM), pkvm.*: what a guest did not share is its own, what it shared is
- * the same page on both sides, and the host lives on whatever it tries. Cases: arm64/pkvm/.
+ * Protected VMs of arm64 (pKVM), pkvm.*: the host cannot access pages that the guest did not share;
+ * a shared page is the same page for both; and no access of the host crashes it. More cases:
+ * arm64/pkvm/.
  */
 #include "pkvm/pkvm.h"
 #include "text.h"
@@ -9,7 +10,7 @@
 GM_FILE(.profile = "P2")
 
 GM_CASE(create_type, .name = "pkvm.create.type", .clause = "pkvm.create", .flags = GM_REFUSAL,
-	.text = "bit 31 makes a protected VM; the unknown bits of the VM type beside it are EINVAL",
+	.text = "bit 31 of the VM type creates a protected VM; with unknown bits it is EINVAL",
 	.needs = GM_NEEDS(PROTECTED))
 {
 	unsigned long ipa = gm_platform_vm_type(0)->type;
@@ -26,10 +27,10 @@ GM_CASE(create_type, .name = "pkvm.create.type", .clause = "pkvm.create", .flags
 	close(kvm);
 }
 
-/* KVM_MAX_PVMS is 255 (arch/arm64/include/asm/kvm_pkvm.h). Dear where EL2 is emulated. */
+/* KVM_MAX_PVMS is 255 (arch/arm64/include/asm/kvm_pkvm.h). Slow if EL2 is emulated. */
 GM_CASE(create_handles, .name = "pkvm.create.handles", .clause = "pkvm.create",
 	.flags = GM_FULL_ONLY, .needs = GM_NEEDS(PROTECTED), .timeout = 120,
-	.text = "VMs that never ran give their place at EL2 back: in all more of them than it has")
+	.text = "VMs that never ran release their handle at EL2: more VMs one after the other than it has handles")
 {
 	unsigned long ipa = gm_platform_vm_type(0)->type;
 	int kvm = GM_SETUP_OK(open("/dev/kvm", O_RDWR | O_CLOEXEC));
@@ -69,13 +70,13 @@ GM_CASE(create_taint, .name = "pkvm.create_taint.user", .clause = "pkvm.create_t
 {
 	unsigned long taint;
 
-	/* The probe of the need has created one. */
+	/* The probe of the need has created a protected VM. */
 	GM_SETUP(gm_read_number("/proc/sys/kernel/tainted", &taint),
 		 "/proc/sys/kernel/tainted cannot be read");
-	GM_EXPECT(taint & 1 << 6, "TAINT_USER (64) should be set, tainted is %lu", taint);
+	GM_EXPECT(taint & 1 << 6, "tainted: expected TAINT_USER (64), observed %lu", taint);
 }
 
-/* In the guest: X0 to X3 of a call, into four words at `to`. */
+/* Guest code: makes a call and stores X0 to X3 to four words at `to`. */
 static uint64_t guest_regs(uint64_t to, uint64_t nr, uint64_t a1)
 {
 	struct arm_smccc_res res;
@@ -89,7 +90,7 @@ static uint64_t guest_regs(uint64_t to, uint64_t nr, uint64_t a1)
 }
 
 GM_CASE(calls, .name = "pkvm.features.bits", .clause = "pkvm.features",
-	.text = "FEATURES names FEATURES, HYP_MEMINFO, MEM_SHARE and MEM_UNSHARE, no more",
+	.text = "FEATURES has the bits of FEATURES, HYP_MEMINFO, MEM_SHARE and MEM_UNSHARE, and no others",
 	.needs = GM_NEEDS(PROTECTED))
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
@@ -107,7 +108,7 @@ GM_CASE(calls, .name = "pkvm.features.bits", .clause = "pkvm.features",
 }
 
 GM_CASE(others, .name = "pkvm.features.other_calls", .clause = "pkvm.features",
-	.text = "calls that are not the hypervisor's own are answered as for any VM: SMCCC_VERSION, NOT_SUPPORTED",
+	.text = "calls that are not for pKVM have the same results as in any VM: SMCCC_VERSION, NOT_SUPPORTED",
 	.needs = GM_NEEDS(PROTECTED))
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
@@ -116,19 +117,19 @@ GM_CASE(others, .name = "pkvm.features.other_calls", .clause = "pkvm.features",
 	GM_EXPECT_EQ(pvm_call(p, 0, GM_SMCCC_MAP_GPA, GM_BASE, 1, 0), -1,
 		     "a call of another vendor");
 	GM_EXPECT_EQ(pvm_call(p, 0, GM_SMCCC_MEM_UNSHARE + 1, GM_BASE, 0, 0), -1,
-		     "the function behind MEM_UNSHARE");
+		     "the function after MEM_UNSHARE");
 	pvm_free(p);
 }
 
 GM_CASE(meminfo, .name = "pkvm.meminfo.page_size", .clause = "pkvm.meminfo", .flags = GM_REFUSAL,
-	.text = "HYP_MEMINFO gives the page size, and -3 when any of its three arguments is not 0",
+	.text = "HYP_MEMINFO returns the page size, or -3 if one of its three arguments is not 0",
 	.needs = GM_NEEDS(PROTECTED))
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
 	int64_t ret = pvm_call(p, 0, GM_SMCCC_HYP_MEMINFO, 0, 0, 0);
-	struct gm_op op[8 * 3]; /* of each argument every ninth bit */
+	struct gm_op op[8 * 3]; /* for each argument, eight of its bits */
 
-	gm_control(ret > 0, "HYP_MEMINFO of zeros answers");
+	gm_control(ret > 0, "HYP_MEMINFO with arguments 0 succeeds");
 	GM_EXPECT_EQ(ret, getpagesize(), "HYP_MEMINFO");
 	for (unsigned int i = 0; i < ARRAY_SIZE(op); i++) {
 		uint64_t bit = 1UL << i / 3 * 9;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Slots on guest_memfd that arm64 alone refuses, fd.slot_arm64. */
+/* Slots with guest_memfd that only arm64 refuses, fd.slot_arm64. */
 #include "gm.h"
 
 GM_FILE(.clause = "fd.slot_arm64", .profile = "P1", .needs = GM_NEEDS(GMEM_MMAP),
@@ -19,7 +19,7 @@ GM_CASE(no_mmap, .name = "fd.slot_arm64.no_mmap",
 	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, NULL, plain, 0));
 	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, m->hva, plain, 0));
 	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, NULL, map, 0),
-		   "a file that can be mapped is taken");
+		   "a slot on a file that can be mapped succeeds");
 	close(plain);
 	close(map);
 	gm_vm_free(vm);
@@ -27,14 +27,14 @@ GM_CASE(no_mmap, .name = "fd.slot_arm64.no_mmap",
 }
 
 GM_CASE(past_ipa, .name = "fd.slot_arm64.past_ipa",
-	.text = "a slot that ends past the VM's IPA space is EFAULT, also a moved one; one that ends with it is not")
+	.text = "a slot that ends past the VM's IPA space is EFAULT, also a moved one; one that ends at its end succeeds")
 {
 	struct gm_vm *vm = GM_VM_NEW();
 	int gmem = gm_gmem_new(vm, 4 * PG, GUEST_MEMFD_FLAG_MMAP);
 	struct gm_mem *m = gm_mem_new(GM_MEM_ANON, 4 * PG);
 	uint64_t end = 1UL << vm->kvm->pa_bits;
 
-	/* Under pKVM the VM type's size is not looked at (kvm_init_ipa_range()): it is the largest. */
+	/* pKVM ignores the IPA size of the VM type (kvm_init_ipa_range()) and uses the largest. */
 	if (!__gm_slot_set(vm, GM_SLOT, 0, end, 4 * PG, m->hva, -1, 0)) {
 		gm_slot_delete(vm, GM_SLOT);
 		end = 1UL << kvm_check_cap(KVM_CAP_ARM_VM_IPA_SIZE);
@@ -42,8 +42,8 @@ GM_CASE(past_ipa, .name = "fd.slot_arm64.past_ipa",
 	GM_EXPECT_ERRNO(EFAULT, __gm_slot_set(vm, GM_SLOT, 0, end - 3 * PG, 4 * PG, NULL, gmem, 0));
 	GM_EXPECT_ERRNO(EFAULT, __gm_slot_set(vm, GM_SLOT, 0, end, 4 * PG, NULL, gmem, 0));
 	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, end - 4 * PG, 4 * PG, NULL, gmem, 0),
-		   "a slot that ends with the IPA space");
-	/* Nor can one be moved there. */
+		   "a slot that ends at the end of the IPA space");
+	/* The same for a slot that is moved. */
 	gm_slot_delete(vm, GM_SLOT);
 	gm_slot_set(vm, GM_SLOT + 1, 0, GM_BASE, 4 * PG, m->hva, -1, 0);
 	GM_EXPECT_ERRNO(EFAULT,
@@ -52,14 +52,14 @@ GM_CASE(past_ipa, .name = "fd.slot_arm64.past_ipa",
 	GM_EXPECT_ERRNO(EFAULT, __gm_slot_set(vm, GM_SLOT + 1, 0, end, 4 * PG, m->hva, -1, 0),
 			"moved");
 	gm_control(!__gm_slot_set(vm, GM_SLOT + 1, 0, end - 4 * PG, 4 * PG, m->hva, -1, 0),
-		   "a slot can be moved to its end");
+		   "a slot can be moved to the end of the IPA space");
 	close(gmem);
 	gm_vm_free(vm);
 	gm_mem_free(m);
 }
 
 GM_CASE(mte, .name = "fd.slot_arm64.mte",
-	.text = "a VM with memory tagging takes no guest_memfd: EINVAL; ordinary memory it does",
+	.text = "in a VM with memory tagging a slot with guest_memfd is EINVAL; one with ordinary memory succeeds",
 	.needs = GM_NEEDS(INIT_SHARED))
 {
 	struct gm_vm *vm = GM_VM_NEW();
@@ -76,10 +76,10 @@ GM_CASE(mte, .name = "fd.slot_arm64.mte",
 	m = gm_mem_new(GM_MEM_ANON, 4 * PG);
 	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, NULL, gmem, 0));
 	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, m->hva, -1, 0),
-		   "anonymous memory is taken");
+		   "a slot with anonymous memory succeeds");
 	close(gmem);
 	gm_vm_free(vm);
-	/* The other way round: tagging is not for a VM that has one. */
+	/* The reverse order: tagging cannot be enabled in a VM with such a slot. */
 	vm = GM_VM_NEW();
 	gmem = gm_gmem_new(vm, 4 * PG, SHARED);
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, NULL, gmem, 0);

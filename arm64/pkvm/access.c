@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pkvm.host_*, pkvm.private_initial, pkvm.pinned: what the host can and cannot do to donated pages. */
+/* pkvm.host_*, pkvm.private_initial, pkvm.pinned: host accesses to donated pages, their content. */
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -8,7 +8,7 @@
 GM_FILE(.profile = "P2", .needs = GM_NEEDS(PROTECTED))
 
 GM_CASE(host_access, .name = "pkvm.host_access.every_page", .clause = "pkvm.host_access",
-	.text = "loads and stores of pages that the guest touched, wrote, or took back are SIGSEGV/SEGV_ACCERR",
+	.text = "loads and stores of pages that the guest has read, written or unshared are SIGSEGV/SEGV_ACCERR",
 	.flags = GM_REFUSAL)
 {
 	struct pvm *p = pvm_new(1, GM_MEM_SHMEM, 12);
@@ -17,9 +17,9 @@ GM_CASE(host_access, .name = "pkvm.host_access.every_page", .clause = "pkvm.host
 	for (uint64_t page = 0; page < 12; page++) {
 		struct pkvm_touch t = pkvm_store(pvm_hva(p, page), page);
 
-		gm_control(!t.signo, "before the guest's first touch the page is the host's");
+		gm_control(!t.signo, "before the guest's first access the host can write the page");
 	}
-	gm_guest_touch(p->vm, 0, GM_BASE, 4 * PG, PG); /* read only: donated all the same */
+	gm_guest_touch(p->vm, 0, GM_BASE, 4 * PG, PG); /* a read donates the page, too */
 	gm_guest_fill(p->vm, 0, pvm_gpa(4), 4, GM_HALF_PRIVATE, 1);
 	pvm_share_all(p, 0, 8, 4);
 	pvm_unshare_all(p, 0, 8, 4);
@@ -27,23 +27,27 @@ GM_CASE(host_access, .name = "pkvm.host_access.every_page", .clause = "pkvm.host
 		pvm_expect_hidden(p, page,
 				  page < 4   ? "read by the guest"
 				  : page < 8 ? "written by the guest"
-					     : "taken back by the guest");
-	/* A new mapping of the same memory is no way in. */
+					     : "unshared by the guest");
+	/* Neither by a new mapping of the same memory. */
 	again = mmap(NULL, 12 * PG, PROT_READ | PROT_WRITE, MAP_SHARED, p->mem->fd, 0);
 	GM_SETUP(again != MAP_FAILED, "a second mapping");
 	for (uint64_t page = 0; page < 12; page++) {
 		struct pkvm_touch t = pkvm_load(again + page * PG + 8);
 
-		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(pvm_gpa(page))),
-			     t.signo == SIGSEGV && t.code == SEGV_ACCERR,
-			     "through a second mapping: signal %d code %d", t.signo, t.code);
+		GM_EXPECT_AT(
+			GM_PAGE(.gpa = GM_AT(pvm_gpa(page))),
+			t.signo == SIGSEGV && t.code == SEGV_ACCERR,
+			"by a second mapping: expected SIGSEGV code 2, observed signal %d code %d",
+			t.signo, t.code);
 	}
 	munmap(again, 12 * PG);
-	gm_guest_check(p->vm, 0, pvm_gpa(4), 4, GM_HALF_PRIVATE, 1, "after the host tried");
+	gm_guest_check(p->vm, 0, pvm_gpa(4), 4, GM_HALF_PRIVATE, 1, "after the host's accesses");
 	pvm_free(p);
 }
 
-/* System calls that take a buffer at `buf`; errno of each that failed, 0 otherwise. */
+/*
+ * System calls with a buffer in the page: expects errno `want` from each; 0: success is a control.
+ */
 static void syscalls(struct pvm *p, uint64_t page, int want, const char *when)
 {
 	uint8_t *buf = pvm_hva(p, page);
@@ -64,7 +68,7 @@ static void syscalls(struct pvm *p, uint64_t page, int want, const char *when)
 	err[5] = ioctl(p->vm->kvm->fd, KVM_ARM_PREFERRED_TARGET, buf) < 0 ? errno : 0;
 	for (int i = 0; i < 6; i++) {
 		if (want)
-			GM_EXPECT_AT(&at, err[i] == want, "%s: %s should be %s, and is %s", when,
+			GM_EXPECT_AT(&at, err[i] == want, "%s: %s: expected %s, observed %s", when,
 				     name[i], gm_errno_name(want), gm_errno_name(err[i]));
 		else
 			gm_control(!err[i], "%s: %s works", when, name[i]);
@@ -74,7 +78,7 @@ static void syscalls(struct pvm *p, uint64_t page, int want, const char *when)
 }
 
 GM_CASE(host_syscall, .name = "pkvm.host_syscall.buffers", .clause = "pkvm.host_syscall",
-	.text = "buffers of system calls in an unshared page are EFAULT, in a shared one they work; the guest's data stays",
+	.text = "buffers of system calls in an unshared page are EFAULT, those in a shared page succeed; the guest's data stays",
 	.flags = GM_REFUSAL)
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
@@ -85,15 +89,15 @@ GM_CASE(host_syscall, .name = "pkvm.host_syscall.buffers", .clause = "pkvm.host_
 	pvm_share_all(p, 0, 1, 1);
 	syscalls(p, 1, 0, "a shared page");
 	pvm_unshare_all(p, 0, 1, 1);
-	syscalls(p, 1, EFAULT, "a page taken back");
+	syscalls(p, 1, EFAULT, "an unshared page");
 	pvm_expect_hidden(p, 0, "after refused system calls");
 	gm_guest_check(p->vm, 0, GM_BASE, 1, GM_HALF_PRIVATE, 1, "after refused system calls");
-	gm_guest_check(p->vm, 0, pvm_gpa(2), 2, GM_HALF_PRIVATE, 1, "its neighbours");
+	gm_guest_check(p->vm, 0, pvm_gpa(2), 2, GM_HALF_PRIVATE, 1, "the next pages");
 	pvm_free(p);
 }
 
 GM_CASE(private_initial, .name = "pkvm.private_initial.donated", .clause = "pkvm.private_initial",
-	.text = "the guest finds what the host wrote before, and takes exactly the pages it touches")
+	.text = "the guest reads what the host wrote before; exactly the pages that it touches are donated")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 32);
 
@@ -106,7 +110,7 @@ GM_CASE(private_initial, .name = "pkvm.private_initial.donated", .clause = "pkvm
 		else
 			pvm_expect_host(p, page, GM_HALF_HOST, 1, "never touched by the guest");
 	}
-	/* What the host changes before the first touch is still seen. */
+	/* The guest reads what the host changes before the first touch. */
 	gm_host_fill(pvm_hva(p, 2), pvm_gpa(2) / PG, 1, GM_HALF_HOST, 2);
 	gm_guest_check(p->vm, 0, pvm_gpa(2), 1, GM_HALF_HOST, 2, "changed before the first touch");
 	pvm_free(p);
@@ -114,24 +118,25 @@ GM_CASE(private_initial, .name = "pkvm.private_initial.donated", .clause = "pkvm
 
 GM_CASE(private_zero, .name = "pkvm.private_initial.never_touched",
 	.clause = "pkvm.private_initial",
-	.text = "anonymous pages that nobody ever touched: zero to the guest, and its own; others stay the host's zeroes")
+	.text = "anonymous pages that were never touched: the guest reads zeros, and they are donated; others stay the host's and zero")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
 
-	gm_guest_check_zero(p->vm, 0, GM_BASE, 4, "the first look");
+	gm_guest_check_zero(p->vm, 0, GM_BASE, 4, "the first read");
 	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_HALF_SECRET, 1);
-	/* They may all have been one and the same page of zeroes. */
+	/* All of them may have been the same zero page. */
 	for (uint64_t page = 4; page < 8; page++)
 		GM_EXPECT(!pkvm_load(pvm_hva(p, page)).signo && !*(uint64_t *)pvm_hva(p, page),
-			  "a page that the guest never touched is not the host's zeroes");
+			  "page %lu, which the guest never touched: expected that the host reads 0",
+			  page);
 	for (uint64_t page = 0; page < 4; page++)
-		pvm_expect_hidden(p, page, "read first, written then");
+		pvm_expect_hidden(p, page, "read, then written by the guest");
 	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_SECRET, 1, "what the guest wrote");
 	pvm_free(p);
 }
 
 GM_CASE(pinned, .name = "pkvm.pinned.locked_memory", .clause = "pkvm.pinned",
-	.text = "each donated page is one page of locked memory, shared or not, and none is left after the VM")
+	.text = "each donated page counts as locked memory, shared or not; after the VM none is left")
 {
 	uint64_t before = pkvm_status("VmLck"), run;
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 64);
@@ -143,7 +148,9 @@ GM_CASE(pinned, .name = "pkvm.pinned.locked_memory", .clause = "pkvm.pinned",
 	pvm_share_all(p, 0, 0, 1);
 	pvm_unshare_all(p, 0, 0, 1);
 	run = pkvm_status("VmLck");
-	GM_EXPECT(run > before, "the guest's own pages are locked memory");
+	GM_EXPECT(run > before,
+		  "locked memory with the guest's code: expected more than %lu, observed %lu",
+		  before, run);
 	gm_guest_fill(p->vm, 0, pvm_gpa(1), 20, GM_HALF_PRIVATE, 1);
 	GM_EXPECT_EQ(pkvm_status("VmLck") - run, 20 * PG, "locked memory of 20 pages");
 	pvm_share_all(p, 0, 1, 10);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pkvm.file_vma, pkvm.pinned, pkvm.other_vm: which memory of the host a guest gets, and when it is free again. */
+/* pkvm.file_vma, pkvm.pinned, pkvm.other_vm: which host memory can be donated, and for how long. */
 #include <fcntl.h>
 
 #include "pkvm.h"
@@ -13,7 +13,7 @@ GM_FILE(.profile = "P2", .needs = GM_NEEDS(PROTECTED))
 #define FAR (GM_BASE + GM_1G)
 #define FAR_SLOT (GM_SLOT + 1)
 
-/* Memory that is not the fixture's own, in a slot far above it. */
+/* Other memory than the fixture's, in a slot far above. */
 static void far_slot(struct gm_vm *vm, void *hva, uint64_t npages)
 {
 	gm_slot_set(vm, FAR_SLOT, 0, FAR, npages * PG, hva, -1, 0);
@@ -30,8 +30,10 @@ static uint8_t *map_file(int fd, uint64_t npages, int how)
 	return map;
 }
 
-/* The guest's loads of the first two pages of a shared mapping of fd end with err; memory stays the host's. */
-static void refused(int fd, int err, const char *what)
+/*
+ * Expects err for the guest's loads of two pages of a shared mapping of fd, which the host keeps.
+ */
+static void expect_refused(int fd, int err, const char *what)
 {
 	struct pvm *p = pvm_new(1, GM_MEM_SHMEM, 4);
 	uint8_t *map = map_file(fd, 4, MAP_SHARED);
@@ -40,14 +42,14 @@ static void refused(int fd, int err, const char *what)
 	gm_host_fill(map, 0, 4, GM_HALF_HOST, 1);
 	far_slot(p->vm, map, 4);
 	gm_guest_fill(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1);
-	gm_control(pkvm_load(p->mem->hva).signo == SIGSEGV, "shmem is taken by the guest");
-	/* The first time also brings in code and page tables of the guest. */
+	gm_control(pkvm_load(p->mem->hva).signo == SIGSEGV, "shmem can be donated");
+	/* The first load also donates the guest's code and page tables, so count after it. */
 	pvm_expect_stop(p, 0, FAR, err, what);
 	locked = pkvm_status("VmLck");
 	pvm_expect_stop(p, 0, FAR + PG, err, what);
 	GM_EXPECT_EQ(pkvm_status("VmLck"), locked, "locked memory after the refusal");
-	gm_host_check(map, 0, 4, GM_HALF_HOST, 1, "what the guest did not get");
-	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1, "the guest runs on");
+	gm_host_check(map, 0, 4, GM_HALF_HOST, 1, "the memory that was refused");
+	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1, "the guest continues");
 	pvm_free(p);
 	munmap(map, 4 * PG);
 }
@@ -65,17 +67,17 @@ static int disk_file(void)
 
 GM_CASE(file_disk, .name = "pkvm.file_vma.disk", .clause = "pkvm.file_vma", .flags = GM_REFUSAL,
 	.needs = GM_NEEDS(DISK_DIO), .caps = GM_CAPS_ALL,
-	.text = "a slot over a shared mapping of a file on a disk, which tracks what is dirty: EFAULT")
+	.text = "a slot with a shared mapping of a file on a disk, which needs dirty tracking: EFAULT")
 {
 	int fd = disk_file();
 
-	refused(fd, EFAULT, "a page of a file on a disk");
+	expect_refused(fd, EFAULT, "a page of a file on a disk");
 	close(fd);
 }
 
 GM_CASE(file_private, .name = "pkvm.file_vma.private", .clause = "pkvm.file_vma",
 	.needs = GM_NEEDS(DISK_DIO), .caps = GM_CAPS_ALL,
-	.text = "a private mapping of a file: the guest gets a copy of the page, and the file stays as it was")
+	.text = "a private mapping of a file: the guest gets a copy of the page, and the file does not change")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
 	int fd = disk_file();
@@ -83,10 +85,10 @@ GM_CASE(file_private, .name = "pkvm.file_vma.private", .clause = "pkvm.file_vma"
 
 	gm_host_fill(map, FAR / PG, 4, GM_HALF_HOST, 1);
 	far_slot(p->vm, own, 4);
-	gm_guest_check(p->vm, 0, FAR, 2, GM_HALF_HOST, 1, "what is in the file");
+	gm_guest_check(p->vm, 0, FAR, 2, GM_HALF_HOST, 1, "the content of the file");
 	gm_guest_fill(p->vm, 0, FAR, 2, GM_HALF_SECRET, 2);
 	GM_EXPECT(pkvm_load(own).signo == SIGSEGV && pkvm_load(own + PG).signo == SIGSEGV,
-		  "the copy is the guest's");
+		  "the host can read the copy, which is donated");
 	gm_host_check(map, FAR / PG, 4, GM_HALF_HOST, 1, "the file");
 	pvm_free(p);
 	munmap(map, 4 * PG);
@@ -94,14 +96,16 @@ GM_CASE(file_private, .name = "pkvm.file_vma.private", .clause = "pkvm.file_vma"
 	close(fd);
 }
 
-/* mm/memfd.c: a file cannot be sealed against writing while a page of it is referenced. */
+/*
+ * mm/memfd.c: a file cannot be sealed against writes while its pages have references. 0, or errno.
+ */
 static int seal(int fd)
 {
 	return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) ? errno : 0;
 }
 
 GM_CASE(no_pin_left, .name = "pkvm.pinned.none_left", .clause = "pkvm.pinned", .flags = GM_REFUSAL,
-	.text = "pages of a memfd are pinned while a VM has them, and free after it; those that it was refused, too")
+	.text = "pages of a memfd are pinned while a VM has them, and not after it; a refused page is not pinned either")
 {
 	int fd = GM_SETUP_OK(memfd_create("gm", MFD_CLOEXEC | MFD_ALLOW_SEALING));
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4), *q = pvm_new(1, GM_MEM_ANON, 4);
@@ -126,7 +130,7 @@ GM_CASE(no_pin_left, .name = "pkvm.pinned.none_left", .clause = "pkvm.pinned", .
 
 GM_CASE(ordinary_vm, .name = "pkvm.other_vm.ordinary", .clause = "pkvm.other_vm",
 	.flags = GM_REFUSAL, .timeout = 120,
-	.text = "a page that ordinary VMs have mapped is EPERM to a protected one until the last of them is gone")
+	.text = "a page that ordinary VMs have mapped is EPERM for a protected VM until the last of them is gone")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
 	struct gm_mem *m = gm_mem_new(GM_MEM_ANON, 8 * PG);
@@ -140,23 +144,24 @@ GM_CASE(ordinary_vm, .name = "pkvm.other_vm.ordinary", .clause = "pkvm.other_vm"
 	}
 	far_slot(p->vm, m->hva, 8);
 	gm_guest_touch(p->vm, 0, FAR + 5 * PG, PG, PG);
-	gm_control(pkvm_load(m->hva + 5 * PG).signo == SIGSEGV, "a page of nobody's can be had");
+	gm_control(pkvm_load(m->hva + 5 * PG).signo == SIGSEGV,
+		   "a page of no other VM can be donated");
 	pvm_expect_stop(p, 0, FAR + PG, EPERM, "a page of two ordinary VMs");
 	gm_vm_free(vm[0]);
-	pvm_expect_stop(p, 0, FAR + PG, EPERM, "a page of the other ordinary VM");
-	gm_guest_check(vm[1], 0, FAR, 4, GM_HALF_HOST, 1, "which has it all the time");
+	pvm_expect_stop(p, 0, FAR + PG, EPERM, "a page of the second ordinary VM");
+	gm_guest_check(vm[1], 0, FAR, 4, GM_HALF_HOST, 1, "the second ordinary VM keeps it");
 	gm_vm_free(vm[1]);
-	gm_guest_check(p->vm, 0, FAR, 4, GM_HALF_HOST, 1, "after both");
+	gm_guest_check(p->vm, 0, FAR, 4, GM_HALF_HOST, 1, "after both VMs");
 	for (int i = 0; i < 4; i++)
 		GM_EXPECT(pkvm_load(m->hva + i * PG).signo == SIGSEGV,
-			  "page %d is the protected VM's, and the host reaches it", i);
+			  "the host can read page %d, which is donated", i);
 	pvm_free(p);
 	gm_mem_free(m);
 }
 
 GM_CASE(ordinary_thp, .name = "pkvm.other_vm.block", .clause = "pkvm.other_vm",
 	.needs = GM_NEEDS(THP, PAGES_4K), .timeout = 120,
-	.text = "every page of a 2 MiB block that an ordinary VM had can be a protected VM's after it")
+	.text = "each page of a 2 MiB block that an ordinary VM had can be donated to a protected VM later")
 {
 	struct gm_mem *m = gm_mem_new(GM_MEM_THP, GM_2M);
 	struct gm_vm *vm = GM_VM_NEW(.vcpus = 1, .extra_pages = 16);
@@ -174,7 +179,7 @@ GM_CASE(ordinary_thp, .name = "pkvm.other_vm.block", .clause = "pkvm.other_vm",
 	gm_mem_free(m);
 }
 
-/* One load of an ordinary VM's guest, which must not get there. */
+/* Expects EPERM for a load by an ordinary VM's guest. */
 static void expect_denied(struct gm_vm *vm, uint64_t gpa, const char *what)
 {
 	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
@@ -182,13 +187,13 @@ static void expect_denied(struct gm_vm *vm, uint64_t gpa, const char *what)
 	bool whole = __gm_run(vm, 0, &op, 1, &ex, NULL);
 
 	GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(gpa)), !whole && ex.ret == -1 && ex.err == EPERM,
-		     "%s: KVM_RUN should be EPERM, and the load gave %s: %s", what,
+		     "%s: KVM_RUN: expected EPERM, observed: loaded %s: %s", what,
 		     whole ? gm_word_str(op.val) : "nothing", whole ? "" : gm_exit_str(&ex));
 }
 
 GM_CASE(mixed_block, .name = "pkvm.other_vm.mixed_block", .clause = "pkvm.other_vm",
 	.flags = GM_REFUSAL, .needs = GM_NEEDS(THP, PAGES_4K), .timeout = 120,
-	.text = "2 MiB of which a protected VM has one page, shared or not, are no block of an ordinary VM's: EPERM, the page stays hidden")
+	.text = "2 MiB with a page of a protected VM, shared or not, cannot be a block of an ordinary VM: EPERM, the page stays hidden")
 {
 	const uint64_t npages = GM_2M / PG, hit[2] = { npages / 2 + 3, npages - 1 };
 	struct gm_mem *m = gm_mem_new(GM_MEM_THP, 3 * GM_2M);
@@ -205,29 +210,30 @@ GM_CASE(mixed_block, .name = "pkvm.other_vm.mixed_block", .clause = "pkvm.other_
 	gm_guest_fill(p->vm, 0, op.addr, 1, GM_HALF_SHARED, 2);
 	gm_run(p->vm, 0, &op, 1);
 	GM_EXPECT_EQ(op.ret, 0, "MEM_SHARE");
-	gm_guest_check(vm, 0, FAR + 2 * GM_2M, 1, GM_HALF_HOST, 1, "memory of nobody's");
-	gm_control(true, "2 MiB of nobody's can be had");
+	gm_guest_check(vm, 0, FAR + 2 * GM_2M, 1, GM_HALF_HOST, 1, "2 MiB of no other VM");
+	gm_control(true, "2 MiB of no other VM can be mapped");
 	for (int i = 0; i < 2; i++) {
 		expect_denied(vm, FAR + i * GM_2M, "the first page of such 2 MiB");
 		expect_denied(vm, FAR + i * GM_2M + hit[i] * PG, "the protected VM's page");
 	}
 	gm_guest_check(p->vm, 0, FAR + hit[0] * PG, 1, GM_HALF_SECRET, 2, "the owner's data");
-	GM_EXPECT(pkvm_load(m->hva + hit[0] * PG).signo == SIGSEGV, "its page is hidden");
+	GM_EXPECT(pkvm_load(m->hva + hit[0] * PG).signo == SIGSEGV,
+		  "the host can read the owner's page");
 	pvm_free(p);
-	gm_guest_check(vm, 0, FAR, 1, GM_HALF_HOST, 1, "with the protected VM gone");
-	gm_guest_check_zero(vm, 0, FAR + hit[0] * PG, 1, "the page that it had");
+	gm_guest_check(vm, 0, FAR, 1, GM_HALF_HOST, 1, "after the protected VM");
+	gm_guest_check_zero(vm, 0, FAR + hit[0] * PG, 1, "the page that was donated");
 	gm_vm_free(vm);
 	gm_mem_free(m);
 }
 
 static volatile struct {
-	bool running; /* the thread that says a page is bad has a signal, too */
+	bool running; /* MADV_HWPOISON also sends a signal, which does not count */
 	int times, code;
 	void *addr;
 } bad;
 
-/* What a VMM does: another page in its place. */
-static void on_bad_page(int signo, siginfo_t *info, void *context)
+/* Maps a new page in its place, as a VMM does. */
+static void on_poisoned(int signo, siginfo_t *info, void *context)
 {
 	if (!bad.running)
 		return;
@@ -238,12 +244,12 @@ static void on_bad_page(int signo, siginfo_t *info, void *context)
 	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
-/* Costs the machine 4 KiB until it is booted again, and the kernel log a few lines. */
+/* Loses a page frame until the next boot, and adds a few lines to the kernel log. */
 GM_CASE(bad_page, .name = "pkvm.hwpoison.first_touch", .clause = "pkvm.hwpoison",
 	.needs = GM_NEEDS(HWPOISON), .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE,
-	.text = "the guest's first touch of a page that went bad: SIGBUS, BUS_MCEERR_AR at its address; with another page it goes on")
+	.text = "the guest's first touch of a poisoned page: SIGBUS, BUS_MCEERR_AR at its address; with a new page the guest continues")
 {
-	struct sigaction sa = { .sa_sigaction = on_bad_page, .sa_flags = SA_SIGINFO }, old;
+	struct sigaction sa = { .sa_sigaction = on_poisoned, .sa_flags = SA_SIGINFO }, old;
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
 
 	gm_host_fill(p->mem->hva, GM_BASE / PG, 4, GM_HALF_HOST, 1);

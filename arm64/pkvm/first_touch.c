@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The first touch of a page of a protected VM: of two vCPUs at once, and at its end. */
+/* The first access to a page of a protected VM: by two vCPUs at the same time, and at its end. */
 #include "first_touch.h"
 #include "pkvm.h"
 
@@ -8,7 +8,7 @@ GM_FILE(.clause = "pkvm.private_initial", .profile = "P2", .needs = GM_NEEDS(PRO
 #define NPAGES 96UL
 
 GM_CASE(two_at_once, .name = "pkvm.private_initial.two_at_once",
-	.text = "two vCPUs add to a word of the same new page at once: both go on, neither is lost")
+	.text = "two vCPUs add to a word of the same new page at the same time: both continue, and no addition is lost")
 {
 	struct pvm *p = pvm_new(2, GM_MEM_ANON, NPAGES);
 
@@ -19,7 +19,7 @@ GM_CASE(two_at_once, .name = "pkvm.private_initial.two_at_once",
 }
 
 GM_CASE(from_above, .name = "pkvm.private_initial.from_above",
-	.text = "pages that are touched in their last word first, the last page first: the host's words, none holds up the guest")
+	.text = "the guest reads the last word of each page first, last page first: it reads the host's words and continues")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, NPAGES);
 

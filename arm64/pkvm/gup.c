@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every probe of lib/access/ against a protected VM, gup.<probe>.pkvm: no word of what the guest
- * did not share arrives anywhere, and what it shared is reached as ordinary memory is.
+ * Every probe of lib/access/ on a protected VM, gup.<probe>.pkvm: no probe reads a word of an
+ * unshared page, and shared pages behave as ordinary memory.
  *
- * GUP does not ask who owns a page: it gives a reference to a page of the guest's. What counts is
- * who touches it then. User space's own access is SIGSEGV, a copy to or from user space EFAULT,
- * and the kernel's touch through its own mapping takes the page: the hypervisor zeroes it, the
- * host has it, and the guest's next touch ends KVM_RUN with EFAULT
+ * GUP does not check the owner of a page: it succeeds on a page of the guest. The result depends on
+ * the access that follows. An access by user space is SIGSEGV, and a copy to or from user space is
+ * EFAULT. An access by the kernel through its own mapping reclaims the page: the hypervisor zeroes
+ * it and returns it to the host, and the guest's next access ends KVM_RUN with EFAULT
  * (Documentation/virt/kvm/arm/pkvm.rst).
  */
 #include <sys/prctl.h>
@@ -15,20 +15,20 @@
 #include "access/matrix.h"
 #include "pkvm.h"
 
-/* Pages of the region: the guest's but for the last four, which it shares. */
+/* Pages of the region: the guest shares the last four and no others. */
 #define NPAGES 16
-#define OWN 4	   /* two pages that it wrote */
-#define TAKEN 2	   /* one that it shared and took back */
-#define PRIVATE 12 /* pages below this one are the guest's */
-#define SHARED 12  /* two that it shares */
-#define WRITTEN 9  /* generation of what a probe writes */
+#define OWN 4	   /* two pages that the guest has written */
+#define TAKEN 2	   /* a page that it has shared and unshared */
+#define PRIVATE 12 /* number of unshared pages */
+#define SHARED 12  /* the first shared page */
+#define WRITTEN 9  /* generation of the words that a probe writes */
 
-/* What a probe leaves of an unshared page. */
+/* What happens to an unshared page. */
 enum fate {
-	STAYS,	/* the guest's, untouched */
-	GOES,	/* taken: the host's, zeroed or written to; EFAULT to the guest */
-	HOLE,	/* the guest keeps it; the file has another page at its place */
-	SPREAD, /* taken, and every other page of the mapping with it */
+	STAYS,	/* the guest keeps it, unchanged */
+	GOES,	/* reclaimed: the host has it, zeroed or written; EFAULT for the guest */
+	HOLE,	/* the guest keeps it, but the file has another page there */
+	SPREAD, /* reclaimed, and so are all other pages of the mapping */
 };
 
 struct rule {
@@ -39,35 +39,35 @@ struct rule {
 #define ABORT "arch/arm64/mm/fault.c:do_page_fault() of a stage-2 abort"
 #define COPY ABORT " in the kernel: the exception table ends the copy"
 #define OWNED "arch/arm64/kvm/hyp/nvhe/mem_protect.c:__pkvm_host_share_guest(): not the host's"
-#define RECLAIM "arch/arm64/mm/fault.c:is_spurious_el1_translation_fault() takes the page"
+#define RECLAIM "arch/arm64/mm/fault.c:is_spurious_el1_translation_fault() reclaims the page"
 #define NO_DMA "Documentation/virt/kvm/arm/pkvm.rst: DMA isolation is unimplemented"
 
-/* What differs from the rule of its path. */
+/* The probes whose rule differs from that of their path. */
 static const struct {
 	const char *probe;
 	struct rule rule;
 } differs[] = {
-	/* The key of a shared futex is its page; the value is a load of the kernel's. */
+	/* The key of a shared futex is its page, but the kernel also loads the value. */
 	{ "futex_wait_shared", { GM_ERR(EFAULT, COPY), STAYS } },
 	/*
-	 * Not asked, since Linux 7.3.4 never answers: fault_in_user_writeable() finds nothing to
-	 * repair, kernel/futex/waitwake.c tries again for ever, and the task cannot be killed.
+	 * Not run, since it never returns in Linux 7.3.4: fault_in_user_writeable() succeeds, so
+	 * kernel/futex/waitwake.c retries forever, and the task cannot be killed.
 	 */
 	{ "futex_wake_op", { GM_ABSENT, STAYS } },
-	/* The child dies of SIGSEGV, which the probe tells from SIGBUS. */
+	/* SIGSEGV ends the child, for which the probe returns ECHILD (EFAULT for SIGBUS). */
 	{ "fork_load", { GM_ERR(ECHILD, ABORT), STAYS } },
-	{ "core_dump", { GM_NOTHING(RECLAIM ", the dump has zeroes"), SPREAD } },
+	{ "core_dump", { GM_NOTHING(RECLAIM ", the dump has zeros"), SPREAD } },
 	{ "madv_remove",
-	  { GM_REACH("mm/truncate.c: a page that is pinned leaves its file"), HOLE } },
-	/* A page frame would be lost. */
+	  { GM_REACH("mm/truncate.c: a pinned page is removed from its file, too"), HOLE } },
+	/* They would lose a page frame. */
 	{ "madv_hwpoison", { GM_ABSENT, STAYS } },
 	{ "madv_soft_offline", { GM_ABSENT, STAYS } },
 	{ "fd_mmap", { GM_SIG(SIGSEGV, SEGV_ACCERR, ABORT), STAYS } },
 	{ "fd_mmap_ro", { GM_SIG(SIGSEGV, SEGV_ACCERR, ABORT), STAYS } },
 	{ "fd_mmap_private", { GM_SIG(SIGSEGV, SEGV_ACCERR, ABORT), STAYS } },
-	/* As fd_mmap, once it is open; the signal would leave it so. */
+	/* As fd_mmap, but the signal would leave the file open. */
 	{ "fd_reopen", { GM_ABSENT, STAYS } },
-	/* Another process dies of the same. The file has no seals: no udmabuf of it. */
+	/* The same signal, in another process. udmabuf needs a file with seals. */
 	{ "fd_scm_rights", { GM_ABSENT, STAYS } },
 	{ "fd_udmabuf", { GM_ABSENT, STAYS } },
 };
@@ -100,7 +100,7 @@ static struct rule rule_of(const struct gm_probe *p)
 	case GM_PATH_MM:
 		break;
 	default:
-		/* The device that reads or writes is nobody whom the hypervisor could stop. */
+		/* The hypervisor cannot stop DMA of a device. */
 		if (is_dma(p))
 			r.want.src = NO_DMA;
 		else if (p->flags & (GM_ACC_READ | GM_ACC_WRITE))
@@ -140,18 +140,18 @@ static struct gm_outcome attempt(struct pvm *p, struct gm_access *a, uint64_t pa
 	return o;
 }
 
-/* A signal that the probe names no address of comes from a mapping of the probe's own. */
-static bool judge(const struct gm_access *a, struct gm_outcome *o, const struct rule *r,
-		  struct pvm *p, uint64_t page)
+/* Without a->hva the probe has its own mapping, so the address of a signal is not checked. */
+static bool check_outcome(const struct gm_access *a, struct gm_outcome *o, const struct rule *r,
+			  struct pvm *p, uint64_t page)
 {
 	struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page));
 
 	if (o->sig && !a->hva)
 		o->addr = 0;
-	return gm_matrix_judge(a, o, &r->want, &at, "what the guest did not share");
+	return gm_matrix_judge(a, o, &r->want, &at, "a request on unshared pages");
 }
 
-/* The word as the taken page must hold it for the host now. */
+/* The word that the host must read in a reclaimed page. */
 static uint64_t left(const struct gm_probe *p, uint64_t page, size_t word)
 {
 	if (!(p->flags & GM_ACC_WRITE) || ((p->flags & GM_ACC_WORD) && word % GM_PAGE_WORDS))
@@ -159,7 +159,7 @@ static uint64_t left(const struct gm_probe *p, uint64_t page, size_t word)
 	return written(page, word);
 }
 
-static void expect_taken(struct pvm *p, const struct gm_access *a, uint64_t page)
+static void expect_reclaimed(struct pvm *p, const struct gm_access *a, uint64_t page)
 {
 	const struct gm_probe *probe = a->probe;
 
@@ -171,25 +171,27 @@ static void expect_taken(struct pvm *p, const struct gm_access *a, uint64_t page
 		struct gm_exit ex;
 
 		for (size_t k = 0; k < GM_PAGE_WORDS && (probe->flags & GM_ACC_READ); k += step)
-			if (!GM_EXPECT_AT(&at, !((uint64_t *)a->buf)[i * GM_PAGE_WORDS + k],
-					  "%s: word %zu of a page that was taken should be 0: %s",
-					  probe->name, k,
-					  gm_word_str(((uint64_t *)a->buf)[i * GM_PAGE_WORDS + k])))
+			if (!GM_EXPECT_AT(
+				    &at, !((uint64_t *)a->buf)[i * GM_PAGE_WORDS + k],
+				    "%s: word %zu of a reclaimed page: expected 0, observed %s",
+				    probe->name, k,
+				    gm_word_str(((uint64_t *)a->buf)[i * GM_PAGE_WORDS + k])))
 				break;
-		if (!GM_EXPECT_AT(&at, !pkvm_load(host).signo,
-				  "%s touched the page, which is the guest's all the same",
-				  probe->name))
+		if (!GM_EXPECT_AT(
+			    &at, !pkvm_load(host).signo,
+			    "%s: the page is still the guest's, expected that the host can read it",
+			    probe->name))
 			continue;
 		while (w < GM_PAGE_WORDS && host[w] == left(probe, page, i * GM_PAGE_WORDS + w))
 			w++;
 		GM_EXPECT_AT(&at, w == GM_PAGE_WORDS || (probe->flags & GM_ACC_OPAQUE),
-			     "%s: word %zu of the page that was taken should be %s, and is %s",
+			     "%s: word %zu of the reclaimed page: expected %s, observed %s",
 			     probe->name, w, gm_word_str(left(probe, page, i * GM_PAGE_WORDS + w)),
 			     gm_word_str(host[w]));
 		GM_EXPECT_AT(&at,
 			     !__gm_run(p->vm, 0, &op, 1, &ex, NULL) && ex.ret == -1 &&
 				     ex.err == EFAULT,
-			     "%s: the guest's next touch should end KVM_RUN with EFAULT: %s",
+			     "%s: the guest's next access: expected KVM_RUN -1 EFAULT, observed %s",
 			     probe->name, gm_exit_str(&ex));
 	}
 }
@@ -199,11 +201,11 @@ static void on_private(struct pvm *p, const struct gm_probe *probe, uint64_t pag
 	struct gm_access a = { .probe = probe, .len = nr * PG, .buf = gm_matrix_buf(nr * PG) };
 	struct rule r = rule_of(probe);
 	struct gm_outcome o = attempt(p, &a, page);
-	bool ok = judge(&a, &o, &r, p, page);
+	bool ok = check_outcome(&a, &o, &r, p, page);
 
 	gm_matrix_search(a.buf, a.len, probe->name);
 	if (r.fate == GOES && ok)
-		expect_taken(p, &a, page);
+		expect_reclaimed(p, &a, page);
 	for (uint64_t i = page; i < page + nr && r.fate == STAYS; i++)
 		pvm_expect_hidden(p, i, probe->name);
 	if (r.fate == HOLE)
@@ -218,7 +220,7 @@ static void on_private(struct pvm *p, const struct gm_probe *probe, uint64_t pag
 	gm_guest_check(p->vm, 0, pvm_gpa(page + nr), 1, GM_HALF_SECRET, 1, "the page above");
 }
 
-/* What the guest shared is ordinary memory, but for other VMs: it is theirs no more than before. */
+/* A shared page behaves as ordinary memory, except that another VM still cannot have it. */
 static void on_shared(struct pvm *p, const struct gm_probe *probe)
 {
 	struct gm_access a = { .probe = probe, .len = 2 * PG, .buf = gm_matrix_buf(2 * PG) };
@@ -228,14 +230,15 @@ static void on_shared(struct pvm *p, const struct gm_probe *probe)
 	struct gm_outcome o = attempt(p, &a, SHARED);
 	size_t step = probe->flags & GM_ACC_WORD ? GM_PAGE_WORDS : 1;
 
-	if (!gm_matrix_judge(&a, &o, &w, &at, "what the guest shared") || w.kind != GM_WANT_REACH)
+	if (!gm_matrix_judge(&a, &o, &w, &at, "a request on shared pages") ||
+	    w.kind != GM_WANT_REACH)
 		return;
 	for (size_t i = 0; i < a.len / 8 && (probe->flags & GM_ACC_READ); i += step) {
 		uint64_t want = gm_word(pvm_gpa(SHARED) / PG + i / GM_PAGE_WORDS, GM_HALF_SHARED, 2,
 					i % GM_PAGE_WORDS);
 
 		if (!GM_EXPECT_AT(&at, ((uint64_t *)a.buf)[i] == want,
-				  "%s: word %zu of shared pages should be %s, and is %s",
+				  "%s: word %zu of shared pages: expected %s, observed %s",
 				  probe->name, i, gm_word_str(want),
 				  gm_word_str(((uint64_t *)a.buf)[i])))
 			break;
@@ -250,13 +253,13 @@ static void on_shared(struct pvm *p, const struct gm_probe *probe)
 
 		gm_run(p->vm, 0, &op, 1);
 		GM_EXPECT_AT(&at, !op.bad,
-			     "%s: the guest should read %s in what it shares, and reads %s",
+			     "%s: the guest reads shared pages: expected %s, observed %s",
 			     probe->name, gm_word_str(op.expected), gm_word_str(op.observed));
 	}
 }
 
-/* Children inherit the mapping under test, and not the guest's code: a copy would take it away. */
-static void keep_from_children(struct pvm *p)
+/* Children must not inherit the guest's code: a copy-on-write copy would reclaim its pages. */
+static void hide_code_from_children(struct pvm *p)
 {
 	struct userspace_mem_region *own = memslot2region(p->vm->kvm, 0);
 
@@ -269,10 +272,10 @@ static void run(const struct gm_case *self)
 	struct rule r = rule_of(probe);
 	struct pvm *p;
 
-	/* Strangers have the VM open until they end: they become children, and are waited for. */
+	/* Unrelated processes have the VM open until they end: adopt them, to wait for them. */
 	GM_SETUP_OK(prctl(PR_SET_CHILD_SUBREAPER, 1));
 	p = pvm_new(1, GM_MEM_SHMEM, NPAGES);
-	keep_from_children(p);
+	hide_code_from_children(p);
 	if (is_dma(probe))
 		gm_note(NO_DMA);
 	gm_guest_fill(p->vm, 0, GM_BASE, PRIVATE, GM_HALF_SECRET, 1);
@@ -295,7 +298,7 @@ static void run(const struct gm_case *self)
 	pvm_free(p);
 }
 
-/* One of each path is quick: a protected VM is dear where EL2 is emulated. */
+/* One probe of each path in the quick profile: protected VMs are slow if EL2 is emulated. */
 static bool is_quick(const char *name)
 {
 	static const char *const quick[] = { "cpu_load",	 "write",	   "vmsplice",
@@ -318,7 +321,7 @@ static void generate(void)
 		char *text;
 
 		GM_SETUP(c, "out of memory");
-		/* The region is shmem. */
+		/* The region is shmem, so no probes for anonymous memory. */
 		if (r.want.kind == GM_WANT_ABSENT || (p->flags & GM_ACC_ANON))
 			continue;
 		*c = (struct gm_case){ .profile = "P2",
@@ -329,7 +332,7 @@ static void generate(void)
 				       .arg = p };
 		GM_SETUP(asprintf((char **)&c->name, "gup.%s.pkvm", p->name) > 0 &&
 				 asprintf((char **)&c->clause, "gup.%s", p->name) > 0 &&
-				 asprintf(&text, "%s: memory of a protected VM, shared and not",
+				 asprintf(&text, "%s: shared and unshared memory of a protected VM",
 					  p->text) > 0,
 			 "out of memory");
 		c->text = text;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pkvm.teardown, pkvm.reclaim_pin: what the host gets back, and at what price. */
+/* pkvm.teardown, pkvm.reclaim_pin: pages return to the host, after the VM or by reclaim. */
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -9,7 +9,7 @@
 GM_FILE(.clause = "pkvm.reclaim_pin", .profile = "P2", .needs = GM_NEEDS(PROTECTED))
 
 GM_CASE(teardown, .name = "pkvm.teardown.content", .clause = "pkvm.teardown",
-	.text = "after the VM: its unshared pages are zero, shared ones keep their content, others were never its")
+	.text = "after the VM: its unshared pages are zero, shared pages and pages that it never touched keep their content")
 {
 	struct pvm *p = pvm_new(2, GM_MEM_SHMEM, 32);
 
@@ -22,10 +22,10 @@ GM_CASE(teardown, .name = "pkvm.teardown.content", .clause = "pkvm.teardown",
 	for (int page = 31; page >= 0; page--) {
 		struct gm_page at = *GM_PAGE(.gpa = GM_AT(pvm_gpa(page)));
 		struct pkvm_touch t = pkvm_load(pvm_hva(p, page));
-		const char *what = page < 8    ? "the guest's own page"
+		const char *what = page < 8    ? "a page that was never shared"
 				   : page < 16 ? "a shared page"
-				   : page < 24 ? "a page taken back"
-					       : "a page never touched";
+				   : page < 24 ? "an unshared page"
+					       : "a page that was never touched";
 
 		if (!GM_EXPECT_AT(&at, !t.signo, "%s after the VM: signal %d code %d", what,
 				  t.signo, t.code))
@@ -41,7 +41,7 @@ GM_CASE(teardown, .name = "pkvm.teardown.content", .clause = "pkvm.teardown",
 }
 
 GM_CASE(reuse, .name = "pkvm.teardown.reuse", .clause = "pkvm.teardown", .timeout = 120,
-	.text = "memory that a protected VM had serves the next one, which finds zeroes where nothing was shared")
+	.text = "memory of a protected VM can be donated to the next one, which reads zeros in unshared pages")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8), *q = pvm_new(1, GM_MEM_ANON, 8);
 	uint64_t far = GM_BASE + GM_1G;
@@ -50,19 +50,20 @@ GM_CASE(reuse, .name = "pkvm.teardown.reuse", .clause = "pkvm.teardown", .timeou
 	gm_vm_map(q->vm, far, 8 * PG, PG);
 	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_HALF_SECRET, 1);
 	pvm_kill(p);
-	gm_guest_check_zero(q->vm, 0, far, 8, "what the VM before had");
+	gm_guest_check_zero(q->vm, 0, far, 8, "memory of the previous VM");
 	for (int page = 0; page < 8; page++) {
 		struct pkvm_touch t = pkvm_load(p->mem->hva + page * PG);
 
-		GM_EXPECT(t.signo == SIGSEGV, "page %d is the next VM's, and the host loads %s",
-			  page, gm_word_str(t.val));
+		GM_EXPECT(t.signo == SIGSEGV,
+			  "the host loads %s from page %d, which is donated to the next VM",
+			  gm_word_str(t.val), page);
 	}
 	pvm_free(q);
 	pvm_free(p);
 }
 
-/* Page 2 is the guest's and full of secrets, while the host has an old reference to it in a pipe. */
-static void reclaimed(struct pvm *p, int pipe_fd[2])
+/* Puts a reference to page 2 into a pipe; then the guest writes secrets to the page. */
+static void make_old_reference(struct pvm *p, int pipe_fd[2])
 {
 	struct iovec iov = { pvm_hva(p, 2), PG };
 
@@ -75,20 +76,20 @@ static void reclaimed(struct pvm *p, int pipe_fd[2])
 }
 
 GM_CASE(reclaim_pin, .name = "pkvm.reclaim_pin.pipe", .flags = GM_DESTRUCTIVE,
-	.text = "the kernel reads through an old reference: zeroes, the page is the host's, the guest's touch EFAULT, nothing else changes")
+	.text = "the kernel reads by an old reference: zeros, the page is the host's, the guest's access is EFAULT, nothing else changes")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
 	uint8_t *buf = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd[2];
 
 	GM_SETUP(buf != MAP_FAILED, "out of memory");
-	reclaimed(p, fd);
+	make_old_reference(p, fd);
 	memset(buf, 0xff, PG);
 	GM_EXPECT_EQ(read(fd[0], buf, PG), PG, "bytes from the pipe");
-	gm_host_check_zero(buf, 1, "what the kernel read through the old reference");
-	GM_EXPECT(!pkvm_load(pvm_hva(p, 2)).signo, "the page is the host's again");
-	gm_host_check_zero(pvm_hva(p, 2), 1, "the page that was taken");
-	pvm_expect_stop(p, 0, pvm_gpa(2), EFAULT, "the page that was taken");
+	gm_host_check_zero(buf, 1, "the data that was read by the old reference");
+	GM_EXPECT(!pkvm_load(pvm_hva(p, 2)).signo, "the host cannot read the reclaimed page");
+	gm_host_check_zero(pvm_hva(p, 2), 1, "the reclaimed page");
+	pvm_expect_stop(p, 0, pvm_gpa(2), EFAULT, "the reclaimed page");
 	pvm_expect_hidden(p, 1, "the page below");
 	pvm_expect_hidden(p, 3, "the page above");
 	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_SECRET, 2, "the pages below");
@@ -100,27 +101,27 @@ GM_CASE(reclaim_pin, .name = "pkvm.reclaim_pin.pipe", .flags = GM_DESTRUCTIVE,
 
 GM_CASE(share_poisoned, .name = "pkvm.share_poisoned.refused", .clause = "pkvm.share_poisoned",
 	.flags = GM_DESTRUCTIVE | GM_REFUSAL,
-	.text = "share and unshare of a page that was taken away: -3, and the page stays the host's")
+	.text = "share and unshare of a reclaimed page: -3, and the page stays the host's")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
 	char buf[64];
 	int fd[2];
 
-	reclaimed(p, fd);
-	gm_control(!pvm_share(p, 0, 1) && !pvm_unshare(p, 0, 1), "its neighbour can be shared");
+	make_old_reference(p, fd);
+	gm_control(!pvm_share(p, 0, 1) && !pvm_unshare(p, 0, 1), "the page before can be shared");
 	GM_EXPECT_EQ(read(fd[0], buf, sizeof(buf)), sizeof(buf), "bytes from the pipe");
 	for (int i = 0; i < 2; i++) {
 		pvm_expect_ret(pvm_share(p, 0, 2), INVALID_PARAMETER, 2, "MEM_SHARE");
 		pvm_expect_ret(pvm_unshare(p, 0, 2), INVALID_PARAMETER, 2, "MEM_UNSHARE");
 	}
-	GM_EXPECT(!pkvm_load(pvm_hva(p, 2)).signo, "the page is the host's");
-	gm_host_check_zero(pvm_hva(p, 2), 1, "the page that was taken");
+	GM_EXPECT(!pkvm_load(pvm_hva(p, 2)).signo, "the host cannot read the reclaimed page");
+	gm_host_check_zero(pvm_hva(p, 2), 1, "the reclaimed page");
 	close(fd[0]);
 	close(fd[1]);
 	pvm_free(p);
 }
 
-/* Ways of the kernel to a page that take a reference first and touch it later. Bytes, or -1. */
+/* Kernel paths that first get a reference to a page and access it later. Return bytes, or -1. */
 static ssize_t path_vm_readv(uint8_t *hva, uint8_t *buf)
 {
 	struct iovec local = { buf, PG }, remote = { hva, PG };
@@ -155,7 +156,7 @@ static ssize_t path_pipe(uint8_t *hva, uint8_t *buf)
 }
 
 GM_CASE(kernel_paths, .name = "pkvm.reclaim_pin.kernel_paths", .flags = GM_DESTRUCTIVE,
-	.text = "process_vm_readv, /proc/self/mem and vmsplice of unshared pages: an error or zeroes, never a word of the guest's")
+	.text = "process_vm_readv, /proc/self/mem and vmsplice of unshared pages: an error or zeros, never the guest's data")
 {
 	static const struct {
 		const char *name;
@@ -171,7 +172,7 @@ GM_CASE(kernel_paths, .name = "pkvm.reclaim_pin.kernel_paths", .flags = GM_DESTR
 	for (unsigned int i = 0; i < ARRAY_SIZE(path); i++)
 		GM_SETUP(path[i].read(p->mem->hva + 15 * PG, buf) == (ssize_t)PG &&
 				 gm_word_half(*(uint64_t *)buf) == GM_HALF_HOST,
-			 "%s of a page of the host's own", path[i].name);
+			 "%s of a page that is not donated", path[i].name);
 	gm_guest_fill(p->vm, 0, GM_BASE, 14, GM_HALF_SECRET, 2);
 	for (unsigned int i = 0; i < ARRAY_SIZE(path); i++) {
 		uint64_t page = 2 + 4 * i, bad = 0;
@@ -183,16 +184,16 @@ GM_CASE(kernel_paths, .name = "pkvm.reclaim_pin.kernel_paths", .flags = GM_DESTR
 		for (unsigned int w = 0; w < PG / 8; w++)
 			bad += !!((uint64_t *)buf)[w];
 		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(pvm_gpa(page))), !bad,
-			     "%s of an unshared page brought %lu words, the first: %s",
+			     "%s of an unshared page read %lu non-zero words; word 0 is %s",
 			     path[i].name, bad, gm_word_str(*(uint64_t *)buf));
-		pvm_expect_hidden(p, page + 1, "the page above the one that was tried");
+		pvm_expect_hidden(p, page + 1, "the page above");
 		gm_guest_check(p->vm, 0, pvm_gpa(page + 1), 1, GM_HALF_SECRET, 2, "the page above");
 		gm_guest_check(p->vm, 0, pvm_gpa(page - 1), 1, GM_HALF_SECRET, 2, "the page below");
 	}
 	pvm_free(p);
 }
 
-/* The ABI of mm/gup_test.h, which is no exported header: a long-term pin that is read through. */
+/* The ABI of mm/gup_test.h, which is not exported: a long-term pin, by which pages are read. */
 struct longterm {
 	__u64 addr, size;
 	__u32 flags;
@@ -204,7 +205,7 @@ struct longterm {
 
 GM_CASE(reclaim_gup, .name = "pkvm.reclaim_pin.gup_test", .flags = GM_DESTRUCTIVE,
 	.needs = GM_NEEDS(GUP_TEST),
-	.text = "a long-term pin from before the guest's first touch: read through it the page is zeroed, the guest's next touch EFAULT")
+	.text = "a long-term pin older than the guest's first access: a read by it zeroes the page, and the guest's next access is EFAULT")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
 	uint8_t *buf =
@@ -217,16 +218,18 @@ GM_CASE(reclaim_gup, .name = "pkvm.reclaim_pin.gup_test", .flags = GM_DESTRUCTIV
 	gm_host_fill(p->mem->hva, GM_BASE / PG, 8, GM_HALF_HOST, 1);
 	GM_SETUP_OK(ioctl(fd, HOLD_START, &pin));
 	GM_SETUP_OK(ioctl(fd, HOLD_READ, &to));
-	gm_host_check(buf, pvm_gpa(4) / PG, 2, GM_HALF_HOST, 1, "through the pin, before");
+	gm_host_check(buf, pvm_gpa(4) / PG, 2, GM_HALF_HOST, 1,
+		      "read by the pin, before the guest's first access");
 	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_HALF_SECRET, 2);
-	pvm_expect_hidden(p, 4, "the guest's page with a pin of the host's");
+	pvm_expect_hidden(p, 4, "the guest's page with a pin of the host");
 	memset(buf, 0xff, 2 * PG);
 	GM_EXPECT_OK(ioctl(fd, HOLD_READ, &to));
-	gm_host_check_zero(buf, 2, "read through the pin");
+	gm_host_check_zero(buf, 2, "read by the pin");
 	for (int i = 0; i < 2; i++) {
-		GM_EXPECT(!pkvm_load(pvm_hva(p, 4 + i)).signo, "the page is the host's again");
-		gm_host_check_zero(pvm_hva(p, 4 + i), 1, "the page that was taken");
-		pvm_expect_stop(p, 0, pvm_gpa(4 + i), EFAULT, "the page that was taken");
+		GM_EXPECT(!pkvm_load(pvm_hva(p, 4 + i)).signo,
+			  "the host cannot read the reclaimed page");
+		gm_host_check_zero(pvm_hva(p, 4 + i), 1, "the reclaimed page");
+		pvm_expect_stop(p, 0, pvm_gpa(4 + i), EFAULT, "the reclaimed page");
 	}
 	pvm_expect_hidden(p, 3, "the page below");
 	pvm_expect_hidden(p, 6, "the page above");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pkvm.model: a random run of shares, unshares and stores against a model of every page. */
+/* pkvm.model: random shares, unshares and stores, compared with a model of every page. */
 #include "pkvm.h"
 
 GM_FILE(.clause = "pkvm.model", .profile = "P2", .needs = GM_NEEDS(PROTECTED), .timeout = 120)
@@ -7,14 +7,14 @@ GM_FILE(.clause = "pkvm.model", .profile = "P2", .needs = GM_NEEDS(PROTECTED), .
 #define PAGES 64
 #define BATCH 24
 
-/* What a page is, and whose words it holds. The host's until the guest's first touch. */
+/* The state of a page, and its words. HOST until the guest's first access. */
 struct state {
 	enum { HOST, GUEST, SHARED } who;
 	enum gm_half half;
 	unsigned int gen;
 };
 
-/* One operation of the guest, and what the model says to it. */
+/* Makes one operation of the guest, updates the model, and sets the expected result. */
 static void guest_step(struct state *s, struct gm_op *op, int64_t *want, uint64_t page,
 		       unsigned int dice, unsigned int gen)
 {
@@ -53,14 +53,14 @@ static void guest_step(struct state *s, struct gm_op *op, int64_t *want, uint64_
 	}
 }
 
-static void host_look(struct pvm *p, const struct state *s, uint64_t page)
+static void check_by_host(struct pvm *p, const struct state *s, uint64_t page)
 {
 	if (s->who == GUEST)
-		pvm_expect_hidden(p, page, "the guest's by the model");
+		pvm_expect_hidden(p, page, "unshared in the model");
 	else
 		pvm_expect_host(p, page, s->half, s->gen,
-				s->who == SHARED ? "shared by the model"
-						 : "the host's by the model");
+				s->who == SHARED ? "shared in the model"
+						 : "the host's in the model");
 }
 
 struct guest {
@@ -82,7 +82,7 @@ GM_CASES(run_model, struct guest, v)
 	gm_host_fill(p->mem->hva, GM_BASE / PG, PAGES, GM_HALF_HOST, 1);
 	for (unsigned int step = 2; step < 34 && gm_failures() < 8; step++) {
 		for (int i = 0; i < BATCH; i++) {
-			/* Half of the time near the last one: runs, and neighbours of each other. */
+			/* Half of them at the next page, for runs of adjacent pages. */
 			at[i] = i && gm_rng_below(&rng, 2) ? (at[i - 1] + 1) % PAGES
 							   : gm_rng_below(&rng, PAGES);
 			guest_step(&s[at[i]], &op[i], &want[i], at[i], gm_rng_below(&rng, 9), step);
@@ -99,9 +99,10 @@ GM_CASES(run_model, struct guest, v)
 					gm_word_str(op[i].observed));
 		}
 		for (int i = 0; i < BATCH; i++) {
-			host_look(p, &s[at[i]], at[i]);
-			host_look(p, &s[(at[i] + PAGES - 1) % PAGES], (at[i] + PAGES - 1) % PAGES);
-			host_look(p, &s[(at[i] + 1) % PAGES], (at[i] + 1) % PAGES);
+			check_by_host(p, &s[at[i]], at[i]);
+			check_by_host(p, &s[(at[i] + PAGES - 1) % PAGES],
+				      (at[i] + PAGES - 1) % PAGES);
+			check_by_host(p, &s[(at[i] + 1) % PAGES], (at[i] + 1) % PAGES);
 		}
 		page = gm_rng_below(&rng, PAGES);
 		if (s[page].who != GUEST) {
@@ -111,14 +112,14 @@ GM_CASES(run_model, struct guest, v)
 		}
 	}
 	for (page = 0; page < PAGES; page++) {
-		host_look(p, &s[page], page);
+		check_by_host(p, &s[page], page);
 		gm_guest_check(p->vm, 0, pvm_gpa(page), 1, s[page].half, s[page].gen, "at the end");
 	}
 	pvm_free(p);
 }
 
 GM_ROW(run_model, model_1, .name = "pkvm.model.one_vcpu", .flags = GM_FULL_ONLY,
-       .text = "a random run of shares, unshares and stores of one vCPU: every page is what the model says") = {
+       .text = "random shares, unshares and stores by one vCPU: every page is as in the model") = {
 	.vcpus = 1,
 };
 GM_ROW(run_model, model_2, .name = "pkvm.model.two_vcpus",

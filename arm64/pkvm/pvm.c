@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Protected VMs for the pkvm.* cases: fixture, guest calls, what the host sees. */
+/* Protected VMs for the pkvm.* cases: fixture, calls of the guest, accesses by the host. */
 #include "guard.h"
 #include "pkvm.h"
 #include "text.h"
@@ -14,7 +14,7 @@ struct pvm *pvm_new(unsigned int vcpus, enum gm_mem_kind kind, uint64_t npages)
 			  .extra_pages = 16 + npages * PG / GM_2M);
 	p->mem = gm_mem_new(kind, npages * PG);
 	gm_slot_set(p->vm, GM_SLOT, 0, GM_BASE, npages * PG, p->mem->hva, -1, 0);
-	/* Guest page tables are written by the host: only before the first run. */
+	/* The host writes the guest's page tables, which it can do only before the first run. */
 	gm_vm_map(p->vm, GM_BASE, npages * PG, PG);
 	return p;
 }
@@ -53,7 +53,7 @@ int64_t pvm_unshare(struct pvm *p, unsigned int v, uint64_t page)
 	return pvm_call(p, v, GM_SMCCC_MEM_UNSHARE, pvm_gpa(page), 0, 0);
 }
 
-static void all(struct pvm *p, unsigned int v, uint64_t page, uint64_t npages, bool unshare)
+static void convert_all(struct pvm *p, unsigned int v, uint64_t page, uint64_t npages, bool unshare)
 {
 	uint64_t done;
 
@@ -68,23 +68,24 @@ static void all(struct pvm *p, unsigned int v, uint64_t page, uint64_t npages, b
 
 void pvm_share_all(struct pvm *p, unsigned int v, uint64_t page, uint64_t npages)
 {
-	all(p, v, page, npages, false);
+	convert_all(p, v, page, npages, false);
 }
 
 void pvm_unshare_all(struct pvm *p, unsigned int v, uint64_t page, uint64_t npages)
 {
-	all(p, v, page, npages, true);
+	convert_all(p, v, page, npages, true);
 }
 
 bool pvm_expect_ret(int64_t ret, int64_t want, uint64_t page, const char *what)
 {
 	return GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(pvm_gpa(page))), ret == want,
-			    "%s: the guest should get %ld back, and got %ld", what, want, ret);
+			    "%s: result for the guest: expected %ld, observed %ld", what, want,
+			    ret);
 }
 
 static struct pkvm_touch touch(uint64_t *addr, bool write, uint64_t val)
 {
-	struct pkvm_touch seen = {};
+	struct pkvm_touch t = {};
 	struct sigaction old[2];
 	struct gm_fault f = {};
 
@@ -93,13 +94,13 @@ static struct pkvm_touch touch(uint64_t *addr, bool write, uint64_t val)
 	if (write)
 		gm_guard_store(addr, val, &f);
 	else
-		gm_guard_load(addr, &seen.val, &f);
+		gm_guard_load(addr, &t.val, &f);
 	sigaction(SIGSEGV, &old[0], NULL);
 	sigaction(SIGBUS, &old[1], NULL);
-	seen.signo = f.sig;
-	seen.code = f.code;
-	seen.addr = f.addr;
-	return seen;
+	t.signo = f.sig;
+	t.code = f.code;
+	t.addr = f.addr;
+	return t;
 }
 
 struct pkvm_touch pkvm_load(const void *addr)
@@ -114,7 +115,7 @@ struct pkvm_touch pkvm_store(void *addr, uint64_t val)
 
 bool pvm_expect_hidden(struct pvm *p, uint64_t page, const char *when)
 {
-	/* Not always the same word: a page is hidden whole. */
+	/* Another word for each page, as the whole page must be hidden. */
 	uint64_t *word = (uint64_t *)pvm_hva(p, page) + page * 37 % GM_PAGE_WORDS;
 	struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page));
 	struct pkvm_touch t;
@@ -125,7 +126,7 @@ bool pvm_expect_hidden(struct pvm *p, uint64_t page, const char *when)
 		ok &= GM_EXPECT_AT(
 			&at,
 			t.signo == SIGSEGV && t.code == SEGV_ACCERR && t.addr == (uint64_t)word,
-			"%s: a %s of the host should be SIGSEGV, SEGV_ACCERR at %p, and was signal %d code %d at %#lx, value %s",
+			"%s: a %s by the host: expected SIGSEGV code 2 at %p, observed signal %d code %d at %#lx, value %s",
 			when, write ? "store" : "load", word, t.signo, t.code, t.addr,
 			gm_word_str(t.val));
 	}
@@ -139,8 +140,8 @@ bool pvm_expect_host(struct pvm *p, uint64_t page, enum gm_half half, unsigned i
 	struct pkvm_touch t = pkvm_load(pvm_hva(p, page));
 
 	if (!GM_EXPECT_AT(&at, !t.signo,
-			  "%s: the host's load of a page it should reach: signal %d code %d", when,
-			  t.signo, t.code))
+			  "%s: a load by the host: expected success, observed signal %d code %d",
+			  when, t.signo, t.code))
 		return false;
 	return gm_host_check(pvm_hva(p, page), pvm_gpa(page) / PG, 1, half, gen, when);
 }
@@ -152,8 +153,8 @@ void pvm_expect_stop(struct pvm *p, unsigned int v, uint64_t gpa, int err, const
 	bool whole = __gm_run(p->vm, v, &op, 1, &ex, NULL);
 
 	GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(gpa)), !whole && ex.ret == -1 && ex.err == err,
-		     "%s: KVM_RUN should be %s, and the load %s: %s", what, gm_errno_name(err),
-		     whole ? "was done" : "stopped", gm_exit_str(&ex));
+		     "%s: KVM_RUN: expected %s, observed: the load %s: %s", what,
+		     gm_errno_name(err), whole ? "succeeded" : "stopped", gm_exit_str(&ex));
 }
 
 uint64_t pkvm_status(const char *field)

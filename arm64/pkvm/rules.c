@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pkvm.slot_*, file_vma, memlock, caps, other_vm, mmio: what user space may do to a protected VM. */
+/* pkvm.slot_*, file_vma, memlock, caps, other_vm, mmio: limits of user space for protected VMs. */
 #include <sys/resource.h>
 
 #include "pkvm.h"
@@ -8,7 +8,7 @@ GM_FILE(.profile = "P2", .needs = GM_NEEDS(PROTECTED))
 
 GM_CASE(slot_fixed, .name = "pkvm.slot_fixed.after_run", .clause = "pkvm.slot_fixed",
 	.flags = GM_REFUSAL,
-	.text = "slots can be moved and deleted before the first run; after it that is EPERM, and the guest runs on")
+	.text = "slots can be moved and deleted before the first run; after it that is EPERM, and the guest continues")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
 	struct gm_mem *more = gm_mem_new(GM_MEM_ANON, 4 * PG);
@@ -25,7 +25,7 @@ GM_CASE(slot_fixed, .name = "pkvm.slot_fixed.after_run", .clause = "pkvm.slot_fi
 			__gm_slot_set(p->vm, GM_SLOT, 0, far + GM_2M, 8 * PG, p->mem->hva, -1, 0),
 			"moving");
 	GM_EXPECT_ERRNO(EPERM, __gm_slot_set(p->vm, GM_SLOT, 0, 0, 0, NULL, -1, 0), "deleting");
-	/* Nor one that the guest never touched. */
+	/* The same for a slot that the guest never accessed. */
 	GM_EXPECT_ERRNO(EPERM,
 			__gm_slot_set(p->vm, GM_SLOT + 1, 0, far + GM_2M, 4 * PG, more->hva, -1, 0),
 			"moving an untouched slot");
@@ -38,7 +38,7 @@ GM_CASE(slot_fixed, .name = "pkvm.slot_fixed.after_run", .clause = "pkvm.slot_fi
 
 GM_CASE(slot_flags, .name = "pkvm.slot_flags.refused", .clause = "pkvm.slot_flags",
 	.flags = GM_REFUSAL,
-	.text = "READONLY and dirty logging are EPERM, for new slots and old ones")
+	.text = "READONLY and dirty logging are EPERM, for new and for existing slots")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_PROTECTED), *plain = GM_VM_NEW();
 	struct gm_mem *m = gm_mem_new(GM_MEM_ANON, 4 * PG);
@@ -51,14 +51,14 @@ GM_CASE(slot_flags, .name = "pkvm.slot_flags.refused", .clause = "pkvm.slot_flag
 			"flags %#x", flags[i]);
 		gm_control(!__gm_slot_set(plain, GM_SLOT + i, flags[i], GM_BASE + i * GM_2M, 4 * PG,
 					  m->hva, -1, 0),
-			   "an ordinary VM takes the flags");
+			   "an ordinary VM accepts the flags");
 	}
 	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, m->hva, -1, 0),
 		   "the slot without flags");
 	GM_EXPECT_ERRNO(
 		EPERM,
 		__gm_slot_set(vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, GM_BASE, 4 * PG, m->hva, -1, 0),
-		"switched on later");
+		"for an existing slot");
 	gm_vm_free(vm);
 	gm_vm_free(plain);
 	gm_mem_free(m);
@@ -66,7 +66,7 @@ GM_CASE(slot_flags, .name = "pkvm.slot_flags.refused", .clause = "pkvm.slot_flag
 
 GM_CASE(file_vma, .name = "pkvm.file_vma.guest_memfd", .clause = "pkvm.file_vma",
 	.flags = GM_REFUSAL, .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED),
-	.text = "a slot over a mapping of guest_memfd: the guest's touch is EIO; anonymous and shmem memory work")
+	.text = "a slot with a mapping of guest_memfd: the guest's access is EIO; anonymous memory and shmem work")
 {
 	struct gm_vm *owner = GM_VM_NEW();
 	int gmem = gm_gmem_new(owner, 4 * PG, 3);
@@ -79,14 +79,14 @@ GM_CASE(file_vma, .name = "pkvm.file_vma.guest_memfd", .clause = "pkvm.file_vma"
 	gm_slot_set(p->vm, GM_SLOT + 1, 0, far, 4 * PG, map, -1, 0);
 	gm_vm_map(p->vm, far, 4 * PG, PG);
 	gm_guest_fill(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1);
-	gm_control(pkvm_load(p->mem->hva).signo == SIGSEGV, "shmem is taken by the guest");
-	/* The first time also brings in code and page tables of the guest. */
+	gm_control(pkvm_load(p->mem->hva).signo == SIGSEGV, "shmem can be donated");
+	/* The first load also donates the guest's code and page tables, so count after it. */
 	pvm_expect_stop(p, 0, far, EIO, "the first page of guest_memfd");
 	locked = pkvm_status("VmLck");
 	pvm_expect_stop(p, 0, far + PG, EIO, "a page of guest_memfd");
 	GM_EXPECT_EQ(pkvm_status("VmLck"), locked, "locked memory after the refusal");
-	GM_EXPECT(!pkvm_load(map + PG).signo, "the host lost the page that the guest did not get");
-	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1, "the guest runs on");
+	GM_EXPECT(!pkvm_load(map + PG).signo, "the host cannot read a page that was not donated");
+	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1, "the guest continues");
 	pvm_free(p);
 	munmap(map, 4 * PG);
 	close(gmem);
@@ -94,13 +94,14 @@ GM_CASE(file_vma, .name = "pkvm.file_vma.guest_memfd", .clause = "pkvm.file_vma"
 }
 
 GM_CASE(memlock, .name = "pkvm.memlock.exact", .clause = "pkvm.memlock", .flags = GM_REFUSAL,
-	.text = "past RLIMIT_MEMLOCK, at exactly that page, KVM_RUN is ENOMEM; with a higher limit the guest goes on")
+	.text = "KVM_RUN is ENOMEM for exactly the first page past RLIMIT_MEMLOCK; with a higher limit the guest continues")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 32);
 	struct rlimit old, now;
 
 	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1);
-	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1, "so that its code is there");
+	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1,
+		       "first, so that the guest's code is donated");
 	GM_SETUP_OK(getrlimit(RLIMIT_MEMLOCK, &old));
 	now = old;
 	now.rlim_cur = pkvm_status("VmLck") + 6 * PG;
@@ -112,18 +113,18 @@ GM_CASE(memlock, .name = "pkvm.memlock.exact", .clause = "pkvm.memlock", .flags 
 	pvm_expect_stop(p, 0, pvm_gpa(10), ENOMEM, "one page past the limit");
 	GM_EXPECT_EQ(pkvm_status("VmLck"), now.rlim_cur, "locked memory at the limit");
 	GM_EXPECT(!pkvm_load(pvm_hva(p, 10)).signo,
-		  "the page that the guest did not get is the host's");
+		  "the host cannot read a page that was not donated");
 	GM_SETUP_OK(setrlimit(RLIMIT_MEMLOCK, &old));
 	gm_guest_touch(p->vm, 0, pvm_gpa(10), 4 * PG, PG);
-	pvm_expect_hidden(p, 10, "with the old limit");
+	pvm_expect_hidden(p, 10, "with a higher limit");
 	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1, "after the refusal");
 	pvm_free(p);
 }
 
 GM_CASE(caps, .name = "pkvm.caps.refused", .clause = "pkvm.caps", .flags = GM_REFUSAL,
-	.text = "capabilities and VM ioctls that are not for protected VMs: 0, EINVAL; an ordinary VM beside has them")
+	.text = "capabilities and VM ioctls that are not for protected VMs: 0, EINVAL; an ordinary VM has them")
 {
-	/* Not KVM_CAP_DEVICE_CTRL: creating devices is generic, and the interrupt controller is one. */
+	/* Not KVM_CAP_DEVICE_CTRL: it is generic, and the interrupt controller needs it. */
 	static const int none[] = {
 		KVM_CAP_ARM_NISV_TO_USER,
 		KVM_CAP_ARM_SYSTEM_SUSPEND,
@@ -165,7 +166,7 @@ GM_CASE(caps, .name = "pkvm.caps.refused", .clause = "pkvm.caps", .flags = GM_RE
 		GM_EXPECT_EQ(vm_check_cap(vm->kvm, none[i]), 0, "capability %d", none[i]);
 	for (unsigned int i = 0; i < ARRAY_SIZE(some); i++)
 		GM_EXPECT_EQ(vm_check_cap(vm->kvm, some[i]), vm_check_cap(plain->kvm, some[i]),
-			     "capability %d, as an ordinary VM has it", some[i]);
+			     "capability %d, the same as in an ordinary VM", some[i]);
 	gm_control(vm_check_cap(plain->kvm, KVM_CAP_ARM_NISV_TO_USER) == 1,
 		   "an ordinary VM has it");
 	GM_EXPECT_ERRNO(EINVAL, ioctl(vm->kvm->fd, KVM_ENABLE_CAP, &nisv));
@@ -183,7 +184,7 @@ GM_CASE(caps, .name = "pkvm.caps.refused", .clause = "pkvm.caps", .flags = GM_RE
 
 GM_CASE(other_vm, .name = "pkvm.other_vm.refused", .clause = "pkvm.other_vm", .flags = GM_REFUSAL,
 	.timeout = 120,
-	.text = "a page that one protected VM has, shared or not, is EPERM to another over the same memory")
+	.text = "a page that one protected VM has, shared or not, is EPERM for another one with the same memory")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8), *q = pvm_new(1, GM_MEM_ANON, 8);
 	uint64_t far = GM_BASE + GM_1G;
@@ -193,18 +194,19 @@ GM_CASE(other_vm, .name = "pkvm.other_vm.refused", .clause = "pkvm.other_vm", .f
 	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_HALF_SECRET, 1);
 	pvm_share_all(p, 0, 1, 1);
 	gm_guest_touch(q->vm, 0, far + 6 * PG, PG, PG);
-	gm_control(pkvm_load(pvm_hva(p, 6)).signo == SIGSEGV, "a page of nobody's can be had");
+	gm_control(pkvm_load(pvm_hva(p, 6)).signo == SIGSEGV,
+		   "a page of no other VM can be donated");
 	pvm_expect_stop(q, 0, far, EPERM, "a page of the other VM");
 	pvm_expect_stop(q, 0, far + PG, EPERM, "a page that the other VM shared with the host");
 	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_SECRET, 1, "the owner's data");
-	pvm_expect_host(p, 1, GM_HALF_SECRET, 1, "shared with the host as before");
-	pvm_expect_hidden(p, 0, "hidden from the host as before");
+	pvm_expect_host(p, 1, GM_HALF_SECRET, 1, "still shared with the host");
+	pvm_expect_hidden(p, 0, "still hidden from the host");
 	pvm_free(q);
 	pvm_free(p);
 }
 
 GM_CASE(mmio, .name = "pkvm.mmio_ucall.exact", .clause = "pkvm.mmio_ucall",
-	.text = "a store and a load outside every slot exit as MMIO with address, size and data exact")
+	.text = "a store and a load outside all slots exit as MMIO with the exact address, size and data")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
 	uint64_t far = GM_BASE + GM_1G;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pkvm.share*: a share or unshare changes the one page it names, and loses nothing. */
+/* pkvm.share*: a share or unshare changes only its page, and keeps the content. */
 #include "pkvm.h"
 
 GM_FILE(.clause = "pkvm.share", .profile = "P2", .needs = GM_NEEDS(PROTECTED))
@@ -10,16 +10,16 @@ struct memory {
 	enum gm_mem_kind mem;
 };
 
-/* The page, one by one in a seeded order: shared, seen, written by the host, taken back. */
+/* Each page, in a mixed order: shared, read by the host, written by the host, unshared. */
 GM_CASES(every_offset, struct memory, v)
 {
-	/* Of larger pages fewer: they count against RLIMIT_MEMLOCK, which is 8 MiB as a rule. */
+	/* Fewer pages if they are larger: they count against RLIMIT_MEMLOCK, usually 8 MiB. */
 	const uint64_t span = GM_2M / PG;
 	struct pvm *p = pvm_new(1, v->mem, span);
 	uint64_t order[SPAN], page;
 
 	for (uint64_t i = 0; i < span; i++)
-		order[i] = i * 2 % (span - 1); /* neighbours are far apart; the last comes last */
+		order[i] = i * 2 % (span - 1); /* first the even pages, then the odd ones */
 	order[span - 1] = span - 1;
 	gm_guest_fill(p->vm, 0, GM_BASE, span, GM_HALF_PRIVATE, 1);
 	for (uint64_t i = 0; i < span; i++) {
@@ -37,34 +37,34 @@ GM_CASES(every_offset, struct memory, v)
 			break;
 	}
 	gm_guest_check(p->vm, 0, GM_BASE, span, GM_HALF_HOST, 2,
-		       "what the host wrote while shared");
+		       "words of the host from while the page was shared");
 	pvm_free(p);
 }
 
 GM_ROW(every_offset, every_anon, .name = "pkvm.share.every_offset", .timeout = 120,
-       .text = "each page of 2 MiB shared alone: seen with its content, its neighbours not; unshared: hidden, content kept") = {
+       .text = "each page of 2 MiB shared alone: the host can read it and not the pages next to it; unshared: hidden, content kept") = {
 	.mem = GM_MEM_ANON,
 };
 GM_ROW(every_offset, every_thp, .name = "pkvm.page_4k.thp", .clause = "pkvm.page_4k",
        .needs = GM_NEEDS(THP), .timeout = 120, .flags = GM_FULL_ONLY,
-       .text = "the same where a 2 MiB page of the host lies below: pages are donated and shared singly") = {
+       .text = "the same with a 2 MiB page of the host: its pages are donated and shared one by one") = {
 	.mem = GM_MEM_THP,
 };
 
 GM_CASE(share_bulk, .name = "pkvm.share.bulk",
-	.text = "ranges shared and unshared in bulk by two vCPUs: exactly theirs, also across their common border")
+	.text = "ranges shared and unshared in bulk by two vCPUs: exactly these pages, also across their common border")
 {
 	struct pvm *p = pvm_new(2, GM_MEM_SHMEM, 64);
 
 	gm_guest_fill(p->vm, 0, GM_BASE, 64, GM_HALF_PRIVATE, 1);
 	pvm_share_all(p, 0, 3, 30);
 	pvm_share_all(p, 1, 33, 7);
-	/* Backwards: a lookup that always ends at the first page would show. */
+	/* Backwards: shows a lookup that always finds the first page. */
 	for (int page = 63; page >= 0; page--) {
 		if (page >= 3 && page < 40)
 			pvm_expect_host(p, page, GM_HALF_PRIVATE, 1, "shared in bulk");
 		else
-			pvm_expect_hidden(p, page, "outside of what was shared");
+			pvm_expect_hidden(p, page, "outside the shared ranges");
 	}
 	pvm_unshare_all(p, 1, 20, 20);
 	for (int page = 63; page >= 0; page--) {
@@ -78,7 +78,7 @@ GM_CASE(share_bulk, .name = "pkvm.share.bulk",
 }
 
 GM_CASE(share_unmapped, .name = "pkvm.share_unmapped.first_touch", .clause = "pkvm.share_unmapped",
-	.text = "a page that the guest never touched is brought in with what the host wrote, then shared: one call, 0")
+	.text = "MEM_SHARE of a page that the guest never accessed: 0, and it has what the host wrote")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 16);
 
@@ -88,15 +88,15 @@ GM_CASE(share_unmapped, .name = "pkvm.share_unmapped.first_touch", .clause = "pk
 	GM_EXPECT(gm_prove_same_page(p->vm, 0, pvm_gpa(7), pvm_hva(p, 7)), "one page");
 	pvm_expect_ret(pvm_unshare(p, 0, 7), 0, 7, "MEM_UNSHARE");
 	pvm_expect_hidden(p, 7, "after MEM_UNSHARE");
-	/* Nobody else's first touch happened by the way. */
+	/* No other page was donated. */
 	pvm_expect_host(p, 6, GM_HALF_HOST, 1, "the page below, which the guest never touched");
 	pvm_expect_host(p, 8, GM_HALF_HOST, 1, "the page above, which the guest never touched");
-	gm_guest_check(p->vm, 0, GM_BASE, 16, GM_HALF_HOST, 1, "what the host wrote first");
+	gm_guest_check(p->vm, 0, GM_BASE, 16, GM_HALF_HOST, 1, "the host's first words");
 	pvm_free(p);
 }
 
 GM_CASE(share_same, .name = "pkvm.share.same_page",
-	.text = "a shared page is one page: stores of either side are seen by the other, word by word")
+	.text = "a shared page is the same page for both: each side reads the other's stores, word by word")
 {
 	struct pvm *p = pvm_new(2, GM_MEM_ANON, 8);
 
@@ -110,7 +110,7 @@ GM_CASE(share_same, .name = "pkvm.share.same_page",
 	pvm_free(p);
 }
 
-/* In the guest's page: what gives `val` back. movz x0, #val; ret */
+/* Writes guest code that returns val to the page: movz x0, #val; ret */
 static void put_code(struct pvm *p, uint64_t page, uint16_t val)
 {
 	uint32_t code[2] = { 0xd2800000 | (uint32_t)val << 5, 0xd65f03c0 };
@@ -119,7 +119,7 @@ static void put_code(struct pvm *p, uint64_t page, uint16_t val)
 	__builtin___clear_cache((char *)pvm_hva(p, page), (char *)pvm_hva(p, page) + 8);
 }
 
-static void expect_runs(struct pvm *p, uint64_t page, uint16_t val, const char *when)
+static void expect_code_returns(struct pvm *p, uint64_t page, uint16_t val, const char *when)
 {
 	struct gm_op op = { .code = GM_OP_EXEC, .addr = pvm_gpa(page) };
 	struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page));
@@ -127,29 +127,29 @@ static void expect_runs(struct pvm *p, uint64_t page, uint16_t val, const char *
 	bool whole = __gm_run(p->vm, page % p->vm->vcpus, &op, 1, &ex, NULL);
 
 	GM_EXPECT_AT(&at, whole && op.ret == val,
-		     "%s: the guest's call of its code should give %u, and gave %ld: %s", when, val,
+		     "%s: the guest calls its code: expected %u, observed %ld: %s", when, val,
 		     op.ret, whole ? "" : gm_exit_str(&ex));
 }
 
 GM_CASE(share_exec, .name = "pkvm.share.code",
-	.text = "code in a page runs before it is shared, while it is (the host's new code too) and after")
+	.text = "code in a page runs before the page is shared, while it is (also new code of the host) and after")
 {
 	struct pvm *p = pvm_new(2, GM_MEM_ANON, 4);
 
 	for (uint64_t page = 0; page < 4; page++) {
 		put_code(p, page, 7 + page);
-		expect_runs(p, page, 7 + page, "the guest's own page");
+		expect_code_returns(p, page, 7 + page, "the guest's own page");
 		pvm_expect_ret(pvm_share(p, 0, page), 0, page, "MEM_SHARE");
-		expect_runs(p, page, 7 + page, "shared");
+		expect_code_returns(p, page, 7 + page, "shared");
 		put_code(p, page, 0x100 + page);
-		expect_runs(p, page, 0x100 + page, "shared, with new code");
+		expect_code_returns(p, page, 0x100 + page, "shared, with new code");
 		pvm_expect_ret(pvm_unshare(p, 0, page), 0, page, "MEM_UNSHARE");
-		expect_runs(p, page, 0x100 + page, "taken back");
+		expect_code_returns(p, page, 0x100 + page, "unshared");
 	}
 	pvm_free(p);
 }
 
-/* Everything that must not be understood; the page is in the state that `shared` says. */
+/* Calls with invalid arguments, and one that repeats the page's state (`shared`): all -3. */
 static void bad_calls(struct pvm *p, uint64_t page, bool shared)
 {
 	uint64_t gpa = pvm_gpa(page);
@@ -161,7 +161,7 @@ static void bad_calls(struct pvm *p, uint64_t page, bool shared)
 		{ GM_SMCCC_MEM_UNSHARE, "MEM_UNSHARE" },
 	};
 
-	/* In one run: a call is cheap, an exit is not. */
+	/* All in one run, as exits are slow. */
 	for (unsigned int c = 0; c < 2; c++) {
 		struct gm_op op[GM_MBOX_OPS] = {};
 		unsigned int nr = 0;
@@ -191,7 +191,7 @@ static void bad_calls(struct pvm *p, uint64_t page, bool shared)
 
 GM_CASE(share_args, .name = "pkvm.share_args.refused", .clause = "pkvm.share_args",
 	.flags = GM_REFUSAL,
-	.text = "unaligned addresses, reserved arguments, sharing twice, unsharing what is not shared: -3, state unchanged")
+	.text = "unaligned addresses, reserved arguments, share twice, unshare of a page that is not shared: -3, state unchanged")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
 
@@ -204,15 +204,16 @@ GM_CASE(share_args, .name = "pkvm.share_args.refused", .clause = "pkvm.share_arg
 	gm_control(!pvm_unshare(p, 0, 2), "the page can be unshared");
 	bad_calls(p, 2, false);
 	pvm_expect_hidden(p, 2, "after refused calls");
-	/* Never touched: there is nothing to unshare, and the call brings nothing in. */
-	pvm_expect_ret(pvm_unshare(p, 0, 6), INVALID_PARAMETER, 6, "MEM_UNSHARE of no page");
-	GM_EXPECT(!pkvm_load(pvm_hva(p, 6)).signo, "MEM_UNSHARE of a page never touched took it");
+	/* The guest never accessed this page: it cannot be unshared, and must not be donated. */
+	pvm_expect_ret(pvm_unshare(p, 0, 6), INVALID_PARAMETER, 6,
+		       "MEM_UNSHARE of a page that was never accessed");
+	GM_EXPECT(!pkvm_load(pvm_hva(p, 6)).signo, "the refused MEM_UNSHARE has donated the page");
 	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1, "after refused calls");
 	pvm_free(p);
 }
 
 GM_CASE(no_exit, .name = "pkvm.no_exit.one_run", .clause = "pkvm.no_exit",
-	.text = "shares and unshares, of pages never touched too, end in no exit to user space")
+	.text = "shares and unshares do not exit to user space, also for a page that was never accessed")
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 32);
 	struct gm_op op[3] = {};
@@ -227,8 +228,8 @@ GM_CASE(no_exit, .name = "pkvm.no_exit.one_run", .clause = "pkvm.no_exit",
 					.val = i == 1 ? GM_SMCCC_MEM_UNSHARE : GM_SMCCC_MEM_SHARE };
 	whole = __gm_run(p->vm, 0, op, 3, &ex, &done);
 	GM_EXPECT(whole && done == 3,
-		  "the first exit should be the guest's own, after 3 calls; it was after %u: %s",
-		  done, gm_exit_str(&ex));
+		  "expected the first exit after 3 calls, observed it after %u: %s", done,
+		  gm_exit_str(&ex));
 	for (int i = 0; i < 3; i++)
 		pvm_expect_ret(op[i].ret, 0, 5, i == 1 ? "MEM_UNSHARE" : "MEM_SHARE");
 	pvm_free(p);
