@@ -78,7 +78,7 @@ struct engine {
 	struct gm_klog klog;
 	char *new_klog; /* kernel log lines that are not emitted yet */
 	struct strv splat;
-	int facts; /* memfd of lib/case/facts.h; -1: none, and each case probes for itself */
+	int probe_cache; /* memfd of lib/case/probe_cache.h; -1: none, and each case probes itself */
 };
 
 static double elapsed(const struct engine *e)
@@ -216,7 +216,7 @@ static char **case_env(const struct engine *e, const struct job *j)
 	char *own[GM_ENV_NR] = {
 		[GM_ENV_REPORT_FD] = xprintf("%d", GM_ISO_REPORT_FD),
 		[GM_ENV_JOURNAL_OWNER] = xprintf("%d", getpid()),
-		[GM_ENV_FACTS] = xprintf("/proc/%d/fd/%d", getpid(), e->facts),
+		[GM_ENV_PROBE_CACHE] = xprintf("/proc/%d/fd/%d", getpid(), e->probe_cache),
 		[GM_ENV_ANCHOR] = xprintf("/proc/%d/fd/%d", getpid(), j->anchor),
 	};
 
@@ -772,7 +772,7 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 		.seed = opt->have_seed ? opt->seed : gm_seed_fresh(),
 		.settle = io->settle > 0 ? io->settle : SETTLE_SECONDS,
 		.jobs = xalloc(opt->jobs * sizeof(struct job)),
-		.facts = memfd_create("gm-facts", MFD_CLOEXEC),
+		.probe_cache = memfd_create("gm-probe-cache", MFD_CLOEXEC),
 	};
 	struct engine *e = &engine;
 	json_t *ev;
@@ -809,8 +809,8 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 	json_object_set_new(ev, "interrupted", json_string(signal_name(stop_signal())));
 	emit(e, ev);
 
-	if (e->facts >= 0)
-		close(e->facts);
+	if (e->probe_cache >= 0)
+		close(e->probe_cache);
 	gm_klog_close(&e->klog);
 	sched_free(&e->sched);
 	free(e->epoch_names);

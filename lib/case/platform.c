@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "facts.h"
+#include "probe_cache.h"
 #include "platform_priv.h"
 
 static const struct platform_need {
@@ -119,7 +119,7 @@ static void find(enum gm_need n)
 		return;
 	found[n].known = true;
 
-	if (p->lasts && gm_fact_known(n)) {
+	if (p->lasts && gm_probe_cached(n)) {
 		found[n].has = true;
 		errno = saved;
 		return;
@@ -154,7 +154,7 @@ static void find(enum gm_need n)
 	else if (!found[n].remedy[0])
 		describe(p, err, found[n].remedy);
 	if (found[n].has && p->lasts)
-		gm_fact_keep(n);
+		gm_probe_cache_add(n);
 	errno = saved;
 }
 

@@ -50,7 +50,7 @@
 #define GM_ENV_LIST(X)                                                                             \
 	X(REPORT_FD, "GM_REPORT_FD") /* number of the report pipe; unset: readable output */       \
 	X(JOURNAL_OWNER, "GM_JOURNAL_OWNER") /* pid of the runner, whose journal is allowed */     \
-	X(FACTS, "GM_FACTS")		     /* file of results of earlier probes: facts.h */      \
+	X(PROBE_CACHE, "GM_PROBE_CACHE")     /* results of earlier probes: probe_cache.h */        \
 	X(ANCHOR, "GM_ANCHOR")		     /* file that its address spaces map: anchor.h */
 
 /* Optional, for the runner and cases: the directory of the journals (lib/watch/journal.h). */

@@ -6,7 +6,7 @@
  * KVM_SET_SREGS refuses CR4.LA57, and then the framework fails. Linked with --wrap, so that the
  * framework calls this.
  */
-#include "facts.h"
+#include "probe_cache.h"
 #include "framework.h"
 
 void __real_kvm_get_cpu_address_width(unsigned int *pa_bits, unsigned int *va_bits);
@@ -39,12 +39,12 @@ static bool probe_la57(void)
 
 static bool la57_can_be_set(void)
 {
-	bool can = gm_fact_known(GM_FACT_LA57);
+	bool can = gm_probe_cached(GM_CACHE_LA57);
 
-	if (can || gm_fact_known(GM_FACT_NO_LA57))
+	if (can || gm_probe_cached(GM_CACHE_NO_LA57))
 		return can;
 	can = probe_la57();
-	gm_fact_keep(can ? GM_FACT_LA57 : GM_FACT_NO_LA57);
+	gm_probe_cache_add(can ? GM_CACHE_LA57 : GM_CACHE_NO_LA57);
 	return can;
 }
 
