@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* In-kernel users of an address space (mdev-like), with and without a device beside them. */
+/* In-kernel users of an address space (mdev-like), with and without a device attached. */
 #include "dma_memory.h"
 
 GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK,
@@ -8,37 +8,38 @@ GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK,
 #define PG GM_PAGE_SIZE
 
 GM_CASE(alone, .name = "iommu.lifetime.access_alone",
-	.text = "a user without a device pins the pages it asks for, when it asks")
+	.text = "an in-kernel user without a device: exactly the pages it pins are pinned, and only then")
 {
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, 8 * PG, 0);
 	int user, a, b;
 
 	gm_map_file(m.iommu, m.ioas, m.fd, PG, 6 * PG, IOVA, GM_RW);
 	user = gm_access_new(m.iommu, m.ioas, true);
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "nobody asked, and pages are pinned");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0),
+		  "pages are pinned before the user pins any");
 	a = GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + PG, 3 * PG, m.hva + 2 * PG, true));
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 2 * PG, 0), "a page below is pinned");
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 2 * PG, 3 * PG, 1), "not one pin each");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 2 * PG, 3 * PG, 1), "expected one pin per page");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 5 * PG, 3 * PG, 0), "a page above is pinned");
 	b = GM_EXPECT_OK(
 		__gm_access_pin(m.iommu, user, IOVA + 2 * PG, 4 * PG, m.hva + 3 * PG, false));
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 2 * PG, 5 * PG, 1),
-		  "two users of a page, one pin");
+		  "expected one pin per page, also with two users");
 	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin, pages");
 	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, a));
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 2 * PG, PG, 0),
-		  "the first user's own page stays pinned");
+		  "the page of the first user alone stays pinned");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 3 * PG, 4 * PG, 1),
 		  "the second user lost pages");
 	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, b));
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pages stay pinned");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 	close(user);
 	dma_memory_free(&m);
 }
 
 GM_CASE(with_device, .name = "iommu.lifetime.access_device",
-	.text = "device first, user first, and each leaving first: the pages stay as long as one does")
+	.text = "a device and an in-kernel user come and leave in either order: pages stay pinned while one uses them")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	int user = gm_access_new(m.iommu, m.ioas, true), item;
@@ -46,29 +47,32 @@ GM_CASE(with_device, .name = "iommu.lifetime.access_device",
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 8 * PG, IOVA, GM_RW);
 	item = GM_EXPECT_OK(
 		__gm_access_pin(m.iommu, user, IOVA + 2 * PG, 3 * PG, m.hva + 2 * PG, true));
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "device and user are not one pin");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1),
+		  "expected one pin per page for device and user");
 	gm_iodev_free(m.dev);
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 2 * PG, 0),
-		  "the device took not all of its pins along");
+		  "the device is gone, its pages stay pinned");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 2 * PG, 3 * PG, 1), "the user lost its pins");
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 5 * PG, 3 * PG, 0), "pins of nobody, above");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 5 * PG, 3 * PG, 0),
+		  "pages above stay pinned without a user");
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin of the user, pages");
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	dma_memory_mapped(&m, 0, 8 * PG, IOVA);
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "the device came back: not one pin");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1),
+		  "the device came back: expected one pin per page");
 	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1),
-		  "the user took pins of the device along");
-	gm_dma_expect_maps(m.dev, IOVA, m.hva, 8 * PG, "the device, the user gone");
+		  "the user's unpin also unpinned pages of the device");
+	gm_dma_expect_maps(m.dev, IOVA, m.hva, 8 * PG, "the device, after the user's unpin");
 	close(user);
 	gm_unmap(m.iommu, m.ioas, IOVA, 8 * PG);
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pages stay pinned");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 	dma_memory_free(&m);
 }
 
 GM_CASE(revoked, .name = "iommu.lifetime.access_revoked",
-	.text = "an unmap reaches the user: it lets go, and no pin is left; the neighbour is untouched")
+	.text = "an unmap makes the in-kernel user unpin its pages; the adjacent map keeps its pins")
 {
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, 8 * PG, 0);
 	int user = gm_access_new(m.iommu, m.ioas, true), other;
@@ -80,15 +84,15 @@ GM_CASE(revoked, .name = "iommu.lifetime.access_revoked",
 		__gm_access_pin(m.iommu, user, IOVA + 6 * PG, 2 * PG, m.hva + 6 * PG, true));
 	gm_unmap(m.iommu, m.ioas, IOVA, 4 * PG);
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0),
-		  "the user holds pages of the map that is gone");
+		  "pages of the unmapped area stay pinned");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 6 * PG, 2 * PG, 1),
-		  "the neighbour's pins are gone");
+		  "the adjacent map lost its pins");
 	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(m.iommu, user, IOVA + PG, PG, NULL, true),
-			"what was unmapped");
+			"unmapped pages");
 	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(m.iommu, user, IOVA + 3 * PG, 2 * PG, NULL, true),
-			"across");
+			"from unmapped into mapped pages");
 	GM_EXPECT_ERRNO(ENOENT, __gm_access_pin(m.iommu, user, IOVA + 7 * PG, 2 * PG, NULL, true),
-			"past it");
+			"past the end of the last map");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 6 * PG, 0), "a refused pin left pins");
 	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, other));
 	close(user);
@@ -97,7 +101,7 @@ GM_CASE(revoked, .name = "iommu.lifetime.access_revoked",
 
 GM_CASE(rw, .name = "iommu.map_file_memfd.access_rw", .clause = "iommu.map_file_memfd",
 	.huge_2m = 2,
-	.text = "a user reads and writes bytes across pages and huge pages, with no device attached")
+	.text = "an in-kernel user reads and writes across pages and huge pages, with no device attached")
 {
 	static const struct {
 		uint64_t at;
@@ -138,20 +142,20 @@ GM_CASE(rw, .name = "iommu.map_file_memfd.access_rw", .clause = "iommu.map_file_
 }
 
 /*
- * Contiguous pages, of which users hold some: when the device goes, what they hold must stay
- * pinned and everything else not, whatever the pattern (pages.c, the "carry" of a batch).
+ * In-kernel users pin some of the pages of a map. When the device is detached, exactly those pages
+ * must stay pinned, whatever the pattern (drivers/iommu/iommufd/pages.c, batch_clear_carry()).
  */
-enum kind { APART, HUGE, SIDE_BY_SIDE };
+enum kind { SEPARATE, HUGE, CONTIGUOUS };
 
 static void carry(const struct gm_case *self, enum kind kind)
 {
 	uint64_t huge = kind == HUGE ? GM_2M : 0;
 	struct dma_memory m =
-		dma_memory_new_unattached(self->iommu, kind == APART ? 64 * PG : GM_2M, huge);
+		dma_memory_new_unattached(self->iommu, kind == SEPARATE ? 64 * PG : GM_2M, huge);
 	int user = gm_access_new(m.iommu, m.ioas, true);
 	struct gm_rng rng;
 
-	if (kind == SIDE_BY_SIDE)
+	if (kind == CONTIGUOUS)
 		dma_memory_contiguous(&m, 0);
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	gm_rng_init(&rng, gm_seed());
@@ -162,7 +166,7 @@ static void carry(const struct gm_case *self, enum kind kind)
 		int item[5];
 
 		for (unsigned int i = 0; i < n; i++) {
-			/* The ends as often as the middle. */
+			/* Choose the ends of the map as often as its middle. */
 			uint64_t len = 1 + gm_rng_below(&rng, 7), edge = gm_rng_below(&rng, 4);
 			uint64_t first = edge == 0   ? 0
 					 : edge == 1 ? 40 - len
@@ -179,7 +183,7 @@ static void carry(const struct gm_case *self, enum kind kind)
 			     held);
 		for (uint64_t p = 0; p < 40 && !huge; p++)
 			GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + (3 + p) * PG, PG, held >> p & 1),
-				  "round %d, users hold %#lx: page %lu is not as pinned as that",
+				  "round %d, users hold %#lx: page %lu has a wrong number of pins",
 				  round, held, p);
 		m.dev = gm_iodev_new(m.iommu, m.ioas);
 		GM_EXPECT_EQ(gm_vm_pinned(), 40, "round %d: VmPin with the device back, pages",
@@ -197,9 +201,9 @@ static void carry(const struct gm_case *self, enum kind kind)
 }
 
 GM_CASE(carry_4k, .name = "iommu.lifetime.access_carry",
-	.text = "users hold any part of a map when its device goes: they keep that part, no more")
+	.text = "in-kernel users have pinned parts of a map when its device is detached: exactly those stay pinned")
 {
-	carry(self, APART);
+	carry(self, SEPARATE);
 }
 
 GM_CASE(carry_2m, .name = "iommu.lifetime.access_carry_2m", .huge_2m = 1,
@@ -208,10 +212,9 @@ GM_CASE(carry_2m, .name = "iommu.lifetime.access_carry_2m", .huge_2m = 1,
 	carry(self, HUGE);
 }
 
-/* Here a pin of the wrong page is seen, which inside one folio it is not. */
+/* With a folio per page a pin of the wrong page is visible; inside one folio it is not. */
 GM_CASE(carry_split, .name = "iommu.lifetime.access_carry_split", .needs = GM_NEEDS(ROOT, DEBUGFS),
-	.caps = GM_CAPS_ALL,
-	.text = "the same with pages that lie side by side and are folios of their own")
+	.caps = GM_CAPS_ALL, .text = "the same with contiguous pages that are separate folios")
 {
-	carry(self, SIDE_BY_SIDE);
+	carry(self, CONTIGUOUS);
 }

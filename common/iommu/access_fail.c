@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* In-kernel users who ask for what is not there, or for more than they may: iommu.map_hva. */
+/* In-kernel users that access missing or read-only memory, or exceed a limit: iommu.map_hva. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -13,8 +13,8 @@ GM_FILE(.clause = "iommu.map_hva", .profile = "IO", .iommu = GM_IOMMU_MOCK, .fla
 typedef int rw_fn(struct gm_iommu *iommu, int access, uint64_t iova, void *buf, uint64_t len,
 		  bool write);
 
-/* 16 pages by address, mapped for users; then the last 4 go. */
-static uint8_t *cut_short(struct dma_memory *m, uint32_t ioas)
+/* Maps 16 pages by address into the IOAS; then unmaps the last 4 from the process. */
+static uint8_t *map_truncated(struct dma_memory *m, uint32_t ioas)
 {
 	uint8_t *mem =
 		mmap(NULL, 16 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -29,11 +29,11 @@ static uint8_t *cut_short(struct dma_memory *m, uint32_t ioas)
 }
 
 GM_CASE(pins, .name = "iommu.map_hva.access_pin_fails", .caps = GM_CAPS(CAP_IPC_LOCK),
-	.text = "a user pins a range whose end is gone, a device holding its begin or not: EFAULT, no pin stays")
+	.text = "an in-kernel user pins a range whose end is not mapped, with and without a device on its start: EFAULT, no page stays pinned")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	uint32_t bare = gm_ioas_new(m.iommu);
-	uint8_t *mem = cut_short(&m, bare);
+	uint8_t *mem = map_truncated(&m, bare);
 	int user = gm_access_new(m.iommu, bare, true), item;
 	uint64_t at = IOVA;
 
@@ -42,15 +42,15 @@ GM_CASE(pins, .name = "iommu.map_hva.access_pin_fails", .caps = GM_CAPS(CAP_IPC_
 			GM_SETUP_OK(
 				__gm_ioas_copy(m.iommu, m.ioas, bare, IOVA, held * PG, &at, GM_RW));
 		GM_EXPECT_ERRNO(EFAULT, __gm_access_pin(m.iommu, user, IOVA, 16 * PG, NULL, true),
-				"all, a device at %d pages", held);
+				"all 16 pages, %d of them mapped for a device", held);
 		GM_EXPECT_ERRNO(EFAULT,
 				__gm_access_pin(m.iommu, user, IOVA + 12 * PG, PG, NULL, false),
-				"what is gone");
+				"the unmapped memory");
 		GM_EXPECT(!__gm_mock_refs(m.iommu, mem + held * PG, (12 - held) * PG, 0),
 			  "a refused pin left pins");
 		GM_EXPECT_EQ(gm_vm_pinned(), held, "VmPin, pages");
 		item = __gm_access_pin(m.iommu, user, IOVA + 2 * PG, 10 * PG, mem + 2 * PG, true);
-		gm_control(item >= 0, "the ten pages before it");
+		gm_control(item >= 0, "the ten pages before the end");
 		GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));
 	}
 	close(user);
@@ -60,11 +60,11 @@ GM_CASE(pins, .name = "iommu.map_hva.access_pin_fails", .caps = GM_CAPS(CAP_IPC_
 }
 
 GM_CASE(copies, .name = "iommu.map_hva.access_rw_fails", .caps = GM_CAPS(CAP_IPC_LOCK),
-	.text = "a user copies from and to memory that is gone, or read-only, by either path: EFAULT")
+	.text = "an in-kernel user copies from and to unmapped memory, by both paths: EFAULT")
 {
 	static rw_fn *const rw[] = { __gm_access_rw_user, __gm_access_rw };
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, PG, 0);
-	uint8_t *mem = cut_short(&m, m.ioas);
+	uint8_t *mem = map_truncated(&m, m.ioas);
 	int user = gm_access_new(m.iommu, m.ioas, false);
 	uint64_t *buf = calloc(2, PG);
 
@@ -72,16 +72,17 @@ GM_CASE(copies, .name = "iommu.map_hva.access_rw_fails", .caps = GM_CAPS(CAP_IPC
 	for (int k = 0; k < 2; k++) {
 		gm_control(!rw[k](m.iommu, user, IOVA + 10 * PG, buf, 2 * PG, false) &&
 				   !memcmp(buf, mem + 10 * PG, 2 * PG),
-			   "the two pages before it, read");
-		gm_control(!rw[k](m.iommu, user, IOVA + 10 * PG, buf, 2 * PG, true), "written");
+			   "read of the last two mapped pages");
+		gm_control(!rw[k](m.iommu, user, IOVA + 10 * PG, buf, 2 * PG, true),
+			   "write of the last two mapped pages");
 		GM_EXPECT_ERRNO(EFAULT, rw[k](m.iommu, user, IOVA + 11 * PG, buf, 2 * PG, false),
 				"read across the end, path %d", k);
 		GM_EXPECT_ERRNO(EFAULT, rw[k](m.iommu, user, IOVA + 11 * PG, buf, 2 * PG, true),
 				"write across the end, path %d", k);
 		GM_EXPECT_ERRNO(EFAULT, rw[k](m.iommu, user, IOVA + 13 * PG, buf, 8, false),
-				"read of what is gone, path %d", k);
+				"read of unmapped memory, path %d", k);
 		GM_EXPECT_ERRNO(EFAULT, rw[k](m.iommu, user, IOVA + 13 * PG, buf, 8, true),
-				"write to what is gone, path %d", k);
+				"write to unmapped memory, path %d", k);
 	}
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, pages");
 	free(buf);
@@ -92,7 +93,7 @@ GM_CASE(copies, .name = "iommu.map_hva.access_rw_fails", .caps = GM_CAPS(CAP_IPC
 }
 
 GM_CASE(limit, .name = "iommu.lifetime.access_memlock", .clause = "iommu.lifetime",
-	.text = "a limit of 8 pages binds a user without a device, too: the 9th is ENOMEM and leaves nothing")
+	.text = "RLIMIT_MEMLOCK of 8 pages also limits an in-kernel user without a device: the 9th is ENOMEM and pins nothing")
 {
 	struct rlimit r = { .rlim_cur = 8 * PG, .rlim_max = 8 * PG };
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, 16 * PG, 0);

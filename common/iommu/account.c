@@ -10,7 +10,7 @@
 GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK)
 
 #define PG GM_PAGE_SIZE
-/* Users that nobody is: what is charged to them is charged by this case. */
+/* Unused uids: only this case charges pages to them. */
 #define USER_A 60061
 #define USER_B 60062
 
@@ -21,7 +21,7 @@ static void set_limit(unsigned long pages)
 	GM_SETUP_OK(setrlimit(RLIMIT_MEMLOCK, &r));
 }
 
-/* Leaves uid 0 and, with it, every capability; the process stays its own to look at. */
+/* Drops uid 0 and all capabilities; stays dumpable, so that it can read its own /proc files. */
 static void become(uid_t uid)
 {
 	GM_SETUP_OK(setresuid(uid, uid, uid));
@@ -29,7 +29,7 @@ static void become(uid_t uid)
 }
 
 GM_CASE(exact, .name = "iommu.lifetime.memlock", .flags = GM_REFUSAL, .caps = GM_CAPS(CAP_SETUID),
-	.text = "a limit of 8 pages: the 9th is ENOMEM and leaves nothing; unmapped pages come back")
+	.text = "a limit of 8 pages: the 9th is ENOMEM and pins nothing; an unmap gives pages back")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 16 * PG, 0);
 	uint64_t at;
@@ -49,14 +49,14 @@ GM_CASE(exact, .name = "iommu.lifetime.memlock", .flags = GM_REFUSAL, .caps = GM
 	gm_control(!MAP(0, 8, IOVA), "8 pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 8, "VmPin, pages");
 	GM_EXPECT_ERRNO(ENOMEM, MAP(8, 1, IOVA + 0x10000), "the 9th");
-	GM_EXPECT_ERRNO(ENOMEM, MAP(0, 1, IOVA + 0x10000), "a page that is mapped already, again");
+	GM_EXPECT_ERRNO(ENOMEM, MAP(0, 1, IOVA + 0x10000), "a page that is already mapped");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 8 * PG, 1), "refused maps changed the pins");
 	gm_unmap(m.iommu, m.ioas, IOVA, 8 * PG);
-	GM_EXPECT_OK(MAP(1, 5, IOVA), "5 pages when all are back");
+	GM_EXPECT_OK(MAP(1, 5, IOVA), "5 pages after the unmap");
 	GM_EXPECT_ERRNO(ENOMEM, MAP(8, 4, IOVA + 0x10000), "4 more");
 	GM_EXPECT_OK(MAP(8, 3, IOVA + 0x10000), "3 more");
 	GM_EXPECT_EQ(gm_vm_locked(), 0, "VmLck: the user is charged, not the process, pages");
-	/* A copy shares the pins; and it keeps its part of them. */
+	/* A copy shares the pins, and keeps its part of them after the unmap of the original. */
 	at = IOVA + 0x20000;
 	GM_EXPECT_OK(__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA + PG, 2 * PG, &at, GM_RW),
 		     "a copy");
@@ -68,7 +68,7 @@ GM_CASE(exact, .name = "iommu.lifetime.memlock", .flags = GM_REFUSAL, .caps = GM
 
 GM_CASE(attach, .name = "iommu.lifetime.memlock_attach", .flags = GM_REFUSAL,
 	.caps = GM_CAPS(CAP_SETUID),
-	.text = "charged when a device comes: an attach beyond the limit is ENOMEM, and charges nothing")
+	.text = "pages are charged at the attach: an attach beyond the limit is ENOMEM and charges nothing")
 {
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, 8 * PG, 0);
 	struct gm_iodev *dev;
@@ -90,7 +90,7 @@ GM_CASE(attach, .name = "iommu.lifetime.memlock_attach", .flags = GM_REFUSAL,
 	dma_memory_free(&m);
 }
 
-/* In a child, as another user; gives the errno, 0 when the map was made and left there. */
+/* Maps in a child with another uid. Returns 0 or the errno; the map stays. */
 static int child_map(struct dma_memory *m, uid_t uid, uint64_t npages, uint64_t iova)
 {
 	pid_t pid = GM_SETUP_OK(fork());
@@ -109,7 +109,7 @@ static int child_map(struct dma_memory *m, uid_t uid, uint64_t npages, uint64_t 
 
 GM_CASE(users, .name = "iommu.lifetime.memlock_users", .flags = GM_REFUSAL,
 	.caps = GM_CAPS(CAP_SETUID),
-	.text = "the charge is the user's: shared by its processes, outliving them, no other user's")
+	.text = "pages are charged to the uid: all its processes share the charge, it outlives them, and other uids have their own")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 
@@ -122,10 +122,10 @@ GM_CASE(users, .name = "iommu.lifetime.memlock_users", .flags = GM_REFUSAL,
 	GM_EXPECT_EQ(child_map(&m, USER_B, 6, IOVA + 0x10000), 0, "user B, 6 of 6 pages: errno");
 	GM_EXPECT_EQ(child_map(&m, USER_A, 1, IOVA + 0x20000), 0, "user A, the 6th: errno");
 	GM_EXPECT_EQ(child_map(&m, USER_A, 1, IOVA + 0x30000), ENOMEM, "user A, the 7th: errno");
-	/* Somebody else unmaps: it is user A who gets the pages back. */
+	/* Another uid unmaps: the pages are given back to user A. */
 	gm_unmap(m.iommu, m.ioas, IOVA, 5 * PG);
 	GM_EXPECT_EQ(child_map(&m, USER_B, 1, IOVA), ENOMEM,
-		     "user B, whose pages those were not: errno");
+		     "user B has no page more after the unmap: errno");
 	GM_EXPECT_EQ(child_map(&m, USER_A, 6, IOVA), ENOMEM, "user A, 6 where 5 are free: errno");
 	GM_EXPECT_EQ(child_map(&m, USER_A, 5, IOVA), 0, "user A, 5 where 5 are free: errno");
 	dma_memory_free(&m);
@@ -147,7 +147,7 @@ static int rlimit_mode(struct gm_iommu *iommu, int op, uint64_t *val)
 
 GM_CASE(process, .name = "iommu.lifetime.memlock_process", .flags = GM_REFUSAL,
 	.caps = GM_CAPS(CAP_SYS_RESOURCE),
-	.text = "charged to the process instead: VmLck and VmPin exact, the limit too; the mode is set early only")
+	.text = "RLIMIT_MODE 1 charges the process: VmLck, VmPin and the limit are exact; EBUSY once there is an IOAS")
 {
 	struct dma_memory m = { .size = 8 * PG };
 	uint64_t one = 1, val = 2, at;
@@ -173,27 +173,27 @@ GM_CASE(process, .name = "iommu.lifetime.memlock_process", .flags = GM_REFUSAL,
 	GM_EXPECT_OK(MAP(4, 1, IOVA + 0x10000), "1 more");
 	gm_unmap(m.iommu, m.ioas, IOVA, 3 * PG);
 	GM_EXPECT_EQ(gm_vm_locked(), 1, "VmLck after the unmap, pages");
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0), "pins stay");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0), "pages stay pinned");
 	gm_unmap(m.iommu, m.ioas, IOVA + 0x10000, PG);
 	GM_EXPECT_EQ(gm_vm_locked() + gm_vm_pinned(), 0, "VmLck and VmPin at the end, pages");
 	dma_memory_free(&m);
 }
 
 GM_CASE(mode_denied, .name = "iommu.lifetime.memlock_mode_denied", .flags = GM_REFUSAL,
-	.text = "the mode is not for processes without CAP_SYS_RESOURCE: EPERM")
+	.text = "setting RLIMIT_MODE without CAP_SYS_RESOURCE is EPERM")
 {
 	struct gm_iommu *iommu = gm_iommu_new(GM_IOMMU_MOCK);
 	uint64_t val = 1;
 
 	GM_EXPECT_ERRNO(EPERM, rlimit_mode(iommu, IOMMU_OPTION_OP_SET, &val));
 	val = 7;
-	gm_control(!rlimit_mode(iommu, IOMMU_OPTION_OP_GET, &val), "it may be read");
-	GM_EXPECT_EQ(val, 0, "the mode: by user");
+	gm_control(!rlimit_mode(iommu, IOMMU_OPTION_OP_GET, &val), "reading the mode");
+	GM_EXPECT_EQ(val, 0, "the mode: 0 is by user");
 	gm_iommu_free(iommu);
 }
 
 GM_CASE(privileged, .name = "iommu.lifetime.memlock_ipc_lock", .caps = GM_CAPS(CAP_IPC_LOCK),
-	.text = "with CAP_IPC_LOCK there is no limit, and VmPin counts all the same")
+	.text = "with CAP_IPC_LOCK there is no limit, and VmPin still counts the pages")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 16 * PG, 0);
 
@@ -221,9 +221,10 @@ GM_CASE(change_process, .name = "iommu.lifetime.change_process",
 		_exit(ioctl(m.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg) ? 100 : gm_vm_pinned());
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	GM_EXPECT_EQ(WEXITSTATUS(status), 5,
-		     "VmPin of the child that took over, pages (100: refused)");
-	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin of the one before, pages");
-	gm_dma_prove_same_page(m.dev, IOVA + 4 * PG, m.hva + 4 * PG, "taken over, the owner gone");
+		     "VmPin of the child after the move to it, pages (100: refused)");
+	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin of the previous process, pages");
+	gm_dma_prove_same_page(m.dev, IOVA + 4 * PG, m.hva + 4 * PG,
+			       "moved to a child that has exited");
 	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg), "back");
 	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin, pages");
 	GM_EXPECT_OK(__gm_map_hva(m.iommu, m.ioas, m.hva, PG, &at, GM_RW));
@@ -232,8 +233,11 @@ GM_CASE(change_process, .name = "iommu.lifetime.change_process",
 	dma_memory_free(&m);
 }
 
-/* In a child, as that user or as the same (0): the errno of IOAS_CHANGE_PROCESS, or 0; its VmPin. */
-static int child_takes(struct dma_memory *m, uid_t uid, unsigned long *pinned)
+/*
+ * IOAS_CHANGE_PROCESS in a child with this uid (0: the same). Returns 0 or the errno; *pinned: the
+ * child's VmPin.
+ */
+static int child_change_process(struct dma_memory *m, uid_t uid, unsigned long *pinned)
 {
 	struct iommu_ioas_change_process arg = { .size = sizeof(arg) };
 	unsigned long *out =
@@ -256,12 +260,12 @@ static int child_takes(struct dma_memory *m, uid_t uid, unsigned long *pinned)
 }
 
 /*
- * Copies share their pages, in one address space and in another: all of it moves once, and where
- * the newcomer may not have so much nothing does.
+ * Copies share their pages, in one address space and in another: each page moves once. If the new
+ * process has too low a limit, nothing moves.
  */
 GM_CASE(change_copies, .name = "iommu.lifetime.change_process_copies", .caps = GM_CAPS(CAP_SETUID),
 	.flags = GM_REFUSAL,
-	.text = "IOAS_CHANGE_PROCESS with copies: each page once; beyond the limit ENOMEM, and all as before")
+	.text = "IOAS_CHANGE_PROCESS with copies charges each page once; beyond the limit it is ENOMEM and changes nothing")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	uint32_t second = gm_ioas_new(m.iommu);
@@ -276,23 +280,23 @@ GM_CASE(change_copies, .name = "iommu.lifetime.change_process_copies", .caps = G
 	GM_EXPECT_OK(__gm_ioas_copy(m.iommu, second, m.ioas, IOVA + PG, 5 * PG, (at = IOVA, &at),
 				    GM_RO));
 	GM_EXPECT_EQ(gm_vm_pinned(), 6, "VmPin, pages");
-	/* The same user: what it has already counts until the move is over. */
-	GM_EXPECT_EQ(child_takes(&m, 0, &pinned), 0, "12 of 12 pages: errno");
-	GM_EXPECT_EQ(pinned, 6, "VmPin of the child that took over, pages");
-	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin of the one before, pages");
+	/* The same uid: its old charge counts until the move is over. */
+	GM_EXPECT_EQ(child_change_process(&m, 0, &pinned), 0, "12 of 12 pages: errno");
+	GM_EXPECT_EQ(pinned, 6, "VmPin of the child after the move to it, pages");
+	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin of the previous process, pages");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 6 * PG, 1), "the move changed the pins");
 	gm_control(!ioctl(m.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS,
 			  &(struct iommu_ioas_change_process){ .size = 8 }),
 		   "back");
 	GM_EXPECT_EQ(gm_vm_pinned(), 6, "VmPin, pages");
 	set_limit(11);
-	GM_EXPECT_EQ(child_takes(&m, 0, &pinned), ENOMEM, "12 of 11 pages: errno");
-	GM_EXPECT_EQ(pinned, 0, "VmPin of the child that could not, pages");
+	GM_EXPECT_EQ(child_change_process(&m, 0, &pinned), ENOMEM, "12 of 11 pages: errno");
+	GM_EXPECT_EQ(pinned, 0, "VmPin of the child after its refused move, pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 6, "VmPin after the refusal, pages");
 	dma_memory_mapped(&m, 0, 6 * PG, IOVA);
 	gm_unmap(m.iommu, m.ioas, IOVA, 6 * PG);
 	gm_unmap(m.iommu, m.ioas, IOVA + 0x10000, 5 * PG);
-	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin of the copy in the other space, pages");
+	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin of the copy in the other address space, pages");
 	gm_iodev_free(dev);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 	dma_memory_free(&m);
@@ -300,19 +304,20 @@ GM_CASE(change_copies, .name = "iommu.lifetime.change_process_copies", .caps = G
 
 GM_CASE(change_user, .name = "iommu.lifetime.change_process_user", .caps = GM_CAPS(CAP_SETUID),
 	.flags = GM_REFUSAL,
-	.text = "IOAS_CHANGE_PROCESS to another user: the charge is that one's, until the unmap")
+	.text = "IOAS_CHANGE_PROCESS to another uid moves the charge to it, until the unmap")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 	unsigned long pinned;
 
 	set_limit(6);
 	gm_control(!child_map(&m, USER_A, 5, IOVA), "user A, 5 of 6 pages");
-	GM_EXPECT_EQ(child_takes(&m, USER_B, &pinned), 0, "user B takes 5: errno");
+	GM_EXPECT_EQ(child_change_process(&m, USER_B, &pinned), 0, "user B takes 5: errno");
 	GM_EXPECT_EQ(pinned, 5, "VmPin of user B's process, pages");
 	GM_EXPECT_EQ(child_map(&m, USER_B, 2, IOVA + 0x10000), ENOMEM, "user B, 2 more: errno");
 	GM_EXPECT_EQ(child_map(&m, USER_A, 6, IOVA + 0x10000), 0, "user A has all 6 again: errno");
 	gm_unmap(m.iommu, m.ioas, IOVA, 5 * PG);
-	GM_EXPECT_EQ(child_map(&m, USER_A, 1, IOVA), ENOMEM, "user A has 6 still: errno");
+	GM_EXPECT_EQ(child_map(&m, USER_A, 1, IOVA), ENOMEM,
+		     "user A, one more than the limit: errno");
 	GM_EXPECT_EQ(child_map(&m, USER_B, 6, IOVA), 0, "user B has all 6 again: errno");
 	dma_memory_free(&m);
 }

@@ -12,7 +12,7 @@ GM_FILE(.clause = "iommu.map_file_args", .profile = "IO", .iommu = GM_IOMMU_MOCK
 
 #define PG GM_PAGE_SIZE
 
-/* One refused map at IOVA; then the same IOVA must still be free, which is the control. */
+/* Expects that a map at iova is refused. Control: a good map at IOVA works after that. */
 static void refused(struct dma_memory *m, int err, int fd, uint64_t start, uint64_t len,
 		    uint64_t iova, uint32_t prot, const char *what)
 {
@@ -27,14 +27,14 @@ static void refused(struct dma_memory *m, int err, int fd, uint64_t start, uint6
 }
 
 GM_CASE(lengths, .name = "iommu.map_file_args.lengths",
-	.text = "length 0, wrapping ranges, ranges past the end of the file, a domain attached")
+	.text = "length 0, wrapping ranges, ranges past the end of the file, with a device attached")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 
 	refused(&m, EINVAL, m.fd, 0, 0, IOVA, GM_RW, "length 0");
 	refused(&m, EINVAL, m.fd, 0, 5 * PG, IOVA, GM_RW, "one page past the end");
 	refused(&m, EINVAL, m.fd, 4 * PG, PG, IOVA, GM_RW, "the page past the end");
-	refused(&m, EINVAL, m.fd, 3 * PG, 2 * PG, IOVA, GM_RW, "half past the end");
+	refused(&m, EINVAL, m.fd, 3 * PG, 2 * PG, IOVA, GM_RW, "the second page past the end");
 	refused(&m, EINVAL, m.fd, 64 * GM_1G, PG, IOVA, GM_RW, "far past the end");
 	refused(&m, EOVERFLOW, m.fd, ~0UL - PG + 1, 2 * PG, IOVA, GM_RW, "offset + length wraps");
 	refused(&m, EOVERFLOW, m.fd, 0, ~0UL, IOVA, GM_RW, "length of all ones");
@@ -44,30 +44,30 @@ GM_CASE(lengths, .name = "iommu.map_file_args.lengths",
 }
 
 GM_CASE(lengths_2m, .name = "iommu.map_file_args.lengths_2m", .huge_2m = 3,
-	.text = "past the end of a hugetlb file: EINVAL, and the file does not grow a page")
+	.text = "past the end of a hugetlb file: EINVAL, and the file gets no page")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, GM_2M, GM_2M);
 	uint64_t at = IOVA;
 	struct stat st;
 
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, 0, GM_2M + PG, &at, GM_RW),
-			"a page more");
+			"a page more than the file");
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, GM_2M, PG, &at, GM_RW),
-			"the page past it");
+			"the page past the end");
 	GM_EXPECT_ERRNO(EINVAL,
 			__gm_map_file(m.iommu, m.ioas, m.fd, GM_2M - PG, 2 * PG, &at, GM_RW),
-			"across");
+			"across the end");
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, 2 * GM_2M, PG, &at, GM_RW),
-			"far past it");
+			"far past the end");
 	GM_SETUP_OK(fstat(m.fd, &st));
-	GM_EXPECT_EQ(st.st_blocks * 512, GM_2M, "bytes the file holds");
+	GM_EXPECT_EQ(st.st_blocks * 512, GM_2M, "bytes allocated to the file");
 	gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, GM_2M - PG, PG, &at, GM_RW),
 		   "the last page");
 	dma_memory_free(&m);
 }
 
 GM_CASE(alignment, .name = "iommu.map_file_args.alignment",
-	.text = "offset, length and IOVA below the IOMMU's page size")
+	.text = "offset, length and IOVA not aligned to the IOMMU's page size")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 
@@ -95,7 +95,7 @@ GM_CASE(flags, .name = "iommu.map_file_args.flags",
 }
 
 GM_CASE(fds, .name = "iommu.map_file_args.fds",
-	.text = "fds that are no memory: bad, eventfd, directory, regular file, itself")
+	.text = "fds without memory: not open, O_PATH, eventfd, directory, /dev/zero, the iommufd itself")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 4 * PG, 0);
 	int event = GM_SETUP_OK(eventfd(0, EFD_CLOEXEC));
@@ -120,7 +120,7 @@ GM_CASE(fds, .name = "iommu.map_file_args.fds",
 }
 
 GM_CASE(iova, .name = "iommu.map_file_args.iova",
-	.text = "an IOVA in use, by a page at each side; reserved, outside the aperture, wrapping")
+	.text = "IOVAs in use, reserved, outside the aperture or wrapping, also by one page at either end")
 {
 	const struct {
 		uint64_t at, len;
@@ -151,7 +151,7 @@ GM_CASE(iova, .name = "iommu.map_file_args.iova",
 				__gm_map_file(m.iommu, m.ioas, m.fd, 0, bad[i].len, &at, GM_RW),
 				"%s", bad[i].what);
 	}
-	/* The pages next to all of them are free. */
+	/* The pages beside these ranges are free. */
 	for (unsigned int i = 0; i < 4; i++) {
 		const uint64_t good[] = {
 			IOVA + 3 * PG,
@@ -162,16 +162,16 @@ GM_CASE(iova, .name = "iommu.map_file_args.iova",
 
 		at = good[i];
 		gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW),
-			   "IOVA %#lx, beside one in use or reserved, is free", good[i]);
+			   "IOVA %#lx, beside a used or reserved range, is free", good[i]);
 	}
 	at = 1UL << 24;
 	GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW),
-		     "first of the aperture");
+		     "first page of the aperture");
 	at = (1UL << 31) - PG;
 	GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW),
-		     "last of the aperture");
+		     "last page of the aperture");
 	GM_EXPECT(!__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA + 4 * PG, m.hva, 4 * PG),
-		  "the map that was there first is damaged");
+		  "the first map is damaged");
 	dma_memory_free(&m);
 }
 
@@ -193,8 +193,8 @@ GM_CASE(objects, .name = "iommu.map_file_args.objects",
 	gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW), "the IOAS itself");
 	gm_iodev_free(m.dev);
 	m.dev = NULL;
-	/* Maps do not keep an address space: it unmaps what it has. */
-	GM_EXPECT_OK(__gm_iommu_destroy(m.iommu, m.ioas), "nobody is attached any more");
+	/* Maps do not keep an IOAS busy: destroying it unmaps them. */
+	GM_EXPECT_OK(__gm_iommu_destroy(m.iommu, m.ioas), "with no device attached");
 	GM_EXPECT_ERRNO(ENOENT, __gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW),
 			"destroyed");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "a page stays pinned");
@@ -202,8 +202,8 @@ GM_CASE(objects, .name = "iommu.map_file_args.objects",
 }
 
 /*
- * Without a domain nothing is pinned, and what can be told from the arguments alone is. What
- * needs the file comes late, when the device is attached: then the attach fails.
+ * Without a domain a map checks its arguments, but neither reads the file nor pins pages. Errors of
+ * the file are found when a device is attached: then the attach fails.
  */
 GM_CASE(late, .name = "iommu.map_file_args.late",
 	.text = "a range past the end, mapped with nothing attached: the attach is EINVAL")
@@ -216,10 +216,10 @@ GM_CASE(late, .name = "iommu.map_file_args.late",
 	GM_EXPECT_ERRNO(EOVERFLOW,
 			__gm_map_file(m.iommu, m.ioas, m.fd, ~0UL - PG + 1, 2 * PG, &at, GM_RW),
 			"wrap");
-	/* A good map below it has to be taken back when the bad one fails. */
+	/* The attach has to undo a good map below when the bad one fails. */
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, 4 * PG, IOVA - 16 * PG, GM_RW);
 	GM_EXPECT_OK(__gm_map_file(m.iommu, m.ioas, m.fd, 0, 5 * PG, &at, GM_RW),
-		     "nobody looks yet");
+		     "a map past the end, nothing attached");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0),
 		  "nothing is attached, and a page is pinned");
 	dev = __gm_iodev_new(m.iommu, m.ioas);
@@ -230,15 +230,15 @@ GM_CASE(late, .name = "iommu.map_file_args.late",
 	GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, IOVA, &unmap));
 	if (!dev)
 		dev = __gm_iodev_new(m.iommu, m.ioas);
-	gm_control(dev, "without it the attach succeeds");
+	gm_control(dev, "the attach succeeds without the bad map");
 	m.dev = dev;
 	dma_memory_mapped(&m, 0, 4 * PG, IOVA - 16 * PG);
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "one pin per page is expected");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "expected one pin per page");
 	dma_memory_free(&m);
 }
 
 GM_CASE(unmap, .name = "iommu.map_file_args.unmap",
-	.text = "unmap of parts, of nothing, of wrapping ranges; of several at once")
+	.text = "unmaps of parts, of nothing and of wrapping ranges are refused; one of several areas works")
 {
 	const struct {
 		uint64_t at, len;
@@ -248,12 +248,12 @@ GM_CASE(unmap, .name = "iommu.map_file_args.unmap",
 		{ IOVA, PG, ENOENT, "the first page of an area" },
 		{ IOVA + 3 * PG, PG, ENOENT, "the last page of an area" },
 		{ IOVA + PG, 2 * PG, ENOENT, "the middle of an area" },
-		{ IOVA - PG, 3 * PG, ENOENT, "the head and what lies below" },
-		{ IOVA + 2 * PG, 4 * PG, ENOENT, "the tail and what lies above" },
-		{ IOVA - 8 * PG, 9 * PG, ENOENT, "from far below into the head" },
+		{ IOVA - PG, 3 * PG, ENOENT, "the first two pages and the page below" },
+		{ IOVA + 2 * PG, 4 * PG, ENOENT, "the last two pages and two above" },
+		{ IOVA - 8 * PG, 9 * PG, ENOENT, "from far below into the first page" },
 		{ IOVA + 64 * PG, PG, ENOENT, "nothing" },
 		{ IOVA, 0, EINVAL, "length 0" },
-		{ IOVA, ~0UL, EOVERFLOW, "all ones, but not from 0" },
+		{ IOVA, ~0UL, EOVERFLOW, "length of all ones, but not from IOVA 0" },
 		{ ~0UL - PG + 1, 2 * PG, EOVERFLOW, "wrapping" },
 	};
 	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
@@ -267,21 +267,21 @@ GM_CASE(unmap, .name = "iommu.map_file_args.unmap",
 		dma_memory_mapped(&m, 0, 4 * PG, IOVA);
 	}
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 1), "refused unmaps changed the pins");
-	/* More than there is: both areas, and how much it was. */
+	/* A larger range unmaps both areas and returns their size. */
 	gm_map_file(m.iommu, m.ioas, m.fd, 4 * PG, 2 * PG, IOVA + 8 * PG, GM_RW);
 	gm_map_file(m.iommu, m.ioas, m.fd, 6 * PG, 2 * PG, IOVA + 20 * PG, GM_RW);
 	len = 12 * PG;
 	gm_control(!__gm_unmap(m.iommu, m.ioas, IOVA - PG, &len), "a range around two areas");
 	GM_EXPECT_EQ(len, 6 * PG, "bytes of the two areas");
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 6 * PG, 0), "pins left");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 6 * PG, 0), "pages stay pinned");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 6 * PG, 2 * PG, 1),
-		  "the third area is not held");
+		  "the third area lost its pins");
 	dma_memory_mapped(&m, 6 * PG, 2 * PG, IOVA + 20 * PG);
 	len = ~0UL;
 	GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, 0, &len), "everything");
-	GM_EXPECT_EQ(len, 2 * PG, "bytes of what was left");
+	GM_EXPECT_EQ(len, 2 * PG, "bytes unmapped");
 	len = ~0UL;
-	GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, 0, &len), "everything, of nothing");
-	GM_EXPECT_EQ(len, 0, "bytes of nothing");
+	GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, 0, &len), "everything, with no area left");
+	GM_EXPECT_EQ(len, 0, "bytes unmapped, with no area left");
 	dma_memory_free(&m);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Maps too large for one batch of iommufd: where batches meet, nothing is lost or doubled. */
+/* Maps too large for one batch of iommufd: no page is lost or mapped twice between batches. */
 #include "dma_memory.h"
 
 GM_FILE(.clause = "iommu.map_file_memfd", .profile = "IO", .iommu = GM_IOMMU_MOCK,
@@ -7,7 +7,7 @@ GM_FILE(.clause = "iommu.map_file_memfd", .profile = "IO", .iommu = GM_IOMMU_MOC
 
 #define PG GM_PAGE_SIZE
 
-/* A file whose pages lie anywhere: filled out of order, holes first allocated by the pinning. */
+/* Fills the file out of order, so that its pages are not contiguous. */
 static void scatter(struct dma_memory *m)
 {
 	uint64_t pages = m->size / PG;
@@ -18,7 +18,7 @@ static void scatter(struct dma_memory *m)
 }
 
 GM_CASE(large, .name = "iommu.map_file_memfd.scattered",
-	.text = "9000 pages that lie anywhere: more than one batch, every page in its place")
+	.text = "9000 scattered pages: more than one batch, every page in its place")
 {
 	struct dma_memory m = dma_memory_new_empty(self->iommu, 9008 * PG, 0);
 
@@ -26,26 +26,28 @@ GM_CASE(large, .name = "iommu.map_file_memfd.scattered",
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	gm_map_file(m.iommu, m.ioas, m.fd, 5 * PG, 9000 * PG, IOVA, GM_RW);
 	dma_memory_mapped(&m, 5 * PG, 9000 * PG, IOVA);
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 5 * PG, 9000 * PG, 1), "not one pin a page");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 5 * PG, 9000 * PG, 1),
+		  "expected one pin per page");
 	GM_EXPECT_EQ(gm_vm_pinned(), 9000, "VmPin, pages");
 	gm_iodev_free(m.dev);
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay when the device goes");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0),
+		  "pages stay pinned when the device goes");
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	dma_memory_mapped(&m, 5 * PG, 9000 * PG, IOVA);
 	gm_unmap(m.iommu, m.ioas, IOVA, 9000 * PG);
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay after the unmap");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pages stay pinned after the unmap");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 	dma_memory_free(&m);
 }
 
 /*
- * iommufd told to work with a few entries at a time, on folios of every kind: small ones apart, a
- * 2 MiB one entered in its middle and left in its middle.
+ * iommufd works with a few entries at a time, on small scattered folios and on a 2 MiB folio of
+ * which batches begin and end in the middle.
  */
 GM_CASE(small, .name = "iommu.map_file_memfd.small_batch",
 	.text = "batches of 2 to 40 entries over 4 KiB and 2 MiB folios: map, attach, copy, users, unmap")
 {
-	/* Two entries of 12 bytes at least: real ones have 21 and more (BATCH_BACKUP_SIZE). */
+	/* At least two entries of 12 bytes; real batches have 21 and more (BATCH_BACKUP_SIZE). */
 	static const uint32_t limit[] = { 24, 30, 36, 60, 100, 480 };
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, 3 * GM_2M, 0);
 	uint64_t first = 500, n = 600, at;
@@ -70,13 +72,13 @@ GM_CASE(small, .name = "iommu.map_file_memfd.small_batch",
 		item = GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + 2 * PG, 525 * PG,
 						    m.hva + off + 2 * PG, true));
 		gm_iodev_free(m.dev);
-		GM_EXPECT_EQ(gm_vm_pinned(), 525, "limit %u: VmPin of the user alone, pages",
-			     limit[i]);
+		GM_EXPECT_EQ(gm_vm_pinned(), 525,
+			     "limit %u: VmPin of the in-kernel user alone, pages", limit[i]);
 		m.dev = gm_iodev_new(m.iommu, m.ioas);
 		dma_memory_mapped(&m, off, n * PG, IOVA);
 		GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));
 		close(user);
-		/* Bytes across batches, from inside a page into inside a page, through the table. */
+		/* A read through the table across batches, which begins and ends inside a page. */
 		GM_EXPECT_OK(__gm_dma_read(m.dev, IOVA + 0x123, buf, n * PG - 0x246));
 		GM_EXPECT(!memcmp(buf, m.hva + off + 0x123, n * PG - 0x246),
 			  "limit %u: bytes read differ", limit[i]);
@@ -90,13 +92,13 @@ GM_CASE(small, .name = "iommu.map_file_memfd.small_batch",
 		if (gm_failures())
 			break;
 	}
-	dma_memory_check(&m, 0, m.size, "after it all");
+	dma_memory_check(&m, 0, m.size, "at the end");
 	free(buf);
 	dma_memory_free(&m);
 }
 
 GM_CASE(subpage, .name = "iommu.map_file_memfd.subpage",
-	.text = "an IOMMU with entries of 2 KiB: half pages at either end, the page's other half not reached")
+	.text = "an IOMMU with entries of 2 KiB: a map begins and ends in the middle of pages; the device does not reach their other parts")
 {
 	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
 
@@ -112,11 +114,11 @@ GM_CASE(subpage, .name = "iommu.map_file_memfd.subpage",
 		GM_EXPECT_EQ(gm_vm_pinned(), (off + len + PG - 1) / PG - off / PG,
 			     "[%#lx, +%#lx): VmPin, pages", off, len);
 		gm_unmap(m.iommu, m.ioas, IOVA + off % PG, len);
-		/* An IOVA with another offset in its page than the file has is as good. */
+		/* IOVA and file offset may differ in their offset inside the page. */
 		gm_map_file(m.iommu, m.ioas, m.fd, off, len, IOVA + 2048 - off % PG, GM_RW);
 		dma_memory_mapped(&m, off, len, IOVA + 2048 - off % PG);
 		gm_unmap(m.iommu, m.ioas, IOVA + 2048 - off % PG, len);
 	}
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pages stay pinned");
 	dma_memory_free(&m);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* In-kernel users that reach over pages which others hold, and over folios of every size. */
+/* In-kernel users that access pages pinned by others, and folios of every size. */
 #include "dma_memory.h"
 
 GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK,
@@ -8,13 +8,13 @@ GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK,
 #define PG GM_PAGE_SIZE
 
 /*
- * Pages 500 to 519 of the file: the first twelve lie side by side, folios of their own, the rest
- * lies elsewhere. Bytes are moved over all of them while somebody holds some; what was not held
- * before must not be held after, and what was still is.
+ * Pages 500 to 519 of the file: the first twelve are contiguous but separate folios, the rest is
+ * elsewhere. One user reads and writes all of them while another has pinned some; that must not
+ * change the pins.
  */
 GM_CASE(moved, .name = "iommu.lifetime.access_rw_held", .needs = GM_NEEDS(ROOT, DEBUGFS),
 	.caps = GM_CAPS_ALL,
-	.text = "a user reads and writes over pages of which others hold some: the pins are as before")
+	.text = "an in-kernel user reads and writes pages, some of them pinned by another: the pins do not change")
 {
 	static const uint32_t held[] = { 1 << 5,	   1 << 0,  1 << 11,  1 << 12,
 					 1 << 5 | 1 << 14, 3 << 11, 0x7 << 3, 1 << 19 };
@@ -35,24 +35,25 @@ GM_CASE(moved, .name = "iommu.lifetime.access_rw_held", .needs = GM_NEEDS(ROOT, 
 				item[n++] = GM_EXPECT_OK(__gm_access_pin(
 					m.iommu, pins, IOVA + p * PG, PG, mem + p * PG, false));
 		GM_EXPECT_OK(__gm_access_rw(m.iommu, user, IOVA + 7, got, 20 * PG - 9, false));
-		GM_EXPECT(!memcmp(got, mem + 7, 20 * PG - 9), "held %#x: bytes read differ", mask);
+		GM_EXPECT(!memcmp(got, mem + 7, 20 * PG - 9), "pinned %#x: bytes read differ",
+			  mask);
 		GM_EXPECT_OK(__gm_access_rw(m.iommu, user, IOVA + 7, got, 20 * PG - 9, true));
 		for (unsigned int p = 0; p < 20; p++)
 			if (!GM_EXPECT(!__gm_mock_refs(m.iommu, mem + p * PG, PG, mask >> p & 1),
-				       "held %#x: page %u is not as pinned as that", mask, p))
+				       "pinned %#x: page %u has a wrong number of pins", mask, p))
 				gm_end();
-		GM_EXPECT_EQ(gm_vm_pinned(), n, "held %#x: VmPin, pages", mask);
+		GM_EXPECT_EQ(gm_vm_pinned(), n, "pinned %#x: VmPin, pages", mask);
 		while (n)
 			GM_EXPECT_OK(__gm_access_unpin(m.iommu, pins, item[--n]));
 	}
-	dma_memory_check(&m, 0, m.size, "after it all");
+	dma_memory_check(&m, 0, m.size, "at the end");
 	close(user);
 	close(pins);
 	dma_memory_free(&m);
 }
 
 GM_CASE(huge, .name = "iommu.lifetime.access_huge", .huge_2m = 2,
-	.text = "a user without a device pins from the middle of one 2 MiB page into the next: those pages, once")
+	.text = "an in-kernel user without a device pins parts of 2 MiB pages, also across two: exactly those pages, once")
 {
 	static const struct {
 		uint32_t first, n;
@@ -69,7 +70,7 @@ GM_CASE(huge, .name = "iommu.lifetime.access_huge", .huge_2m = 2,
 							m.hva + first * PG, true));
 
 		GM_EXPECT_EQ(gm_vm_pinned(), n, "[%u, +%u): VmPin, pages", first, n);
-		/* The same again while a device has it all: the pages come from its table. */
+		/* With a device attached the pages to unpin come from its page table. */
 		m.dev = gm_iodev_new(m.iommu, m.ioas);
 		dma_memory_mapped(&m, 0, m.size, IOVA);
 		GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));

@@ -124,7 +124,7 @@ static void undo_vfio(struct dma_memory *m, void *arg __attribute__((unused)))
 
 #define END(type, field) (offsetof(struct type, field) + sizeof(((struct type *)0)->field))
 #define CALL(call, type) .name = #call, .nr = call, .size = sizeof(struct type)
-/* The last field that must be there: drivers/iommu/iommufd/main.c, iommufd_ioctl_ops[]. */
+/* The last mandatory field: drivers/iommu/iommufd/main.c, iommufd_ioctl_ops[]. */
 #define MIN(type, last) .min = END(type, last)
 #define RESERVED(type, field)                                                                      \
 	.reserved = { offsetof(struct type, field), sizeof(((struct type *)0)->field) }
@@ -160,7 +160,7 @@ const struct iommu_call iommu_calls[] = {
 	  RESERVED(iommu_hwpt_alloc, __reserved),
 	  .id = { { offsetof(struct iommu_hwpt_alloc, dev_id), true } }, .fill = fill_hwpt,
 	  .undo = undo_hwpt },
-	/* Its id may be of any object: a wrong one is another's. */
+	/* The id may be that of any object, so the cases test no wrong one. */
 	{ CALL(IOMMU_DESTROY, iommu_destroy), MIN(iommu_destroy, id), .fill = fill_destroy },
 	{ CALL(IOMMU_IOAS_CHANGE_PROCESS, iommu_ioas_change_process),
 	  RESERVED(iommu_ioas_change_process, __reserved) },

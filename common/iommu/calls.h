@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The ioctls of iommufd as a table: cases about arguments take each with one thing wrong. */
+/* The ioctls of iommufd as a table, for cases that pass one wrong argument to each. */
 #ifndef COMMON_IOMMU_CALLS_H
 #define COMMON_IOMMU_CALLS_H
 
@@ -8,8 +8,7 @@
 struct iommu_call {
 	const char *name; /* of the ioctl */
 	unsigned long nr;
-	uint32_t size,
-		min; /* of the struct of 7.3; the shortest that is accepted, 0: no case asks */
+	uint32_t size, min; /* of the struct in 7.3; the shortest that is accepted, 0: not tested */
 	struct {
 		uint32_t at, len;
 	} reserved; /* a field that must be 0; len 0: none */
@@ -17,7 +16,7 @@ struct iommu_call {
 		uint32_t at;
 		bool device; /* the id of a device, not of an IOAS */
 	} id[2];	     /* object ids; at 0: none */
-	/* Makes a good argument; gives back what the call made of it. NULL: nothing. */
+	/* fill makes a good argument; undo reverts the call. NULL: nothing to do. */
 	void (*fill)(struct dma_memory *m, void *arg);
 	void (*undo)(struct dma_memory *m, void *arg);
 };
@@ -36,11 +35,14 @@ struct dma_memory iommu_calls_memory(void);
 
 /* The row of an ioctl. */
 const struct iommu_call *iommu_call(unsigned long nr);
-/* *arg becomes a good argument of the call; what follows the struct is 0. */
+/* Makes *arg a good argument of the call; the bytes after the struct are 0. */
 void iommu_call_fill(const struct iommu_call *c, struct dma_memory *m, union iommu_call_arg *arg);
-/* Positive control: the call succeeds with a good argument, and is undone. */
+/* Positive control: the call succeeds with a good argument. Undoes it. */
 void iommu_call_good(const struct iommu_call *c, struct dma_memory *m);
-/* The call with `len` bytes of val at `at` in a good argument. -1 and errno, or 0 and not undone. */
+/*
+ * The call with `len` bytes of val at `at` in a good argument. -1 and errno, or 0: the caller
+ * undoes it.
+ */
 int iommu_call_with(const struct iommu_call *c, struct dma_memory *m, uint32_t at, uint32_t len,
 		    uint64_t val);
 

@@ -111,7 +111,7 @@ GM_CASE(v2, .name = "iommu.vfio_compat.v2", .flags = GM_REFUSAL,
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 1), "refused unmaps changed the pins");
 	gm_control(unmap_dma(&m, IOVA, 4 * PG, 0) == (int64_t)(4 * PG),
 		   "a whole map, and its length");
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0), "pins stay");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0), "pages stay pinned");
 	GM_EXPECT_EQ(unmap_dma(&m, IOVA - 8 * PG, 64 * PG, 0), 2 * PG, "a range around one map");
 	GM_EXPECT_EQ(unmap_dma(&m, IOVA, 4 * PG, 0), 0,
 		     "an unmap of nothing, which is no error here");
@@ -156,7 +156,7 @@ GM_CASE(args, .name = "iommu.vfio_compat.args", .flags = GM_REFUSAL,
 		"without room for capabilities: length %u, offset %u", info.argsz, info.cap_offset);
 	dma_memory_mapped(&m, 0, 2 * PG, IOVA);
 	GM_EXPECT_EQ(unmap_dma(&m, 0, 0, VFIO_DMA_UNMAP_FLAG_ALL), 2 * PG, "everything");
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pages stay pinned");
 	dma_memory_free(&m);
 }
 
@@ -243,7 +243,7 @@ GM_CASE(cut, .name = "iommu.vfio_compat.cut",
 	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&m, IOVA + PG, PG + 1024, 0), "to inside a page");
 	dma_memory_mapped(&m, PG, 2 * PG, IOVA + PG);
 	GM_EXPECT_EQ(unmap_dma(&m, 0, 0, VFIO_DMA_UNMAP_FLAG_ALL), 3 * PG, "everything");
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pages stay pinned");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 	/* Each part keeps the permissions of the map. */
 	GM_EXPECT_OK(map_dma(&m, IOVA, m.hva, 4 * PG, VFIO_DMA_MAP_FLAG_READ));

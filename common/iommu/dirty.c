@@ -128,7 +128,7 @@ GM_CASE(off, .name = "iommu.dirty.off", .flags = GM_REFUSAL,
 	GM_EXPECT_OK(track(&m, hwpt, true));
 	GM_EXPECT_OK(dirty_get(&m, hwpt, IOVA, 4 * PG, PG, &got, 0));
 	GM_EXPECT_EQ(got, 0, "the bitmap after off and on");
-	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 0, PG, &got, 0), "length 0");
+	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 0, PG, &got, 0), "no length");
 	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA, 4 * PG, 0, &got, 0), "page size 0");
 	GM_EXPECT_ERRNO(EINVAL, dirty_get(&m, hwpt, IOVA + 1024, PG, PG, &got, 0),
 			"an unaligned IOVA");

@@ -120,7 +120,8 @@ static void sweep_attach(bool scattered)
 	sweep(attach, expect_unpinned, undo_attach, &t);
 	if (!gm_failures()) {
 		dma_memory_mapped(&t.m, 0, t.len, IOVA);
-		GM_EXPECT(!__gm_mock_refs(t.m.iommu, t.m.hva, t.len, 1), "not one pin a page");
+		GM_EXPECT(!__gm_mock_refs(t.m.iommu, t.m.hva, t.len, 1),
+			  "expected one pin per page");
 	}
 	dma_memory_free(&t.m);
 }
@@ -169,7 +170,7 @@ static void unchanged(void *arg, unsigned int n, int err __attribute__((unused))
 	struct target *t = arg;
 
 	GM_EXPECT(!__gm_mock_refs(t->m.iommu, t->m.hva, t->len, 1),
-		  "step %u failed: not one pin a page", n);
+		  "step %u failed: expected one pin per page", n);
 	GM_EXPECT_EQ(gm_vm_pinned(), t->len / PG, "step %u failed: VmPin, pages", n);
 	dma_memory_mapped(&t->m, 0, t->len, t->iova);
 }
@@ -375,6 +376,6 @@ GM_CASE(table, .name = "iommu.lifetime.fail_table",
 	unchanged(&t, 0, 0);
 	gm_unmap(t.m.iommu, t.m.ioas, IOVA + 9 * PG, 8 * PG);
 	GM_EXPECT(!__gm_mock_refs(t.m.iommu, t.m.hva + 9 * PG, 8 * PG, 0),
-		  "unmapped, and pins stay");
+		  "unmapped, and pages stay pinned");
 	dma_memory_free(&t.m);
 }

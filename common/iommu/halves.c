@@ -26,18 +26,19 @@ GM_CASE(batches, .name = "iommu.map_file_memfd.subpage_batches",
 		if (round)
 			m.dev = gm_iodev_new(m.iommu, m.ioas);
 		dma_memory_mapped(&m, off, len, IOVA + 2048);
-		GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 51 * PG, 1), "not one pin a page");
+		GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 51 * PG, 1),
+			  "expected one pin per page");
 		gm_dma_expect_same(m.dev, IOVA + 2048, m.hva + off, len, "all of it");
 		if (round)
 			gm_unmap(m.iommu, m.ioas, IOVA + 2048, len);
 		gm_iodev_free(m.dev);
 		m.dev = NULL;
-		GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
+		GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pages stay pinned");
 		GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin without a device, pages");
 		if (!round)
 			gm_unmap(m.iommu, m.ioas, IOVA + 2048, len);
 	}
-	dma_memory_check(&m, 0, m.size, "after it all");
+	dma_memory_check(&m, 0, m.size, "at the end");
 	dma_memory_free(&m);
 }
 
@@ -54,7 +55,7 @@ GM_CASE(users, .name = "iommu.map_file_memfd.subpage_users",
 	GM_EXPECT_OK(__gm_ioas_copy(m.iommu, m.ioas, whole, IOVA + 2048, 2 * PG, &at, GM_RW));
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin of the device, pages");
 	GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA, 4 * PG, m.hva, true));
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "not one pin a page");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "expected one pin per page");
 	gm_unmap(m.iommu, m.ioas, IOVA + 2048, 2 * PG);
 	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin of the user, pages");
 	close(user);

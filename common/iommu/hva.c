@@ -23,7 +23,7 @@ static bool maps(struct dma_memory *m, uint64_t iova, void *hva, uint64_t len, c
 {
 	return GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .hva = GM_AT((uintptr_t)hva)),
 			    !__gm_mock_maps(m->iommu, m->dev->hwpt, iova, hva, len),
-			    "%s: the page table does not hold the host's pages: %s", when,
+			    "%s: the page table does not map the host's pages: %s", when,
 			    gm_errno_name(errno));
 }
 

@@ -99,7 +99,7 @@ GM_CASE(after_unmap, .name = "iommu.lifetime.after_unmap",
 	gm_dma_expect_blocked(m.dev, IOVA + PG, m.hva + PG, "unmapped");
 	gm_map_file(m.iommu, m.ioas, m.fd, 2 * PG, 2 * PG, IOVA, GM_RW);
 	gm_dma_prove_same_page(m.dev, IOVA, m.hva + 2 * PG, "another page at the same IOVA");
-	dma_memory_check(&m, 0, m.size, "after it all");
+	dma_memory_check(&m, 0, m.size, "at the end");
 	dma_memory_free(&m);
 }
 
@@ -178,13 +178,13 @@ GM_CASE(refs, .name = "iommu.lifetime.refs", .iommu = GM_IOMMU_MOCK,
 		  "expected two pins per page of two maps");
 	GM_EXPECT_EQ(gm_vm_pinned(), 7, "VmPin of two maps, pages");
 	gm_unmap(m.iommu, m.ioas, IOVA, 3 * PG);
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, PG, 0), "a pin stays");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, PG, 0), "a page stays pinned");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 2 * PG, 4 * PG, 1),
 		  "the other map lost its pins");
 	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin of the other map, pages");
 	dma_memory_mapped(&m, 2 * PG, 4 * PG, IOVA + 0x10000);
 	gm_unmap(m.iommu, m.ioas, IOVA + 0x10000, 4 * PG);
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "a pin stays at the end");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "a page stays pinned at the end");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 	dma_memory_free(&m);
 }

@@ -95,12 +95,13 @@ GM_CASE(large, .name = "iommu.map_gmem.large", .iommu = GM_IOMMU_MOCK,
 		gm_map_file(g.iommu, g.ioas, gmem, (7 + i) * PG, 1200 * PG, IOVA, GM_RW);
 		GM_EXPECT(
 			!__gm_mock_maps(g.iommu, g.dev->hwpt, IOVA, hva + (7 + i) * PG, 1200 * PG),
-			"limit %u: the page table does not hold the host's pages", limit[i]);
+			"limit %u: the page table does not map the host's pages", limit[i]);
 		GM_EXPECT(!__gm_mock_refs(g.iommu, hva + (7 + i) * PG, 1200 * PG, 1),
-			  "limit %u: not one pin a page", limit[i]);
+			  "limit %u: expected one pin per page", limit[i]);
 		GM_EXPECT_EQ(gm_vm_pinned(), 1200, "limit %u: VmPin, pages", limit[i]);
 		gm_unmap(g.iommu, g.ioas, IOVA, 1200 * PG);
-		GM_EXPECT(!__gm_mock_refs(g.iommu, hva, len, 0), "limit %u: pins stay", limit[i]);
+		GM_EXPECT(!__gm_mock_refs(g.iommu, hva, len, 0), "limit %u: pages stay pinned",
+			  limit[i]);
 	}
 	munmap(hva, len);
 	close(gmem);

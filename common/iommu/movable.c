@@ -80,7 +80,7 @@ GM_CASE(hva, .name = "iommu.lifetime.movable_hva", .text = "the same for memory 
 	gm_host_check(mem, 0, PAGES, GM_HALF_HOST, 2, "moved");
 	GM_EXPECT_EQ(in_zone(mem, first, last), 0, "pinned pages in ZONE_MOVABLE");
 	GM_EXPECT(!__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA, mem, PAGES * PG),
-		  "the page table does not hold the host's pages");
+		  "the page table does not map the host's pages");
 	gm_unmap(m.iommu, m.ioas, IOVA, PAGES * PG);
 	munmap(mem, PAGES * PG);
 	dma_memory_free(&m);

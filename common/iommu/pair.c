@@ -30,7 +30,7 @@ GM_CASE(spaces, .name = "iommu.lifetime.pair_spaces.dma",
 	gm_dma_prove_same_page(m.dev, IOVA, m.hva + 6 * PG, "and the first device");
 	gm_iodev_free(second);
 	GM_EXPECT_OK(__gm_iommu_destroy(m.iommu, other), "the space that both have left");
-	dma_memory_check(&m, 0, m.size, "after it all");
+	dma_memory_check(&m, 0, m.size, "at the end");
 	dma_memory_free(&m);
 }
 
@@ -56,6 +56,6 @@ GM_CASE(tables, .name = "iommu.lifetime.pair_tables.dma",
 	gm_iodev_free(m.dev);
 	m.dev = second;
 	gm_dma_prove_same_page(second, IOVA, m.hva, "the first device is detached");
-	dma_memory_check(&m, 0, m.size, "after it all");
+	dma_memory_check(&m, 0, m.size, "at the end");
 	dma_memory_free(&m);
 }

@@ -34,7 +34,7 @@ GM_CASE(readonly, .name = "iommu.map_file_perms.readonly", .iommus = GM_IOMMUS(M
 	try_write(&m, IOVA, 0, false, "a read-only page");
 	try_write(&m, IOVA + PG, PG, false, "the last read-only page");
 	try_write(&m, IOVA + 2 * PG, PG, true, "the same page, mapped writable too");
-	dma_memory_check(&m, 0, m.size, "after it all");
+	dma_memory_check(&m, 0, m.size, "at the end");
 	dma_memory_free(&m);
 }
 
@@ -48,7 +48,7 @@ GM_CASE(readonly_2m, .name = "iommu.map_file_perms.readonly_2m", .iommus = GM_IO
 	gm_dma_expect_same(m.dev, IOVA + 0x1ff000, m.hva + 0x1ff000, 16, "read-only");
 	try_write(&m, IOVA + 0x123000, 0x123000, false, "inside a read-only 2 MiB page");
 	try_write(&m, IOVA + GM_2M + 0x123000, 0x123000, true, "the same page, mapped writable");
-	dma_memory_check(&m, 0, m.size, "after it all");
+	dma_memory_check(&m, 0, m.size, "at the end");
 	dma_memory_free(&m);
 }
 
@@ -67,7 +67,7 @@ GM_CASE(writeonly, .name = "iommu.map_file_perms.writeonly",
 	gm_host_fill(m.hva, 0, 1, GM_HALF_HOST, 1);
 	try_write(&m, IOVA, 0, true, "write-only");
 	gm_dma_expect_same(m.dev, IOVA + PG, m.hva + PG, PG, "read-only");
-	dma_memory_check(&m, 0, m.size, "after it all");
+	dma_memory_check(&m, 0, m.size, "at the end");
 	dma_memory_free(&m);
 }
 
@@ -90,7 +90,7 @@ GM_CASE(copy, .name = "iommu.map_file_perms.copy",
 		     "a read-only copy of a writable map");
 	GM_EXPECT_ERRNO(EPERM, __gm_dma_write(m.dev, at, &word, 8), "that copy");
 	try_write(&m, IOVA + 4 * PG, 2 * PG, true, "the original");
-	dma_memory_check(&m, 0, m.size, "after it all");
+	dma_memory_check(&m, 0, m.size, "at the end");
 	dma_memory_free(&m);
 }
 

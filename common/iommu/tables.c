@@ -23,7 +23,7 @@ GM_CASE(subpage, .name = "iommu.map_file_memfd.subpage_tables", .clause = "iommu
 		  "the second table does not map the file's pages");
 	GM_EXPECT(!__gm_mock_maps(m.iommu, hwpt, IOVA + 16 * PG + 2048, m.hva + 6 * PG, PG),
 		  "the second table does not map the misaligned page");
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 5 * PG, 1), "not one pin a page");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 5 * PG, 1), "expected one pin per page");
 	second = gm_iodev_new(m.iommu, hwpt);
 	gm_iodev_free(m.dev);
 	m.dev = second;
@@ -31,7 +31,7 @@ GM_CASE(subpage, .name = "iommu.map_file_memfd.subpage_tables", .clause = "iommu
 	gm_dma_expect_same(m.dev, IOVA + 2048, m.hva + off, len, "through the second table");
 	gm_unmap(m.iommu, m.ioas, IOVA + 2048, len);
 	gm_unmap(m.iommu, m.ioas, IOVA + 16 * PG + 2048, PG);
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pages stay pinned");
 	dma_memory_free(&m);
 }
 
@@ -60,7 +60,7 @@ GM_CASE(pieces, .name = "iommu.lifetime.pieces",
 	second = gm_iodev_new(m.iommu, whole);
 	GM_EXPECT(!__gm_mock_maps(m.iommu, second->hwpt, IOVA, m.hva, 12 * PG),
 		  "the whole does not map the file's pages");
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "not one pin a page");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "expected one pin per page");
 	/* In-kernel users read the same, also across pieces. */
 	gm_dma_expect_same(second, IOVA + 2 * PG + 5, m.hva + 2 * PG + 5, 8 * PG, "the whole");
 	gm_unmap(m.iommu, m.ioas, IOVA + 20 * PG, 3 * PG);
@@ -86,7 +86,8 @@ GM_CASE(exact, .name = "iommu.lifetime.access_exact",
 		for (int i = 0; i < 3; i++)
 			item[i] = GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + PG, 2 * PG,
 							       m.hva + PG, true));
-		GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 2 * PG, 1), "not one pin a page");
+		GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 2 * PG, 1),
+			  "expected one pin per page");
 		GM_EXPECT_EQ(gm_vm_pinned(), 2, "VmPin, pages");
 		if (round)
 			break;
@@ -94,7 +95,7 @@ GM_CASE(exact, .name = "iommu.lifetime.access_exact",
 			GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item[i]));
 			GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, 2 * PG, i < 2),
 				  "%d of three unpinned: %s", i + 1,
-				  i < 2 ? "the pages are not pinned" : "pins stay");
+				  i < 2 ? "the pages are not pinned" : "pages stay pinned");
 		}
 	}
 	gm_unmap(m.iommu, m.ioas, IOVA, 4 * PG);
@@ -199,6 +200,6 @@ GM_CASE(user_replaced, .name = "iommu.lifetime.access_replace", .flags = GM_REFU
 	GM_EXPECT_ERRNO(EBUSY, __gm_iommu_destroy(m.iommu, other), "the current address space");
 	close(user);
 	GM_EXPECT_OK(__gm_iommu_destroy(m.iommu, other), "without its user");
-	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pins stay");
+	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "pages stay pinned");
 	dma_memory_free(&m);
 }
