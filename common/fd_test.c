@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The guest_memfd file itself, fd.*: what KVM_CREATE_GUEST_MEMFD accepts and what it gives. */
+/* The guest_memfd file itself, fd.*: what KVM_CREATE_GUEST_MEMFD accepts and returns. */
 #include <sys/resource.h>
 #include <sys/statfs.h>
 
@@ -8,9 +8,9 @@
 GM_FILE(.clause = "fd.create_args", .flavours = FD_CREATES)
 
 #define GMEM_MAGIC 0x474d454d	    /* GUEST_MEMFD_MAGIC, uapi/linux/magic.h */
-#define ANON_INODE_MAGIC 0x09041934 /* where guest_memfd lived before it had one of its own */
+#define ANON_INODE_MAGIC 0x09041934 /* of guest_memfd before it had its own file system */
 
-/* The control of every refusal here: the plainest legal call. */
+/* The control of every refusal here: a minimal legal call. */
 static void control_create(struct gm_vm *vm)
 {
 	int fd = __gm_gmem_new(vm, PG, 0);
@@ -25,7 +25,7 @@ static const struct gm_flavour *flavour(const struct gm_case *self)
 }
 
 GM_CASE(create_flag_bits, .name = "fd.create_args.flag_bits",
-	.text = "each of the 64 flag bits that the capability does not name is EINVAL",
+	.text = "each of the 64 flag bits that the capability does not have is EINVAL",
 	.flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
@@ -36,7 +36,7 @@ GM_CASE(create_flag_bits, .name = "fd.create_args.flag_bits",
 		if (known & (1ULL << bit))
 			continue;
 		GM_EXPECT_ERRNO(EINVAL, __gm_gmem_new(vm, PG, 1ULL << bit), "flag bit %d", bit);
-		/* One that is known does not carry one that is not. */
+		/* Known flags do not make an unknown one legal. */
 		GM_EXPECT_ERRNO(EINVAL, __gm_gmem_new(vm, PG, known | 1ULL << bit),
 				"flag bit %d with all known flags", bit);
 	}
@@ -44,7 +44,7 @@ GM_CASE(create_flag_bits, .name = "fd.create_args.flag_bits",
 }
 
 GM_CASE(create_cap, .name = "fd.create_flags.capability", .clause = "fd.create_flags",
-	.text = "the capability names exactly the flags that create accepts, alone and in all sets")
+	.text = "the capability has exactly the flags that create accepts, alone and in all combinations")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	uint64_t known = vm_check_cap(vm->kvm, KVM_CAP_GUEST_MEMFD_FLAGS), accepted = 0;
@@ -58,7 +58,7 @@ GM_CASE(create_cap, .name = "fd.create_flags.capability", .clause = "fd.create_f
 		close(fd);
 	}
 	GM_EXPECT_EQ(accepted, known, "flags that create accepts, against the capability");
-	/* Every subset of what is known. */
+	/* Every subset of the known flags. */
 	for (uint64_t set = known;; set = (set - 1) & known) {
 		int fd = GM_EXPECT_OK(__gm_gmem_new(vm, PG, set), "with flags %#lx", set);
 
@@ -71,7 +71,7 @@ GM_CASE(create_cap, .name = "fd.create_flags.capability", .clause = "fd.create_f
 }
 
 GM_CASE(create_cap_system, .name = "fd.create_flags.system_scope", .clause = "fd.create_flags",
-	.text = "/dev/kvm and an ordinary VM name the same flags and the same guest_memfd capability",
+	.text = "/dev/kvm and an ordinary VM report the same flags and the same guest_memfd capability",
 	.profile = "P1", .needs = GM_NEEDS(GMEM_DEFAULT))
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
@@ -85,11 +85,11 @@ GM_CASE(create_cap_system, .name = "fd.create_flags.system_scope", .clause = "fd
 }
 
 /*
- * Ordinary VMs got guest_memfd together with mappings of it (Linux 6.18): without the one the other is
- * of no use. Where the flags are gone, every case that needs them would SKIP, and nothing would FAIL.
+ * Ordinary VMs got guest_memfd together with its mmap() (Linux 6.18). If the flags were missing,
+ * every case that needs them would SKIP, and no other would FAIL.
  */
 GM_CASE(create_mappable, .name = "fd.create_flags.ordinary_vm", .clause = "fd.create_flags",
-	.text = "an ordinary VM that has guest_memfd has it mappable, and shared from the start",
+	.text = "guest_memfd of an ordinary VM can be mappable and initially shared",
 	.profile = "P1", .needs = GM_NEEDS(GMEM_DEFAULT))
 {
 	const uint64_t both = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
@@ -114,7 +114,7 @@ GM_CASE(create_zero, .name = "fd.create_args.zero",
 }
 
 GM_CASE(create_unaligned, .name = "fd.create_args.unaligned",
-	.text = "a size off the page by any power of two, below or above whole pages, is EINVAL",
+	.text = "a size misaligned by any power of two, below or above whole pages, is EINVAL",
 	.flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
@@ -144,7 +144,7 @@ GM_CASE(create_negative, .name = "fd.create_args.negative",
 }
 
 GM_CASE(create_huge, .name = "fd.create_args.huge",
-	.text = "sizes that no machine has are legal: nothing is allocated yet")
+	.text = "sizes larger than any memory are legal: nothing is allocated yet")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	uint64_t top = (1ULL << 63) - getpagesize();
@@ -164,7 +164,7 @@ GM_CASE(create_huge, .name = "fd.create_args.huge",
 }
 
 GM_CASE(create_fault, .name = "fd.create_args.unreadable",
-	.text = "an argument that cannot be read whole is EFAULT", .flags = GM_REFUSAL)
+	.text = "an argument that is not fully readable is EFAULT", .flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	uint64_t page = getpagesize();
@@ -178,7 +178,7 @@ GM_CASE(create_fault, .name = "fd.create_args.unreadable",
 	arg = (void *)(two + page - sizeof(*arg));
 	arg->size = page;
 	fd = __vm_ioctl(vm->kvm, KVM_CREATE_GUEST_MEMFD, arg);
-	gm_control(fd >= 0, "the last whole struct before the hole is read");
+	gm_control(fd >= 0, "a struct right before unreadable memory");
 	close(fd);
 	arg = (void *)(two + page - sizeof(*arg) + 8);
 	arg->size = page;
@@ -216,7 +216,7 @@ GM_CASE(create_fd, .name = "fd.create_args.new_fd",
 		  (unsigned long)fs.f_type);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	GM_EXPECT_OK(readlink(link, target, sizeof(target) - 1));
-	GM_EXPECT(strstr(target, "[kvm-gmem]"), "/proc/self/fd says \"%s\", expected [kvm-gmem]",
+	GM_EXPECT(strstr(target, "[kvm-gmem]"), "/proc/self/fd has \"%s\", expected [kvm-gmem]",
 		  target);
 	next = gm_gmem_new(vm, PG, 0);
 	GM_EXPECT_EQ(next, low + 1, "the next descriptor");
@@ -226,7 +226,8 @@ GM_CASE(create_fd, .name = "fd.create_args.new_fd",
 }
 
 GM_CASE(create_no_fd, .name = "fd.create_args.no_descriptor",
-	.text = "no descriptor left is EMFILE, and nothing is left behind", .flags = GM_REFUSAL)
+	.text = "EMFILE without a free descriptor, and no descriptor is leaked",
+	.flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	struct rlimit old, tight;
@@ -239,7 +240,7 @@ GM_CASE(create_no_fd, .name = "fd.create_args.no_descriptor",
 	tight = (struct rlimit){ low, old.rlim_max };
 	GM_SETUP_OK(setrlimit(RLIMIT_NOFILE, &tight));
 	GM_EXPECT_ERRNO(EMFILE, __gm_gmem_new(vm, PG, 0));
-	/* Bad arguments are seen before the descriptor is asked for. */
+	/* Arguments are checked before a descriptor is allocated. */
 	GM_EXPECT_ERRNO(EINVAL, __gm_gmem_new(vm, PG + 1, 0));
 	GM_SETUP_OK(setrlimit(RLIMIT_NOFILE, &old));
 	GM_EXPECT_EQ(dup(STDERR_FILENO), low, "the lowest descriptor afterwards");
@@ -247,9 +248,9 @@ GM_CASE(create_no_fd, .name = "fd.create_args.no_descriptor",
 	gm_vm_free(vm);
 }
 
-/* Two files of one VM are two memories, also in their inodes. */
+/* Two files of one VM have different inodes. */
 GM_CASE(create_distinct, .name = "fd.create_args.distinct",
-	.text = "each create gives a file of its own")
+	.text = "each create returns a new file")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
 	int a = gm_gmem_new(vm, PG, 0), b = gm_gmem_new(vm, 2 * PG, 0);
@@ -266,10 +267,12 @@ GM_CASE(create_distinct, .name = "fd.create_args.distinct",
 	gm_vm_free(vm);
 }
 
-/* What is probed elsewhere is asked here: a kernel that promises files, and gives none, is no SKIP. */
+/*
+ * Other cases SKIP if the probe of guest_memfd fails; here a kernel that reports it must have it.
+ */
 GM_CASE(create_promised, .name = "fd.create_args.as_promised", .profile = "any",
 	.needs = GM_NEEDS(KVM),
-	.text = "where KVM_CAP_GUEST_MEMFD is 1, files of one page, of two, of a huge page can be created")
+	.text = "if KVM_CAP_GUEST_MEMFD is 1, files of one page, two pages and a huge page can be created")
 {
 	const uint64_t sizes[] = { PG, 2 * PG, GM_2M, GM_1G };
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);

@@ -24,7 +24,7 @@ static struct bind bind_new(const struct gm_case *self)
 	return b;
 }
 
-/* What was refused left nothing: the range and the file are free for a legal slot. */
+/* The refusals left nothing bound: a legal slot can have the whole range and file. */
 static void bind_free(struct bind *b)
 {
 	GM_EXPECT_OK(__fd_slot_set(b->vm, GM_SLOT, GM_BASE, SIZE, b->gmem, 0),
@@ -35,7 +35,7 @@ static void bind_free(struct bind *b)
 }
 
 GM_CASE(bind_badf, .name = "fd.bind_args.not_open",
-	.text = "a descriptor that is not open, or never can be: EBADF")
+	.text = "a descriptor that is not open, or out of range: EBADF")
 {
 	struct bind b = bind_new(self);
 	int closed = GM_SETUP_OK(dup(b.gmem));
@@ -86,29 +86,30 @@ GM_CASE(bind_other_file, .name = "fd.bind_args.other_file",
 }
 
 GM_CASE(bind_other_vm, .name = "fd.bind_args.other_vm",
-	.text = "a guest_memfd of another VM: EINVAL, bound there or not, and it still works there")
+	.text = "a guest_memfd of another VM: EINVAL, bound there or not; it can still be bound there")
 {
 	const struct gm_flavour *f = self->flavour;
 	struct bind b = bind_new(self);
 	struct gm_vm *other = GM_VM_NEW(.kind = f->kind);
-	int theirs = gm_flavour_gmem(other, f, SIZE);
+	int other_gmem = gm_flavour_gmem(other, f, SIZE);
 
-	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b.vm, GM_SLOT, GM_BASE, SIZE, theirs, 0),
+	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b.vm, GM_SLOT, GM_BASE, SIZE, other_gmem, 0),
 			"not bound");
 	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(other, GM_SLOT, GM_BASE, SIZE, b.gmem, 0),
-			"the other way");
-	GM_EXPECT_OK(__fd_slot_set(other, GM_SLOT, GM_BASE, SIZE, theirs, 0), "where it belongs");
-	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b.vm, GM_SLOT, GM_BASE, SIZE, theirs, 0), "bound");
+			"this VM's file in the other VM");
+	GM_EXPECT_OK(__fd_slot_set(other, GM_SLOT, GM_BASE, SIZE, other_gmem, 0), "in its own VM");
+	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b.vm, GM_SLOT, GM_BASE, SIZE, other_gmem, 0),
+			"bound");
 	gm_vm_free(other);
-	/* Its VM is gone but for the file itself. */
-	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b.vm, GM_SLOT, GM_BASE, SIZE, theirs, 0),
-			"of a dead VM");
-	close(theirs);
+	/* Only the file still keeps its VM. */
+	GM_EXPECT_ERRNO(EINVAL, __fd_slot_set(b.vm, GM_SLOT, GM_BASE, SIZE, other_gmem, 0),
+			"of a VM that is closed");
+	close(other_gmem);
 	bind_free(&b);
 }
 
 GM_CASE(bind_unaligned, .name = "fd.bind_args.unaligned",
-	.text = "an offset, size or gpa off the page by any power of two: EINVAL")
+	.text = "an offset, size or gpa misaligned by any power of two: EINVAL")
 {
 	struct bind b = bind_new(self);
 
@@ -129,9 +130,9 @@ GM_CASE(bind_unaligned, .name = "fd.bind_args.unaligned",
 	bind_free(&b);
 }
 
-/* Nothing of it is ever used where every page is the file's, and it is looked at all the same. */
+/* KVM checks userspace_addr, even if the file backs all pages of the slot. */
 GM_CASE(bind_address, .name = "fd.bind_args.userspace_addr",
-	.text = "a userspace_addr that is not all of it user space: EINVAL")
+	.text = "a range at userspace_addr that is not in user space, also in part: EINVAL")
 {
 	const uint64_t bad[] = { 1ULL << 63, (1ULL << 63) - PG, 0xffff888000000000, -2 * SIZE,
 				 -SIZE,	     -(uint64_t)PG };
@@ -146,7 +147,7 @@ GM_CASE(bind_address, .name = "fd.bind_args.userspace_addr",
 }
 
 GM_CASE(bind_number, .name = "fd.bind_args.slot_number",
-	.text = "slot numbers up to KVM_CAP_NR_MEMSLOTS; beyond, or in no address space: EINVAL")
+	.text = "slot numbers below KVM_CAP_NR_MEMSLOTS work; others, and unknown address spaces, are EINVAL")
 {
 	struct bind b = bind_new(self);
 	uint32_t nr = vm_check_cap(b.vm->kvm, KVM_CAP_NR_MEMSLOTS),
@@ -181,7 +182,7 @@ GM_CASE(bind_number, .name = "fd.bind_args.slot_number",
 }
 
 GM_CASE(bind_v1, .name = "fd.bind_args.old_ioctl",
-	.text = "KVM_SET_USER_MEMORY_REGION knows no guest_memfd: EINVAL even with fd 0 free")
+	.text = "KVM_SET_USER_MEMORY_REGION with KVM_MEM_GUEST_MEMFD: EINVAL, also if fd 0 is the file")
 {
 	struct bind b = bind_new(self);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, SIZE);
@@ -199,7 +200,7 @@ GM_CASE(bind_v1, .name = "fd.bind_args.old_ioctl",
 	gm_slot_delete(b.vm, GM_SLOT);
 	r.flags = KVM_MEM_GUEST_MEMFD;
 	GM_EXPECT_ERRNO(EINVAL, ioctl(b.vm->kvm->fd, KVM_SET_USER_MEMORY_REGION, &r));
-	/* The old struct has no descriptor: what KVM would read in its place is 0. */
+	/* The old struct has no descriptor field: KVM would read 0 there. */
 	GM_SETUP_OK(dup2(b.gmem, 0));
 	GM_EXPECT_ERRNO(EINVAL, ioctl(b.vm->kvm->fd, KVM_SET_USER_MEMORY_REGION, &r),
 			"with the file at descriptor 0");
@@ -237,7 +238,7 @@ GM_CASE(bounds_exact, .name = "fd.bind_bounds.exact", .clause = "fd.bind_bounds"
 GM_CASE(bounds_far, .name = "fd.bind_bounds.far", .clause = "fd.bind_bounds",
 	.text = "offsets far past the end, and sizes, without a wrap: EINVAL")
 {
-	/* The low 32 bits of some are nothing, or little. */
+	/* The low 32 bits of some are 0 or small. */
 	const uint64_t offs[] = { GM_2M,	  GM_1G,      4 * GM_1G,
 				  4 * GM_1G + PG, 12 * GM_1G, 1ULL << 40,
 				  1ULL << 52,	  1ULL << 62, (1ULL << 63) - 2 * PG };

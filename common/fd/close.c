@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* When the last reference goes, the memory goes: fd.last_close. */
+/* The last reference to the file frees the memory: fd.last_close. */
 #include "fd.h"
 
 GM_FILE(.clause = "fd.last_close", .flavours = FD_EACH_TDP)
 
 #define SIZE (16 * PG)
 
-/* Every page of the slot is gone for vCPU v, exactly as documented. */
+/* Expects that vCPU v gets the documented exit for every page of the slot. */
 static void expect_gone(struct gm_fixture *w, unsigned int v, const char *when)
 {
 	static const int pages[] = { 0, 1, 8, 15 };
@@ -18,7 +18,7 @@ static void expect_gone(struct gm_fixture *w, unsigned int v, const char *when)
 }
 
 GM_CASE(close_bound, .name = "fd.last_close.bound_slot", .flavours = FD_EACH_TDP_QUICK,
-	.text = "close with the slot bound and hot in two vCPUs")
+	.text = "close while the slot is bound and mapped by two vCPUs")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE, .vcpus = 2);
 
@@ -31,7 +31,7 @@ GM_CASE(close_bound, .name = "fd.last_close.bound_slot", .flavours = FD_EACH_TDP
 }
 
 GM_CASE(close_dup, .name = "fd.last_close.dup",
-	.text = "a duplicate keeps the memory; closing it too ends it")
+	.text = "a duplicate keeps the memory until it is closed, too")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 	int copy = GM_SETUP_OK(dup(w->gmem));
@@ -43,13 +43,13 @@ GM_CASE(close_dup, .name = "fd.last_close.dup",
 	gm_gmem_punch(copy, 3 * PG, PG);
 	gm_guest_check_zero(w->vm, 0, GM_BASE + 3 * PG, 1, "a hole through the duplicate");
 	close(copy);
-	expect_gone(w, 0, "after the duplicate");
+	expect_gone(w, 0, "after the close of the duplicate");
 	fd_fixture_free(w);
 }
 
-/* Reads alone: a page that is still mapped belongs to somebody else by now. */
+/* Only reads: a page that is still mapped may have another owner by now. */
 GM_CASE(close_far, .name = "fd.last_close.far_pages",
-	.text = "a file of some MiB: gone at its end as at its start")
+	.text = "a file of some MiB: no page of it is mapped any more, at its start or end")
 {
 	static const uint64_t at[] = { 0, 1, 63, 64, 511, 512, 513, 1023, 1024, 1499 };
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 1500 * PG);
@@ -65,25 +65,25 @@ GM_CASE(close_far, .name = "fd.last_close.far_pages",
 
 static int hold(void *arg)
 {
-	/* The descriptor was inherited: this process closes it by ending. */
+	/* The exit of this process closes the inherited descriptor. */
 	return fcntl(*(int *)arg, F_GETFD) < 0;
 }
 
 GM_CASE(close_child, .name = "fd.last_close.child",
-	.text = "a child that ends gives its inherited reference back")
+	.text = "a child's exit drops its inherited reference")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
 	gm_fixture_fill(w, 0, FIRST, 16);
 	GM_EXPECT_EQ(fd_in_child(hold, &w->gmem), 0, "the child has the descriptor");
-	gm_fixture_check_guest(w, 0, FIRST, 16, 1, "after the child's end");
+	gm_fixture_check_guest(w, 0, FIRST, 16, 1, "after the child's exit");
 	gm_fixture_close(w);
 	expect_gone(w, 0, "after the last close");
 	fd_fixture_free(w);
 }
 
 GM_CASE(close_refusals, .name = "fd.last_close.after_refusals",
-	.text = "bindings that were refused, for every reason, keep no reference")
+	.text = "refused bindings, for every reason, keep no reference")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 	struct gm_vm *other = GM_VM_NEW(.kind = w->file.kind);
@@ -111,7 +111,7 @@ GM_CASE(close_refusals, .name = "fd.last_close.after_refusals",
 }
 
 GM_CASE(close_slots, .name = "fd.last_close.many_slots",
-	.text = "four slots at odd places of one file: all gone at once")
+	.text = "four slots at odd offsets of one file: the close unmaps all")
 {
 	struct gm_fixture *w =
 		FD_FIXTURE(self->flavour, 4 * GM_2M, .file_size = SIZE, .no_slot = true);
@@ -131,7 +131,7 @@ GM_CASE(close_slots, .name = "fd.last_close.many_slots",
 }
 
 GM_CASE(close_delete, .name = "fd.last_close.delete_after",
-	.text = "a slot can be deleted after the close, and its place reused")
+	.text = "a slot can be deleted after the close, and its range reused")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
@@ -157,7 +157,7 @@ GM_CASE(close_vm_first, .name = "fd.last_close.vm_first",
 	gm_vm_free(w->vm);
 	w->vm = NULL;
 	if (gm_flavour_host(&w->file)) {
-		gm_fixture_check_host(w, FIRST, 16, 1, "after the VM's end");
+		gm_fixture_check_host(w, FIRST, 16, 1, "after the close of the VM");
 		gm_host_fill(w->hva, FIRST, 16, GM_HALF_HOST, 2);
 	}
 	GM_EXPECT_OK(__gm_gmem_punch(w->gmem, 0, PG));
@@ -165,23 +165,23 @@ GM_CASE(close_vm_first, .name = "fd.last_close.vm_first",
 	GM_EXPECT_OK(fstat(w->gmem, &st));
 	GM_EXPECT_EQ(st.st_size, SIZE, "size");
 	if (gm_flavour_host(&w->file)) {
-		gm_host_check_zero(w->hva, 1, "the hole after the VM's end");
-		gm_host_check(w->hva + PG, FIRST + 1, 15, GM_HALF_HOST, 2, "beside it");
+		gm_host_check_zero(w->hva, 1, "the hole after the close of the VM");
+		gm_host_check(w->hva + PG, FIRST + 1, 15, GM_HALF_HOST, 2, "pages after the hole");
 	}
 	gm_fixture_free(w);
 }
 
 GM_CASE(close_vma, .name = "fd.last_close.vma", .flavours = FD_HOST_SEES_TDP,
-	.text = "a mapping is a reference: the guest goes on until munmap, page by page of it")
+	.text = "a mapping is a reference: the guest keeps its memory until the last page is unmapped")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE, .vcpus = 2);
 
 	gm_fixture_fill(w, 0, FIRST, 16);
 	close(w->gmem);
 	w->gmem = -1;
-	gm_fixture_check_guest(w, 1, FIRST, 16, 1, "descriptor closed, mapping there");
+	gm_fixture_check_guest(w, 1, FIRST, 16, 1, "descriptor closed, still mapped");
 	gm_prove_same_page(w->vm, 0, GM_BASE + PG, w->hva + PG);
-	/* All but one page: still a mapping, still all of the file. */
+	/* A mapping of one page keeps the whole file. */
 	GM_SETUP_OK(munmap(w->hva, 7 * PG));
 	GM_SETUP_OK(munmap(w->hva + 8 * PG, 8 * PG));
 	gm_fixture_check_guest(w, 0, FIRST, 16, 1, "one page of the mapping left");
@@ -195,7 +195,7 @@ GM_CASE(close_vma, .name = "fd.last_close.vma", .flavours = FD_HOST_SEES_TDP,
 
 GM_CASE(close_vma_private, .name = "fd.last_close.vma_private",
 	.flavours = FD_FLAVOURS(FD_P1P_TDP_BARE, FD_INPLACE),
-	.text = "so is a mapping that nothing can be touched through, PROT_NONE as well")
+	.text = "an inaccessible mapping, also with PROT_NONE, is a reference, too")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
@@ -203,18 +203,18 @@ GM_CASE(close_vma_private, .name = "fd.last_close.vma_private",
 	GM_SETUP_OK(mprotect(w->hva, SIZE, PROT_NONE));
 	close(w->gmem);
 	w->gmem = -1;
-	gm_fixture_check_guest(w, 0, FIRST, 16, 1, "mapping there");
+	gm_fixture_check_guest(w, 0, FIRST, 16, 1, "still mapped");
 	gm_fixture_unmap(w);
 	expect_gone(w, 0, "after munmap");
 	fd_fixture_free(w);
 }
 
 /*
- * Slots of a closed file look at nothing, whatever comes to lie where the file was: the next file
- * is the old one's likeliest successor in the kernel's memory.
+ * Slots of a closed file must not access freed memory: the next file probably gets the memory of
+ * the old one's structures.
  */
 GM_CASE(close_successor, .name = "fd.last_close.successor",
-	.text = "three slots of a closed file, and a new file on the same offsets: neither disturbs the other")
+	.text = "three slots of a closed file, and a new file on the same offsets: neither affects the other")
 {
 	const uint64_t last = GM_BASE + 3 * GM_2M;
 	struct gm_fixture *w =
@@ -233,10 +233,10 @@ GM_CASE(close_successor, .name = "fd.last_close.successor",
 				      PG, "a slot of the closed file");
 	for (int i = 2; i >= 0; i--)
 		gm_slot_delete(w->vm, GM_SLOT + i);
-	/* New faults, too: the bindings of the new file are all there. */
+	/* Causes new faults: the new file must have all its bindings. */
 	gm_fixture_punch_file(w, 0, 8 * PG);
-	gm_guest_check_zero(w->vm, 0, last, 8, "the new file, in its hole");
-	gm_fixture_check_guest(w, 0, GFN(last) + 8, 8, 1, "the new file, behind it");
+	gm_guest_check_zero(w->vm, 0, last, 8, "the new file, in the hole");
+	gm_fixture_check_guest(w, 0, GFN(last) + 8, 8, 1, "the new file, after the hole");
 	gm_fixture_close(w);
 	gm_guest_expect_fault(w->vm, 0, last, false, fd_fault_flags(w), PG, "the new file closed");
 	fd_fixture_free(w);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A guest runs code out of guest_memfd: fd.gmem_only. */
+/* A guest executes code in guest_memfd: fd.gmem_only. */
 #include "fd.h"
 #include "guest/guest.h"
 
 GM_CASE(code, .name = "fd.gmem_only.code", .clause = "fd.gmem_only", .flavours = FD_EACH_TDP_QUICK,
-	.text = "code in a page of the file runs; after a hole new code does")
+	.text = "the guest runs code in a page of the file, and new code there after a hole")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 512 * PG, .vcpus = 2);
 	static const uint64_t pages[] = { 511, 100, 0 };
@@ -17,7 +17,7 @@ GM_CASE(code, .name = "fd.gmem_only.code", .clause = "fd.gmem_only", .flavours =
 			{ .code = GM_OP_EXEC, .addr = gpa },
 		};
 
-		/* Each vCPU once: what the other one wrote before is gone with the hole. */
+		/* The vCPUs take turns: a hole drops the code before the next one writes. */
 		gm_run(w->vm, i % 2, op, 2);
 		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(gpa), .off = GM_AT(page * PG)), op[1].ret == val,
 			     "the code should give %u, and gave %ld", val, op[1].ret);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A long hole that gives way to others on its way leaves no page mapped: fd.punch_unmaps. */
+/* A long hole that yields mmu_lock to faults leaves no page mapped: fd.punch_unmaps. */
 #include "contend.h"
 #include "fd.h"
 
@@ -15,7 +15,7 @@ static void punch(void *arg)
 
 GM_CASE(contended, .name = "fd.punch_unmaps.contended", .clause = "fd.punch_unmaps",
 	.flavours = FD_EACH_TDP,
-	.text = "a hole of 16 MiB while another vCPU faults: the guest reaches none of the old pages")
+	.text = "a hole of 16 MiB while another vCPU faults: the guest reaches no old page")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, LEN + NOISE, .vcpus = 2, .file_size = LEN,
 					  .no_slot = true);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A slot that is deleted under a vCPU that faults in it: nothing of it stays mapped: fd.slot_flags. */
+/* A slot is deleted while a vCPU faults in it: no page stays mapped: fd.slot_flags. */
 #include <sched.h>
 
 #include "fd.h"
@@ -10,10 +10,10 @@ GM_FILE(.clause = "fd.slot_flags")
 #define ROUNDS 24U
 
 static struct {
-	uint64_t page; /* the next one that is read */
+	uint64_t page; /* that is read next */
 } walk __attribute__((aligned(4096)));
 
-/* A fault for every page, and no exit, until one has no slot behind it. */
+/* Faults on each page, without an exit, until the slot is deleted. */
 __attribute__((target("general-regs-only"))) static uint64_t walk_on(uint64_t base, uint64_t nr,
 								     uint64_t stride)
 {
@@ -29,7 +29,7 @@ __attribute__((target("general-regs-only"))) static uint64_t walk_on(uint64_t ba
 struct deletion {
 	struct gm_vm *vm;
 	uint64_t gpa; /* of the slot */
-	uint64_t at;  /* the page that the vCPU is to reach first */
+	uint64_t at;  /* delete when the vCPU has reached this page */
 	struct gm_exit ex;
 	bool whole;
 };
@@ -56,8 +56,8 @@ static void deletion_thread(unsigned int i, void *arg)
 enum gone { GONE_FAULT = 1, GONE_MMIO, GONE_EITHER };
 
 /*
- * Nothing is there: a page that is private by an attribute of the VM is reported, any other is a
- * device's. A fault that began while it was private in its file may end as the one or as the other.
+ * Without a slot an access to a page with the private attribute is KVM_EXIT_MEMORY_FAULT, any other
+ * is KVM_EXIT_MMIO. A fault that began while the page was private in its file may end as either.
  */
 static void expect_gone(const struct gm_exit *ex, bool whole, enum gone gone, uint64_t gpa,
 			uint64_t page, const char *when)
@@ -71,28 +71,24 @@ static void expect_gone(const struct gm_exit *ex, bool whole, enum gone gone, ui
 		     "%s, page %lu: expected %s%s%s, observed %s", when, page,
 		     gone & GONE_FAULT ? "KVM_EXIT_MEMORY_FAULT of it" : "",
 		     gone == GONE_EITHER ? " or " : "", gone & GONE_MMIO ? "KVM_EXIT_MMIO" : "",
-		     whole ? "that it was read" : gm_exit_str(ex));
+		     whole ? "a read" : gm_exit_str(ex));
 }
 
-/*
- * Each time elsewhere in the guest: where there was no slot a guest has KVM remember that, and how it
- * forgets is the question of conv.before_slot.
- */
+/* Another gpa each round, since KVM caches that a gfn has no slot: conv.before_slot tests that. */
 static uint64_t gpa_of(unsigned int round)
 {
 	return GM_BASE + round * NPAGES * PG;
 }
 
-/* All of the file, or of the memory. */
+/* Binds all of the file, or of the memory. */
 static void bind_it(struct gm_fixture *w, uint64_t gpa)
 {
 	gm_fixture_slot(w, GM_SLOT, gpa, NPAGES * PG, 0);
 }
 
 /*
- * A fault that meets the slot half deleted must wait. If it maps the page, nobody takes that mapping
- * back: what the vCPU read last before it stopped would still be there. Round `ROUNDS` is left to the
- * caller.
+ * A fault during the deletion must retry. If it maps a page instead, nothing removes that mapping,
+ * and the pages that the vCPU read last are still mapped. The caller uses round `ROUNDS`.
  */
 static void delete_under(struct gm_fixture *w, enum gone running, enum gone after)
 {
@@ -119,7 +115,7 @@ static void delete_under(struct gm_fixture *w, enum gone running, enum gone afte
 }
 
 GM_CASE(delete_running, .name = "fd.slot_flags.delete_running", .flavours = FD_EACH_TDP_QUICK,
-	.text = "the slot is deleted while a vCPU faults in page after page: it stops, and none is left")
+	.text = "the slot is deleted while a vCPU faults in page after page: it stops, and no page stays mapped")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, gpa_of(ROUNDS + 1) - GM_BASE,
 					  .file_size = NPAGES * PG, .no_slot = true);
@@ -129,19 +125,18 @@ GM_CASE(delete_running, .name = "fd.slot_flags.delete_running", .flavours = FD_E
 	else
 		delete_under(w, w->provider ? GONE_EITHER : GONE_MMIO, GONE_MMIO);
 	bind_it(w, gpa_of(ROUNDS));
-	gm_guest_check_zero(w->vm, 0, gpa_of(ROUNDS), NPAGES, "the slot made again");
+	gm_guest_check_zero(w->vm, 0, gpa_of(ROUNDS), NPAGES, "the slot created again");
 	fd_fixture_free(w);
 }
 
 GM_CASE(delete_plain, .name = "fd.slot_flags.delete_running.ordinary",
-	.text = "the same of a slot that has ordinary memory", .profile = "any",
-	.needs = GM_NEEDS(TDP))
+	.text = "the same with a slot of ordinary memory", .profile = "any", .needs = GM_NEEDS(TDP))
 {
 	struct gm_fixture *w =
 		FD_ORDINARY(gpa_of(ROUNDS + 1) - GM_BASE, .mem_size = NPAGES * PG, .no_slot = true);
 
 	delete_under(w, GONE_MMIO, GONE_MMIO);
 	bind_it(w, gpa_of(ROUNDS));
-	gm_guest_check_zero(w->vm, 0, gpa_of(ROUNDS), NPAGES, "the slot made again");
+	gm_guest_check_zero(w->vm, 0, gpa_of(ROUNDS), NPAGES, "the slot created again");
 	gm_fixture_free(w);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What fallocate() accepts, and what it leaves when it does not: fd.fallocate_args. */
+/* What fallocate() accepts, and that a refusal changes nothing: fd.fallocate_args. */
 #include "fd.h"
 #include "text.h"
 
@@ -9,7 +9,7 @@ GM_FILE(.clause = "fd.fallocate_args", .flavours = FD_EACH_HOST)
 #define HOLE (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)
 #define SIZE (16 * PG)
 
-/* A page that is there and has been written, in each page of a mapping: mincore() says. */
+/* Resident pages of a mapping, as mincore() reports them. */
 static unsigned int resident(uint8_t *map, uint64_t pages)
 {
 	unsigned char vec[64];
@@ -48,7 +48,7 @@ static void files_free(struct files *s)
 }
 
 GM_CASE(mode_bits, .name = "fd.fallocate_args.mode_bits",
-	.text = "each mode bit but KEEP_SIZE and PUNCH_HOLE: EOPNOTSUPP", .flags = GM_REFUSAL)
+	.text = "each mode bit except KEEP_SIZE and PUNCH_HOLE: EOPNOTSUPP", .flags = GM_REFUSAL)
 {
 	struct files s = files_new(self);
 
@@ -71,7 +71,7 @@ GM_CASE(keep_size, .name = "fd.fallocate_args.keep_size",
 {
 	struct files s = files_new(self);
 
-	gm_control(!fallocate(s.mem, 0, 0, PG), "a memfd does without");
+	gm_control(!fallocate(s.mem, 0, 0, PG), "a memfd without KEEP_SIZE");
 	GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, 0, 0, PG));
 	GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, 0, 0, SIZE));
 	GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(s.gmem, 0, SIZE, PG));
@@ -80,7 +80,7 @@ GM_CASE(keep_size, .name = "fd.fallocate_args.keep_size",
 }
 
 GM_CASE(unaligned, .name = "fd.fallocate_args.unaligned",
-	.text = "offset or length off the page by any power of two: EINVAL", .flags = GM_REFUSAL)
+	.text = "offset or length misaligned by any power of two: EINVAL", .flags = GM_REFUSAL)
 {
 	struct files s = files_new(self);
 
@@ -95,9 +95,9 @@ GM_CASE(unaligned, .name = "fd.fallocate_args.unaligned",
 					"mode %#x, length %#lx", mode, PG + d);
 			GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, mode, PG, d),
 					"mode %#x, length %#lx", mode, d);
-			/* The end is on a page, offset and length are not. */
+			/* The end is page-aligned, offset and length are not. */
 			GM_EXPECT_ERRNO(EINVAL, fallocate(s.gmem, mode, PG + d, 2 * PG - d),
-					"mode %#x, at %#lx to a border", mode, PG + d);
+					"mode %#x, at %#lx to a page border", mode, PG + d);
 		}
 	}
 	files_free(&s);
@@ -138,7 +138,7 @@ GM_CASE(overflow, .name = "fd.fallocate_args.overflow",
 }
 
 GM_CASE(past_end, .name = "fd.fallocate_args.past_the_end",
-	.text = "allocation that passes the end by a page or more: EINVAL", .flags = GM_REFUSAL)
+	.text = "allocation past the end by a page or more: EINVAL", .flags = GM_REFUSAL)
 {
 	struct files s = files_new(self);
 	const off_t top = INT64_MAX & ~(off_t)(PG - 1);
@@ -167,7 +167,7 @@ GM_CASE(hole_past_end, .name = "fd.fallocate_args.hole_past_the_end",
 	GM_EXPECT_OK(fallocate(s.gmem, HOLE, 2 * SIZE, GM_1G));
 	GM_EXPECT_OK(fallocate(s.gmem, HOLE, top - PG, PG));
 	GM_EXPECT_OK(fallocate(s.gmem, HOLE, 0, top));
-	/* Again, where nothing is left. */
+	/* Again, with no page left. */
 	GM_EXPECT_OK(fallocate(s.gmem, HOLE, 0, SIZE));
 	GM_EXPECT_OK(fallocate(s.gmem, KEEP, SIZE - PG, PG));
 	files_free(&s);
@@ -175,7 +175,7 @@ GM_CASE(hole_past_end, .name = "fd.fallocate_args.hole_past_the_end",
 
 GM_CASE(refused_leaves, .name = "fd.fallocate_args.refused_leaves_content",
 	.flavours = FD_HOST_SEES,
-	.text = "what is refused neither frees nor fills a page, not even in part",
+	.text = "a refused call neither frees nor zeroes a page, not even in part",
 	.flags = GM_REFUSAL)
 {
 	const struct gm_flavour *f = self->flavour;
@@ -184,7 +184,7 @@ GM_CASE(refused_leaves, .name = "fd.fallocate_args.refused_leaves_content",
 	uint8_t *map = fd_mmap(gmem, SIZE);
 
 	gm_host_fill(map, 100, 8, GM_HALF_SHARED, 1);
-	gm_control(resident(map, 16) == 8, "eight pages are there, and mincore sees them");
+	gm_control(resident(map, 16) == 8, "mincore() reports eight resident pages");
 	GM_EXPECT_ERRNO(EINVAL, fallocate(gmem, HOLE, 1, SIZE - 1));
 	GM_EXPECT_ERRNO(EINVAL, fallocate(gmem, HOLE, 2048, PG));
 	GM_EXPECT_ERRNO(EINVAL, fallocate(gmem, HOLE, 0, PG + 2048));
@@ -200,8 +200,7 @@ GM_CASE(refused_leaves, .name = "fd.fallocate_args.refused_leaves_content",
 }
 
 GM_CASE(allocate_keeps, .name = "fd.fallocate_args.allocate_keeps_content",
-	.flavours = FD_HOST_SEES,
-	.text = "allocation over pages that exist keeps them, and adds the others as zeroes")
+	.flavours = FD_HOST_SEES, .text = "allocation keeps existing pages, and adds zero pages")
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -212,7 +211,7 @@ GM_CASE(allocate_keeps, .name = "fd.fallocate_args.allocate_keeps_content",
 	gm_host_fill(map + 4 * PG, 104, 4, GM_HALF_SHARED, 1);
 	GM_EXPECT_OK(fallocate(gmem, KEEP, 0, SIZE));
 	GM_EXPECT_OK(fallocate(gmem, KEEP, 0, SIZE));
-	gm_host_check(map + 4 * PG, 104, 4, GM_HALF_SHARED, 1, "pages that were there");
+	gm_host_check(map + 4 * PG, 104, 4, GM_HALF_SHARED, 1, "existing pages");
 	gm_host_check_zero(map, 4, "pages below");
 	gm_host_check_zero(map + 8 * PG, 8, "pages above");
 	munmap(map, SIZE);
@@ -220,7 +219,7 @@ GM_CASE(allocate_keeps, .name = "fd.fallocate_args.allocate_keeps_content",
 	gm_vm_free(vm);
 }
 
-/* Pages of files in the whole system; other CPUs may keep a few hundred to themselves. */
+/* Page cache pages of the whole system; per-CPU counters may be off by a few hundred. */
 static long file_pages(void)
 {
 	long n;
@@ -234,7 +233,7 @@ static long file_pages(void)
 #define SLACK (MANY / 8)
 
 GM_CASE(accounting, .name = "fd.fallocate_args.takes_and_gives", .tokens = GM_TOKEN_ALONE,
-	.text = "allocation takes its pages at once; a hole, and the last close, give them back")
+	.text = "allocation allocates its pages at once; a hole and the last close free them")
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -247,11 +246,11 @@ GM_CASE(accounting, .name = "fd.fallocate_args.takes_and_gives", .tokens = GM_TO
 	half = file_pages();
 	close(gmem);
 	none = file_pages();
-	GM_EXPECT(full - before > MANY - SLACK, "allocation of %ld pages took %ld", MANY,
+	GM_EXPECT(full - before > MANY - SLACK, "allocation of %ld pages added %ld", MANY,
 		  full - before);
-	GM_EXPECT(full - half > MANY / 2 - SLACK, "a hole of %ld pages gave %ld back", MANY / 2,
+	GM_EXPECT(full - half > MANY / 2 - SLACK, "a hole of %ld pages freed %ld", MANY / 2,
 		  full - half);
-	GM_EXPECT(half - none > MANY / 2 - SLACK, "the last close gave %ld pages of %ld back",
+	GM_EXPECT(half - none > MANY / 2 - SLACK, "the last close freed %ld pages of %ld",
 		  half - none, MANY / 2);
 	gm_vm_free(vm);
 }

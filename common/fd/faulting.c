@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pages that vCPUs fault in while a hole is made over them are never the old ones afterwards: fd.punch_unmaps. */
+/* A hole while vCPUs fault its pages in: no old page is mapped after it: fd.punch_unmaps. */
 #include <stdatomic.h>
 
 #include "fd.h"
@@ -16,8 +16,8 @@ struct faulting {
 };
 
 /*
- * The pages are allocated and not mapped: each touch is a fault, which has its page some time before it
- * maps it. The hole begins in the middle of one of them, somewhere else each round.
+ * The pages are allocated but not mapped: each touch is a fault, which gets its page some time
+ * before it maps it. The hole begins during a fault, later each round.
  */
 static void part(unsigned int i, void *arg)
 {
@@ -31,7 +31,7 @@ static void part(unsigned int i, void *arg)
 		return;
 	}
 	atomic_fetch_add(&f->begun, 1);
-	/* Each begins elsewhere, so that faults lie in all of the range. */
+	/* Each vCPU begins at another third, so that the whole range has faults. */
 	for (unsigned int k = 0; k < VCPUS; k++) {
 		uint64_t third = NPAGES / VCPUS;
 
@@ -41,7 +41,7 @@ static void part(unsigned int i, void *arg)
 
 GM_CASE(faulting, .name = "fd.punch_unmaps.faulting", .clause = "fd.punch_unmaps",
 	.flavours = FD_EACH_TDP,
-	.text = "a hole while three vCPUs fault in its pages: when it returned, no vCPU has an old page")
+	.text = "a hole while three vCPUs fault in its pages: after its return no vCPU has an old page")
 {
 	struct faulting at = { .w = FD_FIXTURE(self->flavour, LEN, .vcpus = VCPUS,
 					       .no_slot = true) };
@@ -50,7 +50,7 @@ GM_CASE(faulting, .name = "fd.punch_unmaps.faulting", .clause = "fd.punch_unmaps
 	for (at.round = 0; at.round < ROUNDS && !gm_failures(); at.round++) {
 		gm_fixture_slot(w, GM_SLOT, GM_BASE, LEN, 0);
 		gm_fixture_fill(w, 0, FIRST, NPAGES);
-		/* A new slot: the file keeps its pages, and the guest has none of them mapped. */
+		/* In a new slot the file keeps its pages, and the guest has none mapped. */
 		gm_slot_delete(w->vm, GM_SLOT);
 		gm_fixture_slot(w, GM_SLOT, GM_BASE, LEN, 0);
 		atomic_store(&at.begun, 0);

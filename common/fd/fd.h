@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the fd.* cases share: a fixture of each flavour of guest_memfd, and files for controls. */
+/* Shared by the fd.* cases: a fixture of each flavour of guest_memfd, and files for controls. */
 #ifndef FD_H
 #define FD_H
 
@@ -31,46 +31,47 @@
 #define FIRST GFN(GM_BASE)
 
 /*
- * A fixture of the flavour with `span` bytes of guest memory, its file whole in slot GM_SLOT at GM_BASE. No
- * userspace_addr: it would let the notifiers of a mapping do what the file has to do itself.
+ * A fixture of the flavour with `span` bytes of guest memory; slot GM_SLOT at GM_BASE has the whole
+ * file. No userspace_addr: MMU notifiers of a mapping there could do what guest_memfd must do
+ * itself.
  */
 #define FD_FIXTURE(f, span, ...)                                                                   \
 	GM_FIXTURE(.flavour = (f), .size = (span), .uaddr = GM_UADDR_NONE,                         \
 		   .extra_pages = (span) / GM_2M + 8, __VA_ARGS__)
-/* The state of the file's pages is looked at before: nothing but a conversion changes it. */
+/* Checks that the pages still have the state of the flavour, and frees the fixture. */
 void fd_fixture_free(struct gm_fixture *w);
-/* The flags of a KVM_EXIT_MEMORY_FAULT on pages whose file is gone. */
+/* The flags of a KVM_EXIT_MEMORY_FAULT on pages whose file is closed. */
 uint64_t fd_fault_flags(const struct gm_fixture *w);
 
-/* The same of an ordinary VM with anonymous memory and no file. */
+/* The same for an ordinary VM with anonymous memory and no file. */
 #define FD_ORDINARY(span, ...)                                                                     \
 	GM_FIXTURE(.flavour = &gm_p1, .no_gmem = true, .size = (span),                             \
 		   .extra_pages = (span) / GM_2M + 8, __VA_ARGS__)
 
-/* Without userspace_addr: -1 and errno. Leaves attributes alone. */
+/* Sets a slot without userspace_addr: -1 and errno. Does not change attributes. */
 int __fd_slot_set(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem,
 		  uint64_t off);
-/* Proves that [gpa, gpa + size) can be bound to the file at off, and undoes it. */
+/* Positive control: [gpa, gpa + size) can be bound to the file at off. Undoes it. */
 void fd_control_bind(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem,
 		     uint64_t off);
 
 /* A memfd of this size, for controls. */
 int fd_memfd(uint64_t size);
-/* mmap() of the whole file, shared, read-write; an ERROR of the suite if it is refused. */
+/* mmap() of the whole file, shared, read-write; ERROR if it is refused. */
 uint8_t *fd_mmap(int fd, uint64_t size);
 
-/* Runs fn(arg) in a child; its return value, or -1 if it died. */
+/* Runs fn(arg) in a child. Returns fn's value, or -1 if the child died. */
 int fd_in_child(int (*fn)(void *arg), void *arg);
 
 /*
- * vCPU 0 reads the first word of the page at gpa (which the guest has mapped at that address) in a loop,
- * without an exit; once it has seen `before`, change(arg) runs on another thread. What the vCPU reads
- * when change() has returned.
+ * vCPU 0 reads the first word of the page at gpa (mapped 1:1 in the guest) in a loop, without an
+ * exit. Once it has read `before`, change(arg) runs on another thread. Returns what the vCPU reads
+ * after change().
  */
 uint64_t fd_running_read(struct gm_vm *vm, uint64_t gpa, uint64_t before, void (*change)(void *arg),
 			 void *arg);
 
-/* Leaves `bytes` of free memory that hold a pattern, for the kernel to hand out next. */
+/* Fills `bytes` of memory with a pattern and frees it, so that the kernel allocates it next. */
 void fd_dirty_free_memory(uint64_t bytes);
 
 #endif

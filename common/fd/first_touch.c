@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The first touch of a page, fd.zeroed and fd.shared_follows: two vCPUs at the same moment get one
- * page, and both go on; so does one that comes to the end of a page first, with the page above mapped.
+ * The first touch of a page, fd.zeroed and fd.shared_follows: two vCPUs at the same time get the
+ * same page, and both continue; so does a vCPU that touches the end of a page first, with the page
+ * above mapped.
  */
 #include "first_touch.h"
 #include "fd.h"
@@ -9,7 +10,7 @@
 GM_FILE(.clause = "fd.zeroed", .flavours = FD_EACH_TDP_QUICK)
 
 GM_CASE(first_touch, .name = "fd.zeroed.two_at_once",
-	.text = "two vCPUs add to a word of the same new page at once: it was zero, neither is lost")
+	.text = "two vCPUs add to a word of the same new page at once: it was zero, and no addition is lost")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 256 * PG, .vcpus = 2);
 
@@ -20,7 +21,7 @@ GM_CASE(first_touch, .name = "fd.zeroed.two_at_once",
 
 GM_CASE(first_touch_shared, .name = "fd.shared_follows.two_at_once", .clause = "fd.shared_follows",
 	.profile = "any", .needs = GM_NEEDS(TDP),
-	.text = "the same on ordinary memory, which the VMM takes back and both touch again")
+	.text = "the same on ordinary memory, which the VMM drops and both touch again")
 {
 	struct gm_fixture *w = FD_ORDINARY(256 * PG, .vcpus = 2);
 
@@ -32,7 +33,7 @@ GM_CASE(first_touch_shared, .name = "fd.shared_follows.two_at_once", .clause = "
 }
 
 GM_CASE(from_above, .name = "fd.zeroed.from_above",
-	.text = "pages that are touched in their last word first, the last page first: all are zero, none holds up the guest")
+	.text = "the guest touches the last word of each page first, the last page first: all are zero, and the guest continues")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 256 * PG);
 

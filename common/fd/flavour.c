@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The flavours of guest_memfd, and what a fixture of one must look like in the end. */
+/* The flavours of guest_memfd, and the check of a fixture at its end. */
 #include <signal.h>
 
 #include "fd.h"
@@ -40,8 +40,8 @@ uint64_t fd_fault_flags(const struct gm_fixture *w)
 }
 
 /*
- * Pages next to which a record of states could begin or end, and some between. By a new mapping: an
- * old one remembers a bad page beyond the hole that took it.
+ * Checks pages at likely borders of state ranges, and some between. Uses a new mapping: an old one
+ * keeps the entry of a poisoned page even after a hole.
  */
 static void expect_state(struct gm_fixture *w)
 {
@@ -60,7 +60,7 @@ static void expect_state(struct gm_fixture *w)
 			continue;
 		sig = gm_touch(map + page[i] * PG, false, NULL);
 		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(page[i] * PG)), sig == (shared ? 0 : SIGBUS),
-			     "the host's load in the end: expected %s, observed signal %d",
+			     "the host's load at the end: expected %s, observed signal %d",
 			     shared ? "the shared page" : "SIGBUS of a private one", sig);
 	}
 	munmap(map, w->file_size);

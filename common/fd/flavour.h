@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The flavours of guest_memfd, and lists of those that a case is put to. */
+/* The flavours of guest_memfd, and the lists of them for cases. */
 #ifndef FD_FLAVOUR_H
 #define FD_FLAVOUR_H
 
@@ -7,16 +7,17 @@
 
 /* The flavours of guest_memfd, see the profiles of the contract: gm_p1, gm_p1p, and these. */
 extern const struct gm_flavour fd_p0;
-/* Converted to private; and back to shared; without any flag, private from the start. */
+/* Created shared and converted to private; the same and converted back; created private. */
 extern const struct gm_flavour fd_inplace, fd_inplace_back, fd_inplace_plain;
 
 /*
- * What a case is put to, for .flavours: a flavour, and what it needs. A case ends in ".p1", ".p1p", ".p0",
- * and ".inplace", ".back.inplace", ".plain.inplace". BARE: one name, as it was before there were others.
- * TWIN: where others say what this one could.
+ * Entries of .flavours: a flavour and its needs. The case's name gets the suffix ".p1", ".p1p", ".p0",
+ * ".inplace", ".back.inplace" or ".plain.inplace". BARE: no suffix. TWIN: another flavour of the case
+ * shows the same, so this one runs in the profile full only.
  *
- * KVM that is virtualized in software emulates a guest's supervisor code, which then reaches
- * memory through userspace_addr: private memory not at all. Hence TDP for what runs in a guest.
+ * KVM that is virtualized in software emulates a guest's supervisor code, which then accesses
+ * memory through userspace_addr and cannot reach private memory. So cases that run a guest need
+ * TDP.
  */
 #define __FD_P1(end, ...)                                                                          \
 	{                                                                                          \
@@ -53,7 +54,7 @@ extern const struct gm_flavour fd_inplace, fd_inplace_back, fd_inplace_plain;
 #define __FD_INPLACE(end, of, is_twin) GM_FLAVOUR_ABSENT
 #endif
 #define FD_P0 __FD_P0(ATTRIBUTES)
-/* Nothing is converted: any kernel with the VM type will do. */
+/* Without conversions: any kernel with the VM type is enough. */
 #define FD_P0_HOST __FD_P0(SW_PROTECTED)
 #define FD_INPLACE __FD_INPLACE("", &fd_inplace, false)
 #define FD_INPLACE_TWIN __FD_INPLACE("", &fd_inplace, true)
@@ -63,17 +64,17 @@ extern const struct gm_flavour fd_inplace, fd_inplace_back, fd_inplace_plain;
 #define FD_PLAIN_TWIN __FD_INPLACE(".plain", &fd_inplace_plain, true)
 
 #define FD_FLAVOURS(...) ((const struct gm_flavour_case[]){ __VA_ARGS__, {} })
-/* A guest runs, and its faults have to be its own. */
+/* A guest runs. */
 #define FD_EACH_TDP                                                                                \
 	FD_FLAVOURS(FD_P1_TDP, FD_P1P_TWIN_TDP, FD_P0, FD_INPLACE, FD_BACK_TWIN, FD_PLAIN_TWIN)
-/* The same, with every state of the pages in the quick profile. */
+/* The same, with more states of the pages in the profile quick. */
 #define FD_EACH_TDP_QUICK                                                                          \
 	FD_FLAVOURS(FD_P1_TDP, FD_P1P_TDP, FD_P0, FD_INPLACE, FD_BACK, FD_PLAIN_TWIN)
 /* No guest runs. */
 #define FD_EACH_HOST FD_FLAVOURS(FD_P1, FD_P1P_TWIN, FD_P0_HOST, FD_INPLACE, FD_BACK_TWIN)
 /* No guest runs, and the host can map the file. */
 #define FD_MAPPABLE FD_FLAVOURS(FD_P1, FD_P1P, FD_INPLACE, FD_BACK_TWIN)
-/* About pages that the host reaches. */
+/* The host can access the pages. */
 #define FD_HOST_SEES FD_FLAVOURS(FD_P1_BARE, FD_BACK_TWIN)
 #define FD_HOST_SEES_TDP FD_FLAVOURS(FD_P1_TDP_BARE, FD_BACK_TWIN)
 /* Any guest_memfd of the VM type. */

@@ -43,8 +43,8 @@ static void map_nothing(void *arg)
 static const struct way {
 	const char *name;
 	void (*change)(void *arg);
-	bool other; /* content of the other file is what comes; else zeroes */
-	bool rest;  /* of the memory changes too, not only the page */
+	bool other; /* the new content is the other file's; else zero */
+	bool rest;  /* of the memory changes, too */
 } way[] = {
 	{ "MADV_DONTNEED of the page", drop, false, false },
 	{ "MADV_DONTNEED of all", drop, false, true },
@@ -75,7 +75,7 @@ GM_CASES(follows, struct memory, v)
 				      &c);
 		GM_EXPECT_AT(
 			GM_PAGE(.gpa = GM_AT(gpa), .hva = GM_AT((uintptr_t)w->hva + page * PG)),
-			ret == want, "%s: the running vCPU read %s after it, expected %s",
+			ret == want, "%s: after it the running vCPU read %s, expected %s",
 			way[i].name, gm_word_str(ret), way[i].other ? "the other file" : "zero");
 		if (way[i].rest)
 			gm_model_dropped(w->model, FIRST, NPAGES);
@@ -92,15 +92,15 @@ GM_CASES(follows, struct memory, v)
 }
 
 GM_ROW(follows, follows_small, .name = "fd.shared_follows.small",
-       .text = "a vCPU that reads without an exit, while the VMM drops or replaces what it reads") = {
+       .text = "a vCPU reads without an exit while the VMM drops or replaces the memory") = {
 	.mem = GM_MEM_ANON,
 };
 GM_ROW(follows, follows_thp, .name = "fd.shared_follows.thp",
-       .text = "a vCPU that reads without an exit, while the VMM drops or replaces what it reads",
+       .text = "a vCPU reads without an exit while the VMM drops or replaces the memory",
        .needs = GM_NEEDS(THP)) = { .mem = GM_MEM_THP };
 
-/* As the model had it when the child came to be: that is a copy, too. */
-static bool is_first(struct gm_fixture *w)
+/* In the child: the memory is as at the fork, which copied the model, too. */
+static bool is_unchanged(struct gm_fixture *w)
 {
 	for (unsigned int p = 0; p < NPAGES; p++)
 		if (*(uint64_t *)(w->hva + p * PG) != gm_fixture_word(w, FIRST + p))
@@ -108,8 +108,8 @@ static bool is_first(struct gm_fixture *w)
 	return true;
 }
 
-/* A child that keeps what was there when it came to be: 0 if that is what it has at the end. */
-static pid_t keeper(struct gm_fixture *w, int end[2])
+/* A child whose memory must not change after the fork. Exits with 0 if it did not. */
+static pid_t fork_child(struct gm_fixture *w, int end[2])
 {
 	pid_t pid;
 
@@ -119,13 +119,13 @@ static pid_t keeper(struct gm_fixture *w, int end[2])
 		char c;
 
 		close(end[1]);
-		_exit(read(end[0], &c, 1) < 0 || !is_first(w));
+		_exit(read(end[0], &c, 1) < 0 || !is_unchanged(w));
 	}
 	close(end[0]);
 	return pid;
 }
 
-/* The guest has written every page, its translations allow it; then memory is copied on write. */
+/* The guest has all pages mapped writable before the fork: after it, a write must break COW. */
 GM_CASES(forked, struct memory, v)
 {
 	struct gm_fixture *w = FD_ORDINARY(GM_2M, .mem = v->mem);
@@ -133,23 +133,22 @@ GM_CASES(forked, struct memory, v)
 	pid_t pid;
 
 	gm_fixture_fill(w, 0, FIRST, NPAGES);
-	pid = keeper(w, end);
+	pid = fork_child(w, end);
 	gm_fixture_check_guest(w, 0, FIRST, NPAGES, 1, "after the fork");
 	gm_fixture_fill(w, 0, FIRST, NPAGES);
-	gm_fixture_check_host(w, FIRST, NPAGES, 1, "what the guest wrote then");
+	gm_fixture_check_host(w, FIRST, NPAGES, 1, "what the guest wrote after the fork");
 	close(end[1]);
 	GM_SETUP_OK(waitpid(pid, &status, 0));
-	GM_EXPECT(!status,
-		  "what the guest wrote after the fork is in the child's copy (status %#x)",
+	GM_EXPECT(!status, "the child's copy has the guest's writes after the fork (status %#x)",
 		  status);
 	gm_fixture_check_guest(w, 0, FIRST, NPAGES, 1, "at the end");
 	gm_fixture_free(w);
 }
 
 GM_ROW(forked, forked_small, .name = "fd.shared_follows.forked.small",
-       .text = "a guest writes to pages that a child shares since a fork: to the VMM's own copy") = {
+       .text = "a guest writes to pages shared with a child by fork(): to the VMM's own copy") = {
 	.mem = GM_MEM_ANON,
 };
 GM_ROW(forked, forked_thp, .name = "fd.shared_follows.forked.thp",
-       .text = "a guest writes to pages that a child shares since a fork: to the VMM's own copy",
+       .text = "a guest writes to pages shared with a child by fork(): to the VMM's own copy",
        .needs = GM_NEEDS(THP)) = { .mem = GM_MEM_THP };

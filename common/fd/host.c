@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The host's side of the fd.* cases: controls, children, dirty memory. */
+/* Host helpers of the fd.* cases: controls, children, memory with a pattern. */
 #include "fd.h"
 
 int fd_memfd(uint64_t size)
@@ -36,7 +36,7 @@ void fd_dirty_free_memory(uint64_t bytes)
 	uint64_t *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	GM_SETUP(p != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	/* Small pages, so that they are freed into the lists that single pages come from. */
+	/* Small pages are freed to the lists from which single pages are allocated. */
 	madvise(p, bytes, MADV_NOHUGEPAGE);
 	for (uint64_t i = 0; i < bytes / 8; i++)
 		p[i] = gm_word(0xdeadbee, GM_HALF_HOST, 0xffff, i);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A guest_memfd is no file to read or write: fd.no_io. */
+/* A guest_memfd cannot be read or written as a file: fd.no_io. */
 #include <liburing.h>
 #include <linux/capability.h>
 #include <linux/loop.h>
@@ -12,13 +12,13 @@
 GM_FILE(.clause = "fd.no_io", .flags = GM_REFUSAL)
 
 /*
- * The probes. Each makes one transfer between the file and a companion, at the file's start; -1
- * and errno, else anything.
+ * The probes. Each makes one transfer at the file's start. Returns -1 and errno, else any other
+ * value.
  */
 struct io {
 	const char *name;
 	long (*call)(int fd);
-	int err; /* what a guest_memfd answers */
+	int err; /* of a guest_memfd */
 };
 
 static uint8_t buf[4096] __attribute__((aligned(4096)));
@@ -85,7 +85,7 @@ static long io_readahead(int fd)
 	return readahead(fd, 0, 4096);
 }
 
-/* Splices through a pipe, at the file's position or at an offset given. */
+/* Splices through a pipe, at the file's position or at offset 0. */
 static long splice_with(int fd, bool out, bool offset)
 {
 	loff_t off = 0;
@@ -123,7 +123,7 @@ static long io_splice_to_at(int fd)
 }
 
 /* A second file, with content, for transfers between two. */
-static int companion(void)
+static int second_file(void)
 {
 	int fd = fd_memfd(4096);
 
@@ -133,7 +133,7 @@ static int companion(void)
 
 static long between(int fd, bool copy, bool out, bool offset)
 {
-	int other = companion(), err;
+	int other = second_file(), err;
 	int from = out ? other : fd, to = out ? fd : other;
 	off_t o1 = 0, o2 = 0;
 	long ret;
@@ -187,7 +187,9 @@ static const struct io table[] = {
 	{ "writev", io_writev, EINVAL },
 	{ "preadv2", io_preadv2, EINVAL },
 	{ "pwritev2", io_pwritev2, EINVAL },
-	/* No position: fs/file_table.c, alloc_file_pseudo() gives neither PREAD, PWRITE nor LSEEK. */
+	/*
+	 * No position: alloc_file_pseudo() (fs/file_table.c) sets no FMODE_PREAD, PWRITE or LSEEK.
+	 */
 	{ "pread", io_pread, ESPIPE },
 	{ "pwrite", io_pwrite, ESPIPE },
 	{ "preadv", io_preadv, ESPIPE },
@@ -212,12 +214,12 @@ static const struct io table[] = {
 	{ "readahead", io_readahead, EINVAL },
 };
 
-static void put(const struct gm_case *self, const struct io *io, unsigned int nr)
+static void run_probes(const struct gm_case *self, const struct io *io, unsigned int nr)
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int mem = fd_memfd(2 * PG);
-	/* With and without a page in place. */
+	/* Without and with allocated pages. */
 	int gmem[] = { gm_flavour_gmem(vm, f, 2 * PG), gm_flavour_gmem(vm, f, 2 * PG) };
 
 	gm_gmem_allocate(gmem[1], 0, 2 * PG);
@@ -236,10 +238,10 @@ static void put(const struct gm_case *self, const struct io *io, unsigned int nr
 GM_CASE(no_io_syscalls, .name = "fd.no_io.syscalls", .flavours = FD_EACH_HOST,
 	.text = "read, write, seek, splice, sendfile, copy_file_range: each its errno")
 {
-	put(self, table, ARRAY_SIZE(table));
+	run_probes(self, table, ARRAY_SIZE(table));
 }
 
-/* One request on a ring of its own: its result, as -1 and errno. */
+/* One request on its own ring. Returns its result, or -1 and errno. */
 static long uring(int fd, bool out, bool fixed_file, uint64_t off)
 {
 	struct io_uring_sqe *sqe;
@@ -296,11 +298,11 @@ GM_CASE(no_io_uring, .name = "fd.no_io.io_uring",
 	.flavours = FD_FLAVOURS(FD_P1, FD_P0_HOST, FD_INPLACE, FD_BACK_TWIN),
 	.text = "io_uring reads and writes: EINVAL, registered or not", .needs = GM_NEEDS(IO_URING))
 {
-	put(self, uring_table, ARRAY_SIZE(uring_table));
+	run_probes(self, uring_table, ARRAY_SIZE(uring_table));
 }
 
 GM_CASE(no_loop, .name = "fd.no_io.loop", .profile = "P1",
-	.text = "a loop device cannot stand on it: EINVAL",
+	.text = "a loop device on the file: EINVAL",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, LOOP), .caps = GM_CAPS(CAP_SYS_ADMIN),
 	.tokens = GM_TOKEN_MODULE)
 {
@@ -313,7 +315,7 @@ GM_CASE(no_loop, .name = "fd.no_io.loop", .profile = "P1",
 	nr = GM_SETUP_OK(ioctl(ctl, LOOP_CTL_GET_FREE));
 	snprintf(path, sizeof(path), "/dev/loop%d", nr);
 	dev = GM_SETUP_OK(open(path, O_RDWR | O_CLOEXEC));
-	gm_control(!ioctl(dev, LOOP_SET_FD, mem), "a memfd can be put under a loop device");
+	gm_control(!ioctl(dev, LOOP_SET_FD, mem), "a loop device on a memfd");
 	GM_SETUP_OK(ioctl(dev, LOOP_CLR_FD, 0));
 	close(dev);
 	dev = GM_SETUP_OK(open(path, O_RDWR | O_CLOEXEC));
@@ -336,14 +338,14 @@ static const char *fd_path(int fd)
 }
 
 GM_CASE(no_swap, .name = "fd.no_io.swapon", .profile = "P1",
-	.text = "swapon through /proc/self/fd: ENXIO, it cannot be opened again",
+	.text = "swapon through /proc/self/fd: ENXIO, the file cannot be opened again",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, SWAP), .caps = GM_CAPS(CAP_SYS_ADMIN),
 	.tokens = GM_TOKEN_MODULE)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
 	int gmem = gm_gmem_new(vm, GM_2M, gm_p1.flags), mem = fd_memfd(GM_2M), again;
 
-	/* A memfd is refused later, for what it holds: that far it comes. */
+	/* A memfd is refused later, for its content: swapon() opens and reads it. */
 	gm_control(swapon(fd_path(mem), 0) && errno == EINVAL, "swapon reads a memfd");
 	again = open(fd_path(mem), O_RDWR);
 	gm_control(again >= 0, "a memfd can be opened again");
@@ -371,7 +373,7 @@ GM_CASE(no_exec, .name = "fd.no_io.execveat", .flavours = FD_EACH_HOST,
 	int gmem = gm_flavour_gmem(vm, f, GM_2M), mem = fd_memfd(PG);
 	static const char script[] = "#!/bin/true-or-whatever-is-not-there\n";
 
-	/* A memfd with an interpreter that does not exist: read, understood, ENOENT. */
+	/* execveat() reads the memfd and does not find its interpreter: ENOENT. */
 	GM_SETUP_OK(pwrite(mem, script, sizeof(script) - 1, 0));
 	GM_SETUP_OK(fchmod(mem, 0700));
 	gm_control(fd_in_child(exec_it, &mem) == ENOENT, "execveat reads a memfd");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A guest_memfd knows no ioctl, not those of regular files either: fd.no_ioctl. */
+/* A guest_memfd has no ioctl, not even those of regular files: fd.no_ioctl. */
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 
@@ -8,7 +8,7 @@
 GM_FILE(.clause = "fd.no_ioctl", .flags = GM_REFUSAL)
 
 GM_CASE(no_ioctl, .name = "fd.no_ioctl.foreign", .flavours = FD_EACH_HOST,
-	.text = "ioctls of KVM, of terminals, of the future and of chance: ENOTTY")
+	.text = "ioctls of KVM, of terminals, unassigned and random ones: ENOTTY")
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -17,10 +17,10 @@ GM_CASE(no_ioctl, .name = "fd.no_ioctl.foreign", .flavours = FD_EACH_HOST,
 	int kvm = open_kvm_dev_path_or_exit();
 	struct gm_rng rng;
 
-	gm_control(ioctl(kvm, KVM_GET_API_VERSION, 0) == KVM_API_VERSION, "/dev/kvm knows its own");
+	gm_control(ioctl(kvm, KVM_GET_API_VERSION, 0) == KVM_API_VERSION, "an ioctl of /dev/kvm");
 	close(kvm);
 	for (unsigned int nr = 0; nr < 256; nr++) {
-		/* 0xd2 may become in-place conversion: the file would know it then. */
+		/* 0xd2 is in-place conversion on kernels that have it. */
 		if (nr == 0xd2)
 			continue;
 		GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, _IO(KVMIO, nr), 0), "KVM ioctl %#x", nr);
@@ -53,7 +53,7 @@ struct space_resv {
 };
 
 GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .flavours = FD_HOST_SEES,
-	.text = "what the VFS does for regular files is not done here: ENOTTY, nothing changes")
+	.text = "the ioctls that the VFS has for regular files: ENOTTY, nothing changes")
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -68,7 +68,7 @@ GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .flavours = FD_HOST_S
 	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, FIBMAP, &n));
 	for (unsigned int i = 0; i < ARRAY_SIZE(nrs); i++) {
 		gm_control(!ioctl(mem, _IOW('X', nrs[i], struct space_resv), &r) || nrs[i] == 57,
-			   "a memfd reserves and frees by ioctl");
+			   "a memfd allocates and frees by ioctl");
 		GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, _IOW('X', nrs[i], struct space_resv), &r),
 				"'X' %d", nrs[i]);
 	}
@@ -79,17 +79,17 @@ GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .flavours = FD_HOST_S
 	gm_vm_free(vm);
 }
 
-/* The other half of conv.inplace_*: what a kernel without the ioctl answers. */
+/* For kernels without the ioctl of conv.inplace_*. */
 
 GM_CASE(inplace_absent, .name = "conv.inplace_absent.enotty", .clause = "conv.inplace_absent",
 	.flavours = FD_FLAVOURS(FD_P1, FD_P1P_TWIN_TDP, FD_P0),
-	.text = "the in-place conversion ioctl: ENOTTY, its argument comes back as it went, no page changes")
+	.text = "the in-place conversion ioctl: ENOTTY, neither its argument nor a page changes")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 8 * PG);
 
 	if (gm_platform_has(GM_NEED_INPLACE)) {
 		fd_fixture_free(w);
-		gm_skip("in-place conversion is there", "a kernel without it");
+		gm_skip("the kernel has in-place conversion", "a kernel without it");
 	}
 	gm_fixture_fill(w, 0, FIRST, 8);
 	gm_fixture_check_guest(w, 0, FIRST, 8, 1, "before");

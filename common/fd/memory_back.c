@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files and slots that come and go, or are refused, leave none of the kernel's own memory behind:
- * fd.memory_back. Counted over the whole system, hence alone, and so often that the smallest
- * object would show.
+ * Creating and closing files and slots, or refusing them, leaks no kernel memory: fd.memory_back.
+ * Memory is counted over the whole system, so each case runs alone, and repeats often enough to
+ * detect a leak of the smallest object.
  */
 #include <linux/mempolicy.h>
 
@@ -20,7 +20,7 @@ struct vm_and_file {
 	int gmem;
 };
 
-/* Bytes of slab caches and of vmalloc(): no page of a file is among them. */
+/* Bytes of slab caches and vmalloc(); includes no pages of files. */
 static int64_t kernel_memory(void)
 {
 	long slab, vmalloc;
@@ -32,8 +32,8 @@ static int64_t kernel_memory(void)
 }
 
 /*
- * What was freed may be waiting for other CPUs, and is no growth: it is waited for until the least
- * of it has not changed five times in a row, within bounds.
+ * Frees may be deferred: reads until the minimum has not changed five times in a row, at most 100
+ * times.
  */
 static int64_t settled(void)
 {
@@ -51,14 +51,17 @@ static int64_t settled(void)
 	return least;
 }
 
-/* A growth of half an object in each round, `object` being the smallest that it could lose (bytes). */
-static void over_and_over(struct vm_and_file *s, void (*round)(struct vm_and_file *s),
-			  unsigned int rounds, unsigned int object, const char *what)
+/*
+ * Expects a growth of less than half an object per round; object: bytes of the smallest that could
+ * leak.
+ */
+static void expect_no_leak(struct vm_and_file *s, void (*round)(struct vm_and_file *s),
+			   unsigned int rounds, unsigned int object, const char *what)
 {
 	int64_t limit, more, base = settled();
 	int attempt = 0;
 
-	/* What caches fill up with does not double with the rounds; what is lost in each does. */
+	/* A leak doubles with the number of rounds; the fill of caches does not. */
 	do {
 		int64_t now;
 
@@ -72,7 +75,7 @@ static void over_and_over(struct vm_and_file *s, void (*round)(struct vm_and_fil
 	} while (more >= limit && ++attempt < 5);
 	GM_EXPECT(
 		more < limit,
-		"%s %u times, again and again: %ld kB of the kernel's memory more, expected < %ld",
+		"%s %u times, in each of five attempts: %ld kB more kernel memory, expected < %ld",
 		what, rounds, more / 1024, limit / 1024);
 	gm_note("%s: %ld kB", what, more / 1024);
 }
@@ -101,16 +104,18 @@ GM_CASE(files, .name = "fd.memory_back.files", .text = "thousands of files creat
 {
 	struct vm_and_file s = vm_and_file_new(self);
 
-	over_and_over(&s, file_round, 6000, 64, "a file created and closed");
+	expect_no_leak(&s, file_round, 6000, 64, "a file created and closed");
 	vm_and_file_free(&s);
 }
 
-/* Closed while bound: its bindings go with it. The slot's own deletion finds nothing to do. */
+/*
+ * The close of a bound file removes its bindings, so the deletion of the slot has none to remove.
+ */
 static void bound_round(struct vm_and_file *s)
 {
 	int gmem = gm_flavour_gmem(s->vm, s->f, SIZE);
 
-	/* Neither begins nor ends where a node of the bindings does. */
+	/* Begins and ends inside nodes of the file's XArray of bindings. */
 	GM_SETUP_OK(__fd_slot_set(s->vm, GM_SLOT, GM_BASE, SIZE - 5 * PG, gmem, 3 * PG));
 	close(gmem);
 	gm_slot_delete(s->vm, GM_SLOT);
@@ -127,31 +132,31 @@ GM_CASE(slots, .name = "fd.memory_back.slots",
 {
 	struct vm_and_file s = vm_and_file_new(self);
 
-	over_and_over(&s, bound_round, 1500, 128, "a file closed while bound");
-	over_and_over(&s, unbound_round, 1500, 128, "a slot bound and deleted");
+	expect_no_leak(&s, bound_round, 1500, 128, "a file closed while bound");
+	expect_no_leak(&s, unbound_round, 1500, 128, "a slot bound and deleted");
 	vm_and_file_free(&s);
 }
 
 static void refused_round(struct vm_and_file *s)
 {
 	GM_SETUP(__fd_slot_set(s->vm, GM_SLOT + 1, GM_BASE + GM_1G, SIZE, s->gmem, 0),
-		 "a second slot over the file's range is taken");
+		 "a second slot over the file's range is accepted");
 	GM_SETUP(__fd_slot_set(s->vm, GM_SLOT + 1, GM_BASE + GM_1G, SIZE, s->gmem, PG),
-		 "a slot past the end of the file is taken");
+		 "a slot past the end of the file is accepted");
 }
 
 GM_CASE(refused, .name = "fd.memory_back.refused",
-	.text = "bindings refused because of the file's range, and of its end")
+	.text = "bindings refused since the range is bound already, or past the end")
 {
 	struct vm_and_file s = vm_and_file_new(self);
 
 	GM_SETUP_OK(__fd_slot_set(s.vm, GM_SLOT, GM_BASE, SIZE, s.gmem, 0));
-	over_and_over(&s, refused_round, 3000, 128, "two slots refused");
+	expect_no_leak(&s, refused_round, 3000, 128, "two slots refused");
 	vm_and_file_free(&s);
 }
 
 #ifdef __x86_64__
-/* Each conversion of one page makes the record of states longer. */
+/* Each conversion of one page adds an entry to the record of states. */
 static void convert_others(int gmem)
 {
 	for (uint64_t p = 0; p < 32; p += 2)
@@ -174,17 +179,17 @@ static void unrecorded_round(struct vm_and_file *s)
 
 GM_CASE(records, .name = "fd.memory_back.records", .flavour = &fd_inplace,
 	.providers = GM_PROVIDERS(INPLACE),
-	.text = "every other page private, and then the file closed, or all of it shared again")
+	.text = "every other page is converted; then the file is closed, or all pages become shared again")
 {
 	struct vm_and_file s = vm_and_file_new(self);
 
-	over_and_over(&s, recorded_round, 1000, 256, "a file closed with 16 private pages");
-	over_and_over(&s, unrecorded_round, 1000, 256, "16 private pages made shared again");
+	expect_no_leak(&s, recorded_round, 1000, 256, "a file closed with 16 private pages");
+	expect_no_leak(&s, unrecorded_round, 1000, 256, "16 private pages made shared again");
 	vm_and_file_free(&s);
 }
 #endif
 
-/* Eight of the smallest structure in each file: one alone is not what a round has to show. */
+/* Eight policies per file, so that a leak in a round is large enough to see. */
 static void policy_round(struct vm_and_file *s)
 {
 	int gmem = gm_flavour_gmem(s->vm, s->f, 16 * PG);
@@ -199,11 +204,11 @@ static void policy_round(struct vm_and_file *s)
 }
 
 GM_CASE(policies, .name = "fd.memory_back.policies", .profile = "P1", .flavour = &gm_p1,
-	.text = "files with a memory policy of their own, and pages that were placed by it",
+	.text = "files with memory policies, and pages allocated by them",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GMEM_FS, NUMA))
 {
 	struct vm_and_file s = vm_and_file_new(self);
 
-	over_and_over(&s, policy_round, 1000, 8 * 64, "a file with eight policies");
+	expect_no_leak(&s, policy_round, 1000, 8 * 64, "a file with eight policies");
 	vm_and_file_free(&s);
 }

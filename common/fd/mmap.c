@@ -43,8 +43,8 @@ GM_CASE(no_mmap, .name = "fd.no_mmap.every_prot", .clause = "fd.no_mmap", .flavo
 	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
 		for (unsigned int k = 0; k < ARRAY_SIZE(kinds); k++) {
 			/*
-			 * The file system is noexec (mm/mmap.c, do_mmap()): PROT_EXEC is answered
-			 * before the file is asked.
+			 * The file system is noexec (mm/mmap.c, do_mmap()): PROT_EXEC is refused
+			 * before the file's mmap().
 			 */
 			int err = prots[p] & PROT_EXEC ? EPERM : ENODEV;
 
@@ -69,7 +69,7 @@ GM_CASE(no_mmap_validate, .name = "fd.no_mmap.shared_validate", .clause = "fd.no
 		mmap(NULL, 4 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	GM_SETUP(room != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	gm_control(!map(mem, PROT_READ, MAP_SHARED_VALIDATE), "a memfd can");
+	gm_control(!map(mem, PROT_READ, MAP_SHARED_VALIDATE), "a memfd can be mapped");
 	GM_EXPECT_ERRNO(ENODEV, map(gmem, PROT_READ, MAP_SHARED_VALIDATE));
 	for (int i = 0; i < 4; i++)
 		GM_EXPECT_ERRNO(ENODEV, mmap(NULL, PG, PROT_READ, MAP_SHARED, gmem, i * PG));
@@ -90,7 +90,7 @@ GM_CASE(mmap_private, .name = "fd.mmap_modes.private", .flavours = FD_MAPPABLE,
 	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
 		if (prots[p] & PROT_EXEC)
 			continue;
-		gm_control(!map(mem, prots[p], MAP_PRIVATE), "a memfd can, prot %d", prots[p]);
+		gm_control(!map(mem, prots[p], MAP_PRIVATE), "a memfd, prot %d", prots[p]);
 		gm_control(!map(gmem, prots[p], MAP_SHARED), "the file shared, prot %d", prots[p]);
 		GM_EXPECT_ERRNO(EINVAL, map(gmem, prots[p], MAP_PRIVATE), "prot %d", prots[p]);
 		GM_EXPECT_ERRNO(EINVAL, map(gmem, prots[p], MAP_PRIVATE | MAP_NORESERVE),
@@ -104,7 +104,7 @@ GM_CASE(mmap_private, .name = "fd.mmap_modes.private", .flavours = FD_MAPPABLE,
 }
 
 GM_CASE(mmap_exec, .name = "fd.mmap_modes.exec", .flavours = FD_MAPPABLE,
-	.text = "PROT_EXEC is EPERM, alone and with the others, shared and private",
+	.text = "PROT_EXEC is EPERM, alone and with other prots, shared and private",
 	.flags = GM_REFUSAL)
 {
 	const struct gm_flavour *f = self->flavour;
@@ -114,7 +114,7 @@ GM_CASE(mmap_exec, .name = "fd.mmap_modes.exec", .flavours = FD_MAPPABLE,
 	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
 		if (!(prots[p] & PROT_EXEC))
 			continue;
-		gm_control(!map(mem, prots[p], MAP_SHARED), "a memfd can, prot %d", prots[p]);
+		gm_control(!map(mem, prots[p], MAP_SHARED), "a memfd, prot %d", prots[p]);
 		GM_EXPECT_ERRNO(EPERM, map(gmem, prots[p], MAP_SHARED), "prot %d", prots[p]);
 		GM_EXPECT_ERRNO(EPERM, map(gmem, prots[p], MAP_PRIVATE), "private, prot %d",
 				prots[p]);
@@ -138,7 +138,7 @@ GM_CASE(mprotect_exec, .name = "fd.mmap_modes.mprotect_exec", .flavours = FD_MAP
 		gm_note("no pkey_mprotect() in this kernel: mprotect() alone");
 	for (unsigned int p = 0; p < ARRAY_SIZE(prots); p++) {
 		if (prots[p] & PROT_EXEC) {
-			gm_control(!mprotect(m, PG, prots[p]), "a memfd can, prot %d", prots[p]);
+			gm_control(!mprotect(m, PG, prots[p]), "a memfd, prot %d", prots[p]);
 			GM_EXPECT_ERRNO(EACCES, mprotect(g, PG, prots[p]), "prot %d", prots[p]);
 			if (pkey)
 				GM_EXPECT_ERRNO(EACCES,
@@ -184,11 +184,11 @@ GM_CASE(mmap_legal, .name = "fd.mmap_modes.shared", .flavours = FD_MAPPABLE,
 }
 
 GM_CASE(mmap_offset, .name = "fd.mmap_modes.offset", .flavours = FD_HOST_SEES,
-	.text = "a mapping at an offset shows the pages at that offset, to host and guest")
+	.text = "a mapping at an offset has the pages at that offset, for host and guest")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 16 * PG);
 
-	/* Backwards, so that a mapping that always shows page 0 cannot pass. */
+	/* In reverse order, so that a mapping that always has page 0 cannot pass. */
 	for (int i = 15; i >= 0; i--) {
 		uint8_t *one = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_SHARED, w->gmem, i * PG);
 
@@ -206,7 +206,7 @@ static int child_of_fork(void *arg)
 {
 	struct gm_fixture *w = arg;
 
-	/* 0 is what it should be; the parent names the rest. */
+	/* Returns 0 if all words match, else 1. */
 	for (int i = 0; i < 4; i++)
 		if (*(volatile uint64_t *)(w->hva + i * PG) !=
 		    gm_word(FIRST + i, GM_HALF_SHARED, 1, 0))
@@ -216,13 +216,14 @@ static int child_of_fork(void *arg)
 }
 
 GM_CASE(mmap_fork, .name = "fd.mmap_modes.fork", .flavours = FD_HOST_SEES,
-	.text = "a mapping stays shared over fork: no copy on write, and the guest is on it too")
+	.text = "a mapping stays shared over fork: no copy on write, and the guest has the same pages")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 4 * PG);
 
 	gm_guest_fill(w->vm, 0, GM_BASE, 4, GM_HALF_SHARED, 1);
 	gm_host_check(w->hva, FIRST, 4, GM_HALF_SHARED, 1, "before fork");
-	GM_EXPECT_EQ(fd_in_child(child_of_fork, w), 0, "the child saw the guest's words (1: not)");
+	GM_EXPECT_EQ(fd_in_child(child_of_fork, w), 0,
+		     "the child's view of the guest's words (1: wrong)");
 	gm_host_check(w->hva, FIRST, 4, GM_HALF_SHARED, 2, "what the child wrote");
 	gm_guest_check(w->vm, 0, GM_BASE, 4, GM_HALF_SHARED, 2, "what the child wrote");
 	gm_prove_same_page(w->vm, 0, GM_BASE + 3 * PG, w->hva + 3 * PG);
@@ -248,7 +249,7 @@ GM_CASE(mmap_dontneed, .name = "fd.mmap_modes.dontneed", .flavours = FD_HOST_SEE
 }
 
 GM_CASE(mmap_mbind, .name = "fd.mmap_modes.mbind", .profile = "P1",
-	.text = "a NUMA policy on a mapping is kept, and pages come under it with content whole",
+	.text = "a NUMA policy on a mapping is kept, and pages allocated under it keep their content",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))
 {
 	struct gm_fixture *w = FD_FIXTURE(&gm_p1, 8 * PG);

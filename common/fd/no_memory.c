@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every allocation of create and bind fails once, and nothing is left behind: fd.*_args.no_memory. */
+/* Every allocation of create and bind fails once: each undoes all it did: fd.*_args.no_memory. */
 #include "fail_nth.h"
 #include "fd.h"
 #include "text.h"
@@ -7,9 +7,9 @@
 GM_FILE(.clause = "fd.create_args", .flavours = FD_FLAVOURS(FD_P1, FD_P0_HOST),
 	.needs = GM_NEEDS(FAIL_NTH, DEBUGFS), .caps = GM_CAPS_ALL, .timeout = 120)
 
-#define NPAGES 8192UL /* nodes of the file's bindings at three levels */
+#define NPAGES 8192UL /* the XArray of bindings has three levels */
 #define SIZE (NPAGES * PG)
-/* Neither begins nor ends where a node of the bindings does. */
+/* Begins and ends inside nodes of the XArray of bindings. */
 #define OFF (3 * PG)
 
 struct scarce {
@@ -27,7 +27,7 @@ static int create(void *arg)
 	return s->made < 0;
 }
 
-static void created_not(void *arg, unsigned int n, int err)
+static void expect_not_created(void *arg, unsigned int n, int err)
 {
 	struct scarce *s = arg;
 	int low = GM_SETUP_OK(dup(STDERR_FILENO));
@@ -37,7 +37,7 @@ static void created_not(void *arg, unsigned int n, int err)
 	GM_EXPECT_EQ(low, s->low, "the lowest free descriptor, step %u failed", n);
 }
 
-static void created(void *arg)
+static void undo_create(void *arg)
 {
 	struct scarce *s = arg;
 
@@ -53,7 +53,7 @@ GM_CASE(create_no_memory, .name = "fd.create_args.no_memory", .tokens = GM_TOKEN
 	gm_fail_nth_open();
 	s.low = GM_SETUP_OK(dup(STDERR_FILENO));
 	close(s.low);
-	gm_fail_nth_sweep(create, created_not, created, &s);
+	gm_fail_nth_sweep(create, expect_not_created, undo_create, &s);
 	close(s.made);
 	gm_vm_free(s.vm);
 }
@@ -71,7 +71,7 @@ static long inodes(void)
 #define OFTEN 60
 
 GM_CASE(create_no_memory_often, .name = "fd.create_args.no_memory_often", .tokens = GM_TOKEN_ALONE,
-	.text = "each allocation failing sixty times: no inode is left of the files that did not come about")
+	.text = "each allocation failing sixty times: no inode of a refused file is left")
 {
 	struct scarce s = { .f = self->flavour };
 	long before, after;
@@ -113,8 +113,8 @@ static void unbind_it(void *arg)
 	GM_SETUP_OK(ioctl(s->vm->kvm->fd, KVM_SET_USER_MEMORY_REGION2, &r));
 }
 
-/* Neither the file's range nor the guest's is taken: the same slot goes through by halves. */
-static void bound_not(void *arg, unsigned int n, int err)
+/* Neither the file's range nor the guest's is in use: single pages of both can be bound. */
+static void expect_not_bound(void *arg, unsigned int n, int err)
 {
 	struct scarce *s = arg;
 	uint64_t at[] = { 0, SIZE / 2, SIZE - PG };
@@ -140,7 +140,7 @@ GM_CASE(bind_no_memory, .name = "fd.bind_args.no_memory", .clause = "fd.bind_arg
 	struct scarce s = { .f = self->flavour, .vm = w->vm, .gmem = w->gmem };
 	struct gm_op op = { .code = GM_OP_NOP };
 
-	/* The vCPU's own pages are faulted in before anything may fail. */
+	/* Faults in the vCPU's own pages before injecting failures. */
 	gm_run(s.vm, 0, &op, 1);
 	s.r = (struct kvm_userspace_memory_region2){ .slot = GM_SLOT,
 						     .flags = KVM_MEM_GUEST_MEMFD,
@@ -149,11 +149,16 @@ GM_CASE(bind_no_memory, .name = "fd.bind_args.no_memory", .clause = "fd.bind_arg
 						     .guest_memfd_offset = OFF,
 						     .guest_memfd = s.gmem };
 	gm_fail_nth_open();
-	gm_fail_nth_sweep(bind_it, bound_not, unbind_it, &s);
-	/* Where a second attempt is made, one failure is none: from here on nothing is allocated. */
+	gm_fail_nth_sweep(bind_it, expect_not_bound, unbind_it, &s);
+	/*
+	 * KVM may retry an allocation after one failure, so now all allocations from step n on
+	 * fail.
+	 */
 	unbind_it(&s);
-	gm_fail_from_sweep(bind_it, bound_not, &s, 400);
-	/* The last round bound it. No failure kept a reference: the memory goes with this close. */
+	gm_fail_from_sweep(bind_it, expect_not_bound, &s, 400);
+	/*
+	 * The last round bound the file. No failure kept a reference: this close frees the memory.
+	 */
 	if (fd_fault_flags(w) & KVM_MEMORY_EXIT_FLAG_PRIVATE)
 		gm_convert(s.vm, GM_BASE, SIZE, true);
 	gm_fixture_fill(w, 0, GFN(GM_BASE + SIZE) - 1, 1);

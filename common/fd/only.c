@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the file is, and that it is all there is to its slot: fd.statfs, fd.gmem_only. */
+/* The identity of the file, and that it alone backs its slot: fd.statfs, fd.gmem_only. */
 #include <sys/statfs.h>
 #include <time.h>
 
@@ -10,7 +10,7 @@
 #define GMEM_MAGIC 0x474d454d /* GUEST_MEMFD_MAGIC of linux/magic.h */
 
 GM_CASE(statfs_magic, .name = "fd.statfs.identity", .clause = "fd.statfs", .flavours = FD_EACH_HOST,
-	.text = "magic 0x474d454d, a regular file, 0600, the created size, a file system of its own")
+	.text = "magic 0x474d454d, a regular file, 0600, the created size, its own file system")
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -28,7 +28,7 @@ GM_CASE(statfs_magic, .name = "fd.statfs.identity", .clause = "fd.statfs", .flav
 	if (gm_platform_has(GM_NEED_GMEM_FS))
 		GM_EXPECT_EQ(fs.f_type, GMEM_MAGIC, "f_type");
 	else
-		gm_note("no file system of its own here: Linux 6.19 or later has one");
+		gm_note("guest_memfd has its own file system from Linux 6.19 on");
 	close(gmem);
 	gm_vm_free(vm);
 }
@@ -46,7 +46,7 @@ static bool later(struct timespec a, struct timespec b)
 	return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
 }
 
-/* The clock of time stamps shows another time than that. */
+/* Waits until the clock of file times is later than `than`. */
 static void tick(struct timespec than)
 {
 	struct timespec now = than;
@@ -59,7 +59,7 @@ static void tick(struct timespec than)
 }
 
 GM_CASE(statfs_times, .name = "fd.statfs.times", .clause = "fd.statfs", .flavours = FD_EACH_HOST,
-	.text = "an fallocate that succeeds moves st_mtime and st_ctime, one that is refused neither",
+	.text = "a successful fallocate updates st_mtime and st_ctime, a refused one neither",
 	.flags = GM_REFUSAL)
 {
 	const struct gm_flavour *f = self->flavour;
@@ -72,23 +72,25 @@ GM_CASE(statfs_times, .name = "fd.statfs.times", .clause = "fd.statfs", .flavour
 		tick(later(m, c) ? m : c);
 		gm_control(!(way ? __gm_gmem_punch(gmem, PG, PG)
 				 : __gm_gmem_allocate(gmem, 0, 5 * PG)),
-			   "an fallocate");
-		GM_EXPECT(later(changed(gmem, true), m), "way %d: st_mtime did not move", way);
-		GM_EXPECT(later(changed(gmem, false), c), "way %d: st_ctime did not move", way);
+			   "fallocate, way %d", way);
+		GM_EXPECT(later(changed(gmem, true), m), "way %d: st_mtime was not updated", way);
+		GM_EXPECT(later(changed(gmem, false), c), "way %d: st_ctime was not updated", way);
 		m = changed(gmem, true);
 		c = changed(gmem, false);
 		tick(later(m, c) ? m : c);
 		GM_EXPECT_ERRNO(EINVAL, way ? __gm_gmem_punch(gmem, 1, PG)
 					    : __gm_gmem_allocate(gmem, 5 * PG, PG));
-		GM_EXPECT(!later(changed(gmem, true), m), "way %d: st_mtime moved, refused", way);
-		GM_EXPECT(!later(changed(gmem, false), c), "way %d: st_ctime moved, refused", way);
+		GM_EXPECT(!later(changed(gmem, true), m),
+			  "way %d: st_mtime was updated by a refused call", way);
+		GM_EXPECT(!later(changed(gmem, false), c),
+			  "way %d: st_ctime was updated by a refused call", way);
 	}
 	close(gmem);
 	gm_vm_free(vm);
 }
 
-/* A slot of a mappable file beside memory at userspace_addr that nobody may look at. */
-static void only(const struct gm_flavour *f, enum gm_mem_kind mem)
+/* A slot of a mappable file and memory at userspace_addr: KVM must not use the latter. */
+static void run_only(const struct gm_flavour *f, enum gm_mem_kind mem)
 {
 	struct gm_fixture *w = GM_FIXTURE(.flavour = f, .size = SIZE, .mem = mem,
 					  .uses_uaddr = true, .extra_pages = 16);
@@ -98,15 +100,15 @@ static void only(const struct gm_flavour *f, enum gm_mem_kind mem)
 	gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES / 2, "the first reads");
 	gm_fixture_fill(w, 0, FIRST, NPAGES);
 	gm_fixture_check_guest(w, 0, FIRST, NPAGES, 1, "what the guest wrote");
-	gm_host_check(beside, FIRST, NPAGES, GM_HALF_HOST, 9, "the memory beside it");
+	gm_host_check(beside, FIRST, NPAGES, GM_HALF_HOST, 9, "the memory at userspace_addr");
 	if (gm_flavour_host(f))
 		gm_fixture_check_host(w, FIRST, NPAGES, 1, "the mapping of the file");
-	/* What happens to that memory is nothing to the guest; a hole of the file is. */
+	/* Dropping that memory does not affect the guest; a hole in the file does. */
 	GM_SETUP_OK(madvise(beside, SIZE, MADV_DONTNEED));
-	gm_fixture_check_guest(w, 0, FIRST, NPAGES, 1, "the memory beside it dropped");
+	gm_fixture_check_guest(w, 0, FIRST, NPAGES, 1, "the memory at userspace_addr dropped");
 	gm_fixture_punch(w, FIRST + 3, 2);
 	gm_guest_check_zero(w->vm, 0, GM_BASE + 3 * PG, 2, "the hole");
-	gm_fixture_check_guest(w, 0, FIRST + 5, NPAGES - 5, 1, "behind the hole");
+	gm_fixture_check_guest(w, 0, FIRST + 5, NPAGES - 5, 1, "after the hole");
 	fd_fixture_free(w);
 }
 
@@ -114,29 +116,26 @@ GM_CASE(only_anon, .name = "fd.gmem_only.anon_beside", .clause = "fd.gmem_only",
 	.flavours = FD_FLAVOURS(FD_P1_TDP, FD_P1P_TDP, FD_INPLACE, FD_BACK_TWIN, FD_PLAIN_TWIN),
 	.text = "userspace_addr on anonymous memory: never read, never written")
 {
-	only(self->flavour, GM_MEM_ANON);
+	run_only(self->flavour, GM_MEM_ANON);
 }
 
-/* The same where the memory beside it would do for 2 MiB mappings. */
+/* The same with memory at userspace_addr that 2 MiB mappings could use. */
 GM_CASE(only_huge, .name = "fd.gmem_only.thp_beside", .clause = "fd.gmem_only", .profile = "P1",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP, PAGE_STATS),
 	.text = "userspace_addr on a transparent huge page: never read, never written, never mapped")
 {
-	only(&gm_p1, GM_MEM_THP);
+	run_only(&gm_p1, GM_MEM_THP);
 }
 
-/*
- * Slots at the start of a file, at 4 GiB, at 16 TiB and at its far end: where a page's number needs
- * more bits than somebody had thought, it would be another slot's page.
- */
+/* Slots at large offsets of a file: a truncated page index would give a page of another slot. */
 GM_CASE(far_pages, .name = "fd.bind_overlap.far_pages", .clause = "fd.bind_overlap",
 	.flavours = FD_EACH_TDP,
-	.text = "slots at offsets from 0 to the largest of a file: each its own pages, holes too")
+	.text = "slots at offsets from 0 to 2^61: each has its own pages, holes too")
 {
 	static const uint64_t off[] = { 0,	    1ULL << 31, 1ULL << 32,
 					1ULL << 44, 1ULL << 45, 1ULL << 61 };
 	const unsigned int nr = ARRAY_SIZE(off);
-	/* Nobody maps all of such a file. */
+	/* The file is too large for a mapping. */
 	struct gm_fixture *w =
 		FD_FIXTURE(self->flavour, 512 * PG, .no_gmem = true, .no_slot = true);
 
@@ -146,7 +145,7 @@ GM_CASE(far_pages, .name = "fd.bind_overlap.far_pages", .clause = "fd.bind_overl
 		gm_fixture_fill(w, 0, FIRST + 16 * i, 4);
 	}
 	for (unsigned int i = 0; i < nr; i++)
-		gm_fixture_check_guest(w, 0, FIRST + 16 * i, 4, 1, "each slot its own pages");
+		gm_fixture_check_guest(w, 0, FIRST + 16 * i, 4, 1, "the pages of each slot");
 	for (unsigned int i = 0; i < nr; i++) {
 		gm_fixture_punch_file(w, off[i] + PG, PG);
 		gm_guest_check_zero(w->vm, 0, GM_BASE + (16 * i + 1) * PG, 1, "the hole");

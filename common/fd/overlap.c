@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Several slots, several files: who may lie where, and who sees which page: fd.bind_overlap. */
+/* Several slots of several files: allowed ranges, and the pages of each: fd.bind_overlap. */
 #include "fd.h"
 
 GM_FILE(.clause = "fd.bind_overlap", .flavours = FD_EACH_HOST)
 
 #define SIZE (16 * PG)
 
-/* Which errno it is, is a case of its own: kernels before the one that settled on EEXIST said EINVAL. */
-static void expect_taken(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem,
-			 uint64_t off)
+/* EEXIST or EINVAL: older kernels return EINVAL; fd.bind_overlap.errno tests the errno. */
+static void expect_in_use(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem,
+			  uint64_t off)
 {
 	int r = __fd_slot_set(vm, id, gpa, size, gmem, off);
 
@@ -20,7 +20,7 @@ static void expect_taken(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t s
 }
 
 GM_CASE(overlap_errno, .name = "fd.bind_overlap.errno",
-	.text = "a file range that is bound already: EEXIST and no other", .flags = GM_REFUSAL)
+	.text = "a file range that is bound already: EEXIST", .flags = GM_REFUSAL)
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -32,7 +32,7 @@ GM_CASE(overlap_errno, .name = "fd.bind_overlap.errno",
 	close(gmem);
 }
 
-/* Binds a range that is free, and lets go of it. */
+/* Expects that a range can be bound, and unbinds it. */
 static void try_slot(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem,
 		     uint64_t off)
 {
@@ -65,7 +65,7 @@ GM_CASE(overlap_delete, .name = "fd.bind_overlap.delete_frees",
 }
 
 GM_CASE(overlap_file, .name = "fd.bind_overlap.file_range",
-	.text = "a second slot on any part of a bound range is refused; on what it leaves: fine",
+	.text = "a second slot on any part of a bound range is refused; on the rest it works",
 	.flags = GM_REFUSAL)
 {
 	const struct gm_flavour *f = self->flavour;
@@ -78,12 +78,12 @@ GM_CASE(overlap_file, .name = "fd.bind_overlap.file_range",
 	for (uint64_t s = 0; s < 16; s++) {
 		for (uint64_t e = s + 1; e <= 16; e++) {
 			if (s < 9 && e > 5)
-				expect_taken(vm, GM_SLOT + 1, far, (e - s) * PG, gmem, s * PG);
+				expect_in_use(vm, GM_SLOT + 1, far, (e - s) * PG, gmem, s * PG);
 			else
 				try_slot(vm, GM_SLOT + 1, far, (e - s) * PG, gmem, s * PG);
 		}
 	}
-	/* A deleted slot lets go of its range, all of it. */
+	/* The deletion of a slot unbinds its whole range. */
 	gm_slot_delete(vm, GM_SLOT);
 	GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 1, far, SIZE, gmem, 0),
 		     "the whole file afterwards");
@@ -115,14 +115,14 @@ GM_CASE(overlap_gfn, .name = "fd.bind_overlap.guest_range",
 		}
 	}
 	GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + 1, GM_BASE + 9 * PG, SIZE, b, 0),
-		     "touching above");
+		     "adjacent above");
 	gm_vm_free(vm);
 	close(a);
 	close(b);
 }
 
 GM_CASE(overlap_tiles, .name = "fd.bind_overlap.tiles",
-	.text = "16 slots of one page tile a file: none twice, each alone can be replaced",
+	.text = "16 slots of one page cover a file: no page can be bound twice, each slot can be replaced",
 	.flags = GM_REFUSAL)
 {
 	const struct gm_flavour *f = self->flavour;
@@ -135,21 +135,21 @@ GM_CASE(overlap_tiles, .name = "fd.bind_overlap.tiles",
 		GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + i, GM_BASE + i * 2 * PG, PG, gmem, i * PG),
 			     "page %d", i);
 	for (int i = 0; i < 16 && !gm_failures(); i++) {
-		expect_taken(vm, GM_SLOT + 20, far, PG, gmem, i * PG);
+		expect_in_use(vm, GM_SLOT + 20, far, PG, gmem, i * PG);
 		gm_slot_delete(vm, GM_SLOT + i);
 		try_slot(vm, GM_SLOT + 20, far, PG, gmem, i * PG);
 		GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT + i, far + (i + 1) * PG, PG, gmem, i * PG),
-			     "page %d again, elsewhere", i);
+			     "page %d again, at another gpa", i);
 	}
 	gm_vm_free(vm);
 	close(gmem);
 }
 
 /*
- * --- content: which page of which file is where ---
+ * --- content ---
  *
- * A page comes to lie at one gpa after another, and two files take turns at one. The fixture's model
- * knows pages by gpa: these cases give the pages numbers of their own instead.
+ * These cases bind a page at several gpas in turn, and both files at one gpa. The fixture's model
+ * has pages by gpa, so these cases number the pages themselves.
  */
 
 static struct gm_op content_op(uint32_t code, struct gm_fixture *w, uint64_t gpa, uint64_t npages,
@@ -188,7 +188,7 @@ static bool check(struct gm_fixture *w, unsigned int v, uint64_t gpa, uint64_t n
 
 #define NSLOTS 12
 #define NPAGES 64UL
-#define ROOM (512 * PG) /* of the guest, for a slot wherever it starts: 2 MiB, if pages are 4 KiB */
+#define ROOM (512 * PG) /* of guest memory for each slot: 2 MiB with 4 KiB pages */
 #define SLOT_GPA(i) (GM_BASE + (i)*ROOM)
 
 struct place {
@@ -196,7 +196,7 @@ struct place {
 	uint64_t off, len, gpa; /* pages, pages, and a guest address */
 };
 
-/* A page's own number, whatever slot shows it. */
+/* A page's number, independent of its slot. */
 static uint64_t identity(int file, uint64_t page)
 {
 	return (uint64_t)(file + 1) << 16 | page;
@@ -218,7 +218,7 @@ static void bind_file(struct two_files *s, int file, uint32_t id, uint64_t gpa, 
 	gm_fixture_slot(s->w, id, gpa, size, off);
 }
 
-/* Cuts both files into ranges that do not overlap, and binds them at places of the guest. */
+/* Splits both files into random ranges, and binds them at random gpas. */
 static void bind_at_random(struct two_files *s)
 {
 	unsigned int order[NSLOTS];
@@ -277,19 +277,19 @@ static void two_files_free(struct two_files *s)
 	free(s);
 }
 
-static void all_slots_go(struct two_files *s)
+static void delete_slots(struct two_files *s)
 {
 	for (unsigned int i = 0; i < s->nr; i++)
 		gm_slot_delete(s->w->vm, GM_SLOT + i);
 }
 
 GM_CASE(content_moves, .name = "fd.bind_overlap.right_page", .flavours = FD_EACH_TDP_QUICK,
-	.text = "two files in a dozen slots, dealt anew six times: each gfn shows its own page")
+	.text = "two files in a dozen slots, rebound at random six times: each gfn has its own page")
 {
 	struct two_files *s = two_files_new(self->flavour);
 	struct gm_op op;
 
-	/* Both files whole, once, to give every page its number. */
+	/* Binds each file as a whole once, to write every page's number. */
 	for (int i = 0; i < 2; i++) {
 		bind_file(s, i, GM_SLOT, GM_BASE, NPAGES * PG, 0);
 		fill(s->w, 0, GM_BASE, NPAGES, identity(i, 0), 1);
@@ -297,7 +297,7 @@ GM_CASE(content_moves, .name = "fd.bind_overlap.right_page", .flavours = FD_EACH
 	}
 	for (int round = 0; round < 6 && !gm_failures(); round++) {
 		bind_at_random(s);
-		/* Backwards, so that "always the first page" cannot pass. */
+		/* In reverse order, so that a slot that always has the first page cannot pass. */
 		for (int i = s->nr - 1; i >= 0; i--) {
 			struct place *p = &s->place[i];
 
@@ -318,13 +318,13 @@ GM_CASE(content_moves, .name = "fd.bind_overlap.right_page", .flavours = FD_EACH
 			check(s->w, 0, p->gpa, p->len, identity(p->file, p->off), 1,
 			      "the whole slot");
 		}
-		all_slots_go(s);
+		delete_slots(s);
 	}
 	two_files_free(s);
 }
 
 GM_CASE(content_written, .name = "fd.bind_overlap.right_page_written", .flavours = FD_EACH_TDP,
-	.text = "what is written through one set of slots is read through the next one")
+	.text = "data written through one set of slots is read through the next")
 {
 	struct two_files *s = two_files_new(self->flavour);
 	unsigned int gen[2][NPAGES] = { 0 };
@@ -339,7 +339,7 @@ GM_CASE(content_written, .name = "fd.bind_overlap.right_page_written", .flavours
 
 				if (*g)
 					check(s->w, 0, p->gpa + k * PG, 1,
-					      identity(p->file, p->off + k), *g, "from before");
+					      identity(p->file, p->off + k), *g, "written before");
 				else
 					gm_guest_check_zero(s->w->vm, 0, p->gpa + k * PG, 1,
 							    "never written");
@@ -347,20 +347,20 @@ GM_CASE(content_written, .name = "fd.bind_overlap.right_page_written", .flavours
 			}
 			fill(s->w, 0, p->gpa, p->len, identity(p->file, p->off), round);
 		}
-		all_slots_go(s);
+		delete_slots(s);
 	}
-	/* And through the host's own mapping, where there is one. */
+	/* The same through the host's mapping, if any. */
 	for (int i = 0; i < 2; i++)
 		for (unsigned int p = 0; s->map[i] && p < NPAGES; p++)
 			if (gen[i][p])
 				gm_host_check(s->map[i] + p * PG, identity(i, p), 1,
 					      gm_flavour_half(&s->w->file), gen[i][p],
-					      "the host at last");
+					      "the host at the end");
 	two_files_free(s);
 }
 
 GM_CASE(content_swap, .name = "fd.bind_overlap.swap", .flavours = FD_EACH_TDP,
-	.text = "two slots exchange their halves of one file: hot pages and all")
+	.text = "two slots exchange their halves of one file, with pages mapped")
 {
 	const uint64_t half = 8 * PG, high = GM_BASE + GM_2M;
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 2 * GM_2M, .vcpus = 2, .file_size = SIZE,
@@ -387,17 +387,17 @@ GM_CASE(content_swap, .name = "fd.bind_overlap.swap", .flavours = FD_EACH_TDP,
 
 GM_CASE(gmem_only, .name = "fd.bind_overlap.not_userspace",
 	.flavours = FD_FLAVOURS(FD_P1_TDP, FD_P1P_TDP, FD_INPLACE, FD_BACK_TWIN, FD_PLAIN_TWIN),
-	.text = "a mappable file serves every guest access, whatever lies at userspace_addr")
+	.text = "a mappable file backs all guest accesses, with any memory at userspace_addr")
 {
 	struct gm_fixture *w = GM_FIXTURE(.flavour = self->flavour, .size = SIZE,
 					  .uses_uaddr = true, .extra_pages = 16);
 
 	gm_host_fill(w->mem->hva, FIRST, 16, GM_HALF_HOST, 1);
-	gm_guest_check_zero(w->vm, 0, GM_BASE, 16, "the file, not the memory beside it");
+	gm_guest_check_zero(w->vm, 0, GM_BASE, 16, "the file, not the memory at userspace_addr");
 	gm_fixture_fill(w, 0, FIRST, 16);
-	gm_host_check(w->mem->hva, FIRST, 16, GM_HALF_HOST, 1, "the memory beside it");
-	/* What happens to that memory is nothing to the guest. */
+	gm_host_check(w->mem->hva, FIRST, 16, GM_HALF_HOST, 1, "the memory at userspace_addr");
+	/* Dropping that memory does not affect the guest. */
 	GM_SETUP_OK(madvise(w->mem->hva, SIZE, MADV_DONTNEED));
-	gm_fixture_check_guest(w, 0, FIRST, 16, 1, "after MADV_DONTNEED beside it");
+	gm_fixture_check_guest(w, 0, FIRST, 16, 1, "after MADV_DONTNEED at userspace_addr");
 	fd_fixture_free(w);
 }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Handing the descriptor on hands on no more than it had: fd.pass. */
+/* A process that receives the descriptor gets no additional access: fd.pass. */
 #include "fd.h"
 
 GM_FILE(.clause = "fd.pass", .flavours = FD_EACH_HOST)
 
 #define SIZE (16 * PG)
 
-/* What the receiver finds; each 0 if it is as it should be. */
+/* The receiver's results. judge() has the expected errnos. */
 struct found {
 	int mmap_errno; /* of a shared read-write mapping; 0 if it succeeded */
 	int read_only_errno;
-	int bind_errno;	   /* in a VM of the receiver's own */
-	int control_errno; /* the same binding of a file of its own */
+	int bind_errno;	   /* in the receiver's own VM */
+	int control_errno; /* the same binding of the receiver's own file */
 	int old_vm_errno;  /* an ioctl on the sender's VM */
 	int reopen_errno;
 	int punch_errno;
@@ -34,7 +34,9 @@ static int errno_of(long ret)
 
 static void probe(int gmem, int old_vm, const struct gm_flavour *f, struct found *found)
 {
-	/* A VM of the receiver's own: the framework's asserts would end a child unheard. */
+	/*
+	 * The receiver's own VM, without the framework, whose asserts would end the child silently.
+	 */
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	int vm = ioctl(kvm, KVM_CREATE_VM, gm_arch_vm_type(f->kind));
 	struct kvm_create_guest_memfd create = { .size = SIZE, .flags = f->flags };
@@ -65,23 +67,23 @@ static void judge(const struct found *found, const struct gm_flavour *f)
 {
 	int map = f->flags & GUEST_MEMFD_FLAG_MMAP ? 0 : ENODEV;
 
-	gm_control(!found->control_errno, "the receiver binds a file of its own");
+	gm_control(!found->control_errno, "the receiver binds its own file");
 	GM_EXPECT_EQ(found->mmap_errno, map, "errno of mmap, read-write");
 	GM_EXPECT_EQ(found->read_only_errno, map, "errno of mmap, read-only");
 	GM_EXPECT_EQ(found->bind_errno, EINVAL, "errno of binding it in the receiver's VM");
 	GM_EXPECT_EQ(found->old_vm_errno, EIO, "errno of an ioctl on the sender's VM");
 	GM_EXPECT_EQ(found->reopen_errno, ENXIO, "errno of opening it again");
-	GM_EXPECT_EQ(found->punch_errno, 0, "errno of a hole: the descriptor itself is whole");
+	GM_EXPECT_EQ(found->punch_errno, 0, "errno of a hole through the received descriptor");
 }
 
 static int receive(int s)
 {
-	char byte, room[CMSG_SPACE(sizeof(int))];
+	char byte, control[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = { &byte, 1 };
 	struct msghdr m = { .msg_iov = &iov,
 			    .msg_iovlen = 1,
-			    .msg_control = room,
-			    .msg_controllen = sizeof(room) };
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
 	struct cmsghdr *c;
 	int fd = -1;
 
@@ -95,12 +97,12 @@ static int receive(int s)
 
 static void send_fd(int s, int fd)
 {
-	char room[CMSG_SPACE(sizeof(int))] = { 0 };
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec iov = { "x", 1 };
 	struct msghdr m = { .msg_iov = &iov,
 			    .msg_iovlen = 1,
-			    .msg_control = room,
-			    .msg_controllen = sizeof(room) };
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
 	c->cmsg_level = SOL_SOCKET;
@@ -110,7 +112,7 @@ static void send_fd(int s, int fd)
 	GM_SETUP_OK(sendmsg(s, &m, 0));
 }
 
-/* The child receives over a socket, or inherits (s < 0), and writes back what it found. */
+/* The child receives the descriptor over a socket, or inherits it, and reports its results. */
 static void pass(const struct gm_flavour *f, bool over_socket)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -130,15 +132,15 @@ static void pass(const struct gm_flavour *f, bool over_socket)
 		probe(fd, vm->kvm->fd, f, &found);
 		_exit(write(p[1], &found, sizeof(found)) != sizeof(found));
 	}
-	/* After the fork, so that the socket is the only way. */
+	/* After the fork, so that the child does not inherit the file. */
 	if (over_socket) {
 		gmem = gm_flavour_gmem(vm, f, SIZE);
 		send_fd(s[0], gmem);
 	}
-	GM_SETUP(read(p[0], &found, sizeof(found)) == sizeof(found), "the child said nothing");
+	GM_SETUP(read(p[0], &found, sizeof(found)) == sizeof(found), "the child reported nothing");
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	judge(&found, f);
-	/* It is still the sender's, whole. */
+	/* The sender can still use the file. */
 	GM_EXPECT_OK(__fd_slot_set(vm, GM_SLOT, GM_BASE, SIZE, gmem, 0), "in the sender's own VM");
 	for (int i = 0; i < 2; i++) {
 		close(s[i]);
@@ -162,11 +164,11 @@ GM_CASE(pass_fork, .name = "fd.pass.fork",
 	pass(self->flavour, false);
 }
 
-/* arm64 binds files that can be mapped, and no others: fd.slot_arm64. */
+/* arm64 binds only mappable files: fd.slot_arm64. */
 #ifdef __x86_64__
-/* One VM, no MMAP flag on an ordinary VM either. */
+/* An ordinary VM with a file without the MMAP flag. */
 GM_CASE(pass_plain, .name = "fd.pass.no_flag", .profile = "P1",
-	.text = "the same of a file without any flag, of an ordinary VM", .flags = GM_REFUSAL,
+	.text = "the same with a file without flags, of an ordinary VM", .flags = GM_REFUSAL,
 	.needs = GM_NEEDS(GMEM_DEFAULT))
 {
 	static const struct gm_flavour plain = { .kind = GM_VM_DEFAULT };
@@ -177,7 +179,7 @@ GM_CASE(pass_plain, .name = "fd.pass.no_flag", .profile = "P1",
 #endif
 
 GM_CASE(pass_dup, .name = "fd.pass.dup",
-	.text = "a duplicate is the same file: same inode, binds in its own VM, overlaps itself")
+	.text = "a duplicate is the same file: same inode, binds in its own VM, overlaps are refused")
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A page that has gone bad reaches no guest, and its neighbours work on: fd.hwpoison. */
+/* No guest reaches a poisoned page, and the other pages still work: fd.hwpoison. */
 #include "fd.h"
 #include "poison.h"
 #include "pool.h"
@@ -12,29 +12,28 @@ GM_FILE(.clause = "fd.hwpoison", .flavours = FD_HOST_SEES_TDP,
 #define BAD 5
 
 /*
- * Who has written the page gets SIGBUS. Who has only mapped it need not, and is told EBUSY: the page
- * stays in its file (mm/memory-failure.c:me_pagecache_clean()).
+ * A process that has written the page gets SIGBUS. One that has only mapped it may get EBUSY: the
+ * page stays in its file (mm/memory-failure.c, me_pagecache_clean()).
  */
-static void gone_bad(int code)
+static void setup_poisoned(int code)
 {
 	GM_SETUP(!code || code == EBUSY, "MADV_HWPOISON: %s", gm_errno_name(code));
 }
 
-/* The guest's access to the bad page, on vCPU v. */
+/* Expects the exit of a guest access to the poisoned page, on vCPU v. */
 static void expect_bad(struct gm_fixture *w, unsigned int v, bool write, const char *when)
 {
 	struct gm_op op = { .code = write ? GM_OP_WRITE : GM_OP_READ, .addr = GM_BASE + BAD * PG };
 	struct gm_exit ex;
-	bool through = __gm_run(w->vm, v, &op, 1, &ex, NULL);
+	bool done = __gm_run(w->vm, v, &op, 1, &ex, NULL);
 
 	GM_EXPECT_AT(
 		GM_PAGE(.off = GM_AT(BAD * PG), .gpa = GM_AT(op.addr)),
-		!through && ex.ret == -1 && ex.err == EHWPOISON &&
+		!done && ex.ret == -1 && ex.err == EHWPOISON &&
 			ex.reason == KVM_EXIT_MEMORY_FAULT && ex.fault.gpa == op.addr &&
 			ex.fault.size == PG && !ex.fault.flags,
-		"%s, a %s of the bad page on vCPU %u: expected KVM_EXIT_MEMORY_FAULT and EHWPOISON, observed %s",
-		when, write ? "write" : "read", v,
-		through ? gm_word_str(op.val) : gm_exit_str(&ex));
+		"%s, a %s of the poisoned page on vCPU %u: expected KVM_EXIT_MEMORY_FAULT and EHWPOISON, observed %s",
+		when, write ? "write" : "read", v, done ? gm_word_str(op.val) : gm_exit_str(&ex));
 }
 
 static void expect_rest(struct gm_fixture *w, unsigned int v, const char *when)
@@ -44,7 +43,7 @@ static void expect_rest(struct gm_fixture *w, unsigned int v, const char *when)
 }
 
 GM_CASE(poison_kept, .name = "fd.hwpoison.no_reference",
-	.text = "nobody keeps a reference of a bad page that was refused: after a hole it is good again",
+	.text = "a refused access to a poisoned page drops its reference: the frame can be unpoisoned after a hole",
 	.needs = GM_NEEDS(UNPOISON))
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, NPAGES * PG, .vcpus = 2);
@@ -54,36 +53,38 @@ GM_CASE(poison_kept, .name = "fd.hwpoison.no_reference",
 	gm_fixture_fill(w, 0, FIRST, NPAGES);
 	gm_fixture_check_host(w, FIRST, NPAGES, 1, "before");
 	pfn = gm_pfn_of(w->hva + BAD * PG);
-	GM_SETUP(pfn, "/proc/self/pagemap does not tell the page frame");
+	GM_SETUP(pfn, "/proc/self/pagemap has no page frame");
 	code = gm_poison(w->hva + BAD * PG, NULL);
-	gone_bad(code);
+	setup_poisoned(code);
 	for (int i = 0; i < 8; i++) {
-		expect_bad(w, i % 2, i % 3, "again and again");
+		expect_bad(w, i % 2, i % 3, "repeated access");
 		gm_touch(w->hva + BAD * PG, i % 3, &code);
 	}
-	/* mm/memory-failure.c:unpoison_memory(): EBUSY while the page has a mapping, or anybody a reference. */
+	/*
+	 * EBUSY while the page has a mapping or a reference (mm/memory-failure.c,
+	 * unpoison_memory()).
+	 */
 	err = gm_unpoison_frame(pfn);
 	GM_EXPECT(err == EBUSY,
-		  "a bad page given back while it is in the file: expected EBUSY, observed %s",
+		  "unpoison of a page that is still in the file: expected EBUSY, observed %s",
 		  gm_errno_name(err));
 	gm_fixture_punch(w, FIRST + BAD, 1);
-	/* A CPU that is about to free pages may have one in its batch: again, for a second. */
+	/* The page may be in a per-CPU batch of pages to free: retry for a second. */
 	for (int i = 0; i < 100 && (err = gm_unpoison_frame(pfn)) == EBUSY; i++)
 		usleep(10000);
-	GM_EXPECT(
-		!err,
-		"a bad page given back after the hole: expected success, observed %s: a reference is left",
-		gm_errno_name(err));
+	GM_EXPECT(!err,
+		  "unpoison after the hole: expected success, observed %s: a reference is left",
+		  gm_errno_name(err));
 	gm_guest_check_zero(w->vm, 0, GM_BASE + BAD * PG, 1, "after the hole");
 	fd_fixture_free(w);
 }
 
 /*
- * Costs the machine 4 KiB until it is booted again, and the kernel log a few lines. Not called
- * destructive for that: nothing else in the machine is touched.
+ * Costs 4 KiB until the next boot, and a few lines in the kernel log. This does not make it
+ * destructive: nothing else is affected.
  */
 GM_CASE(poison, .name = "fd.hwpoison.mapped_page",
-	.text = "a page hot in two vCPUs goes bad: EHWPOISON for both, its neighbours work, a hole heals it",
+	.text = "a page mapped by two vCPUs is poisoned: EHWPOISON for both, other pages work, a hole replaces it",
 	.needs = GM_NEEDS(HWPOISON))
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, NPAGES * PG, .vcpus = 2);
@@ -92,14 +93,14 @@ GM_CASE(poison, .name = "fd.hwpoison.mapped_page",
 
 	gm_fixture_fill(w, 0, FIRST, NPAGES);
 	gm_fixture_check_guest(w, 1, FIRST, NPAGES, 1, "before");
-	/* In this process's page tables, too; the child has its own. */
+	/* Maps the pages in this process's page tables, too. */
 	gm_fixture_check_host(w, FIRST, NPAGES, 1, "before");
 	code = gm_poison(w->hva + BAD * PG, NULL);
-	gone_bad(code);
+	setup_poisoned(code);
 	expect_bad(w, 0, false, "at once");
 	expect_bad(w, 1, true, "at once");
-	expect_rest(w, 0, "beside the bad page");
-	expect_rest(w, 1, "beside the bad page");
+	expect_rest(w, 0, "beside the poisoned page");
+	expect_rest(w, 1, "beside the poisoned page");
 	expect_bad(w, 0, true, "again");
 	sig = gm_touch(w->hva + BAD * PG, false, &code);
 	GM_EXPECT(sig == SIGBUS && code == BUS_MCEERR_AR,
@@ -114,13 +115,13 @@ GM_CASE(poison, .name = "fd.hwpoison.mapped_page",
 		sig, code);
 	munmap(fresh, PG);
 	gm_fixture_check_host(w, FIRST, BAD, 1, "the host's pages below");
-	/* The slot is made anew: still bad. Then the page is given up: a new one, of zeroes. */
+	/* The page is still poisoned in a new slot. A hole replaces it with a zero page. */
 	gm_slot_delete(w->vm, GM_SLOT);
 	gm_fixture_slot(w, GM_SLOT, GM_BASE, NPAGES * PG, 0);
 	expect_bad(w, 1, false, "in a new slot");
 	gm_fixture_punch(w, FIRST + BAD, 1);
 	gm_guest_check_zero(w->vm, 0, GM_BASE + BAD * PG, 1, "after the hole");
 	gm_fixture_fill(w, 0, FIRST + BAD, 1);
-	gm_fixture_check_guest(w, 1, FIRST, NPAGES, 1, "healed");
+	gm_fixture_check_guest(w, 1, FIRST, NPAGES, 1, "after the hole and a new write");
 	fd_fixture_free(w);
 }

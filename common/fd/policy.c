@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mbind() on a mapping sets the policy of the file, page by page: fd.mempolicy. And what follows
- * from it: allocations by an interleaving policy are counted one by one, so that what fallocate()
- * allocates can be told exactly: fd.fallocate_args.
+ * mbind() on a mapping sets the policy of the file's pages: fd.mempolicy. The kernel counts
+ * allocations by an interleaving policy, so cases can also count exactly what fallocate()
+ * allocates: fd.fallocate_args.
  */
 #include <linux/mempolicy.h>
 #include <signal.h>
@@ -32,7 +32,7 @@ static int set_policy(void *addr, uint64_t len, int mode)
 		       mode == MPOL_DEFAULT ? 0 : 64, 0);
 }
 
-/* Pages [from, to) of the mapping have `mode`, the others `other`. */
+/* Expects that pages [from, to) of the mapping have `mode`, the others `other`. */
 static void expect_policies(const uint8_t *map, unsigned int from, unsigned int to, int mode,
 			    int other, const char *when)
 {
@@ -46,36 +46,39 @@ static void expect_policies(const uint8_t *map, unsigned int from, unsigned int 
 
 GM_CASE(file, .name = "fd.mempolicy.of_the_file",
 	.flavours = FD_FLAVOURS(FD_P1, FD_P1P, FD_INPLACE),
-	.text = "mbind on some pages of a mapping: those pages have it, in every mapping of the file")
+	.text = "mbind on some pages of a mapping: those pages have the policy, in every mapping of the file")
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, NPAGES * PG), other = gm_flavour_gmem(vm, f, NPAGES * PG);
-	uint8_t *map = fd_mmap(gmem, NPAGES * PG), *second, *theirs = fd_mmap(other, NPAGES * PG);
+	uint8_t *map = fd_mmap(gmem, NPAGES * PG), *second,
+		*other_map = fd_mmap(other, NPAGES * PG);
 
 	expect_policies(map, 0, 0, 0, MPOL_DEFAULT, "nothing set");
 	GM_EXPECT_OK(set_policy(map + 2 * PG, 20 * PG, MPOL_PREFERRED));
 	expect_policies(map, 2, 22, MPOL_PREFERRED, MPOL_DEFAULT, "set on [2,22)");
 	GM_EXPECT_OK(set_policy(map, NPAGES * PG, MPOL_DEFAULT));
-	expect_policies(map, 0, 0, 0, MPOL_DEFAULT, "taken back");
+	expect_policies(map, 0, 0, 0, MPOL_DEFAULT, "reset");
 	GM_EXPECT_OK(set_policy(map + 4 * PG, 9 * PG, MPOL_BIND));
 	expect_policies(map, 4, 13, MPOL_BIND, MPOL_DEFAULT, "set on [4,13)");
-	/* It is the file's: another mapping, one made later, none meanwhile. */
+	/*
+	 * The policy belongs to the file: it stays in a second mapping, and after the last munmap.
+	 */
 	second = fd_mmap(gmem, NPAGES * PG);
 	expect_policies(second, 4, 13, MPOL_BIND, MPOL_DEFAULT, "a second mapping");
 	munmap(map, NPAGES * PG);
 	munmap(second, NPAGES * PG);
 	map = fd_mmap(gmem, NPAGES * PG);
 	expect_policies(map, 4, 13, MPOL_BIND, MPOL_DEFAULT, "mapped again");
-	expect_policies(theirs, 0, 0, 0, MPOL_DEFAULT, "another file");
+	expect_policies(other_map, 0, 0, 0, MPOL_DEFAULT, "another file");
 	munmap(map, NPAGES * PG);
-	munmap(theirs, NPAGES * PG);
+	munmap(other_map, NPAGES * PG);
 	close(gmem);
 	close(other);
 	gm_vm_free(vm);
 }
 
-/* Pages that were placed by an interleaving policy on node 0 so far, by anybody. */
+/* Pages allocated on node 0 by an interleaving policy so far, by all programs. */
 static long interleaved(void)
 {
 	long n;
@@ -85,10 +88,10 @@ static long interleaved(void)
 	return n;
 }
 
-/* Which policy an allocation follows shows on one node already: interleaving ones are counted. */
+/* Works with one node, since interleaving allocations are counted. */
 GM_CASE(followed, .name = "fd.mempolicy.followed",
 	.flavours = FD_FLAVOURS(FD_P1, FD_P1P, FD_INPLACE),
-	.text = "a page is allocated by its own policy, by no neighbour's")
+	.text = "a page is allocated by its own policy, not by that of an adjacent page")
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -100,7 +103,9 @@ GM_CASE(followed, .name = "fd.mempolicy.followed",
 	for (unsigned int p = 0; p < NPAGES; p++) {
 		long want = p >= 8 && p < 16, got = -1;
 
-		/* The counter is everybody's: what a stranger adds does not come three times. */
+		/*
+		 * The counter is system-wide: try three times, in case another program adds to it.
+		 */
 		for (int attempt = 0; attempt < 3 && got != want; attempt++) {
 			gm_gmem_punch(gmem, p * PG, PG);
 			before = interleaved();
@@ -118,9 +123,9 @@ GM_CASE(followed, .name = "fd.mempolicy.followed",
 	gm_vm_free(vm);
 }
 
-/* Every other page is bound to another node; whoever allocates it, it comes from there. */
+/* Every other page is bound to another node, from which any allocation must take it. */
 GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .profile = "P1",
-	.text = "pages bound to another node lie there, those between them do not: allocated, touched by the host, by the guest",
+	.text = "pages bound to another node are there, those between them are not: allocated, touched by the host, by the guest",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP), .caps = GM_CAPS_ALL)
 {
 	struct gm_fixture *w;
@@ -145,7 +150,7 @@ GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .profile = "P1",
 	for (unsigned int p = 0; p < 30; p++) {
 		int want = p % 2 ? here : there, got;
 
-		/* Only what is mapped has a node. */
+		/* move_pages() reports nodes of mapped pages only. */
 		(void)*(volatile uint8_t *)(map + p * PG);
 		got = gm_node_of(map + p * PG);
 		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(p * PG)), got == want,
@@ -162,7 +167,7 @@ GM_CASE(placed, .name = "fd.mempolicy.placed.p1", .profile = "P1",
 
 GM_CASE(every_page, .name = "fd.fallocate_args.every_page", .clause = "fd.fallocate_args",
 	.flavours = FD_FLAVOURS(FD_P1, FD_P1P, FD_INPLACE_TWIN),
-	.text = "allocation of every length up to 64 pages: each page once; holes give back exactly theirs",
+	.text = "allocation of every length up to 64 pages: each page once; holes free exactly their pages",
 	.tokens = GM_TOKEN_ALONE)
 {
 	const struct gm_flavour *f = self->flavour;
@@ -176,11 +181,12 @@ GM_CASE(every_page, .name = "fd.fallocate_args.every_page", .clause = "fd.falloc
 		long before = interleaved();
 
 		GM_EXPECT_OK(__gm_gmem_allocate(gmem, at * PG, len * PG));
-		GM_EXPECT_EQ(interleaved() - before, len, "pages that %lu at page %lu took", len,
-			     at);
+		GM_EXPECT_EQ(interleaved() - before, len,
+			     "pages allocated by fallocate of %lu at page %lu", len, at);
 		GM_EXPECT_OK(__gm_gmem_allocate(gmem, at * PG, len * PG));
-		GM_EXPECT_EQ(interleaved() - before, len, "and the same once more");
-		/* A hole one page short at the end and one at the start: two pages are left. */
+		GM_EXPECT_EQ(interleaved() - before, len,
+			     "pages allocated after the same call again");
+		/* A hole without the first and the last page: two pages are left. */
 		if (len > 2)
 			gm_gmem_punch(gmem, (at + 1) * PG, (len - 2) * PG);
 		before = interleaved();
@@ -194,12 +200,12 @@ GM_CASE(every_page, .name = "fd.fallocate_args.every_page", .clause = "fd.falloc
 	gm_vm_free(vm);
 }
 
-static void nothing(int sig __attribute__((unused))) {}
+static void ignore_signal(int sig __attribute__((unused))) {}
 
-/* Whenever a signal comes: 0 means that all is done, EINTR that it may not be. */
+/* With signals at any time, 0 means all pages are allocated; EINTR may leave some out. */
 GM_CASE(interrupted, .name = "fd.fallocate_args.interrupted", .clause = "fd.fallocate_args",
 	.flavours = FD_FLAVOURS(FD_P1, FD_P1P, FD_INPLACE_TWIN),
-	.text = "allocation under a storm of signals: EINTR, or every page is there",
+	.text = "allocation under frequent signals: EINTR, or all pages are allocated",
 	.tokens = GM_TOKEN_ALONE)
 {
 	const uint64_t pages = 2048;
@@ -208,7 +214,7 @@ GM_CASE(interrupted, .name = "fd.fallocate_args.interrupted", .clause = "fd.fall
 	int gmem = gm_flavour_gmem(vm, f, pages * PG);
 	uint8_t *map = fd_mmap(gmem, pages * PG);
 	struct itimerval tick = { { 0, 700 }, { 0, 700 } }, off = { 0 };
-	struct sigaction sa = { .sa_handler = nothing };
+	struct sigaction sa = { .sa_handler = ignore_signal };
 	unsigned int interrupted = 0;
 
 	GM_SETUP_OK(sigaction(SIGALRM, &sa, NULL));
@@ -224,7 +230,7 @@ GM_CASE(interrupted, .name = "fd.fallocate_args.interrupted", .clause = "fd.fall
 		took = interleaved() - before;
 		interrupted += r && err == EINTR;
 		GM_EXPECT(r ? err == EINTR && took <= (long)pages : took == (long)pages,
-			  "round %d: fallocate gives %s, and took %ld of %lu pages", i,
+			  "round %d: fallocate returned %s and allocated %ld of %lu pages", i,
 			  r ? gm_errno_name(err) : "0", took, pages);
 		gm_gmem_punch(gmem, 0, pages * PG);
 	}

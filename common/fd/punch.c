@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A hole takes exactly its pages: fd.punch_exact. */
+/* A hole removes exactly its pages: fd.punch_exact. */
 #include "batch.h"
 #include "fd.h"
 
 GM_FILE(.clause = "fd.punch_exact")
 
-/* Pages that are there and have been written, of the whole file, as mincore() sees them. */
+/* Resident pages of the whole file, from mincore(). */
 static void resident(struct gm_fixture *w, unsigned char *vec)
 {
 	GM_SETUP_OK(mincore(w->hva, w->size, vec));
 }
 
 /*
- * Every [s, s + len) in a window of nr pages from page `first`: before each hole the window is
- * filled, afterwards each page of it is looked at by the guest, and counted by mincore().
+ * Punches every [s, e) in a window of nr pages from page `first`. Fills the window before each
+ * hole; after it the guest and mincore() check each page.
  */
 static void window(struct gm_fixture *w, uint64_t first, unsigned int nr)
 {
@@ -77,9 +77,9 @@ GM_CASE(punch_ends, .name = "fd.punch_exact.ends", .flavours = FD_EACH_TDP,
 	fd_fixture_free(w);
 }
 
-/* One page of 512, a full 2 MiB where they are of 4 KiB: 511 others keep every word. */
+/* A hole of one page of 512 (2 MiB with 4 KiB pages): the 511 others keep every word. */
 GM_CASE(punch_each, .name = "fd.punch_exact.each_page", .flavours = FD_EACH_TDP_QUICK,
-	.text = "a hole of one page at each of the 512 offsets of a full 2 MiB (512 pages, if larger)")
+	.text = "a hole of one page at each offset of 512 full pages (2 MiB with 4 KiB pages)")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 512 * PG);
 	struct gm_batch b;
@@ -98,7 +98,7 @@ GM_CASE(punch_each, .name = "fd.punch_exact.each_page", .flavours = FD_EACH_TDP_
 	fd_fixture_free(w);
 }
 
-/* Clusters of pages that are written, in 3 GiB; holes of any place and length between. */
+/* Clusters of written pages in 3 GiB, near borders; holes have any offset and length. */
 #define CLUSTER 4
 static const struct {
 	uint64_t bytes;
@@ -115,7 +115,7 @@ static uint64_t marked(unsigned int i)
 	return cluster[i / CLUSTER].bytes / PG + cluster[i / CLUSTER].pages + i % CLUSTER;
 }
 
-/* Somewhere near a page that matters, mostly; anywhere else, sometimes. */
+/* Three of four near a written page, else anywhere. */
 static uint64_t pick(struct gm_rng *rng, uint64_t pages)
 {
 	uint64_t at = gm_rng_below(rng, pages + 1);
@@ -130,7 +130,7 @@ static bool filled(struct gm_fixture *w, unsigned int i)
 	return gm_fixture_word(w, FIRST + marked(i));
 }
 
-static void look(struct gm_fixture *w, uint64_t s, uint64_t e)
+static void check_clusters(struct gm_fixture *w, uint64_t s, uint64_t e)
 {
 	struct gm_batch b;
 	char when[64];
@@ -160,7 +160,7 @@ static void random_holes(const struct gm_case *self, unsigned int rounds)
 			e = t;
 		}
 		e += s == e;
-		/* Fill what is empty, so that a hole always has something to take. */
+		/* Fill empty pages, so that a hole always has pages to remove. */
 		for (unsigned int i = 0; i < NR_MARKED; i++)
 			if (!filled(w, i))
 				gm_fixture_fill(w, 0, FIRST + marked(i), 1);
@@ -175,14 +175,14 @@ static void random_holes(const struct gm_case *self, unsigned int rounds)
 			GM_EXPECT_EQ(extra, 0,
 				     "resident pages beyond those written, hole [%#lx,%#lx)", s, e);
 		}
-		look(w, s, e);
+		check_clusters(w, s, e);
 	}
 	free(vec);
 	fd_fixture_free(w);
 }
 
 GM_CASE(punch_random, .name = "fd.punch_exact.random", .flavours = FD_EACH_TDP,
-	.text = "seeded holes of any place and length in 3 GiB, borders of 2 MiB and 1 GiB favoured")
+	.text = "random holes in 3 GiB, mostly near borders of 2 MiB and 1 GiB")
 {
 	random_holes(self, 24);
 }
@@ -194,7 +194,7 @@ GM_CASE(punch_random_long, .name = "fd.punch_exact.random_long",
 	random_holes(self, 500);
 }
 
-/* Holes by the host with the content written through the host's mapping. */
+/* The host writes the content through its mapping. */
 GM_CASE(punch_host, .name = "fd.punch_exact.host_content", .flavours = FD_HOST_SEES,
 	.text = "every hole in 8 pages, seen through a mapping with no guest")
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Size and rights stay as they were given: fd.no_resize, fd.reopen. */
+/* Size and access mode cannot change: fd.no_resize, fd.reopen. */
 #include "fd.h"
 
 GM_FILE(.clause = "fd.no_resize", .flavours = FD_EACH_HOST)
@@ -13,7 +13,7 @@ static uint64_t size_of(int fd)
 }
 
 GM_CASE(truncate_refused, .name = "fd.no_resize.ftruncate",
-	.text = "ftruncate to any size, its own included: EINVAL", .flags = GM_REFUSAL)
+	.text = "ftruncate to any size, also the current one: EINVAL", .flags = GM_REFUSAL)
 {
 	const uint64_t sizes[] = {
 		0, 1, PG, 7 * PG, 8 * PG - 1, 8 * PG, 8 * PG + 1, 9 * PG, GM_1G
@@ -38,7 +38,7 @@ GM_CASE(truncate_refused, .name = "fd.no_resize.ftruncate",
 }
 
 GM_CASE(size_constant, .name = "fd.no_resize.constant",
-	.text = "allocation and holes, past the end too, leave the size")
+	.text = "allocation and holes, also past the end, do not change the size")
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -56,8 +56,8 @@ GM_CASE(size_constant, .name = "fd.no_resize.constant",
 	gm_vm_free(vm);
 }
 
-GM_CASE(seals_refused, .name = "fd.no_resize.seals",
-	.text = "seals: neither added nor shown, EINVAL", .flags = GM_REFUSAL)
+GM_CASE(seals_refused, .name = "fd.no_resize.seals", .text = "adding and reading seals: EINVAL",
+	.flags = GM_REFUSAL)
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -76,7 +76,7 @@ GM_CASE(seals_refused, .name = "fd.no_resize.seals",
 }
 
 GM_CASE(attrs_refused, .name = "fd.no_resize.attributes",
-	.text = "fchmod, fchown, futimens: EINVAL, as every attribute", .flags = GM_REFUSAL)
+	.text = "fchmod, fchown, futimens: EINVAL", .flags = GM_REFUSAL)
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -85,7 +85,7 @@ GM_CASE(attrs_refused, .name = "fd.no_resize.attributes",
 
 	GM_SETUP_OK(fstat(gmem, &before));
 	gm_control(!fchmod(mem, 0777) && !fchown(mem, getuid(), getgid()) && !futimens(mem, NULL),
-		   "a memfd takes all three");
+		   "all three of a memfd");
 	GM_EXPECT_ERRNO(EINVAL, fchmod(gmem, 0777));
 	GM_EXPECT_ERRNO(EINVAL, fchown(gmem, getuid(), getgid()));
 	GM_EXPECT_ERRNO(EINVAL, futimens(gmem, NULL));
@@ -141,7 +141,7 @@ GM_CASE(reopen_refused, .name = "fd.reopen.refused", .clause = "fd.reopen",
 }
 
 GM_CASE(reopen_path, .name = "fd.reopen.o_path", .clause = "fd.reopen",
-	.text = "an O_PATH descriptor of it neither maps, allocates nor binds: EBADF",
+	.text = "an O_PATH descriptor of the file cannot map, allocate or bind: EBADF",
 	.flags = GM_REFUSAL)
 {
 	const struct gm_flavour *f = self->flavour;

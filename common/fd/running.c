@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A vCPU that reads one page without pause while the host changes what is there. It never leaves the
- * guest by itself, so that nothing but the kernel makes it forget a translation.
+ * A vCPU reads one page in a loop while the host changes it. It does not exit by itself, so that
+ * only the kernel's flush can remove its translation.
  */
 #include "fd.h"
 
@@ -16,7 +16,7 @@ __attribute__((target("general-regs-only"))) static uint64_t loop_read(uint64_t 
 
 	while (!*stop)
 		*running = *(volatile uint64_t *)addr;
-	/* The change was complete before the host said stop. */
+	/* The host sets stop after the change. */
 	return *(volatile uint64_t *)addr;
 }
 

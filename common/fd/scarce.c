@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A page that there is no memory for is asked for again, and comes then: fd.no_memory. */
+/* A page whose allocation fails is allocated at the next attempt: fd.no_memory. */
 #include <linux/mempolicy.h>
 
 #include "fail_nth.h"
@@ -10,11 +10,11 @@ GM_FILE(.clause = "fd.no_memory", .flavours = FD_HOST_SEES, .needs = GM_NEEDS(FA
 
 #define NPAGES 200UL
 #define SIZE (NPAGES * PG)
-/* Neither the first page of a node of the file's pages nor the last. */
+/* Neither the first nor the last page of an XArray node. */
 #define PAGE 70UL
-#define MOST 200 /* steps: far above what one access has */
+#define MOST 200 /* steps: far more than one access has */
 
-/* The host's own touch, and policy: what it can reach. */
+/* fallocate(), a host access and mbind(), each with failing allocations. */
 
 static int allocate(void *arg)
 {
@@ -23,7 +23,7 @@ static int allocate(void *arg)
 	return __gm_gmem_allocate(w->gmem, PAGE * PG, 3 * PG);
 }
 
-static void allocated_not(void *arg, unsigned int n, int err)
+static void expect_not_allocated(void *arg, unsigned int n, int err)
 {
 	struct gm_fixture *w = arg;
 
@@ -31,7 +31,7 @@ static void allocated_not(void *arg, unsigned int n, int err)
 	gm_gmem_punch(w->gmem, PAGE * PG, 3 * PG);
 }
 
-static void allocated(void *arg)
+static void undo_allocate(void *arg)
 {
 	struct gm_fixture *w = arg;
 
@@ -47,15 +47,15 @@ GM_CASE(allocation, .name = "fd.no_memory.fallocate",
 
 	gm_fail_nth_open();
 	gm_fail_nth_user_pages();
-	failed = gm_fail_nth_sweep(allocate, allocated_not, allocated, w);
-	/* Each of the three pages is such a step: none is left out without a word. */
+	failed = gm_fail_nth_sweep(allocate, expect_not_allocated, undo_allocate, w);
+	/* Each of the three pages is a step: if its failure were ignored, there would be fewer. */
 	GM_EXPECT(failed >= 3,
 		  "%u steps make an allocation of three pages fail, expected 3 or more", failed);
 	fd_fixture_free(w);
 }
 
 GM_CASE(host_touch, .name = "fd.no_memory.host",
-	.text = "each allocation of a host's first touch failing once: it waits, no signal",
+	.text = "each allocation of the host's first access failing once: it retries, no signal",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
@@ -64,7 +64,9 @@ GM_CASE(host_touch, .name = "fd.no_memory.host",
 
 	gm_fail_nth_open();
 	gm_fail_nth_user_pages();
-	/* The page table stays when the page goes: else it would be the first step, and only then. */
+	/*
+	 * Allocates the page table, which stays: else it would be a step of the first round only.
+	 */
 	GM_SETUP(!gm_touch(w->hva + PAGE * PG, true, NULL), "the page cannot be touched");
 	for (n = 1; n < MOST && reached && !gm_failures(); n++) {
 		uint8_t *addr = w->hva + PAGE * PG;
@@ -82,7 +84,7 @@ GM_CASE(host_touch, .name = "fd.no_memory.host",
 	fd_fixture_free(w);
 }
 
-/* The policy of the first page that was asked for: -1 without an answer. */
+/* The policy of the page at addr. */
 static int policy_of(const void *addr)
 {
 	int mode = -1;
@@ -99,7 +101,7 @@ static int set_policy(void *arg)
 	return syscall(SYS_mbind, w->hva + PG, 3 * PG, MPOL_BIND, &node0, 64, 0);
 }
 
-static void policy_set_not(void *arg, unsigned int n, int err)
+static void expect_no_policy(void *arg, unsigned int n, int err)
 {
 	struct gm_fixture *w = arg;
 
@@ -107,22 +109,23 @@ static void policy_set_not(void *arg, unsigned int n, int err)
 	GM_EXPECT_EQ(policy_of(w->hva + 2 * PG), MPOL_DEFAULT, "the policy, step %u failed", n);
 }
 
-static void policy_set(void *arg)
+static void undo_policy(void *arg)
 {
 	struct gm_fixture *w = arg;
 
-	GM_EXPECT_EQ(policy_of(w->hva + 2 * PG), MPOL_BIND, "the policy that mbind() said is set");
+	GM_EXPECT_EQ(policy_of(w->hva + 2 * PG), MPOL_BIND,
+		     "the policy after a successful mbind()");
 	GM_SETUP_OK(syscall(SYS_mbind, w->hva + PG, 3 * PG, MPOL_DEFAULT, NULL, 0, 0));
 }
 
 GM_CASE(policy, .name = "fd.no_memory.mbind",
-	.text = "each allocation of an mbind() failing once: ENOMEM and no policy, or the policy",
+	.text = "each allocation of an mbind() failing once: ENOMEM without a policy, or success with it",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, NUMA))
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
 	gm_fail_nth_open();
-	gm_fail_nth_sweep(set_policy, policy_set_not, policy_set, w);
-	GM_EXPECT_EQ(policy_of(w->hva + 2 * PG), MPOL_BIND, "the policy in the end");
+	gm_fail_nth_sweep(set_policy, expect_no_policy, undo_policy, w);
+	GM_EXPECT_EQ(policy_of(w->hva + 2 * PG), MPOL_BIND, "the policy at the end");
 	fd_fixture_free(w);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A slot of a guest_memfd is what it is until it is deleted: fd.slot_flags. */
+/* A slot of a guest_memfd cannot be modified, only deleted: fd.slot_flags. */
 #include "fd.h"
 
 GM_FILE(.clause = "fd.slot_flags", .flavours = FD_EACH_HOST)
 
 #define SIZE (16 * PG)
 
-/* An ordinary slot beside it, for the controls. */
+/* An ordinary slot, for the controls. */
 #define PLAIN_SLOT (GM_SLOT + 1)
 #define PLAIN_GPA (GM_BASE + GM_1G)
 
@@ -70,12 +70,12 @@ GM_CASE(flags_create, .name = "fd.slot_flags.every_flag",
 
 GM_CASE(flags_readonly, .name = "fd.slot_flags.readonly",
 	.flavours = FD_FLAVOURS(FD_P1_BARE, FD_INPLACE),
-	.text = "READONLY, where ordinary slots can be: EINVAL", .flags = GM_REFUSAL)
+	.text = "READONLY, if ordinary slots can be: EINVAL", .flags = GM_REFUSAL)
 {
 	struct pair p = pair_new(self);
 
 	if (!vm_check_cap(p.vm->kvm, KVM_CAP_READONLY_MEM))
-		gm_skip("no read-only slots at all", "a VM type with KVM_CAP_READONLY_MEM");
+		gm_skip("the VM has no read-only slots", "a VM type with KVM_CAP_READONLY_MEM");
 	gm_control(!plain_set(&p, KVM_MEM_READONLY, PLAIN_GPA, SIZE, p.mem->hva),
 		   "an ordinary slot can be READONLY");
 	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, KVM_MEM_READONLY, GM_BASE, SIZE, NULL, 0));
@@ -84,7 +84,7 @@ GM_CASE(flags_readonly, .name = "fd.slot_flags.readonly",
 }
 
 GM_CASE(modify, .name = "fd.slot_flags.modify",
-	.text = "an existing slot: move, resize, other file or offset, the very same again: EINVAL",
+	.text = "an existing slot: move, resize, other file or offset, the same values again: EINVAL",
 	.flags = GM_REFUSAL)
 {
 	struct pair p = pair_new(self);
@@ -93,22 +93,24 @@ GM_CASE(modify, .name = "fd.slot_flags.modify",
 	gm_control(!gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, 0), "the slot itself");
 	gm_control(!plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva) &&
 			   !plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva),
-		   "an ordinary one, set twice");
+		   "an ordinary slot, set twice");
 	gm_control(!plain_set(&p, KVM_MEM_LOG_DIRTY_PAGES, PLAIN_GPA, SIZE, p.mem->hva) &&
 			   !plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva),
-		   "dirty logging switched");
-	gm_control(!plain_set(&p, 0, PLAIN_GPA + GM_2M, SIZE, p.mem->hva), "an ordinary one moves");
+		   "dirty logging on and off");
+	gm_control(!plain_set(&p, 0, PLAIN_GPA + GM_2M, SIZE, p.mem->hva),
+		   "an ordinary slot moves");
 	GM_EXPECT_ERRNO(EEXIST, plain_set(&p, 0, GM_BASE, SIZE, p.mem->hva),
-			"an ordinary one moves onto the file's");
+			"an ordinary slot moves onto the file's");
 	GM_EXPECT_ERRNO(EEXIST, plain_set(&p, 0, GM_BASE + SIZE / 2 - PG, SIZE, p.mem->hva),
-			"onto the last page of it");
+			"onto its last page");
 	GM_EXPECT_ERRNO(EEXIST, plain_set(&p, 0, GM_BASE - SIZE + PG, SIZE, p.mem->hva),
-			"onto the first");
-	GM_EXPECT_OK(plain_set(&p, 0, GM_BASE + SIZE / 2, SIZE, p.mem->hva), "right behind it");
+			"onto its first page");
+	GM_EXPECT_OK(plain_set(&p, 0, GM_BASE + SIZE / 2, SIZE, p.mem->hva), "right above it");
 	GM_EXPECT_OK(plain_set(&p, 0, GM_BASE + SIZE / 2 + PG, SIZE, p.mem->hva),
-		     "a page further, over where it is");
+		     "a page further, overlapping its old range");
 
-	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, 0), "the same again");
+	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, 0),
+			"the same values again");
 	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE + SIZE, SIZE / 2, NULL, 0), "moved");
 	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE, SIZE, NULL, 0), "grown");
 	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, 0, GM_BASE, PG, NULL, 0), "shrunk");
@@ -123,8 +125,8 @@ GM_CASE(modify, .name = "fd.slot_flags.modify",
 	pair_free(&p);
 }
 
-GM_CASE(become, .name = "fd.slot_flags.change_kind",
-	.text = "an ordinary slot cannot gain a guest_memfd, nor one of a guest_memfd lose it",
+GM_CASE(change_kind, .name = "fd.slot_flags.change_kind",
+	.text = "an ordinary slot cannot get a guest_memfd, nor a slot of a guest_memfd lose it",
 	.flags = GM_REFUSAL)
 {
 	struct pair p = pair_new(self);
@@ -133,10 +135,11 @@ GM_CASE(become, .name = "fd.slot_flags.change_kind",
 	gm_control(!plain_set(&p, 0, PLAIN_GPA, SIZE, hva), "an ordinary slot");
 	gm_control(!gmem_set(&p, 0, GM_BASE, SIZE, hva, 0), "a slot of the file");
 	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(p.vm, PLAIN_SLOT, 0, PLAIN_GPA, SIZE, hva, p.gmem, 0),
-			"gain");
-	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(p.vm, GM_SLOT, 0, GM_BASE, SIZE, hva, -1, 0), "lose");
+			"get a guest_memfd");
+	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(p.vm, GM_SLOT, 0, GM_BASE, SIZE, hva, -1, 0),
+			"lose it");
 	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(p.vm, GM_SLOT, 0, GM_BASE + GM_2M, SIZE, hva, -1, 0),
-			"lose and move");
+			"lose it and move");
 	gm_slot_delete(p.vm, GM_SLOT);
 	GM_EXPECT_OK(__gm_slot_set(p.vm, GM_SLOT, 0, GM_BASE, SIZE, hva, -1, 0),
 		     "the same slot after deletion, ordinary");
@@ -145,8 +148,8 @@ GM_CASE(become, .name = "fd.slot_flags.change_kind",
 	pair_free(&p);
 }
 
-GM_CASE(dirty_log, .name = "fd.slot_flags.get_dirty_log",
-	.text = "no dirty log to get or clear: ENOENT", .flags = GM_REFUSAL)
+GM_CASE(dirty_log, .name = "fd.slot_flags.get_dirty_log", .text = "KVM_GET_DIRTY_LOG: ENOENT",
+	.flags = GM_REFUSAL)
 {
 	struct pair p = pair_new(self);
 	uint64_t bitmap[8] = { 0 };
@@ -183,7 +186,8 @@ GM_CASE(delete_args, .name = "fd.slot_flags.delete",
 }
 
 GM_CASE(refused_content, .name = "fd.slot_flags.content_stays", .flavours = FD_EACH_TDP,
-	.text = "refused changes leave the guest's mappings and content", .flags = GM_REFUSAL)
+	.text = "refused changes do not affect the guest's mappings and content",
+	.flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 	struct gm_op op[2];
@@ -219,7 +223,7 @@ GM_CASE(readonly_write, .name = "fd.slot_flags.readonly_write", .profile = "P1",
 		struct gm_exit ex;
 
 		gm_fixture_host_write(w, gfn, 1);
-		/* Every other page is mapped, for reading, when the write comes. */
+		/* Every other page is mapped read-only before the write. */
 		if (i & 1)
 			gm_fixture_check_guest(w, 0, gfn, 1, 1, "before");
 		GM_EXPECT_AT(

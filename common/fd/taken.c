@@ -1,56 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that is taken while a vCPU is about to get it: fd.punch_unmaps, fd.shared_follows.
+ * A page is removed while a vCPU faults it in: fd.punch_unmaps, fd.shared_follows.
  *
- * The vCPU owns one page, the only one of its file. Whenever it finds it empty it writes, and counts
- * that. The host makes two holes, the second one later by a delay that is walked from "at once" to
- * beyond the moment at which the vCPU has its new page. Whatever meets there: after the second hole
- * the vCPU finds an empty page once more. A page that it keeps although the file lost it stays for good,
- * since the holes that follow find nothing in the file. Ordinary memory is dropped with madvise().
+ * A vCPU polls one page, the only one of its file. Whenever it reads zero it writes the page and
+ * counts that. The host punches two holes; the delay between them grows from 0 to more than the
+ * vCPU needs to get its new page. However the second hole races with the fault, the vCPU must read
+ * zero once more after it. A page that the vCPU keeps although the file has removed it stays
+ * mapped, since later holes find no page in the file. Ordinary memory is dropped with madvise().
  */
 #include "clock.h"
 #include "fd.h"
 
 #define ROUNDS 4000U
-/* A busy machine walks less far. */
+/* A busy machine does fewer rounds. */
 #define SECONDS 5
-/* Of the whole walk; the rest of the rounds repeats it. */
+/* Number of different delays; further rounds repeat them. */
 #define STEPS 250U
 #define TRIES 33U
-/* Looks of the vCPU at its page within which it must have found it empty. */
-#define LOOKS 16U
+/* The vCPU must find its page empty within so many reads. */
+#define READS 16U
 
-struct page_board {
-	volatile uint64_t looks, refills, stop;
+struct refill_state {
+	volatile uint64_t reads, refills, stop;
 };
-static struct page_board page_board __attribute__((aligned(4096)));
+static struct refill_state refill_state __attribute__((aligned(4096)));
 
 __attribute__((target("general-regs-only"))) static uint64_t
 guest_refill(uint64_t addr, uint64_t unused, uint64_t unused2)
 {
 	volatile uint64_t *page = (volatile uint64_t *)addr;
 
-	while (!page_board.stop) {
+	while (!refill_state.stop) {
 		if (!*page) {
-			*page = page_board.refills + 1;
-			page_board.refills++;
+			*page = refill_state.refills + 1;
+			refill_state.refills++;
 		}
-		page_board.looks++;
+		refill_state.reads++;
 	}
 	return 0;
 }
 
-struct duel {
+struct refill {
 	struct gm_vm *vm;
 	int gmem; /* -1: the page is ordinary memory, at hva */
 	void *hva;
-	struct page_board *board;
+	struct refill_state *state;
 	struct gm_op op;
 	unsigned int kept; /* the round in which the vCPU kept its page, from 1 */
-	uint64_t turns;	   /* of an empty loop, the longest delay */
+	uint64_t turns;	   /* of an empty loop, of the longest delay */
 };
 
-static void take(struct duel *d)
+static void remove_page(struct refill *d)
 {
 	if (d->gmem < 0)
 		GM_SETUP_OK(madvise(d->hva, PG, MADV_DONTNEED));
@@ -58,24 +58,24 @@ static void take(struct duel *d)
 		gm_gmem_punch(d->gmem, 0, PG);
 }
 
-/* Turns of an empty loop until the vCPU has refilled its page; a limit ends it. */
-static uint64_t turns_until(struct duel *d, uint64_t refills, uint64_t limit)
+/* Turns of an empty loop until the vCPU has refilled its page, at most `limit`. */
+static uint64_t turns_until(struct refill *d, uint64_t refills, uint64_t limit)
 {
 	uint64_t n = 0;
 
-	while (d->board->refills == refills && n < limit)
+	while (d->state->refills == refills && n < limit)
 		n++;
 	return n;
 }
 
-/* False: the vCPU looked at its page often enough, and it was never empty. */
-static bool refilled(struct duel *d, uint64_t refills)
+/* False: the vCPU read its page often enough, and it was never empty. */
+static bool refilled(struct refill *d, uint64_t refills)
 {
-	uint64_t looks = d->board->looks;
+	uint64_t reads = d->state->reads;
 
-	while (d->board->refills == refills) {
-		if (d->board->looks - looks > LOOKS)
-			return d->board->refills != refills;
+	while (d->state->refills == refills) {
+		if (d->state->reads - reads > READS)
+			return d->state->refills != refills;
 		sched_yield();
 	}
 	return true;
@@ -88,9 +88,9 @@ static int longer(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void duel_thread(unsigned int i, void *arg)
+static void refill_thread(unsigned int i, void *arg)
 {
-	struct duel *d = arg;
+	struct refill *d = arg;
 	uint64_t took[TRIES] = {}, refills = 0;
 	double end = gm_now() + SECONDS;
 	volatile uint64_t turn;
@@ -99,44 +99,44 @@ static void duel_thread(unsigned int i, void *arg)
 		gm_run(d->vm, 0, &d->op, 1);
 		return;
 	}
-	/* It runs. */
-	while (!d->board->refills)
+	/* Wait until the vCPU runs. */
+	while (!d->state->refills)
 		sched_yield();
-	/* How long it takes: the walk goes to twice the middle of what was seen. */
+	/* The longest delay is twice the median time of a refill. */
 	for (unsigned int k = 0; k < TRIES && gm_now() < end && refilled(d, refills); k++) {
-		refills = d->board->refills;
-		take(d);
+		refills = d->state->refills;
+		remove_page(d);
 		took[k] = turns_until(d, refills, 1UL << 20);
 	}
 	qsort(took, TRIES, sizeof(*took), longer);
 	d->turns = 2 * took[TRIES / 2];
 	for (unsigned int r = 0; r < ROUNDS && gm_now() < end; r++) {
-		take(d);
+		remove_page(d);
 		for (turn = 0; turn < r % STEPS * d->turns / STEPS; turn++)
 			;
-		refills = d->board->refills;
-		take(d);
+		refills = d->state->refills;
+		remove_page(d);
 		if (!refilled(d, refills)) {
 			d->kept = r + 1;
 			break;
 		}
 	}
-	d->board->stop = 1;
+	d->state->stop = 1;
 }
 
-static void fight(struct duel *d)
+static void run_refill(struct refill *d)
 {
-	d->board = addr_gva2hva(d->vm->kvm, (gva_t)&page_board);
-	memset(d->board, 0, sizeof(*d->board));
+	d->state = addr_gva2hva(d->vm->kvm, (gva_t)&refill_state);
+	memset(d->state, 0, sizeof(*d->state));
 	d->op = (struct gm_op){ .code = GM_OP_CALL,
 				.addr = (uintptr_t)guest_refill,
 				.val = GM_BASE };
-	gm_parallel(2, duel_thread, d);
+	gm_parallel(2, refill_thread, d);
 	GM_EXPECT_AT(
 		GM_PAGE(.gpa = GM_AT(GM_BASE), .hva = GM_AT((uintptr_t)d->hva)), !d->kept,
-		"round %u: its page is taken for the second time, and the vCPU has the one that it wrote as its %luth still, never an empty one",
-		d->kept, d->board->refills);
-	gm_note("%lu pages given and taken, delays of up to %lu turns", d->board->refills,
+		"round %u: after the second removal the vCPU still has the page of its write %lu, expected an empty page",
+		d->kept, d->state->refills);
+	gm_note("%lu pages allocated and removed, delays of up to %lu turns", d->state->refills,
 		d->turns);
 }
 
@@ -145,9 +145,9 @@ GM_CASE(hole_twice, .name = "fd.punch_unmaps.empty", .clause = "fd.punch_unmaps"
 	.text = "a second hole right after the first, while a vCPU fills the page again")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, PG);
-	struct duel d = { .vm = w->vm, .gmem = w->gmem };
+	struct refill d = { .vm = w->vm, .gmem = w->gmem };
 
-	fight(&d);
+	run_refill(&d);
 	fd_fixture_free(w);
 }
 
@@ -156,8 +156,8 @@ GM_CASE(drop_twice, .name = "fd.shared_follows.empty", .clause = "fd.shared_foll
 	.text = "a page dropped twice at short intervals, while a vCPU fills it again")
 {
 	struct gm_fixture *w = FD_ORDINARY(PG);
-	struct duel d = { .vm = w->vm, .gmem = -1, .hva = w->hva };
+	struct refill d = { .vm = w->vm, .gmem = -1, .hva = w->hva };
 
-	fight(&d);
+	run_refill(&d);
 	gm_fixture_free(w);
 }

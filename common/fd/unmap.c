@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* After a hole the old page is out of reach for every guest and every mapping: fd.punch_unmaps. */
+/* After a hole no guest and no mapping reaches the old page: fd.punch_unmaps. */
 #include "fd.h"
 #include "pagesize.h"
 
 GM_FILE(.clause = "fd.punch_unmaps", .flavours = FD_EACH_TDP)
 
 GM_CASE(unmap_hot, .name = "fd.punch_unmaps.hot_vcpus", .flavours = FD_EACH_TDP_QUICK,
-	.text = "a page hot in two vCPUs: after the hole both see zero, and then each other's writes")
+	.text = "a page mapped by two vCPUs: after the hole both see zero, and then each other's writes")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 512 * PG, .vcpus = 2);
 	static const int pages[] = { 511, 256, 1, 0 };
@@ -27,7 +27,7 @@ GM_CASE(unmap_hot, .name = "fd.punch_unmaps.hot_vcpus", .flavours = FD_EACH_TDP_
 }
 
 GM_CASE(unmap_goes_on, .name = "fd.punch_unmaps.guest_goes_on",
-	.text = "holes over bound ranges, unbound ones and both: the guest faults in again")
+	.text = "holes over bound ranges, unbound ones and both: the guest faults new pages in")
 {
 	struct gm_fixture *w =
 		FD_FIXTURE(self->flavour, 2 * GM_2M, .file_size = 32 * PG, .no_slot = true);
@@ -98,11 +98,11 @@ GM_CASE(unmap_running, .name = "fd.punch_unmaps.running_vcpu",
 }
 
 GM_CASE(unmap_slots, .name = "fd.punch_unmaps.every_slot",
-	.text = "one hole over four slots of one file, which lie apart and backwards in the guest")
+	.text = "one hole over four slots of one file, at separate gpas in reverse order")
 {
 	struct gm_fixture *w =
 		FD_FIXTURE(self->flavour, 4 * GM_2M, .file_size = 32 * PG, .no_slot = true);
-	/* Slot i holds file pages [8i, 8i + 8), slot 0 highest, two pages up in its 2 MiB. */
+	/* Slot i has file pages [8i, 8i + 8); slot 0 has the highest gpa. */
 	uint64_t gpa[4];
 
 	for (int i = 0; i < 4; i++) {
@@ -123,8 +123,8 @@ GM_CASE(unmap_slots, .name = "fd.punch_unmaps.every_slot",
 	fd_fixture_free(w);
 }
 
-/* A child of the test that keeps the mapping, and looks when it is told. */
-static int look_child(uint8_t *map, int in, int out)
+/* A child that reads its mapping at each request of the parent. */
+static int read_child(uint8_t *map, int in, int out)
 {
 	char go;
 
@@ -141,7 +141,7 @@ static int look_child(uint8_t *map, int in, int out)
 }
 
 GM_CASE(unmap_host, .name = "fd.punch_unmaps.host_mappings", .flavours = FD_HOST_SEES,
-	.text = "two mappings here, one in a child: after the hole each shows the new page")
+	.text = "two mappings here, one in a child: after the hole each has the new page")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 4 * PG);
 	uint8_t *second = fd_mmap(w->gmem, 4 * PG), *one;
@@ -152,16 +152,17 @@ GM_CASE(unmap_host, .name = "fd.punch_unmaps.host_mappings", .flavours = FD_HOST
 	one = mmap(NULL, PG, PROT_READ, MAP_SHARED, w->gmem, PG);
 	GM_SETUP(one != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	gm_host_fill(w->hva, FIRST, 4, GM_HALF_HOST, 1);
-	gm_host_check(second, FIRST, 4, GM_HALF_HOST, 1, "the second mapping, hot");
-	gm_host_check(one, FIRST + 1, 1, GM_HALF_HOST, 1, "the read-only mapping, hot");
+	gm_host_check(second, FIRST, 4, GM_HALF_HOST, 1, "the second mapping, before the hole");
+	gm_host_check(one, FIRST + 1, 1, GM_HALF_HOST, 1, "the read-only mapping, before the hole");
 	GM_SETUP_OK(pipe(to));
 	GM_SETUP_OK(pipe(from));
 	pid = GM_SETUP_OK(fork());
 	if (!pid)
-		_exit(look_child(second, to[0], from[1]));
+		_exit(read_child(second, to[0], from[1]));
 	GM_SETUP_OK(write(to[1], "", 1));
-	GM_SETUP(read(from[0], &seen, 8) == 8, "no word from the child");
-	GM_EXPECT_EQ(seen, gm_word(FIRST + 1, GM_HALF_HOST, 1, 0), "the child's word, hot");
+	GM_SETUP(read(from[0], &seen, 8) == 8, "the child did not answer");
+	GM_EXPECT_EQ(seen, gm_word(FIRST + 1, GM_HALF_HOST, 1, 0),
+		     "the child's word, before the hole");
 	gm_gmem_punch(w->gmem, PG, PG);
 	gm_host_check_zero(one, 1, "the read-only mapping");
 	gm_host_check_zero(w->hva + PG, 1, "the first mapping");
@@ -171,7 +172,7 @@ GM_CASE(unmap_host, .name = "fd.punch_unmaps.host_mappings", .flavours = FD_HOST
 	gm_guest_check_zero(w->vm, 0, GM_BASE + PG, 1, "the guest");
 	gm_guest_fill(w->vm, 0, GM_BASE + PG, 1, GM_HALF_SHARED, 2);
 	GM_SETUP_OK(write(to[1], "", 1));
-	GM_SETUP(read(from[0], &seen, 8) == 8, "no word from the child");
+	GM_SETUP(read(from[0], &seen, 8) == 8, "the child did not answer");
 	GM_EXPECT_EQ(seen, gm_word(FIRST + 1, GM_HALF_SHARED, 2, 0),
 		     "what the guest wrote after the hole, in the child's mapping");
 	gm_host_check(second + PG, FIRST + 1, 1, GM_HALF_SHARED, 2, "what the guest wrote");
@@ -186,12 +187,12 @@ GM_CASE(unmap_host, .name = "fd.punch_unmaps.host_mappings", .flavours = FD_HOST
 }
 
 /*
- * The hole reaches beyond what the slot binds of the file, on both sides; beside the slot, in the guest,
- * lies ordinary memory. That is no business of the hole's: not one page of it is faulted in again.
+ * The hole is larger than the slot's range of the file, on both sides. The adjacent gpas have
+ * ordinary memory, which the hole must not unmap: no page of it faults again.
  */
 GM_CASE(unmap_beyond, .name = "fd.punch_unmaps.beyond_the_slot", .profile = "P1",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, PAGE_STATS, TDP),
-	.text = "a hole larger than the slot's part of the file leaves its neighbours in the guest mapped")
+	.text = "a hole larger than the slot's part of the file does not unmap adjacent slots")
 {
 	struct gm_fixture *w = FD_FIXTURE(&gm_p1, 48 * PG, .file_size = 64 * PG, .no_slot = true);
 	struct gm_mem *mem = gm_mem_new(GM_MEM_ANON, 32 * PG);
@@ -201,17 +202,18 @@ GM_CASE(unmap_beyond, .name = "fd.punch_unmaps.beyond_the_slot", .profile = "P1"
 	gm_fixture_slot(w, GM_SLOT + 1, GM_BASE + 16 * PG, 16 * PG, 24 * PG);
 	gm_slot_set(w->vm, GM_SLOT + 2, 0, GM_BASE + 32 * PG, 16 * PG, mem->hva + 16 * PG, -1, 0);
 	gm_fixture_fill(w, 0, FIRST, 48);
-	/* The guest's own code is faulted in, too. */
+	/* Also faults in the guest's own code. */
 	gm_guest_touch(w->vm, 0, GM_BASE, 48 * PG, PG);
 	gm_page_counts_read(w->vm, &before);
 	gm_fixture_punch_file(w, 4 * PG, 56 * PG);
 	gm_page_counts_read(w->vm, &after);
 	GM_EXPECT_EQ(before.pages[GM_SIZE_4K] - after.pages[GM_SIZE_4K], 16,
-		     "mappings that the hole cost");
+		     "mappings removed by the hole");
 	gm_guest_touch(w->vm, 0, GM_BASE, 16 * PG, PG);
 	gm_guest_touch(w->vm, 0, GM_BASE + 32 * PG, 16 * PG, PG);
 	gm_page_counts_read(w->vm, &before);
-	GM_EXPECT_EQ(before.fixed, after.fixed, "faults of the neighbours, before and after");
+	GM_EXPECT_EQ(before.fixed, after.fixed,
+		     "faults, before and after access to the adjacent slots");
 	gm_fixture_check_guest(w, 0, FIRST, 16, 1, "below");
 	gm_guest_check_zero(w->vm, 0, GM_BASE + 16 * PG, 16, "the hole");
 	gm_fixture_check_guest(w, 0, FIRST + 32, 16, 1, "above");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* No page comes with somebody else's content, and none comes past the end: fd.zeroed, fd.past_end. */
+/* New pages have no old content, and there are none past the end: fd.zeroed, fd.past_end. */
 #include <signal.h>
 
 #include "fd.h"
@@ -10,7 +10,7 @@ GM_FILE(.clause = "fd.zeroed", .flavours = FD_EACH_TDP)
 #define SIZE (NPAGES * PG)
 
 GM_CASE(zero_fresh, .name = "fd.zeroed.never_used", .flavours = FD_EACH_TDP_QUICK,
-	.text = "pages that were never used, out of memory full of a pattern, by a guest's read")
+	.text = "the guest's first read of pages allocated from memory with a pattern: zero")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
@@ -51,14 +51,13 @@ GM_CASE(zero_write, .name = "fd.zeroed.first_write",
 			continue;
 		gm_run(w->vm, 0, &rest, 1);
 		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(i * PG)), !rest.ret,
-			     "page %d: the words that nobody wrote are not zero (%#lx)", i,
-			     rest.ret);
+			     "page %d: the words not written are not zero (%#lx)", i, rest.ret);
 	}
 	fd_fixture_free(w);
 }
 
 GM_CASE(zero_allocated, .name = "fd.zeroed.allocated",
-	.text = "pages that fallocate() allocated out of memory full of a pattern")
+	.text = "pages that fallocate() allocated from memory with a pattern: zero")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
@@ -69,14 +68,14 @@ GM_CASE(zero_allocated, .name = "fd.zeroed.allocated",
 }
 
 GM_CASE(zero_punched, .name = "fd.zeroed.punched",
-	.text = "pages that the guest filled and the host punched, three times")
+	.text = "pages that the guest filled and the host punched, three times: zero")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
 	for (unsigned int gen = 1; gen <= 3; gen++) {
 		gm_fixture_fill(w, 0, FIRST, NPAGES);
 		gm_gmem_punch(w->gmem, 0, SIZE);
-		/* Once with pages in place already, once without. */
+		/* Allocate the pages in one of the rounds. */
 		if (gen == 2)
 			gm_gmem_allocate(w->gmem, 0, SIZE);
 		gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "after the hole");
@@ -85,7 +84,7 @@ GM_CASE(zero_punched, .name = "fd.zeroed.punched",
 }
 
 GM_CASE(zero_other_vm, .name = "fd.zeroed.other_vm",
-	.text = "pages that another VM filled and died with")
+	.text = "pages that a closed VM had filled: zero in the next VM")
 {
 	for (int round = 0; round < 2; round++) {
 		struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
@@ -99,7 +98,7 @@ GM_CASE(zero_other_vm, .name = "fd.zeroed.other_vm",
 }
 
 GM_CASE(zero_other_file, .name = "fd.zeroed.closed_file",
-	.text = "pages of a file that was closed, taken by the next file of the same VM")
+	.text = "pages of a closed file are zero in the next file of the same VM")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
@@ -116,11 +115,11 @@ GM_CASE(zero_other_file, .name = "fd.zeroed.closed_file",
 
 GM_CASE(zero_prefault, .name = "fd.zeroed.prefault",
 	.flavours = FD_FLAVOURS(FD_P1_TDP, FD_P1P_TDP, FD_P0, FD_INPLACE, FD_BACK),
-	.text = "pages that KVM_PRE_FAULT_MEMORY brought in", .needs = GM_NEEDS(PREFAULT))
+	.text = "pages that KVM_PRE_FAULT_MEMORY allocated: zero", .needs = GM_NEEDS(PREFAULT))
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, SIZE);
 
-	/* The vCPU has to have been in the guest once. */
+	/* The vCPU must have run once. */
 	gm_guest_check_zero(w->vm, 0, GM_BASE, 1, "the first page");
 	gm_gmem_punch(w->gmem, 0, SIZE);
 	fd_dirty_free_memory(4 * SIZE);
@@ -130,7 +129,7 @@ GM_CASE(zero_prefault, .name = "fd.zeroed.prefault",
 }
 
 GM_CASE(zero_host, .name = "fd.zeroed.host_mapping", .flavours = FD_HOST_SEES,
-	.text = "pages that a host mapping touches first: by read, by write, populated, allocated")
+	.text = "pages that a host mapping touches first: by read, by write, populated, allocated: zero")
 {
 	const struct gm_flavour *f = self->flavour;
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
@@ -145,7 +144,7 @@ GM_CASE(zero_host, .name = "fd.zeroed.host_mapping", .flavours = FD_HOST_SEES,
 			   MAP_SHARED | (way == 2 ? MAP_POPULATE : 0), gmem, 0);
 		GM_SETUP(map != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 		if (way == 1) {
-			/* The last word of a page is written first, and must be alone. */
+			/* Writes only the last word of each page; the rest must be zero. */
 			for (uint64_t p = 0; p < NPAGES; p++) {
 				volatile uint64_t *w = (uint64_t *)(map + p * PG);
 
@@ -156,7 +155,7 @@ GM_CASE(zero_host, .name = "fd.zeroed.host_mapping", .flavours = FD_HOST_SEES,
 				w[GM_PAGE_WORDS - 1] = 0;
 			}
 		}
-		gm_host_check_zero(map, NPAGES, "the host's first look");
+		gm_host_check_zero(map, NPAGES, "the host's first read");
 		gm_host_fill(map, FIRST, NPAGES, GM_HALF_HOST, way);
 		munmap(map, SIZE);
 		gm_gmem_punch(gmem, 0, SIZE);
@@ -190,7 +189,7 @@ GM_CASE(past_end_map, .name = "fd.past_end.long_mapping", .clause = "fd.past_end
 
 		gm_control(!gm_touch(m + n * PG - 8, true, NULL) &&
 				   gm_touch(m + n * PG, false, NULL) == SIGBUS,
-			   "a memfd ends where it ends");
+			   "a memfd is accessible up to its end only");
 		for (uint64_t p = 0; p < 8; p++) {
 			for (int write = 0; write < 2; write++) {
 				if (p >= n)
@@ -261,13 +260,13 @@ GM_CASE(private_pages, .name = "fd.past_end.every_private_page", .clause = "fd.p
 }
 
 GM_CASE(past_slot, .name = "fd.past_end.guest_slot", .clause = "fd.past_end",
-	.text = "the guest past a slot that is shorter than its file: no page of the file")
+	.text = "guest accesses past a slot that is shorter than its file: no page of the file")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 16 * PG);
 	struct gm_op op = { .code = GM_OP_READ, .addr = GM_BASE + 8 * PG };
 	struct gm_exit ex;
 
-	/* The whole file first, so that there is something to find past the end of the slot. */
+	/* Fill the whole file, so that it has data past the end of the slot. */
 	gm_fixture_fill(w, 0, FIRST, 16);
 	gm_slot_delete(w->vm, GM_SLOT);
 	gm_fixture_slot(w, GM_SLOT, GM_BASE, 8 * PG, 0);
@@ -281,7 +280,7 @@ GM_CASE(past_slot, .name = "fd.past_end.guest_slot", .clause = "fd.past_end",
 }
 
 GM_CASE(past_between, .name = "fd.past_end.between_slots", .clause = "fd.past_end",
-	.text = "guest addresses between slots of one file: no page of it, before or after")
+	.text = "guest accesses between slots of one file: no page of the file")
 {
 	struct gm_fixture *w =
 		FD_FIXTURE(self->flavour, 32 * PG, .file_size = 16 * PG, .no_slot = true);
