@@ -5,9 +5,9 @@
 GM_FILE(.clause = "conv.any_offset", .providers = GM_PROVIDERS_X86)
 
 /*
- * Each of n pages that the case owns is converted alone, looked at, written, and converted
- * back; its neighbours near and far are looked at after each. The order jumps about (n is a power
- * of two, the step odd), so that what a page before left behind is not what the next hides behind.
+ * Converts each of n pages that the batch owns alone, checks it, writes it, and converts it back;
+ * after each step checks pages near and far. The order is scattered (n is a power of two, the step
+ * is odd), so that the next page does not hide an error of the last one.
  */
 static void there_and_back(struct gm_batch *s, uint64_t first, uint64_t n, bool away, bool by_host)
 {
@@ -27,7 +27,7 @@ static void there_and_back(struct gm_batch *s, uint64_t first, uint64_t n, bool 
 	gm_batch_flush(s);
 }
 
-/* All pages one way, in one order, and back in another: every mixture on the way. */
+/* Converts all pages in one order, and back in another, through many mixtures. */
 static void one_by_one(struct gm_batch *s, uint64_t first, uint64_t n, bool away, bool by_host)
 {
 	static const unsigned int step[2] = { 307, 131 };
@@ -63,7 +63,7 @@ static void start_from(struct gm_fixture *w, bool private)
 
 struct one_page {
 	enum gm_mem_kind mem;
-	bool from_private; /* all of it is private at first */
+	bool from_private; /* all pages are private at first */
 	bool by_host;	   /* the VMM converts, not the guest */
 };
 
@@ -79,7 +79,7 @@ GM_CASES(each_page, struct one_page, v)
 	gm_fixture_free(w);
 }
 GM_ROW(each_page, to_private, .name = "conv.any_offset.each_page.to_private",
-       .text = "every page of 2 MiB alone to private and back: it changes, no other",
+       .text = "every page of 2 MiB alone to private and back: only that page changes",
        .flags = GM_FULL_ONLY) = { .mem = GM_MEM_ANON };
 GM_ROW(each_page, to_shared, .name = "conv.any_offset.each_page.to_shared",
        .text = "every page of a private 2 MiB alone to shared and back",
@@ -120,14 +120,14 @@ GM_ROW(mixtures, mixtures_thp, .name = "conv.any_offset.mixtures.thp",
 	.mem = GM_MEM_THP,
 };
 
-struct team {
+struct threads {
 	struct gm_fixture *w;
 	bool same, part;
 };
 
-static void team_member(unsigned int v, void *arg)
+static void convert_thread(unsigned int v, void *arg)
 {
-	struct team *t = arg;
+	struct threads *t = arg;
 	struct gm_fixture *w = t->w;
 	struct gm_batch s;
 
@@ -140,7 +140,7 @@ static void team_member(unsigned int v, void *arg)
 	}
 	s.lo = GFN(w->gpa) + v * 512;
 	s.hi = s.lo + 512;
-	/* Four at once take their time: in the quick profile each has a quarter of its 2 MiB. */
+	/* Four vCPUs are slow: with `part` each converts only a quarter of its 2 MiB. */
 	one_by_one(&s, s.lo + (t->part ? v * 128 : 0), t->part ? 128 : 512, true, v & 1);
 }
 
@@ -153,22 +153,22 @@ struct crew {
 GM_CASES(together, struct crew, v)
 {
 	unsigned int nr = v->vcpus;
-	struct team t = { .same = v->same, .part = v->part };
+	struct threads t = { .same = v->same, .part = v->part };
 
 	t.w = GM_FIXTURE(.size = t.same ? GM_2M : nr * GM_2M, .vcpus = nr, .mem = GM_MEM_THP);
 	start_from(t.w, false);
-	gm_parallel(nr, team_member, &t);
+	gm_parallel(nr, convert_thread, &t);
 	gm_fixture_check_all(t.w, nr - 1, "at the end");
 	gm_fixture_free(t.w);
 }
 GM_ROW(together, separate_2, .name = "conv.any_offset.vcpus_2.separate",
-       .text = "two vCPUs, each every page of a 2 MiB of its own",
+       .text = "two vCPUs, each all pages of its own 2 MiB",
        .flags = GM_FULL_ONLY) = { .vcpus = 2 };
 GM_ROW(together, separate_4, .name = "conv.any_offset.vcpus_4.separate",
-       .text = "four vCPUs, each every page of another quarter of a 2 MiB of its own",
+       .text = "four vCPUs, each all pages of a quarter of its own 2 MiB",
        .flags = GM_FULL_ONLY) = { .vcpus = 4, .part = true };
 GM_ROW(together, separate_4_all, .name = "conv.any_offset.vcpus_4.separate_all",
-       .text = "four vCPUs, each every page of a 2 MiB of its own",
+       .text = "four vCPUs, each all pages of its own 2 MiB",
        .flags = GM_FULL_ONLY) = { .vcpus = 4 };
 GM_ROW(together, same_2, .name = "conv.any_offset.vcpus_2.same",
        .text = "two vCPUs, every other page of one 2 MiB each",
@@ -180,7 +180,7 @@ struct border {
 	uint64_t size; /* of the huge page that ends there, bytes */
 };
 
-/* Three pages on either side of each border of `size`, alone and as a pair over the border. */
+/* Converts three pages on either side of each border of `size`, alone and as a pair over it. */
 GM_CASES(borders, struct border, v)
 {
 	uint64_t size = v->size, count = size == GM_1G ? 3 : 5;
@@ -215,20 +215,20 @@ GM_ROW(borders, borders_1g, .name = "conv.any_offset.borders_1g",
        .text = "three pages on either side of 1 GiB borders") = { .size = GM_1G };
 
 struct edge {
-	bool last_gfn; /* of all that the guest can address; else below 4 GiB */
+	bool last_gfn; /* the last pages that the guest can address; else below 4 GiB */
 };
 
-/* The first page of the guest's memory, and the last that it can address. */
+/* Converts the last pages below GM_BASE, or the last that the guest can address. */
 GM_CASES(edge, struct edge, v)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M, .no_slot = true, .no_map = true);
 	uint64_t gpa, n = 16, at;
 	struct gm_batch s;
 
-	/* A window of its own in the guest's mappings: the model's pages are where the slot is. */
+	/* The fixture and its model get another gpa. */
 	gpa = v->last_gfn ? GPA(w->vm->kvm->max_gfn + 1) - n * GM_PAGE_SIZE : 0;
 	if (!v->last_gfn) {
-		/* The framework's own memory begins at 0: what is free lies just below GM_BASE. */
+		/* The framework's own memory begins at 0; pages just below GM_BASE are free. */
 		gpa = GM_BASE - n * GM_PAGE_SIZE;
 	}
 	gm_model_free(w->model);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A page that was touched while its slot was away is private all the same once it was converted. */
+/* A page touched while its slot was deleted can still be converted to private: conv.before_slot. */
 #include "conv.h"
 
 GM_FILE(.clause = "conv.before_slot", .providers = GM_PROVIDERS_X86)
 
 struct since {
-	bool private; /* the page is converted to private since */
+	bool private; /* the page is converted to private after that */
 };
 
 /*
- * The touch leaves an MMIO entry in the page tables. The next access meets it, not an empty entry,
- * and must ask the attributes as any other does (kvm_mmu_page_fault() of mmu.c leaves them out for
- * a reserved-bit fault, and goes on with an ordinary one where the entry is stale).
+ * The touch leaves an MMIO SPTE. The next access faults on it, and must check the attributes as any
+ * other fault (kvm_mmu_page_fault() in arch/x86/kvm/mmu/mmu.c does not for a reserved-bit fault,
+ * and handles it as an ordinary fault if the SPTE is stale).
  */
 GM_CASES(touched_while_absent, struct since, v)
 {
@@ -32,8 +32,8 @@ GM_CASES(touched_while_absent, struct since, v)
 	op = (struct gm_op){ .code = GM_OP_READ, .addr = gpa };
 	if (GM_EXPECT_AT(
 		    &page, __gm_run(w->vm, 0, &op, 1, &ex, NULL),
-		    "touched while the slot was away%s: expected the read to succeed, observed %s",
-		    v->private ? ", private now" : "", gm_exit_str(&ex)))
+		    "touched while the slot was deleted%s: expected the read to succeed, observed %s",
+		    v->private ? ", then converted to private" : "", gm_exit_str(&ex)))
 		GM_EXPECT_EQ(op.val,
 			     v->private && !gm_fixture_one_memory(w)
 				     ? 0
@@ -42,8 +42,8 @@ GM_CASES(touched_while_absent, struct since, v)
 	gm_fixture_free(w);
 }
 GM_ROW(touched_while_absent, absent_shared, .name = "conv.before_slot.touched.shared",
-       .text = "a page touched while its slot was away, still shared") = { .private = false };
+       .text = "a page touched while its slot was deleted, still shared") = { .private = false };
 /* Linux 7.3.4 fails it. */
 GM_ROW(touched_while_absent, absent_private, .name = "conv.before_slot.touched.private",
-       .text = "a page touched while its slot was away, converted to private since",
+       .text = "a page touched while its slot was deleted, then converted to private",
        .flags = GM_FULL_ONLY) = { .private = true };

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the host does to memory reaches every slot over it, to the last page: conv.data. */
+/* Changes of the host to memory affect all pages of every slot that maps it: conv.data. */
 #include <sys/mman.h>
 
 #include "conv.h"
 
 #define NPAGES 64UL
 
-/* Reads `n` pages at `gpa`, which lie `delta` pages above where their words were written. */
+/* Checks `n` pages at `gpa` whose words name gfns `delta` pages lower. */
 static bool check_at(struct gm_vm *vm, uint64_t gpa, uint64_t n, uint64_t delta, unsigned int gen,
 		     const char *when)
 {
@@ -31,19 +31,19 @@ static void drop(struct gm_fixture *w, uint64_t at, uint64_t n)
 		GM_SETUP_OK(madvise(w->hva + at, n, MADV_DONTNEED));
 }
 
-/* Two memories: the other slot goes on, and what is dropped is the shared one alone. */
-static void beside_private(struct gm_fixture *w, uint64_t second)
+/* With separate private memory the second slot still works, and only shared memory is dropped. */
+static void second_stays(struct gm_fixture *w, uint64_t second)
 {
 	gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_HALF_PRIVATE, 50);
 	gm_host_fill(w->hva, GFN(w->gpa), NPAGES, GM_HALF_SHARED, 51);
-	check_at(w->vm, second, NPAGES, 512, 51, "the second slot beside a private first");
+	check_at(w->vm, second, NPAGES, 512, 51, "the second slot, the first private");
 	drop(w, 0, GPA(NPAGES));
-	gm_guest_check_zero(w->vm, 0, second, NPAGES, "dropped beside a private first");
-	gm_guest_check(w->vm, 0, w->gpa, NPAGES, GM_HALF_PRIVATE, 50, "the private half");
+	gm_guest_check_zero(w->vm, 0, second, NPAGES, "dropped, the first private");
+	gm_guest_check(w->vm, 0, w->gpa, NPAGES, GM_HALF_PRIVATE, 50, "the private memory");
 }
 
-/* One memory: the other slot loses it, each page, mapped as it was. */
-static void lost_to_private(struct gm_fixture *w, uint64_t second)
+/* In place the second slot loses every page, although it was mapped. */
+static void second_faults(struct gm_fixture *w, uint64_t second)
 {
 	for (uint64_t p = 0; p < NPAGES; p++) {
 		struct gm_op op = { .code = GM_OP_READ, .addr = second + GPA(p) };
@@ -57,12 +57,12 @@ static void lost_to_private(struct gm_fixture *w, uint64_t second)
 	}
 	gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_HALF_SHARED, 50);
 	gm_convert(w->vm, w->gpa, GPA(NPAGES), false);
-	check_at(w->vm, second, NPAGES, 512, 50, "the second slot once all is shared again");
+	check_at(w->vm, second, NPAGES, 512, 50, "the second slot after converting back");
 }
 
 GM_CASE(alias, .name = "conv.data.one_memory_two_slots", .clause = "conv.data",
 	.providers = GM_PROVIDERS_X86,
-	.text = "two slots over one memory: both see it, and both lose what the host drops of it")
+	.text = "two slots map the same memory: both see it, and both lose pages that the host drops")
 {
 	static const struct {
 		uint64_t at, n;
@@ -70,7 +70,10 @@ GM_CASE(alias, .name = "conv.data.one_memory_two_slots", .clause = "conv.data",
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .no_slot = true);
 	uint64_t second = w->gpa + GM_2M;
 
-	/* The lower slot has the file, too; the upper one has what the host sees of it, or beside it. */
+	/*
+	 * The lower slot has the file, too; the upper one has the host's mapping of the shared
+	 * memory.
+	 */
 	gm_fixture_slot(w, GM_SLOT, w->gpa, GPA(NPAGES), 0);
 	gm_slot_set(w->vm, GM_SLOT + 1, 0, second, GPA(NPAGES), w->hva, -1, 0);
 	for (unsigned int i = 0; i < sizeof(range) / sizeof(range[0]) && !gm_failures(); i++) {
@@ -87,14 +90,16 @@ GM_CASE(alias, .name = "conv.data.one_memory_two_slots", .clause = "conv.data",
 		if (end < NPAGES)
 			check_at(w->vm, second + GPA(end), NPAGES - end, 512, gen,
 				 "above, the second slot");
-		/* New memory, and still one: what the second writes the first reads. */
+		/*
+		 * The new memory is the same for both: the first slot reads what the second writes.
+		 */
 		gm_guest_fill(w->vm, 0, second + at, 1, GM_HALF_SHARED, gen + 100);
 		check_at(w->vm, w->gpa + at, 1, -512UL, gen + 100, "new memory");
 	}
 	gm_convert(w->vm, w->gpa, GPA(NPAGES), true);
 	if (gm_fixture_one_memory(w))
-		lost_to_private(w, second);
+		second_faults(w, second);
 	else
-		beside_private(w, second);
+		second_stays(w, second);
 	gm_fixture_free(w);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A guest of five instructions, in any mode that a hypercall can come from. */
+/* A guest of three instructions, in any mode that can make a hypercall. */
 #include <linux/kvm_para.h>
 
 #include "bare.h"
@@ -8,7 +8,7 @@
 #define CODE 0xc0000000UL
 #define PORT 0x99
 
-/* Lets user code of the guest use the page at gva: the bit is needed at each level. */
+/* Makes the page at gva accessible to guest user code: sets the U bit at each level. */
 static void allow_user(struct kvm_vm *kvm, uint64_t gva)
 {
 	uint64_t table = kvm->mmu.pgd;
@@ -60,7 +60,7 @@ struct bare bare_hypercall(enum bare_mode mode, uint64_t nr, uint64_t a0, uint64
 	set_mode(vcpu, mode);
 	vcpu_regs_get(vcpu, &regs);
 	regs.rip = CODE;
-	regs.rflags = 0x3002; /* IOPL 3: any ring may do the output that ends it */
+	regs.rflags = 0x3002; /* IOPL 3: any ring may execute the final OUT */
 	regs.rax = nr;
 	regs.rbx = a0;
 	regs.rcx = a1;
@@ -77,7 +77,7 @@ struct bare bare_hypercall(enum bare_mode mode, uint64_t nr, uint64_t a0, uint64
 		GM_SETUP(!gm_enter(vm, 0, &ex), "KVM_RUN: %s", gm_errno_name(errno));
 	}
 	GM_SETUP(run->exit_reason == KVM_EXIT_IO && run->io.port == PORT,
-		 "the guest did not come to its end: exit %u", run->exit_reason);
+		 "the guest did not reach its final OUT: exit %u", run->exit_reason);
 	vcpu_regs_get(vcpu, &regs);
 	b.rax = regs.rax;
 	gm_vm_free(vm);

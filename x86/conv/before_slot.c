@@ -4,7 +4,7 @@
 
 GM_FILE(.clause = "conv.before_slot", .providers = GM_PROVIDERS_X86)
 
-/* Stripes of every length that matters, over [first, first + n). */
+/* Converts stripes of various lengths in [first, first + n). */
 static void stripes(struct gm_fixture *w, uint64_t first, uint64_t n)
 {
 	static const uint64_t len[] = { 1, 1, 3, 130, 511, 1, 512, 2, 513, 7 };
@@ -18,13 +18,13 @@ static void stripes(struct gm_fixture *w, uint64_t first, uint64_t n)
 	}
 }
 
-/* Writes all that the guest sees, and looks at both halves of everything. */
+/* Writes all pages by the guest, and checks them by guest and host. */
 static void use(struct gm_fixture *w, const char *when)
 {
 	uint64_t first = GFN(w->gpa), n = PAGES(w->size);
 	struct gm_batch s;
 
-	/* Shared neighbours first: a huge mapping of them would cover what is private. */
+	/* First reads every 64th page: a huge mapping of a shared page would cover private ones. */
 	gm_batch_init(&s, w, 0);
 	gm_batch_check(&s, first, n, 64);
 	gm_batch_flush(&s);
@@ -48,7 +48,7 @@ GM_CASES(preset, struct preset, v)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M, .no_slot = true, .mem = v->mem);
 
-	/* Written first: what a mapping too large would show in the place of a private zero. */
+	/* Written first, so that a too large mapping shows it instead of a private zero page. */
 	gm_fixture_host_write(w, GFN(w->gpa), PAGES(w->size));
 	stripes(w, GFN(w->gpa), PAGES(w->size));
 	add_slot(w);
@@ -57,12 +57,12 @@ GM_CASES(preset, struct preset, v)
 	gm_fixture_free(w);
 }
 GM_ROW(preset, preset_anon, .name = "conv.before_slot.preset",
-       .text = "attributes set before the slot exists hold") = { .mem = GM_MEM_ANON };
+       .text = "attributes set before the slot exists take effect") = { .mem = GM_MEM_ANON };
 GM_ROW(preset, preset_thp, .name = "conv.before_slot.preset_thp",
-       .text = "... and hold where the shared half could be mapped huge",
+       .text = "the same if shared memory could be mapped huge",
        .providers = GM_PROVIDERS(ATTRIBUTES)) = { .mem = GM_MEM_THP };
 
-/* One private page per case of where in a huge page it can be, found by no range but its own. */
+/* One private page at various offsets of a huge page. */
 GM_CASE(single, .name = "conv.before_slot.preset_single",
 	.text = "one private page anywhere in 2 MiB before the slot exists")
 {
@@ -90,34 +90,34 @@ GM_CASE(single, .name = "conv.before_slot.preset_single",
 }
 
 GM_CASE(kept, .name = "conv.before_slot.kept_over_delete",
-	.text = "delete and re-create the slot: attributes and both halves hold")
+	.text = "delete and re-create the slot: attributes, private and shared data stay")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M, .mem = GM_MEM_THP);
 
 	stripes(w, GFN(w->gpa), PAGES(w->size));
-	use(w, "before the slot goes");
+	use(w, "before the deletion");
 	for (int i = 0; i < 3; i++) {
 		gm_slot_delete(w->vm, GM_SLOT);
-		/* What changes while there is no slot counts too. */
+		/* Conversions without a slot take effect, too. */
 		if (i == 1)
 			gm_fixture_convert(w, GFN(w->gpa) + 600, 500, false);
 		if (i == 2)
 			gm_fixture_convert(w, GFN(w->gpa) + 1020, 10, true);
 		add_slot(w);
-		gm_fixture_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 8, "the slot is back");
-		use(w, "the slot is back");
+		gm_fixture_check_guest(w, 0, GFN(w->gpa), PAGES(w->size), 8,
+				       "the slot created again");
+		use(w, "the slot created again");
 	}
 	gm_fixture_check_all(w, 0, "at the end");
 	gm_fixture_free(w);
 }
 
 /*
- * The slot moves by an odd number of pages, the file under it by another: attributes stay where
- * they were, in the guest or in the file, contents go with the memory. Words name the gfn that they
- * were written at, so all is written anew after each move.
+ * Binds the slot at other gpas with other file offsets: attributes stay with the gfn or with the
+ * file. Words contain their gfn, so all pages are written after each move.
  */
 GM_CASE(moved, .name = "conv.before_slot.other_gpa",
-	.text = "the slot comes back elsewhere: attributes stay at their addresses, or in the file")
+	.text = "the slot is created at another gpa: attributes stay with the gfn, or with the file")
 {
 	static const struct {
 		uint64_t gfn, gmem;
@@ -135,7 +135,7 @@ GM_CASE(moved, .name = "conv.before_slot.other_gpa",
 		gm_fixture_slot(w, GM_SLOT, GPA(at), GPA(part), GPA(off));
 		gm_guest_fill(w->vm, 0, GPA(at), part, GM_HALF_GUEST, i + 1);
 		gm_guest_check(w->vm, 0, GPA(at), part, GM_HALF_GUEST, i + 1, "moved");
-		/* The host sees the shared pages of it, and of the private ones nothing. */
+		/* The host sees the shared pages, and no private one. */
 		for (uint64_t p = 0; p < part; p++) {
 			volatile uint64_t *word = (void *)(w->hva + GPA(off + p));
 			uint64_t got = gm_host_sees((void *)word) ? *word : 0;
@@ -152,7 +152,7 @@ GM_CASE(moved, .name = "conv.before_slot.other_gpa",
 }
 
 GM_CASE(plain_move, .name = "conv.before_slot.plain_slot_moved",
-	.text = "a slot without guest_memfd is moved: its pages are private where the address is",
+	.text = "a slot without guest_memfd is moved: private pages stay at their gpa",
 	.providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Many at once on the same 2 MiB: every read is explained by some order: conv.concurrent. */
+/* Concurrent access to the same 2 MiB: some order explains every read: conv.concurrent. */
 #include <sys/uio.h>
 
 #include "conv.h"
@@ -8,11 +8,11 @@ GM_FILE(.clause = "conv.concurrent", .providers = GM_PROVIDERS_X86,
 	.needs = GM_NEEDS(HYPERCALL_EXIT, TDP))
 
 /*
- * Pages have owners: only the owner converts, writes or punches its pages, everybody reads all.
- * An owner keeps a journal of each page: entry n is the word that a reader finds between change
- * n and change n + 1. It announces a change before it begins and confirms it when it is over, so
- * a reader that notes what was confirmed before its read and announced after it knows the
- * generations that explain the read; any other word has no order that explains it.
+ * Each page has an owner, which alone converts, writes or punches it; all threads read all pages.
+ * The owner keeps a journal of each page: entry n is the word between change n and change n + 1. It
+ * announces a change before it begins and confirms it after it. A reader takes `confirmed` before
+ * its read and `announced` after it: the entries between explain the read. No order explains any
+ * other word.
  */
 #define NPAGES 64U
 #define JOURNAL 64U
@@ -22,18 +22,18 @@ struct shared_page {
 	volatile uint64_t word[JOURNAL];
 };
 
-struct arena {
+struct shared_state {
 	struct shared_page page[NPAGES];
 	volatile uint64_t base;	  /* gpa of page 0 */
 	volatile uint64_t stride; /* bytes from page to page */
-	volatile uint64_t one;	  /* a page is one memory, whose content is kept */
+	volatile uint64_t one;	  /* in place: a conversion keeps the content */
 	volatile uint64_t stop;
 	struct {
 		volatile uint64_t reads, bad, page, from, to, observed, refused;
-	} v[GM_MAX_VCPUS + 1]; /* the last: the host */
+	} v[GM_MAX_VCPUS + 1]; /* the last is the host */
 };
 
-static struct arena arena __attribute__((aligned(4096)));
+static struct shared_state shared __attribute__((aligned(4096)));
 
 static uint64_t xorshift(uint64_t *s)
 {
@@ -43,13 +43,14 @@ static uint64_t xorshift(uint64_t *s)
 	return *s;
 }
 
-/* A read of page p that began with `from` confirmed. */
-static void judge(struct arena *a, uint64_t v, unsigned int p, uint64_t from, uint64_t seen)
+/* Checks a read of page p that began when change `from` was confirmed. */
+static void check_read(struct shared_state *a, uint64_t v, unsigned int p, uint64_t from,
+		       uint64_t seen)
 {
 	struct shared_page *page = &a->page[p];
 	uint64_t to = page->announced;
 
-	/* The journal went round meanwhile: nothing is known. */
+	/* The journal has wrapped meanwhile: the read cannot be checked. */
 	if (to - from >= JOURNAL - 2)
 		return;
 	a->v[v].reads++;
@@ -64,12 +65,12 @@ static void judge(struct arena *a, uint64_t v, unsigned int p, uint64_t from, ui
 	a->v[v].observed = seen;
 }
 
-/* One read of page p and its judgement. The word read lies where owners write. */
+/* Reads and checks page p. */
 static void read_one(uint64_t v, unsigned int p)
 {
-	uint64_t from = arena.page[p].confirmed;
+	uint64_t from = shared.page[p].confirmed;
 
-	judge(&arena, v, p, from, *(volatile uint64_t *)(arena.base + p * arena.stride));
+	check_read(&shared, v, p, from, *(volatile uint64_t *)(shared.base + p * shared.stride));
 }
 
 static void announce(struct shared_page *page, uint64_t word)
@@ -80,17 +81,17 @@ static void announce(struct shared_page *page, uint64_t word)
 	page->announced = n;
 }
 
-/* A vCPU's part: owns pages v, v + share, ...; `arg` is share << 32 | rounds. */
+/* A vCPU that owns pages v, v + share, ...; `arg` is share << 32 | rounds. */
 static uint64_t guest_part(uint64_t v, uint64_t arg, uint64_t seed)
 {
-	uint64_t half[NPAGES][2] = {}, rng = seed * 0x9e3779b97f4a7c15ULL + v + 1, gen = 0;
+	uint64_t content[NPAGES][2] = {}, rng = seed * 0x9e3779b97f4a7c15ULL + v + 1, gen = 0;
 	unsigned int share = arg >> 32, rounds = (uint32_t)arg;
 	bool private[NPAGES] = {};
 
 	for (unsigned int i = 0; i < rounds; i++) {
 		unsigned int p = xorshift(&rng) % (NPAGES / share) * share + v;
-		uint64_t addr = arena.base + p * arena.stride;
-		struct shared_page *page = &arena.page[p];
+		uint64_t addr = shared.base + p * shared.stride;
+		struct shared_page *page = &shared.page[p];
 
 		if (xorshift(&rng) & 1) {
 			uint64_t word =
@@ -99,17 +100,17 @@ static uint64_t guest_part(uint64_t v, uint64_t arg, uint64_t seed)
 
 			announce(page, word);
 			*(volatile uint64_t *)addr = word;
-			half[p][private[p] && !arena.one] = word;
+			content[p][private[p] && !shared.one] = word;
 		} else {
 			struct gm_op op = { .code = GM_OP_MAP_GPA,
 					    .addr = addr,
 					    .nr = 1,
 					    .val = private[p] ? GM_MAP_SHARED : GM_MAP_PRIVATE };
 
-			announce(page, half[p][!private[p] && !arena.one]);
+			announce(page, content[p][!private[p] && !shared.one]);
 			gm_guest_op(&op);
 			if (op.ret)
-				arena.v[v].refused++;
+				shared.v[v].refused++;
 			private[p] = !private[p];
 		}
 		page->confirmed = page->announced;
@@ -120,30 +121,30 @@ static uint64_t guest_part(uint64_t v, uint64_t arg, uint64_t seed)
 	return gen;
 }
 
-/* Reads only, until told to stop: never exits but for faults. */
+/* Reads until stop is set. Exits only on faults. */
 static uint64_t guest_reader(uint64_t v, uint64_t unused, uint64_t seed)
 {
 	uint64_t rng = seed * 0x9e3779b97f4a7c15ULL + v + 1;
 
-	while (!arena.stop)
+	while (!shared.stop)
 		read_one(v, xorshift(&rng) % NPAGES);
 	return 0;
 }
 
 struct race_threads {
 	struct gm_fixture *w;
-	struct arena *a;      /* the host's view */
-	unsigned int owners;  /* vCPUs that own pages */
-	unsigned int readers; /* vCPUs that only read */
-	bool host_owner;      /* the host owns pages too: converts, writes, punches */
-	bool prefaulter;      /* a thread prefaults all of it without end */
-	bool host_reader;     /* a thread of the host reads all of it without end */
+	struct shared_state *a; /* the host's view */
+	unsigned int owners;	/* vCPUs that own pages */
+	unsigned int readers;	/* vCPUs that only read */
+	bool host_owner;	/* the host owns pages too: converts, writes, punches */
+	bool prefaulter;	/* a thread prefaults all pages in a loop */
+	bool host_reader;	/* a thread of the host reads all pages in a loop */
 	unsigned int rounds;
 	atomic_uint running;
 	atomic_uint races;
 };
 
-/* Its own page, which nobody else changes. */
+/* Checks a page of the host, which no vCPU changes. */
 static void expect_host(struct gm_fixture *w, uint64_t gpa, bool private, uint64_t want)
 {
 	volatile uint64_t *word = (volatile uint64_t *)gm_hva(w->vm, gpa);
@@ -160,7 +161,7 @@ static void expect_host(struct gm_fixture *w, uint64_t gpa, bool private, uint64
 static void host_part(struct race_threads *t)
 {
 	unsigned int share = t->owners + 1, turn = t->owners;
-	uint64_t half[NPAGES][2] = {}, gen = 0;
+	uint64_t content[NPAGES][2] = {}, gen = 0;
 	bool private[NPAGES] = {}, two = !t->a->one;
 	struct gm_rng rng;
 
@@ -172,25 +173,25 @@ static void host_part(struct race_threads *t)
 		struct shared_page *page = &t->a->page[p];
 		unsigned int what = gm_rng_below(&rng, 3);
 
-		/* Where there is one memory the host writes it while it is shared. */
+		/* In place the host can write a page only while it is shared. */
 		if (what == 1 && private[p] && !two)
 			what = 2;
 		switch (what) {
 		case 0: /* convert */
-			announce(page, half[p][!private[p] && two]);
+			announce(page, content[p][!private[p] && two]);
 			gm_convert(t->w->vm, gpa, GM_PAGE_SIZE, !private[p]);
 			private[p] = !private[p];
 			if (!two)
-				expect_host(t->w, gpa, private[p], half[p][0]);
+				expect_host(t->w, gpa, private[p], content[p][0]);
 			break;
-		case 1: /* write the shared half */
-			half[p][0] = gm_word(GFN(gpa), GM_HALF_HOST, ++gen, 0);
-			announce(page, half[p][private[p] && two]);
-			*word = half[p][0];
+		case 1: /* write the shared memory */
+			content[p][0] = gm_word(GFN(gpa), GM_HALF_HOST, ++gen, 0);
+			announce(page, content[p][private[p] && two]);
+			*word = content[p][0];
 			break;
-		default: /* punch the private one */
-			half[p][two] = 0;
-			announce(page, half[p][private[p] && two]);
+		default: /* punch the private memory */
+			content[p][two] = 0;
+			announce(page, content[p][private[p] && two]);
 			gm_gmem_punch(t->w->gmem, gpa - t->w->gpa, GM_PAGE_SIZE);
 		}
 		page->confirmed = page->announced;
@@ -198,8 +199,8 @@ static void host_part(struct race_threads *t)
 }
 
 /*
- * Takes a reference of the page for the time that it reads. One memory: what was read while the page
- * is shared, is what the guest reads; else it is the memory that only shared accesses reach.
+ * process_vm_readv() takes a reference of the page during the read. In place the host must read
+ * what the guest reads; else it reads the separate shared memory, which is not checked.
  */
 static void host_reader(struct race_threads *t)
 {
@@ -216,7 +217,7 @@ static void host_reader(struct race_threads *t)
 			GM_EXPECT(errno == EFAULT && t->a->one, "process_vm_readv: %s",
 				  gm_errno_name(errno));
 		else if (t->a->one)
-			judge(t->a, GM_MAX_VCPUS, p, from, seen);
+			check_read(t->a, GM_MAX_VCPUS, p, from, seen);
 	}
 }
 
@@ -227,7 +228,7 @@ static void prefault_part(struct race_threads *t)
 	while (t->running) {
 		uint64_t gpa = t->a->base, size = GPA(NPAGES) * (t->a->stride / GM_PAGE_SIZE);
 
-		/* A page whose state changes under it ends it early, with what is left. */
+		/* A conversion during the prefault may end it early. */
 		if (gm_prefault(t->w->vm, v, &gpa, &size, 0) && errno != EFAULT &&
 		    errno != EAGAIN) {
 			GM_FAIL("prefault at %#lx: %s", gpa, gm_errno_name(errno));
@@ -248,7 +249,7 @@ static void guest(struct race_threads *t, unsigned int v,
 	t->races += gm_run_racing(t->w->vm, v, &op, 1);
 }
 
-static void attend(unsigned int i, void *arg)
+static void race_thread(unsigned int i, void *arg)
 {
 	struct race_threads *t = arg;
 
@@ -267,18 +268,18 @@ static void attend(unsigned int i, void *arg)
 		t->a->stop = 1;
 }
 
-/* Who takes part, and on which memory. */
-struct crowd {
+/* The threads, and the memory. */
+struct threads {
 	unsigned int owners; /* vCPUs that own pages */
 	bool reader;	     /* one more vCPU only reads */
 	bool host_owner;     /* the host owns pages too */
-	bool prefaulter;     /* a thread prefaults all of it without end */
-	bool host_reader;    /* a thread of the host reads all of it without end */
-	bool apart;	     /* the pages are three apart */
+	bool prefaulter;     /* a thread prefaults all pages in a loop */
+	bool host_reader;    /* a thread of the host reads all pages in a loop */
+	bool apart;	     /* every third page only */
 	enum gm_mem_kind mem;
 };
 
-GM_CASES(together, struct crowd, c)
+GM_CASES(together, struct threads, c)
 {
 	struct race_threads t = {
 		.owners = c->owners,
@@ -293,31 +294,31 @@ GM_CASES(together, struct crowd, c)
 
 	t.w = GM_FIXTURE(.size = GM_2M, .vcpus = vcpus, .mem = c->mem,
 			 .host_touches = t.host_reader);
-	t.a = addr_gva2hva(t.w->vm->kvm, (gva_t)&arena);
+	t.a = addr_gva2hva(t.w->vm->kvm, (gva_t)&shared);
 	memset(t.a, 0, sizeof(*t.a));
 	t.a->base = t.w->gpa + GPA(200);
 	t.a->stride = GM_PAGE_SIZE * (c->apart ? 3 : 1);
 	t.a->one = gm_fixture_one_memory(t.w);
 	t.running = t.owners + t.host_owner;
-	/* Prefault needs a vCPU with a root: one that ran. */
+	/* Prefault needs a vCPU with an MMU root: one that has run. */
 	for (unsigned int v = 0; v < vcpus; v++)
 		gm_run(t.w->vm, v, &warm, 1);
-	gm_parallel(t.owners + t.readers + t.host_owner + t.host_reader + t.prefaulter, attend, &t);
-	GM_EXPECT(!t.a->v[GM_MAX_VCPUS].bad,
-		  "the host: %lu reads of %lu have no order that explains them",
+	gm_parallel(t.owners + t.readers + t.host_owner + t.host_reader + t.prefaulter, race_thread,
+		    &t);
+	GM_EXPECT(!t.a->v[GM_MAX_VCPUS].bad, "the host: %lu reads of %lu are explained by no order",
 		  t.a->v[GM_MAX_VCPUS].bad, t.a->v[GM_MAX_VCPUS].reads);
 	for (unsigned int v = 0; v < t.owners + t.readers; v++) {
 		struct gm_page page = gm_vm_page(t.w->vm, t.a->base + t.a->v[v].page * t.a->stride);
 
 		GM_EXPECT_AT(
 			&page, !t.a->v[v].bad,
-			"vCPU %u: %lu reads of %lu have no order that explains them; the first: expected between %s and %s, observed %s",
+			"vCPU %u: %lu reads of %lu are explained by no order; the first: expected between %s and %s, observed %s",
 			v, t.a->v[v].bad, t.a->v[v].reads, gm_word_str(t.a->v[v].from),
 			gm_word_str(t.a->v[v].to), gm_word_str(t.a->v[v].observed));
 		GM_EXPECT(!t.a->v[v].refused,
 			  "vCPU %u: %lu conversions were refused, expected none", v,
 			  t.a->v[v].refused);
-		GM_EXPECT(t.a->v[v].reads, "vCPU %u made no read that could be judged", v);
+		GM_EXPECT(t.a->v[v].reads, "vCPU %u made no read that could be checked", v);
 	}
 	gm_note("%u faults raced with a conversion", t.races);
 	gm_fixture_free(t.w);
@@ -329,13 +330,13 @@ GM_ROW(together, together_2, .name = "conv.concurrent.vcpus_2",
 	.mem = GM_MEM_ANON,
 };
 GM_ROW(together, together_2r, .name = "conv.concurrent.vcpus_2_reader",
-       .text = "... with a third that only reads") = {
+       .text = "the same with a third vCPU that only reads") = {
 	.owners = 2,
 	.reader = true,
 	.mem = GM_MEM_THP,
 };
 GM_ROW(together, together_4, .name = "conv.concurrent.vcpus_4",
-       .text = "four vCPUs convert, write and read pages three apart") = {
+       .text = "four vCPUs convert, write and read every third page") = {
 	.owners = 4,
 	.apart = true,
 	.mem = GM_MEM_THP,
@@ -354,7 +355,7 @@ GM_ROW(together, together_touch, .name = "conv.concurrent.host_reads",
 	.mem = GM_MEM_ANON,
 };
 GM_ROW(together, together_pre, .name = "conv.concurrent.prefault",
-       .text = "two vCPUs, while another thread prefaults all of it") = {
+       .text = "two vCPUs, while another thread prefaults all pages") = {
 	.owners = 2,
 	.prefaulter = true,
 	.mem = GM_MEM_ANON,

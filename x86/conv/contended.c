@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Long conversions that give way to others on their way miss no page: conv.any_range. */
+/* Long conversions that yield mmu_lock to faults miss no page: conv.any_range. */
 #include "contend.h"
 #include "conv.h"
 
@@ -20,7 +20,10 @@ static void to_shared(void *arg)
 	gm_convert(w->vm, w->gpa, LEN, false);
 }
 
-/* One memory looks the same in both states: that a page was left mapped shows by its fault alone. */
+/*
+ * In place the data is the same in both states: only the number of faults shows pages that stayed
+ * mapped.
+ */
 static void expect_faults(struct gm_fixture *w, bool one)
 {
 	if (one)
@@ -28,14 +31,14 @@ static void expect_faults(struct gm_fixture *w, bool one)
 			     "pages faulted in after the conversion");
 }
 
-/* Beside, an ordinary slot: memory that the host can take away, whoever converts. */
+/* The other vCPU faults in an ordinary slot, whose memory the host can drop with any provider. */
 static void contended(struct gm_fixture *w, struct gm_mem *noise, void (*change)(void *arg))
 {
 	gm_contend(w->vm, 1, w->gpa + LEN, noise->hva, NOISE, change, w);
 }
 
 GM_CASE(there_and_back, .name = "conv.any_range.contended", .clause = "conv.any_range",
-	.text = "4096 pages convert there and back while another vCPU faults: none is left as it was",
+	.text = "4096 pages convert there and back while another vCPU faults: no page keeps its old state",
 	.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(TDP))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = LEN, .vcpus = 2);

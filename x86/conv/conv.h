@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the cases of conv.* share, beside the library's fixture and batches. */
+/* Shared by the cases of conv.*. */
 #ifndef GM_CONV_H
 #define GM_CONV_H
 
@@ -9,14 +9,14 @@
 #include "uffd.h"
 
 /*
- * --- memory at userspace_addr whose faults wait (uffd.h), with the attributes provider: in place no
- * fault goes there ---
+ * --- memory at userspace_addr whose faults wait (uffd.h), only for the provider ATTRIBUTES: in
+ * place no fault uses that memory ---
  */
 
-/* Gives the page of `unit` bytes at gpa, with generation gen of the shared half. */
+/* Provides the page of `unit` bytes at gpa, with shared words of generation gen. */
 void uffd_give(int uffd, struct gm_fixture *w, uint64_t gpa, uint64_t unit, unsigned int gen);
 
-/* Reads a word of each page on vCPU v and gives how many faults that took. */
+/* Reads a word of each page on vCPU v. Returns the number of faults. */
 static inline uint64_t touch_faults(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t size)
 {
 	uint64_t before = gm_vcpu_stat(vm, v, "pf_fixed");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Another vCPU sees a conversion as soon as it returned, and no sooner half of it: conv.cross_vcpu. */
+/* Once a conversion has returned, no other vCPU sees the old state: conv.cross_vcpu. */
 #include <sched.h>
 
 #include "conv.h"
@@ -7,52 +7,52 @@
 GM_FILE(.clause = "conv.cross_vcpu", .providers = GM_PROVIDERS_X86)
 
 /*
- * What host and guests tell each other; the guests' copy lies in their own memory. An even epoch
- * is a state that holds, an odd one a change under way. A watcher that finds the same even epoch
- * before and after its look must have seen that epoch's content: nothing excuses another.
+ * State shared by host and guest, in guest memory. An even epoch is a stable state, an odd one a
+ * change in progress. A watcher that finds the same even epoch before and after its read must have
+ * read that epoch's content.
  */
-struct board {
+struct shared_state {
 	volatile uint64_t epoch, stop;
-	volatile uint64_t expect; /* the word of the even epoch; constant meanwhile */
+	volatile uint64_t expect; /* the word of the even epoch */
 	struct {
-		volatile uint64_t ack; /* the last even epoch that it looked at */
-		volatile uint64_t looks, bad, bad_epoch, expected, observed;
+		volatile uint64_t ack; /* the last even epoch that it checked */
+		volatile uint64_t reads, bad, bad_epoch, expected, observed;
 	} v[GM_MAX_VCPUS] __attribute__((aligned(64)));
 };
 
-static struct board board __attribute__((aligned(4096)));
+static struct shared_state shared __attribute__((aligned(4096)));
 
 static void report(unsigned int v, uint64_t epoch, uint64_t expected, uint64_t observed)
 {
-	if (board.v[v].bad++)
+	if (shared.v[v].bad++)
 		return;
-	board.v[v].bad_epoch = epoch;
-	board.v[v].expected = expected;
-	board.v[v].observed = observed;
+	shared.v[v].bad_epoch = epoch;
+	shared.v[v].expected = expected;
+	shared.v[v].observed = observed;
 }
 
-static uint64_t look(uint64_t addr, bool exec)
+static uint64_t access_word(uint64_t addr, bool exec)
 {
 	return exec ? ((uint64_t(*)(void))addr)() : *(volatile uint64_t *)addr;
 }
 
-/* Reads in a loop, until told to stop. Exits only on a fault. */
+/* Reads in a loop until stop is set. Exits only on a fault. */
 static uint64_t watch(uint64_t v, uint64_t addr, bool exec)
 {
 	uint64_t epoch, expected, seen;
 
-	while (!board.stop) {
-		epoch = board.epoch;
-		expected = board.expect;
-		seen = look(addr, exec);
-		if (epoch & 1 || board.epoch != epoch)
+	while (!shared.stop) {
+		epoch = shared.epoch;
+		expected = shared.expect;
+		seen = access_word(addr, exec);
+		if (epoch & 1 || shared.epoch != epoch)
 			continue;
 		if (seen != expected)
 			report(v, epoch, expected, seen);
-		board.v[v].looks++;
-		board.v[v].ack = epoch;
+		shared.v[v].reads++;
+		shared.v[v].ack = epoch;
 	}
-	return board.v[v].looks;
+	return shared.v[v].reads;
 }
 
 static uint64_t guest_watch(uint64_t v, uint64_t addr, uint64_t unused)
@@ -65,28 +65,28 @@ static uint64_t guest_exec(uint64_t v, uint64_t addr, uint64_t unused)
 	return watch(v, addr, true);
 }
 
-/* Writes without end; the host looks where it goes. */
+/* Writes in a loop; the host checks where the writes arrive. */
 static uint64_t guest_write(uint64_t v, uint64_t addr, uint64_t unused)
 {
 	uint64_t n = 0;
 
-	while (!board.stop) {
+	while (!shared.stop) {
 		*(volatile uint64_t *)addr = ++n;
-		board.v[v].looks = n;
-		board.v[v].ack = board.epoch;
+		shared.v[v].reads = n;
+		shared.v[v].ack = shared.epoch;
 	}
 	return n;
 }
 
 struct cross {
 	struct gm_fixture *w;
-	struct board *b;       /* the host's view of it */
-	unsigned int watchers; /* vCPUs 1... */
-	uint64_t gpa;	       /* of the page */
+	struct shared_state *b; /* the host's mapping */
+	unsigned int watchers;	/* vCPUs 1... */
+	uint64_t gpa;		/* of the page */
 	uint64_t (*fn)(uint64_t, uint64_t, uint64_t);
-	uint64_t from, size; /* what is converted with it; bytes */
-	uint64_t word;	     /* what the page holds, where it is one memory */
-	unsigned int gen;    /* ... and how often it was written */
+	uint64_t from, size; /* the range that is converted; bytes */
+	uint64_t word;	     /* in place: the page's content */
+	unsigned int gen;    /* in place: the number of writes */
 };
 
 static void watcher(unsigned int i, void *arg)
@@ -97,13 +97,13 @@ static void watcher(unsigned int i, void *arg)
 	gm_run_racing(x->w->vm, i, &op, 1);
 }
 
-/* The driver of the case, on the thread of vCPU 0; the others watch. */
+/* fn drives the case on the thread of vCPU 0; the others watch. */
 struct drive {
 	struct cross *x;
 	void (*fn)(struct cross *x);
 };
 
-static void member(unsigned int i, void *arg)
+static void cross_thread(unsigned int i, void *arg)
 {
 	struct drive *d = arg;
 
@@ -115,7 +115,7 @@ static void member(unsigned int i, void *arg)
 	d->x->b->stop = 1;
 }
 
-/* Waits until every watcher looked at the epoch that stands. */
+/* Waits until every watcher has checked the current epoch. */
 static void wait_all(struct cross *x)
 {
 	for (unsigned int v = 1; v <= x->watchers; v++)
@@ -140,12 +140,12 @@ static void cross_run(struct cross *x, void (*drive)(struct cross *))
 	struct drive d = { .x = x, .fn = drive };
 	struct gm_page page = gm_vm_page(x->w->vm, x->gpa & -GM_PAGE_SIZE);
 
-	gm_parallel(x->watchers + 1, member, &d);
+	gm_parallel(x->watchers + 1, cross_thread, &d);
 	for (unsigned int v = 1; v <= x->watchers; v++)
 		GM_EXPECT_AT(
 			&page, !x->b->v[v].bad,
-			"vCPU %u saw %lu times of %lu what was over, first in epoch %lu: expected %s, observed %s",
-			v, x->b->v[v].bad, x->b->v[v].looks, x->b->v[v].bad_epoch,
+			"vCPU %u read old content in %lu of %lu reads, first in epoch %lu: expected %s, observed %s",
+			v, x->b->v[v].bad, x->b->v[v].reads, x->b->v[v].bad_epoch,
 			gm_word_str(x->b->v[v].expected), gm_word_str(x->b->v[v].observed));
 }
 
@@ -157,7 +157,7 @@ static struct cross *cross_new(unsigned int watchers, enum gm_mem_kind mem, uint
 	GM_SETUP(x, "out of memory");
 	x->w = GM_FIXTURE(.size = mem == GM_MEM_HUGE_1G ? GM_1G : GM_2M, .vcpus = watchers + 1,
 			  .mem = mem);
-	x->b = addr_gva2hva(x->w->vm->kvm, (gva_t)&board);
+	x->b = addr_gva2hva(x->w->vm->kvm, (gva_t)&shared);
 	memset(x->b, 0, sizeof(*x->b));
 	x->watchers = watchers;
 	x->gpa = x->w->gpa + GPA(at);
@@ -183,7 +183,7 @@ static void put(struct gm_vm *vm, uint64_t gpa, uint64_t val)
 #define IN_SHARED(x) gm_word(GFN((x)->gpa), GM_HALF_SHARED, 1, 0)
 #define IN_PRIVATE(x) gm_word(GFN((x)->gpa), GM_HALF_PRIVATE, 1, 0)
 
-/* What the watchers find: the word itself, or a function that gives it. */
+/* Writes what the watchers find: the word, or a function that returns it. */
 static void put_word(struct cross *x, uint64_t word, bool by_host)
 {
 	uint8_t code[16] = { 0x48, 0xb8, [10] = 0xc3 }; /* movabs $word, %rax; ret */
@@ -202,7 +202,7 @@ static void put_word(struct cross *x, uint64_t word, bool by_host)
 	}
 }
 
-/* Both memories have their word, or the one that there is; all is shared. */
+/* Writes a word to private and shared memory (in place: to the page); all is shared after it. */
 static void put_both(struct cross *x)
 {
 	gm_convert(x->w->vm, x->from, x->size, true);
@@ -213,7 +213,7 @@ static void put_both(struct cross *x)
 	x->b->expect = x->word;
 }
 
-/* Faults of all watchers. */
+/* Number of faults of all watchers. */
 static uint64_t faults(struct cross *x)
 {
 	uint64_t n = 0;
@@ -224,21 +224,22 @@ static uint64_t faults(struct cross *x)
 }
 
 /*
- * One memory looks the same in both states: that the conversion unmapped it everywhere shows by
- * another fault, and by what the host sees.
+ * In place the data is the same in both states: a new fault and the host's access show that the
+ * conversion unmapped the page everywhere.
  */
 static void expect_unmapped(struct cross *x, bool to_private, uint64_t before)
 {
 	struct gm_page page = gm_vm_page(x->w->vm, x->gpa);
 
-	GM_EXPECT_AT(&page, faults(x) > before, "converted to %s: the watchers read on, no fault",
+	GM_EXPECT_AT(&page, faults(x) > before,
+		     "converted to %s: the watchers read without a fault",
 		     to_private ? "private" : "shared");
 	GM_EXPECT_AT(&page, gm_host_sees(gm_hva(x->w->vm, x->gpa)) == !to_private,
 		     "converted to %s: the host %s the page", to_private ? "private" : "shared",
 		     to_private ? "sees" : "does not see");
 }
 
-/* By the VMM's ioctl, one for all of it, and, every other time, by vCPU 0's hypercall. */
+/* Converts by one ioctl of the VMM, every other time by hypercalls of vCPU 0. */
 static void flip(struct cross *x, bool to_private, unsigned int turn)
 {
 	struct gm_fixture *w = x->w;
@@ -258,10 +259,10 @@ static void flip(struct cross *x, bool to_private, unsigned int turn)
 	}
 	end_change(x, x->word);
 	expect_unmapped(x, to_private, before);
-	/* Nothing promises when new code is seen by a vCPU that runs it without an exit. */
+	/* A vCPU that runs code without an exit may see new code late. */
 	if (x->fn == guest_exec)
 		return;
-	/* New content, by the guest, or by the host if it may: the watchers find that, too. */
+	/* New content, by the guest or, if shared, by the host: the watchers must read it. */
 	x->word = gm_word(GFN(x->gpa), to_private ? GM_HALF_PRIVATE : GM_HALF_HOST, ++x->gen, 0);
 	begin_change(x);
 	put_word(x, x->word, !to_private);
@@ -270,7 +271,7 @@ static void flip(struct cross *x, bool to_private, unsigned int turn)
 
 static void drive_flips(struct cross *x)
 {
-	/* A GiB is looked at whole by every conversion in it. */
+	/* A conversion in a 1 GiB page scans all of it. */
 	unsigned int turns = x->w->size == GM_1G ? 8 : x->watchers > 1 ? 30 : 60;
 
 	for (unsigned int turn = 0; turn < turns && !gm_failures(); turn++)
@@ -290,8 +291,7 @@ GM_CASES(flips, struct watched, v)
 	cross_run(x, drive_flips);
 	cross_free(x);
 }
-GM_ROW(flips, flips_1, .name = "conv.cross_vcpu.read",
-       .text = "a vCPU that reads the page without end",
+GM_ROW(flips, flips_1, .name = "conv.cross_vcpu.read", .text = "a vCPU reads the page in a loop",
        .flags = GM_FULL_ONLY) = { .watchers = 1, .mem = GM_MEM_ANON };
 GM_ROW(flips, flips_thp, .name = "conv.cross_vcpu.read_thp",
        .text = "the same over a transparent huge page") = { .watchers = 1, .mem = GM_MEM_THP };
@@ -299,7 +299,7 @@ GM_ROW(flips, flips_1g, .name = "conv.cross_vcpu.read_1g", .text = "the same ove
        .providers = GM_PROVIDERS(ATTRIBUTES),
        .huge_1g = 1) = { .watchers = 1, .mem = GM_MEM_HUGE_1G };
 GM_ROW(flips, flips_3, .name = "conv.cross_vcpu.read_3",
-       .text = "three vCPUs that read the page without end") = { .watchers = 3, .mem = GM_MEM_THP };
+       .text = "three vCPUs read the page in a loop") = { .watchers = 3, .mem = GM_MEM_THP };
 
 static void drive_slots(struct cross *x)
 {
@@ -307,9 +307,9 @@ static void drive_slots(struct cross *x)
 		flip(x, !(turn & 1), 0);
 }
 
-/* A conversion over two slots, of which only the first is mapped anywhere: its vCPU is told. */
+/* A conversion of two slots, of which only the first is mapped: its vCPU must be flushed. */
 GM_CASE(two_slots, .name = "conv.cross_vcpu.read_beside_cold_slot",
-	.text = "a vCPU reads one slot while it is converted together with one that nobody touched")
+	.text = "a vCPU reads one slot while it is converted together with one never touched")
 {
 	struct cross *x = cross_new(1, GM_MEM_ANON, 77, guest_watch);
 	struct gm_fixture *w = x->w;
@@ -324,7 +324,7 @@ GM_CASE(two_slots, .name = "conv.cross_vcpu.read_beside_cold_slot",
 	cross_free(x);
 }
 
-/* A page that lies beside the one that is converted never changes, not even meanwhile. */
+/* A page next to a converted one never changes, not even during the conversion. */
 static void drive_beside(struct cross *x)
 {
 	uint64_t gpa = x->gpa;
@@ -352,16 +352,15 @@ GM_CASES(beside, struct neighbour, v)
 	cross_free(x);
 }
 GM_ROW(beside, beside_private, .name = "conv.cross_vcpu.beside_private",
-       .text = "a vCPU that reads a private page whose neighbours are converted") = {
+       .text = "a vCPU reads a private page while its neighbours are converted") = {
 	.private = true,
 };
 GM_ROW(beside, beside_shared, .name = "conv.cross_vcpu.beside_shared",
-       .text = "a vCPU that reads a shared page whose neighbours are converted") = {
+       .text = "a vCPU reads a shared page while its neighbours are converted") = {
 	.private = false,
 };
 
-GM_CASE(exec, .name = "conv.cross_vcpu.exec",
-	.text = "a vCPU that runs the code in the page without end")
+GM_CASE(exec, .name = "conv.cross_vcpu.exec", .text = "a vCPU runs code in the page in a loop")
 {
 	struct cross *x = cross_new(1, GM_MEM_THP, 130, guest_exec);
 
@@ -371,8 +370,8 @@ GM_CASE(exec, .name = "conv.cross_vcpu.exec",
 }
 
 /*
- * After to_private returned, no write arrives in the shared memory any more; one memory is out of the
- * host's reach, and keeps what is written meanwhile.
+ * After the conversion to private no write reaches the shared memory. In place the host cannot
+ * access the page, which gets the writes.
  */
 static void drive_writer(struct cross *x)
 {
@@ -388,7 +387,9 @@ static void drive_writer(struct cross *x)
 		gm_convert(x->w->vm, x->gpa, GM_PAGE_SIZE, true);
 		if (!one)
 			stood = *word;
-		/* Two looks at the clock of the writer: it wrote in between, elsewhere. */
+		/*
+		 * Wait for two acknowledgements of the writer, so that it has written in between.
+		 */
 		for (int i = 0; i < 2; i++) {
 			x->b->epoch++;
 			wait_all(x);
@@ -402,10 +403,10 @@ static void drive_writer(struct cross *x)
 			then = *word;
 		if (!GM_EXPECT_AT(
 			    &page, one ? then > stood : then == stood,
-			    "turn %u: while the page was private its shared half went from %lu to %lu",
+			    "turn %u: while the page was private, the shared word changed from %lu to %lu",
 			    turn, stood, then))
 			return;
-		/* And the other way round: it arrives there again. */
+		/* After the conversion to shared the writes arrive again. */
 		stood = *word;
 		while (*word == stood && !x->b->v[1].bad)
 			sched_yield();
@@ -424,12 +425,11 @@ GM_CASES(writer, struct written, v)
 	cross_free(x);
 }
 GM_ROW(writer, writer_anon, .name = "conv.cross_vcpu.write",
-       .text = "a vCPU that writes the page without end",
-       .flags = GM_FULL_ONLY) = { .mem = GM_MEM_ANON };
+       .text = "a vCPU writes the page in a loop", .flags = GM_FULL_ONLY) = { .mem = GM_MEM_ANON };
 GM_ROW(writer, writer_thp, .name = "conv.cross_vcpu.write_thp",
        .text = "the same over a transparent huge page") = { .mem = GM_MEM_THP };
 
-/* The page is punched, and written anew by vCPU 0. */
+/* The page is punched, and written again by vCPU 0. */
 static void drive_punch(struct cross *x)
 {
 	for (unsigned int turn = 0; turn < 40; turn++) {
@@ -457,18 +457,18 @@ GM_CASES(punch, struct punched, v)
 	cross_free(x);
 }
 GM_ROW(punch, punch_1, .name = "conv.cross_vcpu.punch",
-       .text = "a vCPU that reads a private page that is punched out") = { .watchers = 1 };
-GM_ROW(punch, punch_3, .name = "conv.cross_vcpu.punch_3", .text = "three vCPUs, likewise",
+       .text = "a vCPU reads a private page that is punched") = { .watchers = 1 };
+GM_ROW(punch, punch_3, .name = "conv.cross_vcpu.punch_3", .text = "the same with three vCPUs",
        .flags = GM_FULL_ONLY) = { .watchers = 3 };
 
-/* All is mapped again right after each conversion, by another vCPU. */
+/* Another vCPU prefaults all pages right after each conversion. */
 static void drive_prefault(struct cross *x)
 {
 	for (unsigned int turn = 0; turn < 40; turn++) {
 		uint64_t gpa = x->w->gpa, size = GM_2M;
 
 		flip(x, !(turn & 1), 0);
-		/* Maps all again, between two looks of the watcher. */
+		/* Maps all pages again, between two reads of the watcher. */
 		if (gm_prefault(x->w->vm, 0, &gpa, &size, 0))
 			GM_FAIL("prefault: %s", gm_errno_name(errno));
 		wait_all(x);
@@ -476,7 +476,7 @@ static void drive_prefault(struct cross *x)
 }
 
 GM_CASE(prefaulted, .name = "conv.cross_vcpu.prefault",
-	.text = "a vCPU reads while another prefaults what was converted",
+	.text = "a vCPU reads while another prefaults the converted pages",
 	.needs = GM_NEEDS(PREFAULT, TDP))
 {
 	struct cross *x = cross_new(1, GM_MEM_THP, 400, guest_watch);

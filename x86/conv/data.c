@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Both halves keep their own data, and neither shows in the other: conv.data. */
+/* Private and shared memory keep their own data: conv.data. */
 #include <linux/kvm_para.h>
 
 #include "conv.h"
@@ -7,27 +7,27 @@
 
 GM_FILE(.clause = "conv.data", .providers = GM_PROVIDERS_X86)
 
-/* No word of [hva, hva + size) carries this half's name. Leaves the memory alone. */
+/* Expects that no word of [hva, hva + size) has this writer. */
 static void expect_absent(const void *hva, uint64_t size, enum gm_half half, const char *when)
 {
 	const volatile uint64_t *w = hva;
 
 	for (uint64_t i = 0; i < size / 8; i++) {
-		/* What the host cannot reach holds nothing for it. */
+		/* The host reads nothing from pages that it cannot access. */
 		if (i % GM_PAGE_WORDS == 0 && !gm_host_sees((const void *)&w[i])) {
 			i += GM_PAGE_WORDS - 1;
 			continue;
 		}
 		if (gm_word_ok(w[i]) && gm_word_half(w[i]) == half)
 			GM_FAIL_AT(GM_PAGE(.hva = GM_AT((uintptr_t)&w[i])),
-				   "%s: expected nothing of the guest's own, observed %s", when,
+				   "%s: expected no private word of the guest, observed %s", when,
 				   gm_word_str(w[i]));
 	}
 	gm_checked();
 }
 
 GM_CASE(kept, .name = "conv.data.both_halves_kept",
-	.text = "six turns of every page: each half holds what was last written to it")
+	.text = "six conversions of every page: private and shared memory keep what was last written")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -36,7 +36,7 @@ GM_CASE(kept, .name = "conv.data.both_halves_kept",
 	gm_batch_init(&s, w, 0);
 	for (int turn = 0; turn < 6; turn++) {
 		gm_batch_check(&s, first, 512, 1);
-		/* A third is written in each turn: old and new generations side by side. */
+		/* Each turn writes a third, so that old and new generations are adjacent. */
 		for (uint64_t i = turn % 3; i < 512; i += 3)
 			gm_batch_fill(&s, first + i, 1, 1);
 		gm_batch_convert(&s, first, 512, !(turn & 1), turn & 2);
@@ -47,26 +47,26 @@ GM_CASE(kept, .name = "conv.data.both_halves_kept",
 }
 
 GM_CASE(zeroed, .name = "conv.data.fresh_private_is_zero",
-	.text = "private pages never used before are zero, whatever memory they had")
+	.text = "private pages never used before are zero, although their memory had data")
 {
 	struct gm_fixture *w;
 	struct gm_mem *dirty = gm_mem_new(GM_MEM_ANON, 8 * GM_2M);
 
-	/* Leaves written pages behind for the kernel to hand out. */
+	/* Frees written pages, so that the kernel allocates them next. */
 	gm_host_fill(dirty->hva, 0, PAGES(dirty->size), GM_HALF_HOST, 1);
 	gm_mem_free(dirty);
 	for (int round = 0; round < 2; round++) {
 		w = GM_FIXTURE(.size = 2 * GM_2M);
 		gm_fixture_convert(w, GFN(w->gpa), 1024, true);
 		gm_fixture_check_guest(w, 0, GFN(w->gpa), 1024, 1, "never used before");
-		/* The next round gets these back. */
+		/* The next round gets these pages. */
 		gm_guest_fill(w->vm, 0, w->gpa, 1024, GM_HALF_SECRET, 3);
 		gm_fixture_free(w);
 	}
 }
 
 GM_CASE(hole, .name = "conv.data.hole",
-	.text = "a hole takes the private half alone, whichever state the page is in")
+	.text = "a hole removes only private memory, in either state of the page")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -81,7 +81,7 @@ GM_CASE(hole, .name = "conv.data.hole",
 	gm_batch_fill(&s, first, 1024, 1);
 	gm_batch_convert(&s, first, 1024, true, true);
 	gm_batch_fill(&s, first, 1024, 1);
-	/* The second half of the pages is shared when the holes come. */
+	/* The second 512 pages are shared before the holes. */
 	gm_batch_convert(&s, first + 512, 512, false, true);
 	gm_batch_flush(&s);
 	for (size_t i = 0; i < sizeof(hole) / sizeof(hole[0]); i++) {
@@ -94,7 +94,7 @@ GM_CASE(hole, .name = "conv.data.hole",
 }
 
 GM_CASE(host, .name = "conv.data.host_writes",
-	.text = "the host writes shared halves: seen when shared, never in the private half")
+	.text = "the host writes shared memory: the guest sees it while the page is shared, never while private")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -118,7 +118,7 @@ GM_CASE(host, .name = "conv.data.host_writes",
 }
 
 GM_CASE(dropped, .name = "conv.data.shared_half_dropped",
-	.text = "the host gives the shared half back to the kernel: the private half stays")
+	.text = "the host drops shared memory: private memory stays")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -129,20 +129,20 @@ GM_CASE(dropped, .name = "conv.data.shared_half_dropped",
 	gm_batch_convert(&s, first + 100, 300, true, true);
 	gm_batch_fill(&s, first, 512, 1);
 	gm_batch_flush(&s);
-	/* Of a file this drops the host's mappings, and no content. */
+	/* For a file this drops the host's mappings, not the content. */
 	GM_SETUP_OK(madvise(w->hva, w->size, MADV_DONTNEED));
 	if (!w->provider->file_serves_shared)
 		gm_model_dropped(w->model, first, 512);
 	gm_fixture_check_guest(w, 0, first, 512, 1, "after MADV_DONTNEED");
 	GM_SETUP_OK(mprotect(w->hva + GPA(100), GPA(300), PROT_NONE));
-	gm_fixture_check_guest(w, 0, first + 100, 300, 1, "with no host mapping at all");
+	gm_fixture_check_guest(w, 0, first + 100, 300, 1, "without access by the host");
 	GM_SETUP_OK(mprotect(w->hva, w->size, PROT_READ | PROT_WRITE));
 	gm_fixture_check_all(w, 0, "at the end");
 	gm_fixture_free(w);
 }
 
 GM_CASE(search, .name = "conv.data.secret_not_found",
-	.text = "no word of the private half is anywhere in what the host mapped")
+	.text = "no private word is anywhere in the host's mapping")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .vcpus = 2);
 	uint64_t first = GFN(w->gpa);
@@ -157,7 +157,7 @@ GM_CASE(search, .name = "conv.data.secret_not_found",
 			      turn + 1);
 		expect_absent(w->hva, w->size, GM_HALF_SECRET, "while private");
 		gm_fixture_check_host(w, first, 1024, 8, "while private");
-		/* One memory: a guest that keeps a secret takes it away first. */
+		/* In place a guest must overwrite secrets before it shares a page. */
 		if (gm_fixture_one_memory(w)) {
 			gm_batch_fill(&s, first + 13 * turn, 700, 1);
 			gm_batch_flush(&s);
@@ -167,7 +167,7 @@ GM_CASE(search, .name = "conv.data.secret_not_found",
 		expect_absent(w->hva, w->size, GM_HALF_SECRET, "after converting back");
 		gm_fixture_convert(w, first, 1024, false);
 	}
-	/* The search does find what is there. */
+	/* Control: the search finds words in shared memory. */
 	gm_guest_fill(w->vm, 0, w->gpa, 1, GM_HALF_DEVICE, 1);
 	GM_SETUP(gm_word_half(*(volatile uint64_t *)w->hva) == GM_HALF_DEVICE,
 		 "the host does not see what a guest writes to shared memory");
@@ -186,17 +186,17 @@ static uint64_t guest_ins(uint64_t to, uint64_t count, uint64_t unused)
 	return count;
 }
 
-/* What a device would have answered, and how a string operation came to it. */
+/* The data of MMIO reads, and the exits of a string operation. */
 #define MMIO_BYTE 0x5a
 struct string_io {
-	uint8_t seen[GM_PAGE_SIZE]; /* what came out */
-	uint64_t nseen;		    /* bytes that came out or went in */
-	unsigned int mmio;	    /* exits to a device */
-	uint64_t mmio_gpa;	    /* ... of the first */
+	uint8_t seen[GM_PAGE_SIZE]; /* bytes of OUTS */
+	uint64_t nseen;		    /* bytes of OUTS or INS */
+	unsigned int mmio;	    /* number of MMIO exits */
+	uint64_t mmio_gpa;	    /* of the first of them */
 	bool mmio_write;
 };
 
-/* Runs a string operation of n bytes at gpa by hand until the batch is done. */
+/* Runs a string operation of n bytes at gpa, and handles its exits. */
 static void string_io(struct gm_vm *vm, uint64_t (*fn)(uint64_t, uint64_t, uint64_t), uint64_t gpa,
 		      uint64_t n, struct string_io *io)
 {
@@ -206,7 +206,7 @@ static void string_io(struct gm_vm *vm, uint64_t (*fn)(uint64_t, uint64_t, uint6
 
 	gm_post(vm, 0, &op, 1);
 	*io = (struct string_io){};
-	/* Each exit carries at least one byte of the page, to the port or to the device. */
+	/* Each exit transfers at least one byte, by port I/O or MMIO. */
 	for (unsigned int i = 0; i <= 3 * n; i++) {
 		if (gm_enter(vm, 0, &ex)) {
 			gm_note("string I/O on a private page: %s", gm_errno_name(errno));
@@ -233,12 +233,12 @@ static void string_io(struct gm_vm *vm, uint64_t (*fn)(uint64_t, uint64_t, uint6
 	}
 }
 
-/* One memory: KVM cannot reach it while it is private, and takes it for a device's. */
-static void expect_device(const struct string_io *io, uint64_t gpa, bool write)
+/* In place KVM cannot access a private page, and emulates the access as MMIO. */
+static void expect_mmio(const struct string_io *io, uint64_t gpa, bool write)
 {
 	GM_EXPECT(
 		io->mmio && io->mmio_gpa == gpa && io->mmio_write == write,
-		"string I/O: expected exits to a device, the first a %s at %#lx, observed %u, a %s at %#lx",
+		"string I/O: expected MMIO exits, the first a %s at %#lx, observed %u, a %s at %#lx",
 		write ? "write" : "read", gpa, io->mmio, io->mmio_write ? "write" : "read",
 		io->mmio_gpa);
 }
@@ -249,45 +249,43 @@ static void strings_in_place(struct gm_fixture *w, uint64_t page, struct string_
 	uint64_t n = 64, wrong = 0;
 
 	string_io(w->vm, guest_outs, GPA(page), n, io);
-	expect_device(io, GPA(page), false);
+	expect_mmio(io, GPA(page), false);
 	for (uint64_t i = 0; i < n; i++)
 		wrong += io->seen[i] != MMIO_BYTE;
-	GM_EXPECT(io->nseen == n && !wrong, "OUTS gave %lu bytes, %lu of them not the device's",
+	GM_EXPECT(io->nseen == n && !wrong, "OUTS wrote %lu bytes, %lu of them not from MMIO",
 		  io->nseen, wrong);
 	gm_fixture_check_guest(w, 0, page - 1, 3, 1, "after OUTS");
 	string_io(w->vm, guest_ins, GPA(page), n, io);
-	expect_device(io, GPA(page), true);
+	expect_mmio(io, GPA(page), true);
 	gm_fixture_check_guest(w, 0, page - 1, 3, 1, "after INS");
-	/* It does reach the page once that is shared. */
+	/* It reaches the page once that is shared. */
 	gm_fixture_convert(w, page, 1, false);
 	string_io(w->vm, guest_outs, GPA(page), GM_PAGE_SIZE, io);
-	GM_EXPECT_EQ(io->nseen, GM_PAGE_SIZE, "bytes that OUTS gave of the shared page");
-	GM_EXPECT_EQ(io->mmio, 0, "exits to a device for the shared page");
-	gm_host_check(io->seen, page, 1, c.half, c.gen, "what OUTS gave of the shared page");
+	GM_EXPECT_EQ(io->nseen, GM_PAGE_SIZE, "bytes that OUTS wrote from the shared page");
+	GM_EXPECT_EQ(io->mmio, 0, "MMIO exits for the shared page");
+	gm_host_check(io->seen, page, 1, c.half, c.gen, "OUTS of the shared page");
 }
 
-static void strings_beside(struct gm_fixture *w, uint64_t page, struct string_io *io)
+static void strings_attributes(struct gm_fixture *w, uint64_t page, struct string_io *io)
 {
 	struct gm_content c = gm_model_memory(w->model, page, false);
 
 	string_io(w->vm, guest_outs, GPA(page), GM_PAGE_SIZE, io);
-	expect_absent(io->seen, GM_PAGE_SIZE, GM_HALF_PRIVATE,
-		      "what the guest's OUTS gave the host");
+	expect_absent(io->seen, GM_PAGE_SIZE, GM_HALF_PRIVATE, "OUTS of a private page");
 	if (io->nseen == GM_PAGE_SIZE)
-		gm_host_check(io->seen, page, 1, c.half, c.gen,
-			      "what the guest's OUTS gave the host");
+		gm_host_check(io->seen, page, 1, c.half, c.gen, "OUTS of a private page");
 	else
-		GM_EXPECT_EQ(io->nseen, 0, "bytes that OUTS gave the host before it ended");
+		GM_EXPECT_EQ(io->nseen, 0, "bytes that OUTS wrote before it ended");
 	gm_fixture_check_guest(w, 0, page - 9, 16, 1, "after OUTS");
 	string_io(w->vm, guest_ins, GPA(page), GM_PAGE_SIZE, io);
-	/* The shared half of that page may have taken it; nothing else. */
+	/* INS may have written the shared memory of that page, nothing else. */
 	gm_fixture_check_guest(w, 0, page - 9, 16, 1, "after INS");
 	gm_fixture_check_host(w, page - 9, 9, 1, "after INS");
 	gm_fixture_check_host(w, page + 1, 6, 1, "after INS");
 }
 
 GM_CASE(strings, .name = "conv.data.string_io",
-	.text = "KVM itself reads and writes a private page for string I/O: the shared half, if any")
+	.text = "KVM accesses a private page for string I/O: it reaches shared memory or none")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .uaddr = GM_UADDR_SHARED);
 	uint64_t first = GFN(w->gpa), page = first + 9;
@@ -303,13 +301,13 @@ GM_CASE(strings, .name = "conv.data.string_io",
 	if (gm_fixture_one_memory(w))
 		strings_in_place(w, page, io);
 	else
-		strings_beside(w, page, io);
+		strings_attributes(w, page, io);
 	free(io);
 	gm_fixture_free(w);
 }
 
 GM_CASE(pv_clock, .name = "conv.data.pv_clock",
-	.text = "KVM writes its clock page: into the shared half, never the private one")
+	.text = "KVM writes its clock page to shared memory, never to private memory")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .uaddr = GM_UADDR_SHARED);
 	uint64_t first = GFN(w->gpa), page = first + 4, changed = 0;
@@ -333,22 +331,22 @@ GM_CASE(pv_clock, .name = "conv.data.pv_clock",
 			continue;
 		changed++;
 		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(GPA(page))), clock,
-			     "word %u of the shared half changed: %s", i, gm_word_str(word[i]));
+			     "word %u of shared memory changed: %s", i, gm_word_str(word[i]));
 	}
-	/* KVM may refuse to write; if it wrote, it wrote here. */
-	gm_note("%lu words of the shared half were written", changed);
+	/* KVM may write nothing; any write must be here. */
+	gm_note("%lu words of shared memory were written", changed);
 	vcpu_set_msr(w->vm->vcpu[0], MSR_KVM_SYSTEM_TIME_NEW, 0);
 	gm_fixture_check_guest(w, 0, first, 8, 1, "with the clock off");
 	gm_fixture_free(w);
 }
 
 GM_CASE(straddle, .name = "conv.data.straddle",
-	.text = "eight bytes over the border of a private and a shared page: four of each half")
+	.text = "eight bytes over the border of a private and a shared page: four bytes of each")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa), a = w->gpa + GPA(8), b = w->gpa + GPA(9);
 	bool one = gm_fixture_one_memory(w);
-	/* The last four bytes of page 8 and the first of page 9; [1]: of the private half. */
+	/* The last four bytes of page 8 and the first of page 9; [1]: of private memory. */
 	uint32_t tail[2] = { 0x11111111, 0x22222222 }, head[2] = { 0x33333333, 0x44444444 };
 
 	gm_fixture_convert(w, first + 8, 2, true);
@@ -366,7 +364,7 @@ GM_CASE(straddle, .name = "conv.data.straddle",
 	}
 	for (unsigned int turn = 0; turn < 8; turn++) {
 		bool pa = turn & 1, pb = turn >> 1 & 1;
-		/* Which memory that is: where there is one, the last that was written is all there is. */
+		/* In place there is only one memory, [0], with the last write. */
 		bool ma = pa && !one, mb = pb && !one;
 		struct gm_op op[] = {
 			{ .code = GM_OP_READ, .addr = b - 4 },
@@ -385,10 +383,10 @@ GM_CASE(straddle, .name = "conv.data.straddle",
 		head[mb]++;
 		if (!one || !pa)
 			GM_EXPECT_EQ(*(volatile uint32_t *)gm_hva(w->vm, b - 4), tail[0],
-				     "the shared half's last four bytes of the first page");
+				     "the last four bytes of the first page, shared memory");
 		if (!one || !pb)
 			GM_EXPECT_EQ(*(volatile uint32_t *)gm_hva(w->vm, b), head[0],
-				     "the shared half's first four bytes of the second page");
+				     "the first four bytes of the second page, shared memory");
 	}
 	gm_fixture_free(w);
 }
@@ -403,13 +401,12 @@ static uint64_t unevictable(void)
 }
 
 GM_CASE(freed, .name = "conv.data.private_freed",
-	.text = "private pages are the kernel's again once VM and file are gone",
-	.tokens = GM_TOKEN_ALONE)
+	.text = "private pages are freed when VM and file are closed", .tokens = GM_TOKEN_ALONE)
 {
 	uint64_t before, during, after, size = 8 * GM_2M;
 	struct gm_fixture *w;
 
-	/* Each page by a fault of its own, half of them converted there and back first. */
+	/* Faults on each page; half of the pages are converted back and forth first. */
 	before = unevictable();
 	w = GM_FIXTURE(.size = size);
 	gm_fixture_convert(w, GFN(w->gpa), PAGES(size), true);
@@ -421,7 +418,7 @@ GM_CASE(freed, .name = "conv.data.private_freed",
 	during = unevictable();
 	gm_fixture_free(w);
 	after = unevictable();
-	/* The counter is kept per CPU and lags by some pages: a quarter is far beyond that. */
+	/* The per-CPU counter may be off by some pages, but far less than a quarter. */
 	GM_SETUP(during > before + size / 2, "private pages are not counted: %lu bytes, then %lu",
 		 before, during);
 	GM_EXPECT(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Faults on the ends of a long range while it is converted: there an off-by-one of what the
- * conversion holds faults off from shows: conv.cross_vcpu.
+ * Faults on the ends of a long range while it is converted: they show an off-by-one in the range
+ * for which the conversion blocks faults: conv.cross_vcpu.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -21,8 +21,8 @@ struct ends {
 };
 
 /*
- * One memory looks the same in both states: that nothing was left mapped shows by another fault, and
- * by what the host sees.
+ * In place the data is the same in both states: a new fault and the host's access show that no page
+ * stayed mapped.
  */
 static void expect_end(struct ends *e, int end, bool private, uint64_t faults)
 {
@@ -34,7 +34,8 @@ static void expect_end(struct ends *e, int end, bool private, uint64_t faults)
 		       1, name);
 	if (!one)
 		return;
-	GM_EXPECT(gm_vcpu_stat(w->vm, end + 1, "pf_taken") > faults, "%s: no fault since", name);
+	GM_EXPECT(gm_vcpu_stat(w->vm, end + 1, "pf_taken") > faults,
+		  "%s: no fault since the conversion", name);
 	GM_EXPECT_EQ(gm_host_sees(gm_hva(w->vm, e->at[end])), !private, "%s: the host sees it",
 		     name);
 }
@@ -46,7 +47,7 @@ static void ends_thread(unsigned int i, void *arg)
 
 	if (i) {
 		while (!atomic_load(&e->stop)) {
-			/* One end each: a fault that waits for the one would keep it from the other. */
+			/* One end per vCPU: a fault that waits at one end would delay the other. */
 			struct gm_op op = { .code = GM_OP_READ, .addr = e->at[i - 1] };
 
 			gm_run_racing(w->vm, i, &op, 1);
@@ -61,7 +62,7 @@ static void ends_thread(unsigned int i, void *arg)
 		for (int end = 0; end < 2; end++)
 			faults[end] = gm_vcpu_stat(w->vm, end + 1, "pf_taken");
 		gm_convert(w->vm, w->gpa, w->size, private);
-		/* Not before the others have been at it: an old mapping would be in use by now. */
+		/* Wait until both vCPUs have read: they would use an old mapping by now. */
 		for (int end = 0; end < 2; end++) {
 			unsigned long seen = atomic_load(&e->rounds[end]);
 
@@ -75,7 +76,7 @@ static void ends_thread(unsigned int i, void *arg)
 }
 
 GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .providers = GM_PROVIDERS_X86,
-	.text = "two vCPUs touch the ends of a long range while it is converted: the new half when it is")
+	.text = "two vCPUs touch the ends of a long range while it is converted: after it they see the new state")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = LONG, .vcpus = 3);
 	struct ends e = { .w = w, .at = { w->gpa, w->gpa + LONG - GM_PAGE_SIZE } };
@@ -91,7 +92,7 @@ GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .providers = GM_PROVID
 }
 
 /*
- * --- a fault that began before the conversion and gets its page in the middle of it: in place no
+ * --- a fault that begins before the conversion and gets its page during it: not in place, where no
  * fault waits for memory of the host ---
  */
 
@@ -105,7 +106,7 @@ struct midway {
 	struct gm_op op;
 	uint64_t mapped; /* 4 KiB mappings before the conversion, one of them in its range */
 	atomic_bool go, done;
-	bool midway; /* the page came before the conversion was over */
+	bool midway; /* the page came before the end of the conversion */
 };
 
 static void midway_thread(unsigned int i, void *arg)
@@ -117,10 +118,13 @@ static void midway_thread(unsigned int i, void *arg)
 		gm_run_racing(m->w->vm, 0, &m->op, 1);
 		break;
 	case 1:
-		/* Past the moment when it asked whether anything is being converted. */
+		/* The fault has already read mmu_invalidate_seq. */
 		gm_uffd_wait(m->uffd);
 		atomic_store(&m->go, true);
-		/* What was mapped is gone: the attributes are what comes next, and takes its time. */
+		/*
+		 * The conversion has unmapped the range; it now sets the attributes, which takes
+		 * long.
+		 */
 		while (gm_vm_stat(m->w->vm, "pages_4k") >= m->mapped)
 			;
 		m->midway = !atomic_load(&m->done);
@@ -137,7 +141,7 @@ static void midway_thread(unsigned int i, void *arg)
 
 GM_CASE(midway, .name = "conv.cross_vcpu.fault_midway", .providers = GM_PROVIDERS(ATTRIBUTES),
 	.needs = GM_NEEDS(USERFAULTFD, PAGE_STATS, TDP), .caps = GM_CAPS_ALL,
-	.text = "the page of a waiting fault comes in the middle of a conversion whose first or last it is")
+	.text = "a waiting fault gets its page, the first or the last of the range, during the conversion")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = FAR, .vcpus = 2);
 	struct midway m = { .w = w };
@@ -164,6 +168,6 @@ GM_CASE(midway, .name = "conv.cross_vcpu.fault_midway", .providers = GM_PROVIDER
 				       last ? "the last page" : "the first page");
 		close(m.uffd);
 	}
-	gm_note("%u of %u pages came midway", midway, ROUNDS);
+	gm_note("%u of %u pages came during the conversion", midway, ROUNDS);
 	gm_fixture_free(w);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A private access that cannot be served says exactly where it was: conv.fault_exit. */
+/* A private access without private memory exits with its exact address: conv.fault_exit. */
 #include <sys/mman.h>
 
 #include "conv.h"
@@ -24,7 +24,7 @@ static struct gm_op access_op(enum access how, uint64_t gpa)
 	return (struct gm_op){ .code = code[how], .addr = gpa, .val = 1 };
 }
 
-/* Every access to gpa must come back as exit 39 with the page's own address. */
+/* Expects KVM_EXIT_MEMORY_FAULT (39) with the page's address for every kind of access to gpa. */
 static void expect_exit_flags(struct gm_vm *vm, uint64_t gpa, uint64_t flags, const char *when)
 {
 	struct gm_page page = gm_vm_page(vm, gpa & -GM_PAGE_SIZE);
@@ -37,7 +37,7 @@ static void expect_exit_flags(struct gm_vm *vm, uint64_t gpa, uint64_t flags, co
 		       sizeof(vm->vcpu[0]->run->memory_fault));
 		if (!GM_EXPECT_AT(
 			    &page, !__gm_run(vm, 0, &op, 1, &ex, NULL),
-			    "%s: the guest's %s at %#lx went through, expected KVM_EXIT_MEMORY_FAULT",
+			    "%s: the guest's %s at %#lx succeeded, expected KVM_EXIT_MEMORY_FAULT",
 			    when, access_name[how], gpa))
 			continue;
 		GM_EXPECT_AT(
@@ -65,7 +65,9 @@ static void expect_mmio(struct gm_vm *vm, uint64_t gpa, const char *when)
 		  gm_exit_str(&ex));
 }
 
-/* In the first, the last and other pages of 2 MiB, at the first, the last and other bytes. */
+/*
+ * Offsets in the first, the last and other pages of 2 MiB, also at the page's first and last word.
+ */
 static const uint64_t somewhere[] = { 0, GPA(1) + 8, GPA(255) + 2048, GPA(256) + 4088, GPA(511) };
 #define NSOMEWHERE (sizeof(somewhere) / sizeof(somewhere[0]))
 
@@ -75,7 +77,7 @@ static void expect_exits(struct gm_vm *vm, uint64_t gpa, const char *when)
 		expect_exit(vm, gpa + somewhere[i], when);
 }
 
-/* Both states of every page of 2 MiB, then private. */
+/* Writes every page of 2 MiB while shared and while private. */
 static void fill_2m(struct gm_fixture *w)
 {
 	struct gm_batch s;
@@ -87,9 +89,9 @@ static void fill_2m(struct gm_fixture *w)
 	gm_batch_flush(&s);
 }
 
-/* In place nothing is private that has no file: such slots, and gpas without one, have no twins. */
+/* In place there are no private pages without a file, so these cases run for attributes only. */
 GM_CASE(no_gmem, .name = "conv.fault_exit.slot_without_gmem",
-	.text = "private access where the slot has no guest_memfd")
+	.text = "private access to a slot without guest_memfd")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .no_gmem = true);
 	uint64_t first = GFN(w->gpa);
@@ -100,7 +102,7 @@ GM_CASE(no_gmem, .name = "conv.fault_exit.slot_without_gmem",
 	gm_batch_flush(&s);
 	gm_fixture_convert(w, first + 512, 512, true);
 	expect_exits(w->vm, w->gpa + GM_2M, "no guest_memfd");
-	/* The shared side of the border is untouched, and all of it after converting back. */
+	/* The shared part does not change, nor does any page after converting back. */
 	gm_fixture_check_guest(w, 0, first, 512, 1, "beside the private part");
 	gm_fixture_check_host(w, first, 1024, 1, "while private");
 	gm_fixture_convert(w, first + 512, 512, false);
@@ -131,7 +133,7 @@ GM_CASE(one_page, .name = "conv.fault_exit.one_page",
 }
 
 GM_CASE(second, .name = "conv.fault_exit.second_page",
-	.text = "eight bytes over a border: the exit names the page that is private")
+	.text = "eight bytes over a border: the exit has the private page")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true);
 
@@ -159,7 +161,7 @@ GM_CASE(second, .name = "conv.fault_exit.second_page",
 }
 
 GM_CASE(no_slot, .name = "conv.fault_exit.no_slot",
-	.text = "private access where there is no slot; shared there is MMIO")
+	.text = "private access without a slot; a shared one is MMIO")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1, .extra_pages = 16);
 	uint64_t gpa[] = { GM_BASE, GM_BASE + GM_1G - GM_2M, GM_BASE + 5 * GM_1G,
@@ -176,8 +178,8 @@ GM_CASE(no_slot, .name = "conv.fault_exit.no_slot",
 }
 
 /*
- * In place the attribute is away with the file. All is shared when it comes back: private pages that
- * were touched meanwhile are what conv.before_slot.touched is about.
+ * In place a gpa without the file is not private. All pages are shared when the slot is created
+ * again: conv.before_slot.touched tests private pages touched meanwhile.
  */
 static void slot_deleted(void)
 {
@@ -193,24 +195,24 @@ static void slot_deleted(void)
 		expect_exits(w->vm, w->gpa, "slot deleted");
 	}
 	gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
-	gm_fixture_check_all(w, 0, "the slot is back");
+	gm_fixture_check_all(w, 0, "the slot created again");
 	gm_fixture_free(w);
 }
 
 GM_CASE(deleted, .name = "conv.fault_exit.slot_deleted",
-	.text = "private access after the slot went away, and after it came back")
+	.text = "private access after the deletion of the slot, and after it is created again")
 {
 	slot_deleted();
 }
 
 GM_CASE(deleted_file, .name = "conv.fault_exit.slot_deleted",
-	.text = "access to what was private after the slot went away: MMIO; and after it came back",
+	.text = "access to private pages after the deletion of the slot: MMIO; and after it is created again",
 	.providers = GM_PROVIDERS(INPLACE))
 {
 	slot_deleted();
 }
 
-/* The host's mapping is a reference of the file as well as its descriptors are. */
+/* Both the host's mapping and the descriptor are references of the file. */
 static void drop_file(struct gm_fixture *w)
 {
 	if (w->hva != w->mem->hva)
@@ -221,7 +223,7 @@ static void drop_file(struct gm_fixture *w)
 	w->gmem = -1;
 }
 
-/* Drops the last reference after the guest has read all pages without the fixture's own one. */
+/* Drops the last reference; before that the guest reads all pages with one duplicate left. */
 static void drop_last(struct gm_fixture *w)
 {
 	int second = GM_SETUP_OK(dup(w->gmem));
@@ -232,24 +234,24 @@ static void drop_last(struct gm_fixture *w)
 }
 
 GM_CASE(closed, .name = "conv.fault_exit.gmem_closed",
-	.text = "private access after the last reference to the guest_memfd went")
+	.text = "private access after the last reference to the guest_memfd is dropped")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
 
 	fill_2m(w);
 	drop_last(w);
-	/* Mapped pages and pages never touched alike. */
+	/* Both mapped pages and pages never touched. */
 	expect_exits(w->vm, w->gpa, "guest_memfd closed");
 	gm_fixture_convert(w, first, 512, false);
-	gm_fixture_check_guest(w, 0, first, 512, 1, "the shared half is still there");
+	gm_fixture_check_guest(w, 0, first, 512, 1, "shared memory is still there");
 	gm_fixture_convert(w, first + 5, 1, true);
 	expect_exit(w->vm, GPA(first + 5), "private again");
 	gm_fixture_free(w);
 }
 
 GM_CASE(closed_file, .name = "conv.fault_exit.gmem_closed",
-	.text = "any access after the last reference to the guest_memfd went: the exit says shared",
+	.text = "any access after the last reference to the guest_memfd is dropped: the exit has no PRIVATE flag",
 	.providers = GM_PROVIDERS(INPLACE))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
@@ -257,15 +259,15 @@ GM_CASE(closed_file, .name = "conv.fault_exit.gmem_closed",
 	fill_2m(w);
 	gm_fixture_convert(w, GFN(w->gpa) + 256, 255, false);
 	drop_last(w);
-	/* Private pages and shared ones alike: no file says that a page is private. */
+	/* Both private and shared pages: without the file no page is private. */
 	for (size_t i = 0; i < NSOMEWHERE; i++)
 		expect_exit_flags(w->vm, w->gpa + somewhere[i], 0, "guest_memfd closed");
 	gm_fixture_free(w);
 }
 
-/* In place the exit says that the file is gone, and the VMM gives another. */
+/* In place the exit reports a missing file, and the VMM binds another. */
 GM_CASE(write_again, .name = "conv.fault_exit.retry_after_exit",
-	.text = "the VMM gives what the exit named a new file and the same access goes through, once",
+	.text = "the VMM binds a new file for the page of the exit, and the access succeeds once",
 	.providers = GM_PROVIDERS(INPLACE))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
@@ -297,7 +299,7 @@ GM_CASE(write_again, .name = "conv.fault_exit.retry_after_exit",
 }
 
 GM_CASE(write_kept, .name = "conv.fault_exit.retry_after_exit",
-	.text = "the VMM converts what the exit named and the same access goes through, once")
+	.text = "the VMM converts the page of the exit, and the access succeeds once")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true);
 	uint64_t first = GFN(w->gpa);
@@ -317,7 +319,7 @@ GM_CASE(write_kept, .name = "conv.fault_exit.retry_after_exit",
 			  ex.reason == KVM_EXIT_MEMORY_FAULT,
 		  "expected KVM_EXIT_MEMORY_FAULT, observed %s", gm_exit_str(&ex));
 	GM_EXPECT_EQ(box->done, 0, "operations done at the exit");
-	GM_EXPECT_EQ(*word, 100, "the shared half at the exit");
+	GM_EXPECT_EQ(*word, 100, "shared memory at the exit");
 	gm_convert(w->vm, ex.fault.gpa, ex.fault.size, false);
 	GM_EXPECT(!gm_enter(w->vm, 0, &ex) && gm_arch_is_yield(w->vm->vcpu[0]),
 		  "after the conversion: %s", gm_exit_str(&ex));

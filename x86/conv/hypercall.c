@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the guest asks arrives verbatim, and its answer too: conv.hypercall_args. */
+/* KVM passes the guest's request and the VMM's result unchanged: conv.hypercall_args. */
 #include "conv.h"
 
 GM_FILE(.clause = "conv.hypercall_args", .providers = GM_PROVIDERS_X86,
 	.needs = GM_NEEDS(HYPERCALL_EXIT))
 
-/* Enters the vCPU and demands that it comes back with the request, or with the yield (false). */
+/* Enters the vCPU. Returns true for a hypercall exit, false for the yield; ERROR for others. */
 static bool enter(struct gm_vm *vm)
 {
 	struct gm_exit ex;
@@ -17,14 +17,14 @@ static bool enter(struct gm_vm *vm)
 	return false;
 }
 
-/* One request, by hand: what the exit said, and what the guest got of `answer`. */
+/* One request: checks the exit, and that the guest gets `answer`. */
 static void ask(struct gm_vm *vm, uint64_t gpa, uint64_t npages, uint64_t attrs, uint64_t answer)
 {
 	struct gm_op op = { .code = GM_OP_MAP_GPA, .addr = gpa, .nr = npages, .val = attrs };
 	struct kvm_run *run = vm->vcpu[0]->run;
 
 	gm_post(vm, 0, &op, 1);
-	/* KVM promises 0 here to a VMM that never writes it. */
+	/* KVM must set 0 for a VMM that never writes it. */
 	run->hypercall.ret = 0x1122334455667788;
 	memset(run->hypercall.args, 0xee, sizeof(run->hypercall.args));
 	run->hypercall.flags = ~0ULL;
@@ -38,10 +38,10 @@ static void ask(struct gm_vm *vm, uint64_t gpa, uint64_t npages, uint64_t attrs,
 	GM_EXPECT_EQ(run->hypercall.args[1], npages, "args[1] of %lu pages", npages);
 	GM_EXPECT_EQ(run->hypercall.args[2], attrs, "args[2] of attributes %#lx", attrs);
 	GM_EXPECT_EQ(run->hypercall.flags, KVM_EXIT_HYPERCALL_LONG_MODE, "flags of a 64-bit guest");
-	GM_EXPECT_EQ(run->hypercall.ret, 0, "ret as the VMM finds it");
+	GM_EXPECT_EQ(run->hypercall.ret, 0, "ret at the exit");
 	run->hypercall.ret = answer;
 	GM_EXPECT(!enter(vm), "answered %#lx: a second exit", answer);
-	GM_EXPECT_EQ(vm->mbox[0].op[0].ret, answer, "what the guest got of answer %#lx", answer);
+	GM_EXPECT_EQ(vm->mbox[0].op[0].ret, answer, "the guest's result for answer %#lx", answer);
 }
 
 GM_CASE(gpa_npages, .name = "conv.hypercall_args.gpa_npages",
@@ -86,7 +86,7 @@ GM_CASE(gpa_npages, .name = "conv.hypercall_args.gpa_npages",
 	for (size_t i = 0; i < sizeof(gpa) / sizeof(gpa[0]); i++)
 		for (size_t j = 0; j < sizeof(n) / sizeof(n[0]); j++)
 			ask(vm, gpa[i], n[j], GM_MAP_PRIVATE, 0);
-	/* As many as there are before the gfn wraps. */
+	/* As many pages as possible without a wrap of the gfn. */
 	ask(vm, GM_PAGE_SIZE, ~0UL - 1, GM_MAP_SHARED, 0);
 	ask(vm, 0, ~0UL, GM_MAP_SHARED, 0);
 	gm_vm_free(vm);
@@ -110,7 +110,7 @@ GM_CASE(attributes, .name = "conv.hypercall_args.attributes",
 }
 
 GM_CASE(result, .name = "conv.hypercall_args.result",
-	.text = "whatever the VMM answers is what the guest finds in RAX, all 64 bits")
+	.text = "the guest gets all 64 bits of the VMM's result in RAX")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
 
@@ -122,9 +122,9 @@ GM_CASE(result, .name = "conv.hypercall_args.result",
 	gm_vm_free(vm);
 }
 
-/* Where guests are run without two-dimensional paging, in software, the instruction never exits. */
+/* Needs TDP: without it, on software virtualization, the instruction never exits. */
 GM_CASE(default_vm, .name = "conv.hypercall_args.default_vm",
-	.text = "an ordinary VM's guest asks the same way", .profile = "P0",
+	.text = "the same from a guest of an ordinary VM", .profile = "P0",
 	.needs = GM_NEEDS(KVM, TDP))
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
@@ -136,7 +136,7 @@ GM_CASE(default_vm, .name = "conv.hypercall_args.default_vm",
 }
 
 GM_CASE(not_done, .name = "conv.hypercall_args.kvm_converts_nothing",
-	.text = "the request alone changes nothing: the VMM decides, whatever it answers")
+	.text = "the request alone changes nothing, with any result of the VMM")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -152,6 +152,6 @@ GM_CASE(not_done, .name = "conv.hypercall_args.kvm_converts_nothing",
 	gm_batch_fill(&s, first, 512, 1);
 	gm_batch_flush(&s);
 	ask(w->vm, w->gpa, 512, GM_MAP_SHARED, 0);
-	gm_fixture_check_all(w, 0, "after requests that were answered and not done");
+	gm_fixture_check_all(w, 0, "after requests that the VMM did not perform");
 	gm_fixture_free(w);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a guest may not ask is refused to the guest, and the VMM never hears: conv.hypercall_bad. */
+/* KVM refuses bad hypercalls without an exit to the VMM: conv.hypercall_bad. */
 #include <linux/kvm_para.h>
 
 #include "bare.h"
@@ -8,20 +8,20 @@
 GM_FILE(.clause = "conv.hypercall_bad", .providers = GM_PROVIDERS_X86,
 	.needs = GM_NEEDS(HYPERCALL_EXIT))
 
-/* Numbers of errors that KVM gives to guests are its own: KVM_ENOSYS of uapi/linux/kvm_para.h. */
-static atomic_uint heard;
+/* Errors for guests have their own numbers: KVM_ENOSYS of uapi/linux/kvm_para.h. */
+static atomic_uint exits;
 
-static int64_t hear(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
-		    uint64_t attrs)
+static int64_t count_exit(struct gm_vm *vm, unsigned int vcpu, uint64_t gpa, uint64_t npages,
+			  uint64_t attrs)
 {
-	heard++;
+	exits++;
 	return 0;
 }
 
 static struct gm_vm *new_vm(bool no_exit)
 {
-	heard = 0;
-	return GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1, .on_convert = hear,
+	exits = 0;
+	return GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1, .on_convert = count_exit,
 			 .no_exit_hypercall = no_exit);
 }
 
@@ -35,23 +35,23 @@ static int64_t ask(struct gm_vm *vm, uint64_t gpa, uint64_t npages, uint64_t att
 
 static void expect_refused(struct gm_vm *vm, uint64_t gpa, uint64_t npages, int64_t err)
 {
-	unsigned int before = heard;
+	unsigned int before = exits;
 	int64_t ret = ask(vm, gpa, npages, GM_MAP_PRIVATE);
 
 	GM_EXPECT(ret == err, "gpa %#lx, %#lx pages: expected %ld, the guest got %ld", gpa, npages,
 		  err, ret);
-	GM_EXPECT(heard == before, "gpa %#lx, %#lx pages: the VMM was asked, expected no exit", gpa,
+	GM_EXPECT(exits == before, "gpa %#lx, %#lx pages: an exit to the VMM, expected none", gpa,
 		  npages);
 }
 
 static void control(struct gm_vm *vm, uint64_t gpa, uint64_t npages)
 {
-	unsigned int before = heard;
+	unsigned int before = exits;
 	int64_t ret = ask(vm, gpa, npages, GM_MAP_PRIVATE);
 
-	gm_control(ret == 0 && heard == before + 1,
-		   "gpa %#lx, %#lx pages, legal: the VMM heard %u, the guest got %ld", gpa, npages,
-		   heard - before, ret);
+	gm_control(ret == 0 && exits == before + 1,
+		   "gpa %#lx, %#lx pages, legal: %u exits, the guest got %ld", gpa, npages,
+		   exits - before, ret);
 }
 
 GM_CASE(unaligned, .name = "conv.hypercall_bad.unaligned",
@@ -83,7 +83,7 @@ GM_CASE(no_pages, .name = "conv.hypercall_bad.no_pages", .text = "0 pages: -EINV
 }
 
 GM_CASE(wrap, .name = "conv.hypercall_bad.wrap",
-	.text = "gfn + npages beyond 2^64: -EINVAL, no exit; the last that fits is passed on",
+	.text = "gfn + npages beyond 2^64: -EINVAL, no exit; the largest legal range exits",
 	.flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = new_vm(false);
@@ -100,7 +100,7 @@ GM_CASE(wrap, .name = "conv.hypercall_bad.wrap",
 }
 
 GM_CASE(not_enabled, .name = "conv.hypercall_bad.not_enabled",
-	.text = "the VMM did not enable the exit: -ENOSYS, whatever is asked", .flags = GM_REFUSAL)
+	.text = "the VMM did not enable the exit: -ENOSYS for all arguments", .flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = new_vm(true);
 
@@ -116,7 +116,7 @@ GM_CASE(not_enabled, .name = "conv.hypercall_bad.not_enabled",
 }
 
 GM_CASE(unknown, .name = "conv.hypercall_bad.unknown",
-	.text = "hypercalls that KVM does not know: -ENOSYS, no exit", .flags = GM_REFUSAL)
+	.text = "unknown hypercalls: -ENOSYS, no exit", .flags = GM_REFUSAL)
 {
 	/* The last two: the known number with a bit above the 32nd. */
 	static const uint64_t nr[] = { 0,
@@ -140,19 +140,20 @@ GM_CASE(unknown, .name = "conv.hypercall_bad.unknown",
 		struct gm_op op = {
 			.code = GM_OP_HYPERCALL, .val = nr[i], .addr = GM_BASE, .nr = 1
 		};
-		unsigned int before = heard;
+		unsigned int before = exits;
 
 		gm_run(vm, 0, &op, 1);
 		GM_EXPECT(op.ret == -KVM_ENOSYS, "hypercall %#lx: expected %d, the guest got %ld",
 			  nr[i], -KVM_ENOSYS, op.ret);
-		GM_EXPECT(heard == before, "hypercall %#lx: the VMM was asked, expected no exit",
+		GM_EXPECT(exits == before, "hypercall %#lx: an exit to the VMM, expected none",
 			  nr[i]);
 	}
 	gm_vm_free(vm);
 }
 
 GM_CASE(user, .name = "conv.hypercall_bad.cpl_3",
-	.text = "user code of the guest: -EPERM, no exit; its kernel may", .flags = GM_REFUSAL)
+	.text = "a hypercall from guest user code: -EPERM, no exit; from its kernel it exits",
+	.flags = GM_REFUSAL)
 {
 	static const struct {
 		uint64_t gpa, npages;
@@ -168,8 +169,7 @@ GM_CASE(user, .name = "conv.hypercall_bad.cpl_3",
 	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
 		b = bare_hypercall(BARE_USER, KVM_HC_MAP_GPA_RANGE, what[i].gpa, what[i].npages, 16,
 				   5);
-		GM_EXPECT(!b.exited,
-			  "from user code, gpa %#lx: the VMM was asked, expected no exit",
+		GM_EXPECT(!b.exited, "from user code, gpa %#lx: an exit to the VMM, expected none",
 			  what[i].gpa);
 		GM_EXPECT_EQ(b.rax, -KVM_EPERM, "from user code, gpa %#lx: RAX", what[i].gpa);
 	}
@@ -178,7 +178,7 @@ GM_CASE(user, .name = "conv.hypercall_bad.cpl_3",
 }
 
 GM_CASE(rings, .name = "conv.hypercall_bad.rings",
-	.text = "rings 1 and 2, for which the page tables are no bar: -EPERM, no exit",
+	.text = "rings 1 and 2, which have supervisor access to pages: -EPERM, no exit",
 	.flags = GM_REFUSAL)
 {
 	struct bare b = bare_hypercall(BARE_KERNEL, KVM_HC_MAP_GPA_RANGE, GM_BASE, 1, 16, 5);
@@ -186,13 +186,13 @@ GM_CASE(rings, .name = "conv.hypercall_bad.rings",
 	gm_control(b.exited && b.rax == 5, "from ring 0: exit %d, RAX %#lx", b.exited, b.rax);
 	for (enum bare_mode ring = BARE_RING_1; ring <= BARE_RING_2; ring++) {
 		b = bare_hypercall(ring, KVM_HC_MAP_GPA_RANGE, GM_BASE, 1, 16, 5);
-		GM_EXPECT(!b.exited, "from ring %d: the VMM was asked, expected no exit", ring);
+		GM_EXPECT(!b.exited, "from ring %d: an exit to the VMM, expected none", ring);
 		GM_EXPECT_EQ(b.rax, -KVM_EPERM, "from ring %d: RAX", ring);
 	}
 }
 
 GM_CASE(enable, .name = "conv.hypercall_bad.enable_args",
-	.text = "the capability takes the hypercalls it lists and no other: EINVAL",
+	.text = "the capability enables only the hypercalls that it lists; others are EINVAL",
 	.flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = new_vm(true);
@@ -211,7 +211,8 @@ GM_CASE(enable, .name = "conv.hypercall_bad.enable_args",
 			"bit %d", bit);
 	}
 	expect_refused(vm, GM_BASE, 1, -KVM_ENOSYS);
-	gm_control(!__vm_enable_cap(vm->kvm, KVM_CAP_EXIT_HYPERCALL, known), "what it lists");
+	gm_control(!__vm_enable_cap(vm->kvm, KVM_CAP_EXIT_HYPERCALL, known),
+		   "enabling the listed hypercalls");
 	control(vm, GM_BASE, 1);
 	gm_vm_free(vm);
 }

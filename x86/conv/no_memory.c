@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A conversion that finds no memory changes nothing, and can be asked for again: conv.refuse_bad. */
+/* A conversion that fails with ENOMEM changes nothing, and can be retried: conv.refuse_bad. */
 #include "conv.h"
 #include "fail_nth.h"
 
-#define STEP 500 /* bytes: less than one node of the attributes */
+#define STEP 500 /* bytes: less than one XArray node of the attributes */
 
 struct scarce {
 	struct gm_fixture *w;
@@ -11,7 +11,7 @@ struct scarce {
 	unsigned int failed;
 };
 
-/* The first, the last and the middle page are what they were: the guest reads the shared half. */
+/* Checks the first, the middle and the last page: the guest still reads shared memory. */
 static void expect_shared(struct gm_fixture *w, uint64_t gfn, uint64_t n)
 {
 	gm_fixture_check_guest(w, 0, gfn, 1, 64, "the first page after ENOMEM");
@@ -26,7 +26,7 @@ static int to_private(void *arg)
 	return __gm_convert_to(s->w->vm, GPA(s->gfn), GPA(s->n), true, &s->done);
 }
 
-static void not_converted(void *arg, unsigned int bytes, int err)
+static void expect_not_converted(void *arg, unsigned int bytes, int err)
 {
 	struct scarce *s = arg;
 
@@ -39,7 +39,7 @@ static void not_converted(void *arg, unsigned int bytes, int err)
 GM_CASE(no_memory, .name = "conv.refuse_bad.no_memory", .clause = "conv.refuse_bad",
 	.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(FAIL_NTH, DEBUGFS), .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_ALONE, .timeout = 120,
-	.text = "a conversion with too little memory, by ever so little: ENOMEM, no page changes, the next one goes through")
+	.text = "conversions with too little memory, in small steps: ENOMEM, no page changes; with enough memory it succeeds")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M);
 	uint64_t gfn = GFN(w->gpa) + 100, n = 700;
@@ -51,10 +51,12 @@ GM_CASE(no_memory, .name = "conv.refuse_bad.no_memory", .clause = "conv.refuse_b
 	gm_batch_fill(&batch, GFN(w->gpa), 1024, 8);
 	gm_batch_flush(&batch);
 	gm_fail_nth_open();
-	gm_fail_from_sweep(to_private, not_converted, &s, STEP);
-	/* All of it or nothing; and back to shared takes no memory, but that of a record in a file. */
+	gm_fail_from_sweep(to_private, expect_not_converted, &s, STEP);
+	/*
+	 * All or nothing. Converting back needs no memory, except in place for the file's record.
+	 */
 	gm_model_convert(w->model, gfn, n, true);
-	gm_fixture_check_guest(w, 0, GFN(w->gpa), 1024, 64, "once it went through");
+	gm_fixture_check_guest(w, 0, GFN(w->gpa), 1024, 64, "after the successful conversion");
 	gm_fail_from(0);
 	ret = __gm_convert(w->vm, GPA(gfn), GPA(n), false);
 	err = errno;

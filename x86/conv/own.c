@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest converts the page that it stands on, and goes on with what is there then: its other memory,
- * or the same one: conv.own_stack.
+ * A guest converts the page of its own stack, code or page table, and continues with the new memory
+ * or, in place, with the same: conv.own_stack.
  */
 #include <linux/kvm_para.h>
 
@@ -14,7 +14,7 @@ GM_FILE(.clause = "conv.own_stack", .providers = GM_PROVIDERS_X86,
 #define FROM_SHARED 0x1111aaaaUL
 #define FROM_PRIVATE 0x2222bbbbUL
 
-/* What is popped after the conversion; all ones: it was refused. */
+/* Returns the word popped after the conversion; all ones: the conversion was refused. */
 static uint64_t push_convert_pop(uint64_t sp, uint64_t gpa, uint64_t attrs, uint64_t word)
 {
 	return gm_arch_guest_stack(sp, gpa, attrs, &word) ? ~0UL : word;
@@ -43,13 +43,13 @@ static void put(struct gm_vm *vm, uint64_t gpa, uint64_t val)
 	gm_run(vm, 0, &op, 1);
 }
 
-/* What each memory of a page last got, and what a guest finds after it left that state. */
+/* The last write to each memory of a page. */
 struct held {
 	bool one;
 	uint64_t val[2]; /* [1]: private */
 };
 
-static uint64_t found(const struct held *h, bool was_private)
+static uint64_t expected_after(const struct held *h, bool was_private)
 {
 	return h->val[h->one ? was_private : !was_private];
 }
@@ -65,7 +65,7 @@ static void expect_host(struct gm_fixture *w, uint64_t gpa, bool private, uint64
 }
 
 GM_CASE(stack, .name = "conv.own_stack.stack",
-	.text = "the page under its stack: what it pushed stays behind, what it pops is the other half's")
+	.text = "the page of its stack: the push goes to the old memory, the pop reads the new one")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	struct held h = { .one = gm_fixture_one_memory(w) };
@@ -83,15 +83,16 @@ GM_CASE(stack, .name = "conv.own_stack.stack",
 			h.val[private] = (private ? FROM_PRIVATE : FROM_SHARED) + turn;
 			GM_EXPECT_EQ(call(w->vm, guest_stack, sp,
 					  private ? GM_MAP_SHARED : GM_MAP_PRIVATE, h.val[private]),
-				     found(&h, private), "popped after converting to %s, turn %d",
+				     expected_after(&h, private),
+				     "popped after converting to %s, turn %d",
 				     private ? "shared" : "private", turn);
-			expect_host(w, sp - 8, !private, found(&h, private));
+			expect_host(w, sp - 8, !private, expected_after(&h, private));
 		}
 	}
 	gm_fixture_free(w);
 }
 
-/* gpa of its own page, attributes: converts itself and gives the constant that comes next. */
+/* Takes its own gpa and attributes: converts itself and returns the constant after that. */
 extern const uint8_t conv_own_code[], conv_own_call[], conv_own_imm[], conv_own_end[];
 asm(".pushsection .rodata\n"
     "conv_own_code:\n\t"
@@ -115,9 +116,9 @@ static uint64_t guest_code(uint64_t code, uint64_t attrs, uint64_t unused)
 }
 
 /*
- * Where a page is one memory the request is an output, out %al, $PORT; nop: KVM may have to read the
- * hypercall again to go past it, and cannot when the page is private (svm_skip_emulated_instruction()
- * of arch/x86/kvm/svm/svm.c, on processors that do not say where the next instruction is).
+ * In place the request is out %al, $PORT; nop. To skip a hypercall KVM may have to read it again,
+ * and cannot if the page is private (svm_skip_emulated_instruction() in arch/x86/kvm/svm/svm.c, on
+ * processors without NRIPS).
  */
 #define PORT 0x98
 
@@ -133,7 +134,7 @@ static void make_code(uint8_t *to, uint32_t constant, bool one)
 	memcpy(to + (conv_own_imm - conv_own_code) - 4, &constant, 4);
 }
 
-/* The guest writes the code into the half that it sees. */
+/* The guest writes the code to the memory that it sees. */
 static void guest_put_code(struct gm_vm *vm, uint64_t gpa, uint32_t constant, bool one)
 {
 	struct gm_op op[16] = {};
@@ -169,7 +170,7 @@ static uint64_t run_code(struct gm_vm *vm, uint64_t code, bool to_private, bool 
 }
 
 GM_CASE(code, .name = "conv.own_stack.next_instruction",
-	.text = "the page of its code: the next instruction is the other half's")
+	.text = "the page of its code: the next instruction comes from the new memory")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .mem = GM_MEM_THP);
 	struct held h = { .one = gm_fixture_one_memory(w) };
@@ -186,7 +187,8 @@ GM_CASE(code, .name = "conv.own_stack.next_instruction",
 
 			h.val[private] = (private ? FROM_PRIVATE : FROM_SHARED) + turn;
 			guest_put_code(w->vm, code, h.val[private], h.one);
-			GM_EXPECT_EQ(run_code(w->vm, code, !private, h.one), found(&h, private),
+			GM_EXPECT_EQ(run_code(w->vm, code, !private, h.one),
+				     expected_after(&h, private),
 				     "page %lu to %s, turn %d: the next instruction's constant", at,
 				     private ? "shared" : "private", turn);
 			if (h.one)
@@ -197,7 +199,7 @@ GM_CASE(code, .name = "conv.own_stack.next_instruction",
 	gm_fixture_free(w);
 }
 
-/* Where the window is: 1 GiB above everything else, its last page table inside the fixture. */
+/* A mapping above all other memory, whose last page table is in the fixture. */
 #define WINDOW (GM_BASE + 64 * GM_1G)
 
 static uint64_t *entry(struct kvm_vm *kvm, uint64_t gva, int wanted)
@@ -216,7 +218,7 @@ static uint64_t guest_table(uint64_t table, uint64_t attrs, uint64_t pushed)
 	return push_convert_pop(WINDOW + 2048, table, attrs, pushed);
 }
 
-/* One memory: the table says after what it said before, the stack stays where it is. */
+/* In place the table keeps its content, so the stack stays at the same page. */
 static void same_table(struct gm_fixture *w, uint64_t table, uint64_t pte, uint64_t page[2])
 {
 	for (int turn = 0; turn < 8; turn++) {
@@ -238,14 +240,14 @@ static void same_table(struct gm_fixture *w, uint64_t table, uint64_t pte, uint6
 }
 
 GM_CASE(table, .name = "conv.own_stack.page_table",
-	.text = "the page table under its stack: the stack is another page after")
+	.text = "the page table of its stack: the stack is another page after the conversion")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .extra_pages = 8);
 	uint64_t table = w->gpa + GPA(17), a = w->gpa + GPA(100), b = w->gpa + GPA(200), pte;
 
 	virt_pg_map(w->vm->kvm, WINDOW, a);
 	pte = *entry(w->vm->kvm, WINDOW, 1) & ~0xffffffffff000UL;
-	/* The same entries, but the last table is the fixture's: page a when shared, b when private. */
+	/* The last table is in the fixture: it maps page a while shared, b while private. */
 	*entry(w->vm->kvm, WINDOW, 2) =
 		(*entry(w->vm->kvm, WINDOW, 2) & ~0xffffffffff000UL) | table;
 	if (gm_fixture_one_memory(w)) {

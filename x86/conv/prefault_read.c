@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A prefault is a read that the VMM may stop (Documentation/virt/kvm/api.rst, KVM_PRE_FAULT_MEMORY):
- * it breaks no copy-on-write, and a signal ends it early: conv.prefault.
+ * A prefault is a read that a signal can stop (Documentation/virt/kvm/api.rst,
+ * KVM_PRE_FAULT_MEMORY): it does not break COW, and a signal ends it early: conv.prefault.
  */
 #include "clock.h"
 #include "conv.h"
@@ -10,7 +10,7 @@
 
 GM_FILE(.clause = "conv.prefault", .needs = GM_NEEDS(PREFAULT, TDP))
 
-/* Pages of this process that are its own, not the kernel's page of zeros. */
+/* Anonymous pages of this process, without the zero page. */
 static long own_pages(void)
 {
 	long kb;
@@ -20,9 +20,9 @@ static long own_pages(void)
 	return kb * 1024 / GM_PAGE_SIZE;
 }
 
-/* In place a page of the file is allocated by whoever needs it, readers too. */
+/* Not in place, where reads allocate pages of the file, too. */
 GM_CASE(no_cow, .name = "conv.prefault.no_cow", .providers = GM_PROVIDERS(ATTRIBUTES),
-	.text = "shared memory that was never written is mapped, and not allocated, by a prefault")
+	.text = "a prefault maps shared memory that was never written, but does not allocate it")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 	uint64_t gpa = w->gpa, size = w->size, n = PAGES(w->size);
@@ -35,10 +35,10 @@ GM_CASE(no_cow, .name = "conv.prefault.no_cow", .providers = GM_PROVIDERS(ATTRIB
 	after = own_pages();
 	GM_EXPECT(after - before < (long)n / 4,
 		  "a prefault of %lu untouched pages allocated %ld of them", n, after - before);
-	/* The measure is one that sees them. */
+	/* Control: guest writes allocate the pages. */
 	gm_guest_fill(w->vm, 0, w->gpa, n, GM_HALF_SHARED, 1);
 	after = own_pages();
-	gm_control(after - before >= (long)n, "%ld pages more once the guest wrote %lu",
+	gm_control(after - before >= (long)n, "%ld pages more after the guest wrote %lu",
 		   after - before, n);
 	gm_fixture_free(w);
 }
@@ -48,28 +48,28 @@ GM_CASE(no_cow, .name = "conv.prefault.no_cow", .providers = GM_PROVIDERS(ATTRIB
 #define MOST (256UL << 20)
 
 GM_CASE(stopped, .name = "conv.prefault.stopped", .providers = GM_PROVIDERS_X86,
-	.text = "a signal ends a long prefault early: what is left is told, and the rest can be done")
+	.text = "a signal ends a long prefault early: it returns the rest, which can be prefaulted then")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = MOST);
 	uint64_t gpa, left, size;
 	double took = 0; /* us */
 	bool early = false;
 
-	/* Private pages, allocated ahead; how many take ten times what the signal needs to come. */
+	/* Find a size whose prefault takes ten times as long as the signal. */
 	gm_convert(w->vm, w->gpa, MOST, true);
 	for (size = LEAST; size <= MOST; size *= 2) {
 		gpa = w->gpa;
 		left = size;
 		took = gm_now() * 1e6;
 		gm_control(!gm_prefault(w->vm, 0, &gpa, &left, 0) && !left,
-			   "%lu MiB prefaulted, undisturbed", size >> 20);
+			   "%lu MiB prefaulted, without signals", size >> 20);
 		took = gm_now() * 1e6 - took;
 		gm_gmem_punch(w->gmem, 0, size);
 		if (took >= 10 * TICK_US)
 			break;
 	}
 	if (size > MOST)
-		gm_skip("memory is prefaulted faster than signals come", "a slower machine");
+		gm_skip("memory is prefaulted before the signal arrives", "a slower machine");
 	for (int attempt = 0; attempt < 10 && !early; attempt++) {
 		int r, err;
 
@@ -79,11 +79,11 @@ GM_CASE(stopped, .name = "conv.prefault.stopped", .providers = GM_PROVIDERS_X86,
 		r = gm_prefault(w->vm, 0, &gpa, &left, 0);
 		err = errno;
 		gm_ticks_stop();
-		/* EINTR only if nothing was done. */
+		/* EINTR only if no page was prefaulted. */
 		GM_EXPECT(left == size ? r == -1 && err == EINTR : !r,
 			  "%lu of %lu bytes left: result %d, %s", left, size, r,
 			  gm_errno_name(err));
-		GM_EXPECT_EQ(gpa - w->gpa, size - left, "how far gpa moved");
+		GM_EXPECT_EQ(gpa - w->gpa, size - left, "bytes that gpa moved");
 		early = left;
 		if (left && !gm_failures()) {
 			GM_EXPECT_OK(gm_prefault(w->vm, 0, &gpa, &left, 0), "the rest");
@@ -91,7 +91,7 @@ GM_CASE(stopped, .name = "conv.prefault.stopped", .providers = GM_PROVIDERS_X86,
 		}
 		gm_gmem_punch(w->gmem, 0, size);
 	}
-	/* A signal that comes before anything is done: EINTR, and nothing is. */
+	/* A signal before the first page: EINTR, and no page is prefaulted. */
 	gm_ticks(TICK_US / 4, TICK_US / 4);
 	for (int i = 0; i < 4000 && !gm_failures(); i++) {
 		int r;

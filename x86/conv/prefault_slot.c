@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Prefault of a slot that is on its way out lets it go, and says so: conv.prefault. */
+/* Prefault does not block the deletion of its slot, and returns an error: conv.prefault. */
 #include "conv.h"
 
 #define ROUNDS 40
@@ -7,13 +7,13 @@
 
 struct remake {
 	struct gm_fixture *w;
-	atomic_bool over;
+	atomic_bool done;
 	unsigned int whole, again, none;
 };
 
-static void prefault_without_end(struct remake *r)
+static void prefault_loop(struct remake *r)
 {
-	while (!r->over) {
+	while (!r->done) {
 		uint64_t gpa = r->w->gpa, size = GPA(ASKED);
 
 		if (!gm_prefault(r->w->vm, 0, &gpa, &size, 0)) {
@@ -23,12 +23,13 @@ static void prefault_without_end(struct remake *r)
 		} else if (errno == EFAULT ||
 			   (errno == ENOENT && r->w->provider->file_serves_shared)) {
 			/*
-			 * The first page is private, and without a slot; where the attribute is the
-			 * file's, it goes with the slot, at once or in the middle of the fault.
+			 * EFAULT: the first page is private and has no slot. ENOENT: in place a
+			 * page without a slot is not private; the deletion may also race with the
+			 * fault.
 			 */
 			r->none++;
 		} else if (errno != EINTR) {
-			GM_FAIL("prefault of a slot that comes and goes: %s", gm_errno_name(errno));
+			GM_FAIL("prefault of a slot during its deletion: %s", gm_errno_name(errno));
 			return;
 		}
 	}
@@ -40,19 +41,19 @@ static void part(unsigned int i, void *arg)
 	struct gm_fixture *w = r->w;
 
 	if (!i) {
-		prefault_without_end(r);
+		prefault_loop(r);
 		return;
 	}
 	for (int n = 0; n < ROUNDS; n++) {
 		gm_slot_delete(w->vm, GM_SLOT);
 		gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
 	}
-	r->over = true;
+	r->done = true;
 }
 
 GM_CASE(remade, .name = "conv.prefault.slot_remade", .clause = "conv.prefault",
 	.providers = GM_PROVIDERS_X86,
-	.text = "a slot is deleted and made again while a vCPU prefaults it without end: both go on",
+	.text = "a slot is deleted and created again while a vCPU prefaults it in a loop: both make progress",
 	.needs = GM_NEEDS(PREFAULT, TDP))
 {
 	struct remake r = {
@@ -68,8 +69,9 @@ GM_CASE(remade, .name = "conv.prefault.slot_remade", .clause = "conv.prefault",
 	gm_batch_flush(&s);
 	gm_parallel(2, part, &r);
 	gm_note("%u prefaults whole, %u EAGAIN, %u without a slot", r.whole, r.again, r.none);
-	GM_EXPECT_OK(gm_prefault(r.w->vm, 0, &gpa, &size, 0), "once the slot stays");
-	GM_EXPECT_EQ(size, 0, "bytes left then");
-	gm_fixture_check_guest(r.w, 0, first, ASKED, 1, "after the last");
+	GM_EXPECT_OK(gm_prefault(r.w->vm, 0, &gpa, &size, 0),
+		     "after the last creation of the slot");
+	GM_EXPECT_EQ(size, 0, "bytes left after it");
+	gm_fixture_check_guest(r.w, 0, first, ASKED, 1, "after the last prefault");
 	gm_fixture_free(r.w);
 }

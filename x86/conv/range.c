@@ -7,13 +7,13 @@ GM_FILE(.clause = "conv.any_range", .providers = GM_PROVIDERS_X86)
 struct walk {
 	struct gm_fixture *w;
 	unsigned int steps;
-	uint64_t *hot; /* where ranges like to begin: borders */
+	uint64_t *hot; /* borders, near which most ranges begin */
 	unsigned int nhot;
 	uint64_t max;	 /* pages of one range */
 	uint64_t budget; /* pages made private before some are made shared again */
 };
 
-/* Lengths that levels and loops could get wrong, and anything between. */
+/* Short, random and long ranges, and lengths around multiples of 512. */
 static uint64_t pick_len(struct gm_rng *rng, uint64_t max)
 {
 	static const uint64_t odd[] = { 1, 1, 2, 3, 511, 512, 513, 1023, 1024, 1025 };
@@ -55,7 +55,7 @@ static void walk_one(unsigned int v, void *arg)
 
 		n = pick_len(&rng, k->max);
 		gfn = k->hot[gm_rng_below(&rng, k->nhot)];
-		/* Half begin or end at the border or next to it, half anywhere around it. */
+		/* Half of the ranges begin or end at the border, the others near it. */
 		if (gm_rng_below(&rng, 2))
 			gfn += gm_rng_below(&rng, 5) - 2 - (gm_rng_below(&rng, 2) ? n : 0);
 		else
@@ -84,17 +84,17 @@ static void walk_one(unsigned int v, void *arg)
 				gm_fixture_punch(w, gfn, n);
 		}
 		gm_batch_check_suspects(&s, gfn, n);
-		/* What the step was about is written now and then, so that stale halves show. */
+		/* Some steps write a page of the range, so that later checks find stale memory. */
 		if (what & 1)
 			gm_batch_fill(&s, gfn, 1, 1);
 	}
 	gm_batch_flush(&s);
 }
 
-/* Every page of the 2 MiB around a place that was walked about, unless it was one before. */
+/* Checks pages around a border, unless it was checked before. */
 static void check_around(struct gm_fixture *w, const uint64_t *hot, unsigned int nr)
 {
-	/* Where the file serves shared accesses each page that is read is allocated: fewer of them. */
+	/* In place each read allocates a page: check fewer of them. */
 	unsigned int far = w->provider->file_serves_shared ? 1 : 4;
 	uint64_t first = GFN(w->gpa), end = first + PAGES(w->size), lo = hot[nr] - far * 512,
 		 hi = hot[nr] + 2 * far * 512;
@@ -119,11 +119,11 @@ static void random_walk(struct gm_fixture *w, unsigned int steps, uint64_t max, 
 	GM_SETUP(k.hot, "out of memory");
 	for (unsigned int i = 0; i < nhot; i++)
 		k.hot[i] = first + gm_fixture_random(w, all / 512 + 1) * 512;
-	/* Every other one is a border of 1 GiB, where the fixture has any. */
+	/* Every other one is a border of 1 GiB, if the fixture has any. */
 	for (unsigned int i = 0; i < nhot && all > per_g; i += 2)
 		k.hot[i] = (first / per_g + 1 + i / 2 % (all / per_g)) * per_g;
 	gm_parallel(w->vm->vcpus, walk_one, &k);
-	/* What is small is looked at whole afterwards. */
+	/* The caller checks all pages of small fixtures. */
 	for (unsigned int i = 0; i < nhot && all > per_g; i++)
 		check_around(w, k.hot, i);
 	free(k.hot);
@@ -144,7 +144,7 @@ GM_CASES(gigabytes, struct walkers, v)
 	gm_fixture_free(w);
 }
 GM_ROW(gigabytes, gigabytes_1, .name = "conv.any_range.random_4g.vcpus_1",
-       .text = "random ranges over 4 GiB, borders favoured") = { .vcpus = 1, .mem = GM_MEM_THP };
+       .text = "random ranges over 4 GiB, mostly near borders") = { .vcpus = 1, .mem = GM_MEM_THP };
 GM_ROW(gigabytes, gigabytes_2, .name = "conv.any_range.random_4g.vcpus_2",
        .text = "random ranges over 4 GiB by two vCPUs, 2 GiB each",
        .flags = GM_FULL_ONLY) = { .vcpus = 2, .mem = GM_MEM_THP };
@@ -160,11 +160,11 @@ GM_ROW(gigabytes, gigabytes_long_4, .name = "conv.any_range.random_4g.vcpus_4_lo
        .text = "six hundred random ranges over 4 GiB by four vCPUs",
        .flags = GM_FULL_ONLY) = { .vcpus = 4, .mem = GM_MEM_THP };
 
-/* Small enough that every word of both halves of every page is compared. */
+/* Small enough to compare every word of private and shared memory. */
 GM_CASES(megabytes, struct walkers, v)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 8 * GM_2M, .vcpus = v->vcpus, .mem = v->mem,
-					  /* Not aligned to 1 GiB: the border lies in the middle. */
+					  /* The border of 1 GiB is in the middle. */
 					  .gpa = GM_BASE + GM_1G - 4 * GM_2M);
 
 	random_walk(w, (self->flags & GM_FULL_ONLY ? 900 : 40) / v->vcpus, 1500, 12);
@@ -172,7 +172,7 @@ GM_CASES(megabytes, struct walkers, v)
 	gm_fixture_free(w);
 }
 GM_ROW(megabytes, megabytes_1, .name = "conv.any_range.random_16m.vcpus_1",
-       .text = "random ranges around a 1 GiB border, every word of both halves compared",
+       .text = "random ranges around a 1 GiB border, every word of private and shared memory compared",
        .flags = GM_FULL_ONLY) = { .vcpus = 1, .mem = GM_MEM_ANON };
 GM_ROW(megabytes, megabytes_thp, .name = "conv.any_range.random_16m.thp",
        .text = "the same on transparent huge pages") = { .vcpus = 1, .mem = GM_MEM_THP };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ranges of a chosen shape, slots between them, nothing to do: conv.any_range. */
+/* Ranges of chosen shapes, over several slots, and without effect: conv.any_range. */
 #include "conv.h"
 
 GM_FILE(.clause = "conv.any_range", .providers = GM_PROVIDERS_X86)
@@ -28,7 +28,7 @@ GM_CASE(every_short, .name = "conv.any_range.every_short",
 }
 
 GM_CASE(every_512th, .name = "conv.any_range.every_512th",
-	.text = "long ranges: the first, the last and every 512th page are of them")
+	.text = "long ranges: the first, the last and every 512th page are converted")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 4 * GM_2M);
 	uint64_t first = GFN(w->gpa);
@@ -49,7 +49,7 @@ GM_CASE(every_512th, .name = "conv.any_range.every_512th",
 			gm_batch_check_suspects(&s, first + range[i].at, range[i].n);
 		}
 	}
-	/* And each 512th alone: nothing between changes. */
+	/* Converts each 512th page alone: no page between changes. */
 	for (int to_private = 1; to_private >= 0; to_private--) {
 		for (uint64_t p = 0; p < PAGES(w->size); p += 512)
 			gm_batch_convert(&s, first + p, 1, to_private, false);
@@ -61,7 +61,7 @@ GM_CASE(every_512th, .name = "conv.any_range.every_512th",
 }
 
 GM_CASE(half_done, .name = "conv.any_range.half_done",
-	.text = "ranges of which a part was converted before: all of it is, after")
+	.text = "ranges of which a part was converted before: after it all of the range is")
 {
 	static const struct {
 		uint64_t at, n;
@@ -88,7 +88,10 @@ GM_CASE(half_done, .name = "conv.any_range.half_done",
 			gm_batch_convert(&s, from, n, !away, i & 1);
 			gm_batch_check(&s, from - 2, n + 4, 8);
 		}
-		/* All but one right already: the first, the last, each side of the 2 MiB border. */
+		/*
+		 * Only one page of the range differs: at its ends, and on either side of the 2 MiB
+		 * border.
+		 */
 		gm_batch_convert(&s, from, n, away, true);
 		for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
 			gm_batch_convert(&s, from + odd[i], 1, !away, i & 1);
@@ -109,7 +112,7 @@ static uint64_t faults(struct gm_fixture *w)
 }
 
 GM_CASE(noop, .name = "conv.any_range.repeat_is_noop",
-	.text = "setting what is set already unmaps nothing, whatever lies beside it",
+	.text = "setting the current state unmaps nothing, with any state of adjacent pages",
 	.needs = GM_NEEDS(PAGE_STATS, TDP))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
@@ -118,11 +121,11 @@ GM_CASE(noop, .name = "conv.any_range.repeat_is_noop",
 
 	gm_fixture_convert(w, first + 100, 50, true);
 	gm_fixture_convert(w, first + 300, 1, true);
-	/* The guest's own code, stack and tables are counted with it, once. */
+	/* The first touch also counts faults on the guest's own code, stack and tables. */
 	GM_EXPECT(faults(w) >= 512, "fewer faults than pages at the first touch");
 	GM_EXPECT_EQ(faults(w), 0, "pages faulted in at the second touch");
 	mapped = gm_vm_stat(w->vm, "pages_4k");
-	/* Neighbours of the other kind on one side, on both, on none. */
+	/* Ranges with neighbours of the other state on one side, on both, on none. */
 	gm_fixture_convert(w, first, 100, false);
 	gm_fixture_convert(w, first + 150, 150, false);
 	gm_fixture_convert(w, first + 400, 64, false);
@@ -130,17 +133,17 @@ GM_CASE(noop, .name = "conv.any_range.repeat_is_noop",
 	gm_fixture_convert(w, first + 100, 50, true);
 	gm_fixture_convert(w, first + 120, 10, true);
 	gm_fixture_convert(w, first + 300, 1, true);
-	/* One page alone, at either end of the 2 MiB and of what is private. */
+	/* Single pages at the ends of the 2 MiB and of private ranges. */
 	for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++)
 		gm_fixture_convert(w, first + alone[i], 1,
 				   gm_model_private(w->model, first + alone[i]));
 	GM_EXPECT_EQ(gm_vm_stat(w->vm, "pages_4k"), mapped,
-		     "pages_4k after conversions to what was so");
-	GM_EXPECT_EQ(faults(w), 0, "pages faulted in after conversions to what was so");
-	/* The same count does move when there is something to do. */
+		     "pages_4k after conversions to the current state");
+	GM_EXPECT_EQ(faults(w), 0, "pages faulted in after conversions to the current state");
+	/* Control: the count changes if a page changes. */
 	gm_fixture_convert(w, first + 299, 2, true);
 	again = faults(w);
-	/* VM-wide attributes unmap the whole range. */
+	/* Setting attributes of the VM unmaps the whole range. */
 	GM_EXPECT(again == 2 || (again == 1 && w->provider->file_serves_shared),
 		  "%lu pages faulted in after a range of two of which one changed", again);
 	gm_fixture_convert(w, first + 299, 1, false);
@@ -149,9 +152,9 @@ GM_CASE(noop, .name = "conv.any_range.repeat_is_noop",
 }
 
 GM_CASE(slots_and_hole, .name = "conv.any_range.two_slots_and_hole",
-	.text = "a range over two slots, a hole between them and gfns beyond; the hole remembers")
+	.text = "a range over two slots and the gap between them; the gap keeps its attributes")
 {
-	/* 1 MiB, a hole of 1 MiB, 1 MiB; swapped in the file, the hole where it would be. */
+	/* Slots of 1 MiB with a gap of 1 MiB between them, in reverse order in the file. */
 	struct gm_fixture *w =
 		GM_FIXTURE(.size = 3 * GM_2M / 2, .file_size = 4 * GM_2M, .no_slot = true);
 	uint64_t first = GFN(w->gpa), part = 256;
@@ -173,7 +176,7 @@ GM_CASE(slots_and_hole, .name = "conv.any_range.two_slots_and_hole",
 		gm_batch_fill(&s, first, part, 1);
 		gm_batch_fill(&s, first + 2 * part, part, 1);
 	}
-	/* Again, and now a slot in the hole: it is private, but for what lies outside the range. */
+	/* Again, and then a slot in the gap: the pages of the range are private. */
 	gm_batch_convert(&s, first + part - 1, part + 1, true, true);
 	gm_batch_convert(&s, first + part + 3, 1, false, true);
 	gm_slot_set(w->vm, GM_SLOT + 1, 0, GPA(first + part), GPA(part), w->uaddr + GPA(part),
@@ -181,13 +184,13 @@ GM_CASE(slots_and_hole, .name = "conv.any_range.two_slots_and_hole",
 	gm_batch_check(&s, first, 3 * part, 1);
 	gm_batch_fill(&s, first, 3 * part, 1);
 	gm_batch_flush(&s);
-	gm_fixture_check_all(w, 0, "with the hole filled");
+	gm_fixture_check_all(w, 0, "with a slot in the gap");
 	gm_fixture_free(w);
 }
 
-/* In place there is no attribute where there is no file. */
+/* Not in place, where only pages of files have a state. */
 GM_CASE(far, .name = "conv.any_range.far_gfns",
-	.text = "gfns that no guest can reach, up to the last: no page of the guest's changes",
+	.text = "gfns that no guest can reach, up to the last: no page of the guest changes",
 	.providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
@@ -199,7 +202,7 @@ GM_CASE(far, .name = "conv.any_range.far_gfns",
 	gm_batch_convert(&s, first + 7, 1, true, true);
 	gm_batch_fill(&s, first, 512, 1);
 	gm_batch_flush(&s);
-	/* The same low bits, one high bit more. */
+	/* The guest's gpa with one high bit changed. */
 	for (int bit = 33; bit < 64; bit++) {
 		gm_convert(w->vm, w->gpa ^ 1UL << bit, 16 * GM_PAGE_SIZE, true);
 		gm_batch_check(&s, first, 20, 1);
@@ -215,7 +218,7 @@ GM_CASE(far, .name = "conv.any_range.far_gfns",
 	gm_fixture_free(w);
 }
 
-/* Likewise: in place the first page of a file is the first page of any slot. */
+/* Not in place, where gfn 0 has no special role. */
 GM_CASE(gfn0, .name = "conv.any_range.gfn_0",
 	.text = "the first page of the address space is converted, and the range from it",
 	.providers = GM_PROVIDERS(ATTRIBUTES))
@@ -226,7 +229,7 @@ GM_CASE(gfn0, .name = "conv.any_range.gfn_0",
 	struct kvm_vcpu *vcpu = __vm_vcpu_add(vm->kvm, 0);
 	struct kvm_pre_fault_memory range;
 
-	/* No guest runs here: prefault on a slot without a private half stops at a private page. */
+	/* No guest runs here: prefault of a slot without guest_memfd fails at a private page. */
 	gm_slot_set(vm, GM_SLOT, 0, 0, GM_2M, mem->hva, -1, 0);
 	for (size_t i = 0; i < sizeof(len) / sizeof(len[0]); i++) {
 		gm_convert(vm, 0, len[i] * GM_PAGE_SIZE, true);
@@ -255,7 +258,8 @@ GM_CASE(gfn0, .name = "conv.any_range.gfn_0",
 	gm_mem_free(mem);
 }
 
-GM_CASE(other_vm, .name = "conv.any_range.other_vm", .text = "attributes of one VM are no other's")
+GM_CASE(other_vm, .name = "conv.any_range.other_vm",
+	.text = "attributes of one VM do not affect another")
 {
 	struct gm_fixture *a = GM_FIXTURE(.size = GM_2M), *b = GM_FIXTURE(.size = GM_2M);
 	uint64_t first = GFN(a->gpa);
@@ -264,7 +268,7 @@ GM_CASE(other_vm, .name = "conv.any_range.other_vm", .text = "attributes of one 
 	gm_batch_init(&sa, a, 0);
 	gm_batch_init(&sb, b, 0);
 	gm_batch_fill(&sa, first, 512, 1);
-	/* Generations of the two differ, so that a page of the other's names itself. */
+	/* The generations of the two differ, so that a page of the other VM is recognized. */
 	b->gen = 1000;
 	gm_batch_fill(&sb, first, 512, 1);
 	gm_batch_convert(&sa, first + 3, 300, true, false);

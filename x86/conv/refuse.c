@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Malformed conversions are refused and change nothing: conv.refuse_bad; who may ask: conv.caps.
- * Arguments of the ioctl on the VM; in place there is another, which conv.inplace_args is about.
+ * Malformed conversions are refused and change nothing: conv.refuse_bad; which VMs have them:
+ * conv.caps. These are arguments of the VM ioctl; conv.inplace_args has those of the file's.
  */
 #include "conv.h"
 
@@ -20,7 +20,7 @@ static int set(struct gm_vm *vm, uint64_t address, uint64_t size, uint64_t attri
 	return ioctl(vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr);
 }
 
-/* A fixture in which each page knows its half: 1 in 3 private, all written. */
+/* A fixture with all pages written, one in three private. */
 static struct gm_fixture *striped(void)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
@@ -36,7 +36,7 @@ static struct gm_fixture *striped(void)
 	return w;
 }
 
-static void unchanged(struct gm_fixture *w)
+static void expect_unchanged(struct gm_fixture *w)
 {
 	uint64_t first = GFN(w->gpa);
 
@@ -66,7 +66,7 @@ GM_CASE(size, .name = "conv.refuse_bad.size",
 		}
 		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M - 1, attr, 0), "2 MiB - 1");
 	}
-	unchanged(w);
+	expect_unchanged(w);
 }
 
 GM_CASE(address, .name = "conv.refuse_bad.address",
@@ -87,7 +87,7 @@ GM_CASE(address, .name = "conv.refuse_bad.address",
 				"bit %d", bit);
 		}
 	}
-	unchanged(w);
+	expect_unchanged(w);
 }
 
 GM_CASE(wrap, .name = "conv.refuse_bad.wrap", .text = "address + size beyond 2^64 - 4096: EINVAL",
@@ -107,11 +107,11 @@ GM_CASE(wrap, .name = "conv.refuse_bad.wrap", .text = "address + size beyond 2^6
 		GM_EXPECT_ERRNO(EINVAL, set(w->vm, -GM_2M, w->gpa + GM_1G, attr, 0),
 				"over the slot");
 	}
-	unchanged(w);
+	expect_unchanged(w);
 }
 
 GM_CASE(attributes, .name = "conv.refuse_bad.attributes",
-	.text = "each attribute bit but PRIVATE, alone and with it: EINVAL", .flags = GM_REFUSAL)
+	.text = "each attribute bit except PRIVATE, alone and with it: EINVAL", .flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = striped();
 
@@ -127,7 +127,7 @@ GM_CASE(attributes, .name = "conv.refuse_bad.attributes",
 			"bit %d", bit);
 	}
 	GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M, ~0UL, 0), "all bits");
-	unchanged(w);
+	expect_unchanged(w);
 }
 
 GM_CASE(flags, .name = "conv.refuse_bad.flags", .text = "each bit of flags: EINVAL",
@@ -141,7 +141,7 @@ GM_CASE(flags, .name = "conv.refuse_bad.flags", .text = "each bit of flags: EINV
 				"bit %d", bit);
 		GM_EXPECT_ERRNO(EINVAL, set(w->vm, w->gpa, GM_2M, 0, 1UL << bit), "bit %d", bit);
 	}
-	unchanged(w);
+	expect_unchanged(w);
 }
 
 GM_CASE(pointer, .name = "conv.refuse_bad.bad_pointer",
@@ -151,11 +151,11 @@ GM_CASE(pointer, .name = "conv.refuse_bad.bad_pointer",
 
 	GM_EXPECT_ERRNO(EFAULT, ioctl(w->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, NULL));
 	GM_EXPECT_ERRNO(EFAULT, ioctl(w->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, (void *)-8UL));
-	unchanged(w);
+	expect_unchanged(w);
 }
 
 GM_CASE(scopes, .name = "conv.caps.scopes", .clause = "conv.caps",
-	.text = "what /dev/kvm, an ordinary VM and a SW_PROTECTED VM say they can")
+	.text = "the capabilities of /dev/kvm, an ordinary VM and a SW_PROTECTED VM")
 {
 	static const struct {
 		const char *name;
@@ -186,17 +186,17 @@ GM_CASE(scopes, .name = "conv.caps.scopes", .clause = "conv.caps",
 		     "KVM_CAP_PRE_FAULT_MEMORY of a SW_PROTECTED VM, two-dimensional paging %d",
 		     tdp);
 	GM_EXPECT(gm_platform_cap(GM_SYSTEM_SCOPE, KVM_CAP_VM_TYPES) & 1 << KVM_X86_SW_PROTECTED_VM,
-		  "KVM_CAP_VM_TYPES does not name SW_PROTECTED");
+		  "KVM_CAP_VM_TYPES does not include SW_PROTECTED");
 	GM_EXPECT_EQ(gm_platform_cap(KVM_X86_SW_PROTECTED_VM, KVM_CAP_VM_TYPES),
 		     gm_platform_cap(GM_SYSTEM_SCOPE, KVM_CAP_VM_TYPES),
 		     "KVM_CAP_VM_TYPES of a SW_PROTECTED VM, and of /dev/kvm");
-	/* Nothing else in this word: the contract of the attributes is bit 3 alone. */
+	/* PRIVATE (bit 3) is the only attribute. */
 	GM_EXPECT_EQ(gm_platform_cap(GM_SYSTEM_SCOPE, KVM_CAP_MEMORY_ATTRIBUTES),
 		     KVM_MEMORY_ATTRIBUTE_PRIVATE, "the attributes of /dev/kvm");
 }
 
 GM_CASE(prefault_works, .name = "conv.caps.prefault", .clause = "conv.caps",
-	.text = "KVM_CAP_PRE_FAULT_MEMORY is the same everywhere, and where it is 1 the call works",
+	.text = "KVM_CAP_PRE_FAULT_MEMORY is the same for all VMs, and the call works exactly if it is 1",
 	.providers = GM_PROVIDERS_X86)
 {
 	static const enum gm_vm_kind kind[] = { GM_VM_DEFAULT, GM_VM_SW_PROTECTED };
@@ -226,7 +226,8 @@ GM_CASE(prefault_works, .name = "conv.caps.prefault", .clause = "conv.caps",
 }
 
 GM_CASE(ordinary, .name = "conv.caps.ordinary_vm", .clause = "conv.caps",
-	.text = "an ordinary VM refuses PRIVATE, EINVAL, and keeps its memory", .flags = GM_REFUSAL)
+	.text = "an ordinary VM refuses PRIVATE with EINVAL, and keeps its memory",
+	.flags = GM_REFUSAL)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
 	struct gm_vm *sw = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 0);

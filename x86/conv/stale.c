@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Faults that a conversion overtakes: they began before it and end after it, and must map what is
- * true then: conv.cross_vcpu.
+ * Faults that begin before a conversion and end after it must map the new state: conv.cross_vcpu.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -12,14 +11,14 @@
 GM_FILE(.clause = "conv.cross_vcpu", .providers = GM_PROVIDERS(ATTRIBUTES),
 	.needs = GM_NEEDS(USERFAULTFD, TDP), .caps = GM_CAPS_ALL)
 
-/* --- a fault that waits for the host's memory: in place no fault does --- */
+/* --- a fault that waits for the host's memory; not in place, where no fault does --- */
 
 struct stale {
 	struct gm_fixture *w;
 	int uffd;
 	uint64_t gfn, unit; /* of the page; of the host's page, bytes */
 	bool write;
-	void (*overtake)(struct stale *t); /* what happens meanwhile */
+	void (*overtake)(struct stale *t); /* called during the fault */
 	struct gm_op op;
 };
 
@@ -41,7 +40,7 @@ static void to_private(struct stale *t)
 	gm_convert(t->w->vm, GPA(t->gfn), GM_PAGE_SIZE, true);
 }
 
-/* All around it too, so that nothing but the fault's own page decides. */
+/* Converts all pages around it, too. */
 static void whole_to_private(struct stale *t)
 {
 	gm_convert(t->w->vm, t->w->gpa, t->w->size, true);
@@ -62,7 +61,7 @@ static void overtaken(const struct gm_case *self)
 	struct stale t = { .w = w, .unit = gm_mem_pagesize(kind) };
 	uint64_t first = GFN(w->gpa);
 
-	/* What the private half holds: generation 1. Nothing of the shared half is there. */
+	/* Private memory has generation 1; shared memory is not allocated. */
 	gm_convert(w->vm, w->gpa, w->size, true);
 	gm_guest_fill(w->vm, 0, w->gpa, 512, GM_HALF_PRIVATE, 1);
 	for (unsigned int i = 0; i < 6 && !gm_failures(); i++) {
@@ -84,13 +83,13 @@ static void overtaken(const struct gm_case *self)
 			     (uint64_t)t.op.ret ==
 				     gm_word(t.gfn, private ? GM_HALF_PRIVATE : GM_HALF_SHARED,
 					     private ? 1 : 2, 0),
-			     "the access that was overtaken, page %s: observed %s",
+			     "the access during the conversion, page %s: observed %s",
 			     private ? "private" : "shared again", gm_word_str(t.op.ret));
-		/* Both vCPUs, and what is mapped now, not what the one access saw. */
+		/* Check what is mapped now, on both vCPUs. */
 		for (unsigned int v = 0; v < 2; v++)
 			gm_guest_check(w->vm, v, GPA(t.gfn), 1,
 				       private ? GM_HALF_PRIVATE : GM_HALF_SHARED, private ? 1 : 2,
-				       "after a fault that was overtaken");
+				       "after the fault");
 		close(t.uffd);
 	}
 	gm_fixture_free(w);
@@ -98,6 +97,6 @@ static void overtaken(const struct gm_case *self)
 
 GM_VARIANT(
 	overtaken, overtaken_4k, .name = "conv.cross_vcpu.fault_overtaken",
-	.text = "a fault that waits for the host's page while the page is converted: the new half is mapped")
+	.text = "a fault that waits for the host's page while the page is converted: it maps the new state")
 GM_VARIANT(overtaken, overtaken_2m, .name = "conv.cross_vcpu.fault_overtaken_2m",
-	   .text = "the same where the host's page is a huge one", .huge_2m = 1)
+	   .text = "the same with a huge page of the host", .huge_2m = 1)

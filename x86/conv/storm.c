@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A legal conversion succeeds, whatever else holds or uses the memory: conv.never_refused. */
+/* A legal conversion succeeds, also with other users of the memory: conv.never_refused. */
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <liburing.h>
@@ -9,7 +9,7 @@
 
 GM_FILE(.clause = "conv.never_refused", .providers = GM_PROVIDERS_X86)
 
-/* All memory of every page written; the words stay what they are from here on. */
+/* Writes private and shared memory of every page. */
 static void fill_both(struct gm_fixture *w)
 {
 	uint64_t first = GFN(w->gpa), n = PAGES(w->size);
@@ -23,8 +23,8 @@ static void fill_both(struct gm_fixture *w)
 	gm_batch_flush(&s);
 }
 
-/* Converts as fast as it can, anywhere, with no regard to the others. */
-static void blow(unsigned int v, void *arg)
+/* Converts random ranges as fast as possible, also those of other vCPUs. */
+static void storm_vcpu(unsigned int v, void *arg)
 {
 	struct gm_fixture *w = arg;
 	uint64_t n = PAGES(w->size);
@@ -62,19 +62,19 @@ GM_CASES(storm, struct storm, v)
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .vcpus = v->vcpus, .mem = GM_MEM_THP);
 
 	fill_both(w);
-	gm_parallel(v->vcpus, blow, w);
+	gm_parallel(v->vcpus, storm_vcpu, w);
 	gm_fixture_convert(w, GFN(w->gpa), PAGES(w->size), false);
 	gm_fixture_check_all(w, 0, "after the storm");
 	gm_fixture_free(w);
 }
 GM_ROW(storm, storm_2, .name = "conv.never_refused.storm_2",
-       .text = "two vCPUs convert the same pages in a storm",
+       .text = "two vCPUs convert the same pages as fast as possible",
        .needs = GM_NEEDS(HYPERCALL_EXIT)) = { .vcpus = 2 };
 GM_ROW(storm, storm_4, .name = "conv.never_refused.storm_4",
-       .text = "four vCPUs convert the same pages in a storm",
+       .text = "four vCPUs convert the same pages as fast as possible",
        .needs = GM_NEEDS(HYPERCALL_EXIT)) = { .vcpus = 4 };
 
-/* Each page there and back, alone and in pairs, and all data as before. */
+/* Converts each page back and forth, alone and in pairs; all data must stay. */
 static void convert_all(struct gm_fixture *w, const char *when)
 {
 	uint64_t first = GFN(w->gpa), n = PAGES(w->size);
@@ -87,21 +87,21 @@ static void convert_all(struct gm_fixture *w, const char *when)
 	gm_fixture_check_all(w, 0, when);
 }
 
-GM_CASE(locked, .name = "conv.never_refused.mlocked", .text = "the shared half is locked in memory",
+GM_CASE(locked, .name = "conv.never_refused.mlocked", .text = "shared memory is mlock()ed",
 	.caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 
 	fill_both(w);
 	GM_SETUP_OK(mlock(w->hva, w->size));
-	convert_all(w, "with the shared half locked");
+	convert_all(w, "with shared memory locked");
 	GM_SETUP_OK(munlock(w->hva, w->size));
 	gm_fixture_free(w);
 }
 
-/* In place this page, and one that is pinned, is in use: conv.inplace_busy. */
+/* Not in place, where a page in a pipe and a pinned page are in use: conv.inplace_busy. */
 GM_CASE(piped, .name = "conv.never_refused.in_a_pipe",
-	.text = "pages of the shared half lie in a pipe (vmsplice)",
+	.text = "pages of shared memory are in a pipe (vmsplice)",
 	.providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
@@ -116,8 +116,8 @@ GM_CASE(piped, .name = "conv.never_refused.in_a_pipe",
 	GM_SETUP_OK(fcntl(fd[1], F_SETPIPE_SZ, 16 * 4096));
 	GM_SETUP(vmsplice(fd[1], &iov, 1, 0) == (ssize_t)iov.iov_len, "vmsplice: %s",
 		 gm_errno_name(errno));
-	convert_all(w, "with the shared half in a pipe");
-	/* Written while private: not what the pipe hands out. */
+	convert_all(w, "with shared memory in a pipe");
+	/* The pipe must not return what the guest writes while the pages are private. */
 	gm_fixture_convert(w, first, 16, true);
 	gm_guest_fill(w->vm, 0, w->gpa, 16, GM_HALF_SECRET, 1);
 	for (uint64_t got = 0; got < iov.iov_len;) {
@@ -127,7 +127,7 @@ GM_CASE(piped, .name = "conv.never_refused.in_a_pipe",
 		got += n;
 	}
 	gm_host_check(out, first, 16, GM_HALF_SHARED, gm_model_memory(w->model, first, false).gen,
-		      "what the pipe handed out");
+		      "data from the pipe");
 	close(fd[0]);
 	close(fd[1]);
 	free(out);
@@ -135,7 +135,7 @@ GM_CASE(piped, .name = "conv.never_refused.in_a_pipe",
 }
 
 GM_CASE(pinned, .name = "conv.never_refused.pinned",
-	.text = "the shared half is pinned for long (io_uring registered buffers)",
+	.text = "shared memory has long-term pins (io_uring registered buffers)",
 	.providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(IO_URING),
 	.caps = GM_CAPS(CAP_IPC_LOCK))
 {
@@ -149,14 +149,14 @@ GM_CASE(pinned, .name = "conv.never_refused.pinned",
 	GM_SETUP(!ret, "io_uring_queue_init: %s", gm_errno_name(-ret));
 	ret = io_uring_register_buffers(&ring, &iov, 1);
 	GM_SETUP(!ret, "io_uring_register_buffers: %s", gm_errno_name(-ret));
-	convert_all(w, "with the shared half pinned");
+	convert_all(w, "with shared memory pinned");
 	io_uring_unregister_buffers(&ring);
 	io_uring_queue_exit(&ring);
 	gm_fixture_free(w);
 }
 
 GM_CASE(shmem, .name = "conv.never_refused.shmem_mapped_twice",
-	.text = "what serves shared accesses is a file that is mapped and read elsewhere too")
+	.text = "shared memory is a file that has a second mapping")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .mem = GM_MEM_SHMEM);
 	int fd = w->provider->file_serves_shared ? w->gmem : w->mem->fd;
@@ -166,7 +166,7 @@ GM_CASE(shmem, .name = "conv.never_refused.shmem_mapped_twice",
 	fill_both(w);
 	twice = mmap(NULL, w->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
 	GM_SETUP(twice != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	convert_all(w, "with the shared half mapped twice");
+	convert_all(w, "with shared memory mapped twice");
 	c = gm_model_memory(w->model, GFN(w->gpa), false);
 	gm_host_check(twice, GFN(w->gpa), 512, c.half, c.gen, "through the second mapping");
 	munmap(twice, w->size);
@@ -189,7 +189,7 @@ GM_CASE(dirty, .name = "conv.never_refused.dirty_log",
 				      "private, no guest_memfd");
 		gm_convert(w->vm, GPA(first + i), GM_PAGE_SIZE, false);
 	}
-	/* Nothing was written: a conversion is no write; then what is written is what is dirty. */
+	/* A conversion is no write: only pages written after it are dirty. */
 	kvm_vm_get_dirty_log(w->vm->kvm, GM_SLOT, bitmap);
 	for (int i = 0; i < 8; i++)
 		GM_EXPECT_EQ(bitmap[i], 0, "dirty pages %d to %d after conversions alone", i * 64,
@@ -205,7 +205,7 @@ GM_CASE(dirty, .name = "conv.never_refused.dirty_log",
 }
 
 GM_CASE(wide, .name = "conv.never_refused.two_gib_at_once",
-	.text = "2 GiB in one call, there and back, beside a vCPU's pages", .flags = GM_FULL_ONLY)
+	.text = "2 GiB in one call, back and forth, beside a vCPU's pages", .flags = GM_FULL_ONLY)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 3 * GM_1G, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa), n = PAGES(2 * GM_1G) + 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Host memory of a fixture whose faults wait until the test gives the page. */
+/* Host memory of a fixture whose faults wait until the test provides the page. */
 #include <sys/mman.h>
 
 #include "conv.h"
