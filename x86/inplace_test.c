@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* In-place conversion, what it alone promises: who says that it is there, conv.inplace_caps. */
+/* The capabilities of in-place conversion: conv.inplace_caps. */
 #include "inplace/inplace.h"
 
 GM_FILE(.clause = "conv.inplace_caps", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
@@ -21,7 +21,7 @@ static void expect_caps(const char *name, unsigned int nr, const long want[3])
 			     scopes[i].name);
 }
 
-/* Released headers do not name it yet. Postings had other numbers, which mean other things elsewhere. */
+/* Not in released headers yet. Its number in posted series has another meaning in other kernels. */
 #ifdef KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES
 #define OWN_CAP KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES
 #else
@@ -31,16 +31,16 @@ static void expect_caps(const char *name, unsigned int nr, const long want[3])
 GM_CASE(own_cap, .name = "conv.inplace_caps.attributes_of_files",
 	.text = "GUEST_MEMFD_MEMORY_ATTRIBUTES: PRIVATE on /dev/kvm and with private memory, 0 on an ordinary VM")
 {
-	bool said = false;
+	bool found = false;
 
 	for (int i = 0; i < 3; i++)
-		said |= gm_platform_cap(scopes[i].type, OWN_CAP) == PRIVATE;
+		found |= gm_platform_cap(scopes[i].type, OWN_CAP) == PRIVATE;
 #ifndef KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES
-	if (!said)
-		gm_skip("the headers do not name KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES",
+	if (!found)
+		gm_skip("the headers do not have KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES",
 			"build with KSRC= a tree that has in-place conversion");
 #endif
-	GM_EXPECT(said, "no scope has the capability");
+	GM_EXPECT(found, "no scope has the capability");
 	expect_caps("GUEST_MEMFD_MEMORY_ATTRIBUTES", OWN_CAP,
 		    (const long[]){ PRIVATE, PRIVATE, 0 });
 }
@@ -52,7 +52,7 @@ GM_CASE(vm_caps, .name = "conv.inplace_caps.attributes_of_vms",
 }
 
 GM_CASE(flags_cap, .name = "conv.inplace_caps.file_flags",
-	.text = "GUEST_MEMFD_FLAGS is 3 on every scope, and a VM with private memory takes each of these flags")
+	.text = "GUEST_MEMFD_FLAGS is 3 on every scope, and a VM with private memory accepts each of these flags")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
 
@@ -60,7 +60,7 @@ GM_CASE(flags_cap, .name = "conv.inplace_caps.file_flags",
 	for (uint64_t flags = 0; flags < 4; flags++) {
 		int fd = __gm_gmem_new(vm, PG, flags);
 
-		/* INIT_SHARED without MMAP is no business of conversions: fd.create_args. */
+		/* fd.create_args tests INIT_SHARED without MMAP. */
 		if (flags != GUEST_MEMFD_FLAG_INIT_SHARED)
 			GM_EXPECT(fd >= 0, "a file with flags %#lx: %s", flags,
 				  gm_errno_name(errno));
@@ -70,7 +70,7 @@ GM_CASE(flags_cap, .name = "conv.inplace_caps.file_flags",
 	gm_vm_free(vm);
 }
 
-/* The VM's ioctl: without attributes to set where the kernel has the option, else unknown. */
+/* The VM's ioctl: accepts no attribute, or is unknown, depending on the kernel's configuration. */
 GM_CASE(attributes_of_vm, .name = "conv.inplace_caps.vm_ioctl",
 	.text = "KVM_SET_MEMORY_ATTRIBUTES to PRIVATE is refused, and changes no page of a file",
 	.flags = GM_REFUSAL)

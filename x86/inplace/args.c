@@ -15,7 +15,7 @@ struct range {
 	uint64_t off, size;
 };
 
-/* Refused, and not a word of the argument is written. */
+/* Expects EINVAL, and that no field of the argument is written. */
 static void expect_einval(int fd, struct gm_memory_attributes2 arg, const char *what)
 {
 	struct gm_memory_attributes2 was = arg;
@@ -34,8 +34,8 @@ static void expect_refused(struct gm_fixture *w, const struct range *r, size_t n
 	}
 }
 
-/* Nothing changed; then the ends of the file, which are legal, and all of it. */
-static void unchanged(struct gm_fixture *w)
+/* Expects that nothing changed. Control: converts the ends of the file, and all of it. */
+static void expect_unchanged(struct gm_fixture *w)
 {
 	static const struct range legal[] = {
 		{ "the first page", 0, PG },
@@ -68,8 +68,8 @@ static struct gm_fixture *striped(void)
 	return w;
 }
 
-GM_CASE(size_zero, .name = "conv.inplace_args.size_zero",
-	.text = "size 0, wherever it starts: EINVAL", .flags = GM_REFUSAL)
+GM_CASE(size_zero, .name = "conv.inplace_args.size_zero", .text = "size 0 at any offset: EINVAL",
+	.flags = GM_REFUSAL)
 {
 	static const struct range r[] = {
 		{ "at the beginning", 0, 0 }, { "in the middle", SIZE / 2, 0 },
@@ -80,7 +80,7 @@ GM_CASE(size_zero, .name = "conv.inplace_args.size_zero",
 	struct gm_fixture *w = striped();
 
 	expect_refused(w, r, sizeof(r) / sizeof(r[0]));
-	unchanged(w);
+	expect_unchanged(w);
 }
 
 GM_CASE(unaligned, .name = "conv.inplace_args.unaligned",
@@ -105,7 +105,7 @@ GM_CASE(unaligned, .name = "conv.inplace_args.unaligned",
 
 		expect_refused(w, r, sizeof(r) / sizeof(r[0]));
 	}
-	unchanged(w);
+	expect_unchanged(w);
 }
 
 GM_CASE(past_end, .name = "conv.inplace_args.past_end",
@@ -114,20 +114,20 @@ GM_CASE(past_end, .name = "conv.inplace_args.past_end",
 	struct gm_fixture *w = striped();
 	static const struct range r[] = {
 		{ "one page too many", 0, SIZE + PG },
-		{ "half of it", SIZE - PG, 2 * PG },
+		{ "the second page past the end", SIZE - PG, 2 * PG },
 		{ "at the end", SIZE, PG },
 		{ "at the end, as long as the file", SIZE, SIZE },
-		{ "behind the end", SIZE + PG, PG },
+		{ "past the end", SIZE + PG, PG },
 	};
 
 	expect_refused(w, r, sizeof(r) / sizeof(r[0]));
-	/* Where a page number or an offset loses bits, these are the first pages of the file. */
+	/* A truncated page index or offset would give the first pages of the file. */
 	for (int bit = 20; bit < 64; bit++) {
 		uint64_t b = 1UL << bit;
 		struct range far[] = {
 			{ "far away", b, PG },
 			{ "far away, last page", b + SIZE - PG, PG },
-			{ "ends just there", b - PG, PG },
+			{ "ends at it", b - PG, PG },
 			{ "a size too large", 0, b },
 			{ "a size too large from the last page", SIZE - PG, b },
 			{ "a page more than a size too large", 0, b + PG },
@@ -135,7 +135,7 @@ GM_CASE(past_end, .name = "conv.inplace_args.past_end",
 
 		expect_refused(w, far, sizeof(far) / sizeof(far[0]));
 	}
-	unchanged(w);
+	expect_unchanged(w);
 }
 
 GM_CASE(wrap, .name = "conv.inplace_args.wrap",
@@ -153,7 +153,7 @@ GM_CASE(wrap, .name = "conv.inplace_args.wrap",
 		{ "from the file to its own start", SIZE - PG, -SIZE + PG },
 		{ "from the file to before its start", SIZE - PG, -SIZE + 2 * PG },
 		{ "from the middle to one page less", SIZE / 2, -PG },
-		{ "all there is", 0, END },
+		{ "all of 64 bits but one page", 0, END },
 		{ "the signed limit", (1UL << 63) - PG, PG },
 		{ "over the signed limit", (1UL << 63) - PG, 2 * PG },
 		{ "from the file to the signed limit", 0, 1UL << 63 },
@@ -162,11 +162,11 @@ GM_CASE(wrap, .name = "conv.inplace_args.wrap",
 	};
 
 	expect_refused(w, r, sizeof(r) / sizeof(r[0]));
-	unchanged(w);
+	expect_unchanged(w);
 }
 
 GM_CASE(attributes, .name = "conv.inplace_args.attributes",
-	.text = "each attribute bit but PRIVATE, alone and with it: EINVAL", .flags = GM_REFUSAL)
+	.text = "each attribute bit except PRIVATE, alone and with it: EINVAL", .flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = striped();
 	struct gm_memory_attributes2 arg = ip_arg(0, SIZE, false);
@@ -183,7 +183,7 @@ GM_CASE(attributes, .name = "conv.inplace_args.attributes",
 	expect_einval(w->gmem, arg, "all attributes");
 	arg.attributes = ~PRIVATE;
 	expect_einval(w->gmem, arg, "all but PRIVATE");
-	unchanged(w);
+	expect_unchanged(w);
 }
 
 GM_CASE(flags, .name = "conv.inplace_args.flags", .text = "each bit of flags: EINVAL",
@@ -199,11 +199,11 @@ GM_CASE(flags, .name = "conv.inplace_args.flags", .text = "each bit of flags: EI
 			expect_einval(w->gmem, arg, "one flag");
 		}
 	}
-	unchanged(w);
+	expect_unchanged(w);
 }
 
 GM_CASE(reserved, .name = "conv.inplace_args.reserved",
-	.text = "each reserved word, its first and its last bit: EINVAL", .flags = GM_REFUSAL)
+	.text = "each reserved field, with various bits: EINVAL", .flags = GM_REFUSAL)
 {
 	static const uint64_t value[] = { 1, 1UL << 31, 1UL << 32, 1UL << 63, PRIVATE, ~0UL };
 	struct gm_fixture *w = striped();
@@ -213,14 +213,14 @@ GM_CASE(reserved, .name = "conv.inplace_args.reserved",
 			struct gm_memory_attributes2 arg = ip_arg(0, SIZE, v & 1);
 
 			arg.reserved[i] = value[v / 2];
-			expect_einval(w->gmem, arg, "a reserved word");
+			expect_einval(w->gmem, arg, "a reserved field");
 		}
 	}
-	unchanged(w);
+	expect_unchanged(w);
 }
 
 GM_CASE(error_offset_in, .name = "conv.inplace_args.error_offset",
-	.text = "what the caller left in error_offset is not looked at")
+	.text = "the caller's value of error_offset is ignored")
 {
 	static const uint64_t value[] = { 0, 1, PG, SIZE, 1UL << 63, ~0UL };
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -244,7 +244,7 @@ struct ordinary_file {
 	uint64_t flags; /* of the guest_memfd */
 };
 
-/* The kind that has no private memory: its files, by flags. */
+/* Files of an ordinary VM, which has no private memory, by flags. */
 GM_CASES(ordinary, struct ordinary_file, v)
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
@@ -263,7 +263,7 @@ GM_CASES(ordinary, struct ordinary_file, v)
 		expect_einval(gmem, ip_arg(0, PG, false), "a page to shared");
 		expect_einval(gmem, ip_arg(0, SIZE, true), "all to private");
 		expect_einval(gmem, ip_arg(0, SIZE, false), "all to shared");
-		/* With pages in the file, too. */
+		/* The second turn has pages in the file. */
 		gm_gmem_allocate(gmem, 0, SIZE);
 	}
 	for (uint64_t i = 0; hva && i < PAGES(SIZE); i++) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * To private while somebody holds a page: EAGAIN with its offset, all or nothing, and the host's page
- * tables are empty all the same. conv.inplace_busy, conv.inplace_error_offset, conv.inplace_unmaps.
+ * Conversion to private of a page in use: EAGAIN with its offset, all or nothing; the range is
+ * unmapped from the host also then. conv.inplace_busy, conv.inplace_error_offset,
+ * conv.inplace_unmaps.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -15,75 +16,75 @@ GM_FILE(.provider = GM_PROVIDER_INPLACE, .profile = "P3", .needs = IP_NEEDS)
 #define NPAGES 256UL
 #define SIZE (NPAGES * PG)
 
-/* Pages in use, and the ranges that are asked for while they are. */
+/* Pages in use, and the ranges to convert meanwhile. */
 struct plan {
 	const char *name;
 	uint64_t held[5];
 	size_t nr;
 	struct {
 		uint64_t page, n;
-		long busy; /* the page that is named; -1: the range is free */
-	} ask[8];
+		long busy; /* the page in error_offset; -1: the range is free */
+	} range[8];
 };
 
 static const struct plan first_page = {
 	.name = "first",
 	.held = { 0 },
 	.nr = 1,
-	.ask = { { 0, NPAGES, 0 }, { 0, 1, 0 }, { 0, 2, 0 }, { 1, NPAGES - 1, -1 } },
+	.range = { { 0, NPAGES, 0 }, { 0, 1, 0 }, { 0, 2, 0 }, { 1, NPAGES - 1, -1 } },
 };
 
 static const struct plan last_page = {
 	.name = "last",
 	.held = { NPAGES - 1 },
 	.nr = 1,
-	.ask = { { 0, NPAGES, NPAGES - 1 },
-		 { NPAGES - 1, 1, NPAGES - 1 },
-		 { NPAGES - 2, 2, NPAGES - 1 },
-		 { 0, NPAGES - 1, -1 } },
+	.range = { { 0, NPAGES, NPAGES - 1 },
+		   { NPAGES - 1, 1, NPAGES - 1 },
+		   { NPAGES - 2, 2, NPAGES - 1 },
+		   { 0, NPAGES - 1, -1 } },
 };
 
 static const struct plan middle = {
 	.name = "middle",
 	.held = { 100 },
 	.nr = 1,
-	.ask = { { 0, NPAGES, 100 },
-		 { 100, 1, 100 },
-		 { 100, 2, 100 },
-		 { 99, 2, 100 },
-		 { 37, 64, 100 },
-		 { 100, NPAGES - 100, 100 },
-		 { 0, 100, -1 },
-		 { 101, NPAGES - 101, -1 } },
+	.range = { { 0, NPAGES, 100 },
+		   { 100, 1, 100 },
+		   { 100, 2, 100 },
+		   { 99, 2, 100 },
+		   { 37, 64, 100 },
+		   { 100, NPAGES - 100, 100 },
+		   { 0, 100, -1 },
+		   { 101, NPAGES - 101, -1 } },
 };
 
 static const struct plan several = {
 	.name = "several",
 	.held = { 200, 7, 64, 65, 255 },
 	.nr = 5,
-	.ask = { { 0, NPAGES, 7 },
-		 { 8, NPAGES - 8, 64 },
-		 { 65, NPAGES - 65, 65 },
-		 { 66, NPAGES - 66, 200 },
-		 { 201, NPAGES - 201, 255 },
-		 { 8, 56, -1 },
-		 { 66, 134, -1 } },
+	.range = { { 0, NPAGES, 7 },
+		   { 8, NPAGES - 8, 64 },
+		   { 65, NPAGES - 65, 65 },
+		   { 66, NPAGES - 66, 200 },
+		   { 201, NPAGES - 201, 255 },
+		   { 8, 56, -1 },
+		   { 66, 134, -1 } },
 };
 
-/* Page 64 is where a radix tree of 64 slots begins its second node. */
+/* An XArray node has 64 slots, so page 64 is the first of the second node. */
 static const struct plan node_border = {
 	.name = "node_border",
 	.held = { 63, 64, 127, 128 },
 	.nr = 4,
-	.ask = { { 0, NPAGES, 63 },
-		 { 64, 64, 64 },
-		 { 65, 100, 127 },
-		 { 128, 1, 128 },
-		 { 129, 127, -1 },
-		 { 0, 63, -1 } },
+	.range = { { 0, NPAGES, 63 },
+		   { 64, 64, 64 },
+		   { 65, 100, 127 },
+		   { 128, 1, 128 },
+		   { 129, 127, -1 },
+		   { 0, 63, -1 } },
 };
 
-/* Every page in the host's page tables, where it is shared. */
+/* Maps every shared page in the host's page tables. Returns their number. */
 static uint64_t map_all(struct gm_fixture *w)
 {
 	uint64_t word, mapped = 0;
@@ -96,12 +97,12 @@ static uint64_t map_all(struct gm_fixture *w)
 static void expect_unmapped(struct gm_fixture *w, uint64_t page, uint64_t n, uint64_t others)
 {
 	GM_EXPECT_EQ(ip_nr_present(w, page, n), 0,
-		     "pages of %lu+%lu, asked to private, in the host's page tables", page, n);
+		     "pages of %lu+%lu, refused to private, in the host's page tables", page, n);
 	GM_EXPECT_EQ(ip_nr_present(w, 0, page) + ip_nr_present(w, page + n, NPAGES - page - n),
 		     others, "pages outside %lu+%lu in the host's page tables", page, n);
 }
 
-/* Shared pages outside the range, all of which the host has mapped. */
+/* Number of shared pages outside the range, which the host has mapped. */
 static uint64_t outside(struct gm_fixture *w, uint64_t page, uint64_t n)
 {
 	uint64_t shared = 0;
@@ -111,7 +112,7 @@ static uint64_t outside(struct gm_fixture *w, uint64_t page, uint64_t n)
 	return shared;
 }
 
-/* What the holder has must be shared: stripes leave those pages out. */
+/* Makes every third page private, except pages in use, which must be shared. */
 static void stripes(struct gm_fixture *w, const struct plan *p)
 {
 	ip_all_shared(w);
@@ -125,13 +126,13 @@ static void stripes(struct gm_fixture *w, const struct plan *p)
 	}
 }
 
-struct where {
+struct busy_case {
 	const struct plan *plan;
 	bool mixed; /* every third page is private already */
 	bool private_first;
 };
 
-GM_CASES(where, struct where, v)
+GM_CASES(where, struct busy_case, v)
 {
 	const struct plan *p = v->plan;
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
@@ -142,23 +143,23 @@ GM_CASES(where, struct where, v)
 	else
 		ip_all_shared(w);
 	ip_take(&h, &ip_gup_write, w, p->held, p->nr);
-	for (int i = 0; i < 8 && p->ask[i].n; i++) {
-		uint64_t page = p->ask[i].page, n = p->ask[i].n;
+	for (int i = 0; i < 8 && p->range[i].n; i++) {
+		uint64_t page = p->range[i].page, n = p->range[i].n;
 
 		map_all(w);
-		if (p->ask[i].busy < 0) {
-			if (ip_convert(w, page, n, true, "beside the page in use"))
-				ip_convert(w, page, n, false, "beside the page in use");
-			/* Back to what it was is not needed: the next ask takes what is there. */
+		if (p->range[i].busy < 0) {
+			if (ip_convert(w, page, n, true, "without the page in use"))
+				ip_convert(w, page, n, false, "without the page in use");
+			/* The next range works in any state. */
 			continue;
 		}
-		ip_expect_busy(w, page, n, p->ask[i].busy, p->name);
+		ip_expect_busy(w, page, n, p->range[i].busy, p->name);
 		expect_unmapped(w, page, n, outside(w, page, n));
 		ip_expect_state(w, 0, NPAGES, "after EAGAIN");
 	}
 	ip_expect_all(w, "pages in use");
 	ip_drop(&h);
-	ip_convert(w, 0, NPAGES, true, "once nobody holds a page");
+	ip_convert(w, 0, NPAGES, true, "after the release");
 	ip_expect_all(w, "private");
 	ip_convert(w, 0, NPAGES, false, "back");
 	ip_expect_all(w, "shared again");
@@ -179,7 +180,7 @@ GM_ROW(where, where_middle_mixed, .name = "conv.inplace_error_offset.middle.mixe
        .needs = GM_NEEDS(GUP_TEST)) = { .plan = &middle, .mixed = true };
 GM_ROW(where, where_several, .name = "conv.inplace_error_offset.several",
        .clause = "conv.inplace_error_offset",
-       .text = "five pages in use: the first of the range is named",
+       .text = "five pages in use: error_offset is the first in the range",
        .needs = GM_NEEDS(GUP_TEST)) = { .plan = &several };
 GM_ROW(where, where_several_mixed, .name = "conv.inplace_error_offset.several.mixed",
        .clause = "conv.inplace_error_offset", .text = "the same, every third page private already",
@@ -190,7 +191,7 @@ GM_ROW(where, where_several_private, .name = "conv.inplace_error_offset.several.
        .needs = GM_NEEDS(GUP_TEST)) = { .plan = &several, .private_first = true };
 GM_ROW(where, where_node, .name = "conv.inplace_error_offset.node_borders",
        .clause = "conv.inplace_error_offset",
-       .text = "pages in use at both sides of multiples of 64",
+       .text = "pages in use on both sides of multiples of 64",
        .needs = GM_NEEDS(GUP_TEST)) = { .plan = &node_border };
 
 struct held_by {
@@ -214,7 +215,7 @@ GM_CASES(holder, struct held_by, v)
 		ip_expect_busy(w, 10, 90, 10, h.by->name);
 		ip_expect_all(w, "while they are in use");
 		ip_drop(&h);
-		ip_convert(w, 0, NPAGES, true, "once they are not");
+		ip_convert(w, 0, NPAGES, true, "after the release");
 		ip_expect_all(w, "private");
 		ip_convert(w, 0, NPAGES, false, "back");
 	}
@@ -238,7 +239,7 @@ GM_ROW(holder, holder_iommufd, .name = "conv.inplace_busy.iommufd", .clause = "c
        .caps = GM_CAPS(CAP_IPC_LOCK), .tokens = GM_TOKEN_IOMMU) = { .holder = &ip_iommufd };
 
 GM_CASE(piped, .name = "conv.inplace_busy.pipe", .clause = "conv.inplace_busy",
-	.text = "a page in a pipe: in use as long as the pipe has the page itself")
+	.text = "a page in a pipe: in use if the pipe has the page itself, not a copy")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	uint64_t page = 33, word = 0, written;
@@ -250,7 +251,7 @@ GM_CASE(piped, .name = "conv.inplace_busy.pipe", .clause = "conv.inplace_busy",
 		struct gm_memory_attributes2 arg = ip_arg(0, SIZE, true);
 
 		ip_take(&h, &ip_vmsplice, w, &page, 1);
-		/* A pipe that copied does not know what comes now. */
+		/* A pipe with a copy does not get this word. */
 		gm_fixture_host_write(w, ip_gfn(w, page), 1);
 		written = *(volatile uint64_t *)(w->hva + page * PG);
 		ret = ip_set(w->gmem, &arg);
@@ -275,8 +276,8 @@ GM_CASE(piped, .name = "conv.inplace_busy.pipe", .clause = "conv.inplace_busy",
 }
 
 IP_CASES(again, v, "conv.inplace_busy.retry",
-	 "refused twenty times, released, then the retry goes through",
-	 .clause = "conv.inplace_busy", .needs = GM_NEEDS(GUP_TEST))
+	 "refused twenty times, released, then the retry succeeds", .clause = "conv.inplace_busy",
+	 .needs = GM_NEEDS(GUP_TEST))
 {
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	uint64_t page = 200;
@@ -288,19 +289,19 @@ IP_CASES(again, v, "conv.inplace_busy.retry",
 		gm_fixture_convert(w, ip_gfn(w, page), 1, false);
 		ip_take(&h, &ip_gup_read, w, &page, 1);
 		for (int i = 0; i < 20; i++)
-			if (!ip_expect_busy(w, 0, NPAGES, page, "again and again"))
+			if (!ip_expect_busy(w, 0, NPAGES, page, "repeatedly"))
 				break;
 		ip_expect_all(w, "after the refusals");
 		ip_drop(&h);
 		ip_convert(w, 0, NPAGES, true, "released");
 		ip_expect_all(w, "private");
-		ip_convert(w, turn * 40, 100, false, "in part back");
+		ip_convert(w, turn * 40, 100, false, "a part back");
 	}
 	gm_fixture_free(w);
 }
 
 GM_CASE(writes, .name = "conv.inplace_busy.holder_writes", .clause = "conv.inplace_busy",
-	.text = "who holds a page writes it while it is refused: the content arrives, and converts then",
+	.text = "a device writes its page while the conversion is refused: the content stays after the conversion",
 	.needs = GM_NEEDS(IOMMUFD, IOMMUFD_TEST), .caps = GM_CAPS(CAP_IPC_LOCK),
 	.tokens = GM_TOKEN_IOMMU)
 {
@@ -328,7 +329,7 @@ GM_CASE(writes, .name = "conv.inplace_busy.holder_writes", .clause = "conv.inpla
 	gm_fixture_free(w);
 }
 
-/* --- conv.inplace_read_only: who cannot be told --- */
+/* --- conv.inplace_argument --- */
 
 GM_CASE(read_only, .name = "conv.inplace_argument.read_only", .clause = "conv.inplace_argument",
 	.text = "an argument that cannot be written: 0 on success, EFAULT instead of EAGAIN",
@@ -351,23 +352,23 @@ GM_CASE(read_only, .name = "conv.inplace_argument.read_only", .clause = "conv.in
 	expect_unmapped(w, 0, NPAGES, 0);
 	ip_expect_all(w, "after the refusal");
 	ip_drop(&h);
-	gm_control(!ip_set(w->gmem, arg), "nobody holds a page: %s", gm_errno_name(errno));
+	gm_control(!ip_set(w->gmem, arg), "after the release: %s", gm_errno_name(errno));
 	gm_model_convert(w->model, GFN(w->gpa), NPAGES, true);
 	GM_EXPECT(!memcmp(arg, &was, sizeof(was)), "a read-only argument changed");
 	ip_expect_all(w, "private");
-	gm_control(!ip_set(w->gmem, arg), "it is private already: %s", gm_errno_name(errno));
+	gm_control(!ip_set(w->gmem, arg), "private pages to private: %s", gm_errno_name(errno));
 	gm_fixture_free(w);
 	munmap(arg, PG);
 }
 
 GM_CASE(unwritten, .name = "conv.inplace_argument.unwritten", .clause = "conv.inplace_argument",
-	.text = "success writes no word of the argument")
+	.text = "success writes no field of the argument")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 
 	ip_all_shared(w);
 	for (int i = 0; i < 8; i++) {
-		/* Twice each: the second time there is nothing to do. */
+		/* Some conversions have no effect, since the pages have that state already. */
 		struct gm_memory_attributes2 was = ip_arg(i * PG, PG * (i + 1), !(i & 2)), arg;
 
 		was.error_offset = 0x5a5a5a5a5a5a5a5aUL + i;
@@ -380,7 +381,7 @@ GM_CASE(unwritten, .name = "conv.inplace_argument.unwritten", .clause = "conv.in
 
 /* --- conv.inplace_unmaps --- */
 
-/* A window of the file in this process, and how many of its pages are to be left. */
+/* A mapping of a part of the file in this process. */
 struct view {
 	uint8_t *at;
 	uint64_t first, n; /* pages */
@@ -411,7 +412,7 @@ static uint64_t view_present(const struct view *v, uint64_t page, uint64_t n, bo
 }
 
 GM_CASE(all_views, .name = "conv.inplace_unmaps.each_mapping", .clause = "conv.inplace_unmaps",
-	.text = "mappings of the whole file, of parts, read-only and in a child: all lose the range, and no more")
+	.text = "mappings of the whole file, of parts, read-only and in a child: all lose exactly the range")
 {
 	struct view view[] = {
 		{ .first = 0, .n = NPAGES, .prot = PROT_READ },
@@ -453,17 +454,17 @@ GM_CASE(all_views, .name = "conv.inplace_unmaps.each_mapping", .clause = "conv.i
 
 		left = v->n - (to > from ? to - from : 0);
 		GM_EXPECT_EQ(view_present(v, page, n, true), 0,
-			     "pages of the range that are left in mapping %zu", i);
+			     "pages of the range still in mapping %zu", i);
 		GM_EXPECT_EQ(view_present(v, page, n, false), left,
 			     "pages outside the range in mapping %zu", i);
 		munmap(v->at, v->n * PG);
 	}
-	GM_SETUP(write(go[1], "x", 1) == 1, "the child is gone");
+	GM_SETUP(write(go[1], "x", 1) == 1, "the child has exited");
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	GM_SETUP(!WIFEXITED(status) || WEXITSTATUS(status) != 99, "the child could not map it");
 	GM_EXPECT(
 		WIFEXITED(status) && !WEXITSTATUS(status),
-		"a child that had the range mapped: status %#x (1: page tables still have it, 2: a load comes through, 3: others are lost)",
+		"a child that had the range mapped: status %#x (1: still in page tables, 2: a load succeeds, 3: other pages are unmapped)",
 		status);
 	for (int i = 0; i < 2; i++) {
 		close(go[i]);
@@ -473,9 +474,9 @@ GM_CASE(all_views, .name = "conv.inplace_unmaps.each_mapping", .clause = "conv.i
 	gm_fixture_free(w);
 }
 
-/* An ordinary VM whose memory is this mapping: KVM follows the host's page tables. */
+/* The mapping is also memory of an ordinary VM, where KVM follows the host's page tables. */
 GM_CASE(other_vm, .name = "conv.inplace_unmaps.guest_of_a_mapping", .clause = "conv.inplace_unmaps",
-	.text = "another VM has the mapping as its memory: what went private is gone from it, too")
+	.text = "another VM has the mapping as its memory: private pages are unmapped from it, too")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1, .extra_pages = 4);
@@ -496,7 +497,7 @@ GM_CASE(other_vm, .name = "conv.inplace_unmaps.guest_of_a_mapping", .clause = "c
 			  ex.ret ? gm_exit_str(&ex) : gm_word_str(op.val));
 	}
 	ip_expect_all(w, "after the other VM's accesses");
-	/* Its neighbours are there, and so is the page again when it is shared. */
+	/* The other pages stay, and the page is back when it is shared. */
 	gm_guest_touch(vm, 0, GM_BASE, page * PG, PG);
 	gm_guest_touch(vm, 0, gpa + PG, SIZE - (page + 1) * PG, PG);
 	ip_convert(w, page, 1, false, "back");
@@ -506,7 +507,7 @@ GM_CASE(other_vm, .name = "conv.inplace_unmaps.guest_of_a_mapping", .clause = "c
 }
 
 GM_CASE(mlocked, .name = "conv.inplace_mlocked.locked", .clause = "conv.inplace_mlocked",
-	.text = "a locked mapping of shared pages converts, as any other does",
+	.text = "shared pages in an mlock()ed mapping can be converted",
 	.caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);

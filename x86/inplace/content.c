@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A page is one memory, whoever looks, in either state: conv.inplace_content, conv.inplace_one_page. */
+/*
+ * A page keeps its content in either state, for guest and host: conv.inplace_content,
+ * conv.inplace_one_page.
+ */
 #include <fcntl.h>
 #include <sys/mman.h>
 
@@ -12,7 +15,7 @@ GM_FILE(.clause = "conv.inplace_content", .provider = GM_PROVIDER_INPLACE, .prof
 #define NPAGES 128UL
 #define SIZE (NPAGES * PG)
 
-/* Random ranges, most of them short, to a random state. */
+/* Converts random ranges, most of them short, to a random state. */
 static void shuffle(struct gm_fixture *w, unsigned int times)
 {
 	while (times--) {
@@ -26,7 +29,7 @@ static void shuffle(struct gm_fixture *w, unsigned int times)
 }
 
 IP_CASES(words, v, "conv.inplace_content.every_word",
-	 "every word that guest and host wrote is there after six conversions each way")
+	 "every word that guest and host wrote stays over six conversions each way")
 {
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	uint64_t first = GFN(w->gpa);
@@ -48,7 +51,7 @@ IP_CASES(words, v, "conv.inplace_content.every_word",
 }
 
 IP_CASES(shuffled, v, "conv.inplace_content.shuffled",
-	 "random ranges this way and that, pages written between them: every word is kept")
+	 "random ranges to private and shared, pages written in between: every word is kept")
 {
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	struct gm_batch s;
@@ -60,7 +63,7 @@ IP_CASES(shuffled, v, "conv.inplace_content.shuffled",
 		for (int i = 0; i < 12; i++) {
 			uint64_t gfn = ip_gfn(w, gm_fixture_random(w, NPAGES));
 
-			/* The host writes now, the guest when the batch is run. */
+			/* The host writes now, the guest at the next flush. */
 			if (i & 1 && !gm_model_private(w->model, gfn)) {
 				gm_batch_flush(&s);
 				gm_fixture_host_write(w, gfn, 1);
@@ -94,10 +97,10 @@ IP_CASES(views, v, "conv.inplace_one_page.each",
 	gm_fixture_free(w);
 }
 
-/* How a page of the file comes to be there, before anybody reads it. */
-enum birth { NOT_AT_ALL, BY_FALLOCATE, BY_PREFAULT, BY_POPULATE, NR_BIRTHS };
+/* How a page of the file is allocated before its first read. */
+enum alloc_by { BY_READ, BY_FALLOCATE, BY_PREFAULT, BY_POPULATE, NR_ALLOC_BY };
 
-static void bear(struct gm_fixture *w, uint64_t page, uint64_t n, enum birth how)
+static void allocate(struct gm_fixture *w, uint64_t page, uint64_t n, enum alloc_by how)
 {
 	uint64_t gpa = w->gpa + page * PG, size = n * PG;
 
@@ -119,7 +122,7 @@ static void bear(struct gm_fixture *w, uint64_t page, uint64_t n, enum birth how
 	}
 }
 
-/* The host's own look at a page that must be all zero. */
+/* Expects that the host reads a zero page. */
 static void expect_zero(struct gm_fixture *w, uint64_t page, const char *when)
 {
 	const volatile uint64_t *at = (void *)(w->hva + page * PG);
@@ -136,17 +139,17 @@ static void expect_zero(struct gm_fixture *w, uint64_t page, const char *when)
 }
 
 IP_CASES(fresh, v, "conv.inplace_content.fresh",
-	 "pages that nobody wrote are zero in both states, however they came to be there",
+	 "pages never written are zero in both states, however they were allocated",
 	 .needs = GM_NEEDS(PREFAULT))
 {
 	struct gm_fixture *w;
-	uint64_t n = NPAGES / NR_BIRTHS;
+	uint64_t n = NPAGES / NR_ALLOC_BY;
 
 	for (int guest_first = 0; guest_first < 2; guest_first++) {
 		w = IP_FIXTURE(v->private_first, .size = SIZE);
 		GM_SETUP(gm_frames_soil(16 * SIZE), "out of memory");
-		for (enum birth b = 0; b < NR_BIRTHS; b++)
-			bear(w, b * n, n, b);
+		for (enum alloc_by b = 0; b < NR_ALLOC_BY; b++)
+			allocate(w, b * n, n, b);
 		gm_fixture_convert(w, GFN(w->gpa), NPAGES, !v->private_first);
 		if (!v->private_first || guest_first)
 			gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "the guest first");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The contents that the cases begin with. */
+/* Initial contents of the cases. */
 #include "inplace.h"
 
 const struct ip_start ip_starts_shared = { .private_first = false };

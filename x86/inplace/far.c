@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages past 4 GiB and past 16 TiB of a file, where an offset, or an index, no longer fits 32 bits:
- * each is itself, and not the page with the same lower bits. conv.inplace_far.
+ * Pages past 4 GiB and past 16 TiB of a file, where the offset or the page index needs more than 32
+ * bits: a conversion must not affect the page with the same lower bits. conv.inplace_far.
  */
 #include "inplace.h"
 
@@ -9,11 +9,11 @@ GM_FILE(.clause = "conv.inplace_far", .provider = GM_PROVIDER_INPLACE, .profile 
 	.needs = IP_NEEDS)
 
 #define T (1024 * GM_1G)
-#define WIN 32UL /* pages of a place: a window of the host's mapping, and a slot */
+#define WIN 32UL /* pages at each offset: of the host's mapping, and of a slot */
 
 /*
- * All but two of them are one page by the lower bits of their offset, or of their index. One ends where
- * the index does not fit any more. Of one the lower bits lie behind those of the end of the file.
+ * Except two, all have the same lower bits of the offset or the index. Of these two, one ends where
+ * the index exceeds 32 bits; the lower bits of the other are past those of the file's end.
  */
 static const uint64_t place[] = {
 	0, 4 * GM_1G, 9 * GM_1G, 16 * T - WIN *PG, 16 * T, 16 * T + 4 * GM_1G, 16 * T + 5 * GM_1G,
@@ -24,7 +24,7 @@ static const uint64_t place[] = {
 #define FILE_SIZE (16 * T + 5 * GM_1G + WIN * PG)
 
 struct far {
-	struct gm_fixture *w; /* its slots are the places, one after the other */
+	struct gm_fixture *w; /* with one slot for each of place[] */
 	bool private[NPLACES][WIN];
 };
 
@@ -43,7 +43,7 @@ static uint8_t *hva_of(const struct far *f, size_t i)
 	return f->w->hva + place[i];
 }
 
-/* The guest's content of each place is its own, since words name their gfn. */
+/* Words have their gfn, so the guest's content of each place differs. */
 static struct far far_new(bool private_first)
 {
 	struct far f = { .w = IP_FIXTURE(private_first, .size = NPLACES * WIN * PG,
@@ -81,7 +81,7 @@ static bool convert(struct far *f, uint64_t from, uint64_t to, bool to_private, 
 	return true;
 }
 
-/* The host's loads say the state, and the guest's content is what was written. */
+/* Checks the state by loads of the host, and the guest's content. */
 static void expect_all(struct far *f, const char *when)
 {
 	uint64_t word;
@@ -103,12 +103,12 @@ static void expect_all(struct far *f, const char *when)
 	}
 }
 
-/* What guest and host have in their page tables. */
+/* Number of pages in the page tables of guest and host. */
 struct mapped {
 	uint64_t guest, host[NPLACES];
 };
 
-static struct mapped look(struct far *f)
+static struct mapped count_mapped(struct far *f)
 {
 	struct mapped m = { .guest = gm_vm_stat(f->w->vm, "pages_4k") };
 
@@ -117,7 +117,7 @@ static struct mapped look(struct far *f)
 	return m;
 }
 
-static struct mapped warm(struct far *f)
+static struct mapped map_all(struct far *f)
 {
 	uint64_t word;
 
@@ -127,10 +127,10 @@ static struct mapped warm(struct far *f)
 				ip_load(hva_of(f, i) + p * PG, &word);
 	for (int turn = 0; turn < 2; turn++)
 		gm_guest_touch(f->w->vm, 0, f->w->gpa, f->w->size, PG);
-	return look(f);
+	return count_mapped(f);
 }
 
-/* The pages that change their state, of place i. */
+/* Number of pages at place i whose state changes. */
 static uint64_t changing(const struct far *f, size_t i, uint64_t from, uint64_t to, bool to_private)
 {
 	uint64_t n = 0;
@@ -145,7 +145,7 @@ static void expect_convert(struct far *f, uint64_t from, uint64_t to, bool to_pr
 			   const char *when)
 {
 	uint64_t change[NPLACES], sum = 0, all = 0, lost;
-	struct mapped was = warm(f), is;
+	struct mapped was = map_all(f), is;
 
 	for (size_t i = 0; i < NPLACES; i++) {
 		change[i] = changing(f, i, from, to, to_private);
@@ -154,8 +154,8 @@ static void expect_convert(struct far *f, uint64_t from, uint64_t to, bool to_pr
 	}
 	if (!convert(f, from, to, to_private, when))
 		gm_end();
-	is = look(f);
-	/* All of a mixed range may go: see zap.c. */
+	is = count_mapped(f);
+	/* KVM may unmap all of a mixed range, see zap.c. */
 	lost = was.guest - is.guest;
 	GM_EXPECT(lost == sum || (sum && lost == all),
 		  "%s: %#lx to %s: expected the guest to lose %lu pages or all %lu, observed %lu",
@@ -168,13 +168,13 @@ static void expect_convert(struct far *f, uint64_t from, uint64_t to, bool to_pr
 }
 
 IP_CASES(states, v, "conv.inplace_far.states",
-	 "pages with the same lower bits of offset or index are converted each by itself",
+	 "pages with the same lower bits of offset or index are converted independently",
 	 .needs = GM_NEEDS(PAGE_STATS, TDP))
 {
 	struct far f = far_new(v->private_first);
 
 	for (int to_private = 1; to_private >= 0; to_private--) {
-		/* All are in the other state; then one place after the other is converted in part. */
+		/* All pages have the other state; then a part of each place is converted. */
 		expect_convert(&f, 0, FILE_SIZE, !to_private, "the whole file");
 		for (size_t i = 0; i < NPLACES; i++) {
 			uint64_t from = place[i] + (3 + i) * PG;
@@ -187,9 +187,9 @@ IP_CASES(states, v, "conv.inplace_far.states",
 	far_free(&f);
 }
 
-/* Begins and ends at each of the places, so that sizes are 4 GiB, 16 TiB, and a little more. */
+/* Ranges between all places: sizes of 4 GiB, 16 TiB, and a little more. */
 IP_CASES(ranges, v, "conv.inplace_far.ranges",
-	 "ranges of 4 GiB, 16 TiB and more, and all of the file, are converted whole, and no more",
+	 "ranges of 4 GiB, 16 TiB and more, and the whole file, are converted exactly",
 	 .needs = GM_NEEDS(PAGE_STATS, TDP))
 {
 	struct far f = far_new(v->private_first);
@@ -211,7 +211,7 @@ IP_CASES(ranges, v, "conv.inplace_far.ranges",
 }
 
 GM_CASE(error_offset, .name = "conv.inplace_far.error_offset",
-	.text = "a page in use past 4 GiB or 16 TiB: EAGAIN with all of its offset, and for no other page",
+	.text = "a page in use past 4 GiB or 16 TiB: EAGAIN with its full offset, and for no other page",
 	.needs = GM_NEEDS(GUP_TEST))
 {
 	struct far f = far_new(false);
@@ -232,7 +232,7 @@ GM_CASE(error_offset, .name = "conv.inplace_far.error_offset",
 				gm_end();
 		}
 		expect_all(&f, "a page in use");
-		/* No other page is in use, the ones with its lower bits included. */
+		/* No other page is in use, also not those with the same lower bits. */
 		for (size_t k = 0; k < NPLACES; k++) {
 			if (k == i)
 				continue;
@@ -249,8 +249,7 @@ GM_CASE(error_offset, .name = "conv.inplace_far.error_offset",
 }
 
 IP_CASES(past_end, v, "conv.inplace_far.past_end",
-	 "one page past the end of the long file is EINVAL, and so is all that ends there",
-	 .flags = GM_REFUSAL)
+	 "a range that ends one page past the end of the long file is EINVAL", .flags = GM_REFUSAL)
 {
 	struct far f = far_new(v->private_first);
 

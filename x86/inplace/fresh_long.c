@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages that are new, in ranges that batches of the LRU lists are short for, beside a page in use, and
- * for long: conv.inplace_fresh.
+ * New pages in ranges larger than the LRU batches, beside a page in use, and over many rounds:
+ * conv.inplace_fresh.
  */
 #include <sched.h>
 #include <sys/mman.h>
@@ -14,7 +14,7 @@ GM_FILE(.clause = "conv.inplace_fresh", .provider = GM_PROVIDER_INPLACE, .profil
 #define NPAGES 256UL
 #define SIZE (NPAGES * PG)
 
-/* How new pages come into the file. */
+/* How new pages are allocated. */
 enum maker { HOST, OTHER_CPU, ALLOCATE, POPULATE, GUEST, NR_MAKERS };
 
 static const char *const makers[] = { "the host's store", "a store on another CPU", "fallocate()",
@@ -32,7 +32,7 @@ static void make_by_host(unsigned int i, void *arg)
 	unsigned int cpu;
 	cpu_set_t one;
 
-	/* The thread that is not the case's own goes wherever the other one is not. */
+	/* Moves this thread to another CPU. */
 	getcpu(&cpu, NULL);
 	if (m->by == OTHER_CPU) {
 		GM_SETUP_OK(sched_getaffinity(0, sizeof(one), &one));
@@ -44,7 +44,7 @@ static void make_by_host(unsigned int i, void *arg)
 		*(volatile uint64_t *)(m->w->hva + p * PG) = p;
 }
 
-/* Pages that are not there, and shared. */
+/* Allocates n pages, which must be holes and shared. */
 static void make(struct gm_fixture *w, enum maker by, uint64_t page, uint64_t n)
 {
 	struct making m = { w, page, n, by };
@@ -71,22 +71,22 @@ static void make(struct gm_fixture *w, enum maker by, uint64_t page, uint64_t n)
 	}
 }
 
-/* A page in use behind pages that are new: these are no reason, and are not named. */
+/* New pages before a page in use: only the page in use causes EAGAIN. */
 IP_CASES(before_busy, v, "conv.inplace_fresh.before_busy",
-	 "pages that are new, before and behind a page in use: EAGAIN names the one in use",
+	 "new pages before and after a page in use: EAGAIN with the offset of the one in use",
 	 .needs = GM_NEEDS(GUP_TEST))
 {
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	struct ip_hold h;
 
-	ip_convert(w, 0, NPAGES, false, "to begin with");
+	ip_convert(w, 0, NPAGES, false, "at the start");
 	for (enum maker by = 0; by < NR_MAKERS; by++) {
 		static const uint64_t busy[] = { 0, 1, 40, 200, NPAGES - 1 };
 
 		for (size_t i = 0; i < sizeof(busy) / sizeof(busy[0]); i++) {
 			gm_gmem_punch(w->gmem, 0, SIZE);
 			ip_take(&h, &ip_gup_write, w, &busy[i], 1);
-			/* The last pages that come are the ones that wait for their list. */
+			/* The pages allocated last are in the LRU batches. */
 			make(w, by, busy[i] + 1,
 			     NPAGES - busy[i] - 1 < 7 ? NPAGES - busy[i] - 1 : 7);
 			make(w, by, busy[i] < 7 ? 0 : busy[i] - 7, busy[i] < 7 ? busy[i] : 7);
@@ -104,15 +104,15 @@ IP_CASES(before_busy, v, "conv.inplace_fresh.before_busy",
 	gm_fixture_free(w);
 }
 
-/* Few new pages at the end of much that is old. */
+/* Few new pages in a range of many old ones. */
 IP_CASES(
 	large, v, "conv.inplace_fresh.large_range",
-	"new pages in a range of 16 MiB, at its begin, in its middle and at its end, convert at once")
+	"new pages in a range of 16 MiB, at its start, in its middle and at its end, can be converted")
 {
 	uint64_t n = 4096, at[] = { 0, n / 2, n - 8 };
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = n * PG);
 
-	ip_convert(w, 0, n, false, "to begin with");
+	ip_convert(w, 0, n, false, "at the start");
 	for (enum maker by = 0; by < NR_MAKERS; by++) {
 		for (int i = 0; i < 3; i++) {
 			gm_gmem_punch(w->gmem, at[i] * PG, 8 * PG);
@@ -130,9 +130,9 @@ GM_CASES(rounds, struct ip_start, v)
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE, .vcpus = 2);
 	unsigned int nr = self->flags & GM_FULL_ONLY ? 2000 : 60;
 
-	ip_convert(w, 0, NPAGES, false, "to begin with");
+	ip_convert(w, 0, NPAGES, false, "at the start");
 	for (unsigned int i = 0; i < nr; i++) {
-		/* Whole batches, parts of them, single pages; two makers each round. */
+		/* Whole batches, parts of them, single pages; allocated in two ways each round. */
 		uint64_t n = 1 + gm_fixture_random(w, 48), page = gm_fixture_random(w, 128 - n);
 
 		gm_gmem_punch(w->gmem, 0, SIZE);
@@ -147,11 +147,11 @@ GM_CASES(rounds, struct ip_start, v)
 	gm_fixture_free(w);
 }
 GM_ROW(rounds, rounds_quick, .name = "conv.inplace_fresh.rounds",
-       .text = "60 rounds of new pages, each by two makers: never EAGAIN") = {
+       .text = "60 rounds of new pages, each allocated in two ways: never EAGAIN") = {
 	.private_first = false,
 };
 GM_ROW(rounds, rounds_private, .name = "conv.inplace_fresh.rounds.private_first",
        .text = "the same in a file that started private") = { .private_first = true };
 GM_ROW(rounds, rounds_long, .name = "conv.inplace_fresh.rounds.long",
-       .text = "2000 rounds of new pages, each by two makers: never EAGAIN", .flags = GM_FULL_ONLY,
-       .timeout = 300) = { .private_first = false };
+       .text = "2000 rounds of new pages, each allocated in two ways: never EAGAIN",
+       .flags = GM_FULL_ONLY, .timeout = 300) = { .private_first = false };

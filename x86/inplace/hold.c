@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whoever can hold a page of the file: pins, references, devices. One table row each. */
+/* Holders of pages of the file: pins, references, devices. One struct each. */
 #include <fcntl.h>
 #include <liburing.h>
 #include <sys/mman.h>
@@ -49,7 +49,7 @@ static void gup_drop(struct ip_hold *h)
 	close(h->fd[0]);
 }
 
-/* --- a pipe: kernels are free to copy instead, see conv.inplace_busy.pipe --- */
+/* --- a pipe: the kernel may copy instead, see conv.inplace_busy.pipe --- */
 
 static void pipe_take(struct ip_hold *h)
 {
@@ -87,13 +87,13 @@ static void ring_drop(struct ip_hold *h)
 {
 	struct io_uring *ring = h->priv;
 
-	/* The ring's own end comes later; this is now. */
+	/* The exit of a ring is asynchronous; unregistering is not. */
 	io_uring_unregister_buffers(ring);
 	io_uring_queue_exit(ring);
 	free(ring);
 }
 
-/* Eight bytes of the first held page, by the buffer that the ring has: 0, or an errno. */
+/* Moves eight bytes of the first held page by the ring's registered buffer. 0, or an errno. */
 static int ring_move(struct ip_hold *h, uint64_t *word, bool to_page)
 {
 	struct io_uring *ring = h->priv;
@@ -189,7 +189,7 @@ void ip_take(struct ip_hold *h, const struct ip_holder *by, struct gm_fixture *w
 		GM_SETUP(mmap(at, PG, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, w->gmem,
 			      page[i] * PG) == at,
 			 "mmap of page %lu: %s", page[i], gm_errno_name(errno));
-		/* GUP-fast takes what is in the page tables. */
+		/* GUP-fast needs the page in the page tables. */
 		GM_SETUP(ip_load(at, &word), "page %lu, to be held, is not shared", page[i]);
 	}
 	by->take(h);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Holes and allocations change no attribute, and holes take what is in the page: conv.inplace_hole. */
+/* Holes and allocations change no attribute; holes drop the content: conv.inplace_hole. */
 #include <sys/mman.h>
 
 #include "inplace.h"
@@ -27,7 +27,7 @@ static void punch(struct gm_fixture *w, uint64_t page, uint64_t n, bool by_addre
 	gm_model_punched(w->model, ip_gfn(w, page), n);
 }
 
-static void keeps(bool private_first, bool by_address)
+static void punch_ranges(bool private_first, bool by_address)
 {
 	struct gm_fixture *w = IP_FIXTURE(private_first, .size = SIZE);
 	struct gm_batch s;
@@ -37,13 +37,13 @@ static void keeps(bool private_first, bool by_address)
 	for (size_t i = 0; i < NHOLES; i++) {
 		punch(w, holes[i].page, holes[i].n, by_address);
 		ip_expect_all(w, "after a hole");
-		/* Another page, in the same state. */
+		/* The new page has the same state. */
 		gm_batch_fill(&s, ip_gfn(w, holes[i].page), holes[i].n, 8);
 		gm_batch_flush(&s);
 		ip_expect_all(w, "written again");
 	}
 	punch(w, 0, NPAGES, by_address);
-	ip_expect_all(w, "after a hole that is the file");
+	ip_expect_all(w, "after a hole over the whole file");
 	ip_convert(w, 0, NPAGES, true, "all of it");
 	punch(w, 0, NPAGES, by_address);
 	ip_expect_all(w, "private, after a hole");
@@ -55,12 +55,12 @@ static void keeps(bool private_first, bool by_address)
 IP_CASES(punched, v, "conv.inplace_hole.punch",
 	 "a hole frees and zeroes pages of either state, and each keeps its state")
 {
-	keeps(v->private_first, false);
+	punch_ranges(v->private_first, false);
 }
 
 IP_CASES(removed, v, "conv.inplace_hole.madv_remove", "the same by MADV_REMOVE on a mapping")
 {
-	keeps(v->private_first, true);
+	punch_ranges(v->private_first, true);
 }
 
 IP_CASES(allocated, v, "conv.inplace_hole.allocate",
@@ -79,10 +79,11 @@ IP_CASES(allocated, v, "conv.inplace_hole.allocate",
 	gm_fixture_free(w);
 }
 
-/* The holder keeps the old page; the file has none there. */
-IP_CASES(frees, v, "conv.inplace_hole.over_a_pin",
-	 "a hole over a page in use: the range converts, and the holder's writes go nowhere",
-	 .needs = GM_NEEDS(IO_URING), .caps = GM_CAPS(CAP_IPC_LOCK))
+/* The holder keeps the old page; the file has a hole there. */
+IP_CASES(
+	frees, v, "conv.inplace_hole.over_a_pin",
+	"a hole over a page in use: the range can be converted, and the holder's writes do not reach the file",
+	.needs = GM_NEEDS(IO_URING), .caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	uint64_t page = 31, word = gm_word(5, GM_HALF_DEVICE, 9, 0), got = 0;
@@ -93,13 +94,13 @@ IP_CASES(frees, v, "conv.inplace_hole.over_a_pin",
 	ip_expect_busy(w, 0, NPAGES, page, "a registered buffer");
 	punch(w, page, 1, v->private_first);
 	ip_convert(w, 0, NPAGES, true, "a hole over the page in use");
-	GM_EXPECT_EQ(ip_ring_write(&h, word), 0, "a write to the page that was there");
-	ip_expect_all(w, "the page that was there was written");
+	GM_EXPECT_EQ(ip_ring_write(&h, word), 0, "a write to the old page");
+	ip_expect_all(w, "the old page was written");
 	ip_convert(w, 0, NPAGES, false, "and back");
 	ip_expect_all(w, "shared again");
-	GM_EXPECT_EQ(ip_ring_read(&h, &got), 0, "a read of the page that was there");
-	GM_EXPECT(got == word, "the holder lost the page that it has: %s", gm_word_str(got));
-	/* It is no page of the file any more. */
+	GM_EXPECT_EQ(ip_ring_read(&h, &got), 0, "a read of the old page");
+	GM_EXPECT(got == word, "the holder lost the old page: %s", gm_word_str(got));
+	/* The old page is no longer a page of the file. */
 	ip_convert(w, 0, NPAGES, true, "the old page is still held");
 	ip_drop(&h);
 	ip_expect_all(w, "at the end");
@@ -107,7 +108,7 @@ IP_CASES(frees, v, "conv.inplace_hole.over_a_pin",
 }
 
 GM_CASE(half, .name = "conv.inplace_hole.over_some_pins",
-	.text = "a hole over one of two pages in use: the other is named",
+	.text = "a hole over one of two pages in use: EAGAIN with the offset of the other",
 	.needs = GM_NEEDS(GUP_TEST))
 {
 	static const uint64_t page[] = { 20, 90 };

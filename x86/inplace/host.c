@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The host's ways to a page that went private, and to one that is shared again: conv.inplace_host. */
+/* Accesses of the host to a page that becomes private, and shared again: conv.inplace_host. */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -22,7 +22,7 @@ static int call_read(uint8_t *hva)
 	return ret;
 }
 
-/* A pipe copies at once; /dev/null looks at nothing. */
+/* A write to a pipe reads the page; one to /dev/null does not. */
 static int call_write(uint8_t *hva)
 {
 	int fd[2], ret, err;
@@ -39,17 +39,17 @@ static int call_write(uint8_t *hva)
 static int call_readv(uint8_t *hva)
 {
 	uint64_t word;
-	struct iovec mine = { &word, 8 }, theirs = { hva, 8 };
+	struct iovec local = { &word, 8 }, remote = { hva, 8 };
 
-	return process_vm_readv(getpid(), &mine, 1, &theirs, 1, 0);
+	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
 }
 
 static int call_writev(uint8_t *hva)
 {
 	uint64_t word = 0;
-	struct iovec mine = { &word, 8 }, theirs = { hva, 8 };
+	struct iovec local = { &word, 8 }, remote = { hva, 8 };
 
-	return process_vm_writev(getpid(), &mine, 1, &theirs, 1, 0);
+	return process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
 }
 
 static int call_populate_read(uint8_t *hva)
@@ -71,7 +71,7 @@ static int call_mlock(uint8_t *hva)
 {
 	int ret = mlock(hva, PG), err = errno;
 
-	/* The mapping is marked all the same. */
+	/* A failed mlock() still marks the mapping. */
 	munlock(hva, PG);
 	errno = err;
 	return ret;
@@ -81,7 +81,7 @@ static const struct {
 	const char *name;
 	int (*call)(uint8_t *hva);
 	int err; /* on a private page; 0: success */
-} ways[] = {
+} accesses[] = {
 	{ "read() into it", call_read, EFAULT },
 	{ "write() from it", call_write, EFAULT },
 	{ "process_vm_readv()", call_readv, EFAULT },
@@ -92,7 +92,7 @@ static const struct {
 	{ "MADV_DONTNEED", call_dontneed, 0 },
 };
 
-static void expect_ways(struct gm_fixture *w, uint64_t page, bool private)
+static void expect_access(struct gm_fixture *w, uint64_t page, bool private)
 {
 	uint8_t *hva = w->hva + page * PG;
 	uint64_t word = 0;
@@ -101,15 +101,15 @@ static void expect_ways(struct gm_fixture *w, uint64_t page, bool private)
 		  private ? "private" : "shared", private ? "succeeded" : "was SIGBUS");
 	GM_EXPECT(ip_store(hva, word) == !private, "page %lu %s: the store %s", page,
 		  private ? "private" : "shared", private ? "succeeded" : "was SIGBUS");
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		if (private && ways[i].err)
-			GM_EXPECT_ERRNO(ways[i].err, ways[i].call(hva), "%s, page %lu, private",
-					ways[i].name, page);
+	for (size_t i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++) {
+		if (private && accesses[i].err)
+			GM_EXPECT_ERRNO(accesses[i].err, accesses[i].call(hva),
+					"%s, page %lu, private", accesses[i].name, page);
 		else
-			GM_EXPECT_OK(ways[i].call(hva), "%s, page %lu", ways[i].name, page);
+			GM_EXPECT_OK(accesses[i].call(hva), "%s, page %lu", accesses[i].name, page);
 	}
 	if (!private) {
-		/* What came out of /dev/zero and process_vm_writev() in its first word. */
+		/* read() and process_vm_writev() have changed the first word. */
 		gm_fixture_host_write(w, ip_gfn(w, page), 1);
 	} else {
 		GM_EXPECT(!ip_present(hva), "page %lu, private, is in the host's page tables",
@@ -117,9 +117,10 @@ static void expect_ways(struct gm_fixture *w, uint64_t page, bool private)
 	}
 }
 
-IP_CASES(ways_in, v, "conv.inplace_host.each_way",
-	 "loads, stores, system calls, madvise and mlock on a page as it goes private, and back",
-	 .flags = GM_REFUSAL, .caps = GM_CAPS(CAP_IPC_LOCK))
+IP_CASES(
+	each_access, v, "conv.inplace_host.each_way",
+	"loads, stores, system calls, madvise and mlock on a page that becomes private, and shared again",
+	.flags = GM_REFUSAL, .caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	static const uint64_t page[] = { 0, 17, NPAGES - 1 };
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
@@ -127,15 +128,15 @@ IP_CASES(ways_in, v, "conv.inplace_host.each_way",
 	ip_all_shared(w);
 	for (int turn = 0; turn < 2; turn++) {
 		for (int i = 0; i < 3; i++) {
-			expect_ways(w, page[i], false);
+			expect_access(w, page[i], false);
 			ip_convert(w, page[i], 1, true, "one page");
-			expect_ways(w, page[i], true);
+			expect_access(w, page[i], true);
 			ip_convert(w, page[i], 1, false, "one page");
-			expect_ways(w, page[i], false);
+			expect_access(w, page[i], false);
 		}
 		ip_convert(w, 0, NPAGES, true, "all");
 		for (int i = 0; i < 3; i++)
-			expect_ways(w, page[i], true);
+			expect_access(w, page[i], true);
 		ip_expect_all(w, "all private");
 		ip_convert(w, 0, NPAGES, false, "all");
 		ip_expect_all(w, "all shared");
@@ -145,8 +146,9 @@ IP_CASES(ways_in, v, "conv.inplace_host.each_way",
 	gm_fixture_free(w);
 }
 
-IP_CASES(new_views, v, "conv.inplace_host.new_mapping",
-	 "mappings made while a page is private, of one page or of all: SIGBUS there alone")
+IP_CASES(
+	new_views, v, "conv.inplace_host.new_mapping",
+	"mappings made while pages are private, of one page or of all: SIGBUS on private pages only")
 {
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 	uint64_t word;
@@ -164,7 +166,7 @@ IP_CASES(new_views, v, "conv.inplace_host.new_mapping",
 			  "page %lu of a new mapping of the file is not %s", i,
 			  private ? "private" : "shared");
 		GM_EXPECT(ip_load(one, &word) == !private,
-			  "page %lu by a mapping of its own is not %s", i,
+			  "page %lu in a mapping of one page is not %s", i,
 			  private ? "private" : "shared");
 		munmap(one, PG);
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Faults of the host that begin before a conversion and end after it: what became private is in no page
- * table of the host. conv.inplace_host.
+ * Faults of the host that begin before a conversion and end after it must not map private pages.
+ * conv.inplace_host.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -13,7 +13,7 @@
 GM_FILE(.clause = "conv.inplace_host", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
 	.needs = IP_NEEDS)
 
-/* So many pages that the conversion takes its time, some of which are touched. */
+/* Many pages, so that the conversion takes long; threads touch some of them. */
 #define NPAGES 2048UL
 #define SIZE (NPAGES * PG)
 #define LOW 1000UL
@@ -23,22 +23,22 @@ GM_FILE(.clause = "conv.inplace_host", .provider = GM_PROVIDER_INPLACE, .profile
 struct race {
 	struct gm_fixture *w;
 	atomic_bool stop;
-	atomic_ulong came, refused;
+	atomic_ulong done, refused;
 	unsigned int times;
 };
 
-/* System calls, which say EFAULT for a page that they cannot have. */
+/* System calls that return EFAULT for a private page. True: success. */
 static bool touch(struct race *r, uint64_t page, unsigned int how)
 {
 	uint8_t *hva = r->w->hva + page * PG;
 	uint64_t word;
-	struct iovec mine = { &word, 8 }, theirs = { hva, 8 };
+	struct iovec local = { &word, 8 }, remote = { hva, 8 };
 
 	switch (how % 3) {
 	case 0:
 		return gm_host_sees(hva);
 	case 1:
-		return process_vm_readv(getpid(), &mine, 1, &theirs, 1, 0) == 8;
+		return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == 8;
 	default:
 		return !madvise(hva, PG, MADV_POPULATE_READ);
 	}
@@ -58,10 +58,10 @@ static void convert(struct race *r, bool to_private)
 		  to_private ? "private" : "shared", gm_errno_name(errno), arg.error_offset);
 }
 
-/* A fault that waited for the conversion comes through within the time of many others. */
+/* Waits for several other touches, so that a fault that waited for the conversion has ended. */
 static void expect_gone(struct race *r, unsigned int round)
 {
-	unsigned long from = atomic_load(&r->came) + atomic_load(&r->refused);
+	unsigned long from = atomic_load(&r->done) + atomic_load(&r->refused);
 
 	for (unsigned int i = 0; i < 2000; i++) {
 		uint64_t present = ip_nr_present(r->w, LOW, HIGH - LOW);
@@ -70,7 +70,7 @@ static void expect_gone(struct race *r, unsigned int round)
 			       "round %u: %lu private pages are in the host's page tables", round,
 			       present))
 			return;
-		if (i > 2 && atomic_load(&r->came) + atomic_load(&r->refused) > from + 4 * TOUCHERS)
+		if (i > 2 && atomic_load(&r->done) + atomic_load(&r->refused) > from + 4 * TOUCHERS)
 			return;
 	}
 }
@@ -82,7 +82,7 @@ static void thread(unsigned int i, void *arg)
 	if (i) {
 		for (uint64_t page = LOW; !atomic_load(&r->stop);
 		     page = page + 1 < HIGH ? page + 1 : LOW)
-			(*(touch(r, page, i) ? &r->came : &r->refused))++;
+			(*(touch(r, page, i) ? &r->done : &r->refused))++;
 		return;
 	}
 	for (unsigned int round = 0; round < r->times && !gm_failures(); round++) {
@@ -101,13 +101,13 @@ GM_CASES(faulting, struct ip_start, v)
 	ip_convert(w, 0, NPAGES, false, "to begin with");
 	gm_gmem_allocate(w->gmem, 0, SIZE);
 	gm_parallel(1 + TOUCHERS, thread, &r);
-	gm_note("touches: %lu came through, %lu were EFAULT", atomic_load(&r.came),
+	gm_note("touches: %lu succeeded, %lu were EFAULT", atomic_load(&r.done),
 		atomic_load(&r.refused));
 	ip_expect_state(w, LOW, HIGH - LOW, "at the end");
 	gm_fixture_free(w);
 }
 GM_ROW(faulting, faulting_quick, .name = "conv.inplace_host.faulting",
-       .text = "three threads of the host fault while pages go private: none has a private page mapped") = {
+       .text = "three threads of the host fault while pages go private: no private page is mapped") = {
 	.private_first = false,
 };
 GM_ROW(faulting, faulting_private, .name = "conv.inplace_host.faulting.private_first",

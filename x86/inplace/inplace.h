@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the cases of conv.inplace_* share: the raw ioctl, what the host sees of a page, a fixture whose
- * file starts shared or private, and whoever can hold a page.
+ * Shared by the cases of conv.inplace_*: the raw ioctl, accesses of the host, a fixture whose file
+ * starts shared or private, and holders of pages.
  */
 #ifndef GM_INPLACE_H
 #define GM_INPLACE_H
@@ -17,7 +17,7 @@
 
 #define IP_NEEDS GM_NEEDS(SW_PROTECTED, INPLACE)
 
-/* In what state all pages of the file are to begin with. A file that starts private has no record of any. */
+/* The initial state of all pages of the file. Neither state needs a record. */
 struct ip_start {
 	bool private_first;
 };
@@ -44,15 +44,18 @@ struct gm_memory_attributes2 ip_arg(uint64_t off, uint64_t size, bool to_private
 /* -1 and errno. */
 int ip_set(int fd, struct gm_memory_attributes2 *arg);
 /*
- * A conversion to private of pages [page, page + n) of the fixture's file that must find page `busy`
- * in use: EAGAIN, error_offset, and no other word of the argument changes. False: a miss.
+ * Converts pages [page, page + n) of the fixture's file to private. Expects EAGAIN with the offset
+ * of page `busy` in error_offset, and no other change of the argument. False: a check failed.
  */
 bool ip_expect_busy(struct gm_fixture *w, uint64_t page, uint64_t n, uint64_t busy,
 		    const char *when);
-/* A legal conversion in raw form, told to the model too; a refusal is a miss. False: refused. */
+/*
+ * A legal conversion by the raw ioctl; updates the model. A refusal is a failed check. False:
+ * refused.
+ */
 bool ip_convert(struct gm_fixture *w, uint64_t page, uint64_t n, bool to_private, const char *when);
 
-/* --- what the host sees (see.c) --- */
+/* --- accesses of the host (see.c) --- */
 
 /* False: SIGBUS. Any other signal ends the case as usual. One thread at a time. */
 bool ip_load(const void *hva, uint64_t *word);
@@ -61,28 +64,28 @@ bool ip_store(void *hva, uint64_t word);
 bool ip_present(const void *hva);
 /* How many pages of [page, page + n) of the fixture's mapping have one. */
 uint64_t ip_nr_present(struct gm_fixture *w, uint64_t page, uint64_t n);
-/* A load of each page: SIGBUS exactly where the model says private. Ends the case on a miss. */
+/* Loads from each page: SIGBUS exactly if the model has it private. Ends the case on a miss. */
 void ip_expect_state(struct gm_fixture *w, uint64_t page, uint64_t n, const char *when);
-/* State and content of the whole file, as the host and vCPU 0 see them. */
+/* Checks state and content of the whole file, from the host and vCPU 0. */
 void ip_expect_all(struct gm_fixture *w, const char *when);
 
-/* --- the fixture, and the contents that the cases begin with (contents.c) --- */
+/* --- the fixture, and initial contents (contents.c) --- */
 
-/* On a file that starts private, or shared. */
+/* A fixture on a file that starts private, or shared. */
 #define IP_FIXTURE(private_first, ...) GM_FIXTURE(.starts_private = private_first, __VA_ARGS__)
 static inline uint64_t ip_gfn(const struct gm_fixture *w, uint64_t page)
 {
 	return GFN(w->gpa) + page;
 }
-/* All pages shared, written by the guest, every third one by the host since. */
+/* All pages shared and written by the guest, then every third one by the host. */
 void ip_all_shared(struct gm_fixture *w);
 /* The same, then every third page from page 1 on private, and written again. */
 void ip_striped(struct gm_fixture *w);
 
-/* KiB of a line of /proc/meminfo, "Slab" for the kernel's own small objects; 0: not told. */
+/* KiB of a field of /proc/meminfo; 0: there is no such field. */
 long ip_meminfo_kb(const char *what);
 
-/* --- whoever holds a page (hold.c) --- */
+/* --- holders of pages (hold.c) --- */
 
 struct ip_hold;
 
@@ -106,15 +109,14 @@ struct ip_hold {
 };
 
 /*
- * Holds pages page[0..n) of the file, which must be shared now, until ip_drop(). Nothing but the
- * holder has them then: the window that they were reached through has no page tables.
+ * Holds pages page[0..n) of the file, which must be shared, until ip_drop(). h->window maps them.
  */
 void ip_take(struct ip_hold *h, const struct ip_holder *by, struct gm_fixture *w,
 	     const uint64_t *page, size_t n);
 void ip_drop(struct ip_hold *h);
 /*
- * For ip_io_uring: the first eight bytes of the first page, through what the holder has, whatever is
- * at its address by now. 0, or an errno.
+ * For ip_io_uring: accesses the first eight bytes of the first page through the registered buffer,
+ * not by address. 0, or an errno.
  */
 int ip_ring_write(struct ip_hold *h, uint64_t word);
 int ip_ring_read(struct ip_hold *h, uint64_t *word);

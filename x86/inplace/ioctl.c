@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* KVM_SET_MEMORY_ATTRIBUTES2 with every word of its argument in the case's hands. */
+/* KVM_SET_MEMORY_ATTRIBUTES2, with access to all fields of its argument. */
 #include "inplace.h"
 
 struct gm_memory_attributes2 ip_arg(uint64_t off, uint64_t size, bool to_private)
@@ -35,7 +35,7 @@ bool ip_expect_busy(struct gm_fixture *w, uint64_t page, uint64_t n, uint64_t bu
 			     "%s: error_offset, pages %lu+%lu to private", when, page, n);
 	arg.error_offset = want.error_offset;
 	GM_EXPECT(!memcmp(&arg, &want, sizeof(arg)),
-		  "%s: another word of the argument than error_offset changed", when);
+		  "%s: a field of the argument other than error_offset changed", when);
 	return misses == gm_failures();
 }
 

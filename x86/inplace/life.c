@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Attributes are the file's: they outlive slots and the VM's own fds, and whoever has the file may
- * convert. conv.inplace_outlives, conv.inplace_who, conv.inplace_signal.
+ * Attributes belong to the file: they outlive slots and the VM's fds, and any process with the file
+ * can convert. conv.inplace_outlives, conv.inplace_who, conv.inplace_signal.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -19,7 +19,7 @@ GM_FILE(.provider = GM_PROVIDER_INPLACE, .profile = "P3", .needs = IP_NEEDS)
 #define NPAGES 128UL
 #define SIZE (NPAGES * PG)
 
-/* What the guest reads at another gpa of the same page: word 8 of each, which every fill wrote. */
+/* Checks word 8 of each page at another gpa of the same pages; each fill writes it. */
 static void expect_at(struct gm_fixture *w, uint64_t gpa, const char *when)
 {
 	struct gm_op op[GM_MBOX_OPS];
@@ -46,7 +46,7 @@ static void expect_at(struct gm_fixture *w, uint64_t gpa, const char *when)
 
 IP_CASES(
 	slots, v, "conv.inplace_outlives.slots",
-	"the slot goes, conversions go on, another slot at another address: state and content hold",
+	"conversions without a slot, and with a slot at another gpa: state and content are correct",
 	.clause = "conv.inplace_outlives")
 {
 	struct gm_fixture *w =
@@ -68,13 +68,13 @@ IP_CASES(
 		expect_at(w, elsewhere, "converted with a slot elsewhere");
 		gm_slot_delete(w->vm, GM_SLOT);
 		gm_fixture_slot(w, GM_SLOT, w->gpa, SIZE, 0);
-		ip_expect_all(w, "with the slot back");
+		ip_expect_all(w, "with the slot at the first gpa");
 	}
 	gm_fixture_free(w);
 }
 
 IP_CASES(before_slots, v, "conv.inplace_outlives.before_any_slot",
-	 "a file that never had a slot converts, and the first slot finds it so",
+	 "a file that never had a slot is converted, and its first slot has that state",
 	 .clause = "conv.inplace_outlives")
 {
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE, .no_slot = true);
@@ -93,9 +93,9 @@ IP_CASES(before_slots, v, "conv.inplace_outlives.before_any_slot",
 	gm_fixture_free(w);
 }
 
-/* Without the fixture: it needs its VM to the end. */
+/* The fixture's VM is closed before its file. */
 GM_CASE(closed, .name = "conv.inplace_outlives.vm_closed", .clause = "conv.inplace_outlives",
-	.text = "VM and vCPUs are closed: the file keeps its state, and converts for whoever has it")
+	.text = "VM and vCPUs are closed: the file keeps its state, and can still be converted")
 {
 	for (int shared_first = 0; shared_first < 2; shared_first++) {
 		struct gm_fixture *w = IP_FIXTURE(!shared_first, .size = SIZE);
@@ -128,7 +128,7 @@ GM_CASE(closed, .name = "conv.inplace_outlives.vm_closed", .clause = "conv.inpla
 
 /* --- conv.inplace_who --- */
 
-/* Runs fn in a child; its exit status, 0 for all well. */
+/* Runs fn in a child. Returns its wait status, 0 for success. */
 static int child(int (*fn)(struct gm_fixture *w, int arg), struct gm_fixture *w, int arg)
 {
 	pid_t pid = GM_SETUP_OK(fork());
@@ -140,7 +140,7 @@ static int child(int (*fn)(struct gm_fixture *w, int arg), struct gm_fixture *w,
 	return status;
 }
 
-/* A part to private and another to shared; the model is the parent's to change. */
+/* Converts a part to private and another to shared. The parent updates the model. */
 static int convert_both(struct gm_fixture *w, int fd)
 {
 	uint64_t word;
@@ -156,7 +156,7 @@ static int convert_both(struct gm_fixture *w, int fd)
 
 static int in_child(struct gm_fixture *w, int fd)
 {
-	/* The VM is another process's. */
+	/* The VM belongs to another process. */
 	if (ioctl(w->vm->kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_GUEST_MEMFD) != -1 || errno != EIO)
 		return 5;
 	return convert_both(w, fd);
@@ -166,7 +166,7 @@ static void expect_converted(struct gm_fixture *w, int status, const char *who)
 {
 	GM_EXPECT(
 		!status,
-		"%s: status %#x (1: to private refused, 2: to shared refused, 3: still shared, 4: still private, 5: the VM answered)",
+		"%s: status %#x (1: to private refused, 2: to shared refused, 3: still shared, 4: still private, 5: the VM's ioctl did not fail with EIO)",
 		who, WIFEXITED(status) ? WEXITSTATUS(status) : status);
 	gm_model_convert(w->model, ip_gfn(w, 10), 30, true);
 	gm_model_convert(w->model, ip_gfn(w, 60), 30, false);
@@ -174,7 +174,8 @@ static void expect_converted(struct gm_fixture *w, int status, const char *who)
 }
 
 IP_CASES(forked, v, "conv.inplace_who.child",
-	 "a forked child converts, though the VM is EIO for it", .clause = "conv.inplace_who")
+	 "a forked child can convert, although ioctls of the VM are EIO for it",
+	 .clause = "conv.inplace_who")
 {
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 
@@ -186,7 +187,7 @@ IP_CASES(forked, v, "conv.inplace_who.child",
 }
 
 GM_CASE(duplicate, .name = "conv.inplace_who.dup", .clause = "conv.inplace_who",
-	.text = "any descriptor of the file converts it, the first one closed")
+	.text = "any descriptor of the file can convert it, also after the close of the first")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	int fd = GM_SETUP_OK(fcntl(w->gmem, F_DUPFD_CLOEXEC, 3));
@@ -195,19 +196,20 @@ GM_CASE(duplicate, .name = "conv.inplace_who.dup", .clause = "conv.inplace_who",
 	expect_converted(w, convert_both(w, fd), "another descriptor");
 	close(w->gmem);
 	w->gmem = fd;
-	ip_convert(w, 0, NPAGES, true, "the one that is left");
+	ip_convert(w, 0, NPAGES, true, "the remaining descriptor");
 	ip_expect_all(w, "at the end");
 	gm_fixture_free(w);
 }
 
-/* The receiver has nothing but a socket: no VM, no mapping, no fd by birth. */
+/* The receiver has only a socket: no VM, no mapping, no inherited fd of the file. */
 static int receiver(int sock)
 {
-	char data, room[CMSG_SPACE(sizeof(int))];
+	char data, control[CMSG_SPACE(sizeof(int))];
 	struct iovec v = { &data, 1 };
-	struct msghdr msg = {
-		.msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)
-	};
+	struct msghdr msg = { .msg_iov = &v,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
 	struct cmsghdr *c;
 	int fd;
 
@@ -224,11 +226,12 @@ static int receiver(int sock)
 
 static void send_fd(int sock, int fd)
 {
-	char data = 'x', room[CMSG_SPACE(sizeof(int))] = "";
+	char data = 'x', control[CMSG_SPACE(sizeof(int))] = "";
 	struct iovec v = { &data, 1 };
-	struct msghdr msg = {
-		.msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)
-	};
+	struct msghdr msg = { .msg_iov = &v,
+			      .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
 	c->cmsg_level = SOL_SOCKET;
@@ -239,7 +242,7 @@ static void send_fd(int sock, int fd)
 }
 
 GM_CASE(passed, .name = "conv.inplace_who.passed", .clause = "conv.inplace_who",
-	.text = "a process that got the file over a socket converts it")
+	.text = "a process that received the file over a socket can convert it")
 {
 	struct gm_fixture *w;
 	int sock[2], status;
@@ -255,7 +258,7 @@ GM_CASE(passed, .name = "conv.inplace_who.passed", .clause = "conv.inplace_who",
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	GM_SETUP(!WIFEXITED(status) || WEXITSTATUS(status) < 90, "the file was not passed: %#x",
 		 status);
-	expect_converted(w, status, "who got the file");
+	expect_converted(w, status, "the process that received the file");
 	close(sock[0]);
 	close(sock[1]);
 	gm_fixture_free(w);
@@ -263,15 +266,15 @@ GM_CASE(passed, .name = "conv.inplace_who.passed", .clause = "conv.inplace_who",
 
 /* --- conv.inplace_signal --- */
 
-static volatile sig_atomic_t rings;
+static volatile sig_atomic_t alarms;
 
 static void on_alarm(int sig __attribute__((unused)))
 {
-	rings++;
+	alarms++;
 }
 
 GM_CASE(interrupted, .name = "conv.inplace_signal.pending", .clause = "conv.inplace_signal",
-	.text = "signals come all the time while pages are converted: never EINTR, never half of a range")
+	.text = "frequent signals while pages are converted: never EINTR, never a part of a range")
 {
 	struct itimerval often = { .it_interval = { .tv_usec = 300 },
 				   .it_value = { .tv_usec = 300 } };
@@ -279,25 +282,25 @@ GM_CASE(interrupted, .name = "conv.inplace_signal.pending", .clause = "conv.inpl
 	struct sigaction sa = { .sa_handler = on_alarm }, old;
 	struct gm_fixture *w = IP_FIXTURE(false, .size = GM_2M);
 	uint64_t n = PAGES(w->size), word;
-	unsigned int met = 0;
+	unsigned int interrupted = 0;
 
 	GM_SETUP_OK(sigaction(SIGALRM, &sa, &old));
 	for (uint64_t i = 0; i < n; i++)
 		*(volatile uint64_t *)(w->hva + i * PG) = i;
-	for (int i = 0; i < 200 && met < 30; i++) {
+	for (int i = 0; i < 200 && interrupted < 30; i++) {
 		struct gm_memory_attributes2 arg = ip_arg(0, w->size, !(i & 1));
 		sig_atomic_t before;
 		int ret, err;
 
-		/* Page tables to empty make a call long. */
+		/* Mapped pages to unmap make the call longer. */
 		for (uint64_t p = 0; !(i & 1) && p < n; p += 2)
 			*(volatile uint64_t *)(w->hva + p * PG) = p;
-		before = rings;
+		before = alarms;
 		GM_SETUP_OK(setitimer(ITIMER_REAL, &often, NULL));
 		ret = ip_set(w->gmem, &arg);
 		err = errno;
 		GM_SETUP_OK(setitimer(ITIMER_REAL, &off, NULL));
-		met += rings != before;
+		interrupted += alarms != before;
 		if (!GM_EXPECT(!ret, "conversion %d to %s: expected success, observed %s", i,
 			       arg.attributes ? "private" : "shared", gm_errno_name(err)))
 			break;
@@ -307,7 +310,7 @@ GM_CASE(interrupted, .name = "conv.inplace_signal.pending", .clause = "conv.inpl
 			continue;
 		break;
 	}
-	gm_note("%u conversions were met by a signal", met);
+	gm_note("%u conversions ran during a signal", interrupted);
 	GM_SETUP_OK(sigaction(SIGALRM, &old, NULL));
 	gm_fixture_free(w);
 }
@@ -315,12 +318,12 @@ GM_CASE(interrupted, .name = "conv.inplace_signal.pending", .clause = "conv.inpl
 struct waiting {
 	int uffd;
 	pthread_t caller;
-	struct gm_memory_attributes2 *arg; /* its page is missing until the signal is pending */
+	struct gm_memory_attributes2 *arg; /* its page faults until the signal is pending */
 	struct gm_memory_attributes2 given;
 };
 
-/* Gives the page of the argument only when a signal waits for the thread that reads it. */
-static void *give_late(void *p)
+/* Provides the page of the argument once a signal is pending for the thread that reads it. */
+static void *provide_late(void *p)
 {
 	struct waiting *w = p;
 	uint8_t *page = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -334,7 +337,7 @@ static void *give_late(void *p)
 }
 
 GM_CASE(signal_first, .name = "conv.inplace_signal.before_range", .clause = "conv.inplace_signal",
-	.text = "a signal that is pending when the argument has been read: the conversion succeeds, whole",
+	.text = "a signal is pending when the argument has been read: the whole conversion succeeds",
 	.needs = GM_NEEDS(USERFAULTFD), .caps = GM_CAPS(CAP_SYS_PTRACE))
 {
 	struct sigaction sa = { .sa_handler = on_alarm }, old;
@@ -344,8 +347,8 @@ GM_CASE(signal_first, .name = "conv.inplace_signal.before_range", .clause = "con
 
 	GM_SETUP_OK(sigaction(SIGALRM, &sa, &old));
 	for (int i = 0; i < 8; i++) {
-		sig_atomic_t before = rings;
-		pthread_t giver;
+		sig_atomic_t before = alarms;
+		pthread_t provider;
 		int ret, err;
 
 		late.arg =
@@ -353,12 +356,12 @@ GM_CASE(signal_first, .name = "conv.inplace_signal.before_range", .clause = "con
 		GM_SETUP(late.arg != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 		late.uffd = gm_uffd_new(late.arg, PG);
 		late.given = ip_arg(0, w->size, !(i & 1));
-		GM_SETUP(!pthread_create(&giver, NULL, give_late, &late), "no thread");
+		GM_SETUP(!pthread_create(&provider, NULL, provide_late, &late), "no thread");
 		ret = ip_set(w->gmem, late.arg);
 		err = errno;
-		pthread_join(giver, NULL);
-		gm_control(rings == before + 1, "the signal came once, observed %d",
-			   (int)(rings - before));
+		pthread_join(provider, NULL);
+		gm_control(alarms == before + 1, "the signal came once, observed %d",
+			   (int)(alarms - before));
 		GM_EXPECT(!ret, "conversion %d to %s: expected success, observed %s", i,
 			  late.given.attributes ? "private" : "shared", gm_errno_name(err));
 		GM_EXPECT(ip_load(w->hva, &word) == (i & 1) &&

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the machine has its memory for. */
+/* Memory use of the system, from /proc/meminfo. */
 #include "inplace.h"
 #include "text.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* No memory for the record: ENOMEM, nothing changed, and the next one goes through. */
+/* No memory for the record: ENOMEM, nothing changes, and a retry succeeds. */
 #include "fail_nth.h"
 #include "inplace.h"
 
@@ -26,7 +26,7 @@ static int set_attributes(void *arg)
 	return ip_set(s->w->gmem, &s->arg);
 }
 
-static void not_set(void *arg, unsigned int bytes, int err)
+static void expect_not_set(void *arg, unsigned int bytes, int err)
 {
 	struct scarce *s = arg;
 
@@ -34,7 +34,7 @@ static void not_set(void *arg, unsigned int bytes, int err)
 	GM_EXPECT_EQ(s->arg.error_offset, PAGE * PG, "error_offset");
 	s->arg.error_offset = s->was.error_offset;
 	GM_EXPECT(!memcmp(&s->arg, &s->was, sizeof(s->was)),
-		  "another word of the argument than error_offset changed");
+		  "a field of the argument other than error_offset changed");
 	ip_expect_state(s->w, 0, NPAGES, "after ENOMEM");
 }
 
@@ -43,19 +43,19 @@ GM_CASES(starved, struct ip_start, v)
 	struct scarce s = { .w = IP_FIXTURE(v->private_first, .size = SIZE) };
 	unsigned int failed = 0;
 
-	/* Records all over: what changes them has to take new nodes. */
+	/* Many entries in the record, so that a change must allocate nodes. */
 	ip_striped(s.w);
 	gm_fail_nth_open();
 	for (int to_private = 1; to_private >= 0; to_private--) {
 		s.was = ip_arg(PAGE * PG, COUNT * PG, to_private);
-		failed += gm_fail_from_sweep(set_attributes, not_set, &s, STEP);
+		failed += gm_fail_from_sweep(set_attributes, expect_not_set, &s, STEP);
 		if (gm_failures())
 			gm_end();
 		gm_model_convert(s.w->model, ip_gfn(s.w, PAGE), COUNT, to_private);
-		ip_expect_all(s.w, "once it went through");
+		ip_expect_all(s.w, "after the success");
 	}
 	gm_fixture_free(s.w);
-	/* Records may have memory of their own set aside, which fault injection does not reach. */
+	/* The record's allocator may have its own reserve, which fault injection does not reach. */
 	if (!failed)
 		gm_skip("memory for the record cannot be made to fail",
 			"a kernel with CONFIG_FAILSLAB=y whose records come from the slab caches");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which of several faults decides, and which are found before the argument is read. */
+/* Which of several errors in one call is returned, and which come before the argument is read. */
 #include <linux/ioctl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,10 +14,10 @@ GM_FILE(.clause = "conv.inplace_order", .provider = GM_PROVIDER_INPLACE, .profil
 #define SIZE (64 * PG)
 #define HELD 5
 
-/* In the order of the checks; each is made by one change of a legal conversion of the whole file. */
-enum fault {
-	COMMAND, /* no command of the file */
-	POINTER, /* the argument cannot be read to its end */
+/* In the order of the kernel's checks; each is one change of a legal conversion of the file. */
+enum error {
+	COMMAND, /* not a command of the file */
+	POINTER, /* the end of the argument is unreadable */
 	FLAGS,
 	RESERVED,
 	KIND, /* a file of a VM without private memory */
@@ -27,14 +27,14 @@ enum fault {
 	UNALIGNED,
 	PAST_END,
 	BUSY,	   /* a page in use */
-	READ_ONLY, /* the argument cannot be written: matters where error_offset is */
-	NR_FAULTS,
+	READ_ONLY, /* the argument is read-only: matters only if error_offset is written */
+	NR_ERRORS,
 };
 
 static const struct {
 	const char *name;
-	int err; /* 0: none by itself */
-} faults[NR_FAULTS] = {
+	int err; /* 0: no error alone */
+} errors[NR_ERRORS] = {
 	[COMMAND] = { "another command", ENOTTY },
 	[POINTER] = { "an argument that cannot be read", EFAULT },
 	[FLAGS] = { "a flag", EINVAL },
@@ -53,8 +53,8 @@ struct files {
 	int free, busy, ordinary;
 };
 
-/* The words of the argument that a fault changes. Two faults of one word: the later one's value. */
-static void spoil(struct gm_memory_attributes2 *arg, enum fault f)
+/* Makes an error in the argument. With two errors in one field the later one wins. */
+static void spoil(struct gm_memory_attributes2 *arg, enum error f)
 {
 	switch (f) {
 	case FLAGS:
@@ -83,10 +83,10 @@ static void spoil(struct gm_memory_attributes2 *arg, enum fault f)
 	}
 }
 
-/* One call with both faults. `area`: two pages, the second without access. */
-static int call(const struct files *file, uint8_t *area, enum fault a, enum fault b)
+/* One call with both errors. `area`: two pages, the second inaccessible. */
+static int call(const struct files *file, uint8_t *area, enum error a, enum error b)
 {
-	bool has[NR_FAULTS] = { 0 };
+	bool has[NR_ERRORS] = { 0 };
 	int fd;
 	unsigned long cmd = GM_SET_MEMORY_ATTRIBUTES2;
 	struct gm_memory_attributes2 arg = ip_arg(0, SIZE, true), *at = (void *)area;
@@ -96,7 +96,7 @@ static int call(const struct files *file, uint8_t *area, enum fault a, enum faul
 	has[a] = has[b] = true;
 	fd = has[KIND] ? file->ordinary : has[BUSY] ? file->busy : file->free;
 	cmd += has[COMMAND];
-	/* The last eight bytes are those that cannot be read. */
+	/* The last eight bytes are unreadable. */
 	len -= has[POINTER] ? 8 : 0;
 	spoil(&arg, a);
 	spoil(&arg, b);
@@ -110,7 +110,7 @@ static int call(const struct files *file, uint8_t *area, enum fault a, enum faul
 	if (has[READ_ONLY])
 		GM_SETUP_OK(mprotect(area, PG, PROT_READ | PROT_WRITE));
 	GM_EXPECT(!memcmp(at, &arg, len) || err == EAGAIN, "%s and %s: the argument changed",
-		  faults[a].name, faults[b].name);
+		  errors[a].name, errors[b].name);
 	errno = err;
 	return ret;
 }
@@ -126,46 +126,46 @@ static uint8_t *argument_area(void)
 }
 
 GM_CASE(pairs, .name = "conv.inplace_order.pairs",
-	.text = "each pair of faults at once: the earlier check decides, and nothing changes",
+	.text = "each pair of errors in one call: the earlier check decides, and nothing changes",
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, GUP_TEST), .flags = GM_REFUSAL)
 {
-	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE), *free_one;
+	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE), *unused;
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT);
 	uint8_t *area = argument_area();
 	uint64_t held = HELD;
 	struct files file;
 	struct ip_hold h;
 
-	free_one = IP_FIXTURE(false, .size = SIZE);
+	unused = IP_FIXTURE(false, .size = SIZE);
 	ip_all_shared(w);
-	ip_all_shared(free_one);
-	file = (struct files){ free_one->gmem, w->gmem, gm_gmem_new(vm, SIZE, 3) };
+	ip_all_shared(unused);
+	file = (struct files){ unused->gmem, w->gmem, gm_gmem_new(vm, SIZE, 3) };
 	ip_take(&h, &ip_gup_write, w, &held, 1);
-	for (enum fault a = 0; a < NR_FAULTS - 1; a++) {
-		for (enum fault b = a; b < NR_FAULTS; b++) {
-			int want = faults[a].err;
+	for (enum error a = 0; a < NR_ERRORS - 1; a++) {
+		for (enum error b = a; b < NR_ERRORS; b++) {
+			int want = errors[a].err;
 
-			/* The refusal of a page has to be written down. */
+			/* EAGAIN must write error_offset. */
 			if (a == BUSY && b == READ_ONLY)
 				want = EFAULT;
-			GM_EXPECT_ERRNO(want, call(&file, area, a, b), "%s and %s", faults[a].name,
-					faults[b].name);
+			GM_EXPECT_ERRNO(want, call(&file, area, a, b), "%s and %s", errors[a].name,
+					errors[b].name);
 		}
 	}
 	ip_expect_all(w, "after the refusals, a page in use");
-	ip_expect_all(free_one, "after the refusals");
+	ip_expect_all(unused, "after the refusals");
 	gm_control(!call(&file, area, READ_ONLY, READ_ONLY), "a read-only argument alone: %s",
 		   gm_errno_name(errno));
 	ip_drop(&h);
 	close(file.ordinary);
 	gm_fixture_free(w);
-	gm_fixture_free(free_one);
+	gm_fixture_free(unused);
 	gm_vm_free(vm);
 	munmap(area, 2 * PG);
 }
 
 GM_CASE(unreadable, .name = "conv.inplace_order.unreadable",
-	.text = "an argument that cannot be read, wholly or from any word on: EFAULT, nothing changes",
+	.text = "an argument that is unreadable, as a whole or from any offset on: EFAULT, nothing changes",
 	.flags = GM_REFUSAL)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -185,7 +185,7 @@ GM_CASE(unreadable, .name = "conv.inplace_order.unreadable",
 		memcpy(at, &arg, readable);
 		GM_EXPECT_ERRNO(EFAULT, ip_set(w->gmem, at), "%zu bytes can be read", readable);
 	}
-	/* A private page of the file itself is memory that cannot be read, too. */
+	/* A private page of the file itself is unreadable, too. */
 	GM_EXPECT_ERRNO(EFAULT, ip_set(w->gmem, (void *)(w->hva + PG)), "on a private page");
 	ip_expect_all(w, "after the refusals");
 	/* Up to the last byte of a page, and at an odd address. */
@@ -205,7 +205,7 @@ GM_CASE(unreadable, .name = "conv.inplace_order.unreadable",
 }
 
 GM_CASE(own_page, .name = "conv.inplace_order.argument_in_the_file",
-	.text = "the argument lies in a shared page of the file that it converts: the page goes private")
+	.text = "the argument is in a shared page of the file that it converts: the page becomes private")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	struct gm_memory_attributes2 *arg = (void *)w->hva;
@@ -256,7 +256,7 @@ GM_CASE(commands, .name = "conv.inplace_command.neighbours", .clause = "conv.inp
 			GM_EXPECT_ERRNO(ENOTTY, ioctl(w->gmem, _IOC(3, type, 0xd2, 128), &arg),
 					"type %#x", type);
 	}
-	/* What the VM takes, the file does not. */
+	/* Commands of the VM are not commands of the file. */
 	arg = ip_arg(0, SIZE, true);
 	GM_EXPECT_ERRNO(ENOTTY, ioctl(w->gmem, KVM_SET_MEMORY_ATTRIBUTES, &arg));
 	GM_EXPECT_ERRNO(ENOTTY, ioctl(w->gmem, KVM_CHECK_EXTENSION, KVM_CAP_GUEST_MEMFD));
@@ -276,12 +276,12 @@ GM_CASE(vm_fd, .name = "conv.inplace_command.vm_fd", .clause = "conv.inplace_com
 	for (int private = 0; private < 2; private ++) {
 		arg = ip_arg(0, SIZE, private);
 		GM_EXPECT_ERRNO(ENOTTY, ip_set(w->vm->kvm->fd, &arg));
-		/* By the address, as the union of the argument suggests. */
+		/* With a gpa instead of an offset. */
 		arg = ip_arg(w->gpa, SIZE, private);
 		GM_EXPECT_ERRNO(ENOTTY, ip_set(w->vm->kvm->fd, &arg));
 		arg = ip_arg(0, SIZE, private);
-		GM_EXPECT(ip_set(w->vm->vcpu[0]->fd, &arg) == -1, "a vCPU took the command");
-		GM_EXPECT(ip_set(w->vm->kvm->kvm_fd, &arg) == -1, "/dev/kvm took the command");
+		GM_EXPECT(ip_set(w->vm->vcpu[0]->fd, &arg) == -1, "a vCPU accepted the command");
+		GM_EXPECT(ip_set(w->vm->kvm->kvm_fd, &arg) == -1, "/dev/kvm accepted the command");
 	}
 	GM_EXPECT_ERRNO(ENOTTY, ip_set(w->vm->kvm->fd, NULL));
 	ip_expect_all(w, "after the refusals");
@@ -290,14 +290,14 @@ GM_CASE(vm_fd, .name = "conv.inplace_command.vm_fd", .clause = "conv.inplace_com
 	gm_fixture_free(w);
 }
 
-static sigjmp_buf no_gate;
+static sigjmp_buf no_int80;
 
 static void on_segv(int sig __attribute__((unused)))
 {
-	siglongjmp(no_gate, 1);
+	siglongjmp(no_int80, 1);
 }
 
-/* A system call of 32-bit user space, out of 64-bit code; -errno. arch/x86/entry/syscalls/syscall_32.tbl */
+/* A 32-bit system call from 64-bit code; -errno. Numbers: arch/x86/entry/syscalls/syscall_32.tbl */
 static long call32(long nr, unsigned long a, unsigned long b, unsigned long c)
 {
 	long ret;
@@ -319,16 +319,16 @@ GM_CASE(compat, .name = "conv.inplace_command.caller_32_bit", .clause = "conv.in
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	struct gm_memory_attributes2 *arg = mmap(NULL, PG, PROT_READ | PROT_WRITE,
 						 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-	bool gate = false;
+	bool int80 = false;
 	long ret;
 
 	GM_SETUP(arg != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	ip_striped(w);
 	GM_SETUP_OK(sigaction(SIGSEGV, &sa, &old));
-	if (!sigsetjmp(no_gate, 1))
-		gate = call32(NR32_GETPID, 0, 0, 0) == getpid();
+	if (!sigsetjmp(no_int80, 1))
+		int80 = call32(NR32_GETPID, 0, 0, 0) == getpid();
 	GM_SETUP_OK(sigaction(SIGSEGV, &old, NULL));
-	if (!gate)
+	if (!int80)
 		gm_skip("no 32-bit system calls", "a kernel with CONFIG_IA32_EMULATION=y");
 	for (int private = 0; private < 2; private ++) {
 		*arg = ip_arg(0, SIZE, private);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A page that has gone bad cannot become private until a hole takes it: conv.inplace_poison. */
+/* A poisoned page cannot become private until a hole removes it: conv.inplace_poison. */
 #include <sys/mman.h>
 
 #include "frames.h"
@@ -14,23 +14,25 @@ GM_FILE(.clause = "conv.inplace_poison", .provider = GM_PROVIDER_INPLACE, .profi
 #define SIZE (NPAGES * PG)
 #define BAD 9UL
 
-static void spoil(uint8_t *hva)
+static void poison(uint8_t *hva)
 {
 	int err = gm_poison(hva, NULL);
 
 	GM_SETUP(!err, "MADV_HWPOISON: %s", gm_errno_name(err));
 }
 
-/* The frame that is in no file any more; where it cannot be given back, 4 KiB are lost until the boot. */
-static void give_back(uint64_t pfn)
+/*
+ * Unpoisons a frame that is in no file any more; if that fails, 4 KiB are lost until the next boot.
+ */
+static void unpoison(uint64_t pfn)
 {
 	for (int i = 0; i < 100 && gm_unpoison_frame(pfn) == EBUSY; i++)
 		usleep(10000);
 }
 
 /*
- * The page tables of who had it mapped say that it was bad, and go on to (mm/memory.c keeps such entries
- * where it unmaps a file's pages): another mapping of the page.
+ * Maps the page again: page tables keep the entry of a poisoned page even when the file unmaps it
+ * (mm/memory.c).
  */
 static void map_anew(struct gm_fixture *w)
 {
@@ -59,7 +61,7 @@ static void expect_bad(struct gm_fixture *w, uint64_t flags, const char *when)
 	}
 }
 
-/* The pages but the bad one: it has no content to look at. */
+/* Checks all pages except the poisoned one. */
 static void expect_rest(struct gm_fixture *w, const char *when)
 {
 	ip_expect_state(w, 0, BAD, when);
@@ -69,7 +71,7 @@ static void expect_rest(struct gm_fixture *w, const char *when)
 }
 
 GM_CASE(while_shared, .name = "conv.inplace_poison.shared",
-	.text = "a shared page goes bad: EAGAIN names it until a hole takes it away, the guest gets EHWPOISON")
+	.text = "a shared page is poisoned: EAGAIN with its offset until a hole removes it; the guest gets EHWPOISON")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	uint64_t pfn;
@@ -77,17 +79,18 @@ GM_CASE(while_shared, .name = "conv.inplace_poison.shared",
 	ip_all_shared(w);
 	gm_guest_touch(w->vm, 0, w->gpa, SIZE, PG);
 	*(volatile uint64_t *)(w->hva + BAD * PG + 8) = 1;
-	GM_SETUP(gm_frames_read(w->hva + BAD * PG, 1, &pfn), "the page frame is not told");
-	spoil(w->hva + BAD * PG);
+	GM_SETUP(gm_frames_read(w->hva + BAD * PG, 1, &pfn),
+		 "/proc/self/pagemap has no page frame");
+	poison(w->hva + BAD * PG);
 	for (int turn = 0; turn < 3; turn++) {
-		ip_expect_busy(w, 0, NPAGES, BAD, "a bad page");
-		ip_expect_busy(w, BAD, 1, BAD, "a bad page");
+		ip_expect_busy(w, 0, NPAGES, BAD, "a poisoned page");
+		ip_expect_busy(w, BAD, 1, BAD, "a poisoned page");
 	}
 	expect_bad(w, 0, "shared");
-	ip_convert(w, 0, BAD, true, "below the bad page");
-	ip_convert(w, BAD + 1, NPAGES - BAD - 1, true, "above the bad page");
-	expect_rest(w, "beside the bad page");
-	ip_expect_busy(w, 0, NPAGES, BAD, "a bad page among private ones");
+	ip_convert(w, 0, BAD, true, "below the poisoned page");
+	ip_convert(w, BAD + 1, NPAGES - BAD - 1, true, "above the poisoned page");
+	expect_rest(w, "beside the poisoned page");
+	ip_expect_busy(w, 0, NPAGES, BAD, "a poisoned page among private ones");
 	ip_convert(w, 0, NPAGES, false, "to shared");
 	expect_rest(w, "shared again");
 	expect_bad(w, 0, "shared again");
@@ -98,12 +101,12 @@ GM_CASE(while_shared, .name = "conv.inplace_poison.shared",
 	ip_convert(w, 0, NPAGES, false, "back");
 	ip_expect_all(w, "shared, after the hole");
 	gm_fixture_free(w);
-	give_back(pfn);
+	unpoison(pfn);
 }
 
-/* The one way to have somebody's reference on a private page that does not end by itself. */
+/* Poison is the only way to have a lasting reference on a private page. */
 GM_CASE(while_private, .name = "conv.inplace_poison.private",
-	.text = "a private page goes bad: it is looked at in a mixed range, and not where all is private already")
+	.text = "a private page is poisoned: EAGAIN in a mixed range, success if all pages are private already")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	uint64_t pfn;
@@ -111,37 +114,38 @@ GM_CASE(while_private, .name = "conv.inplace_poison.private",
 
 	ip_all_shared(w);
 	*(volatile uint64_t *)(w->hva + BAD * PG + 8) = 1;
-	GM_SETUP(gm_frames_read(w->hva + BAD * PG, 1, &pfn), "the page frame is not told");
+	GM_SETUP(gm_frames_read(w->hva + BAD * PG, 1, &pfn),
+		 "/proc/self/pagemap has no page frame");
 	ip_convert(w, BAD - 3, 6, true, "six pages");
-	/* The guest has it mapped, and loses it. */
+	/* The guest has the page mapped, and loses it. */
 	gm_guest_touch(w->vm, 0, w->gpa, SIZE, PG);
 	err = gm_poison_frame(pfn);
 	GM_SETUP(!err || err == EOPNOTSUPP || err == EBUSY, "corrupt-pfn: %s", gm_errno_name(err));
 	ip_convert(w, BAD - 3, 6, true, "all private already");
 	ip_convert(w, BAD, 1, true, "private already");
-	ip_expect_busy(w, 0, NPAGES, BAD, "a bad private page in a mixed range");
-	ip_expect_busy(w, BAD - 4, 6, BAD, "a bad private page in a mixed range");
+	ip_expect_busy(w, 0, NPAGES, BAD, "a poisoned private page in a mixed range");
+	ip_expect_busy(w, BAD - 4, 6, BAD, "a poisoned private page in a mixed range");
 	expect_rest(w, "after the refusals");
 	expect_bad(w, KVM_MEMORY_EXIT_FLAG_PRIVATE, "private");
-	ip_convert(w, 0, BAD, true, "below the bad page");
-	ip_expect_busy(w, BAD, NPAGES - BAD, BAD, "a bad private page at the beginning");
+	ip_convert(w, 0, BAD, true, "below the poisoned page");
+	ip_expect_busy(w, BAD, NPAGES - BAD, BAD, "a poisoned private page at the start");
 	ip_convert(w, 0, NPAGES, false, "to shared");
 	expect_bad(w, 0, "shared");
-	ip_expect_busy(w, 0, NPAGES, BAD, "shared now");
+	ip_expect_busy(w, 0, NPAGES, BAD, "shared");
 	gm_fixture_punch(w, ip_gfn(w, BAD), 1);
 	map_anew(w);
 	ip_convert(w, 0, NPAGES, true, "after the hole");
 	ip_expect_all(w, "after the hole");
 	gm_fixture_free(w);
-	give_back(pfn);
+	unpoison(pfn);
 }
 
 /*
- * Only the guest wrote the page, and KVM does not dirty the folio for it: the page counts as clean, so
- * memory_failure() signals nobody who maps it, and the caller is told that it stays in its file.
+ * KVM does not dirty the folio for guest writes. So a page that only the guest wrote is clean:
+ * memory_failure() kills no process that maps it, and returns EBUSY since it stays in its file.
  */
 GM_CASE(guest_wrote, .name = "conv.inplace_poison.guest_wrote",
-	.text = "a page that only the guest wrote goes bad: EBUSY, and no SIGBUS for who maps it; one that the host wrote: SIGBUS")
+	.text = "a page that only the guest wrote is poisoned: EBUSY, no SIGBUS for processes that map it; one that the host wrote: SIGBUS")
 {
 	for (int host = 0; host < 2; host++) {
 		struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -155,7 +159,7 @@ GM_CASE(guest_wrote, .name = "conv.inplace_poison.guest_wrote",
 			*(volatile uint64_t *)bad = 1;
 		else
 			(void)*(volatile uint64_t *)bad;
-		GM_SETUP(gm_frames_read(bad, 1, &pfn), "the page frame is not told");
+		GM_SETUP(gm_frames_read(bad, 1, &pfn), "/proc/self/pagemap has no page frame");
 		err = gm_poison(bad, &killed);
 		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(BAD * PG)),
 			     killed == host && err == (host ? 0 : EBUSY),
@@ -164,15 +168,15 @@ GM_CASE(guest_wrote, .name = "conv.inplace_poison.guest_wrote",
 		expect_bad(w, 0, "afterwards");
 		gm_gmem_punch(w->gmem, BAD * PG, PG);
 		gm_fixture_free(w);
-		give_back(pfn);
+		unpoison(pfn);
 	}
 }
 
 struct place {
-	uint64_t off; /* in the file, where the slot begins */
+	uint64_t off; /* of the slot in the file */
 };
 
-/* The exit says whether the page is private: by its place in the file, not in the slot. */
+/* The exit's flags have the state of the page at its offset in the file, not in the slot. */
 GM_CASES(slot_offset, struct place, v)
 {
 	uint64_t off = v->off;
@@ -186,7 +190,7 @@ GM_CASES(slot_offset, struct place, v)
 
 		gm_slot_set(w->vm, GM_SLOT, 0, w->gpa, SIZE, w->mem->hva, w->gmem, off);
 		*(volatile uint64_t *)bad = 1;
-		GM_SETUP(gm_frames_read(bad, 1, &pfn), "the page frame is not told");
+		GM_SETUP(gm_frames_read(bad, 1, &pfn), "/proc/self/pagemap has no page frame");
 		gm_gmem_convert(w->gmem, private ? off : 0, SIZE, true);
 		err = gm_poison_frame(pfn);
 		GM_SETUP(!err || err == EOPNOTSUPP || err == EBUSY, "corrupt-pfn: %s",
@@ -195,18 +199,18 @@ GM_CASES(slot_offset, struct place, v)
 			   private ? "private" : "shared");
 		gm_gmem_punch(w->gmem, off + BAD * PG, PG);
 		gm_fixture_free(w);
-		give_back(pfn);
+		unpoison(pfn);
 	}
 }
 GM_ROW(slot_offset, slot_offset_near, .name = "conv.inplace_poison.slot_offset",
-       .text = "the slot begins inside the file, whose pages before it are in the other state: the exit goes by the page's own") = {
+       .text = "the slot begins inside the file, whose pages before it have the other state: the exit has the page's own state") = {
 	.off = SIZE,
 };
 GM_ROW(slot_offset, slot_offset_far, .name = "conv.inplace_poison.slot_offset.far",
        .text = "the same with the slot at 16 TiB of the file") = { .off = 16UL << 40 };
 
 GM_CASE(places, .name = "conv.inplace_poison.places",
-	.text = "the first, a middle and the last page go bad: EAGAIN names the first of a range, a hole heals each")
+	.text = "the first, a middle and the last page are poisoned: EAGAIN with the first of a range; a hole replaces each")
 {
 	static const uint64_t page[] = { 0, 15, NPAGES - 1 };
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -217,15 +221,15 @@ GM_CASE(places, .name = "conv.inplace_poison.places",
 		uint8_t *bad = w->hva + page[i] * PG;
 
 		*(volatile uint64_t *)bad = 1;
-		GM_SETUP(gm_frames_read(bad, 1, &pfn[i]), "the page frame is not told");
-		spoil(bad);
+		GM_SETUP(gm_frames_read(bad, 1, &pfn[i]), "/proc/self/pagemap has no page frame");
+		poison(bad);
 	}
 	for (int i = 0; i < 3; i++) {
 		uint64_t next = i < 2 ? page[i + 1] : NPAGES;
 
-		ip_expect_busy(w, 0, NPAGES, page[i], "from the begin of the file");
-		ip_expect_busy(w, page[i], 1, page[i], "the bad page");
-		ip_expect_busy(w, page[i], NPAGES - page[i], page[i], "from the bad page on");
+		ip_expect_busy(w, 0, NPAGES, page[i], "from the start of the file");
+		ip_expect_busy(w, page[i], 1, page[i], "the poisoned page");
+		ip_expect_busy(w, page[i], NPAGES - page[i], page[i], "from the poisoned page on");
 		if (next > page[i] + 1) {
 			ip_convert(w, page[i] + 1, next - page[i] - 1, true, "up to the next one");
 			ip_convert(w, page[i] + 1, next - page[i] - 1, false, "back");
@@ -243,5 +247,5 @@ GM_CASE(places, .name = "conv.inplace_poison.places",
 	ip_expect_all(w, "at the end");
 	gm_fixture_free(w);
 	for (int i = 0; i < 3; i++)
-		give_back(pfn[i]);
+		unpoison(pfn[i]);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest may convert every second page of all its memory. Whatever becomes of so many ranges comes back
- * in time, and their memory is given back: conv.scale, by every provider whose VMM converts.
+ * A guest may convert every second page of all its memory. Calls on so many ranges return in time,
+ * and their memory is freed: conv.scale, for every provider whose VMM converts.
  */
 #include <signal.h>
 #include <sys/mman.h>
@@ -23,10 +23,10 @@ static const char *const ends[] = {
 	"one by one", "fork and exit",	"kill",
 };
 
-/* A VM without vCPUs; its memory is a file that nobody touches, and addresses without memory. */
+/* A VM without vCPUs. Its file has no pages, and userspace_addr no memory. */
 struct big {
 	struct gm_vm *vm;
-	uint8_t *room;
+	uint8_t *uaddr;
 	uint64_t pages;
 	int gmem;
 };
@@ -35,11 +35,11 @@ static struct big big_new(uint64_t pages)
 {
 	struct big b = { .vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED), .pages = pages };
 
-	b.room = mmap(NULL, pages * PG, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-		      0);
-	GM_SETUP(b.room != MAP_FAILED, "mmap of %#lx bytes: %s", pages * PG, gm_errno_name(errno));
+	b.uaddr = mmap(NULL, pages * PG, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		       0);
+	GM_SETUP(b.uaddr != MAP_FAILED, "mmap of %#lx bytes: %s", pages * PG, gm_errno_name(errno));
 	b.gmem = gm_gmem_new(b.vm, pages * PG, b.vm->provider->flags_shared);
-	gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, pages * PG, b.room, b.gmem, 0);
+	gm_slot_set(b.vm, GM_SLOT, 0, GM_BASE, pages * PG, b.uaddr, b.gmem, 0);
 	return b;
 }
 
@@ -47,10 +47,10 @@ static void big_free(struct big *b)
 {
 	gm_vm_free(b->vm);
 	close(b->gmem);
-	munmap(b->room, b->pages * PG);
+	munmap(b->uaddr, b->pages * PG);
 }
 
-/* A long-term process has its fds closed by its exit: the same, with a name. */
+/* Closes VM and file; a hang is reported with this name. */
 static void big_close(struct big *b)
 {
 	gm_underway("close() of a VM and its guest_memfd");
@@ -66,7 +66,7 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* The i-th page, of those with an even number, in this order; nr is a power of two. */
+/* The i-th even page in this order; nr is a power of two. */
 static uint64_t page_of(enum scale_order order, uint64_t i, uint64_t nr)
 {
 	switch (order) {
@@ -74,7 +74,7 @@ static uint64_t page_of(enum scale_order order, uint64_t i, uint64_t nr)
 		i = nr - 1 - i;
 		break;
 	case RANDOM:
-		/* An odd factor far from both ends leads once through all of them. */
+		/* A large odd factor gives a permutation. */
 		i = (i * 0x9e3779b1UL + 12345) & (nr - 1);
 		break;
 	default:
@@ -83,7 +83,7 @@ static uint64_t page_of(enum scale_order order, uint64_t i, uint64_t nr)
 	return 2 * i;
 }
 
-/* Every second page to one state. 0, or the errno of the first refusal. */
+/* Converts every second page. 0, or the errno of the first refusal. */
 static int every_second(struct big *b, enum scale_order order, bool to_private)
 {
 	uint64_t nr = b->pages / 2;
@@ -101,7 +101,7 @@ static void convert(struct big *b, uint64_t page, uint64_t n, bool to_private)
 		  to_private ? "private" : "shared", gm_errno_name(errno));
 }
 
-/* Where the host can see it: a few pages and their neighbours, everywhere in the file. */
+/* In place: the host checks a few pages and their neighbours all over the file. */
 static void expect_pattern(struct big *b, int even, int odd)
 {
 	uint64_t step = b->pages / 16 | 1, word;
@@ -123,7 +123,7 @@ static void expect_pattern(struct big *b, int even, int odd)
 	munmap(hva, b->pages * PG);
 }
 
-/* A child that has no more than it was born with goes; the ranges stay. */
+/* The exit of a child that inherited the file changes nothing. */
 static void fork_and_exit(struct big *b)
 {
 	int status;
@@ -152,7 +152,7 @@ static void end_it(struct big *b, enum scale_end end, enum scale_order order)
 		expect_pattern(b, false, false);
 		break;
 	case ALL_BUT_FEW:
-		/* A private and a shared page are left at both ends and in the middle. */
+		/* Leaves a private and a shared page at both ends and in the middle. */
 		convert(b, 2, half - 2, false);
 		convert(b, half + 2, b->pages - half - 4, false);
 		convert(b, 2, half - 2, true);
@@ -171,7 +171,7 @@ static void end_it(struct big *b, enum scale_end end, enum scale_order order)
 	}
 }
 
-/* A child owns it all, and is killed with everything in place. */
+/* A child has the VM and the file, and is killed. */
 static double built_and_killed(uint64_t pages, enum scale_order order)
 {
 	int ready[2], status;
@@ -194,19 +194,19 @@ static double built_and_killed(uint64_t pages, enum scale_order order)
 	GM_EXPECT(c == 'y', "the child's conversions were refused");
 	close(ready[0]);
 	start = now();
-	gm_underway("the end of a process that is killed");
+	gm_underway("the exit of a killed process");
 	kill(pid, SIGKILL);
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	gm_underway_end();
 	return now() - start;
 }
 
-/* What the ranges took comes back, some of it after an RCU grace period. */
-static void expect_given_back(long before, long peak)
+/* The memory of the ranges is freed, some of it after an RCU grace period. */
+static void expect_freed(long before, long peak)
 {
 	long grown = peak - before, left = 0;
 
-	/* So little is nothing beside what the machine does by itself. */
+	/* Too little to tell from other use of memory. */
 	if (!before || grown < 8192)
 		return;
 	for (int i = 0; i < 300; i++) {
@@ -215,10 +215,9 @@ static void expect_given_back(long before, long peak)
 			break;
 		usleep(100000);
 	}
-	GM_EXPECT(left < grown / 4,
-		  "of %ld KiB that the kernel took for the ranges %ld KiB are still in use", grown,
+	GM_EXPECT(left < grown / 4, "of %ld KiB for the ranges %ld KiB are still in use", grown,
 		  left);
-	gm_note("the kernel took %ld KiB, and has %ld KiB of it still", grown, left);
+	gm_note("the ranges used %ld KiB, %ld KiB of it are not freed", grown, left);
 }
 
 static void scale(uint64_t nr, enum scale_order order, enum scale_end end)
@@ -244,12 +243,13 @@ static void scale(uint64_t nr, enum scale_order order, enum scale_end end)
 		big_close(&b);
 		took = now() - start;
 	}
-	gm_note("%lu ranges %s: %.2f s; %s, and the end: %.2f s", nr, orders[order], built,
+	gm_note("%lu ranges %s: %.2f s; %s, and the close: %.2f s", nr, orders[order], built,
 		ends[end], took);
-	/* One call, and one end, may not take longer than all the calls that made it so. */
-	GM_EXPECT(took < 10 + 3 * built, "%lu ranges %s took %.2f s to make, %s and the end %.2f s",
-		  nr, orders[order], built, ends[end], took);
-	expect_given_back(before, peak);
+	/* One call and the close may not take longer than all the calls that made the ranges. */
+	GM_EXPECT(took < 10 + 3 * built,
+		  "%lu ranges %s took %.2f s to make, %s and the close %.2f s", nr, orders[order],
+		  built, ends[end], took);
+	expect_freed(before, peak);
 }
 
 struct small {
@@ -290,11 +290,11 @@ GM_CASES(sizes, struct order, v)
 }
 
 /*
- * A file that is closed takes its record along. One is too small to tell from what the machine does by
- * itself, so many come and go; only growth in every one of several rounds is the kernel's leak.
+ * The close of a file frees its record. One record is too small to measure, so many files are
+ * created and closed; only growth in each of several rounds is a leak.
  */
 GM_CASE(given_back, .name = "conv.scale.given_back",
-	.text = "files with 2^15 ranges each come and go: their records are the kernel's again",
+	.text = "files with 2^15 ranges each are created and closed: their records are freed",
 	.tokens = GM_TOKEN_ALONE, .timeout = 180)
 {
 	enum { ROUNDS = 3, FILES = 16, LEAK_KB = 4096 };
@@ -304,7 +304,7 @@ GM_CASE(given_back, .name = "conv.scale.given_back",
 	for (int round = 0; round < ROUNDS; round++) {
 		long before = ip_meminfo_kb("Slab");
 
-		GM_SETUP(before, "/proc/meminfo does not tell the kernel's small objects");
+		GM_SETUP(before, "/proc/meminfo has no Slab");
 		for (int i = 0; i < FILES; i++) {
 			struct big b = big_new(1UL << 16);
 			int err = every_second(&b, IN_ORDER, true);
@@ -320,8 +320,8 @@ GM_CASE(given_back, .name = "conv.scale.given_back",
 			break;
 	}
 	GM_EXPECT(leaks < ROUNDS,
-		  "%d files of 2^15 ranges came and went, and the kernel kept %ld, %ld, %ld KiB",
-		  FILES, grown[0], grown[1], grown[2]);
+		  "%d files of 2^15 ranges leaked %ld, %ld, %ld KiB in three rounds", FILES,
+		  grown[0], grown[1], grown[2]);
 }
 
 GM_ROW(small, small_10, .name = "conv.scale.ranges_1k",
@@ -353,19 +353,19 @@ GM_ROW(large, large_shared, .name = "conv.scale.ranges_1m.to_shared",
        .text = "2^20 ranges, then all to shared", .flags = GM_FULL_ONLY, .tokens = GM_TOKEN_ALONE,
        .timeout = 900) = { .end = TO_SHARED };
 GM_ROW(large, large_few, .name = "conv.scale.ranges_1m.all_but_few",
-       .text = "2^20 ranges, then all but a few pages there and back", .flags = GM_FULL_ONLY,
+       .text = "2^20 ranges, then all but a few pages back and forth", .flags = GM_FULL_ONLY,
        .tokens = GM_TOKEN_ALONE, .timeout = 900) = { .end = ALL_BUT_FEW };
 GM_ROW(large, large_one, .name = "conv.scale.ranges_1m.one_by_one",
        .text = "2^20 ranges, then each range back by itself", .flags = GM_FULL_ONLY,
        .tokens = GM_TOKEN_ALONE, .timeout = 900) = { .end = ONE_BY_ONE };
 GM_ROW(large, large_fork, .name = "conv.scale.ranges_1m.fork",
-       .text = "2^20 ranges, then three children come and go", .flags = GM_FULL_ONLY,
+       .text = "2^20 ranges, then three children fork and exit", .flags = GM_FULL_ONLY,
        .tokens = GM_TOKEN_ALONE, .timeout = 900) = { .end = FORKED };
 GM_ROW(large, large_kill, .name = "conv.scale.ranges_1m.kill",
        .text = "2^20 ranges, then the process that made them is killed", .flags = GM_FULL_ONLY,
        .tokens = GM_TOKEN_ALONE, .timeout = 900) = { .end = KILLED };
 
-/* Ranges whose pages are there, and mapped by the host. */
+/* Ranges with allocated pages, which the host has mapped. */
 GM_CASE(populated, .name = "conv.inplace_scale_mapped.populated",
 	.clause = "conv.inplace_scale_mapped",
 	.text = "2^11 ranges whose pages guest and host have mapped, then all to private and back",

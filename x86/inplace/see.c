@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the host sees of a page: by a load, by a store, and in its own page tables. */
+/* Accesses of the host to a page: by load, by store, and its page tables. */
 #include <signal.h>
 
 #include "guard.h"
 #include "inplace.h"
 #include "pagemap.h"
 
-/* The handler stays, so that looking at a page is no system call. */
+/* The handler stays installed, so that an access needs no system call. */
 static void catch_bus(void)
 {
 	static bool caught;
@@ -16,7 +16,7 @@ static void catch_bus(void)
 	caught = true;
 }
 
-static bool seen(bool ok, const struct gm_fault *f)
+static bool check_fault(bool ok, const struct gm_fault *f)
 {
 	GM_SETUP(ok || f->sig == SIGBUS, "signal %d, code %d, at %#lx", f->sig, f->code, f->addr);
 	return ok;
@@ -27,7 +27,7 @@ bool ip_load(const void *hva, uint64_t *word)
 	struct gm_fault f;
 
 	catch_bus();
-	return seen(gm_guard_load(hva, word, &f), &f);
+	return check_fault(gm_guard_load(hva, word, &f), &f);
 }
 
 bool ip_store(void *hva, uint64_t word)
@@ -35,7 +35,7 @@ bool ip_store(void *hva, uint64_t word)
 	struct gm_fault f;
 
 	catch_bus();
-	return seen(gm_guard_store(hva, word, &f), &f);
+	return check_fault(gm_guard_store(hva, word, &f), &f);
 }
 
 static void pagemap(const void *hva, uint64_t *entry, size_t n)

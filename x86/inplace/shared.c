@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* To shared looks at no reference and is never refused for one: conv.inplace_shared. */
+/* A conversion to shared is never refused for references: conv.inplace_shared. */
 #include "inplace.h"
 
 GM_FILE(.clause = "conv.inplace_shared", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
@@ -9,7 +9,7 @@ GM_FILE(.clause = "conv.inplace_shared", .provider = GM_PROVIDER_INPLACE, .profi
 #define SIZE (NPAGES * PG)
 
 IP_CASES(over_pins, v, "conv.inplace_shared.over_pins",
-	 "a mixed range with pages in use goes shared, and the holders keep what they have",
+	 "a mixed range with pages in use is converted to shared, and the holders keep their pages",
 	 .needs = GM_NEEDS(GUP_TEST))
 {
 	static const uint64_t page[] = { 0, 30, 31, NPAGES - 1 };
@@ -35,7 +35,7 @@ IP_CASES(over_pins, v, "conv.inplace_shared.over_pins",
 }
 
 GM_CASE(in_a_pipe, .name = "conv.inplace_shared.pipe",
-	.text = "a mixed range with pages in a pipe goes shared")
+	.text = "a mixed range with pages in a pipe is converted to shared")
 {
 	static const uint64_t page[] = { 3, 66 };
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Slots on files that convert: what they may be, what serves the guest's accesses, and what is left when
- * the slot or the file is gone. conv.inplace_slot_flags, conv.inplace_uaddr, conv.inplace_emulated,
+ * Slots on files that convert: their flags, the memory behind them, and exits without the slot or
+ * the file. conv.inplace_slot_flags, conv.inplace_uaddr, conv.inplace_emulated,
  * conv.inplace_no_slot, conv.inplace_file_gone, conv.inplace_ordinary, conv.inplace_two_files.
  */
 #include <sys/mman.h>
@@ -14,13 +14,13 @@ GM_FILE(.provider = GM_PROVIDER_INPLACE, .profile = "P3", .needs = IP_NEEDS)
 #define SIZE (NPAGES * PG)
 #define PORT 0x99
 
-/* Every kind of file there is. */
+/* All kinds of files, by flags. */
 static const uint64_t kinds[] = { 0, GUEST_MEMFD_FLAG_MMAP,
 				  GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED };
 
 #define NKINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-/* A VM of the kind, and a file with these flags; memory of ours is the slot's userspace_addr. */
+/* A VM of the kind, and a file with these flags; userspace_addr is separate memory. */
 static struct gm_fixture *any_file(enum gm_vm_kind kind, uint64_t flags)
 {
 	const struct gm_flavour f = { .kind = kind, .flags = flags };
@@ -72,20 +72,21 @@ GM_CASE(slot_flags, .name = "conv.inplace_slot_flags.refused", .clause = "conv.i
 	}
 }
 
-/* Was memory at userspace_addr ever touched? Anonymous memory is there only then. */
+/*
+ * Expects that memory at userspace_addr was never touched: anonymous memory is allocated by touch.
+ */
 static void expect_untouched(const struct gm_mem *mem, uint64_t flags, const char *when)
 {
 	uint64_t touched = 0;
 
 	for (uint64_t i = 0; i < NPAGES; i++)
 		touched += ip_present(mem->hva + i * PG);
-	GM_EXPECT_EQ(touched, 0, "%s: pages at userspace_addr that were touched, file %#lx", when,
-		     flags);
+	GM_EXPECT_EQ(touched, 0, "%s: touched pages at userspace_addr, file %#lx", when, flags);
 }
 
-/* Files that cannot be mapped too: the guest's shared pages are in them all the same. */
+/* Also files without mmap(), which still have the guest's shared pages. */
 GM_CASE(uaddr, .name = "conv.inplace_uaddr.never_used", .clause = "conv.inplace_uaddr",
-	.text = "accesses to shared and private pages of any file never come to userspace_addr, and content is kept")
+	.text = "accesses to shared and private pages of any file never use userspace_addr, and content is kept")
 {
 	for (size_t k = 0; k < NKINDS; k++) {
 		struct gm_fixture *w = any_file(GM_VM_SW_PROTECTED, kinds[k]);
@@ -100,7 +101,7 @@ GM_CASE(uaddr, .name = "conv.inplace_uaddr.never_used", .clause = "conv.inplace_
 			gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "written");
 			expect_untouched(w->mem, kinds[k], private ? "private" : "shared");
 		}
-		/* A hole is one in the file, in either state. */
+		/* A hole in the file zeroes pages of either state. */
 		for (int private = 0; private < 2; private ++) {
 			gm_fixture_convert(w, GFN(w->gpa), NPAGES, private);
 			gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
@@ -112,21 +113,22 @@ GM_CASE(uaddr, .name = "conv.inplace_uaddr.never_used", .clause = "conv.inplace_
 	}
 }
 
-/* The host gives userspace_addr away, or writes there: nothing to the guest. */
+/* Writes and protection changes of the host at userspace_addr do not affect the guest. */
 GM_CASE(uaddr_gone, .name = "conv.inplace_uaddr.unmapped", .clause = "conv.inplace_uaddr",
-	.text = "userspace_addr is unmapped, or memory that the host writes: the guest sees nothing of it")
+	.text = "the host writes or protects the memory at userspace_addr: the guest does not see it")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = SIZE, .uses_uaddr = true);
 
 	gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
 	gm_host_fill(w->mem->hva, GFN(GM_BASE), NPAGES, GM_HALF_HOST, 2);
-	gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "the host wrote there, shared");
+	gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1,
+			       "the host wrote at userspace_addr, shared");
 	gm_fixture_convert(w, GFN(w->gpa), NPAGES / 2, true);
 	gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "half private");
 	GM_SETUP_OK(mprotect(w->mem->hva, SIZE, PROT_NONE));
 	gm_fixture_convert(w, GFN(w->gpa), NPAGES, true);
 	gm_fixture_convert(w, GFN(w->gpa), NPAGES, false);
-	gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "no access there");
+	gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "no access at userspace_addr");
 	gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
 	GM_SETUP_OK(mprotect(w->mem->hva, SIZE, PROT_READ | PROT_WRITE));
 	gm_host_check(w->mem->hva, GFN(GM_BASE), NPAGES, GM_HALF_HOST, 2, "what the host wrote");
@@ -148,8 +150,8 @@ static uint64_t guest_ins(uint64_t to, uint64_t count, uint64_t unused)
 }
 
 /*
- * Runs a string operation of 8 bytes. Ends at the first exit that is no output or input; false where
- * the batch came to its end. `seen` gets what was put out.
+ * Runs a string operation of 8 bytes. True at an exit other than its port I/O; false when it is
+ * done. `seen` gets the bytes of OUTS.
  */
 static bool string_io(struct gm_fixture *w, bool write, uint64_t gpa, uint64_t *seen,
 		      struct gm_exit *ex)
@@ -191,7 +193,7 @@ GM_CASES(emulated, struct string_io, v)
 	struct gm_exit ex;
 
 	ip_all_shared(w);
-	/* On a shared page KVM finds the memory at userspace_addr, which is the file's own. */
+	/* For a shared page KVM accesses userspace_addr, which is a mapping of the file. */
 	GM_EXPECT(!string_io(w, write, gpa, &seen, &ex), "a shared page: %s", gm_exit_str(&ex));
 	GM_SETUP(ip_load(w->hva + page * PG, &word), "page %lu is not shared", page);
 	GM_EXPECT(write ? word == 0x4242424242424242UL : word == seen,
@@ -205,8 +207,8 @@ GM_CASES(emulated, struct string_io, v)
 		"a private page: expected KVM_EXIT_MMIO, a %s at %#lx, observed %s, a %s at %#llx",
 		write ? "write" : "read", gpa, gm_exit_str(&ex),
 		run->mmio.is_write ? "write" : "read", run->mmio.phys_addr);
-	GM_EXPECT_EQ(seen, 0, "what came out of the private page");
-	/* The guest goes on at its next batch; nothing of this came to its memory. */
+	GM_EXPECT_EQ(seen, 0, "bytes of OUTS from the private page");
+	/* The guest continues with its next batch; its memory must not have changed. */
 	w->vm->stopped[0] = true;
 	ip_expect_all(w, "after the emulated access");
 	ip_convert(w, page, 1, false, "back");
@@ -215,19 +217,19 @@ GM_CASES(emulated, struct string_io, v)
 }
 GM_ROW(emulated, emulated_read, .name = "conv.inplace_emulated.outs",
        .clause = "conv.inplace_emulated",
-       .text = "KVM itself reads a private page for the guest's OUTS: an MMIO exit, and no content") = {
+       .text = "KVM emulates the guest's OUTS from a private page: an MMIO exit, and no content") = {
 	.write = false,
 };
 GM_ROW(emulated, emulated_write, .name = "conv.inplace_emulated.ins",
        .clause = "conv.inplace_emulated",
-       .text = "KVM itself writes a private page for the guest's INS: an MMIO exit, and no change") = {
+       .text = "KVM emulates the guest's INS to a private page: an MMIO exit, and no change") = {
 	.write = true,
 };
 
 /* --- conv.inplace_no_slot, conv.inplace_file_gone --- */
 
 IP_CASES(slot_gone, v, "conv.inplace_no_slot.mmio",
-	 "the slot is gone: the guest's accesses are MMIO, to private and to shared pages",
+	 "without a slot guest accesses to private and shared pages are MMIO",
 	 .clause = "conv.inplace_no_slot")
 {
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
@@ -255,7 +257,7 @@ IP_CASES(slot_gone, v, "conv.inplace_no_slot.mmio",
 }
 
 GM_CASE(file_gone, .name = "conv.inplace_file_gone.exit", .clause = "conv.inplace_file_gone",
-	.text = "the file's last reference is gone: EFAULT with KVM_EXIT_MEMORY_FAULT, flags 0, whatever the page was")
+	.text = "after the last reference to the file is dropped: EFAULT with KVM_EXIT_MEMORY_FAULT, flags 0 for both states")
 {
 	for (size_t k = 0; k < NKINDS; k++) {
 		struct gm_fixture *w = any_file(GM_VM_SW_PROTECTED, kinds[k]);
@@ -268,7 +270,7 @@ GM_CASE(file_gone, .name = "conv.inplace_file_gone.exit", .clause = "conv.inplac
 			gm_guest_expect_fault(w->vm, 0, GM_BASE + page * PG, page & 1, 0, PG,
 					      page < NPAGES / 2 ? "it was private"
 								: "it was shared");
-		expect_untouched(w->mem, kinds[k], "the file is gone");
+		expect_untouched(w->mem, kinds[k], "the file is closed");
 		gm_fixture_free(w);
 	}
 }
@@ -328,7 +330,7 @@ GM_ROW(ordinary, ordinary_shared, .name = "conv.inplace_ordinary.init_shared",
 /* --- conv.inplace_two_files --- */
 
 GM_CASE(two_files, .name = "conv.inplace_two_files.apart", .clause = "conv.inplace_two_files",
-	.text = "two files in one VM, one starts private: a conversion of one leaves the other as it is")
+	.text = "two files in one VM, one starts private: a conversion of one does not affect the other")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 	int other = gm_gmem_new(w->vm, SIZE, GUEST_MEMFD_FLAG_MMAP);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files with holes: no conversion fills one or makes one, and a page in use among them is named by its
- * own offset. conv.inplace_hole, conv.inplace_error_offset.
+ * Files with holes: no conversion fills or makes a hole, and error_offset of a page in use is
+ * exact. conv.inplace_hole, conv.inplace_error_offset.
  */
 #include "inplace.h"
 
@@ -11,26 +11,26 @@ GM_FILE(.clause = "conv.inplace_hole", .provider = GM_PROVIDER_INPLACE, .profile
 #define NPAGES 512UL
 #define SIZE (NPAGES * PG)
 
-static uint64_t there(const struct gm_fixture *w, uint64_t page, uint64_t n)
+static uint64_t cached(const struct gm_fixture *w, uint64_t page, uint64_t n)
 {
 	int64_t nr = gm_gmem_cached(w->gmem, page * PG, n * PG);
 
 	if (nr < 0)
-		gm_skip("the kernel does not tell which pages a file has",
+		gm_skip("the kernel does not report which pages a file has",
 			"a kernel with CONFIG_CACHESTAT_SYSCALL=y");
 	return nr;
 }
 
-static void remember(const struct gm_fixture *w, bool in[NPAGES])
+static void read_cached(const struct gm_fixture *w, bool in[NPAGES])
 {
 	for (uint64_t i = 0; i < NPAGES; i++)
-		in[i] = there(w, i, 1);
+		in[i] = cached(w, i, 1);
 }
 
 static bool expect_kept(const struct gm_fixture *w, const bool in[NPAGES], const char *when)
 {
 	for (uint64_t i = 0; i < NPAGES; i++) {
-		bool now = there(w, i, 1);
+		bool now = cached(w, i, 1);
 
 		if (now == in[i])
 			continue;
@@ -44,7 +44,7 @@ static bool expect_kept(const struct gm_fixture *w, const bool in[NPAGES], const
 	return true;
 }
 
-/* Holes, pages that were written, and pages that are there and nobody used: runs of odd lengths. */
+/* Makes runs of various lengths: holes, written pages, and allocated pages without a use. */
 static void make_sparse(struct gm_fixture *w)
 {
 	ip_all_shared(w);
@@ -71,11 +71,11 @@ IP_CASES(no_change, v, "conv.inplace_hole.kept",
 	bool in[NPAGES];
 
 	make_sparse(w);
-	remember(w, in);
-	GM_SETUP(in[0] && !in[NPAGES - 1] && there(w, 0, NPAGES) > NPAGES / 4,
-		 "the file is not as it was made: %lu pages", there(w, 0, NPAGES));
+	read_cached(w, in);
+	GM_SETUP(in[0] && !in[NPAGES - 1] && cached(w, 0, NPAGES) > NPAGES / 4,
+		 "the file has unexpected pages: %lu", cached(w, 0, NPAGES));
 	for (size_t i = 0; i < NRANGES; i++) {
-		/* The range alone, and among pages of the other state. */
+		/* Both directions, among pages of the other state. */
 		for (int others = 0; others < 2; others++) {
 			ip_convert(w, 0, NPAGES, others, "all");
 			if (!expect_kept(w, in, others ? "all to private" : "all to shared"))
@@ -91,9 +91,9 @@ IP_CASES(no_change, v, "conv.inplace_hole.kept",
 	gm_fixture_free(w);
 }
 
-/* Kernels that do not tell of pages tell of all memory: so many holes would be seen. */
+/* For kernels without cachestat(): so many filled holes are visible in /proc/meminfo. */
 IP_CASES(no_memory, v, "conv.inplace_hole.no_memory_taken",
-	 "256 MiB of holes are converted, to private and back: no memory is taken for them",
+	 "256 MiB of holes are converted to private and back: no memory is allocated for them",
 	 .tokens = GM_TOKEN_ALONE)
 {
 	enum { SIZE_KB = 256 << 10 };
@@ -103,12 +103,12 @@ IP_CASES(no_memory, v, "conv.inplace_hole.no_memory_taken",
 	for (int turn = 0; turn < 2; turn++) {
 		long taken = ip_meminfo_kb("Cached"), grown;
 
-		GM_SETUP(taken, "/proc/meminfo does not tell the memory of files");
+		GM_SETUP(taken, "/proc/meminfo has no Cached");
 		ip_convert(w, 0, n, v->private_first ? turn : !turn, "a file of holes");
 		grown = ip_meminfo_kb("Cached") - taken;
-		GM_EXPECT(grown < SIZE_KB / 8, "files took %ld KiB over a conversion of holes",
-			  grown);
-		/* The control: pages of the file count. */
+		GM_EXPECT(grown < SIZE_KB / 8,
+			  "the page cache grew by %ld KiB during a conversion of holes", grown);
+		/* Control: pages of the file are counted. */
 		gm_gmem_allocate(w->gmem, 0, w->size);
 		grown = ip_meminfo_kb("Cached") - taken;
 		GM_SETUP(grown > SIZE_KB / 2, "a file of %u KiB counts as %ld KiB", SIZE_KB, grown);
@@ -117,10 +117,9 @@ IP_CASES(no_memory, v, "conv.inplace_hole.no_memory_taken",
 	gm_fixture_free(w);
 }
 
-/* A hole and a new page leave the state alone; conversions leave holes and new pages alone. */
-IP_CASES(
-	combined, v, "conv.inplace_hole.then_converted",
-	"a hole, a conversion, an allocation, a conversion, in every order: each does its own only")
+/* Holes and allocations do not change the state; conversions do not change holes and pages. */
+IP_CASES(combined, v, "conv.inplace_hole.then_converted",
+	 "holes, allocations and conversions in every order: each changes only its own part")
 {
 	enum { HOLE, NEW, PRIV, SHARED, NR };
 	static const char *const names[] = { "a hole", "fallocate()", "to private", "to shared" };
@@ -130,7 +129,7 @@ IP_CASES(
 
 	make_sparse(w);
 	gm_fixture_punch(w, ip_gfn(w, page), n);
-	remember(w, in);
+	read_cached(w, in);
 	for (unsigned int order = 0; order < NR * NR * NR * NR; order++) {
 		unsigned int steps = order;
 
@@ -145,7 +144,7 @@ IP_CASES(
 				ip_convert(w, page, n, what == PRIV, names[what]);
 			for (uint64_t k = page; k < page + n; k++)
 				in[k] = what == NEW || (what != HOLE && in[k]);
-			GM_EXPECT_EQ(there(w, page, n), in[page] ? n : 0, "pages after %s",
+			GM_EXPECT_EQ(cached(w, page, n), in[page] ? n : 0, "pages after %s",
 				     names[what]);
 			if (gm_failures())
 				gm_end();
@@ -156,14 +155,13 @@ IP_CASES(
 	gm_fixture_free(w);
 }
 
-IP_CASES(
-	busy, v, "conv.inplace_error_offset.sparse",
-	"a page in use with holes before and behind it: its offset is exact, and no hole is filled",
-	.clause = "conv.inplace_error_offset", .needs = GM_NEEDS(GUP_TEST))
+IP_CASES(busy, v, "conv.inplace_error_offset.sparse",
+	 "a page in use with holes before and after it: its offset is exact, and no hole is filled",
+	 .clause = "conv.inplace_error_offset", .needs = GM_NEEDS(GUP_TEST))
 {
 	static const uint64_t page[] = { 0, 3, 63, 64, 65, 200, 448, NPAGES - 1 };
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
-	bool in[NPAGES], told;
+	bool in[NPAGES], has_cachestat;
 	struct ip_hold h;
 
 	for (size_t i = 0; i < sizeof(page) / sizeof(page[0]); i++) {
@@ -172,27 +170,27 @@ IP_CASES(
 		gm_fixture_punch(w, ip_gfn(w, page[i] < 9 ? 0 : page[i] - 9),
 				 page[i] < 9 ? page[i] + 1 : 10);
 		ip_take(&h, &ip_gup_write, w, &page[i], 1);
-		/* The offset counts on kernels that do not tell of pages, too. */
-		told = gm_gmem_cached(w->gmem, 0, SIZE) >= 0;
-		if (told)
-			remember(w, in);
-		GM_SETUP(!told || (in[page[i]] && (!page[i] || !in[page[i] - 1])),
+		/* The offset is checked also on kernels without cachestat(). */
+		has_cachestat = gm_gmem_cached(w->gmem, 0, SIZE) >= 0;
+		if (has_cachestat)
+			read_cached(w, in);
+		GM_SETUP(!has_cachestat || (in[page[i]] && (!page[i] || !in[page[i] - 1])),
 			 "no hole before page %lu", page[i]);
-		ip_expect_busy(w, 0, NPAGES, page[i], "from the begin of the file");
+		ip_expect_busy(w, 0, NPAGES, page[i], "from the start of the file");
 		ip_expect_busy(w, page[i], NPAGES - page[i], page[i], "from the page on");
 		if (page[i])
 			ip_expect_busy(w, page[i] - 1, 2, page[i], "from a hole on");
-		if (told)
+		if (has_cachestat)
 			expect_kept(w, in, "refused");
 		if (page[i])
 			ip_convert(w, 0, page[i], true, "holes and pages before it");
 		if (page[i] + 1 < NPAGES)
-			ip_convert(w, page[i] + 1, NPAGES - page[i] - 1, true, "those behind it");
-		if (told)
+			ip_convert(w, page[i] + 1, NPAGES - page[i] - 1, true, "those after it");
+		if (has_cachestat)
 			expect_kept(w, in, "all but the page in use");
 		ip_drop(&h);
 		ip_convert(w, 0, NPAGES, true, "released");
-		if (told && !expect_kept(w, in, "released"))
+		if (has_cachestat && !expect_kept(w, in, "released"))
 			gm_end();
 		ip_expect_all(w, "private");
 		ip_convert(w, 0, NPAGES, false, "back");

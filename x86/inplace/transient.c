@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The host touches pages while they are converted: EAGAIN that a retry resolves, told apart from a
- * reference that stays. vCPUs make none. conv.inplace_transient, conv.inplace_vcpus.
+ * The host touches pages while they are converted: EAGAIN that a retry resolves, unlike that of a
+ * lasting reference. vCPUs cause none. conv.inplace_transient, conv.inplace_vcpus.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -19,28 +19,28 @@ GM_FILE(.clause = "conv.inplace_transient", .provider = GM_PROVIDER_INPLACE, .pr
 #define LOW 20UL
 #define HIGH 28UL
 
-/* How the host gets hold of a page for a moment. */
+/* How the host takes a short reference of a page. */
 enum way { SYSTEM_CALL, REMOTE, POPULATE };
 
 struct race {
 	struct gm_fixture *w;
 	atomic_bool stop;
-	atomic_ulong came, refused; /* the touchers' calls */
+	atomic_ulong done, refused; /* the touchers' calls */
 	enum way way;
 };
 
-/* Each call gets hold of the page for a moment, by another way. */
+/* Each way takes a short reference of the page. */
 static long touch(struct race *r, uint64_t page, int zero)
 {
 	uint8_t *hva = r->w->hva + page * PG;
 	uint64_t word = 0;
-	struct iovec mine = { &word, 8 }, theirs = { hva + 8, 8 };
+	struct iovec local = { &word, 8 }, remote = { hva + 8, 8 };
 
 	switch (r->way) {
 	case SYSTEM_CALL:
 		return pread(zero, hva + 8, 8, 0);
 	case REMOTE:
-		return process_vm_readv(getpid(), &mine, 1, &theirs, 1, 0);
+		return process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
 	default:
 		return madvise(hva, PG, MADV_POPULATE_READ) ? -1 : 8;
 	}
@@ -53,7 +53,7 @@ static void toucher(struct race *r)
 	while (!atomic_load(&r->stop)) {
 		for (uint64_t page = LOW; page < HIGH; page++) {
 			if (touch(r, page, zero) >= 0)
-				r->came++;
+				r->done++;
 			else if (errno == EFAULT)
 				r->refused++;
 			else
@@ -63,7 +63,7 @@ static void toucher(struct race *r)
 	close(zero);
 }
 
-/* There and back, `times` times; a refusal must name a page that the host is at. */
+/* Converts back and forth `times` times; error_offset must be a page that the host touches. */
 static void converter(struct race *r, unsigned int times)
 {
 	unsigned int again = 0, most = 0;
@@ -86,7 +86,7 @@ static void converter(struct race *r, unsigned int times)
 		} while (ret && err == EAGAIN && ++tries < GM_CONVERT_TRIES);
 		again += tries;
 		most = tries > most ? tries : most;
-		GM_EXPECT(!ret, "conversion %u is refused for ever: %u tries", i, tries);
+		GM_EXPECT(!ret, "conversion %u: still refused after %u tries", i, tries);
 		arg = ip_arg(0, SIZE, false);
 		GM_EXPECT(!ip_set(r->w->gmem, &arg), "conversion %u to shared: %s", i,
 			  gm_errno_name(errno));
@@ -126,19 +126,19 @@ GM_CASES(host_touches, struct touches, v)
 
 	ip_all_shared(w);
 	gm_parallel(3, host_thread, &p);
-	gm_note("touches: %lu came through, %lu were EFAULT", atomic_load(&p.race.came),
+	gm_note("touches: %lu succeeded, %lu were EFAULT", atomic_load(&p.race.done),
 		atomic_load(&p.race.refused));
-	/* Words 0 of every page are nobody's but the fixture's; the host wrote zeros to word 1. */
+	/* Word 0 of every page is only written by the fixture; the host wrote zeros to word 1. */
 	ip_expect_state(w, 0, NPAGES, "at the end");
 	gm_fixture_check_guest(w, 0, ip_gfn(w, 0), NPAGES, 8, "at the end");
 	gm_fixture_free(w);
 }
 GM_ROW(host_touches, host_touches_call, .name = "conv.inplace_transient.system_call",
-       .text = "two threads read() into pages as they are converted: a refusal names one of them, a retry goes through") = {
+       .text = "two threads read() into pages while they are converted: error_offset is one of them, a retry succeeds") = {
 	.way = SYSTEM_CALL,
 };
 GM_ROW(host_touches, host_touches_gup, .name = "conv.inplace_transient.remote",
-       .text = "the same by process_vm_readv(), which holds the page for a moment") = {
+       .text = "the same by process_vm_readv(), which takes a short reference of the page") = {
 	.way = REMOTE,
 };
 GM_ROW(host_touches, host_touches_populate, .name = "conv.inplace_transient.populate",
@@ -150,23 +150,23 @@ GM_ROW(host_touches, host_touches_gup_long, .name = "conv.inplace_transient.remo
        .text = "the same, 20,000 times by process_vm_readv()", .flags = GM_FULL_ONLY,
        .timeout = 300) = { .way = REMOTE };
 
-/* A retry does not resolve this one, however often the other sort goes away. */
+/* A retry does not resolve the pin, only the short references. */
 static void holder_thread(unsigned int i, void *arg)
 {
 	struct threads *p = arg;
 	struct gm_fixture *w = p->race.w;
-	bool gone = false;
+	bool end = false;
 
 	if (i) {
 		toucher(&p->race);
 		return;
 	}
-	for (unsigned int k = 0; k < p->times && !gone; k++) {
+	for (unsigned int k = 0; k < p->times && !end; k++) {
 		struct gm_memory_attributes2 arg2 = ip_arg(0, SIZE, true);
 		int ret = ip_set(w->gmem, &arg2), err = errno;
 		uint64_t page = arg2.error_offset / PG;
 
-		gone = !GM_EXPECT(
+		end = !GM_EXPECT(
 			ret && err == EAGAIN && (page == HIGH + 2 || (page >= LOW && page < HIGH)),
 			"a pinned page in the range: expected EAGAIN, observed %s at page %lu",
 			ret ? gm_errno_name(err) : "success", page);
@@ -175,7 +175,7 @@ static void holder_thread(unsigned int i, void *arg)
 }
 
 GM_CASE(stays, .name = "conv.inplace_transient.told_apart",
-	.text = "the host touches some pages and holds another one: no retry goes through until it lets go",
+	.text = "the host touches some pages and pins another one: no retry succeeds until the unpin",
 	.needs = GM_NEEDS(GUP_TEST))
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -188,12 +188,12 @@ GM_CASE(stays, .name = "conv.inplace_transient.told_apart",
 	gm_parallel(2, holder_thread, &p);
 	ip_expect_busy(w, 0, NPAGES, page, "the touches have ended");
 	ip_drop(&h);
-	ip_convert(w, 0, NPAGES, true, "nobody holds a page");
+	ip_convert(w, 0, NPAGES, true, "after the release");
 	ip_expect_state(w, 0, NPAGES, "private");
 	gm_fixture_free(w);
 }
 
-static void vcpu_party(unsigned int i, void *arg)
+static void vcpu_thread(unsigned int i, void *arg)
 {
 	struct threads *p = arg;
 	struct gm_fixture *w = p->race.w;
@@ -222,7 +222,7 @@ static void vcpu_party(unsigned int i, void *arg)
 				    .half = GM_HALF_GUEST,
 				    .gen = 1 };
 
-		p->race.came += gm_run_racing(w->vm, i, &op, 1);
+		p->race.done += gm_run_racing(w->vm, i, &op, 1);
 	}
 }
 
@@ -232,14 +232,14 @@ GM_CASES(vcpus_touch, struct ip_start, v)
 	struct threads p = { .race = { .w = w }, .times = times_of(self) / 3 };
 
 	ip_all_shared(w);
-	gm_parallel(3, vcpu_party, &p);
-	gm_note("%lu exits for a page that was being converted", atomic_load(&p.race.came));
+	gm_parallel(3, vcpu_thread, &p);
+	gm_note("%lu exits for a page that was being converted", atomic_load(&p.race.done));
 	ip_expect_state(w, 0, NPAGES, "at the end");
 	gm_fixture_free(w);
 }
 GM_ROW(vcpus_touch, vcpus_touch_quick, .name = "conv.inplace_vcpus.touch",
        .clause = "conv.inplace_vcpus",
-       .text = "two vCPUs touch the pages that are converted, new ones too: never EAGAIN") = {
+       .text = "two vCPUs touch the pages that are converted, also new ones: never EAGAIN") = {
 	.private_first = false,
 };
 GM_ROW(vcpus_touch, vcpus_touch_long, .name = "conv.inplace_vcpus.touch.private_first.long",
@@ -251,11 +251,11 @@ GM_ROW(vcpus_touch, vcpus_touch_long, .name = "conv.inplace_vcpus.touch.private_
 struct direct {
 	struct gm_fixture *w;
 	atomic_bool stop;
-	atomic_ulong came, refused;
+	atomic_ulong done, refused;
 	int fd;
 };
 
-static void direct_party(unsigned int i, void *arg)
+static void direct_thread(unsigned int i, void *arg)
 {
 	struct direct *d = arg;
 	struct gm_fixture *w = d->w;
@@ -267,7 +267,7 @@ static void direct_party(unsigned int i, void *arg)
 			if (r < 0)
 				GM_EXPECT(errno == EFAULT, "a direct read: %s",
 					  gm_errno_name(errno));
-			d->came += r > 0;
+			d->done += r > 0;
 			d->refused += r < 0;
 		}
 		return;
@@ -292,7 +292,7 @@ static void direct_party(unsigned int i, void *arg)
 }
 
 GM_CASE(direct, .name = "conv.inplace_transient.direct_io",
-	.text = "direct reads from a disk into pages that are converted: refused for as long as they are in flight",
+	.text = "direct reads from a disk into pages that are converted: refused only while reads are in flight",
 	.needs = GM_NEEDS(DISK_DIO), .flags = GM_FULL_ONLY, .timeout = 300)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -306,8 +306,8 @@ GM_CASE(direct, .name = "conv.inplace_transient.direct_io",
 	GM_SETUP(pwrite(d.fd, buf, 8 * PG, 0) == (ssize_t)(8 * PG), "pwrite: %s",
 		 gm_errno_name(errno));
 	ip_all_shared(w);
-	gm_parallel(2, direct_party, &d);
-	gm_note("%lu direct reads came through, %lu were EFAULT", atomic_load(&d.came),
+	gm_parallel(2, direct_thread, &d);
+	gm_note("%lu direct reads succeeded, %lu were EFAULT", atomic_load(&d.done),
 		atomic_load(&d.refused));
 	ip_expect_state(w, 0, NPAGES, "at the end");
 	close(d.fd);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a conversion takes out of page tables: what changes its state, and nothing outside the range. A
- * range that is what it is asked to be is not looked at. conv.inplace_zaps, conv.inplace_noop.
+ * A conversion unmaps the pages that change their state, and none outside the range. It does not
+ * unmap pages that have the state already. conv.inplace_zaps, conv.inplace_noop.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -15,18 +15,18 @@ GM_FILE(.clause = "conv.inplace_zaps", .provider = GM_PROVIDER_INPLACE, .profile
 #define SIZE (NPAGES * PG)
 
 /* 4 KiB mappings of the guest, and the faults of vCPU 0 that made one. */
-struct seen {
+struct counts {
 	uint64_t mapped, faults, host;
 };
 
-static struct seen look(struct gm_fixture *w)
+static struct counts count_mapped(struct gm_fixture *w)
 {
-	return (struct seen){ gm_vm_stat(w->vm, "pages_4k"), gm_vcpu_stat(w->vm, 0, "pf_fixed"),
-			      ip_nr_present(w, 0, PAGES(w->size)) };
+	return (struct counts){ gm_vm_stat(w->vm, "pages_4k"), gm_vcpu_stat(w->vm, 0, "pf_fixed"),
+				ip_nr_present(w, 0, PAGES(w->size)) };
 }
 
-/* Guest and host have all they may have in their page tables. */
-static void warm(struct gm_fixture *w)
+/* Maps all pages in the guest, and all shared pages in the host. */
+static void map_all(struct gm_fixture *w)
 {
 	uint64_t word;
 
@@ -34,11 +34,11 @@ static void warm(struct gm_fixture *w)
 	for (uint64_t i = 0; i < PAGES(w->size); i++)
 		if (!gm_model_private(w->model, ip_gfn(w, i)))
 			GM_SETUP(ip_load(w->hva + i * PG, &word), "page %lu is not shared", i);
-	/* Whatever else the guest's next run needs is there after this one. */
+	/* Also maps the memory that the guest's next run needs. */
 	gm_guest_touch(w->vm, 0, w->gpa, w->size, PG);
 }
 
-/* Pages of the range that are private, or shared. */
+/* Number of private or shared pages in the range. */
 static uint64_t count(struct gm_fixture *w, uint64_t page, uint64_t n, bool private)
 {
 	uint64_t nr = 0;
@@ -49,28 +49,28 @@ static uint64_t count(struct gm_fixture *w, uint64_t page, uint64_t n, bool priv
 }
 
 /*
- * The guest lost what the conversion changes, or the whole range: an MMU with one root for private and
- * shared pages cannot tell them apart (kvm_gfn_range_filter_to_root_types()). Never a part of the rest.
+ * The guest may lose the pages that change, or the whole range: an MMU with one root for private
+ * and shared pages cannot tell them apart (kvm_gfn_range_filter_to_root_types()). Nothing between.
  */
 static bool lost_is_right(uint64_t lost, uint64_t change, uint64_t n)
 {
 	return lost == change || (change && lost == n);
 }
 
-/* Converts, and expects those pages to go that change their state, and none outside the range. */
+/* Converts. Expects that the pages that change are unmapped, and none outside the range. */
 static void expect_zap(struct gm_fixture *w, uint64_t page, uint64_t n, bool to_private,
 		       const char *when)
 {
 	uint64_t change = count(w, page, n, !to_private);
 	const char *to = to_private ? "private" : "shared";
-	struct seen before, after, again;
+	struct counts before, after, again;
 	uint64_t lost;
 
-	warm(w);
-	before = look(w);
+	map_all(w);
+	before = count_mapped(w);
 	if (!ip_convert(w, page, n, to_private, when))
 		gm_end();
-	after = look(w);
+	after = count_mapped(w);
 	lost = before.mapped - after.mapped;
 	GM_EXPECT(
 		lost_is_right(lost, change, n),
@@ -79,7 +79,7 @@ static void expect_zap(struct gm_fixture *w, uint64_t page, uint64_t n, bool to_
 	GM_EXPECT_EQ(before.host - after.host, to_private ? change : 0,
 		     "%s: pages that the host lost, %lu+%lu to %s", when, page, n, to);
 	gm_guest_touch(w->vm, 0, w->gpa, w->size, PG);
-	again = look(w);
+	again = count_mapped(w);
 	GM_EXPECT_EQ(again.faults - before.faults, lost,
 		     "%s: faults of a touch of every page, %lu+%lu to %s before it", when, page, n,
 		     to);
@@ -119,9 +119,9 @@ GM_ROW(mixed, mixed_shared, .name = "conv.inplace_zaps.mixed",
 };
 GM_ROW(mixed, mixed_private, .name = "conv.inplace_zaps.mixed.private_first",
        .text = "the same in a file that started private") = { .private_first = true };
-/* As VMMs have it: what goes from the host's page tables goes from the guest by the MMU notifier, too. */
+/* As in VMMs: the MMU notifier unmaps from the guest what is unmapped from the host. */
 GM_ROW(mixed, mixed_uaddr, .name = "conv.inplace_zaps.mixed.uaddr_is_file",
-       .text = "the same where userspace_addr is the mapping of the file") = {
+       .text = "the same with userspace_addr a mapping of the file") = {
 	.uaddr_is_file = true,
 };
 GM_ROW(mixed, mixed_uaddr_private, .name = "conv.inplace_zaps.mixed.uaddr_is_file.private_first",
@@ -131,7 +131,7 @@ GM_ROW(mixed, mixed_uaddr_private, .name = "conv.inplace_zaps.mixed.uaddr_is_fil
 };
 
 GM_CASE(uniform, .name = "conv.inplace_zaps.uniform",
-	.text = "a range of one state: all of it goes, and its neighbours stay")
+	.text = "a range of one state: all of it is unmapped, and its neighbours stay")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
 
@@ -145,14 +145,14 @@ GM_CASE(uniform, .name = "conv.inplace_zaps.uniform",
 }
 
 GM_CASE(two_slots, .name = "conv.inplace_zaps.two_slots",
-	.text = "a range over two slots of the file, far apart: both lose their part of it")
+	.text = "a range over two slots of the file at distant gpas: both lose their part")
 {
 	struct gm_fixture *w =
 		IP_FIXTURE(false, .size = SIZE, .no_slot = true, .no_map = true, .extra_pages = 16);
-	/* The second half of the file is below the first. */
+	/* The upper half of the file is at the lower gpa. */
 	uint64_t half = SIZE / 2, at[2] = { w->gpa + GM_1G, w->gpa }, word;
 	struct gm_vm *vm = w->vm;
-	struct seen before;
+	struct counts before;
 
 	for (int i = 0; i < 2; i++) {
 		gm_fixture_slot(w, GM_SLOT + i, at[i], half, i * half);
@@ -163,13 +163,15 @@ GM_CASE(two_slots, .name = "conv.inplace_zaps.two_slots",
 
 		for (int i = 0; i < 2; i++)
 			gm_guest_touch(vm, 0, at[i], half, PG);
-		before = look(w);
+		before = count_mapped(w);
 		ip_convert(w, NPAGES / 2 - 20, 50, private, "over both slots");
-		GM_EXPECT_EQ(before.mapped - look(w).mapped, 50, "pages that the guest lost");
+		GM_EXPECT_EQ(before.mapped - count_mapped(w).mapped, 50,
+			     "pages that the guest lost");
 		gm_guest_touch(vm, 0, at[0] + half - 20 * PG, 20 * PG, PG);
-		GM_EXPECT_EQ(look(w).faults - before.faults, 20, "faults in the first slot");
+		GM_EXPECT_EQ(count_mapped(w).faults - before.faults, 20,
+			     "faults in the first slot");
 		gm_guest_touch(vm, 0, at[1], 30 * PG, PG);
-		GM_EXPECT_EQ(look(w).faults - before.faults, 50, "faults in both slots");
+		GM_EXPECT_EQ(count_mapped(w).faults - before.faults, 50, "faults in both slots");
 	}
 	for (int i = 0; i < 2; i++) {
 		struct gm_op op = { .code = GM_OP_WRITE, .addr = at[i], .val = 77 + i };
@@ -186,7 +188,7 @@ GM_CASE(two_slots, .name = "conv.inplace_zaps.two_slots",
 struct long_run {
 	struct gm_fixture *w;
 	atomic_bool stop;
-	cpu_set_t cpus; /* all threads share one, so that the kernel has to give way */
+	cpu_set_t cpus; /* all threads share one, so that the conversion must reschedule */
 };
 
 static void every_second(struct gm_fixture *w, bool to_private)
@@ -219,7 +221,7 @@ static void long_runs(unsigned int i, void *arg)
 
 struct run {
 	bool private_first;
-	bool contended; /* others want the CPU that unmaps */
+	bool contended; /* others compete for the CPU that unmaps */
 };
 
 GM_CASES(long_run, struct run, v)
@@ -237,39 +239,39 @@ GM_CASES(long_run, struct run, v)
 	gm_fixture_free(w);
 }
 GM_ROW(long_run, long_run_shared, .name = "conv.inplace_zaps.long_run",
-       .text = "4096 pages of alternating state, one call: each that changes goes, all of them") = {
+       .text = "4096 pages of alternating state, one call: all that change are unmapped") = {
 	.private_first = false,
 };
 GM_ROW(long_run, long_run_private, .name = "conv.inplace_zaps.long_run.private_first",
        .text = "the same in a file that started private") = { .private_first = true };
 GM_ROW(long_run, long_run_contended, .name = "conv.inplace_zaps.long_run.contended",
-       .text = "the same while others want the CPU that unmaps them") = { .contended = true };
+       .text = "the same while others compete for the CPU that unmaps") = { .contended = true };
 
 /* --- conv.inplace_noop --- */
 
 static void expect_noop(struct gm_fixture *w, uint64_t page, uint64_t n, bool to_private,
 			const char *when)
 {
-	struct seen before = look(w), after;
+	struct counts before = count_mapped(w), after;
 
 	if (!ip_convert(w, page, n, to_private, when))
 		gm_end();
-	after = look(w);
+	after = count_mapped(w);
 	GM_EXPECT_EQ(after.mapped, before.mapped, "%s: pages that the guest has mapped", when);
 	GM_EXPECT_EQ(after.host, before.host, "%s: pages that the host has mapped", when);
 	gm_guest_touch(w->vm, 0, w->gpa, SIZE, PG);
-	GM_EXPECT_EQ(look(w).faults, before.faults, "%s: faults of the guest by then", when);
+	GM_EXPECT_EQ(count_mapped(w).faults, before.faults, "%s: faults of the guest", when);
 }
 
 IP_CASES(kept, v, "conv.inplace_noop.mappings",
-	 "a range that is what it is asked to be: guest and host keep every mapping",
+	 "a range that has the state already: guest and host keep every mapping",
 	 .clause = "conv.inplace_noop")
 {
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
 
 	ip_all_shared(w);
 	ip_convert(w, 100, 150, true, "the middle");
-	warm(w);
+	map_all(w);
 	expect_noop(w, 0, 100, false, "shared below");
 	expect_noop(w, 99, 1, false, "the last shared page below");
 	expect_noop(w, 250, NPAGES - 250, false, "shared above");
@@ -278,17 +280,17 @@ IP_CASES(kept, v, "conv.inplace_noop.mappings",
 	expect_noop(w, 249, 1, true, "the last private page");
 	expect_noop(w, 130, 64, true, "private, in the middle");
 	ip_convert(w, 0, NPAGES, true, "all");
-	warm(w);
+	map_all(w);
 	expect_noop(w, 0, NPAGES, true, "all private");
 	ip_convert(w, 0, NPAGES, false, "all");
-	warm(w);
+	map_all(w);
 	expect_noop(w, 0, NPAGES, false, "all shared");
 	ip_expect_all(w, "at the end");
 	gm_fixture_free(w);
 }
 
 GM_CASE(held, .name = "conv.inplace_noop.held", .clause = "conv.inplace_noop",
-	.text = "a shared range with pages in use is asked to be shared: success, and nobody is disturbed",
+	.text = "a shared range with pages in use to shared: success, and no page is unmapped",
 	.needs = GM_NEEDS(GUP_TEST))
 {
 	static const uint64_t page[] = { 0, 70, NPAGES - 1 };
@@ -297,7 +299,7 @@ GM_CASE(held, .name = "conv.inplace_noop.held", .clause = "conv.inplace_noop",
 
 	ip_all_shared(w);
 	ip_take(&h, &ip_gup_write, w, page, 3);
-	warm(w);
+	map_all(w);
 	expect_noop(w, 0, NPAGES, false, "three pages in use");
 	expect_noop(w, 70, 1, false, "the page in use");
 	ip_expect_busy(w, 60, 20, 70, "and to private");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Slots whose place in the guest is another than their part of the file: a conversion, and a hole, reach
- * the pages of the range in each slot, and no page beside them. conv.inplace_zaps, conv.inplace_hole.
+ * Slots whose order in the guest differs from that in the file: a conversion and a hole unmap the
+ * pages of the range in each slot, and no others. conv.inplace_zaps, conv.inplace_hole.
  */
 #include <stdatomic.h>
 
@@ -15,10 +15,10 @@ GM_FILE(.clause = "conv.inplace_hole", .provider = GM_PROVIDER_INPLACE, .profile
 #define NPAGES (NSLOTS * PART)
 #define SIZE (NPAGES * PG)
 
-/* Which part of the file the slots have, by their order in the guest, where they touch. */
+/* The part of the file of each slot; the slots are adjacent in the guest. */
 static const unsigned int part_of[NSLOTS] = { 2, 0, 3, 1 };
 
-/* Where the guest has a page of the file, and which page of the file is there. */
+/* The gpa of a page of the file. */
 static uint64_t gpa_of(const struct gm_fixture *w, uint64_t page)
 {
 	uint64_t i = 0;
@@ -40,9 +40,10 @@ static uint64_t faults(struct gm_fixture *w)
 	return gm_vcpu_stat(w->vm, 0, "pf_fixed");
 }
 
-IP_CASES(beside, v, "conv.inplace_zaps.beside_slots",
-	 "slots that touch in the guest and not in the file: what is beside the range stays mapped",
-	 .clause = "conv.inplace_zaps", .needs = GM_NEEDS(PAGE_STATS))
+IP_CASES(
+	beside, v, "conv.inplace_zaps.beside_slots",
+	"slots that are adjacent in the guest but not in the file: pages outside the range stay mapped",
+	.clause = "conv.inplace_zaps", .needs = GM_NEEDS(PAGE_STATS))
 {
 	static const struct {
 		uint64_t page, n;
@@ -74,7 +75,7 @@ IP_CASES(beside, v, "conv.inplace_zaps.beside_slots",
 					GM_PAGE(.gpa = GM_AT(gpa_of(w, k)), .off = GM_AT(k * PG)),
 					faults(w) - was == in,
 					"page %lu of the file, %s the range: %lu faults", k,
-					in ? "in" : "beside", faults(w) - was);
+					in ? "in" : "outside", faults(w) - was);
 			}
 			GM_EXPECT_EQ(faults(w) - before, n, "faults of a touch of every page");
 			if (gm_failures())
@@ -86,7 +87,7 @@ IP_CASES(beside, v, "conv.inplace_zaps.beside_slots",
 
 IP_CASES(
 	partly, v, "conv.inplace_zaps.part_without_slot",
-	"a range that begins, or ends, where no slot is: the slot loses its part, and the guest goes on",
+	"a range that begins or ends outside the slot: the slot loses its part, and the guest continues",
 	.clause = "conv.inplace_zaps", .needs = GM_NEEDS(PAGE_STATS), .timeout = 30)
 {
 	struct gm_fixture *w =
@@ -114,7 +115,7 @@ IP_CASES(
 /* --- a hole while vCPUs fault, in several slots --- */
 
 #define VCPUS 3U
-/* Small, so that there are many rounds: a fault has its page, and has not mapped it, for very short. */
+/* Small, so that there are many rounds: the window between getting and mapping a page is short. */
 #define HOLE_SIZE (128 * PG)
 #define HOLE_PART (HOLE_SIZE / NSLOTS)
 
@@ -124,7 +125,7 @@ struct faulting {
 	unsigned int round;
 };
 
-/* The pages are there and not mapped: each touch is a fault. */
+/* The pages are allocated but not mapped: each touch is a fault. */
 static void part(unsigned int i, void *arg)
 {
 	struct faulting *f = arg;
@@ -138,7 +139,7 @@ static void part(unsigned int i, void *arg)
 		return;
 	}
 	atomic_fetch_add(&f->begun, 1);
-	/* Each begins in another slot. Of one vCPU they are pre-faults, every second round. */
+	/* Each vCPU begins in another slot. One vCPU prefaults in every second round. */
 	for (unsigned int k = 0; k < NSLOTS; k++) {
 		uint64_t gpa = w->gpa + (i + k) % NSLOTS * HOLE_PART, size = HOLE_PART;
 
@@ -158,7 +159,7 @@ GM_CASES(slots_faulting, struct ip_start, v)
 	unsigned int rounds = self->flags & GM_FULL_ONLY ? 3000 : 100;
 	struct gm_batch s;
 
-	/* Backwards, so that no slot has its part of the file at its own place. */
+	/* In reverse order, so that no slot has the same offset in guest and file. */
 	for (unsigned int i = 0; i < NSLOTS; i++)
 		gm_fixture_slot(w, GM_SLOT + i, w->gpa + i * HOLE_PART, HOLE_PART,
 				(NSLOTS - 1 - i) * HOLE_PART);
@@ -166,7 +167,7 @@ GM_CASES(slots_faulting, struct ip_start, v)
 	for (f.round = 0; f.round < rounds && !gm_failures(); f.round++) {
 		gm_batch_fill(&s, GFN(w->gpa), n, 128);
 		gm_batch_flush(&s);
-		/* The file keeps its pages, and the guest has none of them mapped. */
+		/* The file keeps its pages, and the guest has none mapped. */
 		ip_convert(w, 0, n, v->private_first ^ !(f.round & 1), "all of them");
 		atomic_store(&f.begun, 0);
 		gm_parallel(VCPUS + 1, part, &f);
