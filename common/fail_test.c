@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Calls that find no memory, fail.*: every row of common/fail, with each kind of guest_memfd. */
+/*
+ * Calls with failing allocations, fail.*: every row of common/fail, with each kind of guest_memfd.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 

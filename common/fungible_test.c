@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * guest_memfd does not sit where it would be in the way, and stays where it is: the physical
- * pages of mappable guest_memfds, by /proc/self/pagemap.
+ * Pages of guest_memfd are not in memory that must be movable, and never move: the page frames of
+ * mappable guest_memfds, from /proc/self/pagemap.
  */
 #include <fcntl.h>
 #include <linux/mempolicy.h>
@@ -56,7 +56,7 @@ static uint64_t pfn_of(const void *hva)
 
 #define UNMOVABLE_LEN (8UL << 20)
 
-/* Whatever moves pages about leaves these alone: same frame, same content. */
+/* Compaction and reclaim do not move these pages: same frame, same content. */
 GM_CASE(unmovable, .name = "fungible.unmovable.compaction",
 	.text = "compaction, MADV_PAGEOUT and MADV_COLD leave every page in its frame",
 	.tokens = GM_TOKEN_MODULE)
@@ -68,7 +68,7 @@ GM_CASE(unmovable, .name = "fungible.unmovable.compaction",
 
 	GM_SETUP(before, "out of memory");
 	file_new(&f, UNMOVABLE_LEN);
-	/* Holes all over, so that there is something to compact. */
+	/* Makes holes, so that compaction has work. */
 	for (uint64_t i = 0; i < nr; i += 3)
 		gm_gmem_punch(f.fd, i * GM_PAGE_SIZE, GM_PAGE_SIZE);
 	for (uint64_t i = 0; i < nr; i++)
@@ -102,11 +102,12 @@ GM_CASE(unmovable, .name = "fungible.unmovable.compaction",
 #endif
 
 /*
- * The one mover that works on a machine of one node: the kernel takes a frame out of use, and moves
- * what is in it. Not that of a guest_memfd: the guest's mappings would not come along.
+ * The only way to move pages on a machine with one node: the kernel takes a frame out of use, and
+ * moves its content. It must refuse pages of guest_memfd, since the guest's mappings would not
+ * follow.
  */
 GM_CASE(soft_offline, .name = "fungible.unmovable.soft_offline",
-	.text = "taking the frames of pages out of use is EBUSY; guest and host stay on one page, the old frame",
+	.text = "soft offline of pages is EBUSY; guest and host keep the same frame",
 	.needs = GM_NEEDS(GMEM_MMAP, TDP, HWPOISON), .tokens = GM_TOKEN_MODULE)
 {
 	const uint64_t nr = 16;
@@ -132,7 +133,7 @@ GM_CASE(soft_offline, .name = "fungible.unmovable.soft_offline",
 
 #define MOVED 64UL
 
-/* Asks for all pages to go to a node; gives how many did not, or -1. */
+/* Moves all pages to a node. Returns how many were not moved, or -1. */
 static long move_to(uint8_t *hva, int to)
 {
 	int status[MOVED], node[MOVED];
@@ -153,7 +154,7 @@ static long bind_to(uint8_t *hva, int to)
 		       MPOL_MF_MOVE_ALL | MPOL_MF_STRICT);
 }
 
-/* Ordinary memory does go, by either call. */
+/* Control: both calls move ordinary memory. */
 static void control_moves(int there)
 {
 	struct gm_mem *mem = gm_mem_new(GM_MEM_SHMEM, 2 * MOVED * GM_PAGE_SIZE);
@@ -170,7 +171,7 @@ static void control_moves(int there)
 }
 
 GM_CASE(move_pages, .name = "fungible.unmovable.move_pages",
-	.text = "move_pages() to another node and mbind() with MOVE_ALL: not one goes, every page in its frame",
+	.text = "move_pages() to another node and mbind() with MOVE_ALL: no page moves, every page keeps its frame",
 	.needs = GM_NEEDS(NUMA), .flags = GM_REFUSAL)
 {
 	uint64_t before[MOVED];
@@ -187,7 +188,7 @@ GM_CASE(move_pages, .name = "fungible.unmovable.move_pages",
 	}
 	control_moves(there);
 	/* The number of pages that stayed (mm/migrate.c, move_pages_and_store_status()). */
-	GM_EXPECT_EQ(move_to(f.hva, there), MOVED, "pages that move_pages() left alone");
+	GM_EXPECT_EQ(move_to(f.hva, there), MOVED, "pages that move_pages() did not move");
 	GM_EXPECT_ERRNO(EIO, bind_to(f.hva, there));
 	for (uint64_t i = 0; i < MOVED; i++) {
 		uint64_t *word = (uint64_t *)(f.hva + i * GM_PAGE_SIZE), pfn = pfn_of(word);
@@ -204,7 +205,7 @@ GM_CASE(move_pages, .name = "fungible.unmovable.move_pages",
 
 #define BLANK "\n "
 
-/* The sum over free lists: "Node 0, zone DMA, type Movable" and then a number for each order. */
+/* Sums free lists: "Node 0, zone DMA, type Movable" and then a number for each order. */
 static long free_of_line(char *numbers)
 {
 	long order = 0, sum = 0;
@@ -216,7 +217,7 @@ static long free_of_line(char *numbers)
 	return sum;
 }
 
-/* The n-th word of the line, or NULL; which of the words `word` is, or -1. */
+/* The n-th word of the line, or NULL. */
 static char *nth_word(char *line, long n)
 {
 	char *save, *at = strtok_r(line, BLANK, &save);
@@ -268,12 +269,11 @@ static long used_in_blocks(const char *type)
 #define BLOCKS_LEN (128L << 20)
 
 /*
- * Where no CMA area and no ZONE_MOVABLE is, the allocator still keeps what can move apart from
- * what cannot. A page of a guest_memfd on the wrong side would be one in the way of huge pages.
+ * Also without CMA and ZONE_MOVABLE the allocator separates movable and unmovable pages. A page of
+ * guest_memfd in a movable block would prevent huge pages.
  */
 GM_CASE(blocks, .name = "fungible.cma.unmovable_blocks", .clause = "fungible.cma",
-	.text = "128 MiB of guest_memfd come out of blocks of memory that does not move",
-	.tokens = GM_TOKEN_ALONE)
+	.text = "128 MiB of guest_memfd come from unmovable blocks", .tokens = GM_TOKEN_ALONE)
 {
 	const long pages = BLOCKS_LEN / GM_PAGE_SIZE, most = pages * 3 / 4;
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 0);
@@ -284,21 +284,21 @@ GM_CASE(blocks, .name = "fungible.cma.unmovable_blocks", .clause = "fungible.cma
 	GM_SETUP_OK(madvise(mem->hva, BLOCKS_LEN, MADV_NOHUGEPAGE));
 	memset(mem->hva, 1, BLOCKS_LEN);
 	movable = used_in_blocks("Movable") - before;
-	gm_control(movable > most, "of %ld anonymous pages %ld come out of blocks of movable ones",
-		   pages, movable);
+	gm_control(movable > most, "of %ld anonymous pages %ld come from movable blocks", pages,
+		   movable);
 	gm_mem_free(mem);
 	before = used_in_blocks("Unmovable");
 	gm_gmem_allocate(fd, 0, BLOCKS_LEN);
 	unmovable = used_in_blocks("Unmovable") - before;
 	GM_EXPECT(
 		unmovable > most,
-		"of %ld pages of a guest_memfd %ld come out of blocks of unmovable ones, expected more than %ld",
+		"of %ld pages of a guest_memfd %ld come from unmovable blocks, expected more than %ld",
 		pages, unmovable, most);
 	close(fd);
 	gm_vm_free(vm);
 }
 
-/* Sets the pool of 1 GiB pages and says how many there are then. */
+/* Sets the size of the pool of 1 GiB pages. Returns the new size. */
 static long pool_set(struct gm_journal *j, long nr)
 {
 	struct gm_pool now;
@@ -312,7 +312,7 @@ static long pool_set(struct gm_journal *j, long nr)
 
 struct cma {
 	struct gm_journal journal;
-	uint64_t area[AREAS]; /* first frame of each GiB that the area can give */
+	uint64_t area[AREAS]; /* first frame of each GiB that the area provides */
 	long nr;
 };
 
@@ -323,7 +323,7 @@ static void cma_restore(void *arg)
 	gm_journal_restore(&c->journal);
 }
 
-/* Where the area is: the kernel does not say, but its 1 GiB pages have frames. */
+/* Finds the area by the frames of its 1 GiB pages, since the kernel does not report it. */
 static void cma_find(struct cma *c)
 {
 	struct gm_pool before;
@@ -334,7 +334,7 @@ static void cma_find(struct cma *c)
 	gm_pool_read(&before, GM_1G);
 	c->nr = pool_set(&c->journal, before.nr + AREAS) - before.nr;
 	if (c->nr <= 0)
-		gm_skip("the hugetlb CMA area gives no 1 GiB page", "boot with hugetlb_cma=2G");
+		gm_skip("the hugetlb CMA area has no free 1 GiB page", "boot with hugetlb_cma=2G");
 	mem = gm_mem_new(GM_MEM_HUGE_1G, c->nr * GM_1G);
 	for (long i = 0; i < c->nr; i++) {
 		mem->hva[i * GM_1G] = 1;
@@ -352,7 +352,7 @@ static bool in_cma(const struct cma *c, uint64_t pfn)
 	return false;
 }
 
-/* First frame of ZONE_MOVABLE; all ones when it is empty. */
+/* First frame of ZONE_MOVABLE; all ones if it is empty. */
 static uint64_t movable_start(void)
 {
 	FILE *f = fopen("/proc/zoneinfo", "re");
@@ -377,7 +377,7 @@ static uint64_t movable_start(void)
 #define CMA_LEN (512UL << 20)
 
 GM_CASE(cma, .name = "fungible.cma.outside", .clause = "fungible.cma",
-	.text = "guest_memfd stays out of the CMA area and of ZONE_MOVABLE, and 1 GiB pages still come from there",
+	.text = "guest_memfd is not in the CMA area or in ZONE_MOVABLE, and 1 GiB pages still come from there",
 	.needs = GM_NEEDS(CMA), .tokens = GM_TOKEN_HUGE | GM_TOKEN_ALONE, .flags = GM_FULL_ONLY,
 	.timeout = 300)
 {
@@ -389,7 +389,7 @@ GM_CASE(cma, .name = "fungible.cma.outside", .clause = "fungible.cma",
 
 	cma_find(&c);
 	gm_pool_read(&pool, GM_1G);
-	/* The control: memory that may move does come from there. */
+	/* Control: movable memory comes from there. */
 	mem = gm_mem_new(GM_MEM_ANON, CMA_LEN);
 	for (uint64_t off = 0; off < CMA_LEN; off += GM_PAGE_SIZE) {
 		mem->hva[off] = 1;
@@ -406,20 +406,20 @@ GM_CASE(cma, .name = "fungible.cma.outside", .clause = "fungible.cma",
 				continue;
 			if (!bad++)
 				GM_FAIL_AT(GM_PAGE(.off = GM_AT(off), .pfn = GM_AT(pfn)),
-					   "file %d: a guest_memfd page lies in %s", i,
+					   "file %d: a guest_memfd page is in %s", i,
 					   pfn >= movable ? "ZONE_MOVABLE"
 							  : "the hugetlb CMA area");
 		}
 	}
-	GM_EXPECT(!bad, "%lu guest_memfd pages lie where memory must be movable", bad);
+	GM_EXPECT(!bad, "%lu guest_memfd pages are in memory that must be movable", bad);
 	gm_mem_free(mem);
-	/* While they are there, and when they are gone: the area gives all its huge pages. */
+	/* The area provides all its huge pages, both with the files and without them. */
 	GM_EXPECT_EQ(pool_set(&c.journal, pool.nr + c.nr) - pool.nr, c.nr,
-		     "1 GiB pages out of the area beside %d guest_memfds", CMA_FILES);
+		     "1 GiB pages from the area with %d guest_memfds", CMA_FILES);
 	pool_set(&c.journal, pool.nr);
 	for (int i = 0; i < CMA_FILES; i++)
 		file_free(&f[i]);
 	GM_EXPECT_EQ(pool_set(&c.journal, pool.nr + c.nr) - pool.nr, c.nr,
-		     "1 GiB pages out of the area when they are gone");
+		     "1 GiB pages from the area after the close");
 	pool_set(&c.journal, pool.nr);
 }

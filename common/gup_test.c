@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The host cannot reach in: every probe of lib/access/ against every state of guest_memfd: gup.*. */
+/* Accesses of the host: every probe of lib/access/ on every state of guest_memfd: gup.*. */
 #include <sys/mman.h>
 
 #include "access/matrix.h"
@@ -16,7 +16,7 @@ static void open_file(struct gm_stage *s, const struct gm_flavour *f)
 				   .uaddr = GM_UADDR_SHARED));
 }
 
-/* Where no ordinary VM can run on private pages the probes are all there is to ask. */
+/* If no ordinary VM can run on private pages, only the probes run. */
 static void open_private(struct gm_stage *s)
 {
 	open_file(s, &gm_p1p);
@@ -30,7 +30,7 @@ static void open_shared(struct gm_stage *s)
 	open_file(s, &gm_p1);
 }
 
-/* Pages from 8 on are in the page tables, so that GUP-fast finds them there. */
+/* Maps pages from 8 on, so that GUP-fast finds them. */
 static void open_guarded(struct gm_stage *s, int prot)
 {
 	open_shared(s);
@@ -51,17 +51,17 @@ static void open_no_access(struct gm_stage *s)
 	open_guarded(s, PROT_NONE);
 }
 
-/* An ordinary VM needs the memory of the host too; it is not what the file holds. */
+/* An ordinary VM also needs host memory, which is not the file's. */
 static void open_none(struct gm_stage *s)
 {
 	static const struct gm_flavour none = { .kind = GM_VM_DEFAULT };
 	struct gm_fixture *w =
 		GM_FIXTURE(.flavour = &none, .size = STAGE_LEN, .no_map = true, .no_slot = true);
 
-	/* arm64 binds no file that cannot be mapped (fd.slot_arm64): then it is in no slot. */
+	/* arm64 binds only mappable files (fd.slot_arm64). */
 	if (__gm_slot_set(w->vm, GM_SLOT, 0, GM_BASE, STAGE_LEN, w->uaddr, w->gmem, 0)) {
 		GM_SETUP(errno == EINVAL, "slot on guest_memfd: %s", gm_errno_name(errno));
-		gm_note("this kernel binds no such file to a slot: it is tried without");
+		gm_note("this kernel does not bind such a file: tested without a slot");
 	}
 	gm_stage_use(s, w);
 	s->mute = true;
@@ -88,7 +88,7 @@ static const struct gm_state states[] = {
 	  .open = open_shared },
 };
 
-/* A KVM that emulates the guest does so through the mapping, and would lack its rights too. */
+/* Without TDP KVM may emulate the guest through the mapping, with its reduced rights. */
 static const struct gm_state guarded[] = {
 	{ .name = "read_only",
 	  .text = "shared guest_memfd mapped read-only: every way to write through the mapping",
@@ -97,7 +97,7 @@ static const struct gm_state guarded[] = {
 	  .class = GM_CLASS_READ_ONLY,
 	  .open = open_read_only },
 	{ .name = "no_access",
-	  .text = "shared guest_memfd mapped without rights: every way to read through the mapping",
+	  .text = "shared guest_memfd mapped PROT_NONE: every way to read through the mapping",
 	  .profile = "P1",
 	  .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP),
 	  .class = GM_CLASS_NO_ACCESS,

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Lifetimes that race, race.<ender>.<user>: each pair of common/race that means something. */
+/* Races of removal with use, race.<ender>.<user>: each meaningful pair of common/race. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "race/race.h"
 
 /*
- * Whether the pair is about anything: the user has what it needs, and both are not the same call. Where
- * a page that is private by its file is faulted in without a slot, a finding hides all else: see
- * conv.before_slot.
+ * Is the pair meaningful? The user must have what it needs, and both must not be the same call.
+ * Excludes faults without a slot on pages that are private in place: a known defect,
+ * conv.before_slot, would hide all else.
  */
 static bool meaningful(const struct race_side *ender, const struct race_side *user,
 		       enum race_memory memory)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Allocation of a file's pages, by fallocate and through the host's mapping, that finds no memory. */
+/* Failing allocation of a file's pages, by fallocate and through the host's mapping. */
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
 #include "fail.h"
 
-#define COUNT 70UL /* pages: more than one node of the file's page cache */
+#define COUNT 70UL /* pages: more than one XArray node of the page cache */
 
 static void prepare_private(struct fail_sweep *s)
 {
@@ -23,18 +23,18 @@ static int allocate(struct fail_sweep *s)
 	return __gm_gmem_allocate(s->w->gmem, FAIL_AT * PG, COUNT * PG);
 }
 
-/* All pages are there, and all of them zero; touching them brings no more. */
+/* Expects that all pages are allocated and zero. */
 static void allocated(struct fail_sweep *s)
 {
-	int64_t there = gm_gmem_cached(s->w->gmem, FAIL_AT * PG, COUNT * PG);
+	int64_t cached = gm_gmem_cached(s->w->gmem, FAIL_AT * PG, COUNT * PG);
 
-	GM_EXPECT(there == COUNT || there < 0, "step %u: %ld pages are there, expected %lu", s->n,
-		  there, COUNT);
+	GM_EXPECT(cached == COUNT || cached < 0, "step %u: the file has %ld pages, expected %lu",
+		  s->n, cached, COUNT);
 	gm_fixture_check_guest(s->w, 1, fail_gfn(s, 0), COUNT, 1, "the allocated pages");
 	gm_fixture_check_host(s->w, fail_gfn(s, 0), COUNT, 64, "the allocated pages");
 }
 
-static void allocated_later(struct fail_sweep *s, int err)
+static void retry_allocate(struct fail_sweep *s, int err)
 {
 	GM_EXPECT_OK(allocate(s), "the same call, after step %u failed", s->n);
 	if (!gm_failures())
@@ -48,7 +48,7 @@ static int populate(struct fail_sweep *s)
 	return madvise(fail_hva(s, 0), COUNT * PG, MADV_POPULATE_WRITE);
 }
 
-static void populated_later(struct fail_sweep *s, int err)
+static void retry_populate(struct fail_sweep *s, int err)
 {
 	GM_EXPECT_OK(populate(s), "the same call, after step %u failed", s->n);
 	if (!gm_failures())
@@ -57,7 +57,7 @@ static void populated_later(struct fail_sweep *s, int err)
 
 static uint8_t *copy;
 
-/* By GUP, of this process's own memory. A part that was read is said, and is right. */
+/* Reads this process's own memory by GUP. The returned size of a partial read must be right. */
 static int read_remote(struct fail_sweep *s)
 {
 	struct iovec to = { copy, COUNT * PG }, from = { fail_hva(s, 0), COUNT * PG };
@@ -84,17 +84,17 @@ static void was_read(struct fail_sweep *s)
 		  s->size);
 	while (zero < s->size && !copy[zero])
 		zero++;
-	GM_EXPECT_EQ(zero, s->size, "step %u: bytes of what was read that are zero", s->n);
+	GM_EXPECT_EQ(zero, s->size, "step %u: bytes read that are zero", s->n);
 }
 
-static void read_later(struct fail_sweep *s, int err)
+static void retry_read(struct fail_sweep *s, int err)
 {
 	GM_EXPECT_OK(read_remote(s), "the same call, after step %u failed", s->n);
-	GM_EXPECT_EQ(s->size, COUNT * PG, "bytes read by it");
+	GM_EXPECT_EQ(s->size, COUNT * PG, "bytes read by the second call");
 	was_read(s);
 }
 
-/* A second mapping of the file; the first page is read through it. */
+/* Makes a second mapping of the file. */
 static int map(struct fail_sweep *s)
 {
 	s->mapped = mmap(NULL, s->w->file_size, PROT_READ | PROT_WRITE, MAP_SHARED, s->w->gmem, 0);
@@ -104,11 +104,11 @@ static int map(struct fail_sweep *s)
 static void mapped(struct fail_sweep *s)
 {
 	GM_EXPECT_EQ(*(volatile uint64_t *)s->mapped, *(volatile uint64_t *)s->w->hva,
-		     "step %u: the first word of the file by the new mapping", s->n);
+		     "step %u: the first word of the file in the new mapping", s->n);
 	munmap(s->mapped, s->w->file_size);
 }
 
-static void mapped_later(struct fail_sweep *s, int err)
+static void retry_map(struct fail_sweep *s, int err)
 {
 	GM_EXPECT_OK(map(s), "the same call, after step %u failed", s->n);
 	if (s->mapped != MAP_FAILED)
@@ -126,9 +126,9 @@ const struct fail_op fail_file_ops[] = {
 	  .err = { ENOMEM },
 	  .prepare = prepare_shared,
 	  .call = allocate,
-	  .refused = allocated_later,
+	  .refused = retry_allocate,
 	  .done = allocated,
-	  .text = "fallocate of 70 pages: a part may be there, the next call brings the rest" },
+	  .text = "fallocate of 70 pages: a part may be allocated, the next call allocates the rest" },
 	{ .name = "file.allocate_private",
 	  .clause = "fail.file",
 	  .memory = FAIL_ATTRIBUTES | FAIL_INPLACE,
@@ -136,9 +136,9 @@ const struct fail_op fail_file_ops[] = {
 	  .err = { ENOMEM },
 	  .prepare = prepare_private,
 	  .call = allocate,
-	  .refused = allocated_later,
+	  .refused = retry_allocate,
 	  .done = allocated,
-	  .text = "fallocate of 70 private pages: a part may be there, the next call brings the rest" },
+	  .text = "fallocate of 70 private pages: a part may be allocated, the next call allocates the rest" },
 	{ .name = "host.populate",
 	  .clause = "fail.host",
 	  .memory = MAPPED,
@@ -146,9 +146,9 @@ const struct fail_op fail_file_ops[] = {
 	  .err = { ENOMEM },
 	  .prepare = prepare_shared,
 	  .call = populate,
-	  .refused = populated_later,
+	  .refused = retry_populate,
 	  .done = allocated,
-	  .text = "MADV_POPULATE_WRITE of 70 pages of the mapping: a part may be there, the next call brings the rest" },
+	  .text = "MADV_POPULATE_WRITE of 70 pages of the mapping: a part may be allocated, the next call allocates the rest" },
 	{ .name = "host.gup",
 	  .clause = "fail.host",
 	  .memory = MAPPED,
@@ -156,16 +156,16 @@ const struct fail_op fail_file_ops[] = {
 	  .err = { EFAULT, ENOMEM },
 	  .prepare = prepare_read,
 	  .call = read_remote,
-	  .refused = read_later,
+	  .refused = retry_read,
 	  .done = was_read,
-	  .text = "process_vm_readv of 70 pages of the mapping: a part that was read is right, the next call reads all" },
+	  .text = "process_vm_readv of 70 pages of the mapping: a partial read is right, the next call reads all" },
 	{ .name = "host.mmap",
 	  .clause = "fail.host",
 	  .memory = MAPPED,
 	  .err = { ENOMEM },
 	  .call = map,
-	  .refused = mapped_later,
+	  .refused = retry_map,
 	  .done = mapped,
-	  .text = "a second mapping of the file: there is none, and the next one works" },
+	  .text = "a second mapping of the file: none is left, and the next mmap works" },
 	{},
 };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest's touch that finds no memory. KVM_RUN ends with ENOMEM where the file has no page to give, and
- * with EFAULT and a memory-fault exit where userspace_addr has none; the next KVM_RUN goes on.
+ * A guest's touch with failing allocations. KVM_RUN returns ENOMEM if the page belongs to the file,
+ * and EFAULT with a memory-fault exit if it belongs to userspace_addr; the next KVM_RUN continues.
  */
 #include "fail.h"
 
-/* The vCPU's own code, stack and mailbox are mapped, so that the touch is all that is left. */
+/* Maps the vCPU's own code, stack and mailbox, so that only the touch allocates. */
 static void warm_up(struct fail_sweep *s)
 {
 	struct gm_op op = { .code = GM_OP_NOP };
@@ -13,7 +13,7 @@ static void warm_up(struct fail_sweep *s)
 	gm_run(s->w->vm, 0, &op, 1);
 }
 
-/* Posts the touch: what is there is read and compared, then every word is written. */
+/* Posts the touch: checks the content, then writes every word. */
 static void post_touch(struct fail_sweep *s)
 {
 	struct gm_fixture *w = s->w;
@@ -44,7 +44,7 @@ static void prepare_shared(struct fail_sweep *s)
 	post_touch(s);
 }
 
-/* Written while shared, then private: its own page, or the same one. */
+/* A page written while shared, and then converted to private. */
 static void prepare_converted(struct fail_sweep *s)
 {
 	fail_empty(s, 1, false);
@@ -58,7 +58,7 @@ static int enter(struct fail_sweep *s)
 	return gm_enter(s->w->vm, 0, &s->exit);
 }
 
-/* The batch came to its end, found what had to be there, and wrote. */
+/* Expects that the batch is done, and read and wrote the right content. */
 static void touched(struct fail_sweep *s)
 {
 	struct gm_fixture *w = s->w;
@@ -82,7 +82,10 @@ static void not_touched(struct fail_sweep *s, int err)
 	uint64_t gpa = GPA(fail_gfn(s, 0));
 	bool private = gm_model_private(s->w->model, fail_gfn(s, 0));
 
-	/* The file knows what it lacks; of memory at userspace_addr KVM only learns that it is not there. */
+	/*
+	 * KVM gets the errno of guest_memfd; for userspace_addr it only knows that the fault
+	 * failed.
+	 */
 	if (private || s->w->file_serves_shared)
 		GM_EXPECT_EQ(err, ENOMEM, "step %u: errno of KVM_RUN", s->n);
 	if (err == EFAULT) {
@@ -96,12 +99,12 @@ static void not_touched(struct fail_sweep *s, int err)
 		touched(s);
 }
 
-/* Nothing of it is private: an ordinary VM, whose host sees the page by the file's mapping. */
+/* The touch of one page. */
 #define TOUCH                                                                                      \
 	.clause = "fail.run", .user_pages = true, .err = { ENOMEM, EFAULT }, .call = enter,        \
 	.refused = not_touched, .done = touched
 
-/* KVM_PRE_FAULT_MEMORY of so many pages. */
+/* Pages of a KVM_PRE_FAULT_MEMORY. */
 #define PREFAULT_PAGES 6UL
 
 static void prepare_prefault(struct fail_sweep *s, bool private)
@@ -126,13 +129,13 @@ static int prefault(struct fail_sweep *s)
 	return gm_prefault(s->w->vm, 0, &s->gpa, &s->size, 0);
 }
 
-/* What is said to be left is left: the same call goes on there, and every page reads zero. */
+/* Expects that a second call continues at the returned rest, and that every page reads zero. */
 static void prefaulted(struct fail_sweep *s)
 {
 	uint64_t begin = GPA(fail_gfn(s, 0)), end = begin + PREFAULT_PAGES * PG;
 
 	GM_EXPECT(s->gpa > begin && s->gpa + s->size == end && s->gpa % PG == 0,
-		  "step %u: 0, and gpa %#lx, size %#lx are left of %#lx, %#lx", s->n, s->gpa,
+		  "step %u: success, with gpa %#lx, size %#lx left of %#lx, %#lx", s->n, s->gpa,
 		  s->size, begin, end - begin);
 	if (s->size && !gm_failures())
 		GM_EXPECT_OK(prefault(s), "the next call, after step %u failed", s->n);
@@ -162,37 +165,37 @@ const struct fail_op fail_run_ops[] = {
 	  TOUCH,
 	  .once = warm_up,
 	  .prepare = prepare_private,
-	  .text = "the guest touches a private page that the file has no page for: KVM_RUN says so, and goes on" },
+	  .text = "the guest touches a private page not allocated yet: KVM_RUN fails, and the next one continues" },
 	{ .name = "run.shared",
 	  .memory = FAIL_EACH,
 	  TOUCH,
 	  .once = warm_up,
 	  .survives = true,
 	  .prepare = prepare_shared,
-	  .text = "the guest touches a shared page that nobody touched before: KVM_RUN says so, and goes on" },
+	  .text = "the guest touches a shared page not allocated yet: KVM_RUN fails, and the next one continues" },
 	{ .name = "run.converted",
 	  .memory = FAIL_ATTRIBUTES,
 	  TOUCH,
 	  .once = warm_up,
 	  .prepare = prepare_converted,
-	  .text = "the guest touches a page that became private: KVM_RUN says so, and goes on" },
+	  .text = "the guest touches a page that became private: KVM_RUN fails, and the next one continues" },
 	{ .name = "run.first",
 	  .memory = FAIL_EACH,
 	  TOUCH,
 	  .fresh = true,
 	  .prepare = prepare_shared,
 	  .flags = GM_FULL_ONLY,
-	  .text = "the first KVM_RUN of a vCPU, which has nothing in stock yet, touches a shared page" },
+	  .text = "the first KVM_RUN of a vCPU, with empty memory caches, touches a shared page" },
 	{ .name = "prefault.private",
 	  .memory = FAIL_ATTRIBUTES | FAIL_INPLACE,
 	  PREFAULT,
 	  .prepare = prepare_prefault_private,
-	  .text = "six private pages are prefaulted: what is left is what the argument says" },
+	  .text = "six private pages are prefaulted: the argument returns the exact rest" },
 	{ .name = "prefault.shared",
 	  .memory = FAIL_EACH,
 	  PREFAULT,
 	  .survives = true,
 	  .prepare = prepare_prefault_shared,
-	  .text = "six shared pages are prefaulted: what is left is what the argument says" },
+	  .text = "six shared pages are prefaulted: the argument returns the exact rest" },
 	{},
 };

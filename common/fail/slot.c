@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Changes of slots that find no memory: the slot is what it was, and its range and number can be used. */
+/*
+ * Changes of slots with failing allocations: the slot does not change, and its range and number can
+ * be used.
+ */
 #include <errno.h>
 
 #include "fail.h"
@@ -12,12 +15,12 @@ static int set(struct fail_sweep *s, uint32_t id, uint32_t flags, uint64_t gpa, 
 			     0);
 }
 
-static void demand(struct fail_sweep *s, uint32_t flags, uint64_t gpa, uint64_t size)
+static void set_ok(struct fail_sweep *s, uint32_t flags, uint64_t gpa, uint64_t size)
 {
 	GM_EXPECT_OK(set(s, FAIL_OTHER_SLOT, flags, gpa, size), "step %u", s->n);
 }
 
-/* vCPU 1 reads what is at the place: the words that the guest wrote at FAIL_OTHER. */
+/* Expects that vCPU 1 reads at gpa the words that the guest wrote at FAIL_OTHER. */
 static void expect_data(struct fail_sweep *s, uint64_t gpa, const char *when)
 {
 	struct gm_op op = { .code = GM_OP_CHECK,
@@ -33,7 +36,7 @@ static void expect_data(struct fail_sweep *s, uint64_t gpa, const char *when)
 		  op.observed, op.expected);
 }
 
-/* Nothing is at the place: another slot fits there, and a second one does not. */
+/* Expects that the range is free: another slot can be created there. */
 static void expect_free(struct fail_sweep *s, uint64_t gpa)
 {
 	struct gm_mem *mem = s->mem;
@@ -49,8 +52,8 @@ static void expect_free(struct fail_sweep *s, uint64_t gpa)
 		gm_slot_delete(s->w->vm, FAIL_OTHER_SLOT + 1);
 }
 
-/* Something is at the place: neither its addresses nor those of its file can be had. */
-static void expect_taken(struct fail_sweep *s, uint64_t gpa)
+/* Expects that the range is in use: no other slot can have it or the file. */
+static void expect_in_use(struct fail_sweep *s, uint64_t gpa)
 {
 	GM_EXPECT_ERRNO(EEXIST, set(s, FAIL_OTHER_SLOT + 1, 0, gpa + FAIL_OTHER_SIZE - PG, PG),
 			"a slot over the last page");
@@ -70,7 +73,7 @@ static void once_ordinary(struct fail_sweep *s)
 static void once_ordinary_slot(struct fail_sweep *s)
 {
 	once_ordinary(s);
-	demand(s, 0, FAIL_OTHER, FAIL_OTHER_SIZE);
+	set_ok(s, 0, FAIL_OTHER, FAIL_OTHER_SIZE);
 }
 
 static void end_ordinary(struct fail_sweep *s)
@@ -96,7 +99,7 @@ static void not_created(struct fail_sweep *s, int err)
 static void created(struct fail_sweep *s)
 {
 	expect_data(s, FAIL_OTHER, "a new slot");
-	expect_taken(s, FAIL_OTHER);
+	expect_in_use(s, FAIL_OTHER);
 }
 
 static int delete (struct fail_sweep *s)
@@ -104,7 +107,7 @@ static int delete (struct fail_sweep *s)
 	return set(s, FAIL_OTHER_SLOT, 0, FAIL_OTHER, 0);
 }
 
-static void delete_it(struct fail_sweep *s)
+static void undo_create(struct fail_sweep *s)
 {
 	gm_slot_delete(s->w->vm, FAIL_OTHER_SLOT);
 }
@@ -112,7 +115,7 @@ static void delete_it(struct fail_sweep *s)
 static void not_deleted(struct fail_sweep *s, int err)
 {
 	expect_data(s, FAIL_OTHER, "a slot that was not deleted");
-	expect_taken(s, FAIL_OTHER);
+	expect_in_use(s, FAIL_OTHER);
 }
 
 static void deleted(struct fail_sweep *s)
@@ -120,10 +123,10 @@ static void deleted(struct fail_sweep *s)
 	expect_free(s, FAIL_OTHER);
 }
 
-static void create_it(struct fail_sweep *s)
+static void undo_delete(struct fail_sweep *s)
 {
-	demand(s, 0, FAIL_OTHER, FAIL_OTHER_SIZE);
-	expect_data(s, FAIL_OTHER, "the slot made again");
+	set_ok(s, 0, FAIL_OTHER, FAIL_OTHER_SIZE);
+	expect_data(s, FAIL_OTHER, "the slot created again");
 }
 
 static int move(struct fail_sweep *s)
@@ -134,7 +137,7 @@ static int move(struct fail_sweep *s)
 static void not_moved(struct fail_sweep *s, int err)
 {
 	expect_data(s, FAIL_OTHER, "a slot that was not moved");
-	expect_taken(s, FAIL_OTHER);
+	expect_in_use(s, FAIL_OTHER);
 	expect_free(s, FAIL_THIRD);
 }
 
@@ -142,7 +145,7 @@ static void moved(struct fail_sweep *s)
 {
 	expect_data(s, FAIL_THIRD, "a slot that was moved");
 	expect_free(s, FAIL_OTHER);
-	demand(s, 0, FAIL_OTHER, FAIL_OTHER_SIZE);
+	set_ok(s, 0, FAIL_OTHER, FAIL_OTHER_SIZE);
 	expect_data(s, FAIL_OTHER, "a slot that was moved back");
 }
 
@@ -164,10 +167,10 @@ static int get_log(struct fail_sweep *s)
 static void log_not_on(struct fail_sweep *s, int err)
 {
 	expect_data(s, FAIL_OTHER, "a slot whose flags did not change");
-	GM_EXPECT_ERRNO(ENOENT, get_log(s), "the log of a slot that has none");
+	GM_EXPECT_ERRNO(ENOENT, get_log(s), "the dirty log of a slot without one");
 }
 
-/* Exactly the page that the guest writes is in the log. */
+/* Expects that the log has exactly the page that the guest writes. */
 static void log_is_on(struct fail_sweep *s)
 {
 	struct gm_op op = { .code = GM_OP_FILL,
@@ -182,7 +185,7 @@ static void log_is_on(struct fail_sweep *s)
 	GM_EXPECT_OK(get_log(s), "step %u", s->n);
 	for (unsigned int i = 0; i < ARRAY_SIZE(bitmap); i++)
 		GM_EXPECT_EQ(bitmap[i], i == 2 ? 4UL : 0UL, "step %u: word %u of the log", s->n, i);
-	demand(s, 0, FAIL_OTHER, FAIL_OTHER_SIZE);
+	set_ok(s, 0, FAIL_OTHER, FAIL_OTHER_SIZE);
 }
 
 /* --- a slot of a second guest_memfd --- */
@@ -193,7 +196,7 @@ static void once_gmem(struct fail_sweep *s)
 
 	s->gmem = gm_gmem_new(vm, FAIL_OTHER_SIZE, s->w->file.flags);
 	gm_vm_map(vm, FAIL_OTHER, FAIL_OTHER_SIZE, GM_2M);
-	demand(s, 0, FAIL_OTHER, FAIL_OTHER_SIZE);
+	set_ok(s, 0, FAIL_OTHER, FAIL_OTHER_SIZE);
 	if (s->w->provider)
 		gm_convert(vm, FAIL_OTHER, FAIL_OTHER_SIZE, true);
 	gm_guest_fill(vm, 1, FAIL_OTHER, FAIL_OTHER_PAGES, GM_HALF_GUEST, GEN);
@@ -206,7 +209,7 @@ static void end_gmem(struct fail_sweep *s)
 	close(s->gmem);
 }
 
-/* Its file can be bound elsewhere. */
+/* Expects that its file can be bound elsewhere. */
 static void gmem_deleted(struct fail_sweep *s)
 {
 	GM_EXPECT_OK(set(s, FAIL_OTHER_SLOT + 1, 0, FAIL_THIRD, FAIL_OTHER_SIZE), "step %u", s->n);
@@ -222,7 +225,7 @@ static void bound_again(struct fail_sweep *s)
 static void not_bound_again(struct fail_sweep *s, int err)
 {
 	gmem_deleted(s);
-	create_it(s);
+	undo_delete(s);
 }
 
 #define SLOT .clause = "fail.slot", .err = { ENOMEM }
@@ -235,9 +238,9 @@ const struct fail_op fail_slot_ops[] = {
 	  .call = create,
 	  .refused = not_created,
 	  .done = created,
-	  .undo = delete_it,
+	  .undo = undo_create,
 	  .end = end_ordinary,
-	  .text = "a slot without guest_memfd is made: its number and its place stay free" },
+	  .text = "a slot without guest_memfd is created: its number and range stay free" },
 	{ .name = "slot.delete",
 	  .memory = FAIL_P1 | FAIL_ATTRIBUTES,
 	  SLOT,
@@ -245,9 +248,9 @@ const struct fail_op fail_slot_ops[] = {
 	  .call = delete,
 	  .refused = not_deleted,
 	  .done = deleted,
-	  .undo = create_it,
+	  .undo = undo_delete,
 	  .end = end_ordinary,
-	  .text = "a slot without guest_memfd is deleted: it stays where it is, with its data" },
+	  .text = "a slot without guest_memfd is deleted: it stays, with its data" },
 	{ .name = "slot.move",
 	  .memory = FAIL_P1 | FAIL_ATTRIBUTES,
 	  SLOT,
@@ -256,7 +259,7 @@ const struct fail_op fail_slot_ops[] = {
 	  .refused = not_moved,
 	  .done = moved,
 	  .end = end_ordinary,
-	  .text = "a slot without guest_memfd is moved: it stays where it is, and the new place free" },
+	  .text = "a slot without guest_memfd is moved: it stays where it is, and the new range stays free" },
 	{ .name = "slot.log",
 	  .memory = FAIL_P1 | FAIL_ATTRIBUTES,
 	  SLOT,
@@ -265,7 +268,7 @@ const struct fail_op fail_slot_ops[] = {
 	  .refused = log_not_on,
 	  .done = log_is_on,
 	  .end = end_ordinary,
-	  .text = "dirty logging is turned on: there is no log, or one that is exact" },
+	  .text = "dirty logging is enabled: there is no log, or an exact one" },
 	{ .name = "slot.unbind",
 	  .memory = FAIL_EACH,
 	  SLOT,
@@ -273,14 +276,14 @@ const struct fail_op fail_slot_ops[] = {
 	  .call = delete,
 	  .refused = not_deleted,
 	  .done = gmem_deleted,
-	  .undo = create_it,
+	  .undo = undo_delete,
 	  .end = end_gmem,
 	  .text = "a slot of a guest_memfd is deleted: it stays, its file bound, with its data" },
 	{ .name = "slot.rebind",
 	  .memory = FAIL_EACH,
 	  SLOT,
 	  .once = once_gmem,
-	  .prepare = delete_it,
+	  .prepare = undo_create,
 	  .call = create,
 	  .refused = not_bound_again,
 	  .done = bound_again,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The sweep over one operation, and what is looked at before and after each refusal. */
+/* The sweep over one operation, and the state compared before and after each refusal. */
 #include <sys/mman.h>
 
 #include "fail.h"
@@ -7,25 +7,25 @@
 
 #define MOST 1000
 
-/* What user space sees of its own process and of the file, exact. */
-struct seen {
-	int64_t cached; /* pages that the file has; -1: the kernel does not tell */
+/* State of the process and the file that user space can read exactly. */
+struct state {
+	int64_t cached; /* pages that the file has; -1: no cachestat() */
 	unsigned long pinned, locked;
 	int fd; /* the lowest free descriptor */
 };
 
-static struct seen look(const struct fail_sweep *s)
+static struct state state_read(const struct fail_sweep *s)
 {
-	struct seen seen = { .cached = gm_gmem_cached(s->w->gmem, 0, s->w->file_size),
-			     .pinned = gm_vm_pinned(),
-			     .locked = gm_vm_locked() };
+	struct state state = { .cached = gm_gmem_cached(s->w->gmem, 0, s->w->file_size),
+			       .pinned = gm_vm_pinned(),
+			       .locked = gm_vm_locked() };
 
-	seen.fd = GM_SETUP_OK(dup(STDERR_FILENO));
-	close(seen.fd);
-	return seen;
+	state.fd = GM_SETUP_OK(dup(STDERR_FILENO));
+	close(state.fd);
+	return state;
 }
 
-/* The pages that the operation has nothing to do with, by a vCPU of their own and by the host. */
+/* Checks the pages that the operation does not use, by vCPU 1 and by the host. */
 static void check_kept(struct fail_sweep *s, const char *when)
 {
 	gm_fixture_check_guest(s->w, 1, GFN(s->w->gpa), FAIL_KEPT, 128, when);
@@ -40,13 +40,12 @@ static bool allowed(const struct fail_op *op, int err)
 	return false;
 }
 
-static void compare(const struct fail_sweep *s, const struct seen *was)
+static void compare(const struct fail_sweep *s, const struct state *was)
 {
-	struct seen is = look(s);
+	struct state is = state_read(s);
 
 	if (s->op->keeps_part)
-		GM_EXPECT(is.cached >= was->cached,
-			  "step %u failed: %ld pages of the file are gone", s->n,
+		GM_EXPECT(is.cached >= was->cached, "step %u failed: the file lost %ld pages", s->n,
 			  was->cached - is.cached);
 	else
 		GM_EXPECT_EQ(is.cached, was->cached, "step %u failed: pages that the file has",
@@ -70,7 +69,7 @@ void fail_empty(struct fail_sweep *s, uint64_t n, bool private)
 		gm_fixture_convert(w, gfn, n, private);
 }
 
-/* Every third page private where pages are converted at all; all of them written. */
+/* A fixture with all pages written; with a provider some of them are private. */
 static struct gm_fixture *fixture(const struct gm_case *self)
 {
 	const struct gm_flavour *flavour = self->provider ? NULL : &gm_p1;
@@ -105,24 +104,24 @@ static void end(struct fail_sweep *s)
 	s->w = NULL;
 }
 
-/* One round. False: the call has fewer steps. */
+/* One step. False: the call has no more steps. */
 static bool step(struct fail_sweep *s, unsigned int *refusals)
 {
 	const struct fail_op *op = s->op;
-	struct seen was;
+	struct state was;
 	bool reached;
 	int ret, err;
 
 	if (op->prepare)
 		op->prepare(s);
-	was = look(s);
+	was = state_read(s);
 	gm_fail_nth(s->n);
 	errno = 0;
 	ret = op->call(s);
 	err = errno;
 	reached = gm_fail_nth_reached();
 	if (ret) {
-		GM_EXPECT(reached, "%s with nothing failing", gm_errno_name(err));
+		GM_EXPECT(reached, "%s without a failed allocation", gm_errno_name(err));
 		GM_EXPECT(allowed(op, err), "step %u failed: %s", s->n, gm_errno_name(err));
 		++*refusals;
 		compare(s, &was);
@@ -155,11 +154,11 @@ void fail_sweep(const struct gm_case *self)
 		}
 	}
 	gm_note("%u steps, %u of them make the call fail", s.n - 2, refusals);
-	GM_EXPECT(s.n < MOST, "the sweep does not end");
+	GM_EXPECT(s.n < MOST, "the sweep has too many steps");
 	GM_SETUP(s.n > 2 || gm_failures(),
-		 "nothing was made to fail: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB");
+		 "no allocation failed: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB");
 	GM_EXPECT(refusals || s.op->survives || gm_failures(),
-		  "%u steps failed, and the call said each time that it was done", s.n - 2);
+		  "%u steps failed, and the call succeeded each time", s.n - 2);
 	if (!gm_failures())
 		check_kept(&s, "at the end");
 	end(&s);

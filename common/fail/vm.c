@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A VM, and a vCPU, for which there is no memory. */
+/* Creation of a VM and a vCPU with failing allocations. */
 #include <fcntl.h>
 
 #include "fail.h"
@@ -22,7 +22,7 @@ static int create_vm(struct fail_sweep *s)
 	return s->made < 0 ? -1 : 0;
 }
 
-/* A VM that works: it takes a file, a slot on it, and a vCPU. */
+/* Expects that the VM works: creates a file, a slot on it, and a vCPU. */
 static void use_vm(int vm, unsigned int n, const struct fail_sweep *s)
 {
 	struct kvm_create_guest_memfd arg = { .size = GM_2M, .flags = s->w->file.flags };
@@ -51,35 +51,35 @@ static void vm_not_created(struct fail_sweep *s, int err)
 		vm_created(s);
 }
 
-/* In a VM of its own for each step: a vCPU that exists cannot be taken away again. */
-static int one;
+/* A new VM for each step, since a vCPU cannot be removed. */
+static int vcpu_vm;
 
 static void prepare_vcpu(struct fail_sweep *s)
 {
-	one = GM_SETUP_OK(ioctl(kvm, KVM_CREATE_VM, gm_arch_vm_type(s->w->vm->args.kind)));
+	vcpu_vm = GM_SETUP_OK(ioctl(kvm, KVM_CREATE_VM, gm_arch_vm_type(s->w->vm->args.kind)));
 }
 
 static int create_vcpu(struct fail_sweep *s)
 {
-	s->made = ioctl(one, KVM_CREATE_VCPU, 3UL);
+	s->made = ioctl(vcpu_vm, KVM_CREATE_VCPU, 3UL);
 	return s->made < 0 ? -1 : 0;
 }
 
 static void vcpu_created(struct fail_sweep *s)
 {
-	GM_EXPECT_ERRNO(EEXIST, ioctl(one, KVM_CREATE_VCPU, 3UL),
+	GM_EXPECT_ERRNO(EEXIST, ioctl(vcpu_vm, KVM_CREATE_VCPU, 3UL),
 			"the number of a vCPU that exists");
 	close(s->made);
-	use_vm(one, s->n, s);
-	close(one);
+	use_vm(vcpu_vm, s->n, s);
+	close(vcpu_vm);
 }
 
 static void vcpu_not_created(struct fail_sweep *s, int err)
 {
-	/* Only a VM without vCPUs takes it; other architectures do not know it. */
-	int ret = ioctl(one, KVM_SET_BOOT_CPU_ID, 0UL);
+	/* EBUSY if the VM has vCPUs; other architectures do not have this ioctl. */
+	int ret = ioctl(vcpu_vm, KVM_SET_BOOT_CPU_ID, 0UL);
 
-	GM_EXPECT(!ret || errno != EBUSY, "step %u failed: the VM says that it has a vCPU", s->n);
+	GM_EXPECT(!ret || errno != EBUSY, "step %u failed: the VM has a vCPU", s->n);
 	GM_EXPECT_OK(create_vcpu(s), "the same number, after step %u failed", s->n);
 	if (s->made >= 0)
 		vcpu_created(s);

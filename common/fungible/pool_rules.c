@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the pool owes to those who reserved of it, with no VM in sight: a host that slides between
- * confidential and ordinary VMs shrinks and grows it all day: fungible.pool_back.
+ * Reservations of a hugetlb pool that shrinks and grows, without VMs: a host that moves memory
+ * between confidential and ordinary VMs resizes the pool often: fungible.pool_back.
  */
 #include <stdio.h>
 #include <sys/mman.h>
@@ -33,7 +33,7 @@ static void touch_pages(volatile uint8_t *p, unsigned int first, unsigned int n)
 }
 
 GM_CASE(reservations, .name = "fungible.pool_back.reservations",
-	.text = "mappings reserve what they may touch, use it up page by page, and give it all back")
+	.text = "mappings reserve their pages, allocate them page by page, and give all back")
 {
 	static const struct {
 		int flags;
@@ -43,7 +43,7 @@ GM_CASE(reservations, .name = "fungible.pool_back.reservations",
 
 	gm_pool_read(&before, GM_2M);
 	for (unsigned int i = 0; i < ARRAY_SIZE(kind); i++) {
-		/* Untouched, touched in part, and touched to the end. */
+		/* Not touched, touched in part, and touched fully. */
 		for (unsigned int n = 0; n <= MAPPED; n += n ? MAPPED - TOUCHED : TOUCHED) {
 			uint8_t *p = map_pages(kind[i].flags);
 
@@ -64,30 +64,31 @@ static void restore(void *arg __attribute__((unused)))
 }
 
 GM_CASE(shrink, .name = "fungible.pool_back.shrink", .needs = GM_NEEDS(ROOT), .caps = GM_CAPS_ALL,
-	.text = "a pool that shrinks to nothing keeps what is used and reserved, until that is given back")
+	.text = "a pool that shrinks to 0 keeps used and reserved pages until they are freed")
 {
 	struct gm_pool start, want;
 	uint8_t *p;
 
 	gm_pool_read(&start, GM_2M);
 	if (start.free != start.nr || start.resv || start.surplus)
-		gm_skip("somebody uses the pool of 2 MiB pages",
-			"a machine of its own, or the lab");
+		gm_skip("another program uses the pool of 2 MiB pages",
+			"a machine without other users, or the lab");
 	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "no journal");
 	gm_cleanup(restore, NULL);
 	p = map_pages(MAP_SHARED);
 	touch_pages(p, 0, TOUCHED);
 	GM_SETUP(!gm_journal_set(&journal, NR, "0"), "%s cannot be written", NR);
-	/* set_max_huge_pages(), mm/hugetlb.c: what must stay is surplus from now on. */
+	/* set_max_huge_pages(), mm/hugetlb.c: pages that must stay become surplus. */
 	want = (struct gm_pool){ GM_2M, MAPPED, MAPPED - TOUCHED, MAPPED - TOUCHED, MAPPED };
-	gm_pool_expect(&want, 0, 0, "shrunk to nothing");
+	gm_pool_expect(&want, 0, 0, "shrunk to 0");
 	touch_pages(p, TOUCHED, MAPPED - TOUCHED);
-	gm_pool_expect(&want, MAPPED - TOUCHED, TOUCHED - MAPPED, "all that was reserved is there");
+	gm_pool_expect(&want, MAPPED - TOUCHED, TOUCHED - MAPPED,
+		       "all reserved pages are allocated");
 	for (unsigned int i = 0; i < MAPPED; i++)
 		GM_EXPECT_EQ(p[i * GM_2M], i, "page %u", i);
 	munmap(p, MAPPED * GM_2M);
 	want = (struct gm_pool){ .size = GM_2M };
-	gm_pool_expect(&want, 0, 0, "given back");
+	gm_pool_expect(&want, 0, 0, "unmapped");
 	gm_journal_restore(&journal);
 	gm_pool_expect(&start, 0, 0, "grown again");
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory written on somebody's behalf: it is copied on write, and dirty, as if he wrote himself. */
+/*
+ * Memory written by the kernel for another process is copied on write, and dirty, as by its own
+ * write.
+ */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -35,7 +38,7 @@ static long by_mem(void *hva, uint64_t word)
 	long ret = pwrite(fd, &word, 8, (uintptr_t)hva);
 
 	close(fd);
-	/* The kernel may be told not to force (CONFIG_PROC_MEM_*_FORCE): then there is no question. */
+	/* The kernel may be configured not to force (CONFIG_PROC_MEM_*_FORCE). */
 	if (ret < 0 && errno == EIO)
 		gm_skip("/proc/pid/mem does not force", "boot with proc_mem.force_override=always");
 	return ret;
@@ -46,7 +49,9 @@ struct writer {
 	int prot; /* of the memory at the time */
 };
 
-/* The frame is clean until then: its process's own writes are known to the page tables alone. */
+/*
+ * The frame is clean before: writes of the process itself are only in the page tables' dirty bits.
+ */
 GM_CASES(run, struct writer, w)
 {
 	uint64_t old = gm_word(1, GM_HALF_HOST, 1, 0), new = gm_word(1, GM_HALF_HOST, 2, 0), pfn;
@@ -65,11 +70,11 @@ GM_CASES(run, struct writer, w)
 	}
 	GM_SETUP_OK(mprotect(mem, PG, w->prot));
 	GM_EXPECT_EQ(w->write(mem, new), 8, "bytes written");
-	GM_EXPECT_EQ(*(volatile uint64_t *)mem, new, "what is there then");
-	/* Whoever reclaims it must know that it changed. */
+	GM_EXPECT_EQ(*(volatile uint64_t *)mem, new, "the word after the write");
+	/* Reclaim must know that the page has changed. */
 	dirty = gm_frames_read(mem, 1, &pfn) ? gm_frames_flag(pfn, KPF_DIRTY) : -1;
 	if (dirty < 0)
-		gm_note("page frames cannot be looked at here");
+		gm_note("page frames cannot be read");
 	GM_EXPECT(dirty, "the page was written, and it is not dirty");
 	close(begin[1]);
 	GM_SETUP_OK(waitpid(pid, &status, 0));
@@ -79,12 +84,12 @@ GM_CASES(run, struct writer, w)
 }
 
 GM_ROW(run, vm, .name = "gup.process_vm_writev.forked", .clause = "gup.process_vm_writev",
-       .text = "a page that a child shares: the writer's own copy is written, and dirty") = {
+       .text = "a page shared with a child by fork(): the write goes to the own copy, which is dirty") = {
 	.write = by_vm,
 	.prot = PROT_READ | PROT_WRITE,
 };
 GM_ROW(run, mem, .name = "gup.proc_mem_write_force.forked", .clause = "gup.proc_mem_write_force",
-       .text = "a page that a child shares: the writer's own copy is written, and dirty") = {
+       .text = "a page shared with a child by fork(): the write goes to the own copy, which is dirty") = {
 	.write = by_mem,
 	.prot = PROT_READ,
 };

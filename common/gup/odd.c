@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ranges that begin and end inside a page: exactly their bytes are moved, whoever goes through the
- * pages one by one: gup.ordinary.
+ * Ranges that begin and end inside a page: exactly their bytes are moved, although the kernel works
+ * page by page: gup.ordinary.
  */
 #include <sys/mman.h>
 
@@ -12,7 +12,7 @@
 #define SPACE GM_MATRIX_CTL_LEN
 #define REST 0x5a
 
-/* By bytes: not what asks for pages, or takes a word of each. */
+/* Does the probe move bytes, not pages or a word of each page? */
 static bool by_bytes(const struct gm_probe *p)
 {
 	const unsigned int other = GM_ACC_WORD | GM_ACC_OPAQUE | GM_ACC_SLOW | GM_ACC_DROPS |
@@ -27,7 +27,7 @@ static bool by_bytes(const struct gm_probe *p)
 	       gm_matrix_needs(p->needs);
 }
 
-/* What byte i of the memory is before, and of the buffer of who writes. */
+/* Byte i of the memory before the probe, or of a writer's buffer. */
 static uint8_t byte(size_t i, bool writes)
 {
 	return (i * 7 + i / GM_PAGE_SIZE * 13 + (writes ? 101 : 3)) % 251;
@@ -62,7 +62,7 @@ static void try_at(const struct gm_probe *p, uint8_t *mem, size_t at, size_t len
 		want = i < len ? byte(at + i, false) : REST;
 		if (!GM_EXPECT(
 			    a.buf[i] == want,
-			    "%s of %zu bytes at byte %zu: byte %zu that arrived is %#x, expected %#x",
+			    "%s of %zu bytes at byte %zu: byte %zu of the buffer is %#x, expected %#x",
 			    p->name, len, at, i, a.buf[i], want))
 			goto out;
 	}
@@ -71,7 +71,7 @@ out:
 }
 
 GM_CASE(odd, .name = "gup.ordinary.odd", .clause = "gup.ordinary", .profile = "any",
-	.text = "what moves bytes, on ranges that begin and end inside a page: those bytes, no other",
+	.text = "every probe that moves bytes, on ranges that begin and end inside a page: exactly those bytes",
 	.caps = GM_CAPS_ALL, .timeout = 60)
 {
 	static const struct {
@@ -84,7 +84,7 @@ GM_CASE(odd, .name = "gup.ordinary.odd", .clause = "gup.ordinary", .profile = "a
 	};
 	struct gm_mem *m = gm_mem_new(GM_MEM_ANON, SPACE);
 	const struct gm_probe *p;
-	unsigned int asked = 0;
+	unsigned int nr_probes = 0;
 
 	for (size_t i = 0; (p = gm_probe_at(i)); i++) {
 		if (!by_bytes(p))
@@ -92,8 +92,8 @@ GM_CASE(odd, .name = "gup.ordinary.odd", .clause = "gup.ordinary", .profile = "a
 		gm_matrix_control(p);
 		for (size_t k = 0; k < sizeof(how) / sizeof(how[0]); k++)
 			try_at(p, m->hva, how[k].at, how[k].len);
-		asked++;
+		nr_probes++;
 	}
-	gm_note("%u probes", asked);
+	gm_note("%u probes", nr_probes);
 	gm_mem_free(m);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What refuses guest_memfd must reach each page of ordinary memory, of huge pages too, and bring the
- * right bytes; and it must refuse, in the same words, what nobody may reach. One case for each kind
- * of memory, every probe that moves data.
+ * Probes that are refused for guest_memfd must reach each page of ordinary memory, also of huge
+ * pages, with the right bytes; and they must refuse inaccessible memory with the same errno. One
+ * case for each kind of memory, with every probe that moves data.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -17,11 +17,11 @@ GM_FILE(.clause = "gup.ordinary", .profile = "any", .caps = GM_CAPS_ALL, .tokens
 struct large {
 	const char *what;
 	enum gm_mem_kind kind;
-	unsigned int pages;    /* huge ones */
-	unsigned int n2m, n1g; /* of them out of the pools */
+	unsigned int pages;    /* huge pages */
+	unsigned int n2m, n1g; /* of them from the pools */
 };
 
-/* Moves data of a mapping, harms nothing, and asks for no right that is not there. */
+/* Does the probe move data of a mapping, harmless and with the rights of this case? */
 static bool suits(const struct gm_probe *p)
 {
 	if (p->flags & (GM_ACC_REMAPS | GM_ACC_HARMFUL | GM_ACC_DROPS | GM_ACC_DENIED |
@@ -36,11 +36,11 @@ static bool suits(const struct gm_probe *p)
 GM_CASES(run, struct large, l)
 {
 	uint64_t page = gm_mem_pagesize(l->kind);
-	/* Inside a huge page, and where there are two, half in each. */
+	/* Inside a huge page, and across two, if there are two. */
 	uint64_t at[] = { 5 * GM_PAGE_SIZE,
 			  l->pages > 1 ? page - GM_MATRIX_CTL_LEN / 2 : page / 2 - GM_PAGE_SIZE };
 	const struct gm_probe *p;
-	unsigned int asked = 0;
+	unsigned int nr_probes = 0;
 	struct gm_mem *m;
 	const char *reason;
 	char remedy[256];
@@ -52,17 +52,17 @@ GM_CASES(run, struct large, l)
 	for (size_t i = 0; (p = gm_probe_at(i)); i++) {
 		if (!suits(p) || !gm_matrix_needs(p->needs))
 			continue;
-		/* Who clears or copies one page of 1 GiB takes his time. */
+		/* Clearing or copying a page of 1 GiB is slow. */
 		if (l->n1g && p->flags & GM_ACC_SLOW)
 			continue;
-		/* What this machine refuses altogether is no question of the pages' size. */
+		/* Control: the probe works with small pages. */
 		gm_matrix_control(p);
 		for (unsigned int k = p->flags & GM_ACC_SLOW ? 1 : 0; k < 2; k++)
 			if (!gm_matrix_try(p, l->what, m->hva + at[k], -1, GM_CLASS_ORDINARY, true))
 				break;
-		asked++;
+		nr_probes++;
 	}
-	gm_note("%u probes", asked);
+	gm_note("%u probes", nr_probes);
 	gm_mem_free(m);
 }
 
@@ -90,7 +90,7 @@ GM_ROW(run, huge_1g, .name = "gup.ordinary.hugetlb_1g",
 	.n1g = 1,
 };
 
-/* Nothing else says what it meets with: the path alone. */
+/* Does the probe have only its path's default results? */
 static bool plain(const struct gm_probe *p, unsigned int moves)
 {
 	static const enum gm_class closed[] = { GM_CLASS_PRIVATE, GM_CLASS_READ_ONLY,
@@ -103,8 +103,8 @@ static bool plain(const struct gm_probe *p, unsigned int moves)
 	       p->path != GM_PATH_PROCMEM && gm_matrix_needs(p->needs);
 }
 
-/* Where no mmap() that does not ask for it puts anything. */
-#define LONELY ((void *)(1UL << 40))
+/* An address that mmap() never chooses by itself. */
+#define UNUSED_HVA ((void *)(1UL << 40))
 
 struct closed {
 	int prot; /* -1: nothing is mapped */
@@ -116,7 +116,7 @@ GM_CASES(run_closed, struct closed, c)
 {
 	const struct gm_want w = GM_ERR(EFAULT, c->src);
 	size_t len = GM_MATRIX_CTL_LEN;
-	uint8_t *hva = mmap(LONELY, len, PROT_READ | PROT_WRITE,
+	uint8_t *hva = mmap(UNUSED_HVA, len, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	const struct gm_probe *p;
 
@@ -144,21 +144,20 @@ GM_CASES(run_closed, struct closed, c)
 }
 
 GM_ROW(run_closed, unmapped, .name = "gup.ordinary.unmapped",
-       .text = "every probe that moves data, on addresses where nothing is mapped",
-       .flags = GM_REFUSAL) = {
+       .text = "every probe that moves data, on unmapped addresses", .flags = GM_REFUSAL) = {
 	.prot = -1,
 	.moves = GM_ACC_READ | GM_ACC_WRITE,
 	.src = "mm/gup.c:__get_user_pages(): no VMA",
 };
 GM_ROW(run_closed, read_only, .name = "gup.ordinary.read_only",
-       .text = "every probe that moves data, on anonymous memory that may only be read, to write it",
+       .text = "every probe that moves data, writing to read-only anonymous memory",
        .flags = GM_REFUSAL) = {
 	.prot = PROT_READ,
 	.moves = GM_ACC_WRITE,
 	.src = "mm/gup.c:check_vma_flags()",
 };
 GM_ROW(run_closed, no_access, .name = "gup.ordinary.no_access",
-       .text = "every probe that moves data, on anonymous memory that may not be touched, to read it",
+       .text = "every probe that moves data, reading inaccessible anonymous memory",
        .flags = GM_REFUSAL) = {
 	.prot = PROT_NONE,
 	.moves = GM_ACC_READ,

@@ -13,12 +13,12 @@ static void guest(struct gm_pressure *pr)
 	for (unsigned int n = 1; n <= ROUNDS; n++) {
 		gm_guest_fill(pr->vm, 0, GM_BASE, NPAGES / 2, GM_HALF_SECRET, n);
 		gm_guest_check(pr->vm, 0, GM_BASE, NPAGES / 2, GM_HALF_SECRET, n, "under pressure");
-		/* The half that is punched under its hands: written, and not to be relied on. */
+		/* The pages that are punched: written, but their content is not checked. */
 		gm_guest_touch(pr->vm, 0, GM_BASE + LEN / 2, LEN / 2, GM_PAGE_SIZE);
 	}
 }
 
-/* Where no ordinary VM can run on private pages the host allocates them. */
+/* If no ordinary VM can run on private pages, the host allocates them. */
 static void host(struct gm_pressure *pr)
 {
 	for (unsigned int n = 1; n <= ROUNDS; n++) {
@@ -28,7 +28,7 @@ static void host(struct gm_pressure *pr)
 }
 
 GM_CASE(pressure_private, .name = "gup.pressure.private", .clause = "gup.pressure",
-	.text = "four threads probe, the guest writes, the host punches: nothing private arrives",
+	.text = "four threads probe, the guest writes, the host punches: no private data arrives",
 	.profile = "P1p", .needs = GM_NEEDS(GMEM_MMAP, TDP), .flags = GM_REFUSAL,
 	.caps = GM_CAPS_ALL)
 {
@@ -50,6 +50,6 @@ GM_CASE(pressure_private, .name = "gup.pressure.private", .clause = "gup.pressur
 		  "%lu probes refused, %lu reached", (unsigned long)pr.refused,
 		  (unsigned long)pr.reached);
 	if (runs)
-		gm_guest_check(pr.vm, 0, GM_BASE, NPAGES / 2, GM_HALF_SECRET, ROUNDS, "after all");
+		gm_guest_check(pr.vm, 0, GM_BASE, NPAGES / 2, GM_HALF_SECRET, ROUNDS, "at the end");
 	gm_fixture_free(w);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is left after a round: slot, file, mapping, and every page of it. */
+/* Checks after a round: slot, file, mapping, and every page. */
 #include "race.h"
 #include "touch.h"
 
@@ -10,7 +10,7 @@ static bool private_now(const struct race *r)
 	return began != r->converted;
 }
 
-/* The guest's access at the begin of the pages ends this way. */
+/* Expects that the guest's access to the first page exits this way. */
 static void expect_exit(struct race *r, unsigned int reason, int err, const char *when)
 {
 	struct gm_op op = { .code = GM_OP_READ, .addr = RACE_GPA };
@@ -33,7 +33,7 @@ static void read_words(struct race *r, unsigned int word, uint64_t out[RACE_PAGE
 		out[i] = op[i].val;
 }
 
-/* Word 1, which the guest may have written meanwhile: all of them, if it came to its end. */
+/* Word 1, which the guest may have written: in all pages if its call succeeded. */
 static bool legal(const struct race *r, uint64_t page, uint64_t val)
 {
 	bool writes = r->user->effect & RACE_WRITES && r->call[1].end;
@@ -59,7 +59,9 @@ static void check_guest(struct race *r, uint64_t first[RACE_PAGES], uint64_t sec
 	}
 }
 
-/* The host sees shared pages as the guest does, and private ones not at all. */
+/*
+ * Expects that the host reads what the guest reads in shared pages, and cannot read private ones.
+ */
 static void check_host(struct race *r, const uint64_t *first, const uint64_t *second)
 {
 	for (uint64_t i = 0; r->map && i < RACE_PAGES && !gm_failures(); i++) {
@@ -93,18 +95,19 @@ void race_check(struct race *r)
 	}
 	if (r->deleted) {
 		/*
-		 * The VM's attributes outlive the slot, and no private page can be MMIO. One that is private by
-		 * its file is left alone: that a touch without a slot lasts is a finding, conv.before_slot.
+		 * Attributes of the VM outlive the slot, and a private page cannot be MMIO. In
+		 * place a private page is not touched without a slot, because of a known defect:
+		 * conv.before_slot.
 		 */
 		if (r->memory == RACE_ATTRIBUTES)
-			expect_exit(r, KVM_EXIT_MEMORY_FAULT, EFAULT, "the slot is gone");
+			expect_exit(r, KVM_EXIT_MEMORY_FAULT, EFAULT, "without the slot");
 		else if (!private_now(r))
-			expect_exit(r, KVM_EXIT_MMIO, 0, "the slot is gone");
+			expect_exit(r, KVM_EXIT_MMIO, 0, "without the slot");
 		if (r->closed || r->gmem < 0)
 			return;
 		gm_slot_set(r->w->vm, RACE_SLOT, 0, RACE_GPA, RACE_SIZE, NULL, r->gmem, RACE_OFF);
 	} else if (r->closed) {
-		expect_exit(r, KVM_EXIT_MEMORY_FAULT, EFAULT, "the file is gone");
+		expect_exit(r, KVM_EXIT_MEMORY_FAULT, EFAULT, "without the file");
 		return;
 	}
 	check_guest(r, first, second);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What ends a file, its slot, its mapping, its pages, or the VM. */
+/* Calls that remove a file, its slot, its mapping, its pages, or the VM. */
 #include "race.h"
 
 static void delete (struct race *r, struct race_call *c)
@@ -60,7 +60,7 @@ const struct race_side race_enders[] = {
 	  .effect = RACE_DELETE,
 	  .run = delete },
 	{ .name = "hole",
-	  .text = "a hole is made of the pages",
+	  .text = "a hole is punched over the pages",
 	  .memory = RACE_EACH,
 	  .effect = RACE_HOLE,
 	  .run = hole },
@@ -75,19 +75,19 @@ const struct race_side race_enders[] = {
 	  .effect = RACE_CLOSE | RACE_NO_MAP,
 	  .run = close_last },
 	{ .name = "munmap",
-	  .text = "the mapping goes",
+	  .text = "the mapping is unmapped",
 	  .memory = RACE_MAPPED,
 	  .effect = RACE_UNMAP,
 	  .run = unmap,
 	  .undo = forget_map },
 	{ .name = "munmap_last",
-	  .text = "the mapping goes, which is the last of the file",
+	  .text = "the mapping is unmapped, the last reference to the file",
 	  .memory = RACE_MAPPED,
 	  .effect = RACE_UNMAP | RACE_CLOSE | RACE_NO_FD,
 	  .run = unmap,
 	  .undo = forget_map },
 	{ .name = "vm",
-	  .text = "the VM goes",
+	  .text = "the VM is closed",
 	  .memory = RACE_EACH,
 	  .effect = RACE_VM,
 	  .run = free_vm,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One pair: how long each side takes alone, then rounds in which the user begins ever later. */
+/*
+ * One pair: measures how long each side takes alone, then runs rounds in which the user starts
+ * later each time.
+ */
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -9,15 +12,15 @@
 #include "race.h"
 
 #define ROUNDS 16U
-#define ROUNDS_VM 3U /* where each round makes a VM */
+#define ROUNDS_VM 3U /* if each round creates a VM */
 #define ALONE 2U
-#define MOST 20U /* times as many rounds, if none overlapped */
+#define MOST 20U /* times as many rounds, if none overlap */
 
 struct engine {
 	struct race r;
 	atomic_uint go, ready, done; /* round numbers */
 	_Atomic double start;	     /* when the ender begins */
-	double delay;		     /* the user begins so much later; negative: earlier */
+	double delay;		     /* the user starts this much later; negative: earlier */
 	bool alone[2];		     /* only this side runs in the round */
 	atomic_bool stop;
 	unsigned int rounds, overlaps;
@@ -44,7 +47,7 @@ static bool starts_private(const struct race *r)
 	return r->memory == RACE_ATTRIBUTES || r->memory == RACE_PRIVATE;
 }
 
-/* A new file in the slot, its pages written by the guest. */
+/* Creates a new file in the slot; the guest writes its pages. */
 static void prepare(struct race *r)
 {
 	unsigned int effect = r->ender->effect | r->user->effect;
@@ -105,7 +108,7 @@ static void do_side(struct engine *e, unsigned int i)
 	c->end = gm_now();
 }
 
-/* Both sides of one round, on two threads. `only`: 0 ender, 1 user, else both. */
+/* Runs one round, on two threads. `only`: 0 ender, 1 user, else both. */
 static void round_of(struct engine *e, unsigned int only)
 {
 	unsigned int n = ++e->rounds;
@@ -117,7 +120,7 @@ static void round_of(struct engine *e, unsigned int only)
 	atomic_store(&e->go, n);
 	while (atomic_load(&e->ready) != n)
 		sched_yield();
-	/* Far enough ahead for a user that begins first. */
+	/* Late enough for a user that starts first. */
 	atomic_store(&e->start, gm_now() + (e->delay < 0 ? -e->delay : 0) + 20e-6);
 	if (only != 1) {
 		spin_until(atomic_load(&e->start));
@@ -154,7 +157,7 @@ static bool succeeded(const struct race_call *c)
 	return !c->ret;
 }
 
-static void judge(struct race *r, unsigned int i)
+static void check_result(struct race *r, unsigned int i)
 {
 	const struct race_side *side = i ? r->user : r->ender;
 	const struct race_call *c = &r->call[i];
@@ -173,12 +176,12 @@ static void judge(struct race *r, unsigned int i)
 	r->unmapped |= side->effect & RACE_UNMAP;
 }
 
-static void look(struct engine *e)
+static void check_round(struct engine *e)
 {
 	struct race *r = &e->r;
 
-	judge(r, 0);
-	judge(r, 1);
+	check_result(r, 0);
+	check_result(r, 1);
 	for (unsigned int i = 0; i < 2; i++) {
 		const struct race_side *side = i ? r->user : r->ender;
 
@@ -200,7 +203,7 @@ static void measure(struct engine *e, unsigned int side)
 		took = e->r.call[side].end - e->r.call[side].begin;
 		if (took < e->took[side])
 			e->took[side] = took;
-		look(e);
+		check_round(e);
 	}
 }
 
@@ -213,14 +216,14 @@ static void driver_thread(struct engine *e)
 	for (; !gm_failures() && n < rounds * (e->overlaps ? 1 : MOST); n++) {
 		const struct race_call *c = e->r.call;
 
-		/* From just before the ender's begin to its end, in steps that a second pass shifts. */
+		/* From before the ender's start to its end, in equal steps. */
 		e->delay = (e->took[0] + e->took[1]) * (n % rounds + 0.5) / rounds - e->took[1];
 		round_of(e, 2);
 		e->overlaps += c[0].begin < c[1].end && c[1].begin < c[0].end;
-		look(e);
+		check_round(e);
 	}
-	gm_note("both were under way in %u of %u rounds; alone they take %.0f and %.0f us",
-		e->overlaps, n, e->took[0] * 1e6, e->took[1] * 1e6);
+	gm_note("both overlapped in %u of %u rounds; alone they take %.0f and %.0f us", e->overlaps,
+		n, e->took[0] * 1e6, e->took[1] * 1e6);
 	GM_SETUP(e->overlaps || gm_failures(), "the two never overlapped in %u rounds", n);
 	atomic_store(&e->stop, true);
 }

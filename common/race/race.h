@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Two calls on one file, slot or mapping at the same time: one that ends something, one that uses it.
- * The engine (engine.c) makes the moment of the second walk through the first, as long as each takes, and
- * counts the rounds in which both were really under way.
+ * Two calls on one file, slot or mapping at the same time: the ender removes something, the user
+ * uses it. The engine (engine.c) starts the user at different times relative to the ender, and
+ * counts the rounds in which both calls overlapped.
  */
 #ifndef RACE_H
 #define RACE_H
@@ -14,58 +14,58 @@
 
 #define PG GM_PAGE_SIZE
 
-/* The memory that a side can be about; each is a case of its own. */
+/* The kinds of memory of a side; each is a case. */
 enum race_memory {
 	RACE_P1 = 1,	     /* a mapped file of an ordinary VM, all of it shared */
 	RACE_ATTRIBUTES = 2, /* private by the VM's attributes; the host cannot map it */
 	RACE_SHARED = 4,     /* converted in place: shared, and mapped */
-	RACE_PRIVATE = 8,    /* converted in place: private, and mapped all the same */
+	RACE_PRIVATE = 8,    /* converted in place: private, and mapped nevertheless */
 };
 #define RACE_INPLACE (RACE_SHARED | RACE_PRIVATE)
 #define RACE_MAPPED (RACE_P1 | RACE_INPLACE)
 #define RACE_EACH (RACE_MAPPED | RACE_ATTRIBUTES)
 
-/* The pages of a round: so many at RACE_GPA, at this page of a file that is twice as large. */
+/* The pages of a round at RACE_GPA, at RACE_OFF of a file that is twice as large. */
 #define RACE_PAGES 48UL
 #define RACE_SIZE (RACE_PAGES * PG)
 #define RACE_OFF (16 * PG)
 #define RACE_FILE (2 * RACE_SIZE)
 #define RACE_GPA (GM_BASE + GM_1G)
 #define RACE_SLOT (GM_SLOT + 1)
-/* Where a user binds another part of the file, or the same one. */
+/* The gpa where a user binds another part of the file, or the same. */
 #define RACE_OTHER (GM_BASE + 2 * GM_1G)
 
-/* What one side did in one round. */
+/* One call of one side in one round. */
 struct race_call {
 	double begin, end; /* seconds */
 	int ret, err;
-	struct gm_exit exit; /* of the guest's */
-	uint64_t bytes;	     /* as far as it says that it came */
+	struct gm_exit exit; /* of the guest */
+	uint64_t bytes;	     /* transferred or prefaulted */
 };
 
 struct race {
 	const struct race_side *ender, *user;
 	enum race_memory memory;
-	struct gm_fixture *w; /* VM: vCPU 0 is the user's, vCPU 1 looks afterwards */
+	struct gm_fixture *w; /* VM: vCPU 0 is the user's, vCPU 1 checks after it */
 	int gmem;
 	uint8_t *map;					 /* of the whole file; NULL: none */
-	bool hole, converted, deleted, closed, unmapped; /* what has been done to the pages */
-	unsigned int gen;				 /* of the words that were there before */
+	bool hole, converted, deleted, closed, unmapped; /* effects of the round's calls */
+	unsigned int gen;				 /* of the words before the round */
 	uint8_t *copy;					 /* RACE_SIZE bytes */
 	struct race_call call[2];			 /* ender's, user's */
 };
 
-/* What an ender, or a user, leaves behind: enum of bits for struct race_side. */
+/* Effects of enders and users: bits of struct race_side. */
 enum race_effect {
 	RACE_HOLE = 1,	   /* the pages are empty */
-	RACE_CONVERT = 2,  /* the pages are in the other state */
+	RACE_CONVERT = 2,  /* the pages have the other state */
 	RACE_DELETE = 4,   /* no slot has the pages */
-	RACE_CLOSE = 8,	   /* the file is gone */
-	RACE_UNMAP = 16,   /* the host's mapping is gone */
-	RACE_VM = 32,	   /* the VM is gone; a new one for each round */
+	RACE_CLOSE = 8,	   /* the file is closed */
+	RACE_UNMAP = 16,   /* the host's mapping is unmapped */
+	RACE_VM = 32,	   /* the VM is closed; each round has a new one */
 	RACE_WRITES = 64,  /* the guest writes the second word of each page */
-	RACE_NO_MAP = 128, /* the host has no mapping in such a round */
-	RACE_NO_FD = 256,  /* ... and no descriptor */
+	RACE_NO_MAP = 128, /* the host has no mapping in this round */
+	RACE_NO_FD = 256,  /* the host has no descriptor in this round */
 	RACE_FAULTS = 512, /* faults in the guest's address space, with or without a slot */
 };
 
@@ -73,23 +73,23 @@ struct race_side {
 	const char *name, *text;
 	unsigned int memory; /* enum race_memory */
 	unsigned int effect; /* enum race_effect */
-	unsigned int never;  /* effects of an ender beside which this user means nothing */
+	unsigned int never;  /* effects of enders that exclude this user */
 	gm_needs needs;
 	void (*prepare)(struct race *r);
 	void (*run)(struct race *r, struct race_call *c); /* the call alone */
-	/* Whether it may come out so beside the other one. NULL: it must succeed. */
+	/* Is this result legal beside the other side? NULL: the call must succeed. */
 	bool (*legal)(const struct race *r, const struct race_call *c);
-	/* After it was judged: what has to be undone before anybody looks. May be NULL. */
+	/* After the check of the result: undoes what would disturb race_check(). May be NULL. */
 	void (*undo)(struct race *r);
 };
 
 extern const struct race_side race_enders[], race_users[]; /* both end with a row without a name */
 
 void race_run(const struct gm_case *self);
-/* After a round: the pages, the slot, the file and the mapping are what both sides left. */
+/* Checks pages, slot, file and mapping after a round. */
 void race_check(struct race *r);
 
-/* The word that guest and host find there from before, and what the guest writes meanwhile. */
+/* The word from before the round, and the word that the guest writes during it. */
 static inline uint64_t race_old(const struct race *r, uint64_t page, unsigned int word)
 {
 	return gm_word(RACE_GPA / PG + page, GM_HALF_GUEST, r->gen, word);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who uses a file, its slot or its mapping, while it is about to end. */
+/* Calls that use a file, its slot or its mapping while it is removed. */
 #include <linux/mempolicy.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -13,7 +13,7 @@ static bool beside(const struct race *r, unsigned int effect)
 	return r->ender->effect & effect;
 }
 
-/* Whether the host may be refused: the pages are private, become so, or the mapping goes. */
+/* May the host be refused? If the pages are or become private, or the mapping is unmapped. */
 static bool host_refused(const struct race *r)
 {
 	return r->memory == RACE_PRIVATE || beside(r, RACE_CONVERT | RACE_UNMAP);
@@ -30,7 +30,7 @@ static void guest(struct race *r, struct race_call *c)
 			    .half = GM_HALF_SHARED,
 			    .gen = r->gen };
 
-	/* A fault that finds the other state than it began in is entered again, as a VMM does. */
+	/* A fault that races with a conversion may exit: enter the vCPU again, as a VMM does. */
 	for (unsigned int i = 0; i < 1000; i++) {
 		c->ret = __gm_run(r->w->vm, 0, &op, 1, &c->exit, NULL) ? 0 : -1;
 		if (!c->ret || c->exit.err != EFAULT || !beside(r, RACE_CONVERT))
@@ -45,7 +45,7 @@ static bool guest_legal(const struct race *r, const struct race_call *c)
 		return true;
 	if (beside(r, RACE_DELETE) && r->memory != RACE_ATTRIBUTES)
 		return c->exit.reason == KVM_EXIT_MMIO;
-	/* A private page without a slot is no MMIO where the VM says that it is private. */
+	/* With attributes of the VM a private page without a slot is not MMIO. */
 	return beside(r, RACE_CLOSE | RACE_DELETE) && c->err == EFAULT &&
 	       c->exit.reason == KVM_EXIT_MEMORY_FAULT;
 }
@@ -63,7 +63,7 @@ static bool prefault_legal(const struct race *r, const struct race_call *c)
 {
 	if (!c->ret)
 		return c->bytes == RACE_SIZE || beside(r, RACE_DELETE | RACE_CLOSE | RACE_CONVERT);
-	/* The slot is on its way out, or gone: there is nothing to map. */
+	/* The slot is being deleted, or is deleted. */
 	if (beside(r, RACE_DELETE) && (c->err == EAGAIN || c->err == ENOENT))
 		return true;
 	return c->err == EFAULT && (beside(r, RACE_CLOSE | RACE_CONVERT) ||
@@ -102,14 +102,14 @@ static void gup(struct race *r, struct race_call *c)
 	c->bytes = n < 0 ? 0 : n;
 }
 
-/* Every page that came is what was there before, or empty beside a hole. */
+/* Every page read must have its old content, or be empty beside a hole. */
 static bool gup_legal(const struct race *r, const struct race_call *c)
 {
 	for (uint64_t i = 0; i < c->bytes / PG; i++) {
 		uint64_t word = *(const uint64_t *)(r->copy + i * PG);
 
 		if (word != race_old(r, i, 0) && !(beside(r, RACE_HOLE) && !word)) {
-			GM_FAIL("page %lu came as %s", i, gm_word_str(word));
+			GM_FAIL("page %lu was read as %s", i, gm_word_str(word));
 			return true;
 		}
 	}
@@ -153,7 +153,7 @@ static void hole(struct race *r, struct race_call *c)
 	c->err = errno;
 }
 
-/* EAGAIN while the host touches a page is for the moment. */
+/* EAGAIN while the host touches a page is temporary. */
 static void convert(struct race *r, struct race_call *c)
 {
 	for (unsigned int i = 0; i < GM_CONVERT_TRIES; i++) {
@@ -173,14 +173,14 @@ static void delete (struct race *r, struct race_call *c)
 	c->err = errno;
 }
 
-/* The first pages of the file, which no slot has. */
+/* Binds the first pages of the file, which are in no slot. */
 static void bind(struct race *r, struct race_call *c)
 {
 	c->ret = __gm_slot_set(r->w->vm, RACE_SLOT + 1, 0, RACE_OTHER, RACE_OFF, NULL, r->gmem, 0);
 	c->err = errno;
 }
 
-/* The last of the same pages: one slot has them at a time. */
+/* Binds the last of the slot's pages, which only one slot can have. */
 static void rebind(struct race *r, struct race_call *c)
 {
 	c->ret = __gm_slot_set(r->w->vm, RACE_SLOT + 1, 0, RACE_OTHER, 8 * PG, NULL, r->gmem,
@@ -199,7 +199,7 @@ static void unbind(struct race *r)
 		gm_slot_delete(r->w->vm, RACE_SLOT + 1);
 }
 
-/* Who needs the VM; the mapping; the file. */
+/* Users that need the VM, the mapping, the file. */
 #define OF_VM RACE_VM
 #define OF_MAP RACE_NO_MAP
 #define OF_FILE (RACE_CLOSE | RACE_NO_FD)
@@ -250,7 +250,7 @@ const struct race_side race_users[] = {
 	  .never = OF_FILE,
 	  .run = allocate },
 	{ .name = "hole",
-	  .text = "a hole of the pages",
+	  .text = "a hole over the pages",
 	  .memory = RACE_EACH,
 	  .effect = RACE_HOLE,
 	  .never = OF_FILE,
