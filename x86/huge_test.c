@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * 1 GiB stays 1 GiB elsewhere: a conversion costs the huge page that it hits and no other, and
- * what was split comes back whole. The cases are in huge/, by topic.
+ * A conversion splits only the huge page that it hits, and converting back restores it. The cases
+ * are in huge/, by topic.
  */
 #include "huge/huge.h"
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Attributes that were there before the slot was: its huge mappings go around them. */
+/* Attributes set before the slot exists: its huge mappings must not cover private pages. */
 #include "huge.h"
 
 GM_FILE(.clause = "huge.before_slot", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS)
 
-/* Every page that the attributes single out, from both sides, and then all of the rest. */
-static void look(struct huge_vm *r, const uint64_t *at, unsigned int nr, const char *when)
+/* Checks around every page in `at`, and then all the rest. */
+static void check_pages(struct huge_vm *r, const uint64_t *at, unsigned int nr, const char *when)
 {
 	for (unsigned int i = 0; i < nr; i++)
 		huge_check_around(r, huge_gpa(0, at[i]), 1, when);
@@ -26,20 +26,20 @@ GM_CASE(before_pages, .name = "huge.before_slot.pages",
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
 		huge_convert(r, huge_gpa(0, at[i]), 1, true);
 	huge_slot(r, GM_SLOT, r->base, 2 * GM_1G, 0, 0);
-	look(r, at, ARRAY_SIZE(at), "attributes before the slot");
+	check_pages(r, at, ARRAY_SIZE(at), "attributes before the slot");
 	huge_slot(r, GM_SLOT, r->base, 0, 0, 0);
 	huge_expect(r, "the slot deleted");
 	huge_convert(r, huge_gpa(0, 1024), 1, false);
 	huge_convert(r, huge_gpa(1, 5), 1, true);
 	huge_slot(r, GM_SLOT, r->base, 2 * GM_1G, 0, 0);
-	look(r, at, ARRAY_SIZE(at), "changed while there was no slot");
+	check_pages(r, at, ARRAY_SIZE(at), "changed without a slot");
 	huge_convert(r, r->base, 2 * HUGE_PAGES_IN_1G, false);
 	huge_touch_all(r);
 	huge_expect(r, "all shared again");
 	huge_vm_free(r);
 }
 
-/* The one page that is private decides: each border alone, so that none hides another. */
+/* One private page at a time, so that none hides an error of another. */
 static void before_one(const struct gm_case *self)
 {
 	bool big = self->huge_1g;
@@ -52,18 +52,21 @@ static void before_one(const struct gm_case *self)
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++) {
 		uint64_t page = huge_gpa(0, at[i]);
 
-		/* In a GiB, what lies next to a border comes to the same as in 2 MiB. */
+		/* In a GiB pages next to a border behave as in 2 MiB. */
 		if (big && (i == 1 || i == 4))
 			continue;
 		huge_convert(r, page, 1, true);
 		huge_slot(r, GM_SLOT, r->base, 2 * size, 0, 0);
-		/* From another page of the same huge page first: it must not cover this one. */
+		/*
+		 * First touch another page of the same huge page: its mapping must not cover this
+		 * one.
+		 */
 		huge_touch(r, page ^ GM_PAGE_SIZE, GM_PAGE_SIZE, GM_PAGE_SIZE);
 		huge_check_around(r, page, 1, "one private page before the slot");
 		huge_touch(r, r->base, 2 * size, size / 2);
 		huge_expect(r, "%s private before the slot", huge_page_name(r, page));
 		huge_convert(r, page, 1, false);
-		huge_check_around(r, page, 1, "back");
+		huge_check_around(r, page, 1, "converted back");
 		huge_touch(r, r->base, 2 * size, size / 2);
 		huge_expect(r, "%s converted back", huge_page_name(r, page));
 		huge_slot(r, GM_SLOT, r->base, 0, 0, 0);
@@ -77,7 +80,7 @@ GM_VARIANT(before_one, before_one_1g, .name = "huge.before_slot.one_page_1g",
 GM_VARIANT(before_one, before_one_2m, .name = "huge.before_slot.one_page_2m",
 	   .text = "one private page at each border of 2 MiB, then the slot", .huge_2m = 2)
 
-/* 2 MiB that are all private are not mixed, and yet the GiB around them is. */
+/* 2 MiB that are all private are not mixed, but their GiB is. */
 GM_CASE(before_blocks, .name = "huge.before_slot.blocks",
 	.text = "whole 2 MiB private at the start, in the middle and at the end of a GiB, then the slot",
 	.huge_1g = 1)
@@ -99,7 +102,7 @@ GM_CASE(before_blocks, .name = "huge.before_slot.blocks",
 		huge_expect(r, "block %lu converted back", block[i]);
 		huge_slot(r, GM_SLOT, r->base, 0, 0, 0);
 	}
-	/* All of it private, then one page at a time shared. */
+	/* All private, then shared again in two steps. */
 	huge_convert(r, r->base, HUGE_PAGES_IN_1G, true);
 	huge_slot(r, GM_SLOT, r->base, GM_1G, 0, 0);
 	huge_convert(r, r->base + GM_2M, HUGE_PAGES_IN_1G - 512, false);
@@ -112,7 +115,7 @@ GM_CASE(before_blocks, .name = "huge.before_slot.blocks",
 	huge_vm_free(r);
 }
 
-/* A slot that is not aligned: whole pages inside it count, the parts at its ends do not. */
+/* A misaligned slot: only huge pages that are fully inside it can be mapped huge. */
 GM_CASE(before_misaligned, .name = "huge.before_slot.misaligned",
 	.text = "private pages at the borders of a slot that starts and ends inside 2 MiB pages",
 	.huge_2m = 4)
@@ -134,7 +137,7 @@ GM_CASE(before_misaligned, .name = "huge.before_slot.misaligned",
 		huge_check(r, r->base, 4 * 512, "before the slot");
 		huge_expect(r, "%s private before the slot", huge_page_name(r, page));
 		huge_convert(r, page, 1, false);
-		huge_check(r, r->base, 4 * 512, "back");
+		huge_check(r, r->base, 4 * 512, "converted back");
 		huge_expect(r, "%s converted back", huge_page_name(r, page));
 		huge_slot(r, GM_SLOT, huge_gpa(0, 3), 0, 0, 0);
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory on huge pages that has no file, and right behind it a slot over a guest_memfd whose pages
- * are converted: the huge mappings stay, and are not faulted again, whoever converts.
+ * Memory on huge pages without a file, and right after it a slot of a guest_memfd whose pages are
+ * converted: the huge mappings stay, and do not fault again, with every provider.
  */
 #include <stdatomic.h>
 
@@ -10,7 +10,7 @@
 GM_FILE(.clause = "huge.beside", .providers = GM_PROVIDERS_X86, .needs = HUGE_NEEDS)
 
 #define FILE_PAGES 1536UL    /* of the slot */
-#define FILE_OFF (3 * GM_2M) /* where it begins in the file: what is before it is in no slot */
+#define FILE_OFF (3 * GM_2M) /* of the slot in the file; the pages before it are in no slot */
 #define ROUNDS 24
 
 struct beside {
@@ -36,7 +36,7 @@ static void make(struct beside *b, const struct gm_case *self, unsigned int vcpu
 	huge_slot(b->r, GM_SLOT, b->r->base, b->huge, 0, 0);
 	gm_slot_set(b->r->w->vm, GM_SLOT + 1, 0, b->gpa, b->mem->size, b->mem->hva, b->gmem,
 		    FILE_OFF);
-	/* Small pages on either side: what serves a page changes no count. */
+	/* Private and shared memory have small pages, so the counts do not depend on the state. */
 	gm_shape_slot(b->r->shape, GM_SLOT + 1, b->gpa, b->mem->size, (uintptr_t)b->mem->hva,
 		      GM_SIZE_4K);
 }
@@ -47,7 +47,7 @@ static void touch_huge(struct beside *b, const char *when)
 	huge_expect(b->r, "%s, the huge memory touched", when);
 }
 
-/* Pages from `at` on that are all in one state become the other: each loses its own mapping. */
+/* Converts pages from `at` on that have one state: each loses only its own mapping. */
 static void convert(struct beside *b, unsigned int round, uint64_t at, uint64_t most)
 {
 	const struct gm_model *m = b->r->w->model;
@@ -68,32 +68,32 @@ static void convert(struct beside *b, unsigned int round, uint64_t at, uint64_t 
 	huge_expect(b->r, "round %u, all of it written", round);
 }
 
-static void story(struct beside *b)
+static void run_steps(struct beside *b)
 {
 	struct gm_rng *rng = &b->r->w->rng;
 
 	huge_touch_all(b->r);
 	huge_write(b->r, b->gpa, FILE_PAGES);
 	huge_expect(b->r, "all touched");
-	/* First those where an off-by-one takes a neighbour along. */
+	/* First the ranges where an off-by-one would unmap a neighbour. */
 	convert(b, 0, 0, 1);
 	convert(b, 1, 0, 1);
 	convert(b, 0, 0, FILE_PAGES);
 	convert(b, 1, 0, FILE_PAGES);
 	for (unsigned int i = 0; i < ROUNDS; i++)
 		convert(b, i, gm_rng_below(rng, FILE_PAGES), 1 + gm_rng_below(rng, 700));
-	/* Holes: one that nobody maps, and one behind pages of the slot. */
+	/* Holes: one over pages in no slot, and one over pages of the slot. */
 	gm_gmem_punch(b->gmem, 0, FILE_OFF);
-	huge_expect(b->r, "a hole in what is in no slot");
+	huge_expect(b->r, "a hole over pages in no slot");
 	gm_gmem_punch(b->gmem, FILE_OFF, 9 * GM_PAGE_SIZE);
 	gm_model_punched(b->r->w->model, GFN(b->gpa), 9);
 	gm_shape_zap(b->r->shape, b->gpa, 9 * GM_PAGE_SIZE);
-	huge_expect(b->r, "a hole behind the first pages of the slot");
+	huge_expect(b->r, "a hole over the first pages of the slot");
 	touch_huge(b, "after a hole");
 	huge_check(b->r, b->gpa, FILE_PAGES, "every page of the file");
 	huge_expect(b->r, "every page read");
 	huge_check_sparse(b->r, "at the end");
-	/* The numbers of the contract, which do not come from the model. */
+	/* The numbers of the contract, independent of the model. */
 	gm_page_counts_expect(
 		b->r->w->vm, &b->r->start,
 		&(struct gm_page_counts){ .pages = { 0, FILE_PAGES,
@@ -103,12 +103,12 @@ static void story(struct beside *b)
 		"at the end");
 }
 
-static void side(unsigned int i, void *arg)
+static void beside_thread(unsigned int i, void *arg)
 {
 	struct beside *b = arg;
 
 	if (!i) {
-		story(b);
+		run_steps(b);
 		atomic_store(&b->stop, true);
 		return;
 	}
@@ -125,9 +125,9 @@ GM_CASES(beside, struct guests, v)
 	struct beside b = {};
 
 	make(&b, self, v->vcpus);
-	/* The other vCPU has a thread of its own. */
+	/* The other vCPU has its own thread. */
 	b.r->vcpus = 1;
-	gm_parallel(v->vcpus, side, &b);
+	gm_parallel(v->vcpus, beside_thread, &b);
 	if (b.r->w->provider->file_serves_shared)
 		gm_host_check_zero(b.mem->hva, FILE_PAGES, "memory at the file's userspace_addr");
 	huge_vm_free(b.r);
@@ -136,10 +136,10 @@ GM_CASES(beside, struct guests, v)
 }
 
 GM_ROW(beside, beside_pages_1g, .name = "huge.beside.pages_1g",
-       .text = "a file behind two GiB of huge pages, converted by 4 KiB",
+       .text = "a file after two GiB of huge pages, converted by 4 KiB",
        .huge_1g = 2) = { .vcpus = 1 };
 GM_ROW(beside, beside_pages_2m, .name = "huge.beside.pages_2m",
-       .text = "a file behind 2 MiB pages, in the same GiB, converted by 4 KiB",
+       .text = "a file after 2 MiB pages, in the same GiB, converted by 4 KiB",
        .huge_2m = 8) = { .vcpus = 1 };
 GM_ROW(beside, beside_running, .name = "huge.beside.running",
        .text = "the same while another vCPU runs on a GiB of huge pages",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A vCPU that never stops writing while the log is read: what was written after KVM protected the
- * page anew is in the next log, or a migration loses it. The vCPU makes no exit of its own, so
- * nothing but KVM's flush makes it forget that it may write.
+ * A vCPU writes in a loop while the dirty log is read: a write after KVM has write-protected the
+ * page again must be in the next log, or a migration loses it. The vCPU does not exit by itself, so
+ * only KVM's flush can remove its writable translation.
  */
 #include <sched.h>
 
@@ -18,7 +18,7 @@ static struct {
 	volatile uint64_t stop;
 } hot_state __attribute__((aligned(4096)));
 
-static uint64_t write_on(uint64_t addr, uint64_t unused1, uint64_t unused2)
+static uint64_t write_loop(uint64_t addr, uint64_t unused1, uint64_t unused2)
 {
 	uint64_t n = 0;
 
@@ -31,7 +31,7 @@ struct hot {
 	struct huge_vm *r;
 	uint64_t page;
 	struct gm_op op;
-	bool clear; /* the log is read, and cleared by a call of its own */
+	bool clear; /* the log is read, and cleared by KVM_CLEAR_DIRTY_LOG */
 };
 
 static bool log_has(struct hot *h, uint64_t page)
@@ -50,7 +50,7 @@ static void log_set(struct hot *h, bool on)
 		    h->r->w->mem->hva, -1, 0);
 }
 
-/* One write may have been on its way; the second begins after this was called. */
+/* Waits for two writes: one may be in flight, the second begins after the call. */
 static void wait_written(struct hot *h)
 {
 	volatile uint64_t *count = (uint64_t *)(h->r->w->mem->hva + h->page * GM_PAGE_SIZE);
@@ -88,12 +88,12 @@ static void hot_thread(unsigned int i, void *arg)
 		late, SWITCHES);
 	GM_EXPECT_AT(
 		GM_PAGE(.gpa = GM_AT(huge_gpa(0, h->page))), !lost,
-		"%u of %u logs lack the page, though the running vCPU wrote it since the log before",
+		"%u of %u logs lack the page that the running vCPU wrote since the previous log",
 		lost, ROUNDS);
 }
 
 struct log {
-	bool clear; /* by a call of its own, KVM_CLEAR_DIRTY_LOG */
+	bool clear; /* by KVM_CLEAR_DIRTY_LOG */
 };
 
 GM_CASES(log_hot, struct log, v)
@@ -109,16 +109,16 @@ GM_CASES(log_hot, struct log, v)
 	*(volatile uint64_t *)(r->w->mem->hva + h.page * GM_PAGE_SIZE) = 0;
 	memset(addr_gva2hva(r->w->vm->kvm, (gva_t)&hot_state), 0, sizeof(hot_state));
 	h.op = (struct gm_op){ .code = GM_OP_CALL,
-			       .addr = (uintptr_t)write_on,
+			       .addr = (uintptr_t)write_loop,
 			       .val = huge_gpa(0, h.page) };
 	gm_parallel(2, hot_thread, &h);
-	GM_EXPECT(!log_has(&h, h.page + 1), "the page beside it was never written");
+	GM_EXPECT(!log_has(&h, h.page + 1), "the page after it is dirty, and was never written");
 	huge_vm_free(r);
 }
 
 GM_ROW(log_hot, hot, .name = "huge.interplay.dirty_log_hot",
-       .text = "a vCPU that writes without pause is in every log that is read") = {
+       .text = "the page that a vCPU writes in a loop is in every log") = {
 	.clear = false,
 };
 GM_ROW(log_hot, hot_clear, .name = "huge.interplay.dirty_log_hot_clear",
-       .text = "the same where the log is cleared by a call of its own") = { .clear = true };
+       .text = "the same with KVM_CLEAR_DIRTY_LOG") = { .clear = true };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Dirty logging splits huge pages and puts them together again; what is private in between must
- * not be covered then. A slot with a guest_memfd cannot be logged, so these have none: a private
- * page of theirs is one that the guest cannot reach, and that no huge page may cover.
+ * Dirty logging splits huge pages and recovers them; a recovered mapping must not cover private
+ * pages. A slot with a guest_memfd cannot be logged, so these slots have none: the guest cannot
+ * reach private pages, and no huge mapping may cover them.
  */
 #include "huge.h"
 
@@ -16,7 +16,9 @@ static void log_set(struct huge_vm *r, uint64_t size, bool on)
 	huge_expect(r, "dirty logging %s", on ? "on" : "off");
 }
 
-/* A write to a page that logging had protected is a fault that changes no mapping: leave it out. */
+/*
+ * Ignores the faults so far: a write to a page protected by logging faults without a new mapping.
+ */
 static void forget_faults(struct huge_vm *r)
 {
 	struct gm_page_counts now;
@@ -33,8 +35,8 @@ static void expect_private(struct huge_vm *r, uint64_t gpa, const char *when)
 			      when);
 }
 
-/* The page after a private one, and its 2 MiB's ends. */
-static void look_around(struct huge_vm *r, uint64_t gpa, const char *when)
+/* Checks a page next to a private one, and the ends of its 2 MiB. */
+static void check_around(struct huge_vm *r, uint64_t gpa, const char *when)
 {
 	const uint64_t at[] = { gpa ^ GM_PAGE_SIZE, gpa & ~(GM_2M - 1),
 				gpa | (GM_2M - GM_PAGE_SIZE), gpa ^ GM_2M };
@@ -47,7 +49,7 @@ static void look_around(struct huge_vm *r, uint64_t gpa, const char *when)
 }
 
 GM_CASE(log_split, .name = "huge.interplay.dirty_log",
-	.text = "logging splits everything, ends, and everything is whole but for the private pages",
+	.text = "logging splits all; after logging all is whole except around private pages",
 	.huge_1g = 1)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = GM_1G, .no_gmem = true);
@@ -62,23 +64,23 @@ GM_CASE(log_split, .name = "huge.interplay.dirty_log",
 			      "whole again");
 	huge_check_sparse(r, "whole again");
 	huge_expect(r, "whole again, read");
-	/* With private pages in two of its 2 MiB before, and changes meanwhile. */
+	/* With private pages in two of its 2 MiB. */
 	huge_convert(r, first, 1, true);
 	huge_convert(r, other, 1, true);
 	huge_check_sparse(r, "two pages private");
 	huge_expect(r, "two pages private");
 	log_set(r, GM_1G, true);
-	look_around(r, first, "a page in the first 2 MiB is private while logging");
+	check_around(r, first, "a page in the first 2 MiB is private while logging");
 	log_set(r, GM_1G, false);
-	look_around(r, first, "it stays so after logging");
-	look_around(r, other, "so does the other");
+	check_around(r, first, "it is private after logging");
+	check_around(r, other, "the other is private after logging");
 	huge_check_sparse(r, "after logging");
 	forget_faults(r);
 	huge_vm_free(r);
 }
 
 GM_CASE(log_convert, .name = "huge.interplay.dirty_log_convert",
-	.text = "conversions while everything is split: together again are exactly the uniform pages",
+	.text = "conversions while all is split: after logging exactly the uniform huge pages are whole",
 	.huge_1g = 2)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .no_gmem = true);
@@ -90,12 +92,12 @@ GM_CASE(log_convert, .name = "huge.interplay.dirty_log_convert",
 	huge_convert(r, back, 1, false);
 	huge_convert(r, gone, 1, true);
 	huge_convert(r, gone - 512 * GM_PAGE_SIZE, 3, true);
-	/* A read maps it, by 4 KiB since logging is on. */
+	/* A read maps it by 4 KiB, since logging is on. */
 	huge_check_around(r, back, 2, "converted back while logging");
 	huge_expect(r, "converted back while logging, read");
-	look_around(r, gone, "converted while logging");
+	check_around(r, gone, "converted while logging");
 	log_set(r, 2 * GM_1G, false);
-	look_around(r, gone, "converted while logging, which is over");
+	check_around(r, gone, "converted while logging, after logging");
 	huge_check_around(r, back, 2, "whole again");
 	huge_expect(r, "the GiB that is shared is one page again");
 	GM_EXPECT(r->shape->now.pages[GM_SIZE_1G] == 1, "the model has %ld of 1G",
@@ -106,7 +108,7 @@ GM_CASE(log_convert, .name = "huge.interplay.dirty_log_convert",
 	huge_vm_free(r);
 }
 
-/* The log itself: every page that was written, while its huge page is split and after. */
+/* Checks that the log has exactly the written pages. */
 GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages",
 	.text = "writes after logging began are in the log, one bit per 4 KiB, in huge pages too",
 	.huge_2m = 4)
@@ -121,13 +123,13 @@ GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages",
 	huge_touch_all(r);
 	log_set(r, 4 * GM_2M, true);
 	/*
-	 * Read all of it first: a read must bring no huge page back that hides writes. One that
-	 * installs a mapping counts as a write, which KVM may; so the log starts after it.
+	 * Read all of it first: a read must not restore a huge mapping, which would hide writes.
+	 * KVM may log a page when it maps it, so the log is reset after that.
 	 */
 	huge_check(r, r->base, 4 * 512, "read while logging");
 	huge_expect(r, "all read while logging");
 	kvm_vm_get_dirty_log(r->w->vm->kvm, GM_SLOT, log);
-	/* A page beside each, then the same again: what the log has said is protected anew. */
+	/* Alternates between two sets of pages: reading the log must write-protect pages again. */
 	for (unsigned int round = 0; round < 3; round++) {
 		unsigned int shift = round & 1;
 
@@ -141,23 +143,23 @@ GM_CASE(log_pages, .name = "huge.interplay.dirty_log_pages",
 			for (unsigned int i = 0; i < ARRAY_SIZE(wrote); i++)
 				want |= p == wrote[i] + shift;
 			GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(huge_gpa(0, p))), want == got,
-				     "round %u: page %lu %s written, the log says %d", round, p,
+				     "round %u: page %lu %s written, the log has %d", round, p,
 				     want ? "was" : "was not", got);
 		}
 	}
 	forget_faults(r);
 	log_set(r, 4 * GM_2M, false);
-	look_around(r, private, "after logging");
+	check_around(r, private, "after logging");
 	huge_vm_free(r);
 }
 
 /*
  * Linux 7.3.4 warns here (arch/x86/kvm/mmu/mmu.c:3396, "Get pfn+order from guest_memfd"): recovery
- * asks for the page size of a gfn that is private, in a slot that has no guest_memfd. Whoever can
- * open /dev/kvm can so make the kernel warn, and stop where it panics on warnings.
+ * asks for the page size of a gfn that is private, in a slot that has no guest_memfd. Any user of
+ * /dev/kvm can trigger the warning, and a panic with panic_on_warn.
  */
 GM_CASE(log_private_block, .name = "huge.interplay.dirty_log_private_block",
-	.text = "2 MiB that become private as a whole while logging: no warning, nothing huge over them",
+	.text = "2 MiB that become private as a whole while logging: no warning, no huge mapping over them",
 	.flags = GM_FULL_ONLY | GM_DESTRUCTIVE, .huge_2m = 4)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M, .no_gmem = true);

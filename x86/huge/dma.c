@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The same while an IOMMU holds the memory: pins of a device neither split nor keep anything. */
+/* The same while an IOMMU has pinned the memory: pins do not affect the guest's mappings. */
 #include "huge.h"
 #include "iommu.h"
 
 GM_CASE(dma, .name = "huge.dma.other_gib", .clause = "huge.dma", .iommus = GM_IOMMUS(MOCK, VFIO),
 	.dma_flags = GM_FULL_ONLY, .caps = GM_CAPS(CAP_IPC_LOCK), .profile = "IO",
-	.text = "a GiB is held by a device, by fd: a conversion in it or beside it costs what it did",
+	.text = "a device has a GiB mapped by fd: a conversion in it or beside it unmaps the same as without",
 	.huge_1g = 2, .timeout = 180, .providers = GM_PROVIDERS(ATTRIBUTES))
 {
 	struct huge_vm *r;
 	struct gm_iommu *iommu;
 	struct gm_iodev *dev;
-	/* Where every device reaches: emulated ones have 28 bits. */
+	/* An IOVA that every device reaches: emulated ones have 28 bits. */
 	uint64_t iova = 64UL << 20, len = 128UL << 20;
 	uint32_t ioas;
 
@@ -25,7 +25,7 @@ GM_CASE(dma, .name = "huge.dma.other_gib", .clause = "huge.dma", .iommus = GM_IO
 	huge_touch_all(r);
 	gm_map_file(iommu, ioas, r->w->mem->fd, 0, len, iova, GM_RW);
 	huge_expect(r, "a part of the first GiB mapped for the device");
-	/* In the other GiB, and in the device's own: the map is of the host's memory, not of attributes. */
+	/* In the other GiB, and in the device's: the map is independent of attributes. */
 	for (int gib = 1; gib >= 0; gib--) {
 		uint64_t at = huge_gpa(gib, 512 * 20 + 511);
 
@@ -41,7 +41,7 @@ GM_CASE(dma, .name = "huge.dma.other_gib", .clause = "huge.dma", .iommus = GM_IO
 		huge_expect(r, "%s shared again", huge_page_name(r, at));
 		gm_dma_expect_same(dev, iova + (512 * 20 + 511) * GM_PAGE_SIZE,
 				   gm_hva(r->w->vm, huge_gpa(0, 512 * 20 + 511)), 64,
-				   "converted and back");
+				   "after converting back");
 	}
 	gm_unmap(iommu, ioas, iova, len);
 	huge_expect(r, "unmapped: nothing changed for the guest");

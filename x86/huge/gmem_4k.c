@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A guest_memfd of today has small pages only: whatever is aligned, the guest sees small mappings. */
+/* A guest_memfd has small pages only, so the guest's mappings are small, with any alignment. */
 #include "huge.h"
 
 GM_FILE(.clause = "huge.gmem_4k", .huge_2m = 2)
 
-/* The second half of the first 2 MiB and the first of the second, shared again: both are mixed. */
-static void half_back(struct gm_fixture *w, const struct gm_page_counts *before)
+/* Shares the 512 pages in the middle again, so that both 2 MiB are mixed. */
+static void share_middle(struct gm_fixture *w, const struct gm_page_counts *before)
 {
 	uint64_t first = GFN(w->gpa);
 
@@ -20,11 +20,11 @@ static void half_back(struct gm_fixture *w, const struct gm_page_counts *before)
 		&(struct gm_page_counts){ .pages = { [GM_SIZE_4K] = 1023 }, .fixed = 1023 + 512 },
 		"512 pages shared again, every one read");
 	gm_fixture_check_guest(w, 0, first, 256, 1, "pages before them");
-	gm_fixture_check_guest(w, 0, first + 768, 256, 1, "pages behind");
+	gm_fixture_check_guest(w, 0, first + 768, 256, 1, "pages after them");
 	gm_page_counts_expect(
 		w->vm, before,
 		&(struct gm_page_counts){ .pages = { [GM_SIZE_4K] = 1023 }, .fixed = 1023 + 512 },
-		"pages beside them read: not one fault");
+		"other pages read: no fault");
 }
 
 static void small_only(const struct gm_case *self)
@@ -35,7 +35,7 @@ static void small_only(const struct gm_case *self)
 	uint64_t first = GFN(w->gpa);
 	struct gm_page_counts before;
 
-	/* Memory of the file that is there already, and in one piece as far as can be. */
+	/* Allocates pages of the file, contiguous if possible. */
 	gm_gmem_allocate(w->gmem, 0, GM_2M);
 	if (!f)
 		gm_fixture_convert(w, first, 1024, true);
@@ -47,9 +47,9 @@ static void small_only(const struct gm_case *self)
 		w->vm, &before,
 		&(struct gm_page_counts){ .pages = { [GM_SIZE_4K] = 1023 }, .fixed = 1023 },
 		"two aligned 2 MiB of a guest_memfd, every page written");
-	gm_fixture_check_guest(w, 0, first, 1024, 1, "every page its own");
+	gm_fixture_check_guest(w, 0, first, 1024, 1, "the content of every page");
 	if (!f)
-		half_back(w, &before);
+		share_middle(w, &before);
 	gm_fixture_free(w);
 }
 
@@ -57,5 +57,5 @@ GM_VARIANT(small_only, small_p0, .name = "huge.gmem_4k.private",
 	   .text = "private memory over huge pages of the host: 4 KiB mappings, one fault each",
 	   .providers = GM_PROVIDERS_X86, .needs = HUGE_NEEDS)
 GM_VARIANT(small_only, small_p1, .name = "huge.gmem_4k.mapped",
-	   .text = "a guest_memfd that backs both halves: 4 KiB mappings, one fault each",
+	   .text = "a mappable guest_memfd of an ordinary VM: 4 KiB mappings, one fault each",
 	   .flavour = &gm_p1, .profile = "P1", .needs = GM_NEEDS(INIT_SHARED, PAGE_STATS, TDP))

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the huge.* cases share: their needs, and the pages that borders are made of.
+ * Shared by the huge.* cases: their needs, and the pages at borders.
  *
- * Most state GM_PROVIDERS(ATTRIBUTES): huge mappings and private pages are in one slot. Where pages are
- * converted in the file, no guest access goes to userspace_addr beside it, and the file has small
- * pages only.
+ * Most cases are for GM_PROVIDERS(ATTRIBUTES): a slot has huge mappings and private pages. In place
+ * no guest access uses userspace_addr, and the file has small pages only.
  */
 #ifndef HUGE_HUGE_H
 #define HUGE_HUGE_H
 
 #include "vm.h"
 
-/* The pages of a GiB where an off-by-one shows. */
+/* The pages of a GiB that show an off-by-one. */
 enum huge_page {
 	HUGE_FIRST,
 	HUGE_SECOND,

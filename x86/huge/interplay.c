@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Conversions between other things that happen to memory: each costs what it must, no more. */
+/* Conversions between other changes of memory: each unmaps exactly what it must: huge.interplay. */
 #include <linux/falloc.h>
 #include <fcntl.h>
 
@@ -8,7 +8,7 @@
 GM_FILE(.clause = "huge.interplay", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS)
 
 GM_CASE(slot_recreate, .name = "huge.interplay.slot_recreate",
-	.text = "deleting and setting one slot costs the other nothing; its attributes stay",
+	.text = "deleting and creating one slot does not unmap the other; attributes stay",
 	.huge_1g = 2)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .no_slot = true);
@@ -22,12 +22,12 @@ GM_CASE(slot_recreate, .name = "huge.interplay.slot_recreate",
 		huge_slot(r, GM_SLOT + 1, huge_gpa(1, 0), 0, 0, 0);
 		huge_expect(r, "one slot deleted: the other keeps its mapping");
 		huge_touch(r, huge_gpa(0, 0), GM_1G, GM_2M);
-		huge_expect(r, "the other slot touched: not one fault");
+		huge_expect(r, "the other slot touched: no fault");
 		huge_slot(r, GM_SLOT + 1, huge_gpa(1, 0), GM_1G, GM_1G, GM_1G);
-		huge_expect(r, "the slot is back");
-		huge_check_around(r, huge_gpa(1, 777), 3, "the slot is back");
+		huge_expect(r, "the slot created again");
+		huge_check_around(r, huge_gpa(1, 777), 3, "the slot created again");
 		huge_touch_all(r);
-		huge_expect(r, "the slot is back and touched");
+		huge_expect(r, "the slot created again and touched");
 	}
 	huge_convert(r, huge_gpa(1, 777), 1, false);
 	huge_touch_all(r);
@@ -36,9 +36,9 @@ GM_CASE(slot_recreate, .name = "huge.interplay.slot_recreate",
 	huge_vm_free(r);
 }
 
-/* What a hole of the file covers is unmapped, whichever kind it is now; nothing beside it is. */
+/* A hole unmaps the pages of its range in either state, and no others. */
 GM_CASE(punch, .name = "huge.interplay.punch",
-	.text = "a hole in the guest_memfd costs the mappings over it and no other, at any file offset",
+	.text = "a hole in the guest_memfd removes exactly the mappings over it, at any file offset",
 	.huge_1g = 3)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G, .no_slot = true);
@@ -53,11 +53,11 @@ GM_CASE(punch, .name = "huge.interplay.punch",
 		huge_touch_all(r);
 		huge_expect(r, "all touched");
 		huge_punch(r, at, 1, (gib + 1) % 3 * GM_1G + hole[i] * GM_PAGE_SIZE);
-		huge_expect(r, "a hole behind %s", huge_page_name(r, at));
-		huge_check_around(r, at, 1, "the shared half has lost nothing");
+		huge_expect(r, "a hole over %s", huge_page_name(r, at));
+		huge_check_around(r, at, 1, "shared memory is unchanged");
 		huge_expect(r, "a hole, read around it");
 	}
-	/* A hole in split memory costs the small mappings over it. */
+	/* A hole in split memory removes the small mappings over it. */
 	huge_convert(r, huge_gpa(1, 512 * 9), 8, true);
 	huge_write(r, huge_gpa(1, 512 * 9), 512);
 	huge_touch_all(r);
@@ -69,9 +69,9 @@ GM_CASE(punch, .name = "huge.interplay.punch",
 	huge_vm_free(r);
 }
 
-/* The host takes one huge page back and gives a new one: the others are left alone. */
+/* The host replaces one huge page: the others stay mapped. */
 GM_CASE(host_punch, .name = "huge.interplay.host_punch",
-	.text = "a hole in the hugetlb file costs that GiB's mapping; the next touch maps the new page huge",
+	.text = "a hole in the hugetlb file unmaps that GiB; the next touch maps the new page huge",
 	.huge_1g = 3, .flags = GM_FULL_ONLY)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
@@ -95,9 +95,9 @@ GM_CASE(host_punch, .name = "huge.interplay.host_punch",
 	huge_vm_free(r);
 }
 
-/* The host splits one of its own huge pages: the guest's mappings follow there and only there. */
+/* The host splits one of its huge pages: only the guest's mapping of it follows. */
 GM_CASE(thp_split, .name = "huge.interplay.thp_split",
-	.text = "the host splits a transparent huge page and puts it together; the others stay",
+	.text = "the host splits a transparent huge page and collapses it; the others stay",
 	.needs = GM_NEEDS(THP))
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_THP, .size = 8 * GM_2M);
@@ -106,7 +106,7 @@ GM_CASE(thp_split, .name = "huge.interplay.thp_split",
 
 	huge_write(r, r->base, 8 * 512);
 	huge_expect(r, "all written");
-	/* So that nothing but this case puts pages together. */
+	/* So that only this case collapses pages. */
 	GM_SETUP_OK(madvise(r->w->mem->hva, r->w->mem->size, MADV_NOHUGEPAGE));
 	GM_SETUP_OK(mprotect(hva + 100 * GM_PAGE_SIZE, GM_PAGE_SIZE, PROT_READ));
 	GM_SETUP_OK(mprotect(hva + 100 * GM_PAGE_SIZE, GM_PAGE_SIZE, PROT_READ | PROT_WRITE));
@@ -124,15 +124,15 @@ GM_CASE(thp_split, .name = "huge.interplay.thp_split",
 			gm_errno_name(errno));
 	gm_shape_zap(r->shape, block, GM_2M);
 	gm_shape_host(r->shape, block, GM_2M, GM_SIZE_2M);
-	huge_expect(r, "put together");
-	huge_check(r, r->base, 8 * 512, "put together");
-	huge_expect(r, "put together, all read");
+	huge_expect(r, "collapsed");
+	huge_check(r, r->base, 8 * 512, "collapsed");
+	huge_expect(r, "collapsed, all read");
 	GM_EXPECT(r->shape->now.pages[GM_SIZE_2M] == 8, "the model has %ld of 2M",
 		  r->shape->now.pages[GM_SIZE_2M]);
 	huge_vm_free(r);
 }
 
-/* What prefaulting [gpa, gpa + len) shall map, by the model. */
+/* Prefaults [gpa, gpa + len), and expects the mappings of the model. */
 static void prefault(struct huge_vm *r, uint64_t gpa, uint64_t len)
 {
 	uint64_t at = gpa, left = len;
@@ -150,13 +150,13 @@ static void prefault(struct huge_vm *r, uint64_t gpa, uint64_t len)
 
 		g = (g & ~(size - 1)) + size;
 	}
-	/* A prefault is no fault of the guest's. */
+	/* A prefault is not counted as a guest fault. */
 	r->shape->now.fixed = fixed;
 	huge_expect(r, "prefault of %#lx+%#lx", gpa, len);
 }
 
 GM_CASE(prefault_huge, .name = "huge.interplay.prefault",
-	.text = "prefaulting maps as large as a touch would, around private pages, and spares the guest every fault",
+	.text = "a prefault maps as large as a touch, around private pages, and the guest does not fault",
 	.needs = GM_NEEDS(PREFAULT), .huge_1g = 2)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);

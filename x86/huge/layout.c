@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One VM, two files: a region of 1 GiB pages that is converted whole, and a region that is
- * converted by 4 KiB. Whatever goes on in the second, the first never splits.
+ * One VM, two files: a region of 1 GiB pages that is converted as a whole, and a region that is
+ * converted by 4 KiB. Conversions in the second never split the first.
  */
 #include "huge.h"
 
 GM_FILE(.clause = "huge.layout", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS,
 	.huge_1g = 2, .huge_2m = 16)
 
-struct asked_by {
+struct requesters {
 	unsigned int vcpus;
 };
 
-GM_CASES(layout, struct asked_by, v)
+GM_CASES(layout, struct requesters, v)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G,
 				    .mem_size = 2 * GM_1G, .no_slot = true, .vcpus = v->vcpus);
@@ -37,13 +37,13 @@ GM_CASES(layout, struct asked_by, v)
 		huge_check_around(r, second + at * GM_PAGE_SIZE, 1, "in the region of small pages");
 		huge_expect(r, "conversion %d in the region of small pages", i);
 		if (i == 29) {
-			/* The 1 GiB region goes whole, and comes back whole. */
+			/* The 1 GiB region becomes private as a whole, and shared again. */
 			huge_guest_convert(r, huge_gpa(1, 0), HUGE_PAGES_IN_1G, true);
 			huge_write(r, huge_gpa(1, 0), 2);
 			huge_expect(r, "a whole GiB private");
 			huge_guest_convert(r, huge_gpa(1, 0), HUGE_PAGES_IN_1G, false);
 			huge_touch(r, huge_gpa(0, 0), 2 * GM_1G, GM_2M);
-			huge_expect(r, "a whole GiB back");
+			huge_expect(r, "a whole GiB shared again");
 			GM_EXPECT(r->shape->now.pages[GM_SIZE_1G] == 2,
 				  "the model split the first region");
 		}
@@ -56,6 +56,6 @@ GM_CASES(layout, struct asked_by, v)
 }
 
 GM_ROW(layout, layout_1, .name = "huge.layout.two_files",
-       .text = "a storm by 4 KiB in one file, whole GiB in the other") = { .vcpus = 1 };
+       .text = "many conversions by 4 KiB in one file, whole GiB in the other") = { .vcpus = 1 };
 GM_ROW(layout, layout_4, .name = "huge.layout.two_files_4_vcpus",
-       .text = "the same, asked for by four vCPUs in turn", .flags = GM_FULL_ONLY) = { .vcpus = 4 };
+       .text = "the same, requested by four vCPUs in turn", .flags = GM_FULL_ONLY) = { .vcpus = 4 };

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Slots that lie across huge pages: huge where guest, host and slot agree, small elsewhere. */
+/*
+ * Slots that begin or end inside huge pages: mapped huge where gpa, hva and slot allow it, else
+ * small.
+ */
 #include "huge.h"
 
 GM_FILE(.clause = "huge.misaligned", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS)
@@ -7,10 +10,10 @@ GM_FILE(.clause = "huge.misaligned", .providers = GM_PROVIDERS(ATTRIBUTES), .nee
 struct layout {
 	uint64_t gpa, size; /* gpa from the region's base, bytes */
 	uint64_t hva, gmem; /* offsets in the host's memory and in the guest_memfd */
-	int64_t n1g, n2m;   /* huge mappings when every 2 MiB and every edge is touched */
+	int64_t n1g, n2m;   /* huge mappings after all is touched */
 };
 
-/* Every 2 MiB, and the pages at the slot's edges, one by one. */
+/* Touches every 2 MiB, and the first and last page of the slot. */
 static void touch_edges(struct huge_vm *r, uint64_t gpa, uint64_t size)
 {
 	uint64_t end = gpa + size;
@@ -20,7 +23,7 @@ static void touch_edges(struct huge_vm *r, uint64_t gpa, uint64_t size)
 	huge_touch(r, (gpa + GM_2M) & ~(GM_2M - 1), end - ((gpa + GM_2M) & ~(GM_2M - 1)), GM_2M);
 }
 
-/* A page beside the slot is no memory at all, whatever a mapping of its neighbour covers. */
+/* Expects that a page next to the slot is MMIO, also if a huge mapping could cover it. */
 static void expect_no_memory(struct huge_vm *r, uint64_t gpa, const char *when)
 {
 	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
@@ -28,11 +31,11 @@ static void expect_no_memory(struct huge_vm *r, uint64_t gpa, const char *when)
 
 	GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(gpa)),
 		     !__gm_run(r->w->vm, 0, &op, 1, &ex, NULL) && ex.reason == KVM_EXIT_MMIO,
-		     "%s: a read where no slot is must be KVM_EXIT_MMIO, observed %s", when,
+		     "%s: a read without a slot: expected KVM_EXIT_MMIO, observed %s", when,
 		     gm_exit_str(&ex));
 }
 
-/* Converts one page and back at every place where the slot and the huge pages have an edge. */
+/* Converts one page and back at every border of the slot and of huge pages. */
 static void convert_edges(struct huge_vm *r, const struct layout *l, uint64_t gpa)
 {
 	uint64_t end = gpa + l->size;
@@ -62,7 +65,7 @@ static void convert_edges(struct huge_vm *r, const struct layout *l, uint64_t gp
 			huge_expect(r, "%s converted, all touched", huge_page_name(r, at[i]));
 		}
 	}
-	/* Ranges that reach over the slot's ends. */
+	/* Ranges that cross the slot's ends. */
 	for (int dir = 1; dir >= 0; dir--) {
 		huge_convert(r, gpa - 3 * GM_PAGE_SIZE, 5, dir);
 		huge_convert(r, end - 2 * GM_PAGE_SIZE, 6, dir);
@@ -83,7 +86,7 @@ GM_CASES(misaligned, struct layout, l)
 	uint64_t gpa = r->base + l->gpa, end = gpa + l->size, fixed;
 	uint64_t middle = (gpa + l->size / 2) & ~(GM_PAGE_SIZE - 1);
 
-	/* What lies behind the host's mapping beside the slot must never reach the guest. */
+	/* The guest must not reach the host's memory outside the slot. */
 	huge_slot(r, GM_SLOT, gpa, l->size, l->hva, l->gmem);
 	touch_edges(r, gpa, l->size);
 	fixed = r->shape->now.fixed;
@@ -96,14 +99,14 @@ GM_CASES(misaligned, struct layout, l)
 	convert_edges(r, l, gpa);
 	expect_no_memory(r, gpa - GM_PAGE_SIZE, "below the slot");
 	expect_no_memory(r, end, "above the slot");
-	/* Last, since it writes what the model knows nothing of. */
+	/* Last, since it writes words that the model does not have. */
 	gm_prove_same_page(r->w->vm, 0, gpa, gm_hva(r->w->vm, gpa));
 	gm_prove_same_page(r->w->vm, 0, end - GM_PAGE_SIZE, gm_hva(r->w->vm, end - GM_PAGE_SIZE));
 	gm_prove_same_page(r->w->vm, 0, middle, gm_hva(r->w->vm, middle));
 	huge_vm_free(r);
 }
 
-/* 2 MiB pages of hugetlb: the page that the slot begins or ends in is small. */
+/* 2 MiB pages of hugetlb: mapped small where the slot begins or ends inside. */
 GM_ROW(misaligned, mis_start_4k, .name = "huge.misaligned.start_4k",
        .text = "the slot starts one page into a 2 MiB page", .huge_2m = 4) = {
 	.gpa = GM_1G + GM_PAGE_SIZE,
@@ -145,7 +148,7 @@ GM_ROW(misaligned, mis_hva_half, .name = "huge.misaligned.hva_half",
 	.hva = GM_2M / 2,
 };
 GM_ROW(misaligned, mis_file_offset, .name = "huge.misaligned.file_offset",
-       .text = "the guest_memfd's offset is odd, guest and host agree: huge all the same",
+       .text = "the guest_memfd's offset is odd, gpa and hva agree: still mapped huge",
        .huge_2m = 4) = {
 	.gpa = GM_1G,
 	.size = 4 * GM_2M,
@@ -158,7 +161,7 @@ GM_ROW(misaligned, mis_smaller_than_2m, .name = "huge.misaligned.smaller_than_2m
 	.size = GM_2M - 2 * GM_PAGE_SIZE,
 	.hva = GM_PAGE_SIZE,
 };
-/* 1 GiB pages: a slot that is off by 2 MiB keeps its 2 MiB mappings, and its whole GiB. */
+/* 1 GiB pages: a slot with an offset of 2 MiB has 2 MiB mappings, and 1 GiB ones where possible. */
 GM_ROW(misaligned, mis_start_2m, .name = "huge.misaligned.start_2m",
        .text = "the slot starts 2 MiB into a GiB", .huge_1g = 2, .flags = GM_FULL_ONLY) = {
 	.gpa = GM_1G + GM_2M,
@@ -195,7 +198,7 @@ struct border {
 	unsigned int pages; /* between a 2 MiB border and where the slots meet */
 };
 
-/* Two slots meet in the middle of a huge page, or at its border; conversions go across. */
+/* Two slots meet inside a huge page, or at its border; conversions cross it. */
 GM_CASES(several, struct border, v)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = GM_1G, .mem_size = 8 * GM_2M,
@@ -212,11 +215,11 @@ GM_CASES(several, struct border, v)
 		huge_check(r, r->base, 8 * 512, "two pages over the border converted");
 		huge_expect(r, "two pages over the border converted");
 		huge_convert(r, r->base + GM_2M + GM_PAGE_SIZE, 5 * 512, dir);
-		huge_check(r, r->base, 8 * 512, "a stretch over the border converted");
+		huge_check(r, r->base, 8 * 512, "a range over the border converted");
 		huge_write(r, meet - 600 * GM_PAGE_SIZE, 1200);
-		huge_expect(r, "a stretch over the border converted");
+		huge_expect(r, "a range over the border converted");
 	}
-	/* The other slot loses nothing when one goes. */
+	/* The deletion of one slot does not unmap the other. */
 	huge_slot(r, GM_SLOT, r->base, 0, 0, 0);
 	huge_expect(r, "the first slot deleted");
 	huge_check(r, meet, rest / GM_PAGE_SIZE, "the first slot deleted");

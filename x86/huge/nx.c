@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The NX huge page workaround: what the guest executes is split to 4 KiB and recovered later. Both
- * must leave private pages uncovered and other GiB whole.
+ * The NX huge page workaround splits executed pages to 4 KiB and recovers them later. Both must not
+ * map private pages huge, nor split other GiB.
  */
 #include "huge.h"
 #include "journal.h"
@@ -40,7 +40,7 @@ static void execute(struct huge_vm *r, uint64_t gpa, const char *when)
 	GM_EXPECT_EQ(op.ret, 4711, "%s: code in %s", when, huge_page_name(r, gpa));
 }
 
-static void counts(struct huge_vm *r, int64_t n1g, int64_t n2m, const char *when)
+static void expect_counts(struct huge_vm *r, int64_t n1g, int64_t n2m, const char *when)
 {
 	struct gm_page_counts now;
 
@@ -52,8 +52,8 @@ static void counts(struct huge_vm *r, int64_t n1g, int64_t n2m, const char *when
 		  now.pages[GM_SIZE_2M] - r->start.pages[GM_SIZE_2M]);
 }
 
-/* Recovery is a thread of the kernel's: waits, within bounds, until nothing is left to recover. */
-static void recovered(struct huge_vm *r, uint64_t at)
+/* Waits, at most 30 seconds, until the kernel's recovery thread is done. */
+static void wait_recovered(struct huge_vm *r, uint64_t at)
 {
 	struct gm_page_counts now;
 
@@ -61,14 +61,14 @@ static void recovered(struct huge_vm *r, uint64_t at)
 		gm_page_counts_read(r->w->vm, &now);
 		if (now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G] == 2)
 			return;
-		/* A touch maps what the thread has taken away, as large as it may be. */
+		/* A touch maps again what the thread has unmapped, as large as allowed. */
 		gm_guest_touch(r->w->vm, 0, at, 8, 8);
 		usleep(50 * 1000);
 	}
 }
 
 GM_CASE(nx, .name = "huge.interplay.nx_huge_pages",
-	.text = "an executed page splits its GiB alone, conversions hold there, and recovery makes it whole",
+	.text = "an executed page splits only its GiB, conversions work there, and recovery makes it whole",
 	.huge_1g = 2, .timeout = 120)
 {
 	uint64_t at = huge_gpa(1, 512 * 7 + 3), private = huge_gpa(1, 512 * 7 + 4);
@@ -83,32 +83,33 @@ GM_CASE(nx, .name = "huge.interplay.nx_huge_pages",
 	huge_touch_all(r);
 	huge_expect(r, "all touched: data is mapped huge");
 	execute(r, at, "executed");
-	counts(r, 1, 511, "one page executed");
+	expect_counts(r, 1, 511, "one page executed");
 	huge_check_sparse(r, "one page executed");
-	counts(r, 1, 511, "one page executed, all read");
+	expect_counts(r, 1, 511, "one page executed, all read");
 	huge_convert(r, private, 1, true);
-	huge_check_around(r, private, 3, "the page beside it private");
+	huge_check_around(r, private, 3, "the page after it private");
 	execute(r, at, "beside a private page");
-	counts(r, 1, 511, "beside a private page");
-	/* Recovered with the private page there: everything but its 2 MiB may be huge. */
+	expect_counts(r, 1, 511, "beside a private page");
+	/* All pages are shared again before the recovery. */
 	huge_convert(r, private, 1, false);
 	huge_check_around(r, private, 3, "shared again");
-	/* ratio 1, as often as it can: "ms" of the period are at least 1. */
+	/* Ratio 1 recovers all pages, in a short period. */
 	param(PARAM("nx_huge_pages_recovery_ratio"), "1");
 	param(PARAM("nx_huge_pages_recovery_period_ms"), "100");
-	recovered(r, at);
-	counts(r, 2, 0, "recovered");
+	wait_recovered(r, at);
+	expect_counts(r, 2, 0, "recovered");
 	huge_check_sparse(r, "recovered");
-	counts(r, 2, 0, "recovered and read");
+	expect_counts(r, 2, 0, "recovered and read");
 	huge_vm_free(r);
 }
 
 /*
- * What was executed before anything else of its GiB was mapped: there is nothing to split, and data
- * that comes later must not be mapped huge over it, or each side's fault undoes the other's mapping.
+ * A page is executed before anything else of its GiB is mapped, so there is nothing to split. Data
+ * touched later must not be mapped huge over it, else faults of code and data would undo each
+ * other's mapping.
  */
 GM_CASE(nx_fresh, .name = "huge.interplay.nx_before_data",
-	.text = "code runs first, data beside it is touched later: nothing huge over the page that runs",
+	.text = "code runs first, data next to it is touched later: no huge mapping over the executed page",
 	.needs = GM_NEEDS(PREFAULT), .huge_1g = 1)
 {
 	uint64_t at = huge_gpa(0, 512 * 7 + 3);
@@ -131,9 +132,8 @@ GM_CASE(nx_fresh, .name = "huge.interplay.nx_before_data",
 					.fixed = 3 };
 	gm_page_counts_expect(r->w->vm, &r->start, &want, "data in the next 2 MiB");
 	execute(r, at, "executed again");
-	gm_page_counts_expect(r->w->vm, &r->start, &want,
-			      "executed again: it was mapped all the time");
-	/* A prefault is a read, and not counted: what nobody executes is mapped huge. */
+	gm_page_counts_expect(r->w->vm, &r->start, &want, "executed again: still mapped");
+	/* A prefault is a read and not counted: pages not executed are mapped huge. */
 	GM_EXPECT_OK(gm_prefault(r->w->vm, 0, &ahead, &size, 0));
 	want = (struct gm_page_counts){ .pages = { [GM_SIZE_4K] = 2, [GM_SIZE_2M] = 2 },
 					.fixed = 3 };

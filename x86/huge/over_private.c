@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* No huge mapping ever covers a page of the other kind: the content of every page says so. */
+/* No huge mapping covers a page of the other state: the content of every page shows that. */
 #include "huge.h"
 
 GM_FILE(.clause = "huge.never_over_private", .providers = GM_PROVIDERS(ATTRIBUTES),
 	.needs = HUGE_NEEDS)
 
-/* Seeded places, most of them at or next to a border of 2 MiB or of 1 GiB. */
+/* Random pages, most of them at or next to a border of 2 MiB or 1 GiB. */
 static uint64_t place(struct huge_vm *r, uint64_t pages)
 {
 	uint64_t unit = gm_rng_below(&r->w->rng, 4), at = gm_rng_below(&r->w->rng, pages);
@@ -31,8 +31,8 @@ static uint64_t length(struct huge_vm *r, uint64_t most, bool whole_gib)
 	return len < most ? len : most;
 }
 
-/* Looks at both ends of a range and at the 2 MiB that they lie in. */
-static void look(struct huge_vm *r, uint64_t gpa, uint64_t len, unsigned int step)
+/* Checks both ends of a range and of their 2 MiB. */
+static void check_ends(struct huge_vm *r, uint64_t gpa, uint64_t len, unsigned int step)
 {
 	uint64_t last = gpa + len - GM_PAGE_SIZE;
 
@@ -43,7 +43,7 @@ static void look(struct huge_vm *r, uint64_t gpa, uint64_t len, unsigned int ste
 	huge_expect(r, "step %u: %#lx+%#lx", step, gpa, len);
 }
 
-/* A long walk has whole GiB in it, too, and looks at every page now and then. */
+/* A long walk also converts whole GiB, and sometimes checks every page. */
 static void walk(struct huge_vm *r, uint64_t pages, unsigned int steps)
 {
 	for (unsigned int i = 0; i < steps; i++) {
@@ -56,10 +56,10 @@ static void walk(struct huge_vm *r, uint64_t pages, unsigned int steps)
 			huge_convert(r, huge_gpa(0, at), len, priv);
 		huge_expect(r, "step %u: %lu pages from %s converted to %s", i, len,
 			    huge_page_name(r, huge_gpa(0, at)), priv ? "private" : "shared");
-		look(r, huge_gpa(0, at), len * GM_PAGE_SIZE, i);
+		check_ends(r, huge_gpa(0, at), len * GM_PAGE_SIZE, i);
 		huge_write(r, huge_gpa(0, at), len < 3 ? len : 3);
 		huge_write(r, huge_gpa(0, at + len - 1), 1);
-		/* Private pages that are read are memory: only where there are not too many. */
+		/* Reading private pages allocates them: only if there are not too many. */
 		if (steps > 100 && i % 8 == 7 && gm_model_private_pages(r->w->model) < 128 * 512) {
 			huge_check(r, r->base, pages, "every page of the region");
 			huge_expect(r, "step %u: every page read", i);
@@ -67,11 +67,11 @@ static void walk(struct huge_vm *r, uint64_t pages, unsigned int steps)
 	}
 }
 
-struct asked_by {
+struct requesters {
 	unsigned int vcpus;
 };
 
-GM_CASES(random_1g, struct asked_by, v)
+GM_CASES(random_1g, struct requesters, v)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .vcpus = v->vcpus);
 
@@ -98,7 +98,7 @@ struct memory {
 	enum gm_mem_kind mem;
 };
 
-/* With 2 MiB pages the region is small enough to read every page of it again and again. */
+/* With 2 MiB pages the region is small enough to read every page often. */
 GM_CASES(random_2m, struct memory, v)
 {
 	struct huge_vm *r = HUGE_VM(.kind = v->mem, .size = 12 * GM_2M, .vcpus = 2);
@@ -125,9 +125,9 @@ GM_ROW(random_2m, random_4k, .name = "huge.never_over_private.small_pages",
        .text = "the same over 4 KiB pages: nothing is huge",
        .flags = GM_FULL_ONLY) = { .mem = GM_MEM_SHMEM };
 
-/* Private memory comes in 4 KiB pages: a block that is all private must not be mapped as one. */
+/* Private memory has 4 KiB pages: 2 MiB that are all private must not be mapped huge. */
 GM_CASE(all_private, .name = "huge.never_over_private.all_private",
-	.text = "2 MiB that are all private: every page its own, whatever the host maps behind them",
+	.text = "2 MiB that are all private: every page has its own content, with any memory at userspace_addr",
 	.huge_1g = 1)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
@@ -138,7 +138,7 @@ GM_CASE(all_private, .name = "huge.never_over_private.all_private",
 	huge_check(r, at, 1024, "fresh private pages");
 	huge_write(r, at, 1024);
 	huge_expect(r, "all private, all written");
-	/* Punched out of order, so that neighbours in the file are no neighbours in memory. */
+	/* Punched out of order, so that adjacent pages of the file are not adjacent in memory. */
 	for (uint64_t i = 0; i < 1024; i += 3)
 		huge_punch(r, at + i * GM_PAGE_SIZE, 1, (at - r->base) + i * GM_PAGE_SIZE);
 	huge_expect(r, "every third page punched");

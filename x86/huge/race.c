@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vCPUs that run while their neighbours are converted. A fault beside the converted range must not
- * bring back a huge mapping over it: not while the attributes change, and not after.
+ * vCPUs run while pages next to theirs are converted. A fault beside the converted range must not
+ * create a huge mapping over it, neither while the attributes change nor after.
  */
 #include <stdatomic.h>
 
@@ -12,7 +12,7 @@ GM_FILE(.clause = "huge.never_over_private", .providers = GM_PROVIDERS(ATTRIBUTE
 
 struct race {
 	struct huge_vm *r;
-	uint64_t gpa, len;  /* what is converted, there and back */
+	uint64_t gpa, len;  /* the range that is converted back and forth */
 	uint64_t beside[2]; /* pages that the other vCPUs touch; 0: none */
 	unsigned int rounds;
 	atomic_bool stop;
@@ -34,7 +34,7 @@ static void touch_beside(struct race *c, unsigned int v)
 	}
 }
 
-/* vCPU 0's thread: its guest reads what it must see right after each conversion. */
+/* The thread of vCPU 0: converts, and checks the guest's view right after each conversion. */
 static void convert(struct race *c)
 {
 	struct huge_vm *r = c->r;
@@ -45,7 +45,9 @@ static void convert(struct race *c)
 		unsigned long seen = atomic_load(&c->touches);
 
 		gm_convert(r->w->vm, c->gpa, c->len, priv);
-		/* Not before the others have been at it: an old mapping would be used by now. */
+		/*
+		 * Wait until the others have touched pages: they would use an old mapping by now.
+		 */
 		while (atomic_load(&c->touches) < seen + 2)
 			sched_yield();
 		for (unsigned int p = 0; p < ARRAY_SIZE(at); p++) {
@@ -63,7 +65,7 @@ static void convert(struct race *c)
 			gm_run(r->w->vm, 0, op, 1);
 			GM_EXPECT_AT(
 				&name, !op[0].bad,
-				"round %u, %s to %s while neighbours run: expected %s, observed %s",
+				"round %u, %s to %s while other vCPUs run: expected %s, observed %s",
 				i, huge_page_name(r, page), priv ? "private" : "shared",
 				gm_word_str(op[0].expected), gm_word_str(op[0].observed));
 		}
@@ -71,7 +73,7 @@ static void convert(struct race *c)
 	atomic_store(&c->stop, true);
 }
 
-static void racer(unsigned int i, void *arg)
+static void race_thread(unsigned int i, void *arg)
 {
 	if (i)
 		touch_beside(arg, i);
@@ -88,7 +90,9 @@ static void write_word(struct huge_vm *r, uint64_t gpa, enum gm_half half)
 	gm_run(r->w->vm, 0, &op, 1);
 }
 
-/* Generation 1 in both halves of the pages that are looked at, everything shared at the end. */
+/*
+ * Writes generation 1 to private and shared memory of the checked pages; all are shared after it.
+ */
 static void prepare(struct race *c)
 {
 	const uint64_t at[] = { c->gpa, c->gpa + c->len - GM_PAGE_SIZE, c->gpa + c->len / 2 };
@@ -101,8 +105,8 @@ static void prepare(struct race *c)
 	gm_convert(c->r->w->vm, c->gpa, c->len, false);
 }
 
-/* The whole region is touched at the end and must be in one shape: nothing was left behind. */
-static void settle(struct huge_vm *r, int64_t n1g, int64_t n2m, const char *when)
+/* Touches the whole region. Expects these huge mappings, and no split left. */
+static void expect_mapped(struct huge_vm *r, int64_t n1g, int64_t n2m, const char *when)
 {
 	struct gm_page_counts now;
 
@@ -118,14 +122,14 @@ static void settle(struct huge_vm *r, int64_t n1g, int64_t n2m, const char *when
 		  now.pages[GM_SIZE_4K] - r->start.pages[GM_SIZE_4K]);
 }
 
-/* Long ranges, since the attributes of a long one take long to change: the moment is wide. */
+/* Long ranges: their attributes take long to change, so the race window is wide. */
 #define LEN_1G (GM_1G / 8)
 #define LEN_2M (60 * GM_2M)
 
 /* Addresses are offsets into the slot. */
 struct race_plan {
 	unsigned int vcpus;
-	uint64_t gpa, len; /* what is converted, there and back */
+	uint64_t gpa, len; /* the range that is converted back and forth */
 	unsigned int nr_beside;
 	uint64_t beside[2]; /* pages that the other vCPUs touch */
 	unsigned int rounds;
@@ -144,16 +148,16 @@ GM_CASES(race, struct race_plan, plan)
 	for (unsigned int i = 0; i < plan->nr_beside; i++)
 		c.beside[i] = r->base + plan->beside[i];
 	prepare(&c);
-	/* Reads: the words are what they are looked at for. */
+	/* Only reads, since the words are checked later. */
 	gm_guest_touch(r->w->vm, 0, r->base, r->w->mem->size, GM_2M);
-	gm_parallel(plan->vcpus, racer, &c);
+	gm_parallel(plan->vcpus, race_thread, &c);
 	gm_note("%lu batches of touches during %u conversions", atomic_load(&c.touches), c.rounds);
-	settle(r, self->huge_1g, big ? 0 : 64, "all shared again, all touched");
+	expect_mapped(r, self->huge_1g, big ? 0 : 64, "all shared again, all touched");
 	huge_vm_free(r);
 }
 
 GM_ROW(race, race_head_1g, .name = "huge.never_over_private.race_head_1g",
-       .text = "a stretch behind the first page of a GiB, while a neighbour is touched",
+       .text = "a range after the first page of a GiB, while a neighbour is touched",
        .huge_1g = 1) = {
 	.vcpus = 2,
 	.gpa = GM_PAGE_SIZE,
@@ -163,7 +167,7 @@ GM_ROW(race, race_head_1g, .name = "huge.never_over_private.race_head_1g",
 	.rounds = 8,
 };
 GM_ROW(race, race_tail_1g, .name = "huge.never_over_private.race_tail_1g",
-       .text = "a stretch that ends with the first page of a GiB, while a neighbour is touched",
+       .text = "a range that ends with the first page of a GiB, while a neighbour is touched",
        .huge_1g = 2) = {
 	.vcpus = 3,
 	.gpa = GM_1G - LEN_1G + GM_PAGE_SIZE,
@@ -173,8 +177,7 @@ GM_ROW(race, race_tail_1g, .name = "huge.never_over_private.race_tail_1g",
 	.rounds = 8,
 };
 GM_ROW(race, race_inside_1g, .name = "huge.never_over_private.race_inside_1g",
-       .text = "a stretch inside a GiB, both sides of which, while a neighbour is touched",
-       .huge_1g = 1) = {
+       .text = "a range inside a GiB, while pages on both sides are touched", .huge_1g = 1) = {
 	.vcpus = 3,
 	.gpa = LEN_1G,
 	.len = LEN_1G,
@@ -193,7 +196,7 @@ GM_ROW(race, race_page_1g, .name = "huge.never_over_private.race_page_1g",
 	.rounds = 60,
 };
 GM_ROW(race, race_head_2m, .name = "huge.never_over_private.race_head_2m",
-       .text = "a stretch from the second page of a 2 MiB page, while a neighbour is touched",
+       .text = "a range from the second page of a 2 MiB page, while a neighbour is touched",
        .huge_2m = 64) = {
 	.vcpus = 2,
 	.gpa = GM_2M + GM_PAGE_SIZE,
@@ -203,7 +206,7 @@ GM_ROW(race, race_head_2m, .name = "huge.never_over_private.race_head_2m",
 	.rounds = 16,
 };
 GM_ROW(race, race_tail_2m, .name = "huge.never_over_private.race_tail_2m",
-       .text = "a stretch to the first page of a 2 MiB page, while a neighbour is touched",
+       .text = "a range to the first page of a 2 MiB page, while a neighbour is touched",
        .huge_2m = 64) = {
 	.vcpus = 2,
 	.gpa = GM_2M,
@@ -213,7 +216,7 @@ GM_ROW(race, race_tail_2m, .name = "huge.never_over_private.race_tail_2m",
 	.rounds = 16,
 };
 GM_ROW(race, race_tail_late_2m, .name = "huge.never_over_private.race_tail_late_2m",
-       .text = "a stretch that ends in the second half of a 2 MiB page, while a neighbour is touched",
+       .text = "a range that ends in the second half of a 2 MiB page, while a neighbour is touched",
        .huge_2m = 64) = {
 	.vcpus = 3,
 	.gpa = GM_2M,

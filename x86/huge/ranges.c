@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every way in which a range can begin and end beside, at and inside 2 MiB pages. */
+/* Ranges that begin and end before, at and inside 2 MiB pages, in all combinations. */
 #include "huge.h"
 
 #define BLOCKS 5
@@ -9,8 +9,8 @@ GM_FILE(.clause = "huge.rejoin", .providers = GM_PROVIDERS(ATTRIBUTES), .needs =
 
 #define NR_PAGES (BLOCKS * 512UL)
 
-/* Touches every 2 MiB in another page than the range's, then reads around the range's ends. */
-static void look(struct huge_vm *r, uint64_t first, uint64_t end, const char *when)
+/* Touches every 2 MiB outside the range's ends, then checks around these ends. */
+static void check_range(struct huge_vm *r, uint64_t first, uint64_t end, const char *when)
 {
 	huge_expect(r, "[%lu, %lu) %s", first, end, when);
 	huge_touch_all(r);
@@ -23,9 +23,9 @@ static void look(struct huge_vm *r, uint64_t first, uint64_t end, const char *wh
 static void one_range(struct huge_vm *r, uint64_t first, uint64_t end)
 {
 	huge_convert(r, huge_gpa(0, first), end - first, true);
-	look(r, first, end, "private");
+	check_range(r, first, end, "private");
 	huge_convert(r, huge_gpa(0, first), end - first, false);
-	look(r, first, end, "shared again");
+	check_range(r, first, end, "shared again");
 }
 
 static const uint64_t edge[] = { 0,
@@ -47,7 +47,7 @@ static const uint64_t edge[] = { 0,
 				 NR_PAGES };
 
 struct beside {
-	bool private; /* one page all along */
+	bool private; /* another page is private all the time */
 };
 
 GM_CASES(ranges, struct beside, v)
@@ -55,7 +55,7 @@ GM_CASES(ranges, struct beside, v)
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = BLOCKS * GM_2M);
 
 	huge_touch_all(r);
-	/* Where a stretch is private already, the range's own pages are what changes. */
+	/* With another page private, only the range's pages change. */
 	if (v->private)
 		huge_convert(r, huge_gpa(0, 1024 + 100), 1, true);
 	for (unsigned int i = 0; i < ARRAY_SIZE(edge); i++)
@@ -75,8 +75,8 @@ GM_CASES(ranges, struct beside, v)
 }
 
 GM_ROW(ranges, ranges_clean, .name = "huge.rejoin.ranges",
-       .text = "136 ranges that begin and end at every edge of 2 MiB pages, there and back") = {
+       .text = "136 ranges that begin and end at every edge of 2 MiB pages, back and forth") = {
 	.private = false,
 };
 GM_ROW(ranges, ranges_beside, .name = "huge.rejoin.ranges_beside_private",
-       .text = "the same with one page private all along") = { .private = true };
+       .text = "the same with another page private all the time") = { .private = true };

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Converted back means whole again: not before the last page is back, and not later. */
+/* A huge page is restored when its last private page is converted back, not before: huge.rejoin. */
 #include "huge.h"
 
 GM_FILE(.clause = "huge.rejoin", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS)
 
 /*
- * Touches one page in each 2 MiB that can tell: that of the page itself, its neighbours, the ends
- * of its GiB. Few faults, and yet a mapping of any size over the page shows in the counts.
+ * Touches the 2 MiB of the page, the neighbouring 2 MiB, and the ends of the GiB. These few faults
+ * are enough to see a mapping of any size over the page in the counts.
  */
 static void touch_and_count(struct huge_vm *r, uint64_t gpa, const char *when)
 {
@@ -20,26 +20,28 @@ static void touch_and_count(struct huge_vm *r, uint64_t gpa, const char *when)
 	huge_expect(r, "%s, near %s", when, huge_page_name(r, gpa));
 }
 
-/* Two stretches private, undone in either order: the one that is left must keep its split. */
+/*
+ * Two ranges become private, and shared again in either order: the remaining one must stay split.
+ */
 static void pair(struct huge_vm *r, uint64_t a, uint64_t a_pages, uint64_t b, uint64_t b_pages)
 {
 	for (int order = 0; order < 2; order++) {
 		huge_convert(r, a, a_pages, true);
-		touch_and_count(r, a, "the first stretch private");
+		touch_and_count(r, a, "the first range private");
 		huge_convert(r, b, b_pages, true);
 		touch_and_count(r, b, "both private");
 		touch_and_count(r, a, "both private");
 		huge_convert(r, order ? a : b, order ? a_pages : b_pages, false);
-		touch_and_count(r, order ? a : b, "one is back");
+		touch_and_count(r, order ? a : b, "one is shared again");
 		touch_and_count(r, order ? b : a, "the other is still private");
 		huge_convert(r, order ? b : a, order ? b_pages : a_pages, false);
-		touch_and_count(r, order ? a : b, "both are back");
+		touch_and_count(r, order ? a : b, "both are shared again");
 	}
 }
 
 static const uint64_t ends[] = { 0, 1, 300, 510, 511 };
 
-/* The page that is left may be the first, the last or any other of its 2 MiB. */
+/* The remaining page may be the first, the last or any other of its 2 MiB. */
 static void pairs_in_2m(struct huge_vm *r, uint64_t block)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++)
@@ -48,7 +50,7 @@ static void pairs_in_2m(struct huge_vm *r, uint64_t block)
 			     1);
 }
 
-/* The 2 MiB that is left, split or all private, may be the first, the last or any of its GiB. */
+/* The remaining 2 MiB, split or all private, may be the first, the last or any other of its GiB. */
 static void pairs_in_1g(struct huge_vm *r, uint64_t gib, uint64_t first, uint64_t pages)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++) {
@@ -61,7 +63,7 @@ static void pairs_in_1g(struct huge_vm *r, uint64_t gib, uint64_t first, uint64_
 	}
 }
 
-static void whole(struct huge_vm *r, int64_t n1g, int64_t n2m)
+static void expect_whole(struct huge_vm *r, int64_t n1g, int64_t n2m)
 {
 	gm_page_counts_expect(r->w->vm, &r->start,
 			      &(struct gm_page_counts){ .pages = { 0, 0, n2m, n1g },
@@ -70,7 +72,7 @@ static void whole(struct huge_vm *r, int64_t n1g, int64_t n2m)
 }
 
 GM_CASE(rejoin_pairs_2m, .name = "huge.rejoin.pairs_in_2m",
-	.text = "two private pages of one 2 MiB page, undone in either order", .huge_2m = 4)
+	.text = "two private pages of one 2 MiB page, converted back in either order", .huge_2m = 4)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_2M, .size = 4 * GM_2M);
 
@@ -79,13 +81,13 @@ GM_CASE(rejoin_pairs_2m, .name = "huge.rejoin.pairs_in_2m",
 		pairs_in_2m(r, r->base + block * GM_2M);
 	huge_touch_all(r);
 	huge_expect(r, "at the end");
-	whole(r, 0, 4);
+	expect_whole(r, 0, 4);
 	huge_check(r, r->base, 4 * 512, "at the end");
 	huge_vm_free(r);
 }
 
 GM_CASE(rejoin_pairs_1g, .name = "huge.rejoin.pairs_in_1g",
-	.text = "two stretches of one GiB, in 2 MiB that are split or all private, undone in either order",
+	.text = "two ranges of one GiB, in 2 MiB that are split or all private, converted back in either order",
 	.huge_1g = 2)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G);
@@ -97,12 +99,12 @@ GM_CASE(rejoin_pairs_1g, .name = "huge.rejoin.pairs_in_1g",
 	pairs_in_2m(r, huge_gpa(1, 511 * 512));
 	huge_touch_all(r);
 	huge_expect(r, "at the end");
-	whole(r, 2, 0);
+	expect_whole(r, 2, 0);
 	huge_check_sparse(r, "at the end");
 	huge_vm_free(r);
 }
 
-/* A 2 MiB page goes page by page and comes back page by page, in a seeded order. */
+/* Converts 2 MiB page by page to private, and back, in seeded random orders. */
 static void page_by_page(struct huge_vm *r, uint64_t block)
 {
 	uint16_t order[512];
@@ -121,13 +123,14 @@ static void page_by_page(struct huge_vm *r, uint64_t block)
 			huge_write(r, at, 1);
 			if (i % 64 == 0 || i > 508)
 				touch_and_count(r, at,
-						dir ? "going page by page" : "coming page by page");
+						dir ? "to private page by page"
+						    : "to shared page by page");
 		}
 	}
 }
 
 GM_CASE(rejoin_by_page, .name = "huge.rejoin.page_by_page",
-	.text = "2 MiB converted page by page in seeded orders, and back; then whole and back by page",
+	.text = "2 MiB converted page by page in seeded orders, and back; then at once and back page by page",
 	.huge_1g = 1)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = GM_1G);
@@ -135,31 +138,31 @@ GM_CASE(rejoin_by_page, .name = "huge.rejoin.page_by_page",
 
 	huge_touch_all(r);
 	page_by_page(r, block);
-	whole(r, 1, 0);
-	/* All private at once, then back by page: split until the last page is back. */
+	expect_whole(r, 1, 0);
+	/* All private at once, then back page by page: split until the last page. */
 	huge_convert(r, first, 512, true);
 	touch_and_count(r, first, "a whole 2 MiB private");
 	for (uint64_t i = 0; i < 512; i++)
 		huge_convert(r, first + i * GM_PAGE_SIZE, 1, false);
 	touch_and_count(r, first, "back by page");
-	whole(r, 1, 0);
-	/* By page, then back at once: what covers the whole page forgets how it was split. */
+	expect_whole(r, 1, 0);
+	/* Page by page, then back at once: a conversion of the whole 2 MiB also ends the split. */
 	for (uint64_t i = 0; i < 512; i += 2)
 		huge_convert(r, block + i * GM_PAGE_SIZE, 1, true);
 	touch_and_count(r, block, "every other page private");
 	huge_convert(r, block, 512, false);
 	touch_and_count(r, block, "back at once");
-	whole(r, 1, 0);
+	expect_whole(r, 1, 0);
 	huge_check(r, block, 512, "at the end");
 	huge_vm_free(r);
 }
 
-struct asked_by {
+struct requesters {
 	unsigned int vcpus;
 };
 
-/* Seeded stretches, undone in a seeded order: every order ends as it began. */
-GM_CASES(rejoin_orders, struct asked_by, v)
+/* Seeded ranges, converted back in a seeded order: every order restores all huge pages. */
+GM_CASES(rejoin_orders, struct requesters, v)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 2 * GM_1G, .vcpus = v->vcpus);
 	struct {
@@ -175,32 +178,33 @@ GM_CASES(rejoin_orders, struct asked_by, v)
 			did[i].pages = 1 + (i % 3 ? gm_rng_below(&r->w->rng, 1200) : 0);
 			did[i].gpa = huge_gpa(0, at);
 			huge_guest_convert(r, did[i].gpa, did[i].pages, true);
-			touch_and_count(r, did[i].gpa, "one more stretch private");
+			touch_and_count(r, did[i].gpa, "one more range private");
 		}
 		for (unsigned int i = nr; i > 0; i--) {
 			unsigned int j = gm_rng_below(&r->w->rng, i);
 
 			huge_guest_convert(r, did[j].gpa, did[j].pages, false);
-			touch_and_count(r, did[j].gpa, "one more stretch back");
+			touch_and_count(r, did[j].gpa, "one more range shared again");
 			touch_and_count(r, did[j].gpa + (did[j].pages - 1) * GM_PAGE_SIZE,
 					"its end");
 			did[j] = did[i - 1];
 		}
 		huge_touch_all(r);
-		huge_expect(r, "all are back");
-		whole(r, 2, 0);
+		huge_expect(r, "all shared again");
+		expect_whole(r, 2, 0);
 	}
 	huge_check_sparse(r, "at the end");
 	huge_vm_free(r);
 }
 
 GM_ROW(rejoin_orders, rejoin_orders_1, .name = "huge.rejoin.orders",
-       .text = "twelve seeded stretches, undone in seeded orders", .huge_1g = 2) = { .vcpus = 1 };
+       .text = "twelve seeded ranges, converted back in seeded orders",
+       .huge_1g = 2) = { .vcpus = 1 };
 GM_ROW(rejoin_orders, rejoin_orders_4, .name = "huge.rejoin.orders_4_vcpus",
-       .text = "the same, asked for by four vCPUs in turn", .flags = GM_FULL_ONLY,
+       .text = "the same, requested by four vCPUs in turn", .flags = GM_FULL_ONLY,
        .huge_1g = 2) = { .vcpus = 4 };
 
-/* A whole GiB is 262144 attributes: the quick profile leaves out what comes to the same. */
+/* A whole GiB has 262144 attributes: the profile quick omits similar ranges. */
 static const struct {
 	uint64_t page, pages;
 	bool quick;
@@ -236,19 +240,19 @@ GM_CASES(rejoin_whole, struct whole, v)
 			touch_and_count(r, last, "the range's last page");
 			touch_and_count(r, at - GM_PAGE_SIZE, "before the range");
 			if (last + GM_PAGE_SIZE < r->base + r->size)
-				touch_and_count(r, last + GM_PAGE_SIZE, "behind the range");
+				touch_and_count(r, last + GM_PAGE_SIZE, "after the range");
 		}
 		huge_touch_all(r);
-		huge_expect(r, "range %u is back", i);
-		whole(r, 3, 0);
+		huge_expect(r, "range %u shared again", i);
+		expect_whole(r, 3, 0);
 	}
 	huge_check_sparse(r, "at the end");
 	huge_vm_free(r);
 }
 
 GM_ROW(rejoin_whole, rejoin_whole_quick, .name = "huge.rejoin.whole_1g",
-       .text = "a whole GiB, with and without a page more on both sides, there and back",
+       .text = "a whole GiB, with and without a page more on both sides, back and forth",
        .huge_1g = 3) = { .all = false };
 GM_ROW(rejoin_whole, rejoin_whole_all, .name = "huge.rejoin.whole_1g_all",
-       .text = "whole GiB, one and two at a time and a page more or less, there and back",
+       .text = "whole GiB, one and two at a time and a page more or less, back and forth",
        .huge_1g = 3, .flags = GM_FULL_ONLY) = { .all = true };

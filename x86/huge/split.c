@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One 4 KiB conversion costs one huge mapping, splits it into what it must, and no more. */
+/* A 4 KiB conversion splits one huge mapping, as far as needed, and no other: huge.split_one. */
 #include "huge.h"
 #include "map_picture.h"
 
 GM_FILE(.clause = "huge.split_one", .providers = GM_PROVIDERS(ATTRIBUTES), .needs = HUGE_NEEDS)
 
-/* Converts one page of a GiB and back, and counts everything at each moment. */
+/* Touches every 2 MiB, or only those near the page and all of the other GiB. */
 static void touch(struct huge_vm *r, uint64_t gpa, bool all)
 {
 	uint64_t gib = gpa & ~(GM_1G - 1), block = gpa & ~(GM_2M - 1);
@@ -15,7 +15,7 @@ static void touch(struct huge_vm *r, uint64_t gpa, bool all)
 		huge_touch_all(r);
 		return;
 	}
-	/* One page in each 2 MiB that can tell, and the other GiBs, which cost no fault. */
+	/* The 2 MiB near the page, and the other GiB, which must not fault. */
 	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
 		huge_touch(r, at[i], GM_PAGE_SIZE, GM_PAGE_SIZE);
 	for (uint64_t g = r->base; g < r->base + r->size; g += GM_1G)
@@ -23,7 +23,7 @@ static void touch(struct huge_vm *r, uint64_t gpa, bool all)
 			huge_touch(r, g, GM_1G, GM_2M);
 }
 
-/* `all`: every 2 MiB is touched while the page is private; else those that can tell. */
+/* Converts one page and back, and checks the counts after each step. `all`: see touch(). */
 static void round_trip(struct huge_vm *r, uint64_t gpa, bool all)
 {
 	const char *name = huge_page_name(r, gpa);
@@ -44,15 +44,15 @@ static void round_trip(struct huge_vm *r, uint64_t gpa, bool all)
 	huge_expect(r, "%s converted back and read", name);
 	huge_touch_all(r);
 	huge_expect(r, "%s converted back, all touched again", name);
-	/* The model is right about its own end: as at the start, and nothing but 1 GiB pages. */
+	/* Independent of the model: as at the start, only 1 GiB pages. */
 	whole = (struct gm_page_counts){ .pages = { [GM_SIZE_1G] = r->size / GM_1G },
 					 .fixed = r->shape->now.fixed };
 	gm_page_counts_expect(r->w->vm, &r->start, &whole, "whole again");
 }
 
-/* Every place in some GiB; in the full profile every place in every GiB. */
+/* Every place in one GiB; the profile full tests every place in every GiB. */
 GM_CASE(split_borders, .name = "huge.split_one.borders",
-	.text = "convert the ten places of a GiB where an off-by-one shows, and back", .huge_1g = 3)
+	.text = "convert the ten pages of a GiB that show an off-by-one, and back", .huge_1g = 3)
 {
 	struct huge_vm *r = HUGE_VM(.kind = GM_MEM_HUGE_1G, .size = 3 * GM_1G);
 
@@ -118,8 +118,8 @@ GM_CASE(split_random, .name = "huge.split_one.random",
 	huge_vm_free(r);
 }
 
-/* The numbers of the contract, written out: they do not come from the model. */
-static void counts(struct huge_vm *r, const struct gm_page_counts *want, const char *when)
+/* The numbers of the contract, independent of the model. */
+static void expect_counts(struct huge_vm *r, const struct gm_page_counts *want, const char *when)
 {
 	if (gm_page_counts_expect(r->w->vm, &r->start, want, when))
 		return;
@@ -135,26 +135,29 @@ GM_CASE(split_shape, .name = "huge.split_shape.one_page", .clause = "huge.split_
 	uint64_t at = huge_gpa(1, 512 * 200 + 77);
 
 	huge_touch_all(r);
-	counts(r, &(struct gm_page_counts){ .pages = { [GM_SIZE_1G] = 3 }, .fixed = 3 },
-	       "all touched");
+	expect_counts(r, &(struct gm_page_counts){ .pages = { [GM_SIZE_1G] = 3 }, .fixed = 3 },
+		      "all touched");
 	gm_map_note(r->shape, "all touched");
 	huge_guest_convert(r, at, 1, true);
-	counts(r, &(struct gm_page_counts){ .pages = { [GM_SIZE_1G] = 2 }, .fixed = 3 },
-	       "one page converted");
+	expect_counts(r, &(struct gm_page_counts){ .pages = { [GM_SIZE_1G] = 2 }, .fixed = 3 },
+		      "one page converted");
 	gm_map_note(r->shape, "one page converted");
 	huge_touch_all(r);
-	counts(r, &(struct gm_page_counts){ .pages = { 0, 1, 511, 2 }, .fixed = 3 + 512 },
-	       "every 2 MiB touched");
+	expect_counts(r, &(struct gm_page_counts){ .pages = { 0, 1, 511, 2 }, .fixed = 3 + 512 },
+		      "every 2 MiB touched");
 	gm_map_note(r->shape, "every 2 MiB touched again");
 	huge_write(r, huge_gpa(1, 512 * 200), 512);
-	counts(r, &(struct gm_page_counts){ .pages = { 0, 512, 511, 2 }, .fixed = 3 + 512 + 511 },
-	       "every page around it touched: 511 shared, 1 private");
+	expect_counts(
+		r, &(struct gm_page_counts){ .pages = { 0, 512, 511, 2 }, .fixed = 3 + 512 + 511 },
+		"every page around it touched: 511 shared, 1 private");
 	huge_guest_convert(r, at, 1, false);
-	counts(r, &(struct gm_page_counts){ .pages = { 0, 511, 511, 2 }, .fixed = 3 + 512 + 511 },
-	       "converted back");
+	expect_counts(
+		r, &(struct gm_page_counts){ .pages = { 0, 511, 511, 2 }, .fixed = 3 + 512 + 511 },
+		"converted back");
 	huge_touch(r, at, GM_PAGE_SIZE, GM_PAGE_SIZE);
-	counts(r, &(struct gm_page_counts){ .pages = { 0, 0, 0, 3 }, .fixed = 3 + 512 + 511 + 1 },
-	       "touched where it was private");
+	expect_counts(
+		r, &(struct gm_page_counts){ .pages = { 0, 0, 0, 3 }, .fixed = 3 + 512 + 511 + 1 },
+		"the page touched after converting back");
 	gm_map_note(r->shape, "converted back and touched");
 	huge_expect(r, "the model agrees");
 	huge_check(r, huge_gpa(1, 512 * 200), 512, "at the end");
@@ -166,7 +169,7 @@ struct memory {
 	enum gm_mem_kind mem;
 };
 
-/* The same one level down: 2 MiB pages of hugetlb, and transparent ones. */
+/* The same with 2 MiB pages: of hugetlb, and transparent ones. */
 GM_CASES(split_2m, struct memory, v)
 {
 	struct huge_vm *r = HUGE_VM(.kind = v->mem, .size = 16 * GM_2M);

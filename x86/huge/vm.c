@@ -6,7 +6,7 @@
 #include "vm.h"
 #include "map_picture.h"
 
-/* Runs every kind of operation once on a page of the framework's, so that its pages are mapped. */
+/* Runs every kind of operation once, so that the memory that it needs is mapped. */
 static void warm_up(struct huge_vm *r)
 {
 	gva_t page = vm_alloc_page(r->w->vm->kvm);
@@ -44,14 +44,14 @@ struct huge_vm *huge_vm_new(const struct huge_vm_args *args)
 	r->base = GM_BASE;
 	r->size = (args->size + GM_1G - 1) & ~(GM_1G - 1);
 	r->vcpus = args->vcpus ? args->vcpus : 1;
-	/* The guest's own entries are as large as can be: what splits is the host's doing. */
+	/* The guest's own page table entries are as large as possible: only the host splits. */
 	r->w = GM_FIXTURE(.size = r->size, .mem = args->kind,
 			  .mem_size = args->mem_size ? args->mem_size : args->size,
 			  .vcpus = r->vcpus, .guest_page = GM_1G, .no_gmem = args->no_gmem,
 			  .no_slot = true);
 	r->shape = gm_shape_new(r->base, r->size);
 	warm_up(r);
-	/* What was mapped so far is forgotten: the counts and the model start at zero from here. */
+	/* The counts and the model start at zero here. */
 	gm_page_counts_read(r->w->vm, &r->start);
 	memset(&r->shape->now, 0, sizeof(r->shape->now));
 	if (!args->no_slot)
@@ -85,7 +85,7 @@ void huge_slot(struct huge_vm *r, uint32_t id, uint64_t gpa, uint64_t size, uint
 	gm_shape_slot(r->shape, id, gpa, size, (uintptr_t)hva, host_size(r));
 }
 
-/* Memory that the guest can reach: without a guest_memfd no private page is any. */
+/* Can the guest reach this page? A private page needs a guest_memfd. */
 static bool has_slot(struct huge_vm *r, uint64_t gpa)
 {
 	return gm_shape_has_slot(r->shape, gpa) &&
@@ -111,8 +111,11 @@ static void batch_end(struct huge_vm *r, struct gm_batch *b)
 	gm_end();
 }
 
-/* The stretches of [gpa, gpa + len), pages `stride` bytes apart, that the guest can reach. */
-static uint64_t next_stretch(struct huge_vm *r, uint64_t *gpa, uint64_t end, uint64_t stride)
+/*
+ * Finds the next run of pages, `stride` bytes apart, in [*gpa, end) that the guest can reach.
+ * Returns its length.
+ */
+static uint64_t next_range(struct huge_vm *r, uint64_t *gpa, uint64_t end, uint64_t stride)
 {
 	uint64_t nr = 0;
 
@@ -129,7 +132,7 @@ void huge_touch(struct huge_vm *r, uint64_t gpa, uint64_t len, uint64_t stride)
 	struct gm_batch b;
 
 	batch_begin(r, &b, NULL);
-	while ((nr = next_stretch(r, &gpa, end, stride))) {
+	while ((nr = next_range(r, &gpa, end, stride))) {
 		gm_batch_touch(&b, GFN(gpa), nr, PAGES(stride));
 		gpa += nr * stride;
 	}
@@ -153,7 +156,7 @@ static void check(struct huge_vm *r, struct gm_batch *b, uint64_t gpa, uint64_t 
 	if (!gm_model_clip(r->w->model, &gfn, &npages))
 		return;
 	for (uint64_t at = GPA(gfn), end = GPA(gfn + npages);
-	     (nr = next_stretch(r, &at, end, GM_PAGE_SIZE)); at += GPA(nr))
+	     (nr = next_range(r, &at, end, GM_PAGE_SIZE)); at += GPA(nr))
 		gm_batch_check(b, GFN(at), nr, GM_PAGE_WORDS);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The VM of the huge.* cases: the guest-memory fixture and the model of how its pages are mapped.
- * Each step goes through it, so that the kernel's counts of pages and the guest's words can be held against
- * both models after each step, number by number.
+ * All steps use it, so that the kernel's page counts and the guest's words can be compared exactly
+ * with both models after each step.
  */
 #ifndef HUGE_VM_H
 #define HUGE_VM_H
@@ -18,7 +18,7 @@ struct huge_vm {
 	uint64_t base, size; /* of the region: GM_BASE, a multiple of 1 GiB */
 	struct gm_page_counts start;
 	unsigned int vcpus;
-	unsigned int turn; /* the vCPU that does the next thing */
+	unsigned int turn; /* the vCPU of the next step */
 };
 
 struct huge_vm_args {
@@ -26,7 +26,7 @@ struct huge_vm_args {
 	uint64_t mem_size;  /* of the host's memory; 0: as large as the region */
 	uint64_t size;	    /* of the region, bytes; rounded up to 1 GiB */
 	unsigned int vcpus; /* 0: one */
-	bool no_gmem;	    /* slots without a private half */
+	bool no_gmem;	    /* slots without guest_memfd */
 	bool no_slot;	    /* the case sets its slots itself, with huge_slot() */
 };
 
@@ -41,23 +41,25 @@ void huge_slot(struct huge_vm *r, uint32_t id, uint64_t gpa, uint64_t size, uint
 /* One access every 2 MiB of the region (of every slot of it): writes a word of a new generation. */
 void huge_touch_all(struct huge_vm *r);
 void huge_touch(struct huge_vm *r, uint64_t gpa, uint64_t len, uint64_t stride);
-/* Every page of the range gets a word of a new generation, in the half that it has now. */
+/* Writes a word of a new generation to every page of the range, in its current state. */
 void huge_write(struct huge_vm *r, uint64_t gpa, uint64_t npages);
-/* The first word of every page of the range is what its half must hold now. */
+/* Checks the first word of every page of the range against the model. */
 void huge_check(struct huge_vm *r, uint64_t gpa, uint64_t npages, const char *when);
-/* The pages from npages before gpa to npages behind it, as far as there are slots. */
+/* Checks the pages from npages before gpa to npages after it, if they have slots. */
 void huge_check_around(struct huge_vm *r, uint64_t gpa, uint64_t npages, const char *when);
-/* One word every 2 MiB, at the first and at the last page. */
+/* Checks a word of the first and the last page of every 2 MiB. */
 void huge_check_sparse(struct huge_vm *r, const char *when);
 
-/* By the host, or by the guest through its hypercall: both must do the same. */
+/* Converts by the host, or by the guest's hypercall: both must have the same effect. */
 void huge_convert(struct huge_vm *r, uint64_t gpa, uint64_t npages, bool to_private);
 void huge_guest_convert(struct huge_vm *r, uint64_t gpa, uint64_t npages, bool to_private);
 
-/* A hole in the file behind [gpa, gpa + npages), which lies at `off` of it. */
+/* Punches a hole of npages at `off` of the file, which is mapped at gpa. */
 void huge_punch(struct huge_vm *r, uint64_t gpa, uint64_t npages, uint64_t off);
 
-/* The kernel's counts of pages are the model's, exactly; if not, shows both maps and ends the case. */
+/*
+ * Expects that the kernel's page counts equal the model's; else shows both maps and ends the case.
+ */
 void huge_expect(struct huge_vm *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* "page 511 of GiB 1" */
