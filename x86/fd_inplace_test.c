@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest_memfd file whose pages are converted in place: fd.*, P3. What a flag says at first only
- * a conversion changes: no hole, no allocation, no slot, no close. The cases that are put to every
- * kind of file are in common/fd/.
+ * guest_memfd whose pages are converted in place: fd.*, P3. Only a conversion changes the initial
+ * state of a page, no hole, allocation, slot or close. Cases for every kind of file are in
+ * common/fd/.
  */
 #include <signal.h>
 
@@ -52,7 +52,7 @@ struct gm_fixture *inplace_mixed(unsigned int vcpus)
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .vcpus = vcpus);
 	uint64_t first = GFN(w->gpa);
 
-	/* Every other page, then longer and longer runs, private and shared in turn. */
+	/* Every other page, then runs of growing length, private and shared in turn. */
 	for (uint64_t p = 1; p < 64; p += 2)
 		gm_fixture_convert(w, first + p, 1, true);
 	for (uint64_t p = 64, len = 2; p + len <= PAGES(w->size); p += 2 * len, len++)
@@ -63,7 +63,7 @@ struct gm_fixture *inplace_mixed(unsigned int vcpus)
 
 GM_CASE(initial_state, .name = "fd.create_flags.initial_state", .clause = "fd.create_flags",
 	.providers = GM_PROVIDERS(INPLACE),
-	.text = "a SW_PROTECTED VM has MMAP and INIT_SHARED, which says how pages begin: either is converted")
+	.text = "a SW_PROTECTED VM has MMAP and INIT_SHARED, the initial state: pages of both states can be converted")
 {
 	const uint64_t both = GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
@@ -91,7 +91,7 @@ GM_CASE(initial_state, .name = "fd.create_flags.initial_state", .clause = "fd.cr
 			inplace_expect_page(map, p, begins_private == (p != 1), "converted");
 		gm_gmem_convert(gmem, 0, 4 * PG, begins_private);
 		for (uint64_t p = 0; p < 4; p++)
-			inplace_expect_page(map, p, begins_private, "as it began");
+			inplace_expect_page(map, p, begins_private, "converted back");
 		munmap(map, 4 * PG);
 		close(gmem);
 	}
@@ -106,7 +106,7 @@ static struct gm_fixture *ordinary_vm(uint64_t flags)
 	return GM_FIXTURE(.flavour = &f, .size = 16 * PG, .uaddr = GM_UADDR_NONE);
 }
 
-/* The ordinary VM has no private memory: it is not let onto such pages, and cannot convert them. */
+/* An ordinary VM has no private memory: it cannot access such pages, nor convert them. */
 GM_CASE(ordinary, .name = "fd.ordinary_private.refused", .flags = GM_REFUSAL,
 	.needs = GM_NEEDS(INPLACE, GMEM_MMAP, INIT_SHARED, TDP),
 	.text = "an ordinary VM on a file without INIT_SHARED: KVM_RUN EFAULT, a memory-fault exit; conversion EINVAL")
@@ -119,21 +119,21 @@ GM_CASE(ordinary, .name = "fd.ordinary_private.refused", .flags = GM_REFUSAL,
 			uint64_t at = GM_BASE + (3 + 4 * write) * PG;
 			struct gm_op op = { .code = write ? GM_OP_WRITE : GM_OP_READ, .addr = at };
 			struct gm_exit ex;
-			bool through = __gm_run(w->vm, 0, &op, 1, &ex, NULL);
+			bool done = __gm_run(w->vm, 0, &op, 1, &ex, NULL);
 
 			if (shared) {
-				gm_control(through, "flags %#lx: the guest runs on shared pages",
+				gm_control(done, "flags %#lx: the guest runs on shared pages",
 					   flags);
 				continue;
 			}
 			GM_EXPECT_AT(
 				GM_PAGE(.gpa = GM_AT(at)),
-				!through && ex.ret && ex.err == EFAULT &&
+				!done && ex.ret && ex.err == EFAULT &&
 					ex.reason == KVM_EXIT_MEMORY_FAULT && ex.fault.gpa == at &&
 					ex.fault.size == PG,
 				"flags %#lx, a %s: expected KVM_EXIT_MEMORY_FAULT and EFAULT, observed %s",
 				flags, write ? "write" : "read",
-				through ? "that it went through" : gm_exit_str(&ex));
+				done ? "success" : gm_exit_str(&ex));
 		}
 		for (int to_private = 0; to_private < 2; to_private++)
 			GM_EXPECT_ERRNO(EINVAL, __gm_gmem_convert(w->gmem, 0, PG, to_private, NULL),
@@ -145,7 +145,7 @@ GM_CASE(ordinary, .name = "fd.ordinary_private.refused", .flags = GM_REFUSAL,
 
 GM_CASE(ordinary_prefault, .name = "fd.ordinary_private.prefault", .flags = GM_REFUSAL,
 	.needs = GM_NEEDS(INPLACE, GMEM_MMAP, INIT_SHARED, TDP, PREFAULT),
-	.text = "KVM_PRE_FAULT_MEMORY of such pages: EFAULT; of shared ones it goes through")
+	.text = "KVM_PRE_FAULT_MEMORY of such pages: EFAULT; of shared ones it succeeds")
 {
 	for (uint64_t flags = 0; flags < 4; flags++) {
 		struct gm_fixture *w = ordinary_vm(flags);
@@ -153,7 +153,7 @@ GM_CASE(ordinary_prefault, .name = "fd.ordinary_private.prefault", .flags = GM_R
 		struct gm_op op = { .code = GM_OP_NOP };
 		int ret;
 
-		/* The vCPU has to have been in the guest once. */
+		/* The vCPU must have run once. */
 		gm_run(w->vm, 0, &op, 1);
 		ret = gm_prefault(w->vm, 0, &gpa, &size, 0);
 		if (flags & GUEST_MEMFD_FLAG_INIT_SHARED)

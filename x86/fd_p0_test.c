@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The guest_memfd of a SW_PROTECTED VM, where a page has a shared half beside it: fd.*, P0. */
+/* guest_memfd of a SW_PROTECTED VM with separate shared memory: fd.*, P0. */
 #include <signal.h>
 #include <sys/mman.h>
 
@@ -13,7 +13,7 @@ GM_FILE(.profile = "P0")
 #define SIZE (NPAGES * PG)
 #define FIRST GFN(GM_BASE)
 
-/* Private half: generation 1. Shared half: generation 2. Odd pages are private at the end. */
+/* Private memory has generation 1, shared memory generation 2; odd pages are private at the end. */
 static void both_fill(struct gm_fixture *w)
 {
 	gm_convert(w->vm, GM_BASE, SIZE, true);
@@ -27,7 +27,7 @@ static void both_fill(struct gm_fixture *w)
 
 GM_CASE(init_shared, .name = "fd.create_flags.init_shared_refused", .clause = "fd.create_flags",
 	.flags = GM_REFUSAL, .needs = GM_NEEDS(ATTRIBUTES),
-	.text = "INIT_SHARED is EINVAL where the VM type has private memory, alone and with MMAP")
+	.text = "INIT_SHARED is EINVAL for VM types with private memory, alone and with MMAP")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
 	uint64_t known = vm_check_cap(vm->kvm, KVM_CAP_GUEST_MEMFD_FLAGS);
@@ -40,13 +40,13 @@ GM_CASE(init_shared, .name = "fd.create_flags.init_shared_refused", .clause = "f
 		EINVAL,
 		__gm_gmem_new(vm, PG, GUEST_MEMFD_FLAG_INIT_SHARED | GUEST_MEMFD_FLAG_MMAP));
 	GM_EXPECT(!(known & GUEST_MEMFD_FLAG_INIT_SHARED),
-		  "the capability of the VM names INIT_SHARED: %#lx", known);
+		  "the capability of the VM has INIT_SHARED: %#lx", known);
 	gm_vm_free(vm);
 }
 
 GM_CASE(punch_private_only, .name = "fd.punch_exact.private_half_only", .clause = "fd.punch_exact",
 	.needs = GM_NEEDS(ATTRIBUTES),
-	.text = "a hole over private and shared pages in turn: shared halves keep every word")
+	.text = "a hole over private and shared pages in turn: shared memory keeps every word")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = SIZE);
 
@@ -61,24 +61,24 @@ GM_CASE(punch_private_only, .name = "fd.punch_exact.private_half_only", .clause 
 			gm_guest_check_zero(w->vm, 0, gpa, 1, "a private page in the hole");
 		else
 			gm_guest_check(w->vm, 0, gpa, 1, GM_HALF_PRIVATE, 1,
-				       "a private page beside");
+				       "a private page outside the hole");
 	}
-	gm_host_check(w->hva, FIRST, NPAGES, GM_HALF_SHARED, 2, "the shared half of the host");
-	/* Private pages under shared ones were taken as well, inside the hole and nowhere else. */
+	gm_host_check(w->hva, FIRST, NPAGES, GM_HALF_SHARED, 2, "the host's shared memory");
+	/* The hole also removed private memory of shared pages, and none outside it. */
 	for (uint64_t p = 0; p < NPAGES; p += 2) {
 		gm_convert(w->vm, GM_BASE + p * PG, PG, true);
 		if (p >= 8 && p < 48)
-			gm_guest_check_zero(w->vm, 0, GM_BASE + p * PG, 1, "its private half");
+			gm_guest_check_zero(w->vm, 0, GM_BASE + p * PG, 1, "its private memory");
 		else
 			gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_HALF_PRIVATE, 1,
-				       "its private half");
+				       "its private memory");
 	}
 	gm_fixture_free(w);
 }
 
 GM_CASE(shared_hole, .name = "fd.punch_exact.shared_half_only", .clause = "fd.punch_exact",
 	.needs = GM_NEEDS(ATTRIBUTES),
-	.text = "the other way round: dropping the shared half takes nothing from the file")
+	.text = "the reverse: dropping shared memory removes nothing from the file")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = SIZE);
 
@@ -111,7 +111,7 @@ GM_CASE(close_shared, .name = "fd.last_close.shared_half", .clause = "fd.last_cl
 			gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_HALF_SHARED, 2,
 				       "a shared page");
 	}
-	/* What is converted now goes where its attribute says. */
+	/* Conversions after the close still take effect. */
 	gm_convert(w->vm, GM_BASE + PG, PG, false);
 	gm_guest_check(w->vm, 0, GM_BASE + PG, 1, GM_HALF_SHARED, 2, "converted to shared");
 	gm_convert(w->vm, GM_BASE, PG, true);
@@ -122,7 +122,7 @@ GM_CASE(close_shared, .name = "fd.last_close.shared_half", .clause = "fd.last_cl
 
 GM_CASE(mappable, .name = "fd.bind_overlap.mappable_serves_both", .clause = "fd.bind_overlap",
 	.needs = GM_NEEDS(ATTRIBUTES),
-	.text = "a file with the MMAP flag serves shared and private accesses of a SW_PROTECTED VM")
+	.text = "a file with the MMAP flag backs shared and private accesses of a SW_PROTECTED VM")
 {
 	struct gm_fixture *w;
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
@@ -138,10 +138,10 @@ GM_CASE(mappable, .name = "fd.bind_overlap.mappable_serves_both", .clause = "fd.
 	for (uint64_t p = 0; p < NPAGES; p += 2)
 		gm_convert(w->vm, GM_BASE + p * PG, PG, false);
 	gm_host_fill(w->hva, FIRST, NPAGES, GM_HALF_SHARED, 2);
-	gm_guest_check(w->vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 1, "whatever the attribute");
+	gm_guest_check(w->vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 1, "with either attribute");
 	gm_guest_fill(w->vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 3);
-	gm_host_check(w->hva, FIRST, NPAGES, GM_HALF_SHARED, 2, "the memory beside it");
-	/* A hole is unmapped from both kinds of page. */
+	gm_host_check(w->hva, FIRST, NPAGES, GM_HALF_SHARED, 2, "the memory at userspace_addr");
+	/* A hole unmaps pages of both states. */
 	gm_gmem_punch(w->gmem, 16 * PG, 16 * PG);
 	gm_guest_check(w->vm, 0, GM_BASE, 16, GM_HALF_PRIVATE, 3, "below the hole");
 	gm_guest_check_zero(w->vm, 0, GM_BASE + 16 * PG, 16, "the hole");

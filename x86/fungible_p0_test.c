@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a confidential VM used goes back whole: huge pages to their pool, private pages and the
- * memory of the attributes to the host. The cases are in fungible_p0/, by topic.
+ * All memory of a confidential VM is freed: huge pages to their pool, private pages and memory of
+ * attributes to the host. The cases are in fungible_p0/, by topic.
  */
 #include "batch.h"
 #include "fungible_p0/fungible_p0.h"
@@ -14,7 +14,7 @@ struct gm_fixture *fungible_fixture(enum gm_mem_kind kind, uint64_t len)
 	struct gm_batch s;
 
 	gm_batch_init(&s, w, 0);
-	/* The first fault in each huge page hits another page of it. */
+	/* The first fault in each huge page is at another offset. */
 	for (uint64_t i = 0; i < len / unit; i++) {
 		uint64_t gfn = GFN(w->gpa + i * unit) + page[i % 5];
 

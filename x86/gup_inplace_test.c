@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The host cannot reach in, where a page of a mapped guest_memfd became private by conversion in
- * place, whatever the host did with it before; and reaches it as ever once it is shared again:
- * gup.*.
+ * The host cannot access pages of a mapped guest_memfd that were converted to private in place,
+ * after any earlier use; it can again once they are shared: gup.*.
  */
 #include "access/matrix.h"
 #include "access/stage.h"
@@ -17,20 +16,20 @@ static void open_shared(struct gm_stage *s)
 	s->before = true;
 }
 
-/* No retry: nobody uses the pages, and what used them is over. */
+/* Without a retry: the pages are not in use any more. */
 static void convert(struct gm_stage *s, unsigned int first, unsigned int end, bool to_private)
 {
 	gm_gmem_convert(s->gmem, first * GM_PAGE_SIZE, (end - first) * GM_PAGE_SIZE, to_private);
 }
 
-/* A part of what the guest wrote is read, and a part written, before the probes come. */
-static void live(struct gm_stage *s, const char *when)
+/* The guest checks some pages and writes others before the probes. */
+static void use_pages(struct gm_stage *s, const char *when)
 {
 	gm_stage_check_pages(s, 506, 12, when);
 	gm_stage_refill(s, 1016, 8);
 }
 
-/* All but a few pages, so that requests can run from a shared page into a private one. */
+/* Converts all but a few pages, so that a request can cross from shared to private pages. */
 static void to_private(struct gm_stage *s)
 {
 	const unsigned int first = GM_BORDER + GM_BORDER_SHARED, end = first + GM_BORDER_PRIVATE;
@@ -39,17 +38,17 @@ static void to_private(struct gm_stage *s)
 	convert(s, end + GM_BORDER_SHARED, GM_STAGE_PAGES, true);
 	convert(s, first, end, true);
 	s->border = true;
-	live(s, "converted to private");
+	use_pages(s, "converted to private");
 }
 
-/* There and back, by other ranges. */
-static void to_and_fro(struct gm_stage *s)
+/* Converts to private, and back by other ranges. */
+static void back_and_forth(struct gm_stage *s)
 {
 	convert(s, 0, GM_STAGE_PAGES, true);
-	live(s, "converted to private");
+	use_pages(s, "converted to private");
 	convert(s, 0, 511, false);
 	convert(s, 511, GM_STAGE_PAGES, false);
-	live(s, "shared again");
+	use_pages(s, "shared again");
 }
 
 static void open_initial(struct gm_stage *s)
@@ -64,13 +63,13 @@ static void open_none(struct gm_stage *s)
 	gm_stage_use(s, GM_FIXTURE(.flavour = &none, .size = STAGE_LEN, .no_map = true));
 }
 
-/* Shared or not, such a file has no mapping. */
-static void none_to_and_fro(struct gm_stage *s)
+/* Such a file cannot be mapped in either state. */
+static void none_back_and_forth(struct gm_stage *s)
 {
 	convert(s, 0, GM_STAGE_PAGES, false);
-	live(s, "converted to shared");
+	use_pages(s, "converted to shared");
 	convert(s, 0, 300, true);
-	live(s, "converted back in part");
+	use_pages(s, "converted back in part");
 }
 
 static const struct gm_state states[] = {
@@ -85,7 +84,7 @@ static const struct gm_state states[] = {
 	  .providers = GM_PROVIDERS(INPLACE),
 	  .class = GM_CLASS_SHARED,
 	  .open = open_shared,
-	  .convert = to_and_fro },
+	  .convert = back_and_forth },
 	{ .name = "private_at_first",
 	  .text = "guest_memfd that is mapped, private by file, of a VM that converts in place",
 	  .providers = GM_PROVIDERS(INPLACE),
@@ -97,7 +96,7 @@ static const struct gm_state states[] = {
 	  .providers = GM_PROVIDERS(INPLACE),
 	  .class = GM_CLASS_NO_VMA,
 	  .open = open_none,
-	  .convert = none_to_and_fro },
+	  .convert = none_back_and_forth },
 };
 
 static void generate(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The host cannot reach in, where a page is private by attribute: the file has no mapping, and the
- * mapping that the slot has is of the shared half, whatever the host does with it: gup.*.
+ * The host cannot access pages that are private by attribute: the file cannot be mapped, and the
+ * slot's mapping is shared memory: gup.*.
  */
 #include "access/matrix.h"
 #include "access/stage.h"
@@ -10,7 +10,7 @@
 
 #define STAGE_LEN (GM_STAGE_PAGES * GM_PAGE_SIZE)
 
-static void open_half(struct gm_stage *s)
+static void open_none(struct gm_stage *s)
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = STAGE_LEN, .mem = GM_MEM_SHMEM,
 					  .starts_private = true, .no_map = true);
@@ -21,12 +21,12 @@ static void open_half(struct gm_stage *s)
 	s->hva = NULL;
 }
 
-/* The slot's own mapping: reached, as ever, and never what is private. */
+/* The slot's mapping: probes reach shared memory, never private memory. */
 static void open_attr(struct gm_stage *s)
 {
 	struct gm_fixture *w;
 
-	open_half(s);
+	open_none(s);
 	w = s->own;
 	s->hva = w->hva;
 	s->split = true;
@@ -34,7 +34,7 @@ static void open_attr(struct gm_stage *s)
 
 static const struct gm_state states[] = {
 	{ .name = "attr",
-	  .text = "the shared half of pages that are private by attribute",
+	  .text = "shared memory of pages that are private by attribute",
 	  .providers = GM_PROVIDERS(ATTRIBUTES),
 	  .class = GM_CLASS_ORDINARY,
 	  .full = true,
@@ -43,7 +43,7 @@ static const struct gm_state states[] = {
 	  .text = "guest_memfd that cannot be mapped, private by attribute",
 	  .providers = GM_PROVIDERS(ATTRIBUTES),
 	  .class = GM_CLASS_NO_VMA,
-	  .open = open_half },
+	  .open = open_none },
 };
 
 static void generate(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the fd.* cases about files that are converted in place share. */
+/* Shared by the fd.* cases about files that are converted in place. */
 #ifndef FD_INPLACE_H
 #define FD_INPLACE_H
 
@@ -12,16 +12,18 @@
 #define PG GM_PAGE_SIZE
 #define FIRST (GM_BASE / PG)
 
-/* A fixture of 2 MiB whose pages the guest has filled, some private, some shared, in runs of any length. */
+/*
+ * A fixture of 2 MiB whose pages the guest has filled, some private, some shared, in runs of
+ * various lengths.
+ */
 struct gm_fixture *inplace_mixed(unsigned int vcpus);
 /*
- * The host loads from and stores to each page: SIGBUS where the model says that it is private, no
- * signal where it is shared.
+ * The host loads from and stores to each page: expects SIGBUS exactly if the model has it private.
  */
 void inplace_expect_states(struct gm_fixture *w, const char *when);
-/* States and content, as guest and host see them. */
+/* Checks states and content, from guest and host. */
 void inplace_expect_all(struct gm_fixture *w, const char *when);
-/* One page of a mapping. */
+/* The same for one page of a mapping. */
 bool inplace_expect_page(const uint8_t *map, uint64_t page, bool is_private, const char *when);
 
 #endif

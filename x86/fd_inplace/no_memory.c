@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Without memory for its record a conversion is ENOMEM, and nothing has changed: fd.no_memory. */
+/* Without memory for its record a conversion is ENOMEM, and changes nothing: fd.no_memory. */
 #include "fail_nth.h"
 #include "fd_inplace.h"
 
-#define MOST 50U /* steps: far above what one conversion has */
+#define MOST 50U /* steps: far more than one conversion has */
 #define NPAGES 128UL
 
 struct sweep {
@@ -12,7 +12,8 @@ struct sweep {
 	unsigned int refused;
 };
 
-static void refused(struct sweep *s, uint64_t page, int err, uint64_t error_offset, const char *how)
+static void expect_refused(struct sweep *s, uint64_t page, int err, uint64_t error_offset,
+			   const char *how)
 {
 	s->refused++;
 	GM_EXPECT_EQ(err, ENOMEM, "errno, page %lu, %s", page, how);
@@ -24,7 +25,7 @@ static void refused(struct sweep *s, uint64_t page, int err, uint64_t error_offs
 		inplace_expect_all(s->w, "after ENOMEM");
 }
 
-/* Two pages, with each step of it failing once, until it goes through. */
+/* Converts two pages, with each step failing once, until it succeeds. */
 static void each_step(struct sweep *s, uint64_t page)
 {
 	uint64_t error_offset;
@@ -38,11 +39,11 @@ static void each_step(struct sweep *s, uint64_t page)
 		err = errno;
 		reached = gm_fail_nth_reached();
 		if (ret)
-			refused(s, page, err, error_offset, "one step failed");
+			expect_refused(s, page, err, error_offset, "one step failed");
 	}
 }
 
-/* No conversion succeeds. With a second attempt a single failure does not count. */
+/* Converts with all allocations failing, since the kernel may retry after a single failure. */
 static void every_step(struct sweep *s, uint64_t page)
 {
 	uint64_t error_offset;
@@ -53,10 +54,10 @@ static void every_step(struct sweep *s, uint64_t page)
 	err = errno;
 	gm_fail_from_end();
 	if (ret)
-		refused(s, page, err, error_offset, "no step went through");
+		expect_refused(s, page, err, error_offset, "all steps failed");
 }
 
-/* Page after page the record grows, and shrinks again: some steps of that need memory, others have it. */
+/* The record grows page by page, and shrinks again: only some of these steps allocate. */
 GM_CASE(convert_no_memory, .name = "fd.no_memory.convert", .clause = "fd.no_memory",
 	.providers = GM_PROVIDERS(INPLACE), .caps = GM_CAPS_ALL, .tokens = GM_TOKEN_MODULE,
 	.needs = GM_NEEDS(FAIL_NTH, DEBUGFS), .timeout = 120,
@@ -74,10 +75,12 @@ GM_CASE(convert_no_memory, .name = "fd.no_memory.convert", .clause = "fd.no_memo
 				each_step(&s, p);
 			else
 				every_step(&s, p);
-			/* Nothing fails any more; where it went through already it does so again. */
+			/*
+			 * Converts without failures, also if the conversion has already succeeded.
+			 */
 			gm_fixture_convert(s.w, first + p, 2, s.to_private);
 		}
-		inplace_expect_all(s.w, "what went through");
+		inplace_expect_all(s.w, "after the conversions");
 	}
 	gm_note("%u conversions failed", s.refused);
 	if (!s.refused)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Nothing but a conversion changes the state of a page: holes, allocations, slots, closes, mappings. */
+/*
+ * Only conversions change the state of a page; holes, allocations, slots, closes and mappings do
+ * not.
+ */
 #include <sys/wait.h>
 
 #include "fd_inplace.h"
@@ -8,7 +11,7 @@ GM_FILE(.providers = GM_PROVIDERS(INPLACE))
 
 #define NPAGES (GM_2M / PG)
 
-/* A page of either kind, parts of runs, all of it. */
+/* A page of either state, parts of runs, the whole file. */
 static const struct {
 	uint64_t first, n;
 } range[] = { { 8, 1 }, { 11, 1 }, { 20, 30 }, { 60, 9 }, { 100, 200 }, { 511, 1 }, { 0, NPAGES } };
@@ -35,29 +38,29 @@ GM_CASES(holes, struct hole, v)
 		inplace_expect_all(w, "after the call");
 		gm_fixture_fill(w, 0, first + range[i].first, range[i].n);
 	}
-	inplace_expect_all(w, "in the end");
-	gm_fixture_check_all(w, 1, "in the end");
+	inplace_expect_all(w, "at the end");
+	gm_fixture_check_all(w, 1, "at the end");
 	gm_fixture_free(w);
 }
 
 GM_ROW(holes, holes_fallocate, .name = "fd.punch_exact.states_fallocate",
        .clause = "fd.punch_exact",
-       .text = "holes over private and shared pages: all zero, and each as private as before") = {
+       .text = "holes over private and shared pages: all zero, and each keeps its state") = {
 	.by_fallocate = true,
 };
 GM_ROW(holes, holes_madv_remove, .name = "fd.punch_exact.states_madv_remove",
        .clause = "fd.punch_exact",
-       .text = "MADV_REMOVE over both: all zero, and each as private as before") = {
+       .text = "MADV_REMOVE over both: all zero, and each keeps its state") = {
 	.advice = MADV_REMOVE,
 };
 GM_ROW(holes, holes_madv_dontneed, .name = "fd.punch_exact.states_madv_dontneed",
        .clause = "fd.punch_exact",
-       .text = "MADV_DONTNEED over both is 0, and content and state stay") = {
+       .text = "MADV_DONTNEED over both succeeds; content and state stay") = {
 	.advice = MADV_DONTNEED,
 };
 
 GM_CASE(allocated, .name = "fd.fallocate_args.allocate_keeps_state", .clause = "fd.fallocate_args",
-	.text = "allocation over private and shared pages, there and missing: content and state stay")
+	.text = "allocation over private and shared pages, existing and missing: content and state stay")
 {
 	struct gm_fixture *w = inplace_mixed(1);
 	uint64_t first = GFN(w->gpa);
@@ -74,13 +77,13 @@ GM_CASE(allocated, .name = "fd.fallocate_args.allocate_keeps_state", .clause = "
 }
 
 GM_CASE(close_mixed, .name = "fd.last_close.mixed", .clause = "fd.last_close",
-	.text = "after the last close each access faults, private page or shared, with flags 0")
+	.text = "after the last close accesses to private and shared pages fault, with flags 0")
 {
 	struct gm_fixture *w = inplace_mixed(2);
 
 	gm_fixture_unmap(w);
 	gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
-	gm_fixture_check_guest(w, 1, GFN(w->gpa), NPAGES, 8, "the mapping gone");
+	gm_fixture_check_guest(w, 1, GFN(w->gpa), NPAGES, 8, "after munmap");
 	gm_fixture_close(w);
 	for (uint64_t p = 0; p < NPAGES; p += p < 70 ? 1 : 13)
 		gm_guest_expect_fault(w->vm, p % 2, w->gpa + p * PG, p & 2, 0, PG,
@@ -104,30 +107,30 @@ static void expect_mmio(struct gm_fixture *w, unsigned int v, uint64_t page)
 }
 
 GM_CASE(delete_mixed, .name = "fd.slot_flags.delete_mixed", .clause = "fd.slot_flags",
-	.text = "a slot deleted and made again: states and content stay; deleted for good: MMIO, private pages too")
+	.text = "a slot is deleted and created again: states and content stay; without it accesses are MMIO, also to private pages")
 {
 	struct gm_fixture *w = inplace_mixed(2);
 
 	for (int round = 0; round < 3; round++) {
 		gm_slot_delete(w->vm, GM_SLOT);
 		inplace_expect_states(w, "the slot deleted");
-		/* What is converted meanwhile is found by the next slot. */
+		/* The next slot must see conversions made without a slot. */
 		if (round == 1) {
 			gm_gmem_convert(w->gmem, 3 * PG, 50 * PG, true);
 			gm_model_convert(w->model, GFN(w->gpa) + 3, 50, true);
 			inplace_expect_states(w, "converted without a slot");
 		}
 		gm_fixture_slot(w, GM_SLOT, w->gpa, w->size, 0);
-		inplace_expect_all(w, "the slot made again");
+		inplace_expect_all(w, "the slot created again");
 	}
-	gm_fixture_check_all(w, 1, "in the end");
-	/* Last, for a guest that met no slot there has KVM remember it: see conv.before_slot. */
+	gm_fixture_check_all(w, 1, "at the end");
+	/* Last, since KVM caches that a gfn has no slot: see conv.before_slot. */
 	for (uint64_t p = 3; p < 53; p += 2)
 		gm_fixture_convert(w, GFN(w->gpa) + p, 1, true);
 	gm_slot_delete(w->vm, GM_SLOT);
 	for (uint64_t p = 0; p < 24; p++)
 		expect_mmio(w, p % 2, p);
-	inplace_expect_states(w, "after the guest met no slot");
+	inplace_expect_states(w, "after guest accesses without a slot");
 	gm_fixture_free(w);
 }
 
@@ -135,14 +138,14 @@ GM_CASE(delete_mixed, .name = "fd.slot_flags.delete_mixed", .clause = "fd.slot_f
 #define SLOT_PAGES 16UL
 #define FILE_PAGES (SLOTS * SLOT_PAGES)
 
-/* Slot i holds file pages [16 i, 16 i + 16); in the guest the last one lies lowest, two pages up in its 2 MiB. */
+/* Slot i has file pages [16 i, 16 i + 16); the last slot has the lowest gpa. */
 static uint64_t gpa_of(uint64_t page)
 {
 	return GM_BASE + (SLOTS - 1 - page / SLOT_PAGES) * GM_2M + (2 + page % SLOT_PAGES) * PG;
 }
 
 GM_CASE(by_offset, .name = "fd.bind_overlap.states", .clause = "fd.bind_overlap",
-	.text = "four slots of one file, backwards in the guest: a conversion is of the file's pages, by slot or file")
+	.text = "four slots of one file, in reverse order in the guest: conversions by gpa and by file convert the right pages")
 {
 	struct gm_fixture *w =
 		GM_FIXTURE(.size = SLOTS * GM_2M, .file_size = FILE_PAGES * PG, .no_slot = true);
@@ -157,7 +160,7 @@ GM_CASE(by_offset, .name = "fd.bind_overlap.states", .clause = "fd.bind_overlap"
 		uint64_t p = i * 37 % FILE_PAGES, n = 1 + i % 5;
 		bool to_private = i % 3;
 
-		/* Through a slot, or over what two slots have. */
+		/* By gpa in one slot, or by file over two slots. */
 		if (i % 2 && p % SLOT_PAGES + n <= SLOT_PAGES)
 			gm_convert(w->vm, gpa_of(p), n * PG, to_private);
 		else if (p + n <= FILE_PAGES)
@@ -174,19 +177,19 @@ GM_CASE(by_offset, .name = "fd.bind_overlap.states", .clause = "fd.bind_overlap"
 			gm_fixture_check_guest(w, 0, GFN(gpa_of(k)), 1, 1, "converted");
 	}
 	for (uint64_t p = 0; p < FILE_PAGES; p++) {
-		gm_fixture_check_guest(w, 0, GFN(gpa_of(p)), 1, 1, "in the end");
-		gm_fixture_check_host(w, GFN(gpa_of(p)), 1, 1, "the host in the end");
+		gm_fixture_check_guest(w, 0, GFN(gpa_of(p)), 1, 1, "at the end");
+		gm_fixture_check_host(w, GFN(gpa_of(p)), 1, 1, "the host at the end");
 	}
 	gm_fixture_free(w);
 }
 
-static void look(struct gm_fixture *w, uint8_t *map, const char *when)
+static void check_mapping(struct gm_fixture *w, uint8_t *map, const char *when)
 {
 	for (uint64_t p = 0; p < NPAGES; p += p < 64 ? 1 : 7)
 		inplace_expect_page(map, p, gm_model_private(w->model, GFN(w->gpa) + p), when);
 }
 
-/* Every mapping, whenever and by whom it was made, reaches the shared pages and no private one. */
+/* Every mapping reaches the shared pages and no private one, whenever it was made. */
 GM_CASE(mappings, .name = "fd.mmap_modes.mixed", .clause = "fd.mmap_modes",
 	.text = "mappings made before and after the conversions, populated, moved, in a child: shared pages only")
 {
@@ -199,24 +202,24 @@ GM_CASE(mappings, .name = "fd.mmap_modes.mixed", .clause = "fd.mmap_modes",
 
 	GM_SETUP(late != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	GM_ASSERT(populated != MAP_FAILED, "a populated mapping: %s", gm_errno_name(errno));
-	look(w, w->hva, "the mapping that was there");
-	look(w, populated, "a populated mapping");
-	look(w, late, "a mapping that came late");
+	check_mapping(w, w->hva, "the first mapping");
+	check_mapping(w, populated, "a populated mapping");
+	check_mapping(w, late, "a mapping made later");
 	moved = mremap(late, w->size, w->size, MREMAP_MAYMOVE | MREMAP_FIXED, populated);
 	GM_ASSERT(moved == populated, "mremap: %s", gm_errno_name(errno));
-	look(w, moved, "a mapping that moved");
+	check_mapping(w, moved, "a moved mapping");
 	pid = GM_SETUP_OK(fork());
 	if (!pid) {
-		look(w, w->hva, "a child's mapping");
+		check_mapping(w, w->hva, "a child's mapping");
 		_exit(gm_failures() != 0);
 	}
 	GM_SETUP_OK(waitpid(pid, &status, 0));
-	GM_EXPECT(!status, "the child's mapping shows other pages (status %#x)", status);
+	GM_EXPECT(!status, "the child's mapping has wrong pages (status %#x)", status);
 	gm_fixture_convert(w, GFN(w->gpa), NPAGES, true);
-	look(w, w->hva, "all private");
-	look(w, moved, "all private");
+	check_mapping(w, w->hva, "all private");
+	check_mapping(w, moved, "all private");
 	gm_fixture_convert(w, GFN(w->gpa), NPAGES, false);
-	look(w, moved, "all shared");
+	check_mapping(w, moved, "all shared");
 	gm_fixture_check_host(w, GFN(w->gpa), NPAGES, 8, "all shared");
 	munmap(moved, w->size);
 	gm_fixture_free(w);

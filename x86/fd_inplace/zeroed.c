@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What nobody wrote is zero in whatever state it is first seen: fd.zeroed. */
+/* Pages never written are zero in either state: fd.zeroed. */
 #include "fd_inplace.h"
 #include "frames.h"
 
@@ -8,7 +8,7 @@ GM_FILE(.clause = "fd.zeroed", .providers = GM_PROVIDERS(INPLACE))
 #define NPAGES 256UL
 #define SIZE (NPAGES * PG)
 
-/* What happens to the pages before they are seen in the other state. None of it writes. */
+/* What happens to the pages before the conversion. None of it leaves data. */
 static void nothing(struct gm_fixture *w) {}
 
 static void allocate(struct gm_fixture *w)
@@ -18,7 +18,7 @@ static void allocate(struct gm_fixture *w)
 
 static void guest_reads(struct gm_fixture *w)
 {
-	gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "the guest's first look");
+	gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, "the guest's first read");
 }
 
 static void prefault(struct gm_fixture *w)
@@ -57,7 +57,7 @@ static void host_populates(struct gm_fixture *w)
 static const struct way {
 	const char *name;
 	void (*fn)(struct gm_fixture *w);
-	bool shared_only; /* the host does it */
+	bool shared_only; /* done by the host */
 } way[] = {
 	{ "nothing", nothing },
 	{ "allocated", allocate },
@@ -82,7 +82,7 @@ static void one_way(const struct way *how, bool begins_private, bool from_privat
 	gm_fixture_convert(w, FIRST, NPAGES, from_private);
 	how->fn(w);
 	gm_fixture_convert(w, FIRST, NPAGES, !from_private);
-	/* Half of them is seen by the host first where it can, the other by the guest. */
+	/* If shared, the host reads one half first; the guest is first to read the other. */
 	if (from_private)
 		gm_host_check_zero(w->hva, NPAGES / 2, when);
 	gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES, when);
@@ -104,15 +104,15 @@ GM_CASES(converted, struct conversion, v)
 }
 
 GM_ROW(converted, converted_to_shared, .name = "fd.zeroed.converted_to_shared",
-       .text = "private pages that nobody wrote, then shared: the host, and the guest, see zeroes") = {
+       .text = "private pages never written are converted to shared: host and guest read zero") = {
 	.from_private = true,
 };
 GM_ROW(converted, converted_to_private, .name = "fd.zeroed.converted_to_private",
-       .text = "shared pages that nobody wrote, then private: the guest sees zeroes") = {
+       .text = "shared pages never written are converted to private: the guest reads zero") = {
 	.from_private = false,
 };
 GM_ROW(converted, converted_initially_private, .name = "fd.zeroed.converted_initially_private",
-       .text = "the same of a file whose pages begin private, made shared") = {
+       .text = "private pages of a file that starts private are converted to shared: zero") = {
 	.begins_private = true,
 	.from_private = true,
 };

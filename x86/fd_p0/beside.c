@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A slot is its own pages and no other, for as long as it is there: fd.bind_overlap, fd.slot_flags. */
+/* A slot has exactly its own pages, and cannot be changed: fd.bind_overlap, fd.slot_flags. */
 #include "fixture.h"
 #include "gm.h"
 
 GM_FILE(.clause = "fd.bind_overlap")
 
 #define PG GM_PAGE_SIZE
-/* The slot takes the middle of memory that goes on in the host and in the file. */
+/* The slot has the middle pages of the host's memory and of the file. */
 #define FIRST 100UL
 #define LAST 399UL
 
@@ -25,11 +25,11 @@ static void expect_mmio(struct gm_fixture *w, uint64_t page, bool write, const c
 	GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(op.addr & -PG)),
 		     !__gm_run(w->vm, 0, &op, 1, &ex, NULL) && !ex.ret &&
 			     ex.reason == KVM_EXIT_MMIO,
-		     "%s, a %s where there is no slot: expected KVM_EXIT_MMIO, observed %s", when,
+		     "%s, a %s without a slot: expected KVM_EXIT_MMIO, observed %s", when,
 		     write ? "write" : "read", gm_exit_str(&ex));
 }
 
-/* Attributes of the VM need no slot; attributes of the file reach a gpa only through a slot. */
+/* Attributes of the VM need no slot; those of a file apply to a gpa only by a slot. */
 static void expect_nothing_private(struct gm_fixture *w, uint64_t page, bool write)
 {
 	if (w->file_serves_shared)
@@ -39,7 +39,7 @@ static void expect_nothing_private(struct gm_fixture *w, uint64_t page, bool wri
 				      KVM_MEMORY_EXIT_FLAG_PRIVATE, PG, "beside the slot, private");
 }
 
-/* The slot that was found last is tried first for the next fault: it must be the right one. */
+/* KVM tries the last used slot first for the next fault: it must check that the gfn is in it. */
 static void beside(const struct gm_case *self)
 {
 	static const struct {
@@ -68,17 +68,18 @@ static void beside(const struct gm_case *self)
 	gm_fixture_free(w);
 }
 GM_VARIANT(beside, beside_p0, .name = "fd.bind_overlap.beside_slot.p0", .profile = "P0",
-	   .text = "the pages beside a slot, right after its own were used",
+	   .text = "accesses to pages next to a slot, right after accesses to the slot",
 	   .needs = GM_NEEDS(ATTRIBUTES))
 GM_VARIANT(beside, beside_p1, .name = "fd.bind_overlap.beside_slot.p1", .profile = "P1",
-	   .flavour = &gm_p1, .text = "the pages beside a slot, right after its own were used",
+	   .flavour = &gm_p1,
+	   .text = "accesses to pages next to a slot, right after accesses to the slot",
 	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
-/* The file goes on beside the slot, and its pages there are as private as those of the slot. */
+/* The file has pages outside the slot, which become private, too. */
 GM_VARIANT(beside, beside_inplace, .name = "fd.bind_overlap.beside_slot",
 	   .providers = GM_PROVIDERS(INPLACE),
-	   .text = "the pages beside a slot, right after its own were used")
+	   .text = "accesses to pages next to a slot, right after accesses to the slot")
 
-/* What the guest has mapped of a slot is not looked at when the slot is set once more. */
+/* An existing slot cannot be changed, also if the guest has mapped its pages. */
 static void ordinary(const struct gm_case *self)
 {
 	struct gm_fixture *w = GM_FIXTURE(.flavour = self->flavour, .size = GM_2M, .no_gmem = true,
@@ -104,7 +105,7 @@ static void ordinary(const struct gm_case *self)
 				"size %#lx, userspace_addr + %#lx, flags %#x", other[i].size,
 				other[i].at, other[i].flags);
 	gm_control(!__gm_slot_set(w->vm, GM_SLOT, 0, GM_BASE, size, w->hva, -1, 0),
-		   "the slot as it is: %s", gm_errno_name(errno));
+		   "the same values again: %s", gm_errno_name(errno));
 	gm_fixture_check_guest(w, 0, GFN(GM_BASE), PAGES(size), 1, "after the refusals");
 	gm_fixture_check_host(w, GFN(GM_BASE), PAGES(size), 1, "after the refusals");
 	gm_fixture_free(w);

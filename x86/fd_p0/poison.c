@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A page of the shared half that has gone bad: the VMM is told which, the private half works on. */
+/*
+ * A poisoned page of shared memory: the VMM gets its address, private memory still works:
+ * fd.hwpoison.
+ */
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -16,7 +19,7 @@
 
 static volatile sig_atomic_t code, times;
 static void *volatile addr;
-static sigjmp_buf told;
+static sigjmp_buf signalled;
 
 static void note(int sig __attribute__((unused)), siginfo_t *info,
 		 void *context __attribute__((unused)))
@@ -24,32 +27,32 @@ static void note(int sig __attribute__((unused)), siginfo_t *info,
 	code = info->si_code;
 	addr = info->si_addr;
 	/*
-	 * KVM_RUN is left with EINTR, and gm_run() calls it again: who does is told again. An error of
-	 * KVM_RUN's own would end it at the first time.
+	 * KVM_RUN returns EINTR, gm_run() calls it again, and the signal comes again. Another error
+	 * of KVM_RUN would end gm_run() after the first signal.
 	 */
 	if (++times == 2)
-		siglongjmp(told, 1);
+		siglongjmp(signalled, 1);
 }
 
-/* Does the guest's read of the page at gpa come back? Not where the VMM was told instead. */
-static bool reads(struct gm_vm *vm, uint64_t gpa, struct gm_op *op, struct gm_exit *ex)
+/* Reads the page at gpa in the guest. False: the VMM got SIGBUS instead. */
+static bool guest_reads(struct gm_vm *vm, uint64_t gpa, struct gm_op *op, struct gm_exit *ex)
 {
 	*op = (struct gm_op){ .code = GM_OP_READ, .addr = gpa };
 	*ex = (struct gm_exit){ 0 };
 	times = code = 0;
 	addr = NULL;
-	if (!sigsetjmp(told, 1))
+	if (!sigsetjmp(signalled, 1))
 		return __gm_run(vm, 0, op, 1, ex, NULL);
 	gm_underway_end();
 	vm->stopped[0] = true;
 	return false;
 }
 
-/* Costs the machine 4 KiB until it is booted again, as fd.hwpoison.mapped_page does. */
+/* Costs 4 KiB until the next boot, as fd.hwpoison.mapped_page. */
 GM_CASE(shared_half, .name = "fd.hwpoison.shared_half", .clause = "fd.hwpoison", .profile = "P0",
 	.needs = GM_NEEDS(ATTRIBUTES, HWPOISON, TDP), .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_MODULE,
-	.text = "a shared page goes bad under the guest: SIGBUS names it to the vCPU, the rest works on")
+	.text = "a shared page of the guest is poisoned: SIGBUS with its address for the vCPU's thread; the rest still works")
 {
 	struct sigaction sa = { .sa_sigaction = note, .sa_flags = SA_SIGINFO };
 	struct gm_fixture *w =
@@ -62,21 +65,20 @@ GM_CASE(shared_half, .name = "fd.hwpoison.shared_half", .clause = "fd.hwpoison",
 	GM_SETUP_OK(sigaction(SIGBUS, &sa, NULL));
 	GM_SETUP(!gm_poison(w->hva + BAD * PG, NULL), "MADV_HWPOISON was refused");
 	for (int i = 0; i < 2; i++) {
-		bool through = reads(w->vm, bad, &op, &ex);
+		bool done = guest_reads(w->vm, bad, &op, &ex);
 
 		GM_EXPECT_AT(
 			GM_PAGE(.gpa = GM_AT(bad), .hva = GM_AT((uintptr_t)w->hva + BAD * PG)),
-			!through && times == 2 && code == BUS_MCEERR_AR &&
-				addr == w->hva + BAD * PG,
-			"the guest's read %d of the bad page: expected SIGBUS/BUS_MCEERR_AR at its address and EINTR, each time, observed %d times code %d at %p, %s",
-			i + 1, times, code, addr, through ? gm_word_str(op.val) : gm_exit_str(&ex));
+			!done && times == 2 && code == BUS_MCEERR_AR && addr == w->hva + BAD * PG,
+			"the guest's read %d of the poisoned page: expected SIGBUS/BUS_MCEERR_AR at its address and EINTR, each time, observed %d times code %d at %p, %s",
+			i + 1, times, code, addr, done ? gm_word_str(op.val) : gm_exit_str(&ex));
 	}
-	/* It never knew the page as a private one: that is another. */
+	/* The private page at this gpa is another page. */
 	gm_fixture_convert(w, FIRST + BAD, 1, true);
 	gm_guest_check_zero(w->vm, 0, bad, 1, "private");
 	gm_fixture_fill(w, 0, FIRST + BAD, 1);
-	gm_fixture_check_guest(w, 0, FIRST, BAD, 1, "below the bad page");
-	gm_fixture_check_guest(w, 0, FIRST + BAD, 1, 1, "its private half");
+	gm_fixture_check_guest(w, 0, FIRST, BAD, 1, "below the poisoned page");
+	gm_fixture_check_guest(w, 0, FIRST + BAD, 1, 1, "its private memory");
 	gm_fixture_check_guest(w, 0, FIRST + BAD + 1, NPAGES - BAD - 1, 1, "above");
 	gm_fixture_free(w);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A slot ends where guest physical addresses do: fd.bind_args. */
+/* Slots cannot exceed the width of guest physical addresses: fd.bind_args. */
 #include "gm.h"
 
 GM_FILE(.clause = "fd.bind_args", .flags = GM_REFUSAL)
@@ -7,7 +7,9 @@ GM_FILE(.clause = "fd.bind_args", .flags = GM_REFUSAL)
 #define PG GM_PAGE_SIZE
 #define PAGES 4UL
 
-/* Bits of a guest physical address: the host's, or all that page tables have (kvm_mmu_max_gfn()). */
+/*
+ * Bits of a guest physical address: the host's, or the maximum of page tables (kvm_mmu_max_gfn()).
+ */
 static unsigned int width(void)
 {
 	return gm_platform_has(GM_NEED_TDP) ? this_cpu_property(X86_PROPERTY_MAX_PHY_ADDR) : 52;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A guest that converts in a storm costs bounded memory, and all of it is charged to its VMM. */
+/* Many conversions of a guest cost bounded memory, all charged to its VMM: fungible.dos. */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -38,7 +38,7 @@ static void leave(void *arg)
 	rmdir(g->path);
 }
 
-/* This process in a memory cgroup of its own, left again when the case ends. */
+/* Moves this process into a new memory cgroup until the end of the case. */
 static void join(struct group *g)
 {
 	char pid[16], control[320];
@@ -67,16 +67,16 @@ static int64_t current(const struct group *g)
 }
 
 /*
- * What memory.current may be off by: each CPU keeps up to 64 pages charged in stock
- * (MEMCG_CHARGE_BATCH, mm/memcontrol.c), for several cgroups; and the kernel frees some of its
- * own memory only after an RCU grace period, which is waited for within bounds.
+ * The possible error of memory.current: each CPU has up to 64 charged pages in stock
+ * (MEMCG_CHARGE_BATCH, mm/memcontrol.c), for several cgroups. Callers also wait for frees after RCU
+ * grace periods.
  */
 static int64_t slack(void)
 {
 	return 2 * 64 * sysconf(_SC_NPROCESSORS_ONLN) * GM_PAGE_SIZE;
 }
 
-/* Expects current() to come to base + change, within the slack. */
+/* Expects that current() becomes base + change, within the slack. */
 static void expect_charge(const struct group *g, int64_t base, int64_t change, const char *when)
 {
 	int64_t now = 0;
@@ -87,7 +87,7 @@ static void expect_charge(const struct group *g, int64_t base, int64_t change, c
 			break;
 		usleep(50 * 1000);
 	}
-	/* What comes after would only be wrong by as much again. */
+	/* Ends the case, since later checks would be wrong by the same amount. */
 	GM_ASSERT(now <= slack() && now >= -slack(),
 		  "%s: expected %ld kB more than at the start, within %ld kB, observed %ld kB",
 		  when, change / 1024, slack() / 1024, (now + change) / 1024);
@@ -110,7 +110,7 @@ static struct gm_vm *private_vm(uint64_t len, int *gmem)
 	return vm;
 }
 
-/* Every page of private memory is charged, and every page of it comes back. */
+/* Every page of private memory is charged, and uncharged when it is freed. */
 GM_CASE(charged, .name = "fungible.dos.charged",
 	.text = "64 MiB of private memory: charged to the VMM page by page, uncharged when punched and when closed",
 	.needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL)
@@ -139,21 +139,21 @@ GM_CASE(charged, .name = "fungible.dos.charged",
 	close(gmem);
 	expect_charge(&g, base, LEN / 512, "slot deleted, file closed");
 	gm_vm_free(vm);
-	expect_charge(&g, before, 0, "VM gone");
+	expect_charge(&g, before, 0, "VM freed");
 }
 
-/* Page cache that is charged to the group: what memory.stat calls file. */
+/* Page cache charged to the group: `file` of memory.stat. */
 static int64_t charged_file(const struct group *g)
 {
 	char path[320];
 	long file;
 
 	snprintf(path, sizeof(path), "%s/memory.stat", g->path);
-	GM_SETUP(gm_read_field(path, "file", &file), "%s has no line of page cache", path);
+	GM_SETUP(gm_read_field(path, "file", &file), "%s has no field file", path);
 	return file;
 }
 
-/* The CPUs' shares are added up every two seconds (FLUSH_TIME of mm/memcontrol.c). */
+/* Waits, since per-CPU statistics are summed every two seconds (FLUSH_TIME, mm/memcontrol.c). */
 static void expect_file(const struct group *g, int64_t want, const char *when)
 {
 	int64_t now = charged_file(g);
@@ -166,7 +166,7 @@ static void expect_file(const struct group *g, int64_t want, const char *when)
 		  want, now, (now - want) / (int64_t)GM_PAGE_SIZE);
 }
 
-/* memory.current is only as exact as the CPUs' stocks; the statistics are, to the page. */
+/* The statistics are exact to the page, unlike memory.current. */
 GM_CASE(charged_exactly, .name = "fungible.dos.charged_exactly",
 	.text = "3000 pages of private memory and holes in them: charged to the VMM to the page",
 	.needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL, .flags = GM_FULL_ONLY)
@@ -179,7 +179,7 @@ GM_CASE(charged_exactly, .name = "fungible.dos.charged_exactly",
 
 	join(&g);
 	vm = private_vm(2 * LEN, &gmem);
-	/* Three seconds without a change: nothing of before is left to be added up. */
+	/* After three seconds without a change all earlier statistics are summed. */
 	base = charged_file(&g);
 	for (int same = 0, i = 0; same < 30 && i < 200; i++) {
 		usleep(100 * 1000);
@@ -199,9 +199,9 @@ GM_CASE(charged_exactly, .name = "fungible.dos.charged_exactly",
 	gm_vm_free(vm);
 }
 
-/* Every other page of 256 MiB: the worst that the attributes can cost, again and again. */
+/* Every other page of 256 MiB is the worst case for the memory of attributes. */
 GM_CASE(attributes, .name = "fungible.dos.attributes",
-	.text = "a storm over every other page: memory of the attributes is bounded, and gone when all is shared",
+	.text = "conversions of every other page: memory of the attributes is bounded, and freed when all is shared",
 	.providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL)
 {
 	static struct group g;
@@ -213,34 +213,34 @@ GM_CASE(attributes, .name = "fungible.dos.attributes",
 	before = current(&g);
 	vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
 	base = current(&g);
-	for (int storm = 0; storm < 3; storm++) {
-		for (uint64_t i = storm & 1; i < pages; i += 2)
+	for (int round = 0; round < 3; round++) {
+		for (uint64_t i = round & 1; i < pages; i += 2)
 			gm_convert(vm, GM_BASE + i * GM_PAGE_SIZE, GM_PAGE_SIZE, true);
 		most = current(&g) - base;
 		/* A node of 64 slots is 576 bytes (lib/xarray.c); two levels more are a 64th. */
 		GM_EXPECT(most <= (int64_t)(pages / 64 * 1024) + slack(),
-			  "storm %d: %ld kB for the attributes of %lu pages", storm, most / 1024,
+			  "round %d: %ld kB for the attributes of %lu pages", round, most / 1024,
 			  pages);
 		for (uint64_t i = 0; i < pages; i += 1024)
 			gm_convert(vm, GM_BASE + i * GM_PAGE_SIZE, 1024 * GM_PAGE_SIZE, false);
 	}
-	/* More storms than the slack could hide. */
-	for (int storm = 0; storm < 8; storm++) {
-		uint64_t at = GM_BASE + (storm + 1) * 4 * GM_1G;
+	/* Repeats often enough that a leak exceeds the slack. */
+	for (int round = 0; round < 8; round++) {
+		uint64_t at = GM_BASE + (round + 1) * 4 * GM_1G;
 
 		gm_convert(vm, at, pages * GM_PAGE_SIZE, true);
 		gm_convert(vm, at, pages * GM_PAGE_SIZE, false);
 	}
 	expect_charge(&g, base, 0, "all shared again");
-	/* What is private when the VM goes, goes with it: 8192 nodes here. */
+	/* Attributes are freed with the VM: 8192 nodes here. */
 	gm_convert(vm, GM_BASE + 64 * GM_1G, 2 * GM_1G, true);
 	GM_EXPECT(current(&g) - base > slack(), "2 GiB of attributes cost nothing: %ld kB",
 		  (current(&g) - base) / 1024);
 	gm_vm_free(vm);
-	expect_charge(&g, before, 0, "VM gone");
+	expect_charge(&g, before, 0, "VM freed");
 }
 
-/* Expects no more than `most` bytes beyond base: what is freed after an RCU grace period is waited for. */
+/* Expects at most `most` bytes more than base; waits for frees after RCU grace periods. */
 static void expect_bounded(const struct group *g, int64_t base, int64_t most, const char *when)
 {
 	int64_t now = current(g) - base;
@@ -254,11 +254,11 @@ static void expect_bounded(const struct group *g, int64_t base, int64_t most, co
 }
 
 /*
- * The record of an in-place conversion is the file's: as many ranges as pages, and gone with them.
- * A node of 256 bytes has at least four ranges (lib/maple_tree.c); the levels above are a third.
+ * The record of conversions belongs to the file, and has at most as many ranges as pages. A node of
+ * 256 bytes has at least four ranges (lib/maple_tree.c); upper levels add a third.
  */
 GM_CASE(records, .name = "fungible.dos.records",
-	.text = "a storm over every other page of a file: its record is bounded, and gone when all is shared, or it is closed",
+	.text = "conversions of every other page of a file: its record is bounded, and freed when all is shared or the file is closed",
 	.providers = GM_PROVIDERS(INPLACE), .needs = GM_NEEDS(MEMCG), .caps = GM_CAPS_ALL)
 {
 	static struct group g;
@@ -272,11 +272,11 @@ GM_CASE(records, .name = "fungible.dos.records",
 	vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED, .vcpus = 1);
 	gmem = gm_gmem_new(vm, pages * GM_PAGE_SIZE, vm->provider->flags_shared);
 	base = current(&g);
-	for (int storm = 0; storm < 3; storm++) {
-		for (uint64_t i = storm & 1; i < pages; i += 2)
+	for (int round = 0; round < 3; round++) {
+		for (uint64_t i = round & 1; i < pages; i += 2)
 			gm_gmem_convert(gmem, i * GM_PAGE_SIZE, GM_PAGE_SIZE, true);
 		expect_bounded(&g, base, pages / 4 * 256 * 4 / 3, "every other page private");
-		if (storm == 2)
+		if (round == 2)
 			break;
 		for (uint64_t i = 0; i < pages; i += 1024)
 			gm_gmem_convert(gmem, i * GM_PAGE_SIZE, 1024 * GM_PAGE_SIZE, false);
@@ -285,28 +285,31 @@ GM_CASE(records, .name = "fungible.dos.records",
 	close(gmem);
 	expect_charge(&g, base, 0, "the file closed");
 	gm_vm_free(vm);
-	expect_charge(&g, before, 0, "VM gone");
+	expect_charge(&g, before, 0, "VM freed");
 }
 
-/* --- the host goes on working --- */
+/* --- the host still works --- */
 
-struct storm {
+struct dos {
 	struct gm_vm *vm;
-	atomic_bool over;
+	atomic_bool done;
 	atomic_ulong conversions[2];
 };
 
-/* One vCPU each: by the guest's own hypercall, as fast as it can, in regions of their own. */
+/*
+ * Two threads run a vCPU each, which converts its own region by hypercalls in a loop; the third
+ * runs another process.
+ */
 static void storm_thread(unsigned int i, void *arg)
 {
-	struct storm *s = arg;
+	struct dos *s = arg;
 	uint64_t at = GM_BASE + i * GM_2M;
 
 	if (i == 2) {
 		pid_t pid = GM_SETUP_OK(fork());
 		int status;
 
-		/* A fixed piece of work of another process: it must come to its end. */
+		/* Another process with a fixed amount of work, which must end. */
 		if (!pid) {
 			for (int n = 0; n < 20; n++) {
 				uint8_t *p = mmap(NULL, GM_2M, PROT_READ | PROT_WRITE,
@@ -323,11 +326,11 @@ static void storm_thread(unsigned int i, void *arg)
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
 		GM_EXPECT(WIFEXITED(status) && !WEXITSTATUS(status),
-			  "another process beside the storm ended with %#x", status);
-		atomic_store(&s->over, true);
+			  "the other process ended with %#x", status);
+		atomic_store(&s->done, true);
 		return;
 	}
-	while (!atomic_load(&s->over)) {
+	while (!atomic_load(&s->done)) {
 		struct gm_op op[32];
 
 		for (unsigned int n = 0; n < ARRAY_SIZE(op); n++)
@@ -345,17 +348,17 @@ static void storm_thread(unsigned int i, void *arg)
 }
 
 GM_CASE(host_works, .name = "fungible.dos.host_works",
-	.text = "two vCPUs convert without pause: another process does its work and ends, and so does the storm")
+	.text = "two vCPUs convert in a loop: another process still completes its work, and the conversions end")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .vcpus = 2);
-	struct storm s = { .vm = w->vm };
+	struct dos s = { .vm = w->vm };
 
 	gm_parallel(3, storm_thread, &s);
 	gm_note("%lu and %lu conversions meanwhile", atomic_load(&s.conversions[0]),
 		atomic_load(&s.conversions[1]));
-	/* Both still do what they are asked. */
+	/* Conversions and both vCPUs still work. */
 	gm_convert(s.vm, GM_BASE, 2 * GM_2M, true);
 	gm_guest_fill(s.vm, 0, GM_BASE, 8, GM_HALF_PRIVATE, 1);
-	gm_guest_check(s.vm, 1, GM_BASE, 8, GM_HALF_PRIVATE, 1, "after the storm");
+	gm_guest_check(s.vm, 1, GM_BASE, 8, GM_HALF_PRIVATE, 1, "after the conversions");
 	gm_fixture_free(w);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A host slides between 0 and 100 % confidential VMs, and no huge page gets lost on the way. */
+/* A host moves between 0 and 100 % confidential VMs without losing a huge page: fungible.mix. */
 #include <linux/falloc.h>
 #include <fcntl.h>
 
@@ -19,8 +19,8 @@ static struct gm_fixture *vm_start(enum gm_mem_kind kind)
 	return w;
 }
 
-/* The guest asks for all of it; what came then it reads, writes and reads back. */
-static void slide(struct gm_fixture *w, bool to_private)
+/* The guest converts all its memory, and reads, writes and checks the new memory. */
+static void convert_all(struct gm_fixture *w, bool to_private)
 {
 	uint64_t first = GFN(w->gpa), n = PAGES(w->size);
 	struct gm_batch s;
@@ -29,12 +29,12 @@ static void slide(struct gm_fixture *w, bool to_private)
 	gm_batch_convert(&s, first, n, to_private, false);
 	gm_batch_flush(&s);
 	if (to_private) {
-		/* The host takes the huge page that nobody can reach any more. */
+		/* The host frees the huge page, which the guest cannot reach any more. */
 		GM_SETUP_OK(fallocate(w->mem->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
 				      w->size));
 		gm_model_dropped(w->model, first, n);
 	} else {
-		/* The private pages go, and a huge page of the pool comes. */
+		/* Frees the private pages; the next touch allocates a huge page. */
 		gm_fixture_punch(w, first, n);
 	}
 	s.now.when = to_private ? "private" : "shared";
@@ -61,26 +61,26 @@ GM_CASES(mix, struct slides, v)
 	gm_pool_expect(&before, VMS, 0, "nothing confidential");
 	for (unsigned int cycle = 0; cycle < v->cycles && !gm_failures(); cycle++) {
 		for (int i = 0; i < VMS; i++) {
-			slide(vm[i], true);
+			convert_all(vm[i], true);
 			gm_pool_expect(&before, VMS - 1 - i, 0, "one more VM confidential");
 		}
-		/* What came free is good for others: a VM more, of the pool that these left. */
+		/* Another VM can use the freed pages. */
 		guest = vm_start(kind);
 		gm_pool_expect(&before, 1, 0, "an ordinary VM beside confidential ones");
 		gm_fixture_free(guest);
 		for (int i = VMS - 1; i >= 0; i--) {
-			slide(vm[i], false);
+			convert_all(vm[i], false);
 			gm_pool_expect(&before, VMS - i, 0, "one VM less confidential");
 		}
 	}
 	for (int i = 0; i < VMS; i++)
 		gm_fixture_free(vm[i]);
-	gm_pool_expect(&before, 0, 0, "all gone");
+	gm_pool_expect(&before, 0, 0, "all VMs freed");
 }
 
 GM_ROW(mix, mix_2m, .name = "fungible.mix.slide_2m",
-       .text = "three VMs of 2 MiB pages slide from shared to private and back, five times",
+       .text = "three VMs of 2 MiB pages are converted to private and back, five times",
        .huge_2m = VMS) = { .cycles = 5 };
 GM_ROW(mix, mix_1g, .name = "fungible.mix.slide_1g",
-       .text = "three VMs of 1 GiB pages slide from shared to private and back", .huge_1g = VMS,
+       .text = "three VMs of 1 GiB pages are converted to private and back", .huge_1g = VMS,
        .flags = GM_FULL_ONLY, .timeout = 180) = { .cycles = 1 };

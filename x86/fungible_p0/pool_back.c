@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every huge page of the pool is free again, however the VM went. */
+/* Every huge page is back in the pool after any end of the VM: fungible.pool_back. */
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -10,14 +10,14 @@ GM_FILE(.clause = "fungible.pool_back", .profile = "P0", .needs = GM_NEEDS(ATTRI
 #define NR_HUGE 5
 #define LEN (NR_HUGE * GM_2M)
 
-/* What a VMM holds. Each can go first. */
+/* What a VMM holds; tested in many orders of closing. */
 enum part { MAPPING, MEMFD, SLOT, GMEM, VCPU, VM, NR_PARTS };
 #define ORDERS 720 /* 6! */
 
 struct parts {
 	struct gm_fixture *w;
 	int run_size;
-	bool gone[NR_PARTS];
+	bool closed[NR_PARTS];
 };
 
 static void close_part(struct parts *p, enum part what)
@@ -32,7 +32,7 @@ static void close_part(struct parts *p, enum part what)
 		close(p->w->mem->fd);
 		break;
 	case SLOT:
-		if (!p->gone[VM])
+		if (!p->closed[VM])
 			gm_slot_delete(p->w->vm, GM_SLOT);
 		break;
 	case GMEM:
@@ -51,7 +51,7 @@ static void close_part(struct parts *p, enum part what)
 	default:
 		break;
 	}
-	p->gone[what] = true;
+	p->closed[what] = true;
 }
 
 static void one_order(const uint8_t *order, const struct gm_pool *before)
@@ -67,10 +67,10 @@ static void one_order(const uint8_t *order, const struct gm_pool *before)
 	for (int i = 0; i < NR_PARTS; i++) {
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %s", name[order[i]]);
 		close_part(&p, order[i]);
-		/* A VM that lives on holds no page that it cannot reach any more. */
-		gm_pool_expect(before, p.gone[MAPPING] && p.gone[MEMFD] ? 0 : NR_HUGE, 0, text);
+		/* An open VM must not hold pages that it cannot reach any more. */
+		gm_pool_expect(before, p.closed[MAPPING] && p.closed[MEMFD] ? 0 : NR_HUGE, 0, text);
 	}
-	/* What is left of the fixture goes with the process. */
+	/* The rest of the fixture is freed at exit. */
 }
 
 static void nth_order(uint64_t n, uint8_t *order)
@@ -101,7 +101,7 @@ GM_CASES(orders, struct orders, v)
 	for (unsigned int i = 0; i < v->nr && !gm_failures(); i++) {
 		uint64_t n = i;
 
-		/* All of them in the full profile; else the two plain ones and seeded others. */
+		/* All in the profile full; else forward, reverse and seeded ones. */
 		if (v->nr < ORDERS && i)
 			n = i == 1 ? ORDERS - 1 : gm_rng_below(&rng, ORDERS);
 		nth_order(n, order);
@@ -116,13 +116,13 @@ GM_ROW(orders, orders_all, .name = "fungible.pool_back.orders_all",
        .text = "the same in all 720 orders", .huge_2m = NR_HUGE, .flags = GM_FULL_ONLY,
        .timeout = 900) = { .nr = ORDERS };
 
-/* A VMM that converts until it is killed; says on the pipe how far it is. */
+/* A VMM that converts until it is killed; writes a byte to the pipe after each conversion. */
 static void vmm(int pipe_fd, enum gm_mem_kind kind, uint64_t len, bool fork_too)
 {
 	struct gm_fixture *w = fungible_fixture(kind, len);
 	char done = 0;
 
-	/* A child that inherits everything, and touches what it inherited. */
+	/* A child that inherits everything, and touches the memory. */
 	if (fork_too && !fork()) {
 		w->hva[len - 1] = 1;
 		for (;;)
@@ -157,18 +157,18 @@ static void kill_one(enum gm_mem_kind kind, uint64_t len, uint64_t after, bool f
 	setpgid(pid, pid);
 	close(fds[1]);
 	for (uint64_t i = 0; i < after; i++)
-		GM_SETUP(read(fds[0], &byte, 1) == 1, "the VMM ended by itself");
+		GM_SETUP(read(fds[0], &byte, 1) == 1, "the VMM exited by itself");
 	gm_pool_expect(before, len / before->size, 0, "while the VMM lives");
 	kill(-pid, SIGKILL);
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	GM_SETUP(WIFSIGNALED(status), "the VMM exited with %#x before it was killed", status);
-	/* The whole tree is gone when nobody holds the pipe any more. */
+	/* The pipe is closed when all processes have exited. */
 	while (read(fds[0], &byte, 1) > 0)
 		;
 	close(fds[0]);
 }
 
-/* What a killed task held goes when it has exited: waits for that and not for a time. */
+/* Memory of a killed process is freed at its exit: waits for that, within bounds. */
 static void settle(const struct gm_pool *before)
 {
 	struct gm_pool now;
@@ -196,7 +196,7 @@ GM_CASES(killed, struct victim, v)
 	gm_pool_read(&before, gm_mem_pagesize(kind));
 	for (int i = 0; i < (self->huge_1g ? 2 : 4); i++) {
 		kill_one(kind, len, 1 + gm_rng_below(&rng, 40), v->tree, &before);
-		/* The one process has been waited for: its memory is back. A tree may take a while. */
+		/* waitpid() has waited for the VMM; its child may exit later. */
 		if (v->tree)
 			settle(&before);
 		gm_pool_expect(&before, 0, 0, "after kill -9");

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What one VM leaves, the next one gets, and must not see; what nobody touched goes back too. */
+/*
+ * Pages of one VM are zeroed for the next; unused reservations are freed, too: fungible.pool_back.
+ */
 #include <linux/falloc.h>
 #include <fcntl.h>
 
@@ -12,11 +14,11 @@ GM_FILE(.clause = "fungible.pool_back", .profile = "P0", .needs = GM_NEEDS(SW_PR
 
 #define LEN (NR_HUGE * GM_2M)
 
-/* The kernel zeroes a huge page in three stretches around the first touch: each order of them. */
+/* The kernel zeroes a huge page in three parts around the first touch: tests each order. */
 static const uint64_t first_touch[] = { 0, 511, 256, 3, 508 };
 
 GM_CASE(zeroed, .name = "fungible.pool_back.zeroed",
-	.text = "2 MiB pages that another VM filled come back as zeroes, whichever 4 KiB is touched first")
+	.text = "2 MiB pages that another VM filled are zero, with any 4 KiB touched first")
 {
 	struct gm_pool before;
 
@@ -33,16 +35,16 @@ GM_CASE(zeroed, .name = "fungible.pool_back.zeroed",
 				gm_host_check_zero(w->hva + at, 1, "the host's first touch");
 			gm_guest_check_zero(w->vm, 0, GM_BASE + at, 1, "the guest's first touch");
 		}
-		gm_guest_check_zero(w->vm, 0, GM_BASE, LEN / GM_PAGE_SIZE, "what another VM left");
+		gm_guest_check_zero(w->vm, 0, GM_BASE, LEN / GM_PAGE_SIZE, "pages of another VM");
 		gm_fixture_host_write(w, GFN(w->gpa), PAGES(LEN));
 		gm_fixture_free(w);
-		gm_pool_expect(&before, 0, 0, "the VM is gone");
+		gm_pool_expect(&before, 0, 0, "the VM is freed");
 	}
 }
 
-/* A VM of which a part was never touched: that part was reserved, and is free again. */
+/* Pages of a VM that were never touched are reserved, and free again at the end. */
 GM_CASE(untouched, .name = "fungible.pool_back.untouched",
-	.text = "a memory of which two pages were touched: reservations go with it, at a hole nothing but its page")
+	.text = "memory with two pages touched: reservations end with it, a hole frees only its page")
 {
 	struct gm_pool before;
 
@@ -60,15 +62,14 @@ GM_CASE(untouched, .name = "fungible.pool_back.untouched",
 
 			GM_SETUP_OK(fallocate(
 				w->mem->fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, at, GM_2M));
-			/* The hole takes the page, and the reservation stays used up. */
-			gm_pool_expect(&before, 1 - i, NR_HUGE - 2,
-				       "a hole over one that was touched");
+			/* The hole frees the page, and does not restore its reservation. */
+			gm_pool_expect(&before, 1 - i, NR_HUGE - 2, "a hole over a touched page");
 			gm_guest_check_zero(w->vm, 0, GM_BASE + at, 512, "the hole");
 			gm_fixture_fill(w, 0, GFN(GM_BASE + at) + 1, 1);
 			GM_SETUP_OK(fallocate(
 				w->mem->fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, at, GM_2M));
 		}
 		gm_fixture_free(w);
-		gm_pool_expect(&before, 0, 0, "all of it gone");
+		gm_pool_expect(&before, 0, 0, "all freed");
 	}
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A page that is converted in place stays in its frame, and so does a private one: fungible.unmovable. */
+/* Conversions in place do not move pages, and private pages never move: fungible.unmovable. */
 #include <fcntl.h>
 
 #include "batch.h"
@@ -7,7 +7,7 @@
 
 #define NPAGES (GM_2M / GM_PAGE_SIZE)
 
-/* The frames as the host sees them: while the pages are shared. */
+/* Reads the page frames; the pages must be shared. */
 static void frames(struct gm_fixture *w, uint64_t *pfn)
 {
 	for (uint64_t p = 0; p < NPAGES; p++) {
@@ -40,7 +40,7 @@ static void compact(void)
 }
 
 GM_CASE(converted, .name = "fungible.unmovable.converted", .clause = "fungible.unmovable",
-	.text = "conversions leave every page in its frame, and compaction every private one",
+	.text = "conversions do not move pages, and compaction moves no private page",
 	.providers = GM_PROVIDERS(INPLACE), .needs = GM_NEEDS(ROOT), .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_MODULE)
 {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A conversion takes pages from everybody who has them mapped, and from nobody else: gup.inplace_unmapped. */
+/*
+ * A conversion unmaps exactly the converted pages, wherever they are mapped: gup.inplace_unmapped.
+ */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -20,13 +22,13 @@ enum { WHOLE, SECOND, VIEWS };
 
 struct views {
 	struct gm_fixture *w;
-	uint8_t *hva[VIEWS]; /* where page 0 of the file is, or would be */
-	pid_t child;	     /* it has the same mappings, and page tables of its own */
+	uint8_t *hva[VIEWS]; /* address of page 0 of the file, mapped or not */
+	pid_t child;	     /* has the same mappings, with its own page tables */
 	int ask, answer;
 	struct gm_vm *other; /* a VM whose slot is the first mapping */
 };
 
-/* The child's answer to a page of a view. */
+/* The result of a load from a page of a view. */
 struct answer {
 	struct gm_outcome o;
 	uint64_t word;
@@ -102,7 +104,7 @@ static struct answer load_in_child(const struct views *v, int view, unsigned int
 	return ans;
 }
 
-/* Which pages of the file the process has in its page tables there; pages from the view's first on. */
+/* Returns a mask of the view's pages that the process has in its page tables. */
 static uint64_t present(pid_t pid, const struct views *v, int view)
 {
 	uint64_t e[NR] = { 0 }, mask = 0;
@@ -133,7 +135,7 @@ static void expect_present(const struct views *v, uint64_t pages, const char *wh
 	}
 }
 
-/* `word` is what the page must hold; 0: it is private, and nobody gets it. */
+/* Expects `word` in the page; 0: the page is private, expects SIGBUS. */
 static void expect_word(const struct answer *ans, uint64_t hva, uint64_t word, const char *who,
 			const char *when)
 {
@@ -156,7 +158,7 @@ static void expect_other_vm(const struct views *v, unsigned int page, uint64_t w
 
 	if (!word)
 		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(op.addr)), !got && ex.ret && ex.err == EFAULT,
-			     "%s, another VM's guest: expected KVM_RUN to give EFAULT, observed %s",
+			     "%s, another VM's guest: expected EFAULT from KVM_RUN, observed %s",
 			     when, got ? gm_word_str(op.val) : gm_exit_str(&ex));
 	else
 		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(op.addr)), got && op.val == word,
@@ -164,7 +166,9 @@ static void expect_other_vm(const struct views *v, unsigned int page, uint64_t w
 			     gm_word_str(word), got ? gm_word_str(op.val) : gm_exit_str(&ex));
 }
 
-/* Pages beside the converted ones hold generation 1, these `gen`; 0: they are private. */
+/*
+ * Expects generation 1 in pages beside the converted ones, and `gen` in these; 0: they are private.
+ */
 static void expect_views(const struct views *v, unsigned int gen, const char *when)
 {
 	static const unsigned int page[] = { FIRST - 1, FIRST, FIRST + 1, FIRST + CONVERTED - 1,
@@ -201,7 +205,7 @@ static void touch_all(const struct views *v)
 
 GM_CASE(everywhere, .name = "gup.inplace_unmapped.everywhere", .clause = "gup.inplace_unmapped",
 	.providers = GM_PROVIDERS(INPLACE), .needs = GM_NEEDS(TDP), .caps = GM_CAPS_ALL,
-	.text = "two mappings, a child's, and another VM's slot: all lose the converted pages, and those alone")
+	.text = "two mappings, also in a child, and another VM's slot: all lose exactly the converted pages")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = NR * PG);
 	struct views v = { .w = w, .hva[WHOLE] = w->hva };
@@ -229,7 +233,7 @@ GM_CASE(everywhere, .name = "gup.inplace_unmapped.everywhere", .clause = "gup.in
 	gm_guest_fill(w->vm, 0, GM_BASE + FIRST * PG, CONVERTED, GM_HALF_SHARED, 3);
 	gm_gmem_convert(w->gmem, FIRST * PG, CONVERTED * PG, false);
 	expect_views(&v, 3, "shared again");
-	/* What was refused once holds nothing: the next conversion is not refused. */
+	/* Refused accesses left no references: the next conversion succeeds. */
 	gm_gmem_convert(w->gmem, 0, NR * PG, true);
 	expect_present(&v, 0, "all converted");
 

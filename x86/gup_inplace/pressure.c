@@ -9,7 +9,7 @@
 #define ROUNDS 40
 
 GM_CASE(pressure_converted, .name = "gup.pressure.converted", .clause = "gup.pressure",
-	.text = "four threads probe pages that the guest converts in place: nothing private arrives, nothing reaches in",
+	.text = "four threads probe pages that the guest converts in place: no probe reads or changes private data",
 	.providers = GM_PROVIDERS(INPLACE), .needs = GM_NEEDS(HYPERCALL_EXIT), .flags = GM_REFUSAL,
 	.caps = GM_CAPS_ALL)
 {

@@ -9,7 +9,7 @@
 #define ROUNDS 40
 
 GM_CASE(pressure_attr, .name = "gup.pressure.attr", .clause = "gup.pressure",
-	.text = "four threads probe, the guest converts, the host punches: nothing private arrives",
+	.text = "four threads probe, the guest converts, the host punches: no private data arrives",
 	.providers = GM_PROVIDERS(ATTRIBUTES), .needs = GM_NEEDS(HYPERCALL_EXIT),
 	.caps = GM_CAPS_ALL)
 {
@@ -27,6 +27,6 @@ GM_CASE(pressure_attr, .name = "gup.pressure.attr", .clause = "gup.pressure",
 	gm_pressure_run(&pr, gm_pressure_converting_guest);
 
 	GM_EXPECT(pr.reached >= GM_PRESSURE_THREADS * GM_PRESSURE_PROBES,
-		  "%lu probes reached the shared half", (unsigned long)pr.reached);
+		  "%lu probes reached shared memory", (unsigned long)pr.reached);
 	gm_fixture_free(w);
 }
