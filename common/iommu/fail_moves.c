@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices, in-kernel users and maps that change while every allocation fails once: the old container
- * has all that it had, the new one nothing.
+ * Each allocation of a move or unmap fails once: the old address space keeps all its maps and pins,
+ * the new one gets none: iommu.lifetime.
  */
 #include <linux/vfio.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ struct move {
 	uint64_t iova;
 };
 
-/* Maps whose borders lie at odd places; iommufd's batches hold six pages. */
+/* Two maps of 5 and 7 pages; a batch of iommufd has six pages. */
 static void map_half(struct move *t, uint32_t ioas, uint64_t off)
 {
 	static const uint64_t from[] = { 0, 5, 12 };
@@ -56,25 +56,25 @@ static void end(struct move *t)
 	dma_memory_free(&t->m);
 }
 
-/* All steps are swept; at least three allocations must have been made to fail. */
+/* Fails each allocation of `op` in turn; at least three must have failed. */
 static void sweep(struct move *t, int (*op)(void *), void (*undone)(void *, unsigned int, int),
 		  void (*undo)(void *))
 {
 	GM_SETUP(
 		gm_fail_nth_sweep(op, undone, undo, t) > 2 || gm_failures(),
-		"fail-nth made at most two allocations fail: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB");
+		"fail-nth failed at most two allocations: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB");
 }
 
 static void expect_pins(struct move *t, uint64_t off, unsigned int pins, unsigned int n)
 {
 	GM_EXPECT(!__gm_mock_refs(t->m.iommu, t->m.hva + off, HALF, pins),
-		  "step %u failed: a page of the %s address space has not %u pins", n,
+		  "step %u failed: a page of the %s address space does not have %u pins", n,
 		  off ? "new" : "old", pins);
 }
 
 /*
- * fail_iommufd also fails the look-up of an object (ENOENT), the pinning of pages (EFAULT) and the
- * reserved regions of a device (EINVAL).
+ * fail_iommufd also fails the lookup of an object (ENOENT), the pinning of pages (EFAULT) and the
+ * query of a device's reserved regions (EINVAL).
  */
 static void expect_errno(int err, unsigned int n)
 {
@@ -91,7 +91,7 @@ static int move_device(void *arg)
 	return __gm_iodev_replace(t->m.dev, t->other, t->other);
 }
 
-static void device_stays(void *arg, unsigned int n, int err)
+static void expect_device(void *arg, unsigned int n, int err)
 {
 	struct move *t = arg;
 
@@ -103,7 +103,7 @@ static void device_stays(void *arg, unsigned int n, int err)
 	GM_EXPECT_EQ(gm_vm_pinned(), HALF / PG, "step %u failed: VmPin, pages", n);
 }
 
-static void device_back(void *arg)
+static void undo_move_device(void *arg)
 {
 	struct move *t = arg;
 
@@ -113,14 +113,14 @@ static void device_back(void *arg)
 }
 
 GM_CASE(device, .name = "iommu.lifetime.fail_replace",
-	.text = "a device moves to another address space, each step failing once: it stays, all maps and pins as before")
+	.text = "a device moves to another address space, each step failing once: device, maps and pins are unchanged")
 {
 	struct move t = {};
 
 	begin(&t, true);
-	sweep(&t, move_device, device_stays, device_back);
-	device_back(&t);
-	device_stays(&t, 0, ENOMEM);
+	sweep(&t, move_device, expect_device, undo_move_device);
+	undo_move_device(&t);
+	expect_device(&t, 0, ENOMEM);
 	end(&t);
 }
 
@@ -133,7 +133,9 @@ static int move_access(void *arg)
 	return __gm_access_replace(t->m.iommu, t->access, t->other);
 }
 
-/* It pins pages of the address space that it stands on, and of no other. */
+/*
+ * Expects that the user can pin pages of the address space that maps `off`, and none of the other.
+ */
 static void expect_access(struct move *t, uint64_t off, unsigned int n)
 {
 	int item = __gm_access_pin(t->m.iommu, t->access, IOVA, HALF, t->m.hva + off, true);
@@ -146,30 +148,30 @@ static void expect_access(struct move *t, uint64_t off, unsigned int n)
 	expect_pins(t, off, 0, n);
 }
 
-static void access_stays(void *arg, unsigned int n, int err)
+static void expect_access_old(void *arg, unsigned int n, int err)
 {
 	expect_errno(err, n);
 	expect_access(arg, 0, n);
 }
 
-static void access_back(void *arg)
+static void undo_move_access(void *arg)
 {
 	struct move *t = arg;
 
 	expect_access(t, HALF, 0);
-	GM_EXPECT_OK(__gm_access_replace(t->m.iommu, t->access, t->m.ioas), "back");
+	GM_EXPECT_OK(__gm_access_replace(t->m.iommu, t->access, t->m.ioas), "moved back");
 }
 
 GM_CASE(in_kernel, .name = "iommu.lifetime.fail_access_replace",
-	.text = "an in-kernel user moves to another address space, each step failing once: it stays, and pins there")
+	.text = "an in-kernel user moves to another address space, each step failing once: it still uses the old one")
 {
 	struct move t = {};
 
 	begin(&t, false);
 	t.access = gm_access_new(t.m.iommu, t.m.ioas, true);
-	/* One allocation is all that there is to fail. */
-	gm_fail_nth_sweep(move_access, access_stays, access_back, &t);
-	access_back(&t);
+	/* Not sweep(): only one allocation can fail. */
+	gm_fail_nth_sweep(move_access, expect_access_old, undo_move_access, &t);
+	undo_move_access(&t);
 	close(t.access);
 	end(&t);
 }
@@ -183,7 +185,7 @@ static int read_all(void *arg)
 	return __gm_access_rw(t->m.iommu, t->access, IOVA, t->copy, HALF, false);
 }
 
-static void nothing_pinned(void *arg, unsigned int n, int err)
+static void expect_unpinned(void *arg, unsigned int n, int err)
 {
 	struct move *t = arg;
 
@@ -192,11 +194,11 @@ static void nothing_pinned(void *arg, unsigned int n, int err)
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "step %u failed: VmPin, pages", n);
 }
 
-static void was_read(void *arg)
+static void expect_read(void *arg)
 {
 	struct move *t = arg;
 
-	GM_EXPECT(!memcmp(t->copy, t->m.hva, HALF), "what was read is not what the pages hold");
+	GM_EXPECT(!memcmp(t->copy, t->m.hva, HALF), "the data read differs from the pages");
 	memset(t->copy, 0, HALF);
 	expect_pins(t, 0, 0, 0);
 }
@@ -209,13 +211,13 @@ GM_CASE(reads, .name = "iommu.lifetime.fail_access_read",
 	begin(&t, false);
 	t.access = gm_access_new(t.m.iommu, t.m.ioas, false);
 	memset(t.copy, 0, HALF);
-	sweep(&t, read_all, nothing_pinned, was_read);
-	was_read(&t);
+	sweep(&t, read_all, expect_unpinned, expect_read);
+	expect_read(&t);
 	close(t.access);
 	end(&t);
 }
 
-/* --- where IOVAs may be chosen --- */
+/* --- the allowed IOVAs --- */
 
 #define OLD IOVA
 #define NEW (IOVA + GM_2M)
@@ -243,29 +245,30 @@ static void expect_chosen(struct move *t, uint64_t area, unsigned int n)
 	uint64_t iova = GM_ANY_IOVA;
 
 	if (__gm_map_file(t->m.iommu, t->other, t->m.fd, 0, PG, &iova, GM_RW)) {
-		GM_FAIL("step %u: no IOVA is chosen: %s", n, gm_errno_name(errno));
+		GM_FAIL("step %u: the kernel chose no IOVA: %s", n, gm_errno_name(errno));
 		return;
 	}
 	GM_EXPECT((iova >= area && iova + PG <= area + AREA / 2) ||
 			  (iova >= area + AREA && iova + PG <= area + 2 * AREA),
-		  "step %u: IOVA %#lx is chosen, allowed are %#lx and on", n, iova, area);
+		  "step %u: the kernel chose IOVA %#lx, the allowed ranges start at %#lx", n, iova,
+		  area);
 	gm_unmap(t->m.iommu, t->other, iova, PG);
 }
 
-static void not_allowed(void *arg, unsigned int n, int err)
+static void expect_old_ranges(void *arg, unsigned int n, int err)
 {
 	expect_errno(err, n);
 	expect_chosen(arg, OLD, n);
 }
 
-static void allow_old(void *arg)
+static void undo_allow(void *arg)
 {
 	expect_chosen(arg, NEW, 0);
 	GM_EXPECT_OK(allow_at(arg, OLD), "the old ranges again");
 }
 
 GM_CASE(allowed, .name = "iommu.lifetime.fail_allow",
-	.text = "other IOVAs are allowed, each step failing once: the old ranges count, the next call goes through")
+	.text = "other IOVAs are allowed, each step failing once: the old ranges stay, the next call succeeds")
 {
 	struct move t = {};
 
@@ -273,15 +276,18 @@ GM_CASE(allowed, .name = "iommu.lifetime.fail_allow",
 	t.other = gm_ioas_new(t.m.iommu);
 	GM_EXPECT_OK(allow_at(&t, OLD), "the first ranges");
 	gm_fail_nth_open();
-	gm_fail_nth_sweep(allow, not_allowed, allow_old, &t);
-	allow_old(&t);
+	gm_fail_nth_sweep(allow, expect_old_ranges, undo_allow, &t);
+	undo_allow(&t);
 	dma_memory_free(&t.m);
 }
 
 /* --- a dirty bitmap --- */
 
-/* As read, and as it must be: entries of several pages make more than the written pages dirty. */
-static uint64_t bitmap, written;
+/*
+ * The bitmap read, and the expected one, from the first call: an entry of several pages is dirty as
+ * a whole.
+ */
+static uint64_t bitmap, expected;
 
 static int get_dirty(void *arg)
 {
@@ -291,42 +297,42 @@ static int get_dirty(void *arg)
 	return dirty_get(&t->m, t->m.dev->hwpt, IOVA, HALF, PG, &bitmap, 0);
 }
 
-static void write_by_device(struct move *t)
+static void device_writes(struct move *t)
 {
 	uint64_t some = 0x825;
 
 	GM_SETUP_OK(__gm_mock_dirty(t->m.iommu, t->m.dev->hwpt, IOVA, HALF, PG, &some));
 }
 
-/* What could not be read is still there. */
-static void not_lost(void *arg, unsigned int n, int err)
+/* A failed call must not clear dirty bits. */
+static void expect_kept(void *arg, unsigned int n, int err)
 {
 	expect_errno(err, n);
 	GM_EXPECT_OK(get_dirty(arg), "the next call");
-	GM_EXPECT_EQ(bitmap, written, "step %u failed: the bitmap of the next call", n);
-	write_by_device(arg);
+	GM_EXPECT_EQ(bitmap, expected, "step %u failed: the bitmap of the next call", n);
+	device_writes(arg);
 }
 
-static void dirty_again(void *arg)
+static void expect_bitmap(void *arg)
 {
-	GM_EXPECT_EQ(bitmap, written, "the bitmap");
-	write_by_device(arg);
+	GM_EXPECT_EQ(bitmap, expected, "the bitmap");
+	device_writes(arg);
 }
 
 GM_CASE(dirty, .name = "iommu.dirty.fail", .clause = "iommu.dirty",
-	.text = "a dirty bitmap is read, each step failing once: nothing that was dirty is lost")
+	.text = "a dirty bitmap is read, each step failing once: no dirty bit is lost")
 {
 	struct move t = {};
 
 	begin(&t, true);
 	dirty_hwpt_new(&t.m, false);
-	write_by_device(&t);
+	device_writes(&t);
 	GM_EXPECT_OK(get_dirty(&t), "the first call");
-	written = bitmap;
-	GM_EXPECT((written & 0x825) == 0x825, "the bitmap is %#lx, the device wrote 0x825",
-		  written);
-	write_by_device(&t);
-	gm_fail_nth_sweep(get_dirty, not_lost, dirty_again, &t);
+	expected = bitmap;
+	GM_EXPECT((expected & 0x825) == 0x825, "the bitmap is %#lx, the device wrote 0x825",
+		  expected);
+	device_writes(&t);
+	gm_fail_nth_sweep(get_dirty, expect_kept, expect_bitmap, &t);
 	end(&t);
 }
 
@@ -358,7 +364,7 @@ static int split(void *arg)
 	return unmap_type1(t, IOVA + 5 * PG, 3 * PG) == (int64_t)(3 * PG) ? 0 : -1;
 }
 
-static void whole(void *arg, unsigned int n, int err)
+static void expect_one_map(void *arg, unsigned int n, int err)
 {
 	struct move *t = arg;
 
@@ -367,8 +373,8 @@ static void whole(void *arg, unsigned int n, int err)
 	expect_pins(t, 0, 1, n);
 }
 
-/* Both ends are mapped, and unmapped by calls of their own. */
-static void split_undo(void *arg)
+/* Expects that both ends are mapped, and maps all 12 pages again. */
+static void undo_split(void *arg)
 {
 	struct move *t = arg;
 
@@ -381,7 +387,7 @@ static void split_undo(void *arg)
 }
 
 GM_CASE(splits, .name = "iommu.lifetime.fail_split",
-	.text = "a type 1 unmap out of the middle of a map, each step failing once: the map stays whole")
+	.text = "a type 1 unmap inside a map, each step failing once: the map is unchanged")
 {
 	struct move t = {};
 	struct iommu_vfio_ioas set = { .size = sizeof(set), .op = IOMMU_VFIO_IOAS_SET };
@@ -392,7 +398,7 @@ GM_CASE(splits, .name = "iommu.lifetime.fail_split",
 	GM_EXPECT_OK(ioctl(t.m.iommu->fd, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU), "type 1");
 	map_whole(&t);
 	gm_fail_nth_open();
-	sweep(&t, split, whole, split_undo);
-	split_undo(&t);
+	sweep(&t, split, expect_one_map, undo_split);
+	undo_split(&t);
 	dma_memory_free(&t.m);
 }

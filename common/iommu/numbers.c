@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Addresses, lengths and page sizes at the ends of their ranges, in every pair, for each call that has
- * them: the errno is the one that the first broken rule gives, and a refused call changes nothing.
+ * Boundary values of addresses, lengths and page sizes, in all pairs, for each call that has them:
+ * the errno is that of the first broken rule, and a refused call changes nothing:
+ * iommu.map_file_args.
  */
 #include "calls.h"
 #include "dirty.h"
@@ -11,11 +12,11 @@ GM_FILE(.clause = "iommu.map_file_args", .profile = "IO", .iommu = GM_IOMMU_MOCK
 
 #define PG GM_PAGE_SIZE
 #define WRAP(x) (0 - (uint64_t)(x))
-/* What the mock's page tables reach: drivers/iommu/iommufd/iommufd_test.h, MOCK_APERTURE_*. */
+/* The range of the mock's page tables: drivers/iommu/iommufd/iommufd_test.h, MOCK_APERTURE_*. */
 #define APERTURE (1UL << 24)
 #define APERTURE_LAST ((1UL << 31) - 1)
 
-static const uint64_t ends[] = {
+static const uint64_t bounds[] = {
 	0,
 	1,
 	PG - 1,
@@ -52,7 +53,7 @@ static const uint64_t ends[] = {
 	WRAP(1),
 };
 
-/* What a rule says beside an errno. */
+/* Results of a rule, besides -errno: success, any errno, any result. */
 enum { GRANTED = 0, REFUSED = 1, EITHER = 2 };
 
 struct number_call {
@@ -70,7 +71,7 @@ static bool wraps(uint64_t begin, uint64_t len)
 	return begin + len - 1 < begin;
 }
 
-/* Where a map of the range may lie: iopt_check_iova(). */
+/* May the range be mapped? See iopt_check_iova(). */
 static int iova_rule(uint64_t iova, uint64_t len)
 {
 	if (len % PG || !len || iova % PG)
@@ -99,7 +100,7 @@ static int map_file(struct dma_memory *m, const uint64_t v[3])
 
 static int map_file_rule(const struct dma_memory *m, const uint64_t v[3])
 {
-	int place;
+	int err;
 
 	if (v[0] == ~0UL || v[1] == ~0UL)
 		return -EOVERFLOW;
@@ -107,10 +108,10 @@ static int map_file_rule(const struct dma_memory *m, const uint64_t v[3])
 		return -EINVAL;
 	if (wraps(v[2], v[1]))
 		return -EOVERFLOW;
-	place = iova_rule(v[0], v[1]);
-	/* An offset inside a page is another case's: iommu.map_file_args.alignment. */
-	if (place || v[2] % PG)
-		return place ? REFUSED : EITHER;
+	err = iova_rule(v[0], v[1]);
+	/* Offsets inside a page: see iommu.map_file_args.alignment. */
+	if (err || v[2] % PG)
+		return err ? REFUSED : EITHER;
 	return v[2] < m->size && v[2] + v[1] <= m->size ? GRANTED : REFUSED;
 }
 
@@ -133,13 +134,13 @@ static int map_hva(struct dma_memory *m, const uint64_t v[3])
 
 static int map_hva_rule(const struct dma_memory *m, const uint64_t v[3])
 {
-	int place;
+	int err;
 
 	if (v[0] == ~0UL || v[1] == ~0UL)
 		return -EOVERFLOW;
-	place = iova_rule(v[0], v[1]);
-	if (place || v[2] % PG)
-		return place ? REFUSED : EITHER;
+	err = iova_rule(v[0], v[1]);
+	if (err || v[2] % PG)
+		return err ? REFUSED : EITHER;
 	return v[2] < m->size && v[2] + v[1] <= m->size ? GRANTED : REFUSED;
 }
 
@@ -171,7 +172,7 @@ static int copy_rule(const struct dma_memory *m, const uint64_t v[3])
 	return iova_rule(v[0], v[1]) || v[2] % PG ? REFUSED : GRANTED;
 }
 
-/* --- unmap: a range that holds the map as a whole --- */
+/* --- unmap: a range that contains the whole map --- */
 
 static int unmap_range(struct dma_memory *m, const uint64_t v[3])
 {
@@ -210,7 +211,7 @@ static int get_dirty(struct dma_memory *m, const uint64_t v[3])
 	return dirty_get(m, m->dev->hwpt, v[0], v[1], v[2], bits, 0);
 }
 
-/* iommufd_check_iova_range(); a bitmap longer than the buffer is no case of this one. */
+/* See iommufd_check_iova_range(). A bitmap longer than the buffer is not tested. */
 static int get_dirty_rule(const struct dma_memory *m, const uint64_t v[3])
 {
 	uint64_t end = v[0] + v[1];
@@ -221,7 +222,7 @@ static int get_dirty_rule(const struct dma_memory *m, const uint64_t v[3])
 		return -EOVERFLOW;
 	if (v[0] % PG || end % PG || !v[2] || v[0] & (v[2] - 1) || end & (v[2] - 1))
 		return -EINVAL;
-	/* What is no power of two, or less than a page, is rounded somehow. */
+	/* The kernel rounds sizes below a page and sizes that are no power of two. */
 	return v[2] & (v[2] - 1) || v[2] < PG || v[1] / v[2] > 64 * 64 ? EITHER : GRANTED;
 }
 
@@ -265,7 +266,7 @@ static const struct number_call calls[] = {
 static void expect_unchanged(struct dma_memory *m, unsigned long pinned, const char *call)
 {
 	GM_EXPECT(!__gm_mock_maps(m->iommu, m->dev->hwpt, MAPPED, m->hva, PG),
-		  "%s: the map that was there is gone", call);
+		  "%s: the existing map is gone", call);
 	GM_EXPECT_EQ(gm_vm_pinned(), pinned, "%s: VmPin, pages", call);
 }
 
@@ -274,7 +275,7 @@ static void try(struct dma_memory *m, const struct number_call *c, const uint64_
 {
 	int want = c->rule(m, v), ret, err;
 
-	/* Too much for the buffer: it would go on into memory of ours. */
+	/* The bitmap could be longer than the buffer, and overwrite other memory. */
 	if (c->call == get_dirty && want == EITHER)
 		return;
 	errno = 0;
@@ -296,38 +297,38 @@ static void try(struct dma_memory *m, const struct number_call *c, const uint64_
 		expect_unchanged(m, pinned, c->name);
 }
 
-/* Two numbers at a time walk through all ends; the third is good. */
+/* All pairs of bounds for two of the numbers; the third one is valid. */
 static void sweep(struct dma_memory *m, const struct number_call *c)
 {
 	unsigned long pinned = gm_vm_pinned();
 
 	for (unsigned int a = 0; a < c->nr; a++)
 		for (unsigned int b = a + 1; b < c->nr; b++)
-			for (unsigned int i = 0; i < ARRAY_SIZE(ends) && !gm_failures(); i++)
-				for (unsigned int j = 0; j < ARRAY_SIZE(ends); j++) {
+			for (unsigned int i = 0; i < ARRAY_SIZE(bounds) && !gm_failures(); i++)
+				for (unsigned int j = 0; j < ARRAY_SIZE(bounds); j++) {
 					uint64_t v[3] = { c->good[0], c->good[1], c->good[2] };
 
-					v[a] = ends[i];
-					v[b] = ends[j];
+					v[a] = bounds[i];
+					v[b] = bounds[j];
 					try(m, c, v, pinned);
 				}
 }
 
 GM_CASE(numbers, .name = "iommu.map_file_args.numbers",
-	.text = "every pair of addresses, lengths and page sizes at the ends of their ranges")
+	.text = "boundary values of addresses, lengths and page sizes, in all pairs")
 {
 	struct dma_memory m = iommu_calls_memory();
 	uint64_t all = ~0UL;
 
 	dirty_hwpt_new(&m, false);
 	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++) {
-		GM_EXPECT(calls[i].rule(&m, calls[i].good) == GRANTED, "%s: the good numbers",
+		GM_EXPECT(calls[i].rule(&m, calls[i].good) == GRANTED, "%s: the valid numbers",
 			  calls[i].name);
 		sweep(&m, &calls[i]);
 	}
-	/* No refused map holds a place. */
-	GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, 0, &all), "all of it");
-	GM_EXPECT_EQ(all, PG, "bytes that were mapped at the end");
+	/* Only the one map exists: no refused call left another. */
+	GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, 0, &all), "unmap of everything");
+	GM_EXPECT_EQ(all, PG, "bytes unmapped at the end");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin at the end, pages");
 	dma_memory_free(&m);
 }
