@@ -127,6 +127,9 @@
 	X(UNPOISON, "unpoison", "a poisoned page can be given back", \
 	  gm_probe_unpoison, "no hwpoison injector in debugfs", \
 	  .after = GM_NEEDS(HWPOISON, DEBUGFS), .config = "CONFIG_HWPOISON_INJECT") \
+	X(HARD_OFFLINE, "hard_offline", "a page can be taken offline by its frame", \
+	  gm_probe_hard_offline, "no hard_offline_page in sysfs", \
+	  .after = GM_NEEDS(HWPOISON), .config = "CONFIG_MEMORY_HOTPLUG") \
 	X(XDP, "xdp", "AF_XDP sockets", \
 	  gm_probe_xdp, "no AF_XDP", .config = "CONFIG_XDP_SOCKETS") \
 	X(PACKET, "packet", "AF_PACKET sockets", \

@@ -56,6 +56,12 @@ int gm_probe_unpoison(char *remedy)
 	return gm_try_open(DEBUGFS "/hwpoison/unpoison-pfn", O_WRONLY);
 }
 
+int gm_probe_hard_offline(char *remedy)
+{
+	/* The right to do it is CAP_SYS_ADMIN, which a case asks for by itself. */
+	return access("/sys/devices/system/memory/hard_offline_page", F_OK) ? -errno : 0;
+}
+
 /*
  * A ring of 0 entries is EINVAL if io_uring is available (io_uring/io_uring.c). Creates no ring:
  * its teardown would leave task work, which interrupts the case's first ioctl.

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Poisons pages: MADV_HWPOISON, and CONFIG_HWPOISON_INJECT. Each poisoned page is lost. */
+/*
+ * Poisons pages: MADV_HWPOISON, hard_offline_page of sysfs, and CONFIG_HWPOISON_INJECT. Each poisoned
+ * page is lost.
+ */
 #ifndef GM_POISON_H
 #define GM_POISON_H
 
@@ -24,5 +27,15 @@ int gm_poison(void *hva, bool *killed);
  */
 int gm_poison_frame(uint64_t pfn);
 int gm_unpoison_frame(uint64_t pfn);
+/*
+ * The same by /sys/devices/system/memory/hard_offline_page (GM_NEED_HARD_OFFLINE), the administrator's
+ * way. 0, or errno: EBUSY as above.
+ */
+int gm_hard_offline(uint64_t pfn);
+/*
+ * Checks that nobody has the frame again, once it is free of its last owner: it stays poisoned, it is not
+ * free memory, and none of 4096 pages that this process gets is it.
+ */
+void gm_poison_expect_retired(uint64_t pfn, const char *when);
 
 #endif
