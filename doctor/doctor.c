@@ -65,6 +65,11 @@ static void print_kernel(const json_t *f)
 	       str(kernel, "version"));
 	printf("  runs       as %s (%s), pages of %lld bytes\n", str(f, "arch"),
 	       yes(f, "nested") ? "under a hypervisor" : "no hypervisor seen", num(f, "page_size"));
+	if (!strcmp(str(f, "arch"), "arm64"))
+		printf("  caches     %s\n",
+		       yes(f, "icache_coherent")
+			       ? "CTR_EL0.DIC: cases that run new code say nothing of KVM's maintenance"
+			       : "no CTR_EL0.DIC: KVM has to maintain the instruction cache");
 	printf("  user       uid %lld with %zu capabilities\n", num(user, "uid"),
 	       json_array_size(json_object_get(user, "capabilities")));
 }

@@ -356,9 +356,10 @@ json_t *gm_inventory(void)
 	json_t *types = vm_types();
 
 	return json_pack(
-		"{s:s, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
-		GM_VERSION, "arch", gm_arch_name, "nested", gm_platform_nested(), "page_size",
-		(int)sysconf(_SC_PAGESIZE), "kernel", kernel(), "user", user(), "profiles",
+		"{s:s, s:s, s:b, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"version", GM_VERSION, "arch", gm_arch_name, "nested", gm_platform_nested(),
+		"page_size", (int)sysconf(_SC_PAGESIZE), "icache_coherent",
+		gm_platform_icache_coherent(), "kernel", kernel(), "user", user(), "profiles",
 		profiles(types), "needs", needs(), "vm_types", types, "kvm_capabilities",
 		kvm_capabilities(types), "statistics", statistics(), "parameters",
 		collect("/sys/module", add_module, json_object()), "huge_pages",

@@ -77,6 +77,11 @@ uint64_t gm_platform_gmem_flags(unsigned long vm_type);
 bool gm_platform_vm_stat(const char *name);
 /* Does this kernel run under a hypervisor? */
 bool gm_platform_nested(void);
+/*
+ * Do instruction fetches see stores without maintenance of the instruction cache (x86; arm64 with
+ * CTR_EL0.DIC)? Where they do, a case that runs new code cannot tell whether KVM does its maintenance.
+ */
+bool gm_platform_icache_coherent(void);
 /* /sys/module/<module>/parameters/<param>, without the newline; false if it cannot be read. */
 bool gm_platform_param(const char *module, const char *param, char *buf, size_t len);
 

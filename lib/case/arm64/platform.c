@@ -60,6 +60,15 @@ bool gm_platform_nested(void)
 	       !strcmp(vendor, "linux,dummy-virt");
 }
 
+/* CTR_EL0.DIC, bit 29. The kernel shows user space what all CPUs have in common. */
+bool gm_platform_icache_coherent(void)
+{
+	uint64_t ctr;
+
+	asm volatile("mrs %0, ctr_el0" : "=r"(ctr));
+	return ctr >> 29 & 1;
+}
+
 void gm_arch_kvm_absent(char *remedy)
 {
 	if (gm_kconfig("CONFIG_KVM") == 'n')

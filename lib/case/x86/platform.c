@@ -36,6 +36,12 @@ bool gm_platform_nested(void)
 	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & (1U << 31));
 }
 
+/* Intel SDM, AMD APM: fetches see stores, also those of other CPUs. */
+bool gm_platform_icache_coherent(void)
+{
+	return true;
+}
+
 /* The module for this CPU's virtualization; NULL: CPUID reports none. */
 static const char *vendor_module(void)
 {
