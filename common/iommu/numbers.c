@@ -8,9 +8,10 @@
 #include "dirty.h"
 
 GM_FILE(.clause = "iommu.map_file_args", .profile = "IO", .iommu = GM_IOMMU_MOCK,
-	.caps = GM_CAPS(CAP_IPC_LOCK))
+	.needs = GM_NEEDS(PAGES_4K), .caps = GM_CAPS(CAP_IPC_LOCK))
 
-#define PG GM_PAGE_SIZE
+/* Constant, for the tables: the case needs a kernel with such pages. */
+#define PG 4096UL
 #define WRAP(x) (0 - (uint64_t)(x))
 /* The range of the mock's page tables: drivers/iommu/iommufd/iommufd_test.h, MOCK_APERTURE_*. */
 #define APERTURE (1UL << 24)
