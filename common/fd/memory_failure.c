@@ -91,17 +91,24 @@ GM_CASE(by_frame, .name = "fd.memory_failure.by_frame.p1",
 enum touched { NOT_TOUCHED, READ_ONLY, WRITTEN };
 
 static const struct mapper {
-	const char *name;
 	int policy; /* of prctl(PR_MCE_KILL) */
 	enum touched touched;
 } mapper[] = {
-	{ "early, wrote it", PR_MCE_KILL_EARLY, WRITTEN },
-	{ "early, read it", PR_MCE_KILL_EARLY, READ_ONLY },
-	{ "early, never touched it", PR_MCE_KILL_EARLY, NOT_TOUCHED },
-	{ "late, wrote it", PR_MCE_KILL_LATE, WRITTEN },
-	{ "late, read it", PR_MCE_KILL_LATE, READ_ONLY },
+	{ PR_MCE_KILL_EARLY, WRITTEN },	    { PR_MCE_KILL_EARLY, READ_ONLY },
+	{ PR_MCE_KILL_EARLY, NOT_TOUCHED }, { PR_MCE_KILL_LATE, WRITTEN },
+	{ PR_MCE_KILL_LATE, READ_ONLY },
 };
 #define MAPPERS ARRAY_SIZE(mapper)
+
+static const char *name_of(const struct mapper *m)
+{
+	static const char *const name[][3] = {
+		{ "late, never touched it", "late, read it", "late, wrote it" },
+		{ "early, never touched it", "early, read it", "early, wrote it" },
+	};
+
+	return name[m->policy == PR_MCE_KILL_EARLY][m->touched];
+}
 
 /* What a mapper was told: by a signal, and when it then touched the page. */
 struct told {
@@ -116,8 +123,7 @@ struct child {
 	int to, from;
 };
 
-static void mapper_runs(const struct mapper *m, struct gm_fixture *w, bool may_write, int from,
-			int to)
+static void mapper_runs(const struct mapper *m, struct gm_fixture *w, int from, int to)
 {
 	const struct timespec none = { 0 };
 	struct told told = { 0 };
@@ -134,7 +140,7 @@ static void mapper_runs(const struct mapper *m, struct gm_fixture *w, bool may_w
 	if (map == MAP_FAILED || sigprocmask(SIG_BLOCK, &set, NULL) ||
 	    prctl(PR_MCE_KILL, PR_MCE_KILL_SET, m->policy, 0, 0))
 		_exit(1);
-	if (m->touched == WRITTEN && may_write)
+	if (m->touched == WRITTEN)
 		*(volatile uint64_t *)(map + BAD * PG) |= 0;
 	else if (m->touched != NOT_TOUCHED)
 		(void)*(volatile uint64_t *)(map + BAD * PG);
@@ -150,7 +156,7 @@ static void mapper_runs(const struct mapper *m, struct gm_fixture *w, bool may_w
 	_exit(write(to, &told, sizeof(told)) != sizeof(told));
 }
 
-static struct child start(const struct mapper *m, struct gm_fixture *w, bool may_write)
+static struct child start(const struct mapper *m, struct gm_fixture *w)
 {
 	int to[2], from[2];
 	struct child c;
@@ -162,11 +168,11 @@ static struct child start(const struct mapper *m, struct gm_fixture *w, bool may
 	if (!c.pid) {
 		close(to[1]);
 		close(from[0]);
-		mapper_runs(m, w, may_write, to[0], from[1]);
+		mapper_runs(m, w, to[0], from[1]);
 	}
 	close(to[0]);
 	close(from[1]);
-	GM_SETUP(read(c.from, &ready, 1) == 1, "a child (%s) did not start", m->name);
+	GM_SETUP(read(c.from, &ready, 1) == 1, "a child (%s) did not start", name_of(m));
 	return c;
 }
 
@@ -176,37 +182,43 @@ static struct told result(const struct mapper *m, struct child *c)
 	int status;
 
 	GM_SETUP(write(c->to, "g", 1) == 1 && read(c->from, &told, sizeof(told)) == sizeof(told),
-		 "a child (%s) did not report", m->name);
+		 "a child (%s) did not report", name_of(m));
 	GM_SETUP_OK(waitpid(c->pid, &status, 0));
-	GM_SETUP(!status, "a child (%s) ended with status %#x", m->name, status);
+	GM_SETUP(!status, "a child (%s) ended with status %#x", name_of(m), status);
 	close(c->to);
 	close(c->from);
 	return told;
 }
 
-/* All of them map the page, it goes bad, and each is asked. They touch it as they do, or only read it. */
+/* All of them map the page, it goes bad, and each is asked. Unless `written`, they read it at most. */
 static void mappers(struct gm_fixture *w, bool written)
 {
+	struct mapper as[MAPPERS];
 	struct child child[MAPPERS];
 
-	for (unsigned int i = 0; i < MAPPERS; i++)
-		child[i] = start(&mapper[i], w, written);
+	for (unsigned int i = 0; i < MAPPERS; i++) {
+		as[i] = mapper[i];
+		if (as[i].touched == WRITTEN && !written)
+			as[i].touched = READ_ONLY;
+		child[i] = start(&as[i], w);
+	}
 	offline(w);
 	for (unsigned int i = 0; i < MAPPERS; i++) {
-		const struct mapper *m = &mapper[i];
+		const struct mapper *m = &as[i];
 		struct told told = result(m, &child[i]);
 
 		if (written && m->policy == PR_MCE_KILL_EARLY)
 			GM_EXPECT(
 				told.sig == SIGBUS && told.code == BUS_MCEERR_AO && told.there,
 				"%s: expected SIGBUS/BUS_MCEERR_AO at its address, observed signal %d code %d%s",
-				m->name, told.sig, told.code, told.there ? "" : " elsewhere");
+				name_of(m), told.sig, told.code,
+				told.sig && !told.there ? " elsewhere" : "");
 		else
-			GM_EXPECT(!told.sig, "%s: expected no signal, observed %d code %d", m->name,
-				  told.sig, told.code);
+			GM_EXPECT(!told.sig, "%s: expected no signal, observed %d code %d",
+				  name_of(m), told.sig, told.code);
 		GM_EXPECT(told.touch == SIGBUS && told.touch_code == BUS_MCEERR_AR,
 			  "%s, then touches it: expected SIGBUS/BUS_MCEERR_AR, observed %d code %d",
-			  m->name, told.touch, told.touch_code);
+			  name_of(m), told.touch, told.touch_code);
 	}
 }
 
