@@ -66,7 +66,7 @@ bool gm_matrix_judge(const struct gm_access *a, const struct gm_outcome *o, cons
 			    gm_outcome_str(o));
 }
 
-/* The content is words of (GM_HALF_SHARED, 5); a probe that writes writes (GM_HALF_HOST, 6). */
+/* The content is words of (GM_HALF_SHARED, 5); a probe that writes uses (GM_HALF_HOST, 6). */
 static uint64_t word(enum gm_half half, size_t i)
 {
 	return gm_word(CTL_GFN + i / GM_PAGE_WORDS, half, half == GM_HALF_HOST ? 6 : 5,
