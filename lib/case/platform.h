@@ -82,6 +82,8 @@ bool gm_platform_nested(void);
  * CTR_EL0.DIC)? Where they do, a case that runs new code cannot tell whether KVM does its maintenance.
  */
 bool gm_platform_icache_coherent(void);
+/* Does the kernel ignore the top byte of user addresses that it pins (arm64's untagged_addr())? */
+bool gm_platform_top_byte_ignored(void);
 /* /sys/module/<module>/parameters/<param>, without the newline; false if it cannot be read. */
 bool gm_platform_param(const char *module, const char *param, char *buf, size_t len);
 

@@ -69,6 +69,12 @@ bool gm_platform_icache_coherent(void)
 	return ctr >> 29 & 1;
 }
 
+/* Documentation/arch/arm64/tagged-address-abi.rst; GUP removes the tag from any address. */
+bool gm_platform_top_byte_ignored(void)
+{
+	return true;
+}
+
 void gm_arch_kvm_absent(char *remedy)
 {
 	if (gm_kconfig("CONFIG_KVM") == 'n')

@@ -42,6 +42,12 @@ bool gm_platform_icache_coherent(void)
 	return true;
 }
 
+/* Only with LAM, which the process asks for. */
+bool gm_platform_top_byte_ignored(void)
+{
+	return false;
+}
+
 /* The module for this CPU's virtualization; NULL: CPUID reports none. */
 static const char *vendor_module(void)
 {
