@@ -140,6 +140,8 @@ static int map_hva_rule(const struct dma_memory *m, const uint64_t v[3])
 	if (v[0] == ~0UL || v[1] == ~0UL)
 		return -EOVERFLOW;
 	err = iova_rule(v[0], v[1]);
+	if (!err && v[2] >> 56 && gm_platform_top_byte_ignored())
+		return EITHER;
 	if (err || v[2] % PG)
 		return err ? REFUSED : EITHER;
 	return v[2] < m->size && v[2] + v[1] <= m->size ? GRANTED : REFUSED;
