@@ -55,7 +55,7 @@ static const uint64_t bounds[] = {
 };
 
 /* Results of a rule, besides -errno: success, any errno, any result. */
-enum { GRANTED = 0, REFUSED = 1, EITHER = 2 };
+enum { GRANTED = 0, REFUSED = 1, ANY = 2 };
 
 struct number_call {
 	const char *name;
@@ -112,7 +112,7 @@ static int map_file_rule(const struct dma_memory *m, const uint64_t v[3])
 	err = iova_rule(v[0], v[1]);
 	/* Offsets inside a page: see iommu.map_file_args.alignment. */
 	if (err || v[2] % PG)
-		return err ? REFUSED : EITHER;
+		return err ? REFUSED : ANY;
 	return v[2] < m->size && v[2] + v[1] <= m->size ? GRANTED : REFUSED;
 }
 
@@ -141,9 +141,9 @@ static int map_hva_rule(const struct dma_memory *m, const uint64_t v[3])
 		return -EOVERFLOW;
 	err = iova_rule(v[0], v[1]);
 	if (!err && v[2] >> 56 && gm_platform_top_byte_ignored())
-		return EITHER;
+		return ANY;
 	if (err || v[2] % PG)
-		return err ? REFUSED : EITHER;
+		return err ? REFUSED : ANY;
 	return v[2] < m->size && v[2] + v[1] <= m->size ? GRANTED : REFUSED;
 }
 
@@ -226,7 +226,7 @@ static int get_dirty_rule(const struct dma_memory *m, const uint64_t v[3])
 	if (v[0] % PG || end % PG || !v[2] || v[0] & (v[2] - 1) || end & (v[2] - 1))
 		return -EINVAL;
 	/* The kernel rounds sizes below a page and sizes that are no power of two. */
-	return v[2] & (v[2] - 1) || v[2] < PG || v[1] / v[2] > 64 * 64 ? EITHER : GRANTED;
+	return v[2] & (v[2] - 1) || v[2] < PG || v[1] / v[2] > 64 * 64 ? ANY : GRANTED;
 }
 
 static const struct number_call calls[] = {
@@ -279,7 +279,7 @@ static void try(struct dma_memory *m, const struct number_call *c, const uint64_
 	int want = c->rule(m, v), ret, err;
 
 	/* The bitmap could be longer than the buffer, and overwrite other memory. */
-	if (c->call == get_dirty && want == EITHER)
+	if (c->call == get_dirty && want == ANY)
 		return;
 	errno = 0;
 	ret = c->call(m, v);
@@ -290,7 +290,7 @@ static void try(struct dma_memory *m, const struct number_call *c, const uint64_
 			  v[0], c->what[1], v[1], c->what[2] ?: "-", v[2], gm_errno_name(err),
 			  want == GRANTED ? "0" : gm_errno_name(-want));
 	else
-		GM_EXPECT(want == GRANTED || want == EITHER,
+		GM_EXPECT(want == GRANTED || want == ANY,
 			  "%s: %s %#lx, %s %#lx, %s %#lx: 0, expected %s", c->name, c->what[0],
 			  v[0], c->what[1], v[1], c->what[2] ?: "-", v[2],
 			  want < 0 ? gm_errno_name(-want) : "a refusal");
