@@ -135,6 +135,11 @@ uint32_t gm_mock_huge_hwpt(struct gm_iodev *dev, uint32_t ioas, uint32_t flags);
 /* A mock device without dirty tracking. */
 struct gm_iodev *gm_mock_nodirty_dev(struct gm_iommu *iommu, uint32_t pt);
 
+/* A dma-buf of the mock, as a driver exports memory of its device; the caller closes it. */
+int gm_mock_dmabuf_new(struct gm_iommu *iommu, uint64_t len);
+/* The exporter revokes all maps of the dma-buf, or allows new ones again. */
+void gm_mock_dmabuf_revoke(struct gm_iommu *iommu, int dmabuf, bool revoked);
+
 /* An in-kernel user of an IOAS (like mdev): with `pin` it can pin pages, else only copy. An fd. */
 int __gm_access_new(struct gm_iommu *iommu, uint32_t ioas, bool pin);
 int gm_access_new(struct gm_iommu *iommu, uint32_t ioas, bool pin);

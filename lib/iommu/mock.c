@@ -6,6 +6,7 @@
  * of the first attached domain, pages.c pfn_reader_fill_span()). MD_CHECK_MAP checks which pages a
  * page table maps. The structures come from the kernel tree KSRC.
  */
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <iommufd_test.h>
 
@@ -213,6 +214,36 @@ int __gm_mock_dirty(struct gm_iommu *iommu, uint32_t hwpt, uint64_t iova, uint64
 	};
 
 	return TEST(iommu, &cmd) ? -1 : (int)cmd.dirty.out_nr_dirty;
+}
+
+int gm_mock_dmabuf_new(struct gm_iommu *iommu, uint64_t len)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_DMABUF_GET,
+		.dmabuf_get = { .length = len, .open_flags = O_CLOEXEC },
+	};
+	/* Linux 7.3 returns 0, and not the file descriptor: it is the lowest that is free. */
+	int lowest = GM_SETUP_OK(fcntl(iommu->fd, F_DUPFD_CLOEXEC, 0)), ret;
+
+	close(lowest);
+	ret = TEST(iommu, &cmd);
+	if (ret == -1 && errno == EOPNOTSUPP)
+		gm_skip("the mock exports no dma-buf",
+			"CONFIG_DMA_SHARED_BUFFER, Linux 7.0 or later");
+	GM_SETUP(ret != -1, "IOMMU_TEST_OP_DMABUF_GET: %s", gm_errno_name(errno));
+	return ret ?: lowest;
+}
+
+void gm_mock_dmabuf_revoke(struct gm_iommu *iommu, int dmabuf, bool revoked)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_DMABUF_REVOKE,
+		.dmabuf_revoke = { .dmabuf_fd = dmabuf, .revoked = revoked },
+	};
+
+	GM_SETUP_OK(TEST(iommu, &cmd));
 }
 
 uint32_t gm_mock_huge_hwpt(struct gm_iodev *dev, uint32_t ioas, uint32_t flags)
