@@ -111,39 +111,28 @@ static int huge_file(void)
 	return fd;
 }
 
-struct hole {
-	uint64_t mode;
-};
-
-GM_CASES(huge_hole, struct hole, v)
+/*
+ * MINOR alone does not cover holes: an access maps the whole huge page that tmpfs allocates
+ * (mm/memory.c:5809). A VMM that wants to give each page asks for MISSING, too.
+ */
+GM_CASE(huge_hole, .name = "conv.uffd_shared.huge_hole_missing", .needs = GM_NEEDS(PAGE_STATS, THP),
+	.text = "MINOR and MISSING on a tmpfs with huge pages: each page of a hole asks, and is mapped alone")
 {
-	bool missing = v->mode & UFFDIO_REGISTER_MODE_MISSING;
 	int fd = huge_file();
 	struct served a;
 	uint64_t large;
 
 	served_new(&a, fd, served_fill_continue);
-	served_register(&a, UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_MISSING_SHMEM, v->mode);
+	served_register(&a, UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_MISSING_SHMEM,
+			UFFDIO_REGISTER_MODE_MINOR | UFFDIO_REGISTER_MODE_MISSING);
 	large = gm_vm_stat(a.w->vm, "pages_2m");
-	uffd_expect_read(&a.s, 3, missing ? served_word(&a, 3, 2) : 0, missing, 0, "the first");
+	uffd_expect_read(&a.s, 3, served_word(&a, 3, 2), true, 0, "the first");
 	/* The file has a huge page now. */
-	uffd_expect_read(&a.s, 4, missing ? served_word(&a, 4, 2) : 0, missing,
-			 UFFD_PAGEFAULT_FLAG_MINOR, "the next");
-	uffd_expect_read(&a.s, 511, missing ? served_word(&a, 511, 2) : 0, missing,
-			 UFFD_PAGEFAULT_FLAG_MINOR, "the last");
-	if (!missing && gm_vm_stat(a.w->vm, "pages_2m") == large)
-		gm_skip("no huge page for tmpfs", "memory that is not fragmented");
-	GM_EXPECT_EQ(gm_vm_stat(a.w->vm, "pages_2m"), large + !missing, "2 MiB mappings");
+	uffd_expect_read(&a.s, 4, served_word(&a, 4, 2), true, UFFD_PAGEFAULT_FLAG_MINOR,
+			 "the next");
+	uffd_expect_read(&a.s, 511, served_word(&a, 511, 2), true, UFFD_PAGEFAULT_FLAG_MINOR,
+			 "the last");
+	GM_EXPECT_EQ(gm_vm_stat(a.w->vm, "pages_2m"), large, "2 MiB mappings");
 	served_free(&a);
 	close(fd);
 }
-GM_ROW(huge_hole, huge_hole_minor, .name = "conv.uffd_shared.huge_hole_minor",
-       .needs = GM_NEEDS(PAGE_STATS, THP),
-       .text = "MINOR alone on a tmpfs with huge pages: one access to a hole maps 2 MiB of zeroes, which never ask") = {
-	.mode = UFFDIO_REGISTER_MODE_MINOR,
-};
-GM_ROW(huge_hole, huge_hole_both, .name = "conv.uffd_shared.huge_hole_missing",
-       .needs = GM_NEEDS(PAGE_STATS, THP),
-       .text = "MINOR and MISSING there: each page asks, and is mapped alone") = {
-	.mode = UFFDIO_REGISTER_MODE_MINOR | UFFDIO_REGISTER_MODE_MISSING,
-};
