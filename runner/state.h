@@ -66,7 +66,7 @@ struct change {
 /* The caller keeps the event. An event that makes no sense changes nothing. */
 struct change state_apply(struct state *st, const json_t *ev);
 
-/* Makes the next verdict final that waits for further rounds; NULL: there is none. */
+/* Makes the next verdict final that waits for further rounds; NULL if not found. */
 struct record *state_settle_next(struct state *st);
 
 /*

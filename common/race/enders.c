@@ -2,29 +2,6 @@
 /* Calls that remove a file, its slot, its mapping, its pages, or the VM. */
 #include "race.h"
 
-static void delete (struct race *r, struct race_call *c)
-{
-	c->ret = __gm_slot_set(r->w->vm, RACE_SLOT, 0, RACE_GPA, 0, NULL, -1, 0);
-	c->err = errno;
-}
-
-static void hole(struct race *r, struct race_call *c)
-{
-	c->ret = __gm_gmem_punch(r->gmem, RACE_OFF, RACE_SIZE);
-	c->err = errno;
-}
-
-static void convert(struct race *r, struct race_call *c)
-{
-	for (unsigned int i = 0; i < GM_CONVERT_TRIES; i++) {
-		c->ret = __gm_gmem_convert(r->gmem, RACE_OFF, RACE_SIZE, r->memory == RACE_SHARED,
-					   NULL);
-		c->err = errno;
-		if (!c->ret || c->err != EAGAIN)
-			break;
-	}
-}
-
 static void close_last(struct race *r, struct race_call *c)
 {
 	c->ret = close(r->gmem);
@@ -58,17 +35,17 @@ const struct race_side race_enders[] = {
 	  .text = "the slot is deleted",
 	  .memory = RACE_EACH,
 	  .effect = RACE_DELETE,
-	  .run = delete },
+	  .run = race_delete },
 	{ .name = "hole",
 	  .text = "a hole is punched over the pages",
 	  .memory = RACE_EACH,
 	  .effect = RACE_HOLE,
-	  .run = hole },
+	  .run = race_hole },
 	{ .name = "convert",
 	  .text = "the pages are converted in place",
 	  .memory = RACE_INPLACE,
 	  .effect = RACE_CONVERT,
-	  .run = convert },
+	  .run = race_convert },
 	{ .name = "close",
 	  .text = "the last descriptor of the file is closed",
 	  .memory = RACE_EACH,

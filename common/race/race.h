@@ -85,6 +85,11 @@ struct race_side {
 
 extern const struct race_side race_enders[], race_users[]; /* both end with a row without a name */
 
+/* Both enders and users (calls.c): the slot is deleted, a hole of the pages, their conversion. */
+void race_delete(struct race *r, struct race_call *c);
+void race_hole(struct race *r, struct race_call *c);
+void race_convert(struct race *r, struct race_call *c);
+
 void race_run(const struct gm_case *self);
 /* Checks pages, slot, file and mapping after a round. */
 void race_check(struct race *r);

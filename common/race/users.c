@@ -147,31 +147,7 @@ static void allocate(struct race *r, struct race_call *c)
 	c->err = errno;
 }
 
-static void hole(struct race *r, struct race_call *c)
-{
-	c->ret = __gm_gmem_punch(r->gmem, RACE_OFF, RACE_SIZE);
-	c->err = errno;
-}
-
-/* EAGAIN while the host touches a page is temporary. */
-static void convert(struct race *r, struct race_call *c)
-{
-	for (unsigned int i = 0; i < GM_CONVERT_TRIES; i++) {
-		c->ret = __gm_gmem_convert(r->gmem, RACE_OFF, RACE_SIZE, r->memory == RACE_SHARED,
-					   NULL);
-		c->err = errno;
-		if (!c->ret || c->err != EAGAIN)
-			break;
-	}
-}
-
 /* --- slots --- */
-
-static void delete (struct race *r, struct race_call *c)
-{
-	c->ret = __gm_slot_set(r->w->vm, RACE_SLOT, 0, RACE_GPA, 0, NULL, -1, 0);
-	c->err = errno;
-}
 
 /* Binds the first pages of the file, which are in no slot. */
 static void bind(struct race *r, struct race_call *c)
@@ -254,19 +230,19 @@ const struct race_side race_users[] = {
 	  .memory = RACE_EACH,
 	  .effect = RACE_HOLE,
 	  .never = OF_FILE,
-	  .run = hole },
+	  .run = race_hole },
 	{ .name = "convert",
 	  .text = "an in-place conversion",
 	  .memory = RACE_INPLACE,
 	  .effect = RACE_CONVERT,
 	  .never = OF_FILE,
-	  .run = convert },
+	  .run = race_convert },
 	{ .name = "delete",
 	  .text = "the slot is deleted",
 	  .memory = RACE_EACH,
 	  .effect = RACE_DELETE,
 	  .never = OF_VM,
-	  .run = delete },
+	  .run = race_delete },
 	{ .name = "bind",
 	  .text = "other pages of the file are bound",
 	  .memory = RACE_EACH,

@@ -33,7 +33,7 @@ enum gm_provider_id {
 #define GM_PROVIDERS_X86 GM_PROVIDERS(ATTRIBUTES, INPLACE)
 
 const char *gm_provider_name(enum gm_provider_id p);
-/* The provider of that name; GM_PROVIDER_NONE: there is none. */
+/* The provider of that name; GM_PROVIDER_NONE if not found. */
 enum gm_provider_id gm_provider_find(const char *name);
 const char *gm_provider_suffix(enum gm_provider_id p);
 const char *gm_provider_profile(enum gm_provider_id p);

@@ -12,7 +12,7 @@ struct gm_pool {
 	long nr, free, resv, surplus;
 };
 
-/* The pool of pages of `size` bytes; all counters are 0 if there is none. */
+/* The pool of pages of `size` bytes; all counters are 0 without such a pool. */
 void gm_pool_read(struct gm_pool *p, uint64_t size);
 /*
  * Expects `taken` fewer free and `resv` more reserved pages than `before`, and the other counters

@@ -7,7 +7,7 @@
 
 /*
  * Of the words name_at(0), name_at(1), ... until NULL: the one that begins with `word`, or that
- * differs from it in at most three letters. NULL: there is none.
+ * differs from it in at most three letters. NULL if not found.
  */
 const char *gm_suggest(const char *word, const char *(*name_at)(size_t i));
 
