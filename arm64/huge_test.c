@@ -128,7 +128,7 @@ GM_CASE(blocks_unmap, .name = "huge.blocks.partial_unmap",
 	struct gm_mem *m = gm_mem_new(GM_MEM_THP, size);
 	struct gm_vm *vm = vm_over(m, size);
 
-	gm_host_fill(m->hva, GM_BASE / GM_PAGE_SIZE, size / GM_PAGE_SIZE, GM_HALF_HOST, 1);
+	gm_host_fill(m->hva, GM_BASE / GM_PAGE_SIZE, size / GM_PAGE_SIZE, GM_WRITER_HOST, 1);
 	gm_guest_touch(vm, 0, GM_BASE, size, GM_2M);
 	expect(vm, GM_BASE, size, 0, 4, 0, "all touched");
 	GM_SETUP_OK(madvise(m->hva + hit + 0x5000, GM_PAGE_SIZE, MADV_DONTNEED));
@@ -137,13 +137,14 @@ GM_CASE(blocks_unmap, .name = "huge.blocks.partial_unmap",
 	expect(vm, at + GM_2M, GM_2M, 0, 1, 0, "the block above it");
 	gm_guest_check_zero(vm, 0, at + 0x5000, 1, "the page that was unmapped");
 	expect(vm, at, GM_2M, 0, 0, 1, "that page, touched");
-	gm_guest_check(vm, 0, at, 5, GM_HALF_HOST, 1, "the pages below it");
-	gm_guest_check(vm, 0, at + 0x6000, 506, GM_HALF_HOST, 1, "the pages above it");
+	gm_guest_check(vm, 0, at, 5, GM_WRITER_HOST, 1, "the pages below it");
+	gm_guest_check(vm, 0, at + 0x6000, 506, GM_WRITER_HOST, 1, "the pages above it");
 	expect(vm, at, GM_2M, 0, 0, 512, "every page of the 2 MiB touched");
 	GM_SETUP_OK(madvise(m->hva + hit, GM_2M, MADV_COLLAPSE));
-	gm_guest_check(vm, 0, at + 0x6000, 1, GM_HALF_HOST, 1, "after the collapse");
+	gm_guest_check(vm, 0, at + 0x6000, 1, GM_WRITER_HOST, 1, "after the collapse");
 	expect(vm, GM_BASE, size, 0, 4, 0, "collapsed, one page touched");
-	gm_guest_check(vm, 0, at, 5, GM_HALF_HOST, 1, "the pages of the block after the collapse");
+	gm_guest_check(vm, 0, at, 5, GM_WRITER_HOST, 1,
+		       "the pages of the block after the collapse");
 	gm_vm_free(vm);
 	gm_mem_free(m);
 }

@@ -35,7 +35,7 @@ static void file_new(struct file *f, uint64_t size)
 	f->hva = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0);
 	GM_SETUP(f->hva != MAP_FAILED, "mmap of a guest_memfd: %s", gm_errno_name(errno));
 	for (uint64_t off = 0; off < size; off += GM_PAGE_SIZE)
-		*(uint64_t *)(f->hva + off) = gm_word(off / GM_PAGE_SIZE, GM_HALF_SHARED, 1, 0);
+		*(uint64_t *)(f->hva + off) = gm_word(off / GM_PAGE_SIZE, GM_WRITER_SHARED, 1, 0);
 }
 
 static void file_free(struct file *f)
@@ -86,7 +86,7 @@ GM_CASE(unmovable, .name = "fungible.unmovable.compaction",
 		if (!(i % 3))
 			continue;
 		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(i * GM_PAGE_SIZE), .hva = GM_AT((uintptr_t)word)),
-			     *word == gm_word(i, GM_HALF_SHARED, 1, 0),
+			     *word == gm_word(i, GM_WRITER_SHARED, 1, 0),
 			     "expected its own word, observed %s", gm_word_str(*word));
 		pfn = pfn_of(word);
 		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(i * GM_PAGE_SIZE), .pfn = GM_AT(pfn)),
@@ -197,7 +197,7 @@ GM_CASE(move_pages, .name = "fungible.unmovable.move_pages",
 			     pfn == before[i], "moved from frame %#lx to frame %#lx", before[i],
 			     pfn);
 		GM_EXPECT_AT(GM_PAGE(.off = GM_AT(i * GM_PAGE_SIZE)),
-			     *word == gm_word(i, GM_HALF_SHARED, 1, 0),
+			     *word == gm_word(i, GM_WRITER_SHARED, 1, 0),
 			     "expected its own word, observed %s", gm_word_str(*word));
 	}
 	file_free(&f);

@@ -224,7 +224,7 @@ GM_CASE(holes_2m, .name = "iommu.map_file_memfd.holes_2m", .dma_flags = GM_FULL_
 	int old = gm_memfd_new(3 * GM_2M, GM_2M);
 	uint8_t *hva = dma_memory_mmap(old, 3 * GM_2M, GM_2M);
 
-	gm_host_fill(hva, 0, 3 * 512, GM_HALF_SECRET, 1);
+	gm_host_fill(hva, 0, 3 * 512, GM_WRITER_SECRET, 1);
 	munmap(hva, 3 * GM_2M);
 	close(old);
 	m.iommu = gm_iommu_new(self->iommu);

@@ -46,7 +46,7 @@ bool st_observe_guest_write(struct st_run *r, uint32_t i, struct st_event *e, un
 {
 	e->change = ST_GUEST_WRITE;
 	e->regs = regs;
-	e->stamp = st_stamp(i, GM_HALF_GUEST);
+	e->stamp = st_stamp(i, GM_WRITER_GUEST);
 	e->maybe |= st_during(r, i, ST_NO_SLOT);
 	return true;
 }

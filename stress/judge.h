@@ -22,7 +22,7 @@ bool st_during(const struct st_run *r, uint32_t i, unsigned int flags);
 /* --- observe() --- */
 
 /* The stamp that operation i writes to page 0. */
-static inline uint64_t st_stamp(uint32_t i, enum gm_half author)
+static inline uint64_t st_stamp(uint32_t i, enum gm_writer author)
 {
 	return gm_ring_stamp(st_gfn(0), author, i);
 }

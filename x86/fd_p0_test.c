@@ -17,12 +17,13 @@ GM_FILE(.profile = "P0")
 static void both_fill(struct gm_fixture *w)
 {
 	gm_convert(w->vm, GM_BASE, SIZE, true);
-	gm_guest_fill(w->vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(w->vm, 0, GM_BASE, NPAGES, GM_WRITER_PRIVATE, 1);
 	for (uint64_t p = 0; p < NPAGES; p += 2)
 		gm_convert(w->vm, GM_BASE + p * PG, PG, false);
-	gm_host_fill(w->hva, FIRST, NPAGES, GM_HALF_SHARED, 2);
+	gm_host_fill(w->hva, FIRST, NPAGES, GM_WRITER_SHARED, 2);
 	for (uint64_t p = 0; p < NPAGES; p += 2)
-		gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_HALF_SHARED, 2, "shared, before");
+		gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_WRITER_SHARED, 2,
+			       "shared, before");
 }
 
 GM_CASE(init_shared, .name = "fd.create_flags.init_shared_refused", .clause = "fd.create_flags",
@@ -56,21 +57,21 @@ GM_CASE(punch_private_only, .name = "fd.punch_exact.private_half_only", .clause 
 		uint64_t gpa = GM_BASE + p * PG;
 
 		if (!(p & 1))
-			gm_guest_check(w->vm, 0, gpa, 1, GM_HALF_SHARED, 2, "a shared page");
+			gm_guest_check(w->vm, 0, gpa, 1, GM_WRITER_SHARED, 2, "a shared page");
 		else if (p >= 8 && p < 48)
 			gm_guest_check_zero(w->vm, 0, gpa, 1, "a private page in the hole");
 		else
-			gm_guest_check(w->vm, 0, gpa, 1, GM_HALF_PRIVATE, 1,
+			gm_guest_check(w->vm, 0, gpa, 1, GM_WRITER_PRIVATE, 1,
 				       "a private page outside the hole");
 	}
-	gm_host_check(w->hva, FIRST, NPAGES, GM_HALF_SHARED, 2, "the host's shared memory");
+	gm_host_check(w->hva, FIRST, NPAGES, GM_WRITER_SHARED, 2, "the host's shared memory");
 	/* The hole also removed private memory of shared pages, and none outside it. */
 	for (uint64_t p = 0; p < NPAGES; p += 2) {
 		gm_convert(w->vm, GM_BASE + p * PG, PG, true);
 		if (p >= 8 && p < 48)
 			gm_guest_check_zero(w->vm, 0, GM_BASE + p * PG, 1, "its private memory");
 		else
-			gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_HALF_PRIVATE, 1,
+			gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_WRITER_PRIVATE, 1,
 				       "its private memory");
 	}
 	gm_fixture_free(w);
@@ -86,7 +87,7 @@ GM_CASE(shared_hole, .name = "fd.punch_exact.shared_half_only", .clause = "fd.pu
 	GM_SETUP_OK(madvise(w->hva, SIZE, MADV_DONTNEED));
 	for (uint64_t p = 0; p < NPAGES; p++) {
 		if (p & 1)
-			gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_HALF_PRIVATE, 1,
+			gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_WRITER_PRIVATE, 1,
 				       "private");
 		else
 			gm_guest_check_zero(w->vm, 0, GM_BASE + p * PG, 1, "shared, dropped");
@@ -108,12 +109,12 @@ GM_CASE(close_shared, .name = "fd.last_close.shared_half", .clause = "fd.last_cl
 			gm_guest_expect_fault(w->vm, 0, GM_BASE + p * PG, p & 2,
 					      KVM_MEMORY_EXIT_FLAG_PRIVATE, PG, "a private page");
 		else
-			gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_HALF_SHARED, 2,
+			gm_guest_check(w->vm, 0, GM_BASE + p * PG, 1, GM_WRITER_SHARED, 2,
 				       "a shared page");
 	}
 	/* Conversions after the close still take effect. */
 	gm_convert(w->vm, GM_BASE + PG, PG, false);
-	gm_guest_check(w->vm, 0, GM_BASE + PG, 1, GM_HALF_SHARED, 2, "converted to shared");
+	gm_guest_check(w->vm, 0, GM_BASE + PG, 1, GM_WRITER_SHARED, 2, "converted to shared");
 	gm_convert(w->vm, GM_BASE, PG, true);
 	gm_guest_expect_fault(w->vm, 0, GM_BASE, false, KVM_MEMORY_EXIT_FLAG_PRIVATE, PG,
 			      "converted to private");
@@ -134,18 +135,18 @@ GM_CASE(mappable, .name = "fd.bind_overlap.mappable_serves_both", .clause = "fd.
 			"a kernel with GUEST_MEMFD_FLAG_MMAP");
 	w = GM_FIXTURE(.size = SIZE, .more_flags = GUEST_MEMFD_FLAG_MMAP);
 	gm_convert(w->vm, GM_BASE, SIZE, true);
-	gm_guest_fill(w->vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(w->vm, 0, GM_BASE, NPAGES, GM_WRITER_PRIVATE, 1);
 	for (uint64_t p = 0; p < NPAGES; p += 2)
 		gm_convert(w->vm, GM_BASE + p * PG, PG, false);
-	gm_host_fill(w->hva, FIRST, NPAGES, GM_HALF_SHARED, 2);
-	gm_guest_check(w->vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 1, "with either attribute");
-	gm_guest_fill(w->vm, 0, GM_BASE, NPAGES, GM_HALF_PRIVATE, 3);
-	gm_host_check(w->hva, FIRST, NPAGES, GM_HALF_SHARED, 2, "the memory at userspace_addr");
+	gm_host_fill(w->hva, FIRST, NPAGES, GM_WRITER_SHARED, 2);
+	gm_guest_check(w->vm, 0, GM_BASE, NPAGES, GM_WRITER_PRIVATE, 1, "with either attribute");
+	gm_guest_fill(w->vm, 0, GM_BASE, NPAGES, GM_WRITER_PRIVATE, 3);
+	gm_host_check(w->hva, FIRST, NPAGES, GM_WRITER_SHARED, 2, "the memory at userspace_addr");
 	/* A hole unmaps pages of both states. */
 	gm_gmem_punch(w->gmem, 16 * PG, 16 * PG);
-	gm_guest_check(w->vm, 0, GM_BASE, 16, GM_HALF_PRIVATE, 3, "below the hole");
+	gm_guest_check(w->vm, 0, GM_BASE, 16, GM_WRITER_PRIVATE, 3, "below the hole");
 	gm_guest_check_zero(w->vm, 0, GM_BASE + 16 * PG, 16, "the hole");
-	gm_guest_check(w->vm, 0, GM_BASE + 32 * PG, 32, GM_HALF_PRIVATE, 3, "above the hole");
+	gm_guest_check(w->vm, 0, GM_BASE + 32 * PG, 32, GM_WRITER_PRIVATE, 3, "above the hole");
 	gm_fixture_free(w);
 }
 

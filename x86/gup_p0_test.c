@@ -15,7 +15,7 @@ static void open_none(struct gm_stage *s)
 	struct gm_fixture *w = GM_FIXTURE(.size = STAGE_LEN, .mem = GM_MEM_SHMEM,
 					  .starts_private = true, .no_map = true);
 
-	gm_host_fill(w->hva, GFN(w->gpa), GM_STAGE_PAGES, GM_HALF_SHARED, 1);
+	gm_host_fill(w->hva, GFN(w->gpa), GM_STAGE_PAGES, GM_WRITER_SHARED, 1);
 	gm_stage_use(s, w);
 	s->fd = w->mem->fd;
 	s->hva = NULL;

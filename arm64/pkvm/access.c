@@ -20,7 +20,7 @@ GM_CASE(host_access, .name = "pkvm.host_access.every_page", .clause = "pkvm.host
 		gm_control(!t.signo, "before the guest's first access the host can write the page");
 	}
 	gm_guest_touch(p->vm, 0, GM_BASE, 4 * PG, PG); /* a read donates the page, too */
-	gm_guest_fill(p->vm, 0, pvm_gpa(4), 4, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(p->vm, 0, pvm_gpa(4), 4, GM_WRITER_PRIVATE, 1);
 	pvm_share_all(p, 0, 8, 4);
 	pvm_unshare_all(p, 0, 8, 4);
 	for (uint64_t page = 0; page < 12; page++)
@@ -41,7 +41,7 @@ GM_CASE(host_access, .name = "pkvm.host_access.every_page", .clause = "pkvm.host
 			t.signo, t.code);
 	}
 	munmap(again, 12 * PG);
-	gm_guest_check(p->vm, 0, pvm_gpa(4), 4, GM_HALF_PRIVATE, 1, "after the host's accesses");
+	gm_guest_check(p->vm, 0, pvm_gpa(4), 4, GM_WRITER_PRIVATE, 1, "after the host's accesses");
 	pvm_free(p);
 }
 
@@ -84,15 +84,15 @@ GM_CASE(host_syscall, .name = "pkvm.host_syscall.buffers", .clause = "pkvm.host_
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
 
 	syscalls(p, 0, 0, "before the first touch");
-	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_WRITER_PRIVATE, 1);
 	syscalls(p, 0, EFAULT, "the guest's page");
 	pvm_share_all(p, 0, 1, 1);
 	syscalls(p, 1, 0, "a shared page");
 	pvm_unshare_all(p, 0, 1, 1);
 	syscalls(p, 1, EFAULT, "an unshared page");
 	pvm_expect_hidden(p, 0, "after refused system calls");
-	gm_guest_check(p->vm, 0, GM_BASE, 1, GM_HALF_PRIVATE, 1, "after refused system calls");
-	gm_guest_check(p->vm, 0, pvm_gpa(2), 2, GM_HALF_PRIVATE, 1, "the next pages");
+	gm_guest_check(p->vm, 0, GM_BASE, 1, GM_WRITER_PRIVATE, 1, "after refused system calls");
+	gm_guest_check(p->vm, 0, pvm_gpa(2), 2, GM_WRITER_PRIVATE, 1, "the next pages");
 	pvm_free(p);
 }
 
@@ -101,18 +101,19 @@ GM_CASE(private_initial, .name = "pkvm.private_initial.donated", .clause = "pkvm
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 32);
 
-	gm_host_fill(p->mem->hva, GM_BASE / PG, 32, GM_HALF_HOST, 1);
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 32, GM_WRITER_HOST, 1);
 	for (uint64_t page = 1; page < 32; page += 3)
-		gm_guest_check(p->vm, 0, pvm_gpa(page), 1, GM_HALF_HOST, 1, "at the first touch");
+		gm_guest_check(p->vm, 0, pvm_gpa(page), 1, GM_WRITER_HOST, 1, "at the first touch");
 	for (int page = 31; page >= 0; page--) {
 		if (page % 3 == 1)
 			pvm_expect_hidden(p, page, "touched by the guest");
 		else
-			pvm_expect_host(p, page, GM_HALF_HOST, 1, "never touched by the guest");
+			pvm_expect_host(p, page, GM_WRITER_HOST, 1, "never touched by the guest");
 	}
 	/* The guest reads what the host changes before the first touch. */
-	gm_host_fill(pvm_hva(p, 2), pvm_gpa(2) / PG, 1, GM_HALF_HOST, 2);
-	gm_guest_check(p->vm, 0, pvm_gpa(2), 1, GM_HALF_HOST, 2, "changed before the first touch");
+	gm_host_fill(pvm_hva(p, 2), pvm_gpa(2) / PG, 1, GM_WRITER_HOST, 2);
+	gm_guest_check(p->vm, 0, pvm_gpa(2), 1, GM_WRITER_HOST, 2,
+		       "changed before the first touch");
 	pvm_free(p);
 }
 
@@ -123,7 +124,7 @@ GM_CASE(private_zero, .name = "pkvm.private_initial.never_touched",
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
 
 	gm_guest_check_zero(p->vm, 0, GM_BASE, 4, "the first read");
-	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_HALF_SECRET, 1);
+	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_WRITER_SECRET, 1);
 	/* All of them may have been the same zero page. */
 	for (uint64_t page = 4; page < 8; page++)
 		GM_EXPECT(!pkvm_load(pvm_hva(p, page)).signo && !*(uint64_t *)pvm_hva(p, page),
@@ -131,7 +132,7 @@ GM_CASE(private_zero, .name = "pkvm.private_initial.never_touched",
 			  page);
 	for (uint64_t page = 0; page < 4; page++)
 		pvm_expect_hidden(p, page, "read, then written by the guest");
-	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_SECRET, 1, "what the guest wrote");
+	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_WRITER_SECRET, 1, "what the guest wrote");
 	pvm_free(p);
 }
 
@@ -151,12 +152,12 @@ GM_CASE(pinned, .name = "pkvm.pinned.locked_memory", .clause = "pkvm.pinned",
 	GM_EXPECT(run > before,
 		  "locked memory with the guest's code: expected more than %lu, observed %lu",
 		  before, run);
-	gm_guest_fill(p->vm, 0, pvm_gpa(1), 20, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(p->vm, 0, pvm_gpa(1), 20, GM_WRITER_PRIVATE, 1);
 	GM_EXPECT_EQ(pkvm_status("VmLck") - run, 20 * PG, "locked memory of 20 pages");
 	pvm_share_all(p, 0, 1, 10);
 	GM_EXPECT_EQ(pkvm_status("VmLck") - run, 20 * PG, "after sharing 10 of them");
 	pvm_unshare_all(p, 0, 1, 10);
-	gm_guest_check(p->vm, 0, pvm_gpa(1), 20, GM_HALF_PRIVATE, 1, "after sharing");
+	gm_guest_check(p->vm, 0, pvm_gpa(1), 20, GM_WRITER_PRIVATE, 1, "after sharing");
 	GM_EXPECT_EQ(pkvm_status("VmLck") - run, 20 * PG, "after touching them again");
 	pvm_kill(p);
 	GM_EXPECT_EQ(pkvm_status("VmLck"), before, "locked memory after the VM");

@@ -39,17 +39,17 @@ static void expect_refused(int fd, int err, const char *what)
 	uint8_t *map = map_file(fd, 4, MAP_SHARED);
 	uint64_t locked;
 
-	gm_host_fill(map, 0, 4, GM_HALF_HOST, 1);
+	gm_host_fill(map, 0, 4, GM_WRITER_HOST, 1);
 	far_slot(p->vm, map, 4);
-	gm_guest_fill(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(p->vm, 0, GM_BASE, 2, GM_WRITER_PRIVATE, 1);
 	gm_control(pkvm_load(p->mem->hva).signo == SIGSEGV, "shmem can be donated");
 	/* The first load also donates the guest's code and page tables, so count after it. */
 	pvm_expect_stop(p, 0, FAR, err, what);
 	locked = pkvm_status("VmLck");
 	pvm_expect_stop(p, 0, FAR + PG, err, what);
 	GM_EXPECT_EQ(pkvm_status("VmLck"), locked, "locked memory after the refusal");
-	gm_host_check(map, 0, 4, GM_HALF_HOST, 1, "the memory that was refused");
-	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1, "the guest continues");
+	gm_host_check(map, 0, 4, GM_WRITER_HOST, 1, "the memory that was refused");
+	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_WRITER_PRIVATE, 1, "the guest continues");
 	pvm_free(p);
 	munmap(map, 4 * PG);
 }
@@ -83,13 +83,13 @@ GM_CASE(file_private, .name = "pkvm.file_vma.private", .clause = "pkvm.file_vma"
 	int fd = disk_file();
 	uint8_t *map = map_file(fd, 4, MAP_SHARED), *own = map_file(fd, 4, MAP_PRIVATE);
 
-	gm_host_fill(map, FAR / PG, 4, GM_HALF_HOST, 1);
+	gm_host_fill(map, FAR / PG, 4, GM_WRITER_HOST, 1);
 	far_slot(p->vm, own, 4);
-	gm_guest_check(p->vm, 0, FAR, 2, GM_HALF_HOST, 1, "the content of the file");
-	gm_guest_fill(p->vm, 0, FAR, 2, GM_HALF_SECRET, 2);
+	gm_guest_check(p->vm, 0, FAR, 2, GM_WRITER_HOST, 1, "the content of the file");
+	gm_guest_fill(p->vm, 0, FAR, 2, GM_WRITER_SECRET, 2);
 	GM_EXPECT(pkvm_load(own).signo == SIGSEGV && pkvm_load(own + PG).signo == SIGSEGV,
 		  "the host can read the copy, which is donated");
-	gm_host_check(map, FAR / PG, 4, GM_HALF_HOST, 1, "the file");
+	gm_host_check(map, FAR / PG, 4, GM_WRITER_HOST, 1, "the file");
 	pvm_free(p);
 	munmap(map, 4 * PG);
 	munmap(own, 4 * PG);
@@ -117,7 +117,7 @@ GM_CASE(no_pin_left, .name = "pkvm.pinned.none_left", .clause = "pkvm.pinned", .
 
 	far_slot(p->vm, map, 8);
 	far_slot(q->vm, map, 8);
-	gm_guest_fill(p->vm, 0, FAR, 6, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(p->vm, 0, FAR, 6, GM_WRITER_PRIVATE, 1);
 	gm_run(p->vm, 0, op, 2);
 	pvm_expect_stop(q, 0, FAR + 3 * PG, EPERM, "a page of the other VM");
 	munmap(map, 8 * PG);
@@ -136,11 +136,11 @@ GM_CASE(ordinary_vm, .name = "pkvm.other_vm.ordinary", .clause = "pkvm.other_vm"
 	struct gm_mem *m = gm_mem_new(GM_MEM_ANON, 8 * PG);
 	struct gm_vm *vm[2];
 
-	gm_host_fill(m->hva, FAR / PG, 8, GM_HALF_HOST, 1);
+	gm_host_fill(m->hva, FAR / PG, 8, GM_WRITER_HOST, 1);
 	for (int i = 0; i < 2; i++) {
 		vm[i] = GM_VM_NEW(.vcpus = 1, .extra_pages = 16);
 		far_slot(vm[i], m->hva, 8);
-		gm_guest_check(vm[i], 0, FAR, 4, GM_HALF_HOST, 1, "an ordinary VM");
+		gm_guest_check(vm[i], 0, FAR, 4, GM_WRITER_HOST, 1, "an ordinary VM");
 	}
 	far_slot(p->vm, m->hva, 8);
 	gm_guest_touch(p->vm, 0, FAR + 5 * PG, PG, PG);
@@ -149,9 +149,9 @@ GM_CASE(ordinary_vm, .name = "pkvm.other_vm.ordinary", .clause = "pkvm.other_vm"
 	pvm_expect_stop(p, 0, FAR + PG, EPERM, "a page of two ordinary VMs");
 	gm_vm_free(vm[0]);
 	pvm_expect_stop(p, 0, FAR + PG, EPERM, "a page of the second ordinary VM");
-	gm_guest_check(vm[1], 0, FAR, 4, GM_HALF_HOST, 1, "the second ordinary VM keeps it");
+	gm_guest_check(vm[1], 0, FAR, 4, GM_WRITER_HOST, 1, "the second ordinary VM keeps it");
 	gm_vm_free(vm[1]);
-	gm_guest_check(p->vm, 0, FAR, 4, GM_HALF_HOST, 1, "after both VMs");
+	gm_guest_check(p->vm, 0, FAR, 4, GM_WRITER_HOST, 1, "after both VMs");
 	for (int i = 0; i < 4; i++)
 		GM_EXPECT(pkvm_load(m->hva + i * PG).signo == SIGSEGV,
 			  "the host can read page %d, which is donated", i);
@@ -168,13 +168,13 @@ GM_CASE(ordinary_thp, .name = "pkvm.other_vm.block", .clause = "pkvm.other_vm",
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
 	const uint64_t npages = GM_2M / PG;
 
-	gm_host_fill(m->hva, FAR / PG, npages, GM_HALF_HOST, 1);
+	gm_host_fill(m->hva, FAR / PG, npages, GM_WRITER_HOST, 1);
 	far_slot(vm, m->hva, npages);
 	far_slot(p->vm, m->hva, npages);
-	gm_guest_check(vm, 0, FAR, 1, GM_HALF_HOST, 1, "one touch");
+	gm_guest_check(vm, 0, FAR, 1, GM_WRITER_HOST, 1, "one touch");
 	gm_vm_free(vm);
 	for (uint64_t page = 1; page < npages; page += 102)
-		gm_guest_check(p->vm, 0, FAR + page * PG, 1, GM_HALF_HOST, 1, "the next VM");
+		gm_guest_check(p->vm, 0, FAR + page * PG, 1, GM_WRITER_HOST, 1, "the next VM");
 	pvm_free(p);
 	gm_mem_free(m);
 }
@@ -203,24 +203,24 @@ GM_CASE(mixed_block, .name = "pkvm.other_vm.mixed_block", .clause = "pkvm.other_
 			    .val = GM_SMCCC_MEM_SHARE,
 			    .addr = FAR + GM_2M + hit[1] * PG };
 
-	gm_host_fill(m->hva, FAR / PG, 3 * npages, GM_HALF_HOST, 1);
+	gm_host_fill(m->hva, FAR / PG, 3 * npages, GM_WRITER_HOST, 1);
 	far_slot(vm, m->hva, 3 * npages);
 	far_slot(p->vm, m->hva, 3 * npages);
-	gm_guest_fill(p->vm, 0, FAR + hit[0] * PG, 1, GM_HALF_SECRET, 2);
-	gm_guest_fill(p->vm, 0, op.addr, 1, GM_HALF_SHARED, 2);
+	gm_guest_fill(p->vm, 0, FAR + hit[0] * PG, 1, GM_WRITER_SECRET, 2);
+	gm_guest_fill(p->vm, 0, op.addr, 1, GM_WRITER_SHARED, 2);
 	gm_run(p->vm, 0, &op, 1);
 	GM_EXPECT_EQ(op.ret, 0, "MEM_SHARE");
-	gm_guest_check(vm, 0, FAR + 2 * GM_2M, 1, GM_HALF_HOST, 1, "2 MiB of no other VM");
+	gm_guest_check(vm, 0, FAR + 2 * GM_2M, 1, GM_WRITER_HOST, 1, "2 MiB of no other VM");
 	gm_control(true, "2 MiB of no other VM can be mapped");
 	for (int i = 0; i < 2; i++) {
 		expect_denied(vm, FAR + i * GM_2M, "the first page of such 2 MiB");
 		expect_denied(vm, FAR + i * GM_2M + hit[i] * PG, "the protected VM's page");
 	}
-	gm_guest_check(p->vm, 0, FAR + hit[0] * PG, 1, GM_HALF_SECRET, 2, "the owner's data");
+	gm_guest_check(p->vm, 0, FAR + hit[0] * PG, 1, GM_WRITER_SECRET, 2, "the owner's data");
 	GM_EXPECT(pkvm_load(m->hva + hit[0] * PG).signo == SIGSEGV,
 		  "the host can read the owner's page");
 	pvm_free(p);
-	gm_guest_check(vm, 0, FAR, 1, GM_HALF_HOST, 1, "after the protected VM");
+	gm_guest_check(vm, 0, FAR, 1, GM_WRITER_HOST, 1, "after the protected VM");
 	gm_guest_check_zero(vm, 0, FAR + hit[0] * PG, 1, "the page that was donated");
 	gm_vm_free(vm);
 	gm_mem_free(m);
@@ -252,18 +252,18 @@ GM_CASE(bad_page, .name = "pkvm.hwpoison.first_touch", .clause = "pkvm.hwpoison"
 	struct sigaction sa = { .sa_sigaction = on_poisoned, .sa_flags = SA_SIGINFO }, old;
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 4);
 
-	gm_host_fill(p->mem->hva, GM_BASE / PG, 4, GM_HALF_HOST, 1);
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 4, GM_WRITER_HOST, 1);
 	GM_SETUP_OK(sigaction(SIGBUS, &sa, &old));
 	GM_SETUP_OK(madvise(pvm_hva(p, 2), PG, MADV_HWPOISON));
 	bad.running = true;
-	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_HOST, 1, "the pages below");
+	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_WRITER_HOST, 1, "the pages below");
 	GM_EXPECT_EQ(bad.times, 0, "signals for the pages below");
 	gm_guest_check_zero(p->vm, 0, pvm_gpa(2), 1, "the new page");
 	GM_EXPECT(
 		bad.times == 1 && bad.code == BUS_MCEERR_AR && bad.addr == pvm_hva(p, 2),
 		"expected one SIGBUS, BUS_MCEERR_AR at %p, observed %d, the last with code %d at %p",
 		pvm_hva(p, 2), bad.times, bad.code, bad.addr);
-	gm_guest_check(p->vm, 0, pvm_gpa(3), 1, GM_HALF_HOST, 1, "the page above");
+	gm_guest_check(p->vm, 0, pvm_gpa(3), 1, GM_WRITER_HOST, 1, "the page above");
 	GM_SETUP_OK(sigaction(SIGBUS, &old, NULL));
 	pvm_free(p);
 }

@@ -23,7 +23,7 @@ GM_CASE(from_above, .name = "pkvm.private_initial.from_above",
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, NPAGES);
 
-	gm_host_fill(p->mem->hva, GM_BASE / PG, NPAGES, GM_HALF_HOST, 1);
+	gm_host_fill(p->mem->hva, GM_BASE / PG, NPAGES, GM_WRITER_HOST, 1);
 	gm_touch_from_above(p->vm, GM_BASE, NPAGES, 1);
 	for (uint64_t page = 0; page < NPAGES; page += 31)
 		pvm_expect_hidden(p, page, "touched at its end");

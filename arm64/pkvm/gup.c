@@ -111,7 +111,7 @@ static struct rule rule_of(const struct gm_probe *p)
 
 static uint64_t written(uint64_t page, size_t word)
 {
-	return gm_word(pvm_gpa(page) / PG + word / GM_PAGE_WORDS, GM_HALF_HOST, WRITTEN,
+	return gm_word(pvm_gpa(page) / PG + word / GM_PAGE_WORDS, GM_WRITER_HOST, WRITTEN,
 		       word % GM_PAGE_WORDS);
 }
 
@@ -211,13 +211,13 @@ static void on_private(struct pvm *p, const struct gm_probe *probe, uint64_t pag
 	if (r.fate == HOLE)
 		gm_host_check_zero(pvm_hva(p, page), nr, "a hole in the file");
 	if (r.fate == STAYS || r.fate == HOLE)
-		gm_guest_check(p->vm, 0, pvm_gpa(page), nr, GM_HALF_SECRET, 1, probe->name);
+		gm_guest_check(p->vm, 0, pvm_gpa(page), nr, GM_WRITER_SECRET, 1, probe->name);
 	if (r.fate == SPREAD)
 		return;
 	pvm_expect_hidden(p, page - 1, "the page below");
 	pvm_expect_hidden(p, page + nr, "the page above");
-	gm_guest_check(p->vm, 0, pvm_gpa(page - 1), 1, GM_HALF_SECRET, 1, "the page below");
-	gm_guest_check(p->vm, 0, pvm_gpa(page + nr), 1, GM_HALF_SECRET, 1, "the page above");
+	gm_guest_check(p->vm, 0, pvm_gpa(page - 1), 1, GM_WRITER_SECRET, 1, "the page below");
+	gm_guest_check(p->vm, 0, pvm_gpa(page + nr), 1, GM_WRITER_SECRET, 1, "the page above");
 }
 
 /* A shared page behaves as ordinary memory, except that another VM still cannot have it. */
@@ -234,8 +234,8 @@ static void on_shared(struct pvm *p, const struct gm_probe *probe)
 	    w.kind != GM_WANT_REACH)
 		return;
 	for (size_t i = 0; i < a.len / 8 && (probe->flags & GM_ACC_READ); i += step) {
-		uint64_t want = gm_word(pvm_gpa(SHARED) / PG + i / GM_PAGE_WORDS, GM_HALF_SHARED, 2,
-					i % GM_PAGE_WORDS);
+		uint64_t want = gm_word(pvm_gpa(SHARED) / PG + i / GM_PAGE_WORDS, GM_WRITER_SHARED,
+					2, i % GM_PAGE_WORDS);
 
 		if (!GM_EXPECT_AT(&at, ((uint64_t *)a.buf)[i] == want,
 				  "%s: word %zu of shared pages: expected %s, observed %s",
@@ -245,7 +245,7 @@ static void on_shared(struct pvm *p, const struct gm_probe *probe)
 	}
 	if ((probe->flags & GM_ACC_WRITE) && !(probe->flags & GM_ACC_OPAQUE)) {
 		struct gm_op op = { .code = GM_OP_CHECK,
-				    .half = GM_HALF_HOST,
+				    .writer = GM_WRITER_HOST,
 				    .gen = WRITTEN,
 				    .addr = pvm_gpa(SHARED),
 				    .nr = 2,
@@ -278,8 +278,8 @@ static void run(const struct gm_case *self)
 	hide_code_from_children(p);
 	if (is_dma(probe))
 		gm_note(NO_DMA);
-	gm_guest_fill(p->vm, 0, GM_BASE, PRIVATE, GM_HALF_SECRET, 1);
-	gm_guest_fill(p->vm, 0, pvm_gpa(SHARED), NPAGES - SHARED, GM_HALF_SHARED, 2);
+	gm_guest_fill(p->vm, 0, GM_BASE, PRIVATE, GM_WRITER_SECRET, 1);
+	gm_guest_fill(p->vm, 0, pvm_gpa(SHARED), NPAGES - SHARED, GM_WRITER_SHARED, 2);
 	pvm_share_all(p, 0, SHARED, NPAGES - SHARED);
 	pvm_share_all(p, 0, TAKEN, 1);
 	pvm_unshare_all(p, 0, TAKEN, 1);

@@ -13,9 +13,9 @@ GM_CASE(teardown, .name = "pkvm.teardown.content", .clause = "pkvm.teardown",
 {
 	struct pvm *p = pvm_new(2, GM_MEM_SHMEM, 32);
 
-	gm_host_fill(p->mem->hva, GM_BASE / PG, 32, GM_HALF_HOST, 1);
-	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_HALF_SECRET, 2);
-	gm_guest_fill(p->vm, 1, pvm_gpa(8), 16, GM_HALF_SHARED, 3);
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 32, GM_WRITER_HOST, 1);
+	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_WRITER_SECRET, 2);
+	gm_guest_fill(p->vm, 1, pvm_gpa(8), 16, GM_WRITER_SHARED, 3);
 	pvm_share_all(p, 0, 8, 16);
 	pvm_unshare_all(p, 1, 16, 8);
 	pvm_kill(p);
@@ -34,8 +34,8 @@ GM_CASE(teardown, .name = "pkvm.teardown.content", .clause = "pkvm.teardown",
 			gm_host_check_zero(pvm_hva(p, page), 1, what);
 		else
 			gm_host_check(pvm_hva(p, page), pvm_gpa(page) / PG, 1,
-				      page < 16 ? GM_HALF_SHARED : GM_HALF_HOST, page < 16 ? 3 : 1,
-				      what);
+				      page < 16 ? GM_WRITER_SHARED : GM_WRITER_HOST,
+				      page < 16 ? 3 : 1, what);
 	}
 	pvm_free(p);
 }
@@ -48,7 +48,7 @@ GM_CASE(reuse, .name = "pkvm.teardown.reuse", .clause = "pkvm.teardown", .timeou
 
 	gm_slot_set(q->vm, GM_SLOT + 1, 0, far, 8 * PG, p->mem->hva, -1, 0);
 	gm_vm_map(q->vm, far, 8 * PG, PG);
-	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_HALF_SECRET, 1);
+	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_WRITER_SECRET, 1);
 	pvm_kill(p);
 	gm_guest_check_zero(q->vm, 0, far, 8, "memory of the previous VM");
 	for (int page = 0; page < 8; page++) {
@@ -67,11 +67,11 @@ static void make_old_reference(struct pvm *p, int pipe_fd[2])
 {
 	struct iovec iov = { pvm_hva(p, 2), PG };
 
-	gm_host_fill(p->mem->hva, GM_BASE / PG, 8, GM_HALF_HOST, 1);
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 8, GM_WRITER_HOST, 1);
 	GM_SETUP_OK(pipe2(pipe_fd, O_CLOEXEC));
 	GM_SETUP(vmsplice(pipe_fd[1], &iov, 1, 0) == (ssize_t)PG, "vmsplice: %s",
 		 gm_errno_name(errno));
-	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_HALF_SECRET, 2);
+	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_WRITER_SECRET, 2);
 	pvm_expect_hidden(p, 2, "the guest's page with an old reference");
 }
 
@@ -92,8 +92,8 @@ GM_CASE(reclaim_pin, .name = "pkvm.reclaim_pin.pipe", .flags = GM_DESTRUCTIVE,
 	pvm_expect_stop(p, 0, pvm_gpa(2), EFAULT, "the reclaimed page");
 	pvm_expect_hidden(p, 1, "the page below");
 	pvm_expect_hidden(p, 3, "the page above");
-	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_SECRET, 2, "the pages below");
-	gm_guest_check(p->vm, 0, pvm_gpa(3), 5, GM_HALF_SECRET, 2, "the pages above");
+	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_WRITER_SECRET, 2, "the pages below");
+	gm_guest_check(p->vm, 0, pvm_gpa(3), 5, GM_WRITER_SECRET, 2, "the pages above");
 	close(fd[0]);
 	close(fd[1]);
 	pvm_free(p);
@@ -168,12 +168,12 @@ GM_CASE(kernel_paths, .name = "pkvm.reclaim_pin.kernel_paths", .flags = GM_DESTR
 	uint8_t *buf = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	GM_SETUP(buf != MAP_FAILED, "out of memory");
-	gm_host_fill(p->mem->hva, GM_BASE / PG, 16, GM_HALF_HOST, 1);
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 16, GM_WRITER_HOST, 1);
 	for (unsigned int i = 0; i < ARRAY_SIZE(path); i++)
 		GM_SETUP(path[i].read(p->mem->hva + 15 * PG, buf) == (ssize_t)PG &&
-				 gm_word_half(*(uint64_t *)buf) == GM_HALF_HOST,
+				 gm_word_writer(*(uint64_t *)buf) == GM_WRITER_HOST,
 			 "%s of a page that is not donated", path[i].name);
-	gm_guest_fill(p->vm, 0, GM_BASE, 14, GM_HALF_SECRET, 2);
+	gm_guest_fill(p->vm, 0, GM_BASE, 14, GM_WRITER_SECRET, 2);
 	for (unsigned int i = 0; i < ARRAY_SIZE(path); i++) {
 		uint64_t page = 2 + 4 * i, bad = 0;
 		ssize_t n;
@@ -187,8 +187,10 @@ GM_CASE(kernel_paths, .name = "pkvm.reclaim_pin.kernel_paths", .flags = GM_DESTR
 			     "%s of an unshared page read %lu non-zero words; word 0 is %s",
 			     path[i].name, bad, gm_word_str(*(uint64_t *)buf));
 		pvm_expect_hidden(p, page + 1, "the page above");
-		gm_guest_check(p->vm, 0, pvm_gpa(page + 1), 1, GM_HALF_SECRET, 2, "the page above");
-		gm_guest_check(p->vm, 0, pvm_gpa(page - 1), 1, GM_HALF_SECRET, 2, "the page below");
+		gm_guest_check(p->vm, 0, pvm_gpa(page + 1), 1, GM_WRITER_SECRET, 2,
+			       "the page above");
+		gm_guest_check(p->vm, 0, pvm_gpa(page - 1), 1, GM_WRITER_SECRET, 2,
+			       "the page below");
 	}
 	pvm_free(p);
 }
@@ -215,12 +217,12 @@ GM_CASE(reclaim_gup, .name = "pkvm.reclaim_pin.gup_test", .flags = GM_DESTRUCTIV
 	__u64 to = (uintptr_t)buf;
 
 	GM_SETUP(buf != MAP_FAILED, "out of memory");
-	gm_host_fill(p->mem->hva, GM_BASE / PG, 8, GM_HALF_HOST, 1);
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 8, GM_WRITER_HOST, 1);
 	GM_SETUP_OK(ioctl(fd, HOLD_START, &pin));
 	GM_SETUP_OK(ioctl(fd, HOLD_READ, &to));
-	gm_host_check(buf, pvm_gpa(4) / PG, 2, GM_HALF_HOST, 1,
+	gm_host_check(buf, pvm_gpa(4) / PG, 2, GM_WRITER_HOST, 1,
 		      "read by the pin, before the guest's first access");
-	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_HALF_SECRET, 2);
+	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_WRITER_SECRET, 2);
 	pvm_expect_hidden(p, 4, "the guest's page with a pin of the host");
 	memset(buf, 0xff, 2 * PG);
 	GM_EXPECT_OK(ioctl(fd, HOLD_READ, &to));
@@ -233,8 +235,8 @@ GM_CASE(reclaim_gup, .name = "pkvm.reclaim_pin.gup_test", .flags = GM_DESTRUCTIV
 	}
 	pvm_expect_hidden(p, 3, "the page below");
 	pvm_expect_hidden(p, 6, "the page above");
-	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_SECRET, 2, "the pages below");
-	gm_guest_check(p->vm, 0, pvm_gpa(6), 2, GM_HALF_SECRET, 2, "the pages above");
+	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_WRITER_SECRET, 2, "the pages below");
+	gm_guest_check(p->vm, 0, pvm_gpa(6), 2, GM_WRITER_SECRET, 2, "the pages above");
 	GM_SETUP_OK(ioctl(fd, HOLD_STOP));
 	close(fd);
 	munmap(buf, 2 * PG);

@@ -10,7 +10,7 @@ GM_FILE(.clause = "pkvm.model", .profile = "P2", .needs = GM_NEEDS(PROTECTED), .
 /* The state of a page, and its words. HOST until the guest's first access. */
 struct state {
 	enum { HOST, GUEST, SHARED } who;
-	enum gm_half half;
+	enum gm_writer writer;
 	unsigned int gen;
 };
 
@@ -18,7 +18,7 @@ struct state {
 static void guest_step(struct state *s, struct gm_op *op, int64_t *want, uint64_t page,
 		       unsigned int dice, unsigned int gen)
 {
-	*op = (struct gm_op){ .addr = pvm_gpa(page), .nr = 1, .half = s->half, .gen = s->gen };
+	*op = (struct gm_op){ .addr = pvm_gpa(page), .nr = 1, .writer = s->writer, .gen = s->gen };
 	*want = 0;
 	switch (dice) {
 	case 0:
@@ -42,7 +42,7 @@ static void guest_step(struct state *s, struct gm_op *op, int64_t *want, uint64_
 		break;
 	case 6:
 		op->code = GM_OP_FILL;
-		op->half = s->half = GM_HALF_PRIVATE;
+		op->writer = s->writer = GM_WRITER_PRIVATE;
 		op->gen = s->gen = gen;
 		s->who = s->who == HOST ? GUEST : s->who;
 		break;
@@ -58,7 +58,7 @@ static void check_by_host(struct pvm *p, const struct state *s, uint64_t page)
 	if (s->who == GUEST)
 		pvm_expect_hidden(p, page, "unshared in the model");
 	else
-		pvm_expect_host(p, page, s->half, s->gen,
+		pvm_expect_host(p, page, s->writer, s->gen,
 				s->who == SHARED ? "shared in the model"
 						 : "the host's in the model");
 }
@@ -78,8 +78,8 @@ GM_CASES(run_model, struct guest, v)
 
 	gm_rng_init(&rng, gm_seed());
 	for (page = 0; page < PAGES; page++)
-		s[page] = (struct state){ HOST, GM_HALF_HOST, 1 };
-	gm_host_fill(p->mem->hva, GM_BASE / PG, PAGES, GM_HALF_HOST, 1);
+		s[page] = (struct state){ HOST, GM_WRITER_HOST, 1 };
+	gm_host_fill(p->mem->hva, GM_BASE / PG, PAGES, GM_WRITER_HOST, 1);
 	for (unsigned int step = 2; step < 34 && gm_failures() < 8; step++) {
 		for (int i = 0; i < BATCH; i++) {
 			/* Half of them at the next page, for runs of adjacent pages. */
@@ -106,14 +106,15 @@ GM_CASES(run_model, struct guest, v)
 		}
 		page = gm_rng_below(&rng, PAGES);
 		if (s[page].who != GUEST) {
-			s[page].half = GM_HALF_HOST;
+			s[page].writer = GM_WRITER_HOST;
 			s[page].gen = step;
-			gm_host_fill(pvm_hva(p, page), pvm_gpa(page) / PG, 1, GM_HALF_HOST, step);
+			gm_host_fill(pvm_hva(p, page), pvm_gpa(page) / PG, 1, GM_WRITER_HOST, step);
 		}
 	}
 	for (page = 0; page < PAGES; page++) {
 		check_by_host(p, &s[page], page);
-		gm_guest_check(p->vm, 0, pvm_gpa(page), 1, s[page].half, s[page].gen, "at the end");
+		gm_guest_check(p->vm, 0, pvm_gpa(page), 1, s[page].writer, s[page].gen,
+			       "at the end");
 	}
 	pvm_free(p);
 }

@@ -64,8 +64,8 @@ struct pkvm_touch pkvm_store(void *addr, uint64_t val);
 
 /* Expects SIGSEGV, SEGV_ACCERR at the exact address for a load and a store by the host. */
 bool pvm_expect_hidden(struct pvm *p, uint64_t page, const char *when);
-/* Expects that the host reads the words of (half, gen) in the whole page. */
-bool pvm_expect_host(struct pvm *p, uint64_t page, enum gm_half half, unsigned int gen,
+/* Expects that the host reads the words of (writer, gen) in the whole page. */
+bool pvm_expect_host(struct pvm *p, uint64_t page, enum gm_writer writer, unsigned int gen,
 		     const char *when);
 
 /* Expects this errno of KVM_RUN for one load by the guest. */

@@ -133,7 +133,7 @@ bool pvm_expect_hidden(struct pvm *p, uint64_t page, const char *when)
 	return ok;
 }
 
-bool pvm_expect_host(struct pvm *p, uint64_t page, enum gm_half half, unsigned int gen,
+bool pvm_expect_host(struct pvm *p, uint64_t page, enum gm_writer writer, unsigned int gen,
 		     const char *when)
 {
 	struct gm_page at = gm_vm_page(p->vm, pvm_gpa(page));
@@ -143,7 +143,7 @@ bool pvm_expect_host(struct pvm *p, uint64_t page, enum gm_half half, unsigned i
 			  "%s: a load by the host: expected success, observed signal %d code %d",
 			  when, t.signo, t.code))
 		return false;
-	return gm_host_check(pvm_hva(p, page), pvm_gpa(page) / PG, 1, half, gen, when);
+	return gm_host_check(pvm_hva(p, page), pvm_gpa(page) / PG, 1, writer, gen, when);
 }
 
 void pvm_expect_stop(struct pvm *p, unsigned int v, uint64_t gpa, int err, const char *what)

@@ -20,7 +20,7 @@ GM_CASE(slot_fixed, .name = "pkvm.slot_fixed.after_run", .clause = "pkvm.slot_fi
 	gm_control(!__gm_slot_set(p->vm, GM_SLOT + 1, 0, 0, 0, NULL, -1, 0),
 		   "a slot can be deleted before the first run");
 	gm_slot_set(p->vm, GM_SLOT + 1, 0, far, 4 * PG, more->hva, -1, 0);
-	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_WRITER_PRIVATE, 1);
 	GM_EXPECT_ERRNO(EPERM,
 			__gm_slot_set(p->vm, GM_SLOT, 0, far + GM_2M, 8 * PG, p->mem->hva, -1, 0),
 			"moving");
@@ -31,7 +31,7 @@ GM_CASE(slot_fixed, .name = "pkvm.slot_fixed.after_run", .clause = "pkvm.slot_fi
 			"moving an untouched slot");
 	GM_EXPECT_ERRNO(EPERM, __gm_slot_set(p->vm, GM_SLOT + 1, 0, 0, 0, NULL, -1, 0),
 			"deleting an untouched slot");
-	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1, "after the refusals");
+	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_WRITER_PRIVATE, 1, "after the refusals");
 	pvm_free(p);
 	gm_mem_free(more);
 }
@@ -78,7 +78,7 @@ GM_CASE(file_vma, .name = "pkvm.file_vma.guest_memfd", .clause = "pkvm.file_vma"
 	memset(map, 1, 4 * PG);
 	gm_slot_set(p->vm, GM_SLOT + 1, 0, far, 4 * PG, map, -1, 0);
 	gm_vm_map(p->vm, far, 4 * PG, PG);
-	gm_guest_fill(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(p->vm, 0, GM_BASE, 2, GM_WRITER_PRIVATE, 1);
 	gm_control(pkvm_load(p->mem->hva).signo == SIGSEGV, "shmem can be donated");
 	/* The first load also donates the guest's code and page tables, so count after it. */
 	pvm_expect_stop(p, 0, far, EIO, "the first page of guest_memfd");
@@ -86,7 +86,7 @@ GM_CASE(file_vma, .name = "pkvm.file_vma.guest_memfd", .clause = "pkvm.file_vma"
 	pvm_expect_stop(p, 0, far + PG, EIO, "a page of guest_memfd");
 	GM_EXPECT_EQ(pkvm_status("VmLck"), locked, "locked memory after the refusal");
 	GM_EXPECT(!pkvm_load(map + PG).signo, "the host cannot read a page that was not donated");
-	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_HALF_PRIVATE, 1, "the guest continues");
+	gm_guest_check(p->vm, 0, GM_BASE, 2, GM_WRITER_PRIVATE, 1, "the guest continues");
 	pvm_free(p);
 	munmap(map, 4 * PG);
 	close(gmem);
@@ -99,8 +99,8 @@ GM_CASE(memlock, .name = "pkvm.memlock.exact", .clause = "pkvm.memlock", .flags 
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 32);
 	struct rlimit old, now;
 
-	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1);
-	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1,
+	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_WRITER_PRIVATE, 1);
+	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_WRITER_PRIVATE, 1,
 		       "first, so that the guest's code is donated");
 	GM_SETUP_OK(getrlimit(RLIMIT_MEMLOCK, &old));
 	now = old;
@@ -117,7 +117,7 @@ GM_CASE(memlock, .name = "pkvm.memlock.exact", .clause = "pkvm.memlock", .flags 
 	GM_SETUP_OK(setrlimit(RLIMIT_MEMLOCK, &old));
 	gm_guest_touch(p->vm, 0, pvm_gpa(10), 4 * PG, PG);
 	pvm_expect_hidden(p, 10, "with a higher limit");
-	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1, "after the refusal");
+	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_WRITER_PRIVATE, 1, "after the refusal");
 	pvm_free(p);
 }
 
@@ -191,15 +191,15 @@ GM_CASE(other_vm, .name = "pkvm.other_vm.refused", .clause = "pkvm.other_vm", .f
 
 	gm_slot_set(q->vm, GM_SLOT + 1, 0, far, 8 * PG, p->mem->hva, -1, 0);
 	gm_vm_map(q->vm, far, 8 * PG, PG);
-	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_HALF_SECRET, 1);
+	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_WRITER_SECRET, 1);
 	pvm_share_all(p, 0, 1, 1);
 	gm_guest_touch(q->vm, 0, far + 6 * PG, PG, PG);
 	gm_control(pkvm_load(pvm_hva(p, 6)).signo == SIGSEGV,
 		   "a page of no other VM can be donated");
 	pvm_expect_stop(q, 0, far, EPERM, "a page of the other VM");
 	pvm_expect_stop(q, 0, far + PG, EPERM, "a page that the other VM shared with the host");
-	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_SECRET, 1, "the owner's data");
-	pvm_expect_host(p, 1, GM_HALF_SECRET, 1, "still shared with the host");
+	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_WRITER_SECRET, 1, "the owner's data");
+	pvm_expect_host(p, 1, GM_WRITER_SECRET, 1, "still shared with the host");
 	pvm_expect_hidden(p, 0, "still hidden from the host");
 	pvm_free(q);
 	pvm_free(p);
@@ -214,7 +214,7 @@ GM_CASE(mmio, .name = "pkvm.mmio_ucall.exact", .clause = "pkvm.mmio_ucall",
 
 	gm_vm_map(p->vm, far, GM_2M, PG);
 	for (uint64_t off = 8; off < GM_2M; off = off * 4 + 8) {
-		uint64_t word = gm_word(off, GM_HALF_PRIVATE, 1, 0);
+		uint64_t word = gm_word(off, GM_WRITER_PRIVATE, 1, 0);
 		struct gm_op op[2] = { { .code = GM_OP_WRITE, .addr = far + off, .val = word },
 				       { .code = GM_OP_READ, .addr = far + off } };
 		struct gm_exit ex;

@@ -21,22 +21,22 @@ GM_CASES(every_offset, struct memory, v)
 	for (uint64_t i = 0; i < span; i++)
 		order[i] = i * 2 % (span - 1); /* first the even pages, then the odd ones */
 	order[span - 1] = span - 1;
-	gm_guest_fill(p->vm, 0, GM_BASE, span, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(p->vm, 0, GM_BASE, span, GM_WRITER_PRIVATE, 1);
 	for (uint64_t i = 0; i < span; i++) {
 		page = order[i];
 		pvm_expect_ret(pvm_share(p, 0, page), 0, page, "MEM_SHARE");
-		pvm_expect_host(p, page, GM_HALF_PRIVATE, 1, "after MEM_SHARE");
+		pvm_expect_host(p, page, GM_WRITER_PRIVATE, 1, "after MEM_SHARE");
 		if (page)
 			pvm_expect_hidden(p, page - 1, "the page below a shared one");
 		if (page + 1 < span)
 			pvm_expect_hidden(p, page + 1, "the page above a shared one");
-		gm_host_fill(pvm_hva(p, page), pvm_gpa(page) / PG, 1, GM_HALF_HOST, 2);
+		gm_host_fill(pvm_hva(p, page), pvm_gpa(page) / PG, 1, GM_WRITER_HOST, 2);
 		pvm_expect_ret(pvm_unshare(p, 0, page), 0, page, "MEM_UNSHARE");
 		pvm_expect_hidden(p, page, "after MEM_UNSHARE");
 		if (gm_failures() > 8)
 			break;
 	}
-	gm_guest_check(p->vm, 0, GM_BASE, span, GM_HALF_HOST, 2,
+	gm_guest_check(p->vm, 0, GM_BASE, span, GM_WRITER_HOST, 2,
 		       "words of the host from while the page was shared");
 	pvm_free(p);
 }
@@ -56,24 +56,25 @@ GM_CASE(share_bulk, .name = "pkvm.share.bulk",
 {
 	struct pvm *p = pvm_new(2, GM_MEM_SHMEM, 64);
 
-	gm_guest_fill(p->vm, 0, GM_BASE, 64, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(p->vm, 0, GM_BASE, 64, GM_WRITER_PRIVATE, 1);
 	pvm_share_all(p, 0, 3, 30);
 	pvm_share_all(p, 1, 33, 7);
 	/* Backwards: shows a lookup that always finds the first page. */
 	for (int page = 63; page >= 0; page--) {
 		if (page >= 3 && page < 40)
-			pvm_expect_host(p, page, GM_HALF_PRIVATE, 1, "shared in bulk");
+			pvm_expect_host(p, page, GM_WRITER_PRIVATE, 1, "shared in bulk");
 		else
 			pvm_expect_hidden(p, page, "outside the shared ranges");
 	}
 	pvm_unshare_all(p, 1, 20, 20);
 	for (int page = 63; page >= 0; page--) {
 		if (page >= 3 && page < 20)
-			pvm_expect_host(p, page, GM_HALF_PRIVATE, 1, "still shared");
+			pvm_expect_host(p, page, GM_WRITER_PRIVATE, 1, "still shared");
 		else
 			pvm_expect_hidden(p, page, "unshared by the other vCPU");
 	}
-	gm_guest_check(p->vm, 1, GM_BASE, 64, GM_HALF_PRIVATE, 1, "content after sharing in bulk");
+	gm_guest_check(p->vm, 1, GM_BASE, 64, GM_WRITER_PRIVATE, 1,
+		       "content after sharing in bulk");
 	pvm_free(p);
 }
 
@@ -82,16 +83,16 @@ GM_CASE(share_unmapped, .name = "pkvm.share_unmapped.first_touch", .clause = "pk
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 16);
 
-	gm_host_fill(p->mem->hva, GM_BASE / PG, 16, GM_HALF_HOST, 1);
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 16, GM_WRITER_HOST, 1);
 	pvm_expect_ret(pvm_share(p, 0, 7), 0, 7, "MEM_SHARE of a page never touched");
-	pvm_expect_host(p, 7, GM_HALF_HOST, 1, "shared before its first touch");
+	pvm_expect_host(p, 7, GM_WRITER_HOST, 1, "shared before its first touch");
 	GM_EXPECT(gm_prove_same_page(p->vm, 0, pvm_gpa(7), pvm_hva(p, 7)), "one page");
 	pvm_expect_ret(pvm_unshare(p, 0, 7), 0, 7, "MEM_UNSHARE");
 	pvm_expect_hidden(p, 7, "after MEM_UNSHARE");
 	/* No other page was donated. */
-	pvm_expect_host(p, 6, GM_HALF_HOST, 1, "the page below, which the guest never touched");
-	pvm_expect_host(p, 8, GM_HALF_HOST, 1, "the page above, which the guest never touched");
-	gm_guest_check(p->vm, 0, GM_BASE, 16, GM_HALF_HOST, 1, "the host's first words");
+	pvm_expect_host(p, 6, GM_WRITER_HOST, 1, "the page below, which the guest never touched");
+	pvm_expect_host(p, 8, GM_WRITER_HOST, 1, "the page above, which the guest never touched");
+	gm_guest_check(p->vm, 0, GM_BASE, 16, GM_WRITER_HOST, 1, "the host's first words");
 	pvm_free(p);
 }
 
@@ -103,10 +104,10 @@ GM_CASE(share_same, .name = "pkvm.share.same_page",
 	pvm_share_all(p, 0, 0, 8);
 	for (uint64_t page = 0; page < 8; page++)
 		gm_prove_same_page(p->vm, page % 2, pvm_gpa(page), pvm_hva(p, page));
-	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_HALF_SHARED, 3);
-	gm_host_check(p->mem->hva, GM_BASE / PG, 8, GM_HALF_SHARED, 3, "the guest's words");
-	gm_host_fill(p->mem->hva, GM_BASE / PG, 8, GM_HALF_HOST, 4);
-	gm_guest_check(p->vm, 1, GM_BASE, 8, GM_HALF_HOST, 4, "the host's words");
+	gm_guest_fill(p->vm, 0, GM_BASE, 8, GM_WRITER_SHARED, 3);
+	gm_host_check(p->mem->hva, GM_BASE / PG, 8, GM_WRITER_SHARED, 3, "the guest's words");
+	gm_host_fill(p->mem->hva, GM_BASE / PG, 8, GM_WRITER_HOST, 4);
+	gm_guest_check(p->vm, 1, GM_BASE, 8, GM_WRITER_HOST, 4, "the host's words");
 	pvm_free(p);
 }
 
@@ -195,12 +196,12 @@ GM_CASE(share_args, .name = "pkvm.share_args.refused", .clause = "pkvm.share_arg
 {
 	struct pvm *p = pvm_new(1, GM_MEM_ANON, 8);
 
-	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_WRITER_PRIVATE, 1);
 	bad_calls(p, 2, false);
 	pvm_expect_hidden(p, 2, "after refused calls");
 	gm_control(!pvm_share(p, 0, 2), "the page can be shared");
 	bad_calls(p, 2, true);
-	pvm_expect_host(p, 2, GM_HALF_PRIVATE, 1, "after refused calls");
+	pvm_expect_host(p, 2, GM_WRITER_PRIVATE, 1, "after refused calls");
 	gm_control(!pvm_unshare(p, 0, 2), "the page can be unshared");
 	bad_calls(p, 2, false);
 	pvm_expect_hidden(p, 2, "after refused calls");
@@ -208,7 +209,7 @@ GM_CASE(share_args, .name = "pkvm.share_args.refused", .clause = "pkvm.share_arg
 	pvm_expect_ret(pvm_unshare(p, 0, 6), INVALID_PARAMETER, 6,
 		       "MEM_UNSHARE of a page that was never accessed");
 	GM_EXPECT(!pkvm_load(pvm_hva(p, 6)).signo, "the refused MEM_UNSHARE has donated the page");
-	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_HALF_PRIVATE, 1, "after refused calls");
+	gm_guest_check(p->vm, 0, GM_BASE, 4, GM_WRITER_PRIVATE, 1, "after refused calls");
 	pvm_free(p);
 }
 

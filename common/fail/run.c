@@ -20,12 +20,12 @@ static void post_touch(struct fail_sweep *s)
 	uint64_t gfn = fail_gfn(s, 0);
 	struct gm_content c = gm_model_guest(w->model, gfn);
 	struct gm_op op[2] = {
-		{ .code = c.half ? GM_OP_CHECK : GM_OP_CHECK_ZERO,
+		{ .code = c.writer ? GM_OP_CHECK : GM_OP_CHECK_ZERO,
 		  .addr = GPA(gfn),
 		  .nr = 1,
-		  .half = c.half,
+		  .writer = c.writer,
 		  .gen = c.gen },
-		{ .code = GM_OP_FILL, .addr = GPA(gfn), .nr = 1, .half = GM_HALF_GUEST },
+		{ .code = GM_OP_FILL, .addr = GPA(gfn), .nr = 1, .writer = GM_WRITER_GUEST },
 	};
 
 	op[1].gen = s->gen = gm_fixture_gen(w);
@@ -72,7 +72,7 @@ static void touched(struct fail_sweep *s)
 	GM_EXPECT_EQ(box->done, 2, "step %u: operations done", s->n);
 	GM_EXPECT(!box->op[0].bad, "step %u: the guest reads %#lx, expected %#lx", s->n,
 		  box->op[0].observed, box->op[0].expected);
-	gm_model_guest_wrote(w->model, gfn, 1, GM_HALF_GUEST, s->gen, 1);
+	gm_model_guest_wrote(w->model, gfn, 1, GM_WRITER_GUEST, s->gen, 1);
 	gm_fixture_check_guest(w, 1, gfn - 1, 3, 1, "the touched page and its neighbours");
 	gm_fixture_check_host(w, gfn, 1, 1, "the touched page");
 }

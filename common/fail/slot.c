@@ -26,7 +26,7 @@ static void expect_data(struct fail_sweep *s, uint64_t gpa, const char *when)
 	struct gm_op op = { .code = GM_OP_CHECK,
 			    .addr = gpa,
 			    .nr = FAIL_OTHER_PAGES,
-			    .half = GM_HALF_GUEST,
+			    .writer = GM_WRITER_GUEST,
 			    .gen = GEN,
 			    .stride = 128,
 			    .gfn_delta = GFN(FAIL_OTHER) - GFN(gpa) };
@@ -65,7 +65,7 @@ static void expect_in_use(struct fail_sweep *s, uint64_t gpa)
 static void once_ordinary(struct fail_sweep *s)
 {
 	s->mem = gm_mem_new(GM_MEM_ANON, FAIL_OTHER_SIZE);
-	gm_host_fill(s->mem->hva, GFN(FAIL_OTHER), FAIL_OTHER_PAGES, GM_HALF_GUEST, GEN);
+	gm_host_fill(s->mem->hva, GFN(FAIL_OTHER), FAIL_OTHER_PAGES, GM_WRITER_GUEST, GEN);
 	gm_vm_map(s->w->vm, FAIL_OTHER, FAIL_OTHER_SIZE, GM_2M);
 	gm_vm_map(s->w->vm, FAIL_THIRD, FAIL_OTHER_SIZE, GM_2M);
 }
@@ -176,7 +176,7 @@ static void log_is_on(struct fail_sweep *s)
 	struct gm_op op = { .code = GM_OP_FILL,
 			    .addr = FAIL_OTHER + 130 * PG,
 			    .nr = 1,
-			    .half = GM_HALF_GUEST,
+			    .writer = GM_WRITER_GUEST,
 			    .gen = GEN };
 
 	expect_data(s, FAIL_OTHER, "a slot that is logged");
@@ -199,7 +199,7 @@ static void once_gmem(struct fail_sweep *s)
 	set_ok(s, 0, FAIL_OTHER, FAIL_OTHER_SIZE);
 	if (s->w->provider)
 		gm_convert(vm, FAIL_OTHER, FAIL_OTHER_SIZE, true);
-	gm_guest_fill(vm, 1, FAIL_OTHER, FAIL_OTHER_PAGES, GM_HALF_GUEST, GEN);
+	gm_guest_fill(vm, 1, FAIL_OTHER, FAIL_OTHER_PAGES, GM_WRITER_GUEST, GEN);
 }
 
 static void end_gmem(struct fail_sweep *s)

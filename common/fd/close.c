@@ -158,7 +158,7 @@ GM_CASE(close_vm_first, .name = "fd.last_close.vm_first",
 	w->vm = NULL;
 	if (gm_flavour_host(&w->file)) {
 		gm_fixture_check_host(w, FIRST, 16, 1, "after the close of the VM");
-		gm_host_fill(w->hva, FIRST, 16, GM_HALF_HOST, 2);
+		gm_host_fill(w->hva, FIRST, 16, GM_WRITER_HOST, 2);
 	}
 	GM_EXPECT_OK(__gm_gmem_punch(w->gmem, 0, PG));
 	GM_EXPECT_OK(__gm_gmem_allocate(w->gmem, 0, PG));
@@ -166,7 +166,8 @@ GM_CASE(close_vm_first, .name = "fd.last_close.vm_first",
 	GM_EXPECT_EQ(st.st_size, SIZE, "size");
 	if (gm_flavour_host(&w->file)) {
 		gm_host_check_zero(w->hva, 1, "the hole after the close of the VM");
-		gm_host_check(w->hva + PG, FIRST + 1, 15, GM_HALF_HOST, 2, "pages after the hole");
+		gm_host_check(w->hva + PG, FIRST + 1, 15, GM_WRITER_HOST, 2,
+			      "pages after the hole");
 	}
 	gm_fixture_free(w);
 }

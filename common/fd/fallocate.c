@@ -183,7 +183,7 @@ GM_CASE(refused_leaves, .name = "fd.fallocate_args.refused_leaves_content",
 	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint8_t *map = fd_mmap(gmem, SIZE);
 
-	gm_host_fill(map, 100, 8, GM_HALF_SHARED, 1);
+	gm_host_fill(map, 100, 8, GM_WRITER_SHARED, 1);
 	gm_control(resident(map, 16) == 8, "mincore() reports eight resident pages");
 	GM_EXPECT_ERRNO(EINVAL, fallocate(gmem, HOLE, 1, SIZE - 1));
 	GM_EXPECT_ERRNO(EINVAL, fallocate(gmem, HOLE, 2048, PG));
@@ -193,7 +193,7 @@ GM_CASE(refused_leaves, .name = "fd.fallocate_args.refused_leaves_content",
 	GM_EXPECT_ERRNO(EOPNOTSUPP, fallocate(gmem, FALLOC_FL_COLLAPSE_RANGE, 0, PG));
 	GM_EXPECT_ERRNO(EINVAL, fallocate(gmem, KEEP, 0, SIZE + PG));
 	GM_EXPECT_EQ(resident(map, 16), 8, "resident pages afterwards");
-	gm_host_check(map, 100, 8, GM_HALF_SHARED, 1, "after the refusals");
+	gm_host_check(map, 100, 8, GM_WRITER_SHARED, 1, "after the refusals");
 	munmap(map, SIZE);
 	close(gmem);
 	gm_vm_free(vm);
@@ -208,10 +208,10 @@ GM_CASE(allocate_keeps, .name = "fd.fallocate_args.allocate_keeps_content",
 	uint8_t *map = fd_mmap(gmem, SIZE);
 
 	fd_dirty_free_memory(16 << 20);
-	gm_host_fill(map + 4 * PG, 104, 4, GM_HALF_SHARED, 1);
+	gm_host_fill(map + 4 * PG, 104, 4, GM_WRITER_SHARED, 1);
 	GM_EXPECT_OK(fallocate(gmem, KEEP, 0, SIZE));
 	GM_EXPECT_OK(fallocate(gmem, KEEP, 0, SIZE));
-	gm_host_check(map + 4 * PG, 104, 4, GM_HALF_SHARED, 1, "existing pages");
+	gm_host_check(map + 4 * PG, 104, 4, GM_WRITER_SHARED, 1, "existing pages");
 	gm_host_check_zero(map, 4, "pages below");
 	gm_host_check_zero(map + 8 * PG, 8, "pages above");
 	munmap(map, SIZE);

@@ -48,7 +48,7 @@ GM_CASE(from_above_shared, .name = "fd.shared_follows.from_above", .clause = "fd
 {
 	struct gm_fixture *w = FD_ORDINARY(256 * PG);
 
-	gm_host_fill(w->hva, GM_BASE / PG, 256, GM_HALF_HOST, 1);
+	gm_host_fill(w->hva, GM_BASE / PG, 256, GM_WRITER_HOST, 1);
 	gm_touch_from_above(w->vm, GM_BASE, 256, 1);
 	gm_fixture_free(w);
 }

@@ -68,9 +68,9 @@ GM_CASES(follows, struct memory, v)
 			c = (struct change){ w->hva + page * PG, PG, -1 };
 		c.other = fd_memfd(PG);
 		other = fd_mmap(c.other, PG);
-		gm_host_fill(other, FIRST + page, 1, GM_HALF_HOST, 7);
+		gm_host_fill(other, FIRST + page, 1, GM_WRITER_HOST, 7);
 		gm_fixture_fill(w, 0, FIRST, NPAGES);
-		want = way[i].other ? gm_word(FIRST + page, GM_HALF_HOST, 7, 0) : 0;
+		want = way[i].other ? gm_word(FIRST + page, GM_WRITER_HOST, 7, 0) : 0;
 		ret = fd_running_read(w->vm, gpa, gm_fixture_word(w, FIRST + page), way[i].change,
 				      &c);
 		GM_EXPECT_AT(
@@ -80,7 +80,7 @@ GM_CASES(follows, struct memory, v)
 		if (way[i].rest)
 			gm_model_dropped(w->model, FIRST, NPAGES);
 		else if (way[i].other)
-			gm_model_host_wrote(w->model, FIRST + page, 1, GM_HALF_HOST, 7);
+			gm_model_host_wrote(w->model, FIRST + page, 1, GM_WRITER_HOST, 7);
 		else
 			gm_model_dropped(w->model, FIRST + page, 1);
 		gm_fixture_check_guest(w, 0, FIRST + page, 1, 1, way[i].name);

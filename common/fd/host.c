@@ -39,6 +39,6 @@ void fd_dirty_free_memory(uint64_t bytes)
 	/* Small pages are freed to the lists from which single pages are allocated. */
 	madvise(p, bytes, MADV_NOHUGEPAGE);
 	for (uint64_t i = 0; i < bytes / 8; i++)
-		p[i] = gm_word(0xdeadbee, GM_HALF_HOST, 0xffff, i);
+		p[i] = gm_word(0xdeadbee, GM_WRITER_HOST, 0xffff, i);
 	munmap(p, bytes);
 }

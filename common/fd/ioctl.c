@@ -62,7 +62,7 @@ GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .flavours = FD_HOST_S
 	struct space_resv r = { .start = PG, .len = PG };
 	static const int nrs[] = { 40, 41, 42, 43, 57 };
 
-	gm_host_fill(map, 0, 4, GM_HALF_SHARED, 1);
+	gm_host_fill(map, 0, 4, GM_WRITER_SHARED, 1);
 	gm_control(!ioctl(mem, FIONREAD, &n) && n == (int)(4 * PG), "FIONREAD of a memfd");
 	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, FIONREAD, &n));
 	GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, FIBMAP, &n));
@@ -72,7 +72,7 @@ GM_CASE(no_file_ioctl, .name = "fd.no_ioctl.regular_file", .flavours = FD_HOST_S
 		GM_EXPECT_ERRNO(ENOTTY, ioctl(gmem, _IOW('X', nrs[i], struct space_resv), &r),
 				"'X' %d", nrs[i]);
 	}
-	gm_host_check(map, 0, 4, GM_HALF_SHARED, 1, "afterwards");
+	gm_host_check(map, 0, 4, GM_WRITER_SHARED, 1, "afterwards");
 	munmap(map, 4 * PG);
 	close(gmem);
 	close(mem);

@@ -193,12 +193,12 @@ GM_CASE(mmap_offset, .name = "fd.mmap_modes.offset", .flavours = FD_HOST_SEES,
 		uint8_t *one = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_SHARED, w->gmem, i * PG);
 
 		GM_SETUP(one != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-		gm_host_fill(one, FIRST + i, 1, GM_HALF_SHARED, 1);
+		gm_host_fill(one, FIRST + i, 1, GM_WRITER_SHARED, 1);
 		gm_prove_same_page(w->vm, 0, GM_BASE + i * PG, one);
 		munmap(one, PG);
 	}
-	gm_host_check(w->hva, FIRST, 16, GM_HALF_SHARED, 1, "through the whole mapping");
-	gm_guest_check(w->vm, 0, GM_BASE, 16, GM_HALF_SHARED, 1, "the guest");
+	gm_host_check(w->hva, FIRST, 16, GM_WRITER_SHARED, 1, "through the whole mapping");
+	gm_guest_check(w->vm, 0, GM_BASE, 16, GM_WRITER_SHARED, 1, "the guest");
 	fd_fixture_free(w);
 }
 
@@ -209,9 +209,9 @@ static int child_of_fork(void *arg)
 	/* Returns 0 if all words match, else 1. */
 	for (int i = 0; i < 4; i++)
 		if (*(volatile uint64_t *)(w->hva + i * PG) !=
-		    gm_word(FIRST + i, GM_HALF_SHARED, 1, 0))
+		    gm_word(FIRST + i, GM_WRITER_SHARED, 1, 0))
 			return 1;
-	gm_host_fill(w->hva, FIRST, 4, GM_HALF_SHARED, 2);
+	gm_host_fill(w->hva, FIRST, 4, GM_WRITER_SHARED, 2);
 	return 0;
 }
 
@@ -220,12 +220,12 @@ GM_CASE(mmap_fork, .name = "fd.mmap_modes.fork", .flavours = FD_HOST_SEES,
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 4 * PG);
 
-	gm_guest_fill(w->vm, 0, GM_BASE, 4, GM_HALF_SHARED, 1);
-	gm_host_check(w->hva, FIRST, 4, GM_HALF_SHARED, 1, "before fork");
+	gm_guest_fill(w->vm, 0, GM_BASE, 4, GM_WRITER_SHARED, 1);
+	gm_host_check(w->hva, FIRST, 4, GM_WRITER_SHARED, 1, "before fork");
 	GM_EXPECT_EQ(fd_in_child(child_of_fork, w), 0,
 		     "the child's view of the guest's words (1: wrong)");
-	gm_host_check(w->hva, FIRST, 4, GM_HALF_SHARED, 2, "what the child wrote");
-	gm_guest_check(w->vm, 0, GM_BASE, 4, GM_HALF_SHARED, 2, "what the child wrote");
+	gm_host_check(w->hva, FIRST, 4, GM_WRITER_SHARED, 2, "what the child wrote");
+	gm_guest_check(w->vm, 0, GM_BASE, 4, GM_WRITER_SHARED, 2, "what the child wrote");
 	gm_prove_same_page(w->vm, 0, GM_BASE + 3 * PG, w->hva + 3 * PG);
 	fd_fixture_free(w);
 }
@@ -236,14 +236,14 @@ GM_CASE(mmap_dontneed, .name = "fd.mmap_modes.dontneed", .flavours = FD_HOST_SEE
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, 8 * PG);
 	uint8_t *second = fd_mmap(w->gmem, 8 * PG), *moved;
 
-	gm_host_fill(w->hva, FIRST, 8, GM_HALF_SHARED, 1);
+	gm_host_fill(w->hva, FIRST, 8, GM_WRITER_SHARED, 1);
 	GM_EXPECT_OK(madvise(w->hva, 8 * PG, MADV_DONTNEED));
-	gm_host_check(w->hva, FIRST, 8, GM_HALF_SHARED, 1, "after MADV_DONTNEED");
-	gm_guest_check(w->vm, 0, GM_BASE, 8, GM_HALF_SHARED, 1, "after MADV_DONTNEED");
-	gm_host_check(second, FIRST, 8, GM_HALF_SHARED, 1, "through the second mapping");
+	gm_host_check(w->hva, FIRST, 8, GM_WRITER_SHARED, 1, "after MADV_DONTNEED");
+	gm_guest_check(w->vm, 0, GM_BASE, 8, GM_WRITER_SHARED, 1, "after MADV_DONTNEED");
+	gm_host_check(second, FIRST, 8, GM_WRITER_SHARED, 1, "through the second mapping");
 	moved = mremap(second, 8 * PG, 8 * PG, MREMAP_MAYMOVE | MREMAP_FIXED, w->hva);
 	GM_ASSERT(moved == w->hva, "mremap: %s", gm_errno_name(errno));
-	gm_host_check(moved, FIRST, 8, GM_HALF_SHARED, 1, "moved over the first mapping");
+	gm_host_check(moved, FIRST, 8, GM_WRITER_SHARED, 1, "moved over the first mapping");
 	gm_prove_same_page(w->vm, 0, GM_BASE + 7 * PG, moved + 7 * PG);
 	fd_fixture_free(w);
 }

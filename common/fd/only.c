@@ -96,11 +96,11 @@ static void run_only(const struct gm_flavour *f, enum gm_mem_kind mem)
 					  .uses_uaddr = true, .extra_pages = 16);
 	uint8_t *beside = w->mem->hva;
 
-	gm_host_fill(beside, FIRST, NPAGES, GM_HALF_HOST, 9);
+	gm_host_fill(beside, FIRST, NPAGES, GM_WRITER_HOST, 9);
 	gm_guest_check_zero(w->vm, 0, GM_BASE, NPAGES / 2, "the first reads");
 	gm_fixture_fill(w, 0, FIRST, NPAGES);
 	gm_fixture_check_guest(w, 0, FIRST, NPAGES, 1, "what the guest wrote");
-	gm_host_check(beside, FIRST, NPAGES, GM_HALF_HOST, 9, "the memory at userspace_addr");
+	gm_host_check(beside, FIRST, NPAGES, GM_WRITER_HOST, 9, "the memory at userspace_addr");
 	if (gm_flavour_host(f))
 		gm_fixture_check_host(w, FIRST, NPAGES, 1, "the mapping of the file");
 	/* Dropping that memory does not affect the guest; a hole in the file does. */

@@ -158,7 +158,7 @@ static struct gm_op content_op(uint32_t code, struct gm_fixture *w, uint64_t gpa
 	return (struct gm_op){ .code = code,
 			       .addr = gpa,
 			       .nr = npages,
-			       .half = gm_flavour_half(&w->file),
+			       .writer = gm_flavour_writer(&w->file),
 			       .gen = gen,
 			       .gfn_delta = id - GFN(gpa) };
 }
@@ -310,7 +310,7 @@ GM_CASE(content_moves, .name = "fd.bind_overlap.right_page", .flavours = FD_EACH
 				GM_EXPECT_AT(
 					&page,
 					op.val == gm_word(identity(p->file, p->off + k),
-							  gm_flavour_half(&s->w->file), 1, 5),
+							  gm_flavour_writer(&s->w->file), 1, 5),
 					"file %d, page %lu: expected gfn %#lx in the word, observed %s",
 					p->file, p->off + k, identity(p->file, p->off + k),
 					gm_word_str(op.val));
@@ -354,7 +354,7 @@ GM_CASE(content_written, .name = "fd.bind_overlap.right_page_written", .flavours
 		for (unsigned int p = 0; s->map[i] && p < NPAGES; p++)
 			if (gen[i][p])
 				gm_host_check(s->map[i] + p * PG, identity(i, p), 1,
-					      gm_flavour_half(&s->w->file), gen[i][p],
+					      gm_flavour_writer(&s->w->file), gen[i][p],
 					      "the host at the end");
 	two_files_free(s);
 }
@@ -392,10 +392,10 @@ GM_CASE(gmem_only, .name = "fd.bind_overlap.not_userspace",
 	struct gm_fixture *w = GM_FIXTURE(.flavour = self->flavour, .size = SIZE,
 					  .uses_uaddr = true, .extra_pages = 16);
 
-	gm_host_fill(w->mem->hva, FIRST, 16, GM_HALF_HOST, 1);
+	gm_host_fill(w->mem->hva, FIRST, 16, GM_WRITER_HOST, 1);
 	gm_guest_check_zero(w->vm, 0, GM_BASE, 16, "the file, not the memory at userspace_addr");
 	gm_fixture_fill(w, 0, FIRST, 16);
-	gm_host_check(w->mem->hva, FIRST, 16, GM_HALF_HOST, 1, "the memory at userspace_addr");
+	gm_host_check(w->mem->hva, FIRST, 16, GM_WRITER_HOST, 1, "the memory at userspace_addr");
 	/* Dropping that memory does not affect the guest. */
 	GM_SETUP_OK(madvise(w->mem->hva, SIZE, MADV_DONTNEED));
 	gm_fixture_check_guest(w, 0, FIRST, 16, 1, "after MADV_DONTNEED at userspace_addr");

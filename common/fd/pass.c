@@ -205,9 +205,9 @@ static int write_child(void *arg)
 
 	if (p == MAP_FAILED)
 		return 1;
-	if (*(volatile uint64_t *)(p + 5 * PG) != gm_word(GM_BASE / PG + 5, GM_HALF_HOST, 1, 0))
+	if (*(volatile uint64_t *)(p + 5 * PG) != gm_word(GM_BASE / PG + 5, GM_WRITER_HOST, 1, 0))
 		return 2;
-	gm_host_fill(p, GM_BASE / PG, 16, GM_HALF_HOST, 2);
+	gm_host_fill(p, GM_BASE / PG, 16, GM_WRITER_HOST, 2);
 	return 0;
 }
 
@@ -219,10 +219,10 @@ GM_CASE(pass_map, .name = "fd.pass.shared_map", .flavours = FD_HOST_SEES,
 	int gmem = gm_flavour_gmem(vm, f, SIZE);
 	uint8_t *map = fd_mmap(gmem, SIZE);
 
-	gm_host_fill(map, GM_BASE / PG, 16, GM_HALF_HOST, 1);
+	gm_host_fill(map, GM_BASE / PG, 16, GM_WRITER_HOST, 1);
 	GM_EXPECT_EQ(fd_in_child(write_child, &gmem), 0,
 		     "the child (1: no mapping, 2: other words)");
-	gm_host_check(map, GM_BASE / PG, 16, GM_HALF_HOST, 2, "what the child wrote");
+	gm_host_check(map, GM_BASE / PG, 16, GM_WRITER_HOST, 2, "what the child wrote");
 	munmap(map, SIZE);
 	close(gmem);
 	gm_vm_free(vm);

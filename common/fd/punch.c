@@ -206,11 +206,11 @@ GM_CASE(punch_host, .name = "fd.punch_exact.host_content", .flavours = FD_HOST_S
 
 	for (unsigned int s = 0; s < 8; s++) {
 		for (unsigned int e = s + 1; e <= 8; e++, gen++) {
-			gm_host_fill(map, FIRST, 8, GM_HALF_HOST, gen);
+			gm_host_fill(map, FIRST, 8, GM_WRITER_HOST, gen);
 			gm_gmem_punch(gmem, s * PG, (e - s) * PG);
-			gm_host_check(map, FIRST, s, GM_HALF_HOST, gen, "below the hole");
+			gm_host_check(map, FIRST, s, GM_WRITER_HOST, gen, "below the hole");
 			gm_host_check_zero(map + s * PG, e - s, "the hole");
-			gm_host_check(map + e * PG, FIRST + e, 8 - e, GM_HALF_HOST, gen,
+			gm_host_check(map + e * PG, FIRST + e, 8 - e, GM_WRITER_HOST, gen,
 				      "above the hole");
 		}
 	}

@@ -218,7 +218,7 @@ GM_CASE(readonly_write, .name = "fd.slot_flags.readonly_write", .profile = "P1",
 	gm_slot_set(w->vm, GM_SLOT, KVM_MEM_READONLY, GM_BASE, GM_2M, w->hva, -1, 0);
 	for (unsigned int i = 0; i < 8; i++) {
 		uint64_t gfn = GM_BASE / PG + i, at = GM_BASE + i * PG + 24,
-			 word = gm_word(gfn, GM_HALF_PRIVATE, 1, 3);
+			 word = gm_word(gfn, GM_WRITER_PRIVATE, 1, 3);
 		struct gm_op write = { .code = GM_OP_WRITE, .addr = at, .val = word };
 		struct gm_exit ex;
 

@@ -103,7 +103,7 @@ GM_CASE(wp_async, .name = "fd.uffd.wp_async", .flavours = FD_HOST_SEES_TDP,
 	.text = "asynchronous WP: PAGEMAP_SCAN shows the pages that the host wrote, and nothing of the guest's writes; a hole shows")
 {
 	struct gm_fixture *w = FD_FIXTURE(self->flavour, LEN);
-	enum gm_half half = gm_flavour_half(self->flavour);
+	enum gm_writer writer = gm_flavour_writer(self->flavour);
 	uint8_t *hva = fd_mmap(w->gmem, LEN);
 	struct uffd_msg msg;
 	int uffd;
@@ -112,31 +112,31 @@ GM_CASE(wp_async, .name = "fd.uffd.wp_async", .flavours = FD_HOST_SEES_TDP,
 		gm_skip("no UFFD_FEATURE_WP_ASYNC", "Linux 6.7 or later");
 	pagemap_fd = GM_SETUP_OK(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
 	/* Pages 8 and up are holes. */
-	gm_host_fill(hva, FIRST, 8, GM_HALF_HOST, 1);
+	gm_host_fill(hva, FIRST, 8, GM_WRITER_HOST, 1);
 	uffd = gm_uffd_open(UFFD_FEATURE_WP_ASYNC);
 	GM_GRANTED(!__gm_uffd_register(uffd, hva, LEN, UFFDIO_REGISTER_MODE_WP),
 		   "asynchronous WP: %s", gm_errno_name(errno));
 	protect_all(uffd, hva);
 	GM_EXPECT_EQ(written(hva, false), 0, "pages written after UFFDIO_WRITEPROTECT");
 
-	gm_host_fill(hva + PG, FIRST + 1, 1, GM_HALF_HOST, 2);
-	gm_host_fill(hva + 6 * PG, FIRST + 6, 1, GM_HALF_HOST, 2);
-	gm_host_fill(hva + 9 * PG, FIRST + 9, 1, GM_HALF_HOST, 2);
-	gm_host_check(hva + 2 * PG, FIRST + 2, 1, GM_HALF_HOST, 1, "protected");
+	gm_host_fill(hva + PG, FIRST + 1, 1, GM_WRITER_HOST, 2);
+	gm_host_fill(hva + 6 * PG, FIRST + 6, 1, GM_WRITER_HOST, 2);
+	gm_host_fill(hva + 9 * PG, FIRST + 9, 1, GM_WRITER_HOST, 2);
+	gm_host_check(hva + 2 * PG, FIRST + 2, 1, GM_WRITER_HOST, 1, "protected");
 	gm_host_check_zero(hva + 10 * PG, 1, "a protected hole");
 	GM_EXPECT_EQ(written(hva, false), BIT(1) | BIT(6) | BIT(9),
 		     "pages written by the host: 1, 6 and the hole 9");
 
-	gm_guest_fill(w->vm, 0, GM_BASE + 3 * PG, 1, half, 3);
-	gm_guest_fill(w->vm, 0, GM_BASE + 11 * PG, 1, half, 3);
-	gm_host_check(hva + 3 * PG, FIRST + 3, 1, half, 3, "the guest wrote page 3");
-	gm_host_check(hva + 11 * PG, FIRST + 11, 1, half, 3, "the guest wrote hole 11");
+	gm_guest_fill(w->vm, 0, GM_BASE + 3 * PG, 1, writer, 3);
+	gm_guest_fill(w->vm, 0, GM_BASE + 11 * PG, 1, writer, 3);
+	gm_host_check(hva + 3 * PG, FIRST + 3, 1, writer, 3, "the guest wrote page 3");
+	gm_host_check(hva + 11 * PG, FIRST + 11, 1, writer, 3, "the guest wrote hole 11");
 	GM_EXPECT_EQ(written(hva, false), BIT(1) | BIT(6) | BIT(9),
 		     "pages written after the guest wrote 3 and 11");
 
 	GM_EXPECT_EQ(written(hva, true), BIT(1) | BIT(6) | BIT(9), "pages protected again");
 	GM_EXPECT_EQ(written(hva, false), 0, "pages written after that");
-	gm_host_fill(hva + 6 * PG, FIRST + 6, 1, GM_HALF_HOST, 4);
+	gm_host_fill(hva + 6 * PG, FIRST + 6, 1, GM_WRITER_HOST, 4);
 	GM_EXPECT_EQ(written(hva, false), BIT(6), "pages written again");
 
 	/* A hole changes the content, so its pages show, whether they were written or not. */
@@ -145,9 +145,9 @@ GM_CASE(wp_async, .name = "fd.uffd.wp_async", .flavours = FD_HOST_SEES_TDP,
 	GM_EXPECT_EQ(written(hva, false), BIT(5) | BIT(6), "pages written after a hole of 5 and 6");
 	gm_host_check_zero(hva + 5 * PG, 2, "after the hole");
 	GM_EXPECT_EQ(written(hva, true), BIT(5) | BIT(6), "pages written after reads of 5 and 6");
-	gm_host_fill(hva + 5 * PG, FIRST + 5, 1, GM_HALF_HOST, 5);
+	gm_host_fill(hva + 5 * PG, FIRST + 5, 1, GM_WRITER_HOST, 5);
 	GM_EXPECT_EQ(written(hva, false), BIT(5), "pages written after the hole");
-	gm_guest_check(w->vm, 0, GM_BASE + 5 * PG, 1, GM_HALF_HOST, 5, "written after the hole");
+	gm_guest_check(w->vm, 0, GM_BASE + 5 * PG, 1, GM_WRITER_HOST, 5, "written after the hole");
 	GM_EXPECT(!gm_uffd_read(uffd, 0, &msg), "expected no message, observed event %#x",
 		  msg.event);
 	close(uffd);

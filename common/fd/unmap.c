@@ -151,9 +151,10 @@ GM_CASE(unmap_host, .name = "fd.punch_unmaps.host_mappings", .flavours = FD_HOST
 
 	one = mmap(NULL, PG, PROT_READ, MAP_SHARED, w->gmem, PG);
 	GM_SETUP(one != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	gm_host_fill(w->hva, FIRST, 4, GM_HALF_HOST, 1);
-	gm_host_check(second, FIRST, 4, GM_HALF_HOST, 1, "the second mapping, before the hole");
-	gm_host_check(one, FIRST + 1, 1, GM_HALF_HOST, 1, "the read-only mapping, before the hole");
+	gm_host_fill(w->hva, FIRST, 4, GM_WRITER_HOST, 1);
+	gm_host_check(second, FIRST, 4, GM_WRITER_HOST, 1, "the second mapping, before the hole");
+	gm_host_check(one, FIRST + 1, 1, GM_WRITER_HOST, 1,
+		      "the read-only mapping, before the hole");
 	GM_SETUP_OK(pipe(to));
 	GM_SETUP_OK(pipe(from));
 	pid = GM_SETUP_OK(fork());
@@ -161,21 +162,21 @@ GM_CASE(unmap_host, .name = "fd.punch_unmaps.host_mappings", .flavours = FD_HOST
 		_exit(read_child(second, to[0], from[1]));
 	GM_SETUP_OK(write(to[1], "", 1));
 	GM_SETUP(read(from[0], &seen, 8) == 8, "the child did not answer");
-	GM_EXPECT_EQ(seen, gm_word(FIRST + 1, GM_HALF_HOST, 1, 0),
+	GM_EXPECT_EQ(seen, gm_word(FIRST + 1, GM_WRITER_HOST, 1, 0),
 		     "the child's word, before the hole");
 	gm_gmem_punch(w->gmem, PG, PG);
 	gm_host_check_zero(one, 1, "the read-only mapping");
 	gm_host_check_zero(w->hva + PG, 1, "the first mapping");
 	gm_host_check_zero(second + PG, 1, "the second mapping");
-	gm_host_check(w->hva, FIRST, 1, GM_HALF_HOST, 1, "below the hole");
-	gm_host_check(second + 2 * PG, FIRST + 2, 2, GM_HALF_HOST, 1, "above the hole");
+	gm_host_check(w->hva, FIRST, 1, GM_WRITER_HOST, 1, "below the hole");
+	gm_host_check(second + 2 * PG, FIRST + 2, 2, GM_WRITER_HOST, 1, "above the hole");
 	gm_guest_check_zero(w->vm, 0, GM_BASE + PG, 1, "the guest");
-	gm_guest_fill(w->vm, 0, GM_BASE + PG, 1, GM_HALF_SHARED, 2);
+	gm_guest_fill(w->vm, 0, GM_BASE + PG, 1, GM_WRITER_SHARED, 2);
 	GM_SETUP_OK(write(to[1], "", 1));
 	GM_SETUP(read(from[0], &seen, 8) == 8, "the child did not answer");
-	GM_EXPECT_EQ(seen, gm_word(FIRST + 1, GM_HALF_SHARED, 2, 0),
+	GM_EXPECT_EQ(seen, gm_word(FIRST + 1, GM_WRITER_SHARED, 2, 0),
 		     "what the guest wrote after the hole, in the child's mapping");
-	gm_host_check(second + PG, FIRST + 1, 1, GM_HALF_SHARED, 2, "what the guest wrote");
+	gm_host_check(second + PG, FIRST + 1, 1, GM_WRITER_SHARED, 2, "what the guest wrote");
 	GM_SETUP_OK(waitpid(pid, &status, 0));
 	for (int i = 0; i < 2; i++) {
 		close(to[i]);

@@ -28,12 +28,12 @@ GM_CASE(zero_write, .name = "fd.zeroed.first_write",
 		  .addr = GM_BASE,
 		  .nr = 256,
 		  .val = PG,
-		  .half = gm_flavour_half(&w->file),
+		  .writer = gm_flavour_writer(&w->file),
 		  .gen = 1 },
 		{ .code = GM_OP_FILL,
 		  .addr = GM_BASE,
 		  .nr = 256,
-		  .half = gm_flavour_half(&w->file),
+		  .writer = gm_flavour_writer(&w->file),
 		  .gen = 1,
 		  .stride = GM_PAGE_WORDS },
 	};
@@ -156,7 +156,7 @@ GM_CASE(zero_host, .name = "fd.zeroed.host_mapping", .flavours = FD_HOST_SEES,
 			}
 		}
 		gm_host_check_zero(map, NPAGES, "the host's first read");
-		gm_host_fill(map, FIRST, NPAGES, GM_HALF_HOST, way);
+		gm_host_fill(map, FIRST, NPAGES, GM_WRITER_HOST, way);
 		munmap(map, SIZE);
 		gm_gmem_punch(gmem, 0, SIZE);
 	}

@@ -54,7 +54,8 @@ struct writer {
  */
 GM_CASES(run, struct writer, w)
 {
-	uint64_t old = gm_word(1, GM_HALF_HOST, 1, 0), new = gm_word(1, GM_HALF_HOST, 2, 0), pfn;
+	uint64_t old = gm_word(1, GM_WRITER_HOST, 1, 0), new = gm_word(1, GM_WRITER_HOST, 2, 0),
+		 pfn;
 	uint8_t *mem = map_anon();
 	int begin[2], status, dirty;
 	pid_t pid;

@@ -11,8 +11,9 @@
 static void guest(struct gm_pressure *pr)
 {
 	for (unsigned int n = 1; n <= ROUNDS; n++) {
-		gm_guest_fill(pr->vm, 0, GM_BASE, NPAGES / 2, GM_HALF_SECRET, n);
-		gm_guest_check(pr->vm, 0, GM_BASE, NPAGES / 2, GM_HALF_SECRET, n, "under pressure");
+		gm_guest_fill(pr->vm, 0, GM_BASE, NPAGES / 2, GM_WRITER_SECRET, n);
+		gm_guest_check(pr->vm, 0, GM_BASE, NPAGES / 2, GM_WRITER_SECRET, n,
+			       "under pressure");
 		/* The pages that are punched: written, but their content is not checked. */
 		gm_guest_touch(pr->vm, 0, GM_BASE + LEN / 2, LEN / 2, GM_PAGE_SIZE);
 	}
@@ -50,6 +51,7 @@ GM_CASE(pressure_private, .name = "gup.pressure.private", .clause = "gup.pressur
 		  "%lu probes refused, %lu reached", (unsigned long)pr.refused,
 		  (unsigned long)pr.reached);
 	if (runs)
-		gm_guest_check(pr.vm, 0, GM_BASE, NPAGES / 2, GM_HALF_SECRET, ROUNDS, "at the end");
+		gm_guest_check(pr.vm, 0, GM_BASE, NPAGES / 2, GM_WRITER_SECRET, ROUNDS,
+			       "at the end");
 	gm_fixture_free(w);
 }

@@ -23,7 +23,7 @@ static uint8_t *map_truncated(struct dma_memory *m, uint32_t ioas)
 	GM_SETUP(mem != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	GM_SETUP_OK(__gm_map_hva(m->iommu, ioas, mem, 16 * PG, &at, GM_RW));
 	for (int i = 0; i < 16; i++)
-		*(volatile uint64_t *)(mem + i * PG) = gm_word(i, GM_HALF_HOST, 1, 0);
+		*(volatile uint64_t *)(mem + i * PG) = gm_word(i, GM_WRITER_HOST, 1, 0);
 	GM_SETUP_OK(munmap(mem + 12 * PG, 4 * PG));
 	return mem;
 }

@@ -14,7 +14,7 @@ static void scatter(struct dma_memory *m)
 
 	for (uint64_t step = 0; step < 4; step++)
 		for (uint64_t p = (step * 3) % 4; p < pages; p += 4)
-			gm_host_fill(m->hva + p * PG, p, 1, GM_HALF_HOST, 1);
+			gm_host_fill(m->hva + p * PG, p, 1, GM_WRITER_HOST, 1);
 }
 
 GM_CASE(large, .name = "iommu.map_file_memfd.scattered",

@@ -37,7 +37,7 @@ struct dma_memory dma_memory_new_unattached(enum gm_iommu_kind kind, uint64_t si
 	uint64_t step = huge == GM_1G ? GM_2M : GM_PAGE_SIZE;
 
 	for (uint64_t off = 0; off < size; off += step)
-		gm_host_fill(m.hva + off, off / GM_PAGE_SIZE, 1, GM_HALF_HOST, 1);
+		gm_host_fill(m.hva + off, off / GM_PAGE_SIZE, 1, GM_WRITER_HOST, 1);
 	return m;
 }
 
@@ -63,8 +63,8 @@ void dma_memory_free(struct dma_memory *m)
 
 bool dma_memory_check(struct dma_memory *m, uint64_t off, uint64_t len, const char *when)
 {
-	return gm_host_check(m->hva + off, off / GM_PAGE_SIZE, len / GM_PAGE_SIZE, GM_HALF_HOST, 1,
-			     when);
+	return gm_host_check(m->hva + off, off / GM_PAGE_SIZE, len / GM_PAGE_SIZE, GM_WRITER_HOST,
+			     1, when);
 }
 
 bool dma_memory_mapped(struct dma_memory *m, uint64_t off, uint64_t len, uint64_t iova)
@@ -138,7 +138,7 @@ void dma_memory_scattered(struct dma_memory *m)
 		/* Allocates a frame for `between` after each frame of the file. */
 		GM_SETUP_OK(madvise(m->hva, m->size, MADV_REMOVE));
 		for (uint64_t off = 0; off < m->size; off += GM_PAGE_SIZE) {
-			gm_host_fill(m->hva + off, off / GM_PAGE_SIZE, 1, GM_HALF_HOST, 1);
+			gm_host_fill(m->hva + off, off / GM_PAGE_SIZE, 1, GM_WRITER_HOST, 1);
 			between[i * m->size + off] = 1;
 		}
 		found = has_contiguous(m);

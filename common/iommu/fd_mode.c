@@ -14,7 +14,7 @@ GM_FILE(.clause = "iommu.map_file_fd_mode", .profile = "IO", .iommus = GM_IOMMUS
 /* Expects that a writable map is refused; if not, the message says what a device can do with it. */
 static void refused(struct dma_memory *m, int fd, const char *what)
 {
-	uint64_t at = IOVA, word = gm_word(1, GM_HALF_DEVICE, 1, 0), is = 0;
+	uint64_t at = IOVA, word = gm_word(1, GM_WRITER_DEVICE, 1, 0), is = 0;
 	int ret = __gm_map_file(m->iommu, m->ioas, fd, PG, PG, &at, GM_RW);
 
 	if (ret) {

@@ -14,7 +14,7 @@ GM_FILE(.clause = "iommu.map_hva", .profile = "IO", .iommu = GM_IOMMU_MOCK,
 
 static uint64_t word(unsigned int page, unsigned int gen)
 {
-	return gm_word(page, GM_HALF_HOST, gen, 7);
+	return gm_word(page, GM_WRITER_HOST, gen, 7);
 }
 
 /* The word under test of page i. */

@@ -191,13 +191,13 @@ GM_CASE(hva_shared, .name = "iommu.gmem_hva.shared", .clause = "iommu.gmem_hva",
 	gm_dma_expect_same(g.dev, IOVA, g.hva + 3 * PG, PG, "what the guest wrote");
 	gm_dma_prove_same_page(g.dev, IOVA + PG, g.hva + 4 * PG, "mapped");
 	gm_prove_same_page(g.vm, 0, GM_BASE + 4 * PG, g.hva + 4 * PG);
-	word = gm_word(GM_BASE / PG + 3, GM_HALF_SHARED, 1, 5) ^ 0xff;
+	word = gm_word(GM_BASE / PG + 3, GM_WRITER_SHARED, 1, 5) ^ 0xff;
 	__gm_dma_write(g.dev, IOVA + 5 * 8, &word, 8);
 	GM_EXPECT_EQ(*(volatile uint64_t *)(g.hva + 3 * PG + 40), word,
 		     "the host's view of what the device wrote");
 	word ^= 0xff;
 	__gm_dma_write(g.dev, IOVA + 5 * 8, &word, 8);
-	gm_guest_check(g.vm, 0, GM_BASE, 16, GM_HALF_SHARED, 1, "after the DMA");
+	gm_guest_check(g.vm, 0, GM_BASE, 16, GM_WRITER_SHARED, 1, "after the DMA");
 	/* The hole removes the page from the file; the device keeps the old page. */
 	gm_gmem_punch(g.gmem, 3 * PG, PG);
 	gm_guest_check_zero(g.vm, 0, GM_BASE + 3 * PG, 1, "after the hole");

@@ -11,7 +11,7 @@ struct dma_guest dma_guest_new(enum gm_iommu_kind kind, uint64_t size)
 	GM_SETUP(g.hva != MAP_FAILED, "mmap of shared guest_memfd: %s", gm_errno_name(errno));
 	gm_slot_set(g.vm, GM_SLOT, 0, GM_BASE, size, g.hva, g.gmem, 0);
 	gm_vm_map(g.vm, GM_BASE, size, GM_PAGE_SIZE);
-	gm_guest_fill(g.vm, 0, GM_BASE, size / GM_PAGE_SIZE, GM_HALF_SHARED, 1);
+	gm_guest_fill(g.vm, 0, GM_BASE, size / GM_PAGE_SIZE, GM_WRITER_SHARED, 1);
 	g.iommu = gm_iommu_new(kind);
 	g.ioas = gm_ioas_new(g.iommu);
 	g.dev = gm_iodev_new(g.iommu, g.ioas);

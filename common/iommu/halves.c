@@ -16,7 +16,7 @@ GM_CASE(batches, .name = "iommu.map_file_memfd.subpage_batches",
 	/* Even pages first, so that adjacent pages of the file are not adjacent in memory. */
 	for (uint64_t i = 0; i < 64; i++)
 		gm_host_fill(m.hva + (i * 2 + i / 32) % 64 * PG, (i * 2 + i / 32) % 64, 1,
-			     GM_HALF_HOST, 1);
+			     GM_WRITER_HOST, 1);
 	gm_mock_memory_limit(m.iommu, 40);
 	for (int round = 0; round < 2; round++) {
 		/* Round 0: first the device, then the map. Round 1: the reverse. */

@@ -32,7 +32,7 @@ GM_CASE(fresh, .name = "iommu.map_hva.fresh",
 {
 	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	uint8_t *mem = map_anon(8 * PG, PROT_READ | PROT_WRITE), *other;
-	uint64_t at = IOVA, word = gm_word(3, GM_HALF_DEVICE, 1, 0), got = 1;
+	uint64_t at = IOVA, word = gm_word(3, GM_WRITER_DEVICE, 1, 0), got = 1;
 
 	GM_EXPECT_OK(__gm_map_hva(m.iommu, m.ioas, mem, 8 * PG, &at, GM_RW));
 	GM_EXPECT_EQ(gm_vm_pinned(), 8, "VmPin, pages");
@@ -163,7 +163,7 @@ GM_CASE(other, .name = "iommu.map_hva.other_process",
 {
 	struct dma_memory m = dma_memory_new_unattached(self->iommu, PG, 0);
 	uint8_t *mem = map_anon(16 * PG, PROT_READ | PROT_WRITE);
-	uint64_t at = IOVA + 32 * PG, word = gm_word(6, GM_HALF_DEVICE, 1, 3);
+	uint64_t at = IOVA + 32 * PG, word = gm_word(6, GM_WRITER_DEVICE, 1, 3);
 
 	for (int i = 0; i < 16; i++)
 		((uint64_t *)(mem + i * PG))[0] = i + 1;

@@ -24,7 +24,7 @@ static struct held held_new(const struct gm_case *self)
 {
 	struct held h = { .w = GM_FIXTURE(.size = NR * PG) };
 
-	gm_guest_fill(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1);
+	gm_guest_fill(h.w->vm, 0, GM_BASE, NR, GM_WRITER_SHARED, 1);
 	h.iommu = gm_iommu_new(self->iommu);
 	h.ioas = gm_ioas_new(h.iommu);
 	h.dev = gm_iodev_new(h.iommu, h.ioas);
@@ -83,8 +83,8 @@ static void expect_held(struct held *h, uint64_t first, uint64_t n, uint64_t pag
 /* Guest and host see the words of generation 1 in [first, first + n), which is shared. */
 static void expect_shared(struct held *h, uint64_t first, uint64_t n, const char *when)
 {
-	gm_guest_check(h->w->vm, 0, GM_BASE + first * PG, n, GM_HALF_SHARED, 1, when);
-	gm_host_check(hva(h, first), GM_BASE / PG + first, n, GM_HALF_SHARED, 1, when);
+	gm_guest_check(h->w->vm, 0, GM_BASE + first * PG, n, GM_WRITER_SHARED, 1, when);
+	gm_host_check(hva(h, first), GM_BASE / PG + first, n, GM_WRITER_SHARED, 1, when);
 }
 
 /* The guest's view of word 9 of the page. */
@@ -103,7 +103,7 @@ GM_CASE(hva_held, .name = "iommu.convert_pinned.hva",
 		uint64_t first, n, at;
 	} range[] = { { 5, 1, 5 },  { 8, 1, 8 }, { 4, 2, 5 }, { 6, 20, 6 },
 		      { 8, 56, 8 }, { 0, 6, 5 }, { 0, NR, 5 } };
-	uint64_t word = gm_word(GM_BASE / PG + 6, GM_HALF_DEVICE, 3, 9);
+	uint64_t word = gm_word(GM_BASE / PG + 6, GM_WRITER_DEVICE, 3, 9);
 	struct held h = held_new(self);
 
 	map(&h, 5, 4, IOVA, GM_RW);
@@ -120,9 +120,9 @@ GM_CASE(hva_held, .name = "iommu.convert_pinned.hva",
 	 */
 	convert(&h, 0, 5, true);
 	convert(&h, 9, NR - 9, true);
-	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1, "converted beside the map");
-	gm_guest_fill(h.w->vm, 0, GM_BASE + 4 * PG, 1, GM_HALF_PRIVATE, 2);
-	gm_guest_fill(h.w->vm, 0, GM_BASE + 9 * PG, 1, GM_HALF_PRIVATE, 2);
+	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_WRITER_SHARED, 1, "converted beside the map");
+	gm_guest_fill(h.w->vm, 0, GM_BASE + 4 * PG, 1, GM_WRITER_PRIVATE, 2);
+	gm_guest_fill(h.w->vm, 0, GM_BASE + 9 * PG, 1, GM_WRITER_PRIVATE, 2);
 	expect_held(&h, 0, NR, 5, "private pages around");
 	expect_shared(&h, 5, 4, "the map between private pages");
 	gm_dma_prove_same_page(h.dev, IOVA + 3 * PG, hva(&h, 8), "between private pages");
@@ -130,17 +130,17 @@ GM_CASE(hva_held, .name = "iommu.convert_pinned.hva",
 
 	gm_unmap(h.iommu, h.ioas, IOVA, 4 * PG);
 	GM_EXPECT_OK(__convert(&h, 0, NR, true), "all of it, unmapped");
-	gm_guest_check(h.w->vm, 0, GM_BASE + 4 * PG, 1, GM_HALF_PRIVATE, 2, "below the map");
-	gm_guest_check(h.w->vm, 0, GM_BASE + 9 * PG, 1, GM_HALF_PRIVATE, 2, "above the map");
-	gm_guest_check(h.w->vm, 0, GM_BASE + 5 * PG, 1, GM_HALF_SHARED, 1, "converted");
+	gm_guest_check(h.w->vm, 0, GM_BASE + 4 * PG, 1, GM_WRITER_PRIVATE, 2, "below the map");
+	gm_guest_check(h.w->vm, 0, GM_BASE + 9 * PG, 1, GM_WRITER_PRIVATE, 2, "above the map");
+	gm_guest_check(h.w->vm, 0, GM_BASE + 5 * PG, 1, GM_WRITER_SHARED, 1, "converted");
 	GM_EXPECT_EQ(guest_word(&h, 6), word, "what the device wrote before");
 	GM_EXPECT_ERRNO(EFAULT, __map(&h, 5, 4, IOVA, GM_RW), "private pages");
 
-	gm_guest_fill(h.w->vm, 0, GM_BASE + 5 * PG, 4, GM_HALF_SHARED, 4);
+	gm_guest_fill(h.w->vm, 0, GM_BASE + 5 * PG, 4, GM_WRITER_SHARED, 4);
 	convert(&h, 5, 4, false);
 	map(&h, 5, 4, IOVA, GM_RO);
 	gm_dma_expect_same(h.dev, IOVA, hva(&h, 5), 4 * PG, "shared again");
-	gm_host_check(hva(&h, 5), GM_BASE / PG + 5, 4, GM_HALF_SHARED, 4, "shared again");
+	gm_host_check(hva(&h, 5), GM_BASE / PG + 5, 4, GM_WRITER_SHARED, 4, "shared again");
 	expect_held(&h, 4, 3, 5, "mapped again, read-only");
 	gm_unmap(h.iommu, h.ioas, IOVA, 4 * PG);
 	held_free(&h);
@@ -169,7 +169,7 @@ GM_CASE(several, .name = "iommu.convert_pinned.several", .dma_flags = GM_FULL_ON
 	gm_dma_prove_same_page(h.dev, copy, hva(&h, 7), "the copy");
 	gm_unmap(h.iommu, h.ioas, copy, PG);
 	GM_EXPECT_OK(__convert(&h, 0, NR, true), "all are unmapped");
-	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1, "at the end");
+	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_WRITER_SHARED, 1, "at the end");
 	held_free(&h);
 }
 
@@ -198,7 +198,7 @@ GM_CASE(user, .name = "iommu.convert_pinned.user.mock", .iommu = GM_IOMMU_MOCK,
 	struct held h = held_new(self);
 	uint32_t ioas = gm_ioas_new(h.iommu);
 	int user = gm_access_new(h.iommu, ioas, true), item[2];
-	uint64_t at = IOVA, word = gm_word(GM_BASE / PG + 20, GM_HALF_SHARED, 1, 0), got = 0;
+	uint64_t at = IOVA, word = gm_word(GM_BASE / PG + 20, GM_WRITER_SHARED, 1, 0), got = 0;
 
 	GM_GRANTED(!__gm_map_hva(h.iommu, ioas, hva(&h, 16), 16 * PG, &at, GM_RW), "map: %s",
 		   gm_errno_name(errno));
@@ -237,22 +237,22 @@ GM_CASE(user, .name = "iommu.convert_pinned.user.mock", .iommu = GM_IOMMU_MOCK,
 GM_CASE(hole, .name = "iommu.convert_pinned.hva_hole",
 	.text = "a hole over a page that a device has mapped: the file's new page is converted, and the device does not reach it")
 {
-	uint64_t word = gm_word(3, GM_HALF_DEVICE, 7, 9), got = 0;
+	uint64_t word = gm_word(3, GM_WRITER_DEVICE, 7, 9), got = 0;
 	struct held h = held_new(self);
 
 	map(&h, 5, 4, IOVA, GM_RW);
 	gm_gmem_punch(h.w->gmem, 6 * PG, PG);
 	GM_EXPECT_OK(__convert(&h, 6, 1, true), "the hole");
 	gm_guest_check_zero(h.w->vm, 0, GM_BASE + 6 * PG, 1, "the hole, private");
-	gm_guest_fill(h.w->vm, 0, GM_BASE + 6 * PG, 1, GM_HALF_SECRET, 2);
+	gm_guest_fill(h.w->vm, 0, GM_BASE + 6 * PG, 1, GM_WRITER_SECRET, 2);
 	expect_held(&h, 0, NR, 5, "the rest of the map");
 	expect_held(&h, 6, 4, 7, "above the hole");
 	/* The mock copies by the process's address, where there is a private page now. */
 	__gm_dma_read(h.dev, IOVA + PG + 72, &got, 8);
-	GM_EXPECT(gm_word_half(got) != GM_HALF_SECRET || !gm_word_ok(got),
+	GM_EXPECT(gm_word_writer(got) != GM_WRITER_SECRET || !gm_word_ok(got),
 		  "the device reads a private word of the guest: %s", gm_word_str(got));
 	__gm_dma_write(h.dev, IOVA + PG + 72, &word, 8);
-	gm_guest_check(h.w->vm, 0, GM_BASE + 6 * PG, 1, GM_HALF_SECRET, 2, "after the DMA");
+	gm_guest_check(h.w->vm, 0, GM_BASE + 6 * PG, 1, GM_WRITER_SECRET, 2, "after the DMA");
 	convert(&h, 6, 1, false);
 	gm_dma_expect_other_page(h.dev, IOVA + PG, hva(&h, 6), "shared again");
 	gm_dma_prove_same_page(h.dev, IOVA + 2 * PG, hva(&h, 7), "above the hole");
@@ -279,7 +279,7 @@ GM_CASE(guest, .name = "iommu.convert_pinned.guest.mock", .iommu = GM_IOMMU_MOCK
 	gm_unmap(h.iommu, h.ioas, IOVA, 4 * PG);
 	gm_run(h.w->vm, 0, &op, 1);
 	GM_EXPECT_EQ(op.ret, 0, "the hypercall's result after the unmap");
-	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1, "converted");
+	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_WRITER_SHARED, 1, "converted");
 	held_free(&h);
 }
 
@@ -296,7 +296,7 @@ GM_CASE(closed, .name = "iommu.convert_pinned.closed", .dma_flags = GM_FULL_ONLY
 	h.dev = NULL;
 	h.iommu = NULL;
 	GM_EXPECT_OK(__convert(&h, 0, NR, true), "closed");
-	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1, "converted");
+	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_WRITER_SHARED, 1, "converted");
 	held_free(&h);
 }
 
@@ -309,7 +309,7 @@ GM_CASE(killed, .name = "iommu.convert_pinned.killed.mock", .iommu = GM_IOMMU_MO
 	char result = 0;
 	pid_t pid;
 
-	gm_guest_fill(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1);
+	gm_guest_fill(h.w->vm, 0, GM_BASE, NR, GM_WRITER_SHARED, 1);
 	GM_SETUP_OK(pipe(report));
 	pid = GM_SETUP_OK(fork());
 	if (!pid) {
@@ -342,7 +342,7 @@ GM_CASE(unheld, .name = "iommu.inplace_unheld.detached", .clause = "iommu.inplac
 	gm_iodev_free(h.dev);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, detached, pages");
 	GM_EXPECT_OK(__convert(&h, 7, 1, true), "detached");
-	gm_guest_fill(h.w->vm, 0, GM_BASE + 7 * PG, 1, GM_HALF_SECRET, 2);
+	gm_guest_fill(h.w->vm, 0, GM_BASE + 7 * PG, 1, GM_WRITER_SECRET, 2);
 	h.dev = __gm_iodev_new(h.iommu, h.ioas);
 	GM_EXPECT(!h.dev && errno == EFAULT, "attach with a private page: expected EFAULT, got %s",
 		  h.dev ? "success" : gm_errno_name(errno));
@@ -350,8 +350,8 @@ GM_CASE(unheld, .name = "iommu.inplace_unheld.detached", .clause = "iommu.inplac
 		gm_end();
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refused attach, pages");
 	GM_EXPECT_OK(__convert(&h, 5, 4, true), "after the refused attach");
-	gm_guest_check(h.w->vm, 0, GM_BASE + 7 * PG, 1, GM_HALF_SECRET, 2, "still private");
-	gm_guest_fill(h.w->vm, 0, GM_BASE + 7 * PG, 1, GM_HALF_SHARED, 1);
+	gm_guest_check(h.w->vm, 0, GM_BASE + 7 * PG, 1, GM_WRITER_SECRET, 2, "still private");
+	gm_guest_fill(h.w->vm, 0, GM_BASE + 7 * PG, 1, GM_WRITER_SHARED, 1);
 	convert(&h, 5, 4, false);
 	h.dev = gm_iodev_new(h.iommu, h.ioas);
 	gm_dma_expect_maps(h.dev, IOVA, hva(&h, 5), 4 * PG, "shared again, attached");
@@ -386,7 +386,7 @@ GM_CASE(refused, .name = "iommu.gmem_hva.converted", .clause = "iommu.gmem_hva",
 	gm_unmap(h.iommu, h.ioas, IOVA + 16 * PG, 4 * PG);
 	/* A refused map has unpinned the shared pages before the private one. */
 	GM_EXPECT_OK(__convert(&h, 0, NR, true), "all of it");
-	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1, "converted");
+	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_WRITER_SHARED, 1, "converted");
 	convert(&h, 0, NR, false);
 	map(&h, 0, NR, IOVA, GM_RW);
 	gm_dma_prove_same_page(h.dev, IOVA + 9 * PG, hva(&h, 9), "shared again");
@@ -400,7 +400,7 @@ GM_CASE(type1, .name = "iommu.convert_pinned.type1.dma", .iommu = GM_IOMMU_TYPE1
 {
 	struct held h = { .w = GM_FIXTURE(.size = NR * PG) };
 
-	gm_guest_fill(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1);
+	gm_guest_fill(h.w->vm, 0, GM_BASE, NR, GM_WRITER_SHARED, 1);
 	h.iommu = gm_iommu_new(self->iommu);
 	h.ioas = gm_ioas_new(h.iommu);
 	GM_EXPECT_OK(__map(&h, 5, 4, IOVA, GM_RW));
@@ -443,14 +443,14 @@ static void race_device(struct race *r)
 		r->mapped++;
 		GM_EXPECT_OK(__gm_dma_read(r->h.dev, IOVA, buf, sizeof(buf)));
 		for (size_t i = 0; i < sizeof(buf) / 8; i++)
-			GM_ASSERT(!gm_word_ok(buf[i]) || gm_word_half(buf[i]) != GM_HALF_SECRET,
+			GM_ASSERT(!gm_word_ok(buf[i]) || gm_word_writer(buf[i]) != GM_WRITER_SECRET,
 				  "the device read a private word of the guest: %s",
 				  gm_word_str(buf[i]));
 		GM_EXPECT(!__gm_mock_maps(r->h.iommu, r->h.dev->hwpt, IOVA, hva(&r->h, first),
 					  RACE_PAGES * PG),
 			  "mapped, and the host has other pages at that address");
 		for (size_t i = 0; i < sizeof(buf) / 8; i++)
-			buf[i] = gm_word(i, GM_HALF_DEVICE, n, i);
+			buf[i] = gm_word(i, GM_WRITER_DEVICE, n, i);
 		GM_EXPECT_OK(__gm_dma_write(r->h.dev, IOVA, buf, sizeof(buf)));
 		gm_unmap(r->h.iommu, r->h.ioas, IOVA, RACE_PAGES * PG);
 	}
@@ -467,9 +467,10 @@ static void race_guest(struct race *r)
 		uint64_t gpa = GM_BASE + first * PG;
 
 		gm_guest_convert(vm, 0, gpa, nr, true);
-		gm_guest_fill(vm, 0, gpa, nr, GM_HALF_SECRET, n);
-		gm_guest_check(vm, 0, gpa, nr, GM_HALF_SECRET, n, "while a device maps and writes");
-		gm_guest_fill(vm, 0, gpa, nr, GM_HALF_SHARED, n);
+		gm_guest_fill(vm, 0, gpa, nr, GM_WRITER_SECRET, n);
+		gm_guest_check(vm, 0, gpa, nr, GM_WRITER_SECRET, n,
+			       "while a device maps and writes");
+		gm_guest_fill(vm, 0, gpa, nr, GM_WRITER_SHARED, n);
 		gm_guest_convert(vm, 0, gpa, nr, false);
 		if (gm_failures())
 			break;
@@ -529,7 +530,7 @@ GM_CASE(by_fd, .name = "iommu.map_gmem.converted", .clause = "iommu.map_gmem",
 		   "the shared page there");
 	gm_unmap(h.iommu, h.ioas, IOVA, PG);
 	GM_EXPECT_OK(__convert(&h, 0, NR, true), "after the refusals");
-	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1, "converted");
+	gm_guest_check(h.w->vm, 0, GM_BASE, NR, GM_WRITER_SHARED, 1, "converted");
 	convert(&h, 0, NR, false);
 	gm_map_file(h.iommu, h.ioas, h.w->gmem, 5 * PG, 4 * PG, IOVA, GM_RW);
 	gm_dma_expect_maps(h.dev, IOVA, hva(&h, 5), 4 * PG, "shared again");

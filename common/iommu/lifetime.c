@@ -11,7 +11,7 @@ GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommus = GM_IOMMUS(MOCK, V
 static bool device_sees(struct gm_iodev *dev, uint64_t iova, uint64_t gfn, unsigned int gen,
 			const char *when)
 {
-	uint64_t w[2], want = gm_word(gfn, GM_HALF_HOST, gen, 510);
+	uint64_t w[2], want = gm_word(gfn, GM_WRITER_HOST, gen, 510);
 
 	__gm_dma_read(dev, iova + 510 * 8, w, sizeof(w));
 	return GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .off = GM_AT(gfn * PG)), w[0] == want,

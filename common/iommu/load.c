@@ -38,7 +38,7 @@ static void device_thread(struct load *l)
 
 		l->gen[p] = n + 2;
 		for (unsigned int i = 0; i < PG / 8; i++)
-			page[i] = gm_word((GM_BASE + off) / PG, GM_HALF_SHARED, l->gen[p], i);
+			page[i] = gm_word((GM_BASE + off) / PG, GM_WRITER_SHARED, l->gen[p], i);
 		GM_EXPECT(!__gm_dma_write(l->dev, IOVA + p * PG, page, PG), "round %u: %s", n,
 			  gm_errno_name(errno));
 	}
@@ -63,25 +63,25 @@ static void one_memory(struct load *l, uint64_t off, uint64_t n, unsigned int ge
 {
 	uint64_t gpa = GM_BASE + off;
 
-	gm_guest_check(l->vm, 0, gpa, n, GM_HALF_SHARED, 1, "converted");
-	gm_guest_fill(l->vm, 0, gpa, n, GM_HALF_PRIVATE, gen);
-	gm_guest_check(l->vm, 0, gpa, n, GM_HALF_PRIVATE, gen, "private");
+	gm_guest_check(l->vm, 0, gpa, n, GM_WRITER_SHARED, 1, "converted");
+	gm_guest_fill(l->vm, 0, gpa, n, GM_WRITER_PRIVATE, gen);
+	gm_guest_check(l->vm, 0, gpa, n, GM_WRITER_PRIVATE, gen, "private");
 	gm_guest_convert(l->vm, 0, gpa, n, false);
-	gm_guest_check(l->vm, 0, gpa, n, GM_HALF_PRIVATE, gen, "shared again");
+	gm_guest_check(l->vm, 0, gpa, n, GM_WRITER_PRIVATE, gen, "shared again");
 	gm_gmem_punch(l->w->gmem, off, n * PG);
 	gm_guest_check_zero(l->vm, 0, gpa, n, "punched");
-	gm_guest_fill(l->vm, 0, gpa, n, GM_HALF_SHARED, 1);
+	gm_guest_fill(l->vm, 0, gpa, n, GM_WRITER_SHARED, 1);
 }
 
 static void two_memories(struct load *l, uint64_t off, uint64_t n, unsigned int gen)
 {
 	uint64_t gpa = GM_BASE + off;
 
-	gm_guest_fill(l->vm, 0, gpa, n, GM_HALF_PRIVATE, gen);
-	gm_guest_check(l->vm, 0, gpa, n, GM_HALF_PRIVATE, gen, "private");
+	gm_guest_fill(l->vm, 0, gpa, n, GM_WRITER_PRIVATE, gen);
+	gm_guest_check(l->vm, 0, gpa, n, GM_WRITER_PRIVATE, gen, "private");
 	gm_guest_convert(l->vm, 0, gpa, n, false);
 	gm_gmem_punch(l->w->gmem, off, n * PG);
-	gm_guest_check(l->vm, 0, gpa, n, GM_HALF_SHARED, 1, "shared again");
+	gm_guest_check(l->vm, 0, gpa, n, GM_WRITER_SHARED, 1, "shared again");
 }
 
 /* The guest converts back and forth; the host punches the private memory. */
@@ -121,8 +121,9 @@ static void check_device_pages(struct load *l, const char *when)
 		uint64_t off = l->dma_off + p * PG;
 		unsigned int gen = l->gen[p] ?: 1;
 
-		gm_host_check(l->w->hva + off, (GM_BASE + off) / PG, 1, GM_HALF_SHARED, gen, when);
-		gm_guest_check(l->vm, 0, GM_BASE + off, 1, GM_HALF_SHARED, gen, when);
+		gm_host_check(l->w->hva + off, (GM_BASE + off) / PG, 1, GM_WRITER_SHARED, gen,
+			      when);
+		gm_guest_check(l->vm, 0, GM_BASE + off, 1, GM_WRITER_SHARED, gen, when);
 	}
 }
 
@@ -138,11 +139,11 @@ static void convert_held(struct load *l)
 		check_device_pages(l, "after the refused conversion");
 	} else {
 		gm_guest_convert(l->vm, 0, gpa, 1, true);
-		gm_guest_fill(l->vm, 0, gpa, 1, GM_HALF_PRIVATE, 7);
+		gm_guest_fill(l->vm, 0, gpa, 1, GM_WRITER_PRIVATE, 7);
 	}
 	gm_dma_prove_same_page(l->dev, IOVA, l->w->hva + l->dma_off, "the shared page");
 	if (!gm_fixture_one_memory(l->w))
-		gm_guest_check(l->vm, 0, gpa, 1, GM_HALF_PRIVATE, 7,
+		gm_guest_check(l->vm, 0, gpa, 1, GM_WRITER_PRIVATE, 7,
 			       "the private memory, after DMA");
 }
 
@@ -156,7 +157,7 @@ GM_CASE(beside, .name = "iommu.lifetime.load", .clause = "iommu.lifetime",
 
 	l.w = GM_FIXTURE(.size = GM_2M, .mem = GM_MEM_SHMEM);
 	l.vm = l.w->vm;
-	gm_guest_fill(l.vm, 0, GM_BASE, 512, GM_HALF_SHARED, 1);
+	gm_guest_fill(l.vm, 0, GM_BASE, 512, GM_WRITER_SHARED, 1);
 	l.dev = gm_iodev_new(iommu, ioas);
 	l.rounds = gm_dma_cost_ms(l.dev) ? 3 : 400;
 	map_shared(&l, iommu, ioas);
@@ -165,8 +166,8 @@ GM_CASE(beside, .name = "iommu.lifetime.load", .clause = "iommu.lifetime",
 
 	gm_note("%u conversions to private and back", l.converted);
 	check_device_pages(&l, "at the end");
-	gm_guest_check(l.vm, 0, GM_BASE, 40, GM_HALF_SHARED, 1, "below the device's pages");
-	gm_guest_check(l.vm, 0, GM_BASE + 56 * PG, 456, GM_HALF_SHARED, 1,
+	gm_guest_check(l.vm, 0, GM_BASE, 40, GM_WRITER_SHARED, 1, "below the device's pages");
+	gm_guest_check(l.vm, 0, GM_BASE + 56 * PG, 456, GM_WRITER_SHARED, 1,
 		       "above the device's pages");
 	convert_held(&l);
 	GM_EXPECT_EQ(gm_vm_pinned(), DEV_PAGES, "VmPin, pages");
@@ -203,8 +204,8 @@ GM_CASE(huge, .name = "huge.dma.next_door", .clause = "huge.dma", .dma_flags = G
 	map_shared(&l, iommu, ioas);
 	if (whole)
 		gm_map_file(iommu, ioas, l.w->mem->fd, GM_1G, GM_1G, GM_1G, GM_RW);
-	gm_guest_fill(l.vm, 0, GM_BASE + l.convert_off, l.convert_pages, GM_HALF_SHARED, 1);
-	gm_guest_fill(l.vm, 0, GM_BASE + l.dma_off, DEV_PAGES, GM_HALF_SHARED, 1);
+	gm_guest_fill(l.vm, 0, GM_BASE + l.convert_off, l.convert_pages, GM_WRITER_SHARED, 1);
+	gm_guest_fill(l.vm, 0, GM_BASE + l.dma_off, DEV_PAGES, GM_WRITER_SHARED, 1);
 	gm_page_counts_read(l.vm, &touched);
 	GM_EXPECT_EQ(touched.pages[GM_SIZE_1G] - start.pages[GM_SIZE_1G], 2,
 		     "1 GiB pages, both touched");

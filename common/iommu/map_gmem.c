@@ -14,8 +14,8 @@ GM_FILE(.clause = "iommu.map_gmem", .profile = "P6", .iommus = GM_IOMMUS(MOCK, V
 /* The guest must read a word that the device writes at `off` of the file; then restores it. */
 static void device_to_guest(struct dma_guest *g, uint64_t iova, uint64_t off)
 {
-	uint64_t word = gm_word((GM_BASE + off) / PG, GM_HALF_DEVICE, 3, 9);
-	uint64_t back = gm_word((GM_BASE + off) / PG, GM_HALF_SHARED, 1, 9);
+	uint64_t word = gm_word((GM_BASE + off) / PG, GM_WRITER_DEVICE, 3, 9);
+	uint64_t back = gm_word((GM_BASE + off) / PG, GM_WRITER_SHARED, 1, 9);
 	struct gm_op op = { .code = GM_OP_READ, .addr = GM_BASE + off + 72 };
 	struct gm_page page = gm_vm_page(g->vm, GM_BASE + off);
 
@@ -39,7 +39,7 @@ GM_CASE(shared, .name = "iommu.map_gmem.shared",
 	device_to_guest(&g, IOVA, 5 * PG);
 	device_to_guest(&g, IOVA + 3 * PG, 8 * PG);
 	gm_dma_expect_blocked(g.dev, IOVA + 4 * PG, g.hva + 9 * PG, "the page above");
-	gm_guest_check(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1, "after the DMA");
+	gm_guest_check(g.vm, 0, GM_BASE, 64, GM_WRITER_SHARED, 1, "after the DMA");
 	gm_unmap(g.iommu, g.ioas, IOVA, 4 * PG);
 	gm_dma_expect_blocked(g.dev, IOVA, g.hva + 5 * PG, "unmapped");
 	dma_guest_free(&g);
@@ -51,7 +51,7 @@ GM_CASE(fresh, .name = "iommu.map_gmem.fresh",
 	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
 	const uint64_t n = gm_dma_cost_ms(g.dev) ? 4 : 1024;
 	int gmem = gm_gmem_new(g.vm, (n + 8) * PG, SHARED);
-	uint64_t word = gm_word(7, GM_HALF_DEVICE, 5, 511), bad = 0;
+	uint64_t word = gm_word(7, GM_WRITER_DEVICE, 5, 511), bad = 0;
 	uint8_t *page = malloc(n * PG);
 	struct gm_op op = { .code = GM_OP_READ, .addr = GM_BASE + GM_2M + 3 * PG - 8 };
 
@@ -89,7 +89,7 @@ GM_CASE(large, .name = "iommu.map_gmem.large", .iommu = GM_IOMMU_MOCK,
 	/* Out of order; the map allocates the pages left out. */
 	for (uint64_t step = 0; step < 3; step++)
 		for (uint64_t p = (step * 5) % 4; p < 1300; p += 4)
-			gm_host_fill(hva + p * PG, p, 1, GM_HALF_HOST, 1);
+			gm_host_fill(hva + p * PG, p, 1, GM_WRITER_HOST, 1);
 	for (unsigned int i = 0; i < sizeof(limit) / sizeof(limit[0]); i++) {
 		gm_mock_memory_limit(g.iommu, limit[i]);
 		gm_map_file(g.iommu, g.ioas, gmem, (7 + i) * PG, 1200 * PG, IOVA, GM_RW);
@@ -198,7 +198,7 @@ GM_CASE(bounds, .name = "iommu.map_gmem.bounds", .flags = GM_REFUSAL,
  */
 static void expect_removed(struct dma_guest *g, uint64_t iova, uint64_t page, unsigned int word)
 {
-	uint64_t w = 0, old = gm_word(GM_BASE / PG + page, GM_HALF_SHARED, 1, word);
+	uint64_t w = 0, old = gm_word(GM_BASE / PG + page, GM_WRITER_SHARED, 1, word);
 
 	__gm_dma_read(g->dev, iova + word * 8, &w, 8);
 	GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .off = GM_AT(page * PG)), w != old,
@@ -210,8 +210,8 @@ static void expect_removed(struct dma_guest *g, uint64_t iova, uint64_t page, un
 /* Guest and host still see all data. */
 static void expect_unchanged(struct dma_guest *g)
 {
-	gm_guest_check(g->vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1, "after the refused hole");
-	gm_host_check(g->hva, GM_BASE / PG, 64, GM_HALF_SHARED, 1, "after the refused hole");
+	gm_guest_check(g->vm, 0, GM_BASE, 64, GM_WRITER_SHARED, 1, "after the refused hole");
+	gm_host_check(g->hva, GM_BASE / PG, 64, GM_WRITER_SHARED, 1, "after the refused hole");
 }
 
 /*
@@ -241,7 +241,7 @@ GM_CASE(hole, .name = "iommu.convert_pinned.hole", .clause = "iommu.convert_pinn
 		for (uint64_t page = 5; page < 9; page++)
 			if (page * PG >= at[i].off && page * PG < at[i].off + at[i].len)
 				expect_removed(&g, IOVA + (page - 5) * PG, page, 0);
-		gm_guest_fill(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1);
+		gm_guest_fill(g.vm, 0, GM_BASE, 64, GM_WRITER_SHARED, 1);
 		gm_unmap(g.iommu, g.ioas, IOVA, 4 * PG);
 		gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, 4 * PG, IOVA, GM_RW);
 	}
@@ -250,7 +250,7 @@ GM_CASE(hole, .name = "iommu.convert_pinned.hole", .clause = "iommu.convert_pinn
 	gm_gmem_punch(g.gmem, 4 * PG, PG);
 	gm_gmem_punch(g.gmem, 9 * PG, PG);
 	gm_guest_check_zero(g.vm, 0, GM_BASE + 9 * PG, 1, "the hole above the map");
-	gm_guest_check(g.vm, 0, GM_BASE + 5 * PG, 4, GM_HALF_SHARED, 1,
+	gm_guest_check(g.vm, 0, GM_BASE + 5 * PG, 4, GM_WRITER_SHARED, 1,
 		       "the map between the holes");
 	gm_unmap(g.iommu, g.ioas, IOVA, 4 * PG);
 	GM_EXPECT_OK(__gm_gmem_punch(g.gmem, 5 * PG, 4 * PG), "after the unmap");
@@ -295,7 +295,7 @@ GM_CASE(twice, .name = "iommu.convert_pinned.twice", .clause = "iommu.convert_pi
 			expect_unchanged(&g);
 		} else {
 			expect_removed(&g, i == 2 ? at[2] + PG : at[i], i == 2 ? 21 : 5, 511);
-			gm_guest_fill(g.vm, 0, GM_BASE, 64, GM_HALF_SHARED, 1);
+			gm_guest_fill(g.vm, 0, GM_BASE, 64, GM_WRITER_SHARED, 1);
 		}
 		gm_unmap(g.iommu, g.ioas, at[i], len[i]);
 	}
@@ -331,7 +331,7 @@ GM_CASE(outlive, .name = "iommu.map_gmem.outlive",
 	.text = "the VM is freed and the fd closed: the device keeps the pages until the unmap")
 {
 	struct dma_guest g = dma_guest_new(self->iommu, 64 * PG);
-	uint64_t w[1], want = gm_word(GM_BASE / PG + 6, GM_HALF_SHARED, 1, 511);
+	uint64_t w[1], want = gm_word(GM_BASE / PG + 6, GM_WRITER_SHARED, 1, 511);
 
 	gm_map_file(g.iommu, g.ioas, g.gmem, 5 * PG, 2 * PG, IOVA, GM_RW);
 	munmap(g.hva, 64 * PG);

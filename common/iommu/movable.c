@@ -74,10 +74,10 @@ GM_CASE(hva, .name = "iommu.lifetime.movable_hva", .text = "the same for memory 
 	uint64_t first, last, at = IOVA;
 
 	GM_SETUP(mem != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	gm_host_fill(mem, 0, PAGES, GM_HALF_HOST, 2);
+	gm_host_fill(mem, 0, PAGES, GM_WRITER_HOST, 2);
 	require_movable(mem, &first, &last);
 	GM_EXPECT_OK(__gm_map_hva(m.iommu, m.ioas, mem, PAGES * PG, &at, GM_RW));
-	gm_host_check(mem, 0, PAGES, GM_HALF_HOST, 2, "moved");
+	gm_host_check(mem, 0, PAGES, GM_WRITER_HOST, 2, "moved");
 	GM_EXPECT_EQ(in_zone(mem, first, last), 0, "pinned pages in ZONE_MOVABLE");
 	GM_EXPECT(!__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA, mem, PAGES * PG),
 		  "the page table does not map the host's pages");

@@ -12,7 +12,7 @@ static void try_write(struct dma_memory *m, uint64_t iova, uint64_t off, bool al
 		      const char *what)
 {
 	volatile uint64_t *w = (void *)(m->hva + off + 0x248);
-	uint64_t old = *w, data = gm_word(off / PG, GM_HALF_DEVICE, 7, 0x49);
+	uint64_t old = *w, data = gm_word(off / PG, GM_WRITER_DEVICE, 7, 0x49);
 
 	__gm_dma_write(m->dev, iova + 0x248, &data, sizeof(data));
 	GM_EXPECT_AT(GM_PAGE(.iova = GM_AT(iova), .off = GM_AT(off)), *w == (allowed ? data : old),
@@ -64,7 +64,7 @@ GM_CASE(writeonly, .name = "iommu.map_file_perms.writeonly",
 	GM_EXPECT_ERRNO(EPERM, __gm_dma_write(m.dev, IOVA + PG, &word, 8), "read-only");
 	GM_EXPECT_ERRNO(EPERM, __gm_dma_write(m.dev, IOVA + PG - 4, &word, 8),
 			"into a read-only page");
-	gm_host_fill(m.hva, 0, 1, GM_HALF_HOST, 1);
+	gm_host_fill(m.hva, 0, 1, GM_WRITER_HOST, 1);
 	try_write(&m, IOVA, 0, true, "write-only");
 	gm_dma_expect_same(m.dev, IOVA + PG, m.hva + PG, PG, "read-only");
 	dma_memory_check(&m, 0, m.size, "at the end");

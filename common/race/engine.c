@@ -61,7 +61,7 @@ static void prepare(struct race *r)
 	gm_slot_set(r->w->vm, RACE_SLOT, 0, RACE_GPA, RACE_SIZE, NULL, r->gmem, RACE_OFF);
 	if (r->w->provider)
 		gm_convert(r->w->vm, RACE_GPA, RACE_SIZE, starts_private(r));
-	gm_guest_fill(r->w->vm, 1, RACE_GPA, RACE_PAGES, GM_HALF_GUEST, r->gen);
+	gm_guest_fill(r->w->vm, 1, RACE_GPA, RACE_PAGES, GM_WRITER_GUEST, r->gen);
 	if (r->memory & RACE_MAPPED && !(effect & RACE_NO_MAP)) {
 		r->map = mmap(NULL, RACE_FILE, PROT_READ | PROT_WRITE, MAP_SHARED, r->gmem, 0);
 		GM_SETUP(r->map != MAP_FAILED, "mmap: %s", gm_errno_name(errno));

@@ -97,12 +97,12 @@ void race_check(struct race *r);
 /* The word from before the round, and the word that the guest writes during it. */
 static inline uint64_t race_old(const struct race *r, uint64_t page, unsigned int word)
 {
-	return gm_word(RACE_GPA / PG + page, GM_HALF_GUEST, r->gen, word);
+	return gm_word(RACE_GPA / PG + page, GM_WRITER_GUEST, r->gen, word);
 }
 
 static inline uint64_t race_new(const struct race *r, uint64_t page)
 {
-	return gm_word(RACE_GPA / PG + page, GM_HALF_SHARED, r->gen, 1);
+	return gm_word(RACE_GPA / PG + page, GM_WRITER_SHARED, r->gen, 1);
 }
 
 #endif

@@ -27,7 +27,7 @@ static void guest(struct race *r, struct race_call *c)
 			    .addr = RACE_GPA + 8,
 			    .nr = RACE_PAGES,
 			    .val = PG,
-			    .half = GM_HALF_SHARED,
+			    .writer = GM_WRITER_SHARED,
 			    .gen = r->gen };
 
 	/* A fault that races with a conversion may exit: enter the vCPU again, as a VMM does. */

@@ -34,7 +34,7 @@ void gm_matrix_search(const uint8_t *buf, size_t len, const char *what)
 
 	gm_checked();
 	for (size_t i = 0; i < len / 8; i++) {
-		if (!gm_word_ok(w[i]) || gm_word_half(w[i]) != GM_HALF_SECRET)
+		if (!gm_word_ok(w[i]) || gm_word_writer(w[i]) != GM_WRITER_SECRET)
 			continue;
 		GM_FAIL("%s: a private word of the guest is at byte %zu of the buffer: %s", what,
 			i * 8, gm_word_str(w[i]));
@@ -66,10 +66,10 @@ bool gm_matrix_judge(const struct gm_access *a, const struct gm_outcome *o, cons
 			    gm_outcome_str(o));
 }
 
-/* The content is words of (GM_HALF_SHARED, 5); a probe that writes uses (GM_HALF_HOST, 6). */
-static uint64_t word(enum gm_half half, size_t i)
+/* The content is words of (GM_WRITER_SHARED, 5); a probe that writes uses (GM_WRITER_HOST, 6). */
+static uint64_t word(enum gm_writer writer, size_t i)
 {
-	return gm_word(CTL_GFN + i / GM_PAGE_WORDS, half, half == GM_HALF_HOST ? 6 : 5,
+	return gm_word(CTL_GFN + i / GM_PAGE_WORDS, writer, writer == GM_WRITER_HOST ? 6 : 5,
 		       i % GM_PAGE_WORDS);
 }
 
@@ -79,12 +79,12 @@ static const char *content(const struct gm_probe *p, const uint8_t *hva, const u
 	size_t step = p->flags & GM_ACC_WORD ? GM_PAGE_WORDS : 1;
 
 	for (size_t i = 0; i < CTL_LEN / 8; i += step) {
-		if ((p->flags & GM_ACC_READ) && got[i] != word(GM_HALF_SHARED, i))
+		if ((p->flags & GM_ACC_READ) && got[i] != word(GM_WRITER_SHARED, i))
 			return "the data that was read is not that of the memory";
 		if (!(p->flags & GM_ACC_WRITE))
 			continue;
-		if (p->flags & GM_ACC_OPAQUE ? mem[i] == word(GM_HALF_SHARED, i)
-					     : mem[i] != word(GM_HALF_HOST, i))
+		if (p->flags & GM_ACC_OPAQUE ? mem[i] == word(GM_WRITER_SHARED, i)
+					     : mem[i] != word(GM_WRITER_HOST, i))
 			return "the memory does not have the data that was written";
 	}
 	return NULL;
@@ -101,10 +101,10 @@ bool gm_matrix_try(const struct gm_probe *p, const char *name, uint8_t *hva, int
 	bool ok;
 
 	for (size_t i = 0; i < CTL_LEN / 8; i++)
-		((uint64_t *)hva)[i] = word(GM_HALF_SHARED, i);
+		((uint64_t *)hva)[i] = word(GM_WRITER_SHARED, i);
 	if (p->flags & GM_ACC_WRITE)
 		for (size_t i = 0; i < CTL_LEN / 8; i++)
-			((uint64_t *)a.buf)[i] = word(GM_HALF_HOST, i);
+			((uint64_t *)a.buf)[i] = word(GM_WRITER_HOST, i);
 	else
 		gm_matrix_poison(a.buf, CTL_LEN);
 	o = gm_access_run(&a);

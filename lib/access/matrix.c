@@ -56,7 +56,7 @@ static void prepare(struct gm_access *a, unsigned int page)
 		return;
 	}
 	for (size_t i = 0; i < a->len / 8; i++)
-		w[i] = gm_word(GFN(page) + i / GM_PAGE_WORDS, GM_HALF_HOST, GEN_WRITTEN,
+		w[i] = gm_word(GFN(page) + i / GM_PAGE_WORDS, GM_WRITER_HOST, GEN_WRITTEN,
 			       i % GM_PAGE_WORDS);
 }
 
@@ -73,7 +73,7 @@ static void check_read(struct gm_stage *s, const struct gm_access *a, unsigned i
 		struct gm_page where = gm_stage_page(s, page + i / GM_PAGE_WORDS);
 
 		if (s->split)
-			want = gm_word(GFN(page) + i / GM_PAGE_WORDS, GM_HALF_SHARED, 1,
+			want = gm_word(GFN(page) + i / GM_PAGE_WORDS, GM_WRITER_SHARED, 1,
 				       i % GM_PAGE_WORDS);
 		if (got[i] == want)
 			continue;
@@ -92,7 +92,7 @@ static void check_written(struct gm_stage *s, const struct gm_access *a, unsigne
 
 	for (unsigned int i = 0; i < nr; i++) {
 		struct gm_op op = { .code = GM_OP_CHECK,
-				    .half = GM_HALF_HOST,
+				    .writer = GM_WRITER_HOST,
 				    .gen = GEN_WRITTEN,
 				    .addr = GM_BASE + (page + i) * GM_PAGE_SIZE,
 				    .nr = 1,
@@ -156,7 +156,7 @@ static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int p
 	gm_matrix_judge(&a, &o, &w, &where, when);
 	if (own)
 		munmap(own, a.len);
-	if (gm_stage_half(s) == GM_HALF_SECRET)
+	if (gm_stage_writer(s) == GM_WRITER_SECRET)
 		gm_matrix_search(a.buf, a.len, p->name);
 	note_cell(p, &o);
 	if (!reaches(&w) || o.sig || o.ret < 0)
@@ -180,7 +180,7 @@ static void request(struct gm_stage *s, const struct gm_probe *p, unsigned int p
 
 static uint64_t mix_word(size_t i)
 {
-	return gm_word(0x6000 + i / GM_PAGE_WORDS, GM_HALF_HOST, 4, i % GM_PAGE_WORDS);
+	return gm_word(0x6000 + i / GM_PAGE_WORDS, GM_WRITER_HOST, 4, i % GM_PAGE_WORDS);
 }
 
 /*
@@ -230,7 +230,7 @@ static void mixed_at(struct gm_stage *s, const struct gm_probe *p, uint8_t *hva,
 		reaches(&w) || w.kind == GM_WANT_SIGNAL || p->mix ? gm_want_str(&w)
 								  : "a short count to the border",
 		p->mix == GM_MIX_EITHER ? " or a short count" : "", gm_outcome_str(&o));
-	if (gm_stage_half(s) == GM_HALF_SECRET)
+	if (gm_stage_writer(s) == GM_WRITER_SECRET)
 		gm_matrix_search(a.buf, a.len, p->name);
 	if (reaches(&w) && ok && !(p->flags & GM_ACC_DROPS)) {
 		struct gm_access part = a;

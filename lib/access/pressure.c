@@ -101,11 +101,11 @@ void gm_pressure_converting_guest(struct gm_pressure *pr)
 		uint64_t gpa = GM_BASE + first * GM_PAGE_SIZE;
 
 		gm_guest_convert(pr->vm, 0, gpa, nr, true);
-		gm_guest_fill(pr->vm, 0, gpa, nr, GM_HALF_SECRET, n);
+		gm_guest_fill(pr->vm, 0, gpa, nr, GM_WRITER_SECRET, n);
 		gm_guest_touch(pr->vm, 0, upper, half * GM_PAGE_SIZE, GM_PAGE_SIZE);
-		gm_guest_check(pr->vm, 0, gpa, nr, GM_HALF_SECRET, n, "while the host probes");
+		gm_guest_check(pr->vm, 0, gpa, nr, GM_WRITER_SECRET, n, "while the host probes");
 		if (pr->vm->provider->content == GM_CONTENT_ONE_MEMORY)
-			gm_guest_fill(pr->vm, 0, gpa, nr, GM_HALF_SHARED, n);
+			gm_guest_fill(pr->vm, 0, gpa, nr, GM_WRITER_SHARED, n);
 		gm_guest_convert(pr->vm, 0, gpa, nr, false);
 		gm_guest_touch(pr->vm, 0, gpa, nr * GM_PAGE_SIZE, GM_PAGE_SIZE);
 	}

@@ -30,7 +30,7 @@ static const struct {
 };
 
 static struct {
-	enum gm_half half;
+	enum gm_writer writer;
 	uint8_t gen[GM_STAGE_PAGES]; /* 0: zero */
 } model;
 
@@ -52,16 +52,16 @@ uint64_t gm_stage_word(unsigned int page, unsigned int w)
 {
 	if (!model.gen[page])
 		return 0;
-	return gm_word(GM_BASE / GM_PAGE_SIZE + page, model.half, model.gen[page], w);
+	return gm_word(GM_BASE / GM_PAGE_SIZE + page, model.writer, model.gen[page], w);
 }
 
-enum gm_half gm_stage_half(const struct gm_stage *s)
+enum gm_writer gm_stage_writer(const struct gm_stage *s)
 {
 	bool host_may = s->state->class == GM_CLASS_SHARED ||
 			s->state->class == GM_CLASS_READ_ONLY ||
 			s->state->class == GM_CLASS_NO_ACCESS;
 
-	return host_may && !s->split ? GM_HALF_SHARED : GM_HALF_SECRET;
+	return host_may && !s->split ? GM_WRITER_SHARED : GM_WRITER_SECRET;
 }
 
 struct gm_page gm_stage_page(struct gm_stage *s, unsigned int page)
@@ -87,7 +87,7 @@ static void for_runs(struct gm_stage *s, unsigned int from, unsigned int to, uin
 			i++;
 		if (model.gen[first])
 			op[n++] = (struct gm_op){ .code = code,
-						  .half = model.half,
+						  .writer = model.writer,
 						  .gen = model.gen[first],
 						  .nr = i - first,
 						  .addr = GM_BASE + first * GM_PAGE_SIZE };
@@ -224,7 +224,7 @@ static void host_before(struct gm_stage *s)
 				(void)*(volatile uint8_t *)(a.hva + i * GM_PAGE_SIZE);
 		if (w->how != GM_HOST_WROTE && w->how != GM_HOST_HELD)
 			continue;
-		gm_host_fill(a.hva, GM_BASE / GM_PAGE_SIZE + w->first, w->nr, model.half, 4);
+		gm_host_fill(a.hva, GM_BASE / GM_PAGE_SIZE + w->first, w->nr, model.writer, 4);
 		memset(model.gen + w->first, 4, w->nr);
 		if (w->how == GM_HOST_HELD)
 			hold(&a);
@@ -237,7 +237,7 @@ void gm_stage_open(struct gm_stage *s, const struct gm_state *state)
 		.state = state, .class = state->class, .gmem = -1, .prot = PROT_READ | PROT_WRITE
 	};
 	state->open(s);
-	model.half = gm_stage_half(s);
+	model.writer = gm_stage_writer(s);
 	gm_vm_map(s->vm, GM_BASE, GM_STAGE_PAGES * GM_PAGE_SIZE, GM_2M);
 	probe_guest_access(s);
 	for (size_t i = 0; i < sizeof(filled) / sizeof(*filled); i++) {

@@ -59,7 +59,7 @@ bool gm_stage_shared_page(const struct gm_stage *s, unsigned int page);
 /* For private memory: checks that no private page of the mapping is in the host's page tables. */
 void gm_stage_check_unmapped(struct gm_stage *s);
 struct gm_page gm_stage_page(struct gm_stage *s, unsigned int page);
-/* The writer in the guest's words: GM_HALF_SECRET if the host must not be able to read them. */
-enum gm_half gm_stage_half(const struct gm_stage *s);
+/* The writer in the guest's words: GM_WRITER_SECRET if the host must not be able to read them. */
+enum gm_writer gm_stage_writer(const struct gm_stage *s);
 
 #endif

@@ -32,7 +32,7 @@ static uint64_t fresh(void)
 	static uint64_t n;
 
 	n++;
-	return gm_word(n, GM_HALF_DEVICE, gm_seed(), n);
+	return gm_word(n, GM_WRITER_DEVICE, gm_seed(), n);
 }
 
 bool gm_dma_expect_blocked(struct gm_iodev *dev, uint64_t iova, void *hva, const char *when)

@@ -52,7 +52,7 @@ void gm_batch_fill(struct gm_batch *s, uint64_t gfn, uint64_t n, unsigned int st
 	/* One operation per run of pages in one state: the words that are written depend on it. */
 	while (n) {
 		bool private = gm_model_private(s->w->model, gfn);
-		enum gm_half half = private ? GM_HALF_PRIVATE : GM_HALF_SHARED;
+		enum gm_writer writer = private ? GM_WRITER_PRIVATE : GM_WRITER_SHARED;
 		uint64_t run = 1;
 
 		while (run < n && gm_model_private(s->w->model, gfn + run) == private)
@@ -61,11 +61,11 @@ void gm_batch_fill(struct gm_batch *s, uint64_t gfn, uint64_t n, unsigned int st
 			.code = GM_OP_FILL,
 			.addr = GPA(gfn),
 			.nr = run,
-			.half = half,
+			.writer = writer,
 			.gen = gen,
 			.stride = stride,
 		};
-		gm_model_guest_wrote(s->w->model, gfn, run, half, gen, stride);
+		gm_model_guest_wrote(s->w->model, gfn, run, writer, gen, stride);
 		gfn += run;
 		n -= run;
 	}
@@ -78,10 +78,10 @@ void gm_batch_touch(struct gm_batch *s, uint64_t gfn, uint64_t nr, uint64_t step
 
 	for (uint64_t end = gfn + nr * step; gfn < end; gfn += step) {
 		bool private = gm_model_private(s->w->model, gfn);
-		enum gm_half half = private ? GM_HALF_PRIVATE : GM_HALF_SHARED;
+		enum gm_writer writer = private ? GM_WRITER_PRIVATE : GM_WRITER_SHARED;
 
-		gm_model_guest_wrote(s->w->model, gfn, 1, half, gen, GM_PAGE_WORDS);
-		if (op && op->half == half) {
+		gm_model_guest_wrote(s->w->model, gfn, 1, writer, gen, GM_PAGE_WORDS);
+		if (op && op->writer == writer) {
 			op->nr++;
 			continue;
 		}
@@ -91,7 +91,7 @@ void gm_batch_touch(struct gm_batch *s, uint64_t gfn, uint64_t nr, uint64_t step
 			.addr = GPA(gfn),
 			.nr = 1,
 			.val = GPA(step),
-			.half = half,
+			.writer = writer,
 			.gen = gen,
 		};
 	}
@@ -104,10 +104,10 @@ void gm_batch_check(struct gm_batch *s, uint64_t gfn, uint64_t n, unsigned int s
 		uint64_t run = gm_model_run(s->w->model, gfn, n);
 
 		*queue(s) = (struct gm_op){
-			.code = c.half ? GM_OP_CHECK : GM_OP_CHECK_ZERO,
+			.code = c.writer ? GM_OP_CHECK : GM_OP_CHECK_ZERO,
 			.addr = GPA(gfn),
 			.nr = run,
-			.half = c.half,
+			.writer = c.writer,
 			.gen = c.gen,
 			.stride = c.stride > stride ? c.stride : stride,
 		};

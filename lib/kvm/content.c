@@ -4,9 +4,9 @@
 
 #define WORDS (GM_PAGE_SIZE / 8)
 
-static const char *half_name(enum gm_half half)
+static const char *writer_name(enum gm_writer writer)
 {
-	return gm_word_str(gm_word(0, half, 0, 0));
+	return gm_word_str(gm_word(0, writer, 0, 0));
 }
 
 /* Checks the result of a check operation of the guest. */
@@ -22,20 +22,20 @@ static bool check_result(struct gm_vm *vm, unsigned int v, const struct gm_op *o
 }
 
 void gm_guest_fill(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t npages,
-		   enum gm_half half, unsigned int gen)
+		   enum gm_writer writer, unsigned int gen)
 {
 	struct gm_op op = {
-		.code = GM_OP_FILL, .addr = gpa, .nr = npages, .half = half, .gen = gen
+		.code = GM_OP_FILL, .addr = gpa, .nr = npages, .writer = writer, .gen = gen
 	};
 
 	gm_run(vm, v, &op, 1);
 }
 
 bool gm_guest_check(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t npages,
-		    enum gm_half half, unsigned int gen, const char *when)
+		    enum gm_writer writer, unsigned int gen, const char *when)
 {
 	struct gm_op op = {
-		.code = GM_OP_CHECK, .addr = gpa, .nr = npages, .half = half, .gen = gen
+		.code = GM_OP_CHECK, .addr = gpa, .nr = npages, .writer = writer, .gen = gen
 	};
 
 	gm_run(vm, v, &op, 1);
@@ -96,23 +96,23 @@ bool gm_guest_expect_fault(struct gm_vm *vm, unsigned int v, uint64_t gpa, bool 
 		when, KVM_EXIT_MEMORY_FAULT, gpa & ~(size - 1), size, flags, gm_exit_str(&ex));
 }
 
-void gm_host_fill(void *hva, uint64_t gfn, uint64_t npages, enum gm_half half, unsigned int gen)
+void gm_host_fill(void *hva, uint64_t gfn, uint64_t npages, enum gm_writer writer, unsigned int gen)
 {
 	volatile uint64_t *w = hva;
 
 	for (uint64_t i = 0; i < npages * WORDS; i++)
-		w[i] = gm_word(gfn + i / WORDS, half, gen, i % WORDS);
+		w[i] = gm_word(gfn + i / WORDS, writer, gen, i % WORDS);
 }
 
-/* zero: expects zeros, and half and gen are not used. */
+/* zero: expects zeros, and writer and gen are not used. */
 static bool host_compare(const void *hva, uint64_t gfn, uint64_t npages, bool zero,
-			 enum gm_half half, unsigned int gen, const char *when)
+			 enum gm_writer writer, unsigned int gen, const char *when)
 {
 	const volatile uint64_t *w = hva;
 	uint64_t bad = 0, first = 0, expected = 0, observed = 0;
 
 	for (uint64_t i = 0; i < npages * WORDS; i++) {
-		uint64_t want = zero ? 0 : gm_word(gfn + i / WORDS, half, gen, i % WORDS);
+		uint64_t want = zero ? 0 : gm_word(gfn + i / WORDS, writer, gen, i % WORDS);
 		uint64_t got = w[i];
 
 		if (got != want && !bad++) {
@@ -126,19 +126,19 @@ static bool host_compare(const void *hva, uint64_t gfn, uint64_t npages, bool ze
 			.gpa = { (gfn + first / WORDS) * GM_PAGE_SIZE, !zero }),
 		!bad,
 		"%s: the host read %lu wrong words of %lu (%s), the first is word %lu: expected %s, observed %s",
-		when, bad, npages * WORDS, half_name(half), first % WORDS, gm_word_str(expected),
-		gm_word_str(observed));
+		when, bad, npages * WORDS, writer_name(writer), first % WORDS,
+		gm_word_str(expected), gm_word_str(observed));
 }
 
-bool gm_host_check(const void *hva, uint64_t gfn, uint64_t npages, enum gm_half half,
+bool gm_host_check(const void *hva, uint64_t gfn, uint64_t npages, enum gm_writer writer,
 		   unsigned int gen, const char *when)
 {
-	return host_compare(hva, gfn, npages, false, half, gen, when);
+	return host_compare(hva, gfn, npages, false, writer, gen, when);
 }
 
 bool gm_host_check_zero(const void *hva, uint64_t npages, const char *when)
 {
-	return host_compare(hva, 0, npages, true, GM_HALF_NONE, 0, when);
+	return host_compare(hva, 0, npages, true, GM_WRITER_NONE, 0, when);
 }
 
 bool gm_prove_same_page(struct gm_vm *vm, unsigned int v, uint64_t gpa, void *hva)
@@ -146,7 +146,7 @@ bool gm_prove_same_page(struct gm_vm *vm, unsigned int v, uint64_t gpa, void *hv
 	static _Atomic uint64_t fresh = 0x1234567;
 	volatile uint64_t *w = hva;
 	struct gm_page page = gm_vm_page(vm, gpa);
-	uint64_t old = *w, nonce = gm_word(gpa / GM_PAGE_SIZE, GM_HALF_HOST, ++fresh, 0);
+	uint64_t old = *w, nonce = gm_word(gpa / GM_PAGE_SIZE, GM_WRITER_HOST, ++fresh, 0);
 	struct gm_op op[] = {
 		{ .code = GM_OP_READ, .addr = gpa },
 		{ .code = GM_OP_WRITE, .addr = gpa, .val = ~nonce },

@@ -82,7 +82,7 @@ void gm_touch_from_above(struct gm_vm *vm, uint64_t gpa, uint64_t npages, unsign
 		struct gm_op op = { .code = GM_OP_READ, .addr = gpa + p * GM_PAGE_SIZE + last * 8 };
 		struct gm_page page = gm_vm_page(vm, gpa + p * GM_PAGE_SIZE);
 		uint64_t want =
-			gen ? gm_word(page.gpa.at / GM_PAGE_SIZE, GM_HALF_HOST, gen, last) : 0;
+			gen ? gm_word(page.gpa.at / GM_PAGE_SIZE, GM_WRITER_HOST, gen, last) : 0;
 
 		gm_run(vm, 0, &op, 1);
 		if (!GM_EXPECT_AT(&page, op.val == want,

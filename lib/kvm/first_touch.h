@@ -16,7 +16,7 @@ void gm_first_touch(struct gm_vm *vm, uint64_t gpa, uint64_t npages, const void 
 /*
  * vCPU 0 reads the last word of each of npages pages from gpa on (mapped 1:1 in the guest), last
  * page first. The fault address has a granularity of 4 KiB, so in a larger page it is not the start
- * of the page; and the next page is mapped already. A miss if the word is not that of GM_HALF_HOST
+ * of the page; and the next page is mapped already. A miss if the word is not that of GM_WRITER_HOST
  * and generation gen, or for gen 0 not zero. The runner reports a KVM_RUN that does not return.
  */
 void gm_touch_from_above(struct gm_vm *vm, uint64_t gpa, uint64_t npages, unsigned int gen);

@@ -26,9 +26,9 @@ bool gm_flavour_host(const struct gm_flavour *f)
 	return (f->flags & GUEST_MEMFD_FLAG_MMAP) && !gm_flavour_private(f);
 }
 
-enum gm_half gm_flavour_half(const struct gm_flavour *f)
+enum gm_writer gm_flavour_writer(const struct gm_flavour *f)
 {
-	return gm_flavour_private(f) ? GM_HALF_PRIVATE : GM_HALF_SHARED;
+	return gm_flavour_private(f) ? GM_WRITER_PRIVATE : GM_WRITER_SHARED;
 }
 
 int gm_flavour_gmem(struct gm_vm *vm, const struct gm_flavour *f, uint64_t size)
@@ -298,7 +298,7 @@ uint64_t gm_fixture_word(struct gm_fixture *w, uint64_t gfn)
 {
 	struct gm_content c = gm_model_guest(w->model, gfn);
 
-	return c.half ? gm_word(gfn, c.half, c.gen, 0) : 0;
+	return c.writer ? gm_word(gfn, c.writer, c.gen, 0) : 0;
 }
 
 void gm_fixture_host_write(struct gm_fixture *w, uint64_t gfn, uint64_t n)
@@ -308,8 +308,8 @@ void gm_fixture_host_write(struct gm_fixture *w, uint64_t gfn, uint64_t n)
 	for (uint64_t end = gfn + n; gfn < end; gfn++) {
 		if (w->file_serves_shared && gm_model_private(w->model, gfn))
 			continue;
-		gm_host_fill(host_view(w, gfn), gfn, 1, GM_HALF_HOST, gen);
-		gm_model_host_wrote(w->model, gfn, 1, GM_HALF_HOST, gen);
+		gm_host_fill(host_view(w, gfn), gfn, 1, GM_WRITER_HOST, gen);
+		gm_model_host_wrote(w->model, gfn, 1, GM_WRITER_HOST, gen);
 	}
 }
 
@@ -338,7 +338,8 @@ void gm_fixture_check_host(struct gm_fixture *w, uint64_t gfn, uint64_t n, unsig
 			continue;
 		}
 		for (unsigned int i = 0; i < GM_PAGE_WORDS; i += step) {
-			uint64_t want = c.half ? gm_word(gfn, c.half, c.gen, i) : 0, got = word[i];
+			uint64_t want = c.writer ? gm_word(gfn, c.writer, c.gen, i) : 0,
+				 got = word[i];
 
 			if (got != want) {
 				GM_FAIL_AT(

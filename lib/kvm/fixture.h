@@ -33,7 +33,7 @@ bool gm_flavour_private(const struct gm_flavour *f);
 /* Can the host access the pages by a mapping of the file? */
 bool gm_flavour_host(const struct gm_flavour *f);
 /* The writer in words that the guest writes, see word.h. */
-enum gm_half gm_flavour_half(const struct gm_flavour *f);
+enum gm_writer gm_flavour_writer(const struct gm_flavour *f);
 /* A new guest_memfd of the flavour, converted; the caller closes it. */
 int gm_flavour_gmem(struct gm_vm *vm, const struct gm_flavour *f, uint64_t size);
 /*

@@ -187,9 +187,9 @@ const char *gm_exit_str(const struct gm_exit *ex);
 
 /* Run one operation on vCPU v. A failed check is a miss with the addresses of the page. */
 void gm_guest_fill(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t npages,
-		   enum gm_half half, unsigned int gen);
+		   enum gm_writer writer, unsigned int gen);
 bool gm_guest_check(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t npages,
-		    enum gm_half half, unsigned int gen, const char *when);
+		    enum gm_writer writer, unsigned int gen, const char *when);
 bool gm_guest_check_zero(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t npages,
 			 const char *when);
 /* Reads one word every `stride` bytes of [gpa, gpa + len). */
@@ -204,8 +204,9 @@ bool gm_guest_expect_fault(struct gm_vm *vm, unsigned int v, uint64_t gpa, bool 
 			   uint64_t flags, uint64_t size, const char *when);
 
 /* The host writes and checks the same words. `gfn` is that of the first page. */
-void gm_host_fill(void *hva, uint64_t gfn, uint64_t npages, enum gm_half half, unsigned int gen);
-bool gm_host_check(const void *hva, uint64_t gfn, uint64_t npages, enum gm_half half,
+void gm_host_fill(void *hva, uint64_t gfn, uint64_t npages, enum gm_writer writer,
+		  unsigned int gen);
+bool gm_host_check(const void *hva, uint64_t gfn, uint64_t npages, enum gm_writer writer,
 		   unsigned int gen, const char *when);
 bool gm_host_check_zero(const void *hva, uint64_t npages, const char *when);
 

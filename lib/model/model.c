@@ -94,23 +94,24 @@ void gm_model_convert(struct gm_model *m, uint64_t gfn, uint64_t n, bool to_priv
 }
 
 /* After a sparse write the content of the words in between is unknown. */
-static void wrote(struct gm_content *c, enum gm_half half, unsigned int gen, unsigned int stride)
+static void wrote(struct gm_content *c, enum gm_writer writer, unsigned int gen,
+		  unsigned int stride)
 {
-	*c = (struct gm_content){ .half = half, .gen = gen, .stride = stride ? stride : 1 };
+	*c = (struct gm_content){ .writer = writer, .gen = gen, .stride = stride ? stride : 1 };
 }
 
-void gm_model_guest_wrote(struct gm_model *m, uint64_t gfn, uint64_t n, enum gm_half half,
+void gm_model_guest_wrote(struct gm_model *m, uint64_t gfn, uint64_t n, enum gm_writer writer,
 			  unsigned int gen, unsigned int stride)
 {
 	for (uint64_t i = 0; i < n; i++)
-		wrote(memory(m, gfn + i, at(m, gfn + i)->is_private), half, gen, stride);
+		wrote(memory(m, gfn + i, at(m, gfn + i)->is_private), writer, gen, stride);
 }
 
-void gm_model_host_wrote(struct gm_model *m, uint64_t gfn, uint64_t n, enum gm_half half,
+void gm_model_host_wrote(struct gm_model *m, uint64_t gfn, uint64_t n, enum gm_writer writer,
 			 unsigned int gen)
 {
 	for (uint64_t i = 0; i < n; i++)
-		wrote(memory(m, gfn + i, false), half, gen, 1);
+		wrote(memory(m, gfn + i, false), writer, gen, 1);
 }
 
 void gm_model_punched(struct gm_model *m, uint64_t gfn, uint64_t n)
@@ -147,7 +148,7 @@ struct gm_content gm_model_guest(const struct gm_model *m, uint64_t gfn)
 
 static bool same(struct gm_content a, struct gm_content b)
 {
-	return a.half == b.half && a.gen == b.gen && a.stride == b.stride;
+	return a.writer == b.writer && a.gen == b.gen && a.stride == b.stride;
 }
 
 uint64_t gm_model_run(const struct gm_model *m, uint64_t gfn, uint64_t max)

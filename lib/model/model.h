@@ -17,9 +17,9 @@
 
 #include "word.h"
 
-/* The content of one memory of a page: the words of (page, writer, gen); GM_HALF_NONE: zeros. */
+/* The content of one memory of a page: the words of (page, writer, gen); GM_WRITER_NONE: zeros. */
 struct gm_content {
-	uint8_t half;	 /* enum gm_half: the writer */
+	uint8_t writer;	 /* enum gm_writer: the writer */
 	uint16_t stride; /* only words 0, stride, 2 * stride... are known; 1: all */
 	uint16_t gen;
 };
@@ -47,10 +47,10 @@ void gm_model_convert(struct gm_model *m, uint64_t gfn, uint64_t n, bool to_priv
 /*
  * The guest wrote every stride-th word (0: every word) of the pages, in the memory of their state.
  */
-void gm_model_guest_wrote(struct gm_model *m, uint64_t gfn, uint64_t n, enum gm_half half,
+void gm_model_guest_wrote(struct gm_model *m, uint64_t gfn, uint64_t n, enum gm_writer writer,
 			  unsigned int gen, unsigned int stride);
 /* The host wrote to the memory that shared accesses reach, in any state of the page. */
-void gm_model_host_wrote(struct gm_model *m, uint64_t gfn, uint64_t n, enum gm_half half,
+void gm_model_host_wrote(struct gm_model *m, uint64_t gfn, uint64_t n, enum gm_writer writer,
 			 unsigned int gen);
 /* PUNCH_HOLE on the memory that private accesses reach. */
 void gm_model_punched(struct gm_model *m, uint64_t gfn, uint64_t n);

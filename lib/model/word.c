@@ -6,7 +6,7 @@
 
 const char *gm_word_str(uint64_t w)
 {
-	static const char *const half[16] = {
+	static const char *const writer[16] = {
 		"no",	  "shared",	   "private", "host-written", "device-written",
 		"secret", "guest-written",
 	};
@@ -20,8 +20,8 @@ const char *gm_word_str(uint64_t w)
 		snprintf(s, sizeof(ring[0]), "%#llx (not written by the test)",
 			 (unsigned long long)w);
 	else
-		snprintf(s, sizeof(ring[0]), "%s half of gfn %#llx, generation %u, word %u",
-			 half[gm_word_half(w)] ? half[gm_word_half(w)] : "unknown",
+		snprintf(s, sizeof(ring[0]), "%s writer of gfn %#llx, generation %u, word %u",
+			 writer[gm_word_writer(w)] ? writer[gm_word_writer(w)] : "unknown",
 			 (unsigned long long)gm_word_gfn(w), gm_word_gen(w), gm_word_idx(w));
 	return s;
 }

@@ -11,7 +11,7 @@ static long store(struct st_actor *a, const struct gm_sop *op, uint32_t index, u
 		return 1;
 	pthread_rwlock_rdlock(&r->map_lock);
 	for (uint32_t p = op->page; p < op->page + op->len; p++) {
-		uint64_t stamp = gm_ring_stamp(st_gfn(p), GM_HALF_HOST, index);
+		uint64_t stamp = gm_ring_stamp(st_gfn(p), GM_WRITER_HOST, index);
 
 		if (r->inplace)
 			a->logs += st_try_write(r, p, words, stamp, st_log_at(a));
@@ -69,7 +69,7 @@ static bool observe(struct st_run *r, uint32_t i, struct st_event *e)
 	bool ended = r->res[i].t1;
 
 	e->change = ST_HOST_WRITE;
-	e->stamp = st_stamp(i, GM_HALF_HOST);
+	e->stamp = st_stamp(i, GM_WRITER_HOST);
 	if (ended && r->res[i].ret)
 		return false;
 	return r->inplace && ended ? observe_in_place(r, i, e) : true;

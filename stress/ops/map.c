@@ -87,7 +87,7 @@ static long dma_write(struct st_run *r, uint32_t index, const struct mapping *m)
 	uint64_t page[512];
 	long ret;
 
-	gm_ring_write(page, gm_ring_stamp(st_gfn(m->page), GM_HALF_DEVICE, index), 512);
+	gm_ring_write(page, gm_ring_stamp(st_gfn(m->page), GM_WRITER_DEVICE, index), 512);
 	ret = __gm_dma_write(dev, m->iova, page, head) ||
 			      __gm_dma_write(dev, m->iova + tail, (uint8_t *)page + tail,
 					     GM_PAGE_SIZE - tail)
@@ -124,7 +124,7 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 static bool observe_dwrite(struct st_run *r, uint32_t i, struct st_event *e)
 {
 	e->change = ST_HOST_WRITE;
-	e->stamp = st_stamp(i, GM_HALF_DEVICE);
+	e->stamp = st_stamp(i, GM_WRITER_DEVICE);
 	e->n = 1;
 	e->maybe |= r->inplace && (st_may_be_detached(r, i, e->page) || r->res[i].ret < 0);
 	return r->res[i].ret != 1;

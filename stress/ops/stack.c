@@ -15,7 +15,7 @@ static void guest(struct gm_ring *r, const struct gm_sop *op, struct gm_ring_res
 {
 	struct gm_ring_log *log = (struct gm_ring_log *)r->log + r->logs;
 	uint64_t addr = gm_ring_addr(r, op->page);
-	uint64_t word = gm_ring_stamp(addr >> 12, GM_HALF_GUEST, res->index);
+	uint64_t word = gm_ring_stamp(addr >> 12, GM_WRITER_GUEST, res->index);
 
 	if (r->logs + 1 > r->log_max) {
 		res->ret = 1;

@@ -20,7 +20,7 @@ static long fill(struct st_actor *a, int uffd, uint32_t page, uint32_t index)
 	int ret;
 
 	memset(a->buf, 0, GM_PAGE_SIZE);
-	gm_ring_write((uint64_t *)a->buf, gm_ring_stamp(st_gfn(page), GM_HALF_HOST, index), 512);
+	gm_ring_write((uint64_t *)a->buf, gm_ring_stamp(st_gfn(page), GM_WRITER_HOST, index), 512);
 	do
 		ret = __gm_uffd_copy(uffd, to, a->buf, GM_PAGE_SIZE);
 	while (ret && errno == EAGAIN);
@@ -87,7 +87,7 @@ static bool observe(struct st_run *r, uint32_t i, struct st_event *e)
 	st_oracle_add(r->oracle, e);
 	e->change = ST_HOST_WRITE;
 	e->regs = ST_WORD0 | ST_BODY;
-	e->stamp = st_stamp(i, GM_HALF_HOST);
+	e->stamp = st_stamp(i, GM_WRITER_HOST);
 	return true;
 }
 

@@ -21,13 +21,13 @@ static int drop(void **state)
 	return 0;
 }
 
-static void is(const struct gm_model *m, uint64_t gfn, bool private, enum gm_half half,
+static void is(const struct gm_model *m, uint64_t gfn, bool private, enum gm_writer writer,
 	       unsigned int gen)
 {
 	struct gm_content c = gm_model_guest(m, gfn);
 
 	assert_int_equal(gm_model_private(m, gfn), private);
-	assert_int_equal(c.half, half);
+	assert_int_equal(c.writer, writer);
 	assert_int_equal(c.gen, gen);
 }
 
@@ -35,8 +35,8 @@ static void starts_shared_and_zero(void **state)
 {
 	struct gm_model *m = *state;
 
-	is(m, FIRST, false, GM_HALF_NONE, 0);
-	is(m, FIRST + NPAGES - 1, false, GM_HALF_NONE, 0);
+	is(m, FIRST, false, GM_WRITER_NONE, 0);
+	is(m, FIRST + NPAGES - 1, false, GM_WRITER_NONE, 0);
 	assert_int_equal(gm_model_private_pages(m), 0);
 	assert_int_equal(gm_model_run(m, FIRST, NPAGES), NPAGES);
 	assert_false(gm_model_has(m, FIRST - 1));
@@ -62,25 +62,25 @@ static void two_memories_are_separate(void **state)
 {
 	struct gm_model *m = *state;
 
-	gm_model_guest_wrote(m, FIRST, 3, GM_HALF_SHARED, 1, 1);
+	gm_model_guest_wrote(m, FIRST, 3, GM_WRITER_SHARED, 1, 1);
 	gm_model_convert(m, FIRST + 1, 1, true);
-	is(m, FIRST + 1, true, GM_HALF_NONE, 0);
-	gm_model_guest_wrote(m, FIRST, 3, GM_HALF_PRIVATE, 2, 64);
-	is(m, FIRST, false, GM_HALF_PRIVATE, 2);
-	is(m, FIRST + 1, true, GM_HALF_PRIVATE, 2);
+	is(m, FIRST + 1, true, GM_WRITER_NONE, 0);
+	gm_model_guest_wrote(m, FIRST, 3, GM_WRITER_PRIVATE, 2, 64);
+	is(m, FIRST, false, GM_WRITER_PRIVATE, 2);
+	is(m, FIRST + 1, true, GM_WRITER_PRIVATE, 2);
 	assert_int_equal(gm_model_guest(m, FIRST + 1).stride, 64);
 	assert_int_equal(gm_model_memory(m, FIRST + 1, false).gen, 1);
-	gm_model_host_wrote(m, FIRST, 3, GM_HALF_HOST, 3);
-	is(m, FIRST + 1, true, GM_HALF_PRIVATE, 2);
+	gm_model_host_wrote(m, FIRST, 3, GM_WRITER_HOST, 3);
+	is(m, FIRST + 1, true, GM_WRITER_PRIVATE, 2);
 	gm_model_convert(m, FIRST + 1, 1, false);
-	is(m, FIRST + 1, false, GM_HALF_HOST, 3);
+	is(m, FIRST + 1, false, GM_WRITER_HOST, 3);
 	gm_model_punched(m, FIRST, 3);
-	is(m, FIRST, false, GM_HALF_HOST, 3);
+	is(m, FIRST, false, GM_WRITER_HOST, 3);
 	gm_model_convert(m, FIRST + 1, 1, true);
-	is(m, FIRST + 1, true, GM_HALF_NONE, 0);
+	is(m, FIRST + 1, true, GM_WRITER_NONE, 0);
 	gm_model_dropped(m, FIRST, 2);
-	is(m, FIRST, false, GM_HALF_NONE, 0);
-	is(m, FIRST + 2, false, GM_HALF_HOST, 3);
+	is(m, FIRST, false, GM_WRITER_NONE, 0);
+	is(m, FIRST + 2, false, GM_WRITER_HOST, 3);
 }
 
 static int make_one(void **state)
@@ -95,29 +95,29 @@ static void one_memory_is_kept(void **state)
 	struct gm_model *m = *state;
 
 	assert_int_equal(gm_model_rule(m), GM_CONTENT_ONE_MEMORY);
-	gm_model_guest_wrote(m, FIRST, 4, GM_HALF_SHARED, 1, 1);
+	gm_model_guest_wrote(m, FIRST, 4, GM_WRITER_SHARED, 1, 1);
 	gm_model_convert(m, FIRST + 1, 2, true);
-	is(m, FIRST, false, GM_HALF_SHARED, 1);
-	is(m, FIRST + 1, true, GM_HALF_SHARED, 1);
-	gm_model_guest_wrote(m, FIRST + 1, 1, GM_HALF_PRIVATE, 2, 64);
+	is(m, FIRST, false, GM_WRITER_SHARED, 1);
+	is(m, FIRST + 1, true, GM_WRITER_SHARED, 1);
+	gm_model_guest_wrote(m, FIRST + 1, 1, GM_WRITER_PRIVATE, 2, 64);
 	assert_int_equal(gm_model_memory(m, FIRST + 1, false).gen, 2);
 	assert_int_equal(gm_model_memory(m, FIRST + 1, true).gen, 2);
 	assert_int_equal(gm_model_run(m, FIRST, 4), 1);
 	assert_int_equal(gm_model_run(m, FIRST + 2, 2), 1);
 	gm_model_convert(m, FIRST + 1, 2, false);
-	is(m, FIRST + 1, false, GM_HALF_PRIVATE, 2);
-	is(m, FIRST + 2, false, GM_HALF_SHARED, 1);
+	is(m, FIRST + 1, false, GM_WRITER_PRIVATE, 2);
+	is(m, FIRST + 2, false, GM_WRITER_SHARED, 1);
 	assert_int_equal(gm_model_run(m, FIRST + 2, 2), 2);
-	gm_model_host_wrote(m, FIRST + 2, 1, GM_HALF_HOST, 3);
+	gm_model_host_wrote(m, FIRST + 2, 1, GM_WRITER_HOST, 3);
 	gm_model_convert(m, FIRST + 2, 1, true);
-	is(m, FIRST + 2, true, GM_HALF_HOST, 3);
+	is(m, FIRST + 2, true, GM_WRITER_HOST, 3);
 	gm_model_punched(m, FIRST + 1, 2);
-	is(m, FIRST + 1, false, GM_HALF_NONE, 0);
-	is(m, FIRST + 2, true, GM_HALF_NONE, 0);
+	is(m, FIRST + 1, false, GM_WRITER_NONE, 0);
+	is(m, FIRST + 2, true, GM_WRITER_NONE, 0);
 	assert_true(gm_model_private(m, FIRST + 2));
-	is(m, FIRST + 3, false, GM_HALF_SHARED, 1);
+	is(m, FIRST + 3, false, GM_WRITER_SHARED, 1);
 	gm_model_dropped(m, FIRST + 3, 1);
-	is(m, FIRST + 3, false, GM_HALF_NONE, 0);
+	is(m, FIRST + 3, false, GM_WRITER_NONE, 0);
 }
 
 /* Writes of one word in each page. */
@@ -125,10 +125,10 @@ static void sparse_writes_are_known(void **state)
 {
 	struct gm_model *m = *state;
 
-	gm_model_guest_wrote(m, FIRST, 3, GM_HALF_SHARED, 7, GM_PAGE_WORDS);
+	gm_model_guest_wrote(m, FIRST, 3, GM_WRITER_SHARED, 7, GM_PAGE_WORDS);
 	assert_int_equal(gm_model_guest(m, FIRST + 2).stride, GM_PAGE_WORDS);
 	assert_int_equal(gm_model_run(m, FIRST, 8), 3);
-	gm_model_guest_wrote(m, FIRST + 1, 1, GM_HALF_SHARED, 7, 0);
+	gm_model_guest_wrote(m, FIRST + 1, 1, GM_WRITER_SHARED, 7, 0);
 	assert_int_equal(gm_model_guest(m, FIRST + 1).stride, 1);
 	assert_int_equal(gm_model_run(m, FIRST, 8), 1);
 }

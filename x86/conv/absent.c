@@ -21,7 +21,7 @@ GM_CASES(touched_while_absent, struct since, v)
 	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
 	struct gm_exit ex;
 
-	gm_guest_fill(w->vm, 0, gpa, 1, GM_HALF_SHARED, 1);
+	gm_guest_fill(w->vm, 0, gpa, 1, GM_WRITER_SHARED, 1);
 	gm_slot_delete(w->vm, GM_SLOT);
 	GM_ASSERT(!__gm_run(w->vm, 0, &op, 1, &ex, NULL) && ex.reason == KVM_EXIT_MMIO,
 		  "a read without a slot: expected exit %u (KVM_EXIT_MMIO), observed %s",
@@ -37,7 +37,7 @@ GM_CASES(touched_while_absent, struct since, v)
 		GM_EXPECT_EQ(op.val,
 			     v->private && !gm_fixture_one_memory(w)
 				     ? 0
-				     : gm_word(gfn, GM_HALF_SHARED, 1, 0),
+				     : gm_word(gfn, GM_WRITER_SHARED, 1, 0),
 			     "what the guest read");
 	gm_fixture_free(w);
 }

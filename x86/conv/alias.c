@@ -13,7 +13,7 @@ static bool check_at(struct gm_vm *vm, uint64_t gpa, uint64_t n, uint64_t delta,
 	struct gm_op op = { .code = GM_OP_CHECK,
 			    .addr = gpa,
 			    .nr = n,
-			    .half = GM_HALF_SHARED,
+			    .writer = GM_WRITER_SHARED,
 			    .gen = gen,
 			    .gfn_delta = -delta };
 
@@ -34,12 +34,12 @@ static void drop(struct gm_fixture *w, uint64_t at, uint64_t n)
 /* With separate private memory the second slot still works, and only shared memory is dropped. */
 static void second_stays(struct gm_fixture *w, uint64_t second)
 {
-	gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_HALF_PRIVATE, 50);
-	gm_host_fill(w->hva, GFN(w->gpa), NPAGES, GM_HALF_SHARED, 51);
+	gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_WRITER_PRIVATE, 50);
+	gm_host_fill(w->hva, GFN(w->gpa), NPAGES, GM_WRITER_SHARED, 51);
 	check_at(w->vm, second, NPAGES, 512, 51, "the second slot, the first private");
 	drop(w, 0, GPA(NPAGES));
 	gm_guest_check_zero(w->vm, 0, second, NPAGES, "dropped, the first private");
-	gm_guest_check(w->vm, 0, w->gpa, NPAGES, GM_HALF_PRIVATE, 50, "the private memory");
+	gm_guest_check(w->vm, 0, w->gpa, NPAGES, GM_WRITER_PRIVATE, 50, "the private memory");
 }
 
 /* In place the second slot loses every page, although it was mapped. */
@@ -55,7 +55,7 @@ static void second_faults(struct gm_fixture *w, uint64_t second)
 			"the second slot, over the host's mapping of a private page: expected EFAULT, observed %s",
 			gm_exit_str(&ex));
 	}
-	gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_HALF_SHARED, 50);
+	gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_WRITER_SHARED, 50);
 	gm_convert(w->vm, w->gpa, GPA(NPAGES), false);
 	check_at(w->vm, second, NPAGES, 512, 50, "the second slot after converting back");
 }
@@ -80,7 +80,7 @@ GM_CASE(alias, .name = "conv.data.one_memory_two_slots", .clause = "conv.data",
 		uint64_t at = GPA(range[i].at), n = range[i].n, end = range[i].at + n;
 		unsigned int gen = i + 1;
 
-		gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_HALF_SHARED, gen);
+		gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_WRITER_SHARED, gen);
 		check_at(w->vm, second, NPAGES, 512, gen, "through the other slot");
 		drop(w, at, GPA(n));
 		gm_guest_check_zero(w->vm, 0, w->gpa + at, n, "dropped, the first slot");
@@ -93,7 +93,7 @@ GM_CASE(alias, .name = "conv.data.one_memory_two_slots", .clause = "conv.data",
 		/*
 		 * The new memory is the same for both: the first slot reads what the second writes.
 		 */
-		gm_guest_fill(w->vm, 0, second + at, 1, GM_HALF_SHARED, gen + 100);
+		gm_guest_fill(w->vm, 0, second + at, 1, GM_WRITER_SHARED, gen + 100);
 		check_at(w->vm, w->gpa + at, 1, -512UL, gen + 100, "new memory");
 	}
 	gm_convert(w->vm, w->gpa, GPA(NPAGES), true);

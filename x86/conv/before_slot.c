@@ -133,8 +133,8 @@ GM_CASE(moved, .name = "conv.before_slot.other_gpa",
 		uint64_t owner = w->provider->file_serves_shared ? first + off : at;
 
 		gm_fixture_slot(w, GM_SLOT, GPA(at), GPA(part), GPA(off));
-		gm_guest_fill(w->vm, 0, GPA(at), part, GM_HALF_GUEST, i + 1);
-		gm_guest_check(w->vm, 0, GPA(at), part, GM_HALF_GUEST, i + 1, "moved");
+		gm_guest_fill(w->vm, 0, GPA(at), part, GM_WRITER_GUEST, i + 1);
+		gm_guest_check(w->vm, 0, GPA(at), part, GM_WRITER_GUEST, i + 1, "moved");
 		/* The host sees the shared pages, and no private one. */
 		for (uint64_t p = 0; p < part; p++) {
 			volatile uint64_t *word = (void *)(w->hva + GPA(off + p));
@@ -142,7 +142,8 @@ GM_CASE(moved, .name = "conv.before_slot.other_gpa",
 			bool private = gm_model_private(w->model, owner + p);
 
 			GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(GPA(at + p))),
-				     (got == gm_word(at + p, GM_HALF_GUEST, i + 1, 0)) == !private,
+				     (got == gm_word(at + p, GM_WRITER_GUEST, i + 1, 0)) ==
+					     !private,
 				     "slot %zu: %s page, the host read %s", i,
 				     private ? "private" : "shared", gm_word_str(got));
 		}
@@ -162,16 +163,16 @@ GM_CASE(plain_move, .name = "conv.before_slot.plain_slot_moved",
 	gm_convert(vm, GM_BASE + 9 * GM_PAGE_SIZE, GM_PAGE_SIZE, true);
 	gm_convert(vm, GM_BASE + 2 * GM_2M + 20 * GM_PAGE_SIZE, GM_PAGE_SIZE, true);
 	gm_fixture_slot(w, GM_SLOT, GM_BASE, GM_2M, 0);
-	gm_guest_fill(vm, 0, GM_BASE + 10 * GM_PAGE_SIZE, 502, GM_HALF_SHARED, 1);
+	gm_guest_fill(vm, 0, GM_BASE + 10 * GM_PAGE_SIZE, 502, GM_WRITER_SHARED, 1);
 	gm_guest_expect_fault(vm, 0, GM_BASE + 9 * GM_PAGE_SIZE, true, KVM_MEMORY_EXIT_FLAG_PRIVATE,
 			      GM_PAGE_SIZE, "before the move");
 	gm_fixture_slot(w, GM_SLOT, GM_BASE + 2 * GM_2M, GM_2M, 0);
-	gm_guest_fill(vm, 0, GM_BASE + 2 * GM_2M, 20, GM_HALF_SHARED, 2);
-	gm_guest_fill(vm, 0, GM_BASE + 2 * GM_2M + 21 * GM_PAGE_SIZE, 491, GM_HALF_SHARED, 2);
+	gm_guest_fill(vm, 0, GM_BASE + 2 * GM_2M, 20, GM_WRITER_SHARED, 2);
+	gm_guest_fill(vm, 0, GM_BASE + 2 * GM_2M + 21 * GM_PAGE_SIZE, 491, GM_WRITER_SHARED, 2);
 	gm_guest_expect_fault(vm, 0, GM_BASE + 2 * GM_2M + 20 * GM_PAGE_SIZE, false,
 			      KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE, "after the move");
 	gm_host_check(w->hva + 21 * GM_PAGE_SIZE, GFN(GM_BASE + 2 * GM_2M) + 21, 491,
-		      GM_HALF_SHARED, 2, "after the move");
+		      GM_WRITER_SHARED, 2, "after the move");
 	gm_fixture_slot(w, GM_SLOT, GM_BASE, GM_2M, 0);
 	gm_guest_expect_fault(vm, 0, GM_BASE + 9 * GM_PAGE_SIZE, false,
 			      KVM_MEMORY_EXIT_FLAG_PRIVATE, GM_PAGE_SIZE, "moved back");

@@ -94,9 +94,9 @@ static uint64_t guest_part(uint64_t v, uint64_t arg, uint64_t seed)
 		struct shared_page *page = &shared.page[p];
 
 		if (xorshift(&rng) & 1) {
-			uint64_t word =
-				gm_word(addr / 4096, private[p] ? GM_HALF_PRIVATE : GM_HALF_SHARED,
-					++gen, v);
+			uint64_t word = gm_word(addr / 4096,
+						private[p] ? GM_WRITER_PRIVATE : GM_WRITER_SHARED,
+						++gen, v);
 
 			announce(page, word);
 			*(volatile uint64_t *)addr = word;
@@ -185,7 +185,7 @@ static void host_part(struct race_threads *t)
 				expect_host(t->w, gpa, private[p], content[p][0]);
 			break;
 		case 1: /* write the shared memory */
-			content[p][0] = gm_word(GFN(gpa), GM_HALF_HOST, ++gen, 0);
+			content[p][0] = gm_word(GFN(gpa), GM_WRITER_HOST, ++gen, 0);
 			announce(page, content[p][private[p] && two]);
 			*word = content[p][0];
 			break;

@@ -44,20 +44,20 @@ GM_CASE(there_and_back, .name = "conv.any_range.contended", .clause = "conv.any_
 	struct gm_fixture *w = GM_FIXTURE(.size = LEN, .vcpus = 2);
 	struct gm_mem *noise = gm_mem_new(GM_MEM_ANON, NOISE);
 	bool one = gm_fixture_one_memory(w);
-	enum gm_half shared = one ? GM_HALF_PRIVATE : GM_HALF_SHARED;
+	enum gm_writer shared = one ? GM_WRITER_PRIVATE : GM_WRITER_SHARED;
 
 	gm_slot_set(w->vm, GM_SLOT + 1, 0, w->gpa + LEN, NOISE, noise->hva, -1, 0);
 	gm_vm_map(w->vm, w->gpa + LEN, NOISE, GM_2M);
-	gm_host_fill(w->hva, GFN(w->gpa), PAGES(LEN), GM_HALF_SHARED, 1);
+	gm_host_fill(w->hva, GFN(w->gpa), PAGES(LEN), GM_WRITER_SHARED, 1);
 	gm_convert(w->vm, w->gpa, LEN, true);
-	gm_guest_fill(w->vm, 0, w->gpa, PAGES(LEN), GM_HALF_PRIVATE, 1);
+	gm_guest_fill(w->vm, 0, w->gpa, PAGES(LEN), GM_WRITER_PRIVATE, 1);
 	for (unsigned int i = 0; i < 2 && !gm_failures(); i++) {
 		contended(w, noise, to_shared);
 		expect_faults(w, one);
 		gm_guest_check(w->vm, 0, w->gpa, PAGES(LEN), shared, 1, "shared");
 		contended(w, noise, to_private);
 		expect_faults(w, one);
-		gm_guest_check(w->vm, 0, w->gpa, PAGES(LEN), GM_HALF_PRIVATE, 1, "private again");
+		gm_guest_check(w->vm, 0, w->gpa, PAGES(LEN), GM_WRITER_PRIVATE, 1, "private again");
 	}
 	gm_fixture_free(w);
 	gm_mem_free(noise);

@@ -180,8 +180,8 @@ static void put(struct gm_vm *vm, uint64_t gpa, uint64_t val)
 	gm_run(vm, 0, &op, 1);
 }
 
-#define IN_SHARED(x) gm_word(GFN((x)->gpa), GM_HALF_SHARED, 1, 0)
-#define IN_PRIVATE(x) gm_word(GFN((x)->gpa), GM_HALF_PRIVATE, 1, 0)
+#define IN_SHARED(x) gm_word(GFN((x)->gpa), GM_WRITER_SHARED, 1, 0)
+#define IN_PRIVATE(x) gm_word(GFN((x)->gpa), GM_WRITER_PRIVATE, 1, 0)
 
 /* Writes what the watchers find: the word, or a function that returns it. */
 static void put_word(struct cross *x, uint64_t word, bool by_host)
@@ -263,7 +263,8 @@ static void flip(struct cross *x, bool to_private, unsigned int turn)
 	if (x->fn == guest_exec)
 		return;
 	/* New content, by the guest or, if shared, by the host: the watchers must read it. */
-	x->word = gm_word(GFN(x->gpa), to_private ? GM_HALF_PRIVATE : GM_HALF_HOST, ++x->gen, 0);
+	x->word =
+		gm_word(GFN(x->gpa), to_private ? GM_WRITER_PRIVATE : GM_WRITER_HOST, ++x->gen, 0);
 	begin_change(x);
 	put_word(x, x->word, !to_private);
 	end_change(x, x->word);
@@ -433,7 +434,7 @@ GM_ROW(writer, writer_thp, .name = "conv.cross_vcpu.write_thp",
 static void drive_punch(struct cross *x)
 {
 	for (unsigned int turn = 0; turn < 40; turn++) {
-		uint64_t word = gm_word(GFN(x->gpa), GM_HALF_PRIVATE, turn + 1, 0);
+		uint64_t word = gm_word(GFN(x->gpa), GM_WRITER_PRIVATE, turn + 1, 0);
 
 		begin_change(x);
 		gm_gmem_punch(x->w->gmem, x->gpa - x->w->gpa, GM_PAGE_SIZE);

@@ -8,7 +8,7 @@
 GM_FILE(.clause = "conv.data", .providers = GM_PROVIDERS_X86)
 
 /* Expects that no word of [hva, hva + size) has this writer. */
-static void expect_absent(const void *hva, uint64_t size, enum gm_half half, const char *when)
+static void expect_absent(const void *hva, uint64_t size, enum gm_writer writer, const char *when)
 {
 	const volatile uint64_t *w = hva;
 
@@ -18,7 +18,7 @@ static void expect_absent(const void *hva, uint64_t size, enum gm_half half, con
 			i += GM_PAGE_WORDS - 1;
 			continue;
 		}
-		if (gm_word_ok(w[i]) && gm_word_half(w[i]) == half)
+		if (gm_word_ok(w[i]) && gm_word_writer(w[i]) == writer)
 			GM_FAIL_AT(GM_PAGE(.hva = GM_AT((uintptr_t)&w[i])),
 				   "%s: expected no private word of the guest, observed %s", when,
 				   gm_word_str(w[i]));
@@ -53,14 +53,14 @@ GM_CASE(zeroed, .name = "conv.data.fresh_private_is_zero",
 	struct gm_mem *dirty = gm_mem_new(GM_MEM_ANON, 8 * GM_2M);
 
 	/* Frees written pages, so that the kernel allocates them next. */
-	gm_host_fill(dirty->hva, 0, PAGES(dirty->size), GM_HALF_HOST, 1);
+	gm_host_fill(dirty->hva, 0, PAGES(dirty->size), GM_WRITER_HOST, 1);
 	gm_mem_free(dirty);
 	for (int round = 0; round < 2; round++) {
 		w = GM_FIXTURE(.size = 2 * GM_2M);
 		gm_fixture_convert(w, GFN(w->gpa), 1024, true);
 		gm_fixture_check_guest(w, 0, GFN(w->gpa), 1024, 1, "never used before");
 		/* The next round gets these pages. */
-		gm_guest_fill(w->vm, 0, w->gpa, 1024, GM_HALF_SECRET, 3);
+		gm_guest_fill(w->vm, 0, w->gpa, 1024, GM_WRITER_SECRET, 3);
 		gm_fixture_free(w);
 	}
 }
@@ -153,9 +153,9 @@ GM_CASE(search, .name = "conv.data.secret_not_found",
 	gm_batch_flush(&s);
 	for (int turn = 0; turn < 3; turn++) {
 		gm_fixture_convert(w, first + 13 * turn, 700, true);
-		gm_guest_fill(w->vm, turn & 1, GPA(first + 13 * turn), 700, GM_HALF_SECRET,
+		gm_guest_fill(w->vm, turn & 1, GPA(first + 13 * turn), 700, GM_WRITER_SECRET,
 			      turn + 1);
-		expect_absent(w->hva, w->size, GM_HALF_SECRET, "while private");
+		expect_absent(w->hva, w->size, GM_WRITER_SECRET, "while private");
 		gm_fixture_check_host(w, first, 1024, 8, "while private");
 		/* In place a guest must overwrite secrets before it shares a page. */
 		if (gm_fixture_one_memory(w)) {
@@ -164,12 +164,12 @@ GM_CASE(search, .name = "conv.data.secret_not_found",
 		}
 		gm_fixture_convert(w, first + 13 * turn + 100, 400, false);
 		gm_fixture_check_guest(w, 0, first + 13 * turn + 100, 400, 1, "converted back");
-		expect_absent(w->hva, w->size, GM_HALF_SECRET, "after converting back");
+		expect_absent(w->hva, w->size, GM_WRITER_SECRET, "after converting back");
 		gm_fixture_convert(w, first, 1024, false);
 	}
 	/* Control: the search finds words in shared memory. */
-	gm_guest_fill(w->vm, 0, w->gpa, 1, GM_HALF_DEVICE, 1);
-	GM_SETUP(gm_word_half(*(volatile uint64_t *)w->hva) == GM_HALF_DEVICE,
+	gm_guest_fill(w->vm, 0, w->gpa, 1, GM_WRITER_DEVICE, 1);
+	GM_SETUP(gm_word_writer(*(volatile uint64_t *)w->hva) == GM_WRITER_DEVICE,
 		 "the host does not see what a guest writes to shared memory");
 	gm_fixture_free(w);
 }
@@ -263,7 +263,7 @@ static void strings_in_place(struct gm_fixture *w, uint64_t page, struct string_
 	string_io(w->vm, guest_outs, GPA(page), GM_PAGE_SIZE, io);
 	GM_EXPECT_EQ(io->nseen, GM_PAGE_SIZE, "bytes that OUTS wrote from the shared page");
 	GM_EXPECT_EQ(io->mmio, 0, "MMIO exits for the shared page");
-	gm_host_check(io->seen, page, 1, c.half, c.gen, "OUTS of the shared page");
+	gm_host_check(io->seen, page, 1, c.writer, c.gen, "OUTS of the shared page");
 }
 
 static void strings_attributes(struct gm_fixture *w, uint64_t page, struct string_io *io)
@@ -271,9 +271,9 @@ static void strings_attributes(struct gm_fixture *w, uint64_t page, struct strin
 	struct gm_content c = gm_model_memory(w->model, page, false);
 
 	string_io(w->vm, guest_outs, GPA(page), GM_PAGE_SIZE, io);
-	expect_absent(io->seen, GM_PAGE_SIZE, GM_HALF_PRIVATE, "OUTS of a private page");
+	expect_absent(io->seen, GM_PAGE_SIZE, GM_WRITER_PRIVATE, "OUTS of a private page");
 	if (io->nseen == GM_PAGE_SIZE)
-		gm_host_check(io->seen, page, 1, c.half, c.gen, "OUTS of a private page");
+		gm_host_check(io->seen, page, 1, c.writer, c.gen, "OUTS of a private page");
 	else
 		GM_EXPECT_EQ(io->nseen, 0, "bytes that OUTS wrote before it ended");
 	gm_fixture_check_guest(w, 0, page - 9, 16, 1, "after OUTS");
@@ -327,7 +327,7 @@ GM_CASE(pv_clock, .name = "conv.data.pv_clock",
 	for (unsigned int i = 0; i < 512 && !gm_fixture_one_memory(w); i++) {
 		bool clock = i >= 8 && i < 12; /* struct pvclock_vcpu_time_info: 32 bytes */
 
-		if (word[i] == gm_word(page, GM_HALF_SHARED, gen, i))
+		if (word[i] == gm_word(page, GM_WRITER_SHARED, gen, i))
 			continue;
 		changed++;
 		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(GPA(page))), clock,
@@ -406,7 +406,7 @@ GM_CASE(freed, .name = "conv.data.private_freed",
 	uint64_t before, during, after, size = 8 * GM_2M;
 	struct gm_fixture *w;
 
-	/* Faults on each page; half of the pages are converted back and forth first. */
+	/* Faults on each page; writer of the pages are converted back and forth first. */
 	before = unevictable();
 	w = GM_FIXTURE(.size = size);
 	gm_fixture_convert(w, GFN(w->gpa), PAGES(size), true);

@@ -30,8 +30,8 @@ static void expect_end(struct ends *e, int end, bool private, uint64_t faults)
 	const char *name = end ? "the last page" : "the first page";
 	bool one = gm_fixture_one_memory(w);
 
-	gm_guest_check(w->vm, 0, e->at[end], 1, private && !one ? GM_HALF_PRIVATE : GM_HALF_SHARED,
-		       1, name);
+	gm_guest_check(w->vm, 0, e->at[end], 1,
+		       private && !one ? GM_WRITER_PRIVATE : GM_WRITER_SHARED, 1, name);
 	if (!one)
 		return;
 	GM_EXPECT(gm_vcpu_stat(w->vm, end + 1, "pf_taken") > faults,
@@ -85,7 +85,7 @@ GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .providers = GM_PROVID
 		gm_convert(w->vm, w->gpa, w->size, private);
 		for (int end = 0; end < 2; end++)
 			gm_guest_fill(w->vm, 0, e.at[end], 1,
-				      private ? GM_HALF_PRIVATE : GM_HALF_SHARED, 1);
+				      private ? GM_WRITER_PRIVATE : GM_WRITER_SHARED, 1);
 	}
 	gm_parallel(3, ends_thread, &e);
 	gm_fixture_free(w);
@@ -152,7 +152,7 @@ GM_CASE(midway, .name = "conv.cross_vcpu.fault_midway", .providers = GM_PROVIDER
 
 		m.gpa = w->gpa + (last ? FAR - GM_PAGE_SIZE : 0);
 		gm_convert(w->vm, m.gpa, GM_PAGE_SIZE, true);
-		gm_guest_fill(w->vm, 0, m.gpa, 1, GM_HALF_PRIVATE, 1);
+		gm_guest_fill(w->vm, 0, m.gpa, 1, GM_WRITER_PRIVATE, 1);
 		gm_convert(w->vm, w->gpa, w->size, false);
 		GM_SETUP_OK(madvise(w->hva, w->size, MADV_DONTNEED));
 		m.uffd = gm_uffd_new(w->hva + (m.gpa - w->gpa), GM_PAGE_SIZE);
@@ -164,7 +164,7 @@ GM_CASE(midway, .name = "conv.cross_vcpu.fault_midway", .providers = GM_PROVIDER
 		gm_parallel(3, midway_thread, &m);
 		midway += m.midway;
 		for (unsigned int v = 0; v < 2; v++)
-			gm_guest_check(w->vm, v, m.gpa, 1, GM_HALF_PRIVATE, 1,
+			gm_guest_check(w->vm, v, m.gpa, 1, GM_WRITER_PRIVATE, 1,
 				       last ? "the last page" : "the first page");
 		close(m.uffd);
 	}

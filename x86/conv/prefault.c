@@ -213,8 +213,8 @@ GM_CASE(huge, .name = "conv.prefault.thp",
 	uint64_t first = GFN(w->gpa), gpa = w->gpa, size = w->size, huge, small;
 	struct gm_op op = { .code = GM_OP_NOP };
 
-	gm_host_fill(w->hva, first, 1024, GM_HALF_HOST, 7);
-	gm_model_host_wrote(w->model, first, 1024, GM_HALF_HOST, 7);
+	gm_host_fill(w->hva, first, 1024, GM_WRITER_HOST, 7);
+	gm_model_host_wrote(w->model, first, 1024, GM_WRITER_HOST, 7);
 	gm_run(w->vm, 0, &op, 1);
 	gm_fixture_convert(w, first + 700, 1, true);
 	huge = gm_vm_stat(w->vm, "pages_2m");

@@ -36,7 +36,7 @@ GM_CASE(no_cow, .name = "conv.prefault.no_cow", .providers = GM_PROVIDERS(ATTRIB
 	GM_EXPECT(after - before < (long)n / 4,
 		  "a prefault of %lu untouched pages allocated %ld of them", n, after - before);
 	/* Control: guest writes allocate the pages. */
-	gm_guest_fill(w->vm, 0, w->gpa, n, GM_HALF_SHARED, 1);
+	gm_guest_fill(w->vm, 0, w->gpa, n, GM_WRITER_SHARED, 1);
 	after = own_pages();
 	gm_control(after - before >= (long)n, "%ld pages more after the guest wrote %lu",
 		   after - before, n);

@@ -235,13 +235,13 @@ GM_CASE(ordinary, .name = "conv.caps.ordinary_vm", .clause = "conv.caps",
 
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, GM_2M, mem->hva, -1, 0);
 	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
-	gm_guest_fill(vm, 0, GM_BASE, 512, GM_HALF_SHARED, 1);
+	gm_guest_fill(vm, 0, GM_BASE, 512, GM_WRITER_SHARED, 1);
 	GM_EXPECT_ERRNO(EINVAL, set(vm, GM_BASE, GM_PAGE_SIZE, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0));
 	GM_EXPECT_ERRNO(EINVAL, set(vm, GM_BASE, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0));
 	GM_EXPECT_ERRNO(EINVAL, set(vm, 0, GM_1G, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0));
 	gm_control(!set(sw, GM_BASE, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0),
 		   "a SW_PROTECTED VM: %s", gm_errno_name(errno));
-	gm_guest_check(vm, 0, GM_BASE, 512, GM_HALF_SHARED, 1, "after the refusals");
+	gm_guest_check(vm, 0, GM_BASE, 512, GM_WRITER_SHARED, 1, "after the refusals");
 	gm_vm_free(vm);
 	gm_vm_free(sw);
 	gm_mem_free(mem);

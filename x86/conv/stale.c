@@ -63,7 +63,7 @@ static void overtaken(const struct gm_case *self)
 
 	/* Private memory has generation 1; shared memory is not allocated. */
 	gm_convert(w->vm, w->gpa, w->size, true);
-	gm_guest_fill(w->vm, 0, w->gpa, 512, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(w->vm, 0, w->gpa, 512, GM_WRITER_PRIVATE, 1);
 	for (unsigned int i = 0; i < 6 && !gm_failures(); i++) {
 		bool private = i % 3 != 2;
 
@@ -81,15 +81,15 @@ static void overtaken(const struct gm_case *self)
 		gm_parallel(2, stale_thread, &t);
 		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(GPA(t.gfn))),
 			     (uint64_t)t.op.ret ==
-				     gm_word(t.gfn, private ? GM_HALF_PRIVATE : GM_HALF_SHARED,
+				     gm_word(t.gfn, private ? GM_WRITER_PRIVATE : GM_WRITER_SHARED,
 					     private ? 1 : 2, 0),
 			     "the access during the conversion, page %s: observed %s",
 			     private ? "private" : "shared again", gm_word_str(t.op.ret));
 		/* Check what is mapped now, on both vCPUs. */
 		for (unsigned int v = 0; v < 2; v++)
 			gm_guest_check(w->vm, v, GPA(t.gfn), 1,
-				       private ? GM_HALF_PRIVATE : GM_HALF_SHARED, private ? 1 : 2,
-				       "after the fault");
+				       private ? GM_WRITER_PRIVATE : GM_WRITER_SHARED,
+				       private ? 1 : 2, "after the fault");
 		close(t.uffd);
 	}
 	gm_fixture_free(w);

@@ -119,14 +119,14 @@ GM_CASE(piped, .name = "conv.never_refused.in_a_pipe",
 	convert_all(w, "with shared memory in a pipe");
 	/* The pipe must not return what the guest writes while the pages are private. */
 	gm_fixture_convert(w, first, 16, true);
-	gm_guest_fill(w->vm, 0, w->gpa, 16, GM_HALF_SECRET, 1);
+	gm_guest_fill(w->vm, 0, w->gpa, 16, GM_WRITER_SECRET, 1);
 	for (uint64_t got = 0; got < iov.iov_len;) {
 		ssize_t n = read(fd[0], out + got, iov.iov_len - got);
 
 		GM_SETUP(n > 0, "read of the pipe: %s", gm_errno_name(errno));
 		got += n;
 	}
-	gm_host_check(out, first, 16, GM_HALF_SHARED, gm_model_memory(w->model, first, false).gen,
+	gm_host_check(out, first, 16, GM_WRITER_SHARED, gm_model_memory(w->model, first, false).gen,
 		      "data from the pipe");
 	close(fd[0]);
 	close(fd[1]);
@@ -168,7 +168,7 @@ GM_CASE(shmem, .name = "conv.never_refused.shmem_mapped_twice",
 	GM_SETUP(twice != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
 	convert_all(w, "with shared memory mapped twice");
 	c = gm_model_memory(w->model, GFN(w->gpa), false);
-	gm_host_check(twice, GFN(w->gpa), 512, c.half, c.gen, "through the second mapping");
+	gm_host_check(twice, GFN(w->gpa), 512, c.writer, c.gen, "through the second mapping");
 	munmap(twice, w->size);
 	gm_fixture_free(w);
 }
@@ -180,7 +180,7 @@ GM_CASE(dirty, .name = "conv.never_refused.dirty_log",
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M, .no_gmem = true, .mem = GM_MEM_THP);
 	uint64_t first = GFN(w->gpa), bitmap[8];
 
-	gm_guest_fill(w->vm, 0, w->gpa, 512, GM_HALF_SHARED, 1);
+	gm_guest_fill(w->vm, 0, w->gpa, 512, GM_WRITER_SHARED, 1);
 	gm_slot_set(w->vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, w->gpa, w->size, w->hva, -1, 0);
 	for (uint64_t i = 0; i < 512; i += 7) {
 		gm_convert(w->vm, GPA(first + i), GM_PAGE_SIZE, true);
@@ -195,7 +195,7 @@ GM_CASE(dirty, .name = "conv.never_refused.dirty_log",
 		GM_EXPECT_EQ(bitmap[i], 0, "dirty pages %d to %d after conversions alone", i * 64,
 			     i * 64 + 63);
 	for (uint64_t i = 3; i < 512; i += 100)
-		gm_guest_fill(w->vm, 0, GPA(first + i), 1, GM_HALF_SHARED, 2);
+		gm_guest_fill(w->vm, 0, GPA(first + i), 1, GM_WRITER_SHARED, 2);
 	kvm_vm_get_dirty_log(w->vm->kvm, GM_SLOT, bitmap);
 	for (uint64_t i = 0; i < 512; i++)
 		GM_EXPECT_AT(GM_PAGE(.gpa = GM_AT(GPA(first + i))),

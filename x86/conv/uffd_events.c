@@ -46,9 +46,9 @@ static void advise_and_check(unsigned int i, void *arg)
 	}
 	if (!GM_EXPECT(wait_for_message(r), "the advice returned without a message"))
 		return;
-	if (gm_host_check(a->other + 5 * PG, GFN(a->w->gpa) + 5, 2, GM_HALF_SHARED, 1,
+	if (gm_host_check(a->other + 5 * PG, GFN(a->w->gpa) + 5, 2, GM_WRITER_SHARED, 1,
 			  "the event is not read yet"))
-		gm_guest_check(vm, 0, a->w->gpa + 5 * PG, 2, GM_HALF_SHARED, 1,
+		gm_guest_check(vm, 0, a->w->gpa + 5 * PG, 2, GM_WRITER_SHARED, 1,
 			       "the event is not read yet");
 	gm_convert(vm, a->w->gpa + 5 * PG, PG, true);
 	gm_convert(vm, a->w->gpa + 5 * PG, PG, false);

@@ -49,12 +49,12 @@ void served_free(struct served *a)
 
 void served_fill(struct served *a, uint64_t page, uint64_t n, unsigned int gen)
 {
-	gm_host_fill(a->other + page * PG, GFN(a->w->gpa) + page, n, GM_HALF_SHARED, gen);
+	gm_host_fill(a->other + page * PG, GFN(a->w->gpa) + page, n, GM_WRITER_SHARED, gen);
 }
 
 uint64_t served_word(struct served *a, uint64_t page, unsigned int gen)
 {
-	return gm_word(GFN(a->w->gpa) + page, GM_HALF_SHARED, gen, 0);
+	return gm_word(GFN(a->w->gpa) + page, GM_WRITER_SHARED, gen, 0);
 }
 
 void served_collapse(uint8_t *hva)

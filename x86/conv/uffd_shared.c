@@ -70,7 +70,7 @@ GM_CASES(converted, struct conversion, v)
 		GM_SETUP_OK(madvise(t.a.s.hva, GM_2M, MADV_DONTNEED));
 	}
 	gm_convert(w->vm, w->gpa, GM_2M, true);
-	gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_WRITER_PRIVATE, 1);
 	served_register(&t.a, UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_MISSING_SHMEM,
 			v->minor ? UFFDIO_REGISTER_MODE_MINOR : UFFDIO_REGISTER_MODE_MISSING);
 	for (unsigned int i = 0; i < 2 * ARRAY_SIZE(overtakes) && !gm_failures(); i++) {
@@ -79,11 +79,11 @@ GM_CASES(converted, struct conversion, v)
 		t.how = &overtakes[i % ARRAY_SIZE(overtakes)];
 		gm_convert(w->vm, w->gpa, GM_2M, false);
 		uffd_expect_read(&t.a.s, page,
-				 t.how->private ? gm_word(gfn, GM_HALF_PRIVATE, 1, 0)
+				 t.how->private ? gm_word(gfn, GM_WRITER_PRIVATE, 1, 0)
 						: served_word(&t.a, page, 2),
 				 true, flags, "converted while the fault waited");
 		gm_guest_check(w->vm, 0, GPA(gfn), 1,
-			       t.how->private ? GM_HALF_PRIVATE : GM_HALF_SHARED,
+			       t.how->private ? GM_WRITER_PRIVATE : GM_WRITER_SHARED,
 			       t.how->private ? 1 : 2, "after the fault");
 		gm_convert(w->vm, w->gpa, GM_2M, false);
 		uffd_expect_read(&t.a.s, page, served_word(&t.a, page, 2), false, 0,

@@ -123,7 +123,7 @@ GM_CASE(charged, .name = "fungible.dos.charged",
 	join(&g);
 	before = current(&g);
 	vm = private_vm(LEN, &gmem);
-	gm_guest_fill(vm, 0, GM_BASE, 1, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(vm, 0, GM_BASE, 1, GM_WRITER_PRIVATE, 1);
 	base = current(&g);
 	/* By fallocate. */
 	gm_gmem_allocate(gmem, 0, LEN);
@@ -358,7 +358,7 @@ GM_CASE(host_works, .name = "fungible.dos.host_works",
 		atomic_load(&s.conversions[1]));
 	/* Conversions and both vCPUs still work. */
 	gm_convert(s.vm, GM_BASE, 2 * GM_2M, true);
-	gm_guest_fill(s.vm, 0, GM_BASE, 8, GM_HALF_PRIVATE, 1);
-	gm_guest_check(s.vm, 1, GM_BASE, 8, GM_HALF_PRIVATE, 1, "after the conversions");
+	gm_guest_fill(s.vm, 0, GM_BASE, 8, GM_WRITER_PRIVATE, 1);
+	gm_guest_check(s.vm, 1, GM_BASE, 8, GM_WRITER_PRIVATE, 1, "after the conversions");
 	gm_fixture_free(w);
 }

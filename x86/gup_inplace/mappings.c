@@ -177,7 +177,7 @@ static void expect_views(const struct views *v, unsigned int gen, const char *wh
 	for (size_t i = 0; i < sizeof(page) / sizeof(page[0]); i++) {
 		bool inside = PRIVATE >> page[i] & 1;
 		uint64_t word =
-			gm_word(GM_BASE / PG + page[i], GM_HALF_SHARED, inside ? gen : 1, 7);
+			gm_word(GM_BASE / PG + page[i], GM_WRITER_SHARED, inside ? gen : 1, 7);
 
 		if (inside && !gen)
 			word = 0;
@@ -214,7 +214,7 @@ GM_CASE(everywhere, .name = "gup.inplace_unmapped.everywhere", .clause = "gup.in
 
 	GM_SETUP(second != MAP_FAILED, "mmap of guest_memfd: %s", gm_errno_name(errno));
 	v.hva[SECOND] = second - LATER * PG;
-	gm_guest_fill(w->vm, 0, GM_BASE, NR, GM_HALF_SHARED, 1);
+	gm_guest_fill(w->vm, 0, GM_BASE, NR, GM_WRITER_SHARED, 1);
 	start_child(&v);
 	v.other = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1);
 	gm_slot_set(v.other, GM_SLOT, 0, GM_BASE, NR * PG, w->hva, -1, 0);
@@ -224,13 +224,13 @@ GM_CASE(everywhere, .name = "gup.inplace_unmapped.everywhere", .clause = "gup.in
 
 	gm_gmem_convert(w->gmem, FIRST * PG, CONVERTED * PG, true);
 	expect_present(&v, ((1ULL << NR) - 1) & ~PRIVATE, "converted");
-	gm_guest_fill(w->vm, 0, GM_BASE + FIRST * PG, CONVERTED, GM_HALF_SECRET, 2);
+	gm_guest_fill(w->vm, 0, GM_BASE + FIRST * PG, CONVERTED, GM_WRITER_SECRET, 2);
 	expect_views(&v, 0, "converted");
 	expect_present(&v, ((1ULL << NR) - 1) & ~PRIVATE, "after the refused touches");
-	gm_guest_check(w->vm, 0, GM_BASE + FIRST * PG, CONVERTED, GM_HALF_SECRET, 2,
+	gm_guest_check(w->vm, 0, GM_BASE + FIRST * PG, CONVERTED, GM_WRITER_SECRET, 2,
 		       "after the refused touches");
 
-	gm_guest_fill(w->vm, 0, GM_BASE + FIRST * PG, CONVERTED, GM_HALF_SHARED, 3);
+	gm_guest_fill(w->vm, 0, GM_BASE + FIRST * PG, CONVERTED, GM_WRITER_SHARED, 3);
 	gm_gmem_convert(w->gmem, FIRST * PG, CONVERTED * PG, false);
 	expect_views(&v, 3, "shared again");
 	/* Refused accesses left no references: the next conversion succeeds. */

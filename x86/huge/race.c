@@ -57,7 +57,7 @@ static void convert(struct race *c)
 				  .addr = page,
 				  .nr = 1,
 				  .stride = 512,
-				  .half = 1 + priv,
+				  .writer = 1 + priv,
 				  .gen = 1 },
 			};
 			struct gm_page name = gm_vm_page(r->w->vm, page);
@@ -81,10 +81,10 @@ static void race_thread(unsigned int i, void *arg)
 		convert(arg);
 }
 
-static void write_word(struct huge_vm *r, uint64_t gpa, enum gm_half half)
+static void write_word(struct huge_vm *r, uint64_t gpa, enum gm_writer writer)
 {
 	struct gm_op op = {
-		.code = GM_OP_TOUCH_W, .addr = gpa, .nr = 1, .val = 8, .half = half, .gen = 1
+		.code = GM_OP_TOUCH_W, .addr = gpa, .nr = 1, .val = 8, .writer = writer, .gen = 1
 	};
 
 	gm_run(r->w->vm, 0, &op, 1);
@@ -216,7 +216,7 @@ GM_ROW(race, race_tail_2m, .name = "huge.never_over_private.race_tail_2m",
 	.rounds = 16,
 };
 GM_ROW(race, race_tail_late_2m, .name = "huge.never_over_private.race_tail_late_2m",
-       .text = "a range that ends in the second half of a 2 MiB page, while a neighbour is touched",
+       .text = "a range that ends in the second writer of a 2 MiB page, while a neighbour is touched",
        .huge_2m = 64) = {
 	.vcpus = 3,
 	.gpa = GM_2M,

@@ -15,7 +15,7 @@ static void warm_up(struct huge_vm *r)
 		struct gm_op op[] = {
 			{ .code = GM_OP_FILL, .addr = page, .nr = 1 },
 			{ .code = GM_OP_CHECK, .addr = page, .nr = 1 },
-			{ .code = GM_OP_CHECK, .addr = page, .nr = 1, .half = 1 },
+			{ .code = GM_OP_CHECK, .addr = page, .nr = 1, .writer = 1 },
 			{ .code = GM_OP_CHECK_ZERO, .addr = page, .nr = 1 },
 			{ .code = GM_OP_TOUCH_R, .addr = page, .nr = 1 },
 			{ .code = GM_OP_TOUCH_W, .addr = page, .nr = 1 },

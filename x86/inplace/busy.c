@@ -316,9 +316,9 @@ GM_CASE(writes, .name = "conv.inplace_busy.holder_writes", .clause = "conv.inpla
 		   "IOMMU_IOAS_MAP: %s", gm_errno_name(errno));
 	ip_expect_busy(w, 0, NPAGES, page, "mapped for a device");
 	for (unsigned int i = 0; i < GM_PAGE_WORDS; i++)
-		words[i] = gm_word(ip_gfn(w, page), GM_HALF_DEVICE, 99, i);
+		words[i] = gm_word(ip_gfn(w, page), GM_WRITER_DEVICE, 99, i);
 	GM_EXPECT_OK(__gm_dma_write(dev, iova, words, PG));
-	gm_model_host_wrote(w->model, ip_gfn(w, page), 1, GM_HALF_DEVICE, 99);
+	gm_model_host_wrote(w->model, ip_gfn(w, page), 1, GM_WRITER_DEVICE, 99);
 	ip_expect_all(w, "written by the device");
 	ip_expect_busy(w, page, 1, page, "written by the device");
 	gm_unmap(iommu, ioas, iova, 2 * PG);

@@ -54,7 +54,7 @@ static struct far far_new(bool private_first)
 	for (size_t i = 0; i < NPLACES; i++) {
 		gm_slot_set(f.w->vm, GM_SLOT + i, 0, gpa_of(&f, i), WIN * PG,
 			    f.w->mem->hva + i * WIN * PG, f.w->gmem, place[i]);
-		gm_guest_fill(f.w->vm, 0, gpa_of(&f, i), WIN, GM_HALF_GUEST, 1);
+		gm_guest_fill(f.w->vm, 0, gpa_of(&f, i), WIN, GM_WRITER_GUEST, 1);
 	}
 	return f;
 }
@@ -99,7 +99,7 @@ static void expect_all(struct far *f, const char *when)
 				   loaded ? "succeeded" : "was SIGBUS");
 			gm_end();
 		}
-		gm_guest_check(f->w->vm, 0, gpa_of(f, i), WIN, GM_HALF_GUEST, 1, when);
+		gm_guest_check(f->w->vm, 0, gpa_of(f, i), WIN, GM_WRITER_GUEST, 1, when);
 	}
 }
 

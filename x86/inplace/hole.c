@@ -86,7 +86,7 @@ IP_CASES(
 	.needs = GM_NEEDS(IO_URING), .caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);
-	uint64_t page = 31, word = gm_word(5, GM_HALF_DEVICE, 9, 0), got = 0;
+	uint64_t page = 31, word = gm_word(5, GM_WRITER_DEVICE, 9, 0), got = 0;
 	struct ip_hold h;
 
 	ip_all_shared(w);

@@ -32,7 +32,7 @@ static void expect_at(struct gm_fixture *w, uint64_t gpa, const char *when)
 		for (uint64_t i = 0; i < GM_MBOX_OPS; i++) {
 			uint64_t gfn = ip_gfn(w, first + i);
 			struct gm_content c = gm_model_guest(w->model, gfn);
-			uint64_t want = c.half ? gm_word(gfn, c.half, c.gen, 8) : 0;
+			uint64_t want = c.writer ? gm_word(gfn, c.writer, c.gen, 8) : 0;
 			bool same = GM_EXPECT(op[i].val == want,
 					      "%s: page %lu, at gpa %#lx: expected %s, observed %s",
 					      when, first + i, op[i].addr, gm_word_str(want),

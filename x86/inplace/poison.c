@@ -154,7 +154,7 @@ GM_CASE(guest_wrote, .name = "conv.inplace_poison.guest_wrote",
 		uint64_t pfn;
 		int err;
 
-		gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_HALF_SHARED, 1);
+		gm_guest_fill(w->vm, 0, w->gpa, NPAGES, GM_WRITER_SHARED, 1);
 		if (host)
 			*(volatile uint64_t *)bad = 1;
 		else

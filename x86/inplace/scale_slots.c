@@ -40,7 +40,7 @@ static void convert_all(struct gm_vm *vm, int gmem, uint64_t nr, bool to_private
 static void write_all(struct gm_vm *vm, uint64_t nr, unsigned int gen)
 {
 	for (uint64_t i = 0; i < nr; i += 64)
-		gm_guest_fill(vm, 0, GM_BASE + 2 * i * PG, 1, GM_HALF_GUEST, gen);
+		gm_guest_fill(vm, 0, GM_BASE + 2 * i * PG, 1, GM_WRITER_GUEST, gen);
 }
 
 static void check_all(struct gm_vm *vm, uint64_t nr, unsigned int gen, const char *when)
@@ -49,7 +49,7 @@ static void check_all(struct gm_vm *vm, uint64_t nr, unsigned int gen, const cha
 		uint64_t gpa = GM_BASE + 2 * i * PG;
 
 		if (!gen ? !gm_guest_check_zero(vm, 0, gpa, 1, when)
-			 : !gm_guest_check(vm, 0, gpa, 1, GM_HALF_GUEST, gen, when))
+			 : !gm_guest_check(vm, 0, gpa, 1, GM_WRITER_GUEST, gen, when))
 			return;
 	}
 }

@@ -120,7 +120,7 @@ GM_CASE(uaddr_gone, .name = "conv.inplace_uaddr.unmapped", .clause = "conv.inpla
 	struct gm_fixture *w = GM_FIXTURE(.size = SIZE, .uses_uaddr = true);
 
 	gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
-	gm_host_fill(w->mem->hva, GFN(GM_BASE), NPAGES, GM_HALF_HOST, 2);
+	gm_host_fill(w->mem->hva, GFN(GM_BASE), NPAGES, GM_WRITER_HOST, 2);
 	gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1,
 			       "the host wrote at userspace_addr, shared");
 	gm_fixture_convert(w, GFN(w->gpa), NPAGES / 2, true);
@@ -131,7 +131,7 @@ GM_CASE(uaddr_gone, .name = "conv.inplace_uaddr.unmapped", .clause = "conv.inpla
 	gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "no access at userspace_addr");
 	gm_fixture_fill(w, 0, GFN(w->gpa), NPAGES);
 	GM_SETUP_OK(mprotect(w->mem->hva, SIZE, PROT_READ | PROT_WRITE));
-	gm_host_check(w->mem->hva, GFN(GM_BASE), NPAGES, GM_HALF_HOST, 2, "what the host wrote");
+	gm_host_check(w->mem->hva, GFN(GM_BASE), NPAGES, GM_WRITER_HOST, 2, "what the host wrote");
 	gm_fixture_free(w);
 }
 
@@ -341,7 +341,7 @@ GM_CASE(two_files, .name = "conv.inplace_two_files.apart", .clause = "conv.inpla
 	gm_vm_map(w->vm, at, GM_2M, GM_2M);
 	gm_slot_set(w->vm, GM_SLOT + 1, 0, at, SIZE, NULL, other, 0);
 	ip_striped(w);
-	gm_guest_fill(w->vm, 0, at, NPAGES, GM_HALF_PRIVATE, 1);
+	gm_guest_fill(w->vm, 0, at, NPAGES, GM_WRITER_PRIVATE, 1);
 	for (int turn = 0; turn < 4; turn++) {
 		ip_convert(w, 3 * turn, 20, !(turn & 1), "the first file");
 		for (uint64_t i = 0; i < NPAGES; i++)
@@ -350,7 +350,7 @@ GM_CASE(two_files, .name = "conv.inplace_two_files.apart", .clause = "conv.inpla
 				break;
 		gm_gmem_convert(other, 0, 30 * PG, false);
 		gm_gmem_convert(other, 30 * PG, SIZE - 30 * PG, true);
-		gm_guest_check(w->vm, 0, at, NPAGES, GM_HALF_PRIVATE, 1, "the second file");
+		gm_guest_check(w->vm, 0, at, NPAGES, GM_WRITER_PRIVATE, 1, "the second file");
 		ip_expect_all(w, "the first file");
 	}
 	munmap(hva, SIZE);

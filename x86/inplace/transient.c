@@ -219,7 +219,7 @@ static void vcpu_thread(unsigned int i, void *arg)
 				    .addr = w->gpa + i * 8,
 				    .nr = NPAGES,
 				    .val = PG,
-				    .half = GM_HALF_GUEST,
+				    .writer = GM_WRITER_GUEST,
 				    .gen = 1 };
 
 		p->race.done += gm_run_racing(w->vm, i, &op, 1);

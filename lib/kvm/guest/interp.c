@@ -28,7 +28,7 @@ static void wrong(struct gm_op *op, uint64_t addr, uint64_t expected, uint64_t o
 
 static uint64_t word_of(const struct gm_op *op, uint64_t addr)
 {
-	return gm_word_at(addr + op->gfn_delta * PAGE, op->half, op->gen);
+	return gm_word_at(addr + op->gfn_delta * PAGE, op->writer, op->gen);
 }
 
 static void pages(struct gm_op *op)

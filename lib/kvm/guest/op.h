@@ -11,13 +11,13 @@
 
 enum gm_opcode {
 	GM_OP_NOP,
-	GM_OP_FILL,  /* writes the words of (half, gen) to nr pages at addr, `stride` words apart */
-	GM_OP_CHECK, /* expects the words of (half, gen) in nr pages at addr, likewise */
+	GM_OP_FILL, /* writes the words of (writer, gen) to nr pages at addr, `stride` words apart */
+	GM_OP_CHECK,	  /* expects the words of (writer, gen) in nr pages at addr, likewise */
 	GM_OP_CHECK_ZERO, /* expects zero words, likewise */
 	GM_OP_READ,	  /* val = *(u64 *)addr */
 	GM_OP_WRITE,	  /* *(u64 *)addr = val */
 	GM_OP_TOUCH_R,	  /* reads one word at addr, addr + val, ...: nr times; ret = xor of them */
-	GM_OP_TOUCH_W,	  /* writes one word of (half, gen) into each, likewise */
+	GM_OP_TOUCH_W,	  /* writes one word of (writer, gen) into each, likewise */
 	GM_OP_ADD,	  /* atomically adds val to *(u64 *)addr; ret = value before */
 	GM_OP_MAP_GPA, /* the conversion hypercall with arguments addr, nr, val; ret = its result */
 	GM_OP_HYPERCALL, /* a hypercall: number val, arguments addr, nr, stride; ret = RAX or X0 */
@@ -29,8 +29,8 @@ enum gm_opcode {
 };
 
 struct gm_op {
-	uint32_t code; /* enum gm_opcode */
-	uint16_t half; /* enum gm_half */
+	uint32_t code;	 /* enum gm_opcode */
+	uint16_t writer; /* enum gm_writer */
 	uint16_t gen;
 	uint64_t addr; /* gva; also the gpa, as tests map guest memory 1:1 */
 	uint64_t nr;   /* number of pages or of accesses */

@@ -105,7 +105,7 @@ void gm_ring_write_pages(struct gm_ring *r, const struct gm_sop *op, struct gm_r
 		uint64_t addr = gm_ring_addr(r, p);
 
 		gm_ring_write((uint64_t *)addr,
-			      gm_ring_stamp(addr / PAGE, GM_HALF_GUEST, res->index), words);
+			      gm_ring_stamp(addr / PAGE, GM_WRITER_GUEST, res->index), words);
 	}
 }
 

@@ -60,9 +60,9 @@ struct gm_ring {
 };
 
 /* The stamp that operation `index` of a program writes. */
-static inline uint64_t gm_ring_stamp(uint64_t gfn, enum gm_half half, uint32_t index)
+static inline uint64_t gm_ring_stamp(uint64_t gfn, enum gm_writer writer, uint32_t index)
 {
-	return gm_word_at(gfn << 12, half, index % 65535 + 1);
+	return gm_word_at(gfn << 12, writer, index % 65535 + 1);
 }
 
 /*
