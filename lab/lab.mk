@@ -23,6 +23,15 @@ endif
 	@kernel='$(KERNEL)'; : $${kernel:=$$(lab/kernel)} && [ -n "$$kernel" ] || exit 2; \
 	exec lab/run "$$kernel" $(GM_OUT)/bin $(O)/$(HOST_ARCH)/bin/gm-run $(ARGS)
 
+# The reference that keeps all of the contract, and its story from start to end (P3 to P6 in one
+# kernel). With ARGS any other selection: make contract ARGS=.
+.PHONY: contract
+contract: private export KERNEL_PATCHES := contract
+contract: private export KCMD := kvm.gmem_in_place_conversion=1 $(KCMD)
+contract: private export MEM := $(or $(MEM),7G)
+contract:
+	@+$(MAKE) --no-print-directory lab $(if $(filter undefined,$(origin ARGS)),ARGS="--filter contract.*")
+
 # Builds the kernel and prints its path.
 lab-kernel: lab-packages
 	@lab/kernel

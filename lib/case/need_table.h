@@ -45,6 +45,11 @@
 	X(INPLACE, "inplace", "in-place conversion on the guest_memfd fd", \
 	  gm_probe_inplace, "no in-place conversion", .after = GM_NEEDS(KVM, GMEM), \
 	  .other = "a kernel with KVM_SET_MEMORY_ATTRIBUTES2 on guest_memfd", .lasts = true) \
+	X(GMEM_HUGE, "guest_memfd_huge", "guest_memfd of huge pages, converted in place", \
+	  gm_probe_gmem_huge, "guest_memfd has no huge pages here", \
+	  .after = GM_NEEDS(KVM, SW_PROTECTED, INPLACE), .only = "x86", \
+	  .other = "a kernel whose guest_memfd takes pages of the hugetlb pool (make contract builds one)", \
+	  .lasts = true) \
 	X(ORDINARY_PRIVATE, "ordinary_private", "an ordinary VM runs on private pages of a file", \
 	  gm_probe_ordinary_private, "an ordinary VM cannot use private pages here", \
 	  .after = GM_NEEDS(KVM, GMEM_DEFAULT), \

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gmem_huge.h"
 #include "platform_priv.h"
 
 /* In-place conversion: an ioctl on the guest_memfd with an argument of 16 words. See convert.h. */
@@ -40,7 +41,8 @@ int gm_probe_new_vm(unsigned long type)
 static int create_gmem(int vm, uint64_t flags)
 {
 	struct kvm_create_guest_memfd arg = {
-		.size = sysconf(_SC_PAGESIZE),
+		.size = flags & GM_GMEM_FLAG_HUGETLB ? 2UL << 20
+						     : (unsigned long)sysconf(_SC_PAGESIZE),
 		.flags = flags,
 	};
 
@@ -314,6 +316,22 @@ int gm_probe_inplace(char *remedy)
 		snprintf(remedy, GM_REMEDY_LEN,
 			 "boot with kvm.gmem_in_place_conversion=1 (it is %s)", value);
 	return -ENOTTY;
+}
+
+/* An empty pool is ENOMEM on a kernel that has such files; an unknown flag is EINVAL. */
+int gm_probe_gmem_huge(char *remedy)
+{
+	const struct gm_vm_type *t;
+	int err = -EINVAL;
+
+	for (size_t i = 0; (t = gm_platform_vm_type(i)); i++) {
+		if (t->taints)
+			continue;
+		err = try_gmem(t->type, gm_gmem_huge_flags(2UL << 20));
+		if (!err || err == -ENOMEM)
+			return 0;
+	}
+	return err;
 }
 
 int gm_probe_ordinary_private(char *remedy)

@@ -16,7 +16,8 @@
 #define GM_PROVIDER_LIST(X)                                                                        \
 	X(ATTRIBUTES, "attributes", "", "P0", GM_NEEDS(ATTRIBUTES))                                \
 	X(INPLACE, "inplace", ".inplace", "P3", GM_NEEDS(SW_PROTECTED, INPLACE))                   \
-	X(PKVM, "pkvm", ".pkvm", "P2", GM_NEEDS(PROTECTED))
+	X(PKVM, "pkvm", ".pkvm", "P2", GM_NEEDS(PROTECTED))                                        \
+	X(HUGE_FILE, "huge_file", ".huge", "P4", GM_NEEDS(SW_PROTECTED, INPLACE, GMEM_HUGE))
 
 enum gm_provider_id {
 	GM_PROVIDER_NONE, /* the case does not convert, or does it itself */
@@ -31,6 +32,8 @@ enum gm_provider_id {
 #define GM_PROVIDERS(...) GM_EACH(__GM_PROVIDER_BIT, __VA_ARGS__)
 /* The two that convert by an ioctl, on a SW_PROTECTED VM. */
 #define GM_PROVIDERS_X86 GM_PROVIDERS(ATTRIBUTES, INPLACE)
+/* Both, and conversion in files of huge pages: for cases whose holes are whole huge pages. */
+#define GM_PROVIDERS_HUGE GM_PROVIDERS(ATTRIBUTES, INPLACE, HUGE_FILE)
 
 const char *gm_provider_name(enum gm_provider_id p);
 /* The provider of that name; GM_PROVIDER_NONE if not found. */

@@ -9,6 +9,7 @@ static const struct gm_provider *const all[GM_PROVIDER_NR] = {
 #ifdef __x86_64__
 	[GM_PROVIDER_ATTRIBUTES] = &gm_provider_attributes,
 	[GM_PROVIDER_INPLACE] = &gm_provider_inplace,
+	[GM_PROVIDER_HUGE_FILE] = &gm_provider_huge_file,
 #else
 	[GM_PROVIDER_PKVM] = &gm_provider_pkvm,
 #endif

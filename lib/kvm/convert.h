@@ -29,6 +29,11 @@ struct gm_provider {
 	 * and the guest never accesses userspace_addr. False: shared memory is at userspace_addr.
 	 */
 	bool file_serves_shared;
+	/*
+	 * The size of the file's pages, in bytes: a file is a multiple of it, and so are holes. All
+	 * pages of a new file are private. 0: single pages.
+	 */
+	uint64_t file_page;
 	/* A conversion to private may be EAGAIN while the host uses one of the pages. */
 	bool refuses_busy;
 	/*
@@ -39,7 +44,8 @@ struct gm_provider {
 		       uint64_t *done);
 };
 
-extern const struct gm_provider gm_provider_attributes, gm_provider_inplace, gm_provider_pkvm;
+extern const struct gm_provider gm_provider_attributes, gm_provider_inplace, gm_provider_pkvm,
+	gm_provider_huge_file;
 
 /* NULL: not on this architecture. */
 const struct gm_provider *gm_provider_of(enum gm_provider_id id);

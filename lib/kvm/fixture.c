@@ -4,6 +4,7 @@
 
 #include "batch.h"
 #include "fixture.h"
+#include "gmem_huge.h"
 #include "main.h"
 #include "platform.h"
 
@@ -36,7 +37,8 @@ int gm_flavour_gmem(struct gm_vm *vm, const struct gm_flavour *f, uint64_t size)
 	int gmem = gm_gmem_new(vm, size, f->flags);
 
 	for (unsigned int i = 0; i < f->conversions; i++)
-		gm_gmem_convert(gmem, 0, size, !(i & 1));
+		gm_gmem_convert(gmem, 0, size,
+				(i & 1) != !!(f->flags & GUEST_MEMFD_FLAG_INIT_SHARED));
 	return gmem;
 }
 
@@ -67,6 +69,7 @@ void gm_fixture_file(struct gm_fixture *w)
 static void choose_memory(struct gm_fixture *w, const struct gm_fixture_args *args)
 {
 	const struct gm_provider *p = w->provider;
+	uint64_t page = args->file_page ?: p && !args->flavour ? p->file_page : 0;
 
 	w->file_serves_shared = p ? p->file_serves_shared : !args->no_gmem;
 	if (args->flavour) {
@@ -78,6 +81,12 @@ static void choose_memory(struct gm_fixture *w, const struct gm_fixture_args *ar
 		w->file.flags = args->starts_private ? p->flags_private : p->flags_shared;
 	}
 	w->file.flags |= args->more_flags;
+	/* Files of huge pages begin private. */
+	if (page) {
+		w->file.flags |= gm_gmem_huge_flags(page);
+		w->file.conversions = !w->starts_private;
+		w->file_size = (w->file_size + page - 1) / page * page;
+	}
 	w->uses_uaddr = args->uses_uaddr;
 	w->uaddr_is_hva = args->uaddr == GM_UADDR_SHARED ||
 			  (args->uaddr == GM_UADDR_NONE && !w->starts_private &&

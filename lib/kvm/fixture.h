@@ -23,7 +23,8 @@ struct gm_flavour {
 	enum gm_vm_kind kind;
 	uint64_t flags; /* of KVM_CREATE_GUEST_MEMFD */
 	/*
-	 * Number of in-place conversions of the whole new file: 1 makes it private, 2 shared again.
+	 * Number of in-place conversions of the whole new file, each to the other state: of a shared
+	 * one, 1 makes it private, 2 shared again.
 	 */
 	unsigned int conversions;
 };
@@ -62,9 +63,14 @@ struct gm_fixture_args {
 	const struct gm_flavour *flavour; /* of the guest_memfd; NULL: the provider's */
 	uint64_t file_size;		  /* of the guest_memfd; 0: size */
 	uint64_t more_flags;		  /* further flags of the guest_memfd */
-	bool starts_private;		  /* all pages of the slots; not used with a flavour */
-	enum gm_mem_kind mem;		  /* of the memory at userspace_addr */
-	uint64_t mem_size;		  /* of that memory, bytes; 0: size */
+	/*
+	 * The size of the file's pages, GM_2M or GM_1G of the hugetlb pool; 0: the provider's. The
+	 * file is rounded up to it.
+	 */
+	uint64_t file_page;
+	bool starts_private;  /* all pages of the slots; not used with a flavour */
+	enum gm_mem_kind mem; /* of the memory at userspace_addr */
+	uint64_t mem_size;    /* of that memory, bytes; 0: size */
 	enum gm_uaddr uaddr;
 	bool uses_uaddr; /* the case accesses that memory itself: no check in gm_fixture_free() */
 	unsigned int vcpus;  /* 0: one */

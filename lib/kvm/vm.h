@@ -203,6 +203,12 @@ void gm_guest_convert(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t n
 bool gm_guest_expect_fault(struct gm_vm *vm, unsigned int v, uint64_t gpa, bool write,
 			   uint64_t flags, uint64_t size, const char *when);
 
+/*
+ * Runs every operation once on every vCPU, so that no access to the guest's code, stack, mailbox or
+ * page tables faults later. Counts of mappings and faults are exact from here on.
+ */
+void gm_vm_warm(struct gm_vm *vm);
+
 /* The host writes and checks the same words. `gfn` is that of the first page. */
 void gm_host_fill(void *hva, uint64_t gfn, uint64_t npages, enum gm_writer writer,
 		  unsigned int gen);

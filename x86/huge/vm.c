@@ -6,36 +6,6 @@
 #include "vm.h"
 #include "map_picture.h"
 
-/* Runs every kind of operation once, so that the memory that it needs is mapped. */
-static void warm_up(struct huge_vm *r)
-{
-	gva_t page = vm_alloc_page(r->w->vm->kvm);
-
-	for (unsigned int v = 0; v < r->vcpus; v++) {
-		struct gm_op op[] = {
-			{ .code = GM_OP_FILL, .addr = page, .nr = 1 },
-			{ .code = GM_OP_CHECK, .addr = page, .nr = 1 },
-			{ .code = GM_OP_CHECK, .addr = page, .nr = 1, .writer = 1 },
-			{ .code = GM_OP_CHECK_ZERO, .addr = page, .nr = 1 },
-			{ .code = GM_OP_TOUCH_R, .addr = page, .nr = 1 },
-			{ .code = GM_OP_TOUCH_W, .addr = page, .nr = 1 },
-			{ .code = GM_OP_WRITE, .addr = page },
-			{ .code = GM_OP_READ, .addr = page },
-			{ .code = GM_OP_ADD, .addr = page },
-			{ .code = GM_OP_FLUSH_TLB, .addr = page },
-			{ .code = GM_OP_MAP_GPA, .addr = page, .nr = 0 },
-			{ .code = GM_OP_SPIN, .addr = page, .val = 0 },
-			{ .code = GM_OP_WRITE, .addr = page, .val = gm_arch_guest_code(1) },
-			{ .code = GM_OP_EXEC, .addr = page },
-		};
-		struct gm_op all[GM_MBOX_OPS] = {};
-
-		gm_run(r->w->vm, v, op, ARRAY_SIZE(op));
-		/* A whole batch, so that all of the mailbox is mapped. */
-		gm_run(r->w->vm, v, all, GM_MBOX_OPS);
-	}
-}
-
 struct huge_vm *huge_vm_new(const struct huge_vm_args *args)
 {
 	struct huge_vm *r = calloc(1, sizeof(*r));
@@ -50,7 +20,7 @@ struct huge_vm *huge_vm_new(const struct huge_vm_args *args)
 			  .vcpus = r->vcpus, .guest_page = GM_1G, .no_gmem = args->no_gmem,
 			  .no_slot = true);
 	r->shape = gm_shape_new(r->base, r->size);
-	warm_up(r);
+	gm_vm_warm(r->w->vm);
 	/* The counts and the model start at zero here. */
 	gm_page_counts_read(r->w->vm, &r->start);
 	memset(&r->shape->now, 0, sizeof(r->shape->now));

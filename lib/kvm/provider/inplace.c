@@ -63,3 +63,16 @@ const struct gm_provider gm_provider_inplace = {
 	.refuses_busy = true,
 	.convert = convert,
 };
+
+/* The same ioctl, in a file of 2 MiB pages of the hugetlb pool. */
+const struct gm_provider gm_provider_huge_file = {
+	.id = GM_PROVIDER_HUGE_FILE,
+	.kind = GM_VM_SW_PROTECTED,
+	.flags_shared = GUEST_MEMFD_FLAG_MMAP,
+	.flags_private = GUEST_MEMFD_FLAG_MMAP,
+	.content = GM_CONTENT_ONE_MEMORY,
+	.file_serves_shared = true,
+	.file_page = 2UL << 20,
+	.refuses_busy = true,
+	.convert = convert,
+};
