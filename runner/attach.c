@@ -13,75 +13,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "klog.h"
 #include "attach.h"
+#include "console.h"
 #include "engine.h"
 #include "events.h"
 
 #define CONNECT_SECONDS 30.0 /* for the writer to create its FIFO or socket */
-#define CONSOLE_BYTES 65536
-#define CONSOLE_LINES 40
-
-static char *read_end(const char *file)
-{
-	char *text = xalloc(CONSOLE_BYTES + 1), *clean;
-	struct stat st;
-	ssize_t n = 0;
-	int fd = file ? open(file, O_RDONLY | O_CLOEXEC) : -1;
-
-	if (fd >= 0 && !fstat(fd, &st))
-		n = pread(fd, text, CONSOLE_BYTES,
-			  st.st_size > CONSOLE_BYTES ? st.st_size - CONSOLE_BYTES : 0);
-	if (fd >= 0)
-		close(fd);
-	clean = clean_text(text, n > 0 ? n : 0);
-	free(text);
-	return clean;
-}
-
-char *console_tail(const char *file)
-{
-	char *text = read_end(file), *at = text + strlen(text), *tail;
-	int lines = CONSOLE_LINES;
-
-	while (at > text) {
-		if (at[-1] == '\n' && *at && !--lines)
-			break;
-		at--;
-	}
-	tail = xstrdup(at);
-	free(text);
-	return tail;
-}
-
-struct cause {
-	char *panic, *splat;
-};
-
-static void find_cause(void *arg, const char *line)
-{
-	struct cause *c = arg;
-
-	/* The first report is the cause, later ones are consequences. */
-	if (!c->panic && strstr(line, "Kernel panic"))
-		c->panic = xstrdup(line);
-	else if (!c->splat && gm_klog_is_splat(line))
-		c->splat = xstrdup(line);
-}
-
-/* The panic line, or else the first splat; to be freed. NULL: the console has neither. */
-static char *console_cause(const char *file)
-{
-	struct cause c = { NULL, NULL };
-	char *text = read_end(file);
-
-	each_line(text, find_cause, &c);
-	free(text);
-	if (!c.panic)
-		return c.splat;
-	free(c.splat);
-	return c.panic;
-}
 
 static int try_open(const char *path)
 {
@@ -157,7 +94,7 @@ static const char *read_stream(struct render *r, const struct options *opt, int 
 				fifo_open = true;
 				last = now();
 				events_feed(&reader, buf, n, render_event, r);
-				if (r->st.interrupted)
+				if (r->st.interrupted || r->st.broken)
 					break;
 				continue;
 			}
@@ -183,7 +120,7 @@ static const char *read_stream(struct render *r, const struct options *opt, int 
 	events_end(&reader, render_event, r);
 	if (reader.garbage && !r->tty)
 		printf("# %lu line(s) of the event stream are not events\n", reader.garbage);
-	return r->st.interrupted ? NULL : why;
+	return r->st.interrupted ? NULL : r->st.broken ?: why;
 }
 
 static int write_remaining(const struct state *st, const char *file, size_t *left)
@@ -211,36 +148,57 @@ static int write_remaining(const struct state *st, const char *file, size_t *lef
 	return err;
 }
 
+/* The machine died while no case ran: that is a finding of the run. */
+static void add_finding(struct render *r, const struct console_report *rep, const char *reason)
+{
+	json_t *ev = event_new("finding", r->st.t);
+	const char *last = r->st.last ? r->st.last->name : NULL;
+	char *text = xprintf("%s%s: %s", last ? "after the end of " : "before the first case",
+			     last ?: "", rep->text ?: reason);
+
+	json_object_set_new(ev, "clause", json_string(rep->text ? "leak.kernel_log" : "run"));
+	json_object_set_new(ev, "text", jtext(text));
+	render_event(r, ev);
+	free(text);
+}
+
 /*
- * The machine died. Each case that ran when the kernel panicked FAILs for the panic; without a
- * panic it is an ERROR. Cases that did not run are left for the next boot.
+ * The machine died, or its kernel is broken. Each case that ran when the kernel reported a defect
+ * FAILs for it; without a report it is an ERROR. Cases that did not run are left for the next boot.
  */
 static int lost(struct render *r, const struct options *opt, const char *why)
 {
-	char *tail = console_tail(opt->console), *cause = console_cause(opt->console);
-	char *reason = cause ? xprintf("%s: %s", why, cause) : xstrdup(why);
+	/* The case of an older report has its verdict already. */
+	struct console_report rep = console_report(opt->console, r->st.klog_time);
+	char *tail = console_tail(opt->console);
+	char *reason =
+		rep.cause && !r->st.broken ? xprintf("%s: %s", why, rep.cause) : xstrdup(why);
 	char *text = xprintf("the machine was lost while it ran: %s", reason);
-	/* Only a panic: any other splat may be an earlier case's, which already has its verdict. */
-	const char *panic = cause && strstr(cause, "Kernel panic") ? cause : NULL;
-	json_t *ev;
+	json_t *ev, *killers = json_array();
 	size_t left;
 	int ret;
 
 	for (size_t i = 0; i < r->st.n; i++) {
 		if (!r->st.v[i].running)
 			continue;
-		ev = state_verdict_for(&r->st, &r->st.v[i], text, panic);
+		json_array_append_new(killers, json_string(r->st.v[i].name));
+		ev = state_verdict_for(&r->st, &r->st.v[i], text, rep.text);
 		json_object_set_new(ev, "tail", jtext(tail));
 		render_event(r, ev);
 	}
+	if (r->st.broken)
+		json_array_append_new(killers, json_string(r->st.last ? r->st.last->name : ""));
+	else if (!json_array_size(killers))
+		add_finding(r, &rep, reason);
 	ev = event_new("stream_end", r->st.t);
 	json_object_set_new(ev, "reason", jtext(reason));
 	json_object_set_new(ev, "console", jtext(tail));
+	json_object_set_new(ev, "cases", killers);
 	render_event(r, ev);
 	free(text);
 	free(reason);
-	free(cause);
 	free(tail);
+	console_report_free(&rep);
 
 	ret = write_remaining(&r->st, opt->remaining, &left);
 	if (!left)
@@ -290,11 +248,11 @@ int attach(struct render *r, const struct options *opt)
 	if (stop_signal())
 		return render_finish(r, "not run: interrupted");
 	if (!r->err) {
-		char *cause = console_cause(opt->console);
+		struct console_report rep = console_report(opt->console, -1);
 
-		complain("%s: no run started there (%s%s%s)", opt->attach, why, cause ? ": " : "",
-			 cause ?: "");
-		free(cause);
+		complain("%s: no run started there (%s%s%s)", opt->attach, why,
+			 rep.cause ? ": " : "", rep.cause ?: "");
+		console_report_free(&rep);
 	}
 	return r->err ?: EXIT_LOST;
 }

@@ -14,7 +14,4 @@
  */
 int attach(struct render *r, const struct options *opt);
 
-/* The last lines of the console log, to be freed; "" if there is no log. */
-char *console_tail(const char *file);
-
 #endif

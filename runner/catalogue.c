@@ -16,6 +16,7 @@
 #include "case.h"
 #include "isolate.h"
 #include "catalogue.h"
+#include "report.h"
 
 #define LIST_SECONDS 60
 #define LIST_MAX (16 << 20)
@@ -142,8 +143,26 @@ static char *read_list(const char *program, size_t *len, struct gm_iso_end *end)
 	} while ((n > 0 && *len < LIST_MAX) || (n < 0 && errno == EINTR));
 	text[*len] = '\0';
 	close(fds[0]);
-	gm_iso_wait(&iso, end);
+	if (gm_iso_wait(&iso, end))
+		strcpy(end->text, "its keeper process was killed");
 	return text;
+}
+
+/* How the program ended, where it was then, and the end of what it printed. */
+static char *list_failure(const char *program, const char *text, size_t len,
+			  const struct gm_iso_end *end)
+{
+	char *how = end->timed_out ? xprintf("did not end within %d s", LIST_SECONDS)
+				   : describe_end(end);
+	char *at = clean_text(end->text, strlen(end->text));
+	char *tail = clean_text(text + (len > 200 ? len - 200 : 0), len > 200 ? 200 : len);
+	char *wrong = xprintf("%s --list=json: %s, after %zu bytes of output%s%s%s%s", program, how,
+			      len, *tail ? ", the last: " : "", tail, *at ? "; " : "", at);
+
+	free(how);
+	free(at);
+	free(tail);
+	return wrong;
 }
 
 static int load_program(struct catalogue *cat, const char *program)
@@ -151,6 +170,7 @@ static int load_program(struct catalogue *cat, const char *program)
 	struct gm_iso_end end;
 	json_error_t err;
 	char *text, *wrong = NULL;
+	int ret = EXIT_USAGE;
 	json_t *list;
 	size_t len;
 
@@ -160,9 +180,9 @@ static int load_program(struct catalogue *cat, const char *program)
 		return EXIT_USAGE;
 	}
 	text = read_list(program, &len, &end);
-	if (!end.reaped || !WIFEXITED(end.status) || WEXITSTATUS(end.status)) {
-		wrong = xprintf("%s --list=json failed: %.*s", program, (int)strcspn(text, "\n"),
-				text);
+	if (!end.reaped || end.timed_out || !WIFEXITED(end.status) || WEXITSTATUS(end.status)) {
+		wrong = list_failure(program, text, len, &end);
+		ret = EXIT_LOST;
 	} else {
 		list = json_loadb(text, len, 0, &err);
 		if (!list)
@@ -177,7 +197,7 @@ static int load_program(struct catalogue *cat, const char *program)
 		return 0;
 	complain("%s", wrong);
 	free(wrong);
-	return EXIT_USAGE;
+	return ret;
 }
 
 static int is_test(const struct dirent *de)

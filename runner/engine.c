@@ -29,9 +29,15 @@
 #include "setup.h"
 
 #define GRACE_MS 3000	   /* from SIGTERM to SIGKILL */
-#define KILL_MS 10000	   /* from SIGKILL until a task counts as unkillable */
+#define KILL_MS 20000	   /* from SIGKILL until a task counts as unkillable */
 #define SETTLE_SECONDS 3.0 /* a VM is torn down, and huge pages are freed, by deferred work */
-#define SCAN_REUSE 0.05	   /* seconds for which a leak scan is taken to be current */
+/*
+ * Seconds that the kernel has for deferred work of a case that has ended: a report of a worker then
+ * is that case's. After the last case of a run nothing else waits.
+ */
+#define LATE_SECONDS 0.01
+#define LATE_SECONDS_LAST 0.25
+#define SCAN_REUSE 0.05 /* seconds for which a leak scan is taken to be current */
 #define HEARTBEAT_SECONDS 5.0
 #define TICK_MS 200
 #define LOG_MAX (4 << 20) /* bytes of one case's output that are kept */
@@ -78,6 +84,10 @@ struct engine {
 	struct gm_klog klog;
 	char *new_klog; /* kernel log lines that are not emitted yet */
 	struct strv splat;
+	char *before;	     /* the case that ended before the running one; NULL: none */
+	double before_end;   /* now() of its end */
+	char *broken;	     /* why the kernel must be booted again; NULL: it need not */
+	const char *breaker; /* the case after which it is so */
 	int probe_cache; /* memfd of lib/case/probe_cache.h; -1: none, and each case probes itself */
 };
 
@@ -529,6 +539,9 @@ static void finish(struct engine *e, struct job *j)
 	emit(e, ev);
 
 	free(ended);
+	free(e->before);
+	e->before = xstrdup(c->name);
+	e->before_end = now();
 	sched_done(&e->sched, j->entry, verdict.verdict);
 	e->done++;
 	if (verdict.skipped && j->report.missing && !e->stopping)
@@ -540,6 +553,37 @@ static void finish(struct engine *e, struct job *j)
 	j->used = false;
 	if (!e->sched.running && e->epoch_cases > 1)
 		epoch_end_shared(e);
+}
+
+/* A worker may be late: then its report is that of a case that has ended. */
+static void note_worker(struct engine *e, struct job *j, const char *splat)
+{
+	char *text;
+
+	if (!e->before || (!strstr(splat, "Comm: kworker") && !strstr(splat, "Workqueue: ")))
+		return;
+	text = xprintf(
+		"a worker of the kernel reports it: the cause may be %s, which ended %.3f s before this case",
+		e->before, j->start - e->before_end);
+	report_note(&j->report, text);
+	free(text);
+}
+
+/*
+ * After a bad page, an Oops or a soft lockup, or with a task that SIGKILL does not end, locks may be
+ * held for ever: what later cases observe is not their doing.
+ */
+static void see_if_broken(struct engine *e, const struct job *j, unsigned long taints)
+{
+	if (e->broken)
+		return;
+	if (j->end.stuck)
+		e->broken = xprintf("%u task(s) of %s survived SIGKILL", j->end.stuck,
+				    j->entry->c->name);
+	else if (taints & GM_TAINT_BROKEN)
+		e->broken = xprintf("%s left a broken kernel: a bad page, an Oops or a soft lockup",
+				    j->entry->c->name);
+	e->breaker = j->entry->c->name;
 }
 
 /* The case's processes are gone. Waits for the kernel's deferred work, then scans for leaks. */
@@ -572,14 +616,17 @@ static void settle(struct engine *e, struct job *j)
 	if (j->anchor >= 0)
 		close(j->anchor);
 	j->anchor = -1;
+	see_if_broken(e, j, j->alone ? after.taint & ~e->epoch_before.taint : 0);
 	if (j->alone) {
 		e->epoch_before = after;
 		e->epoch_taken = now();
 	}
 	read_klog(e);
 	splat = j->alone ? take_splat(e) : NULL;
-	if (splat)
+	if (splat) {
 		report_leak(&j->report, "leak.kernel_log", splat);
+		note_worker(e, j, splat);
+	}
 	free(splat);
 	finish(e, j);
 }
@@ -598,6 +645,14 @@ static void put_back(struct job *j)
 	text = xprintf("%d setting(s) that it had changed were put back", n);
 	report_note(&j->report, text);
 	free(text);
+}
+
+static bool has_more(const struct schedule *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i].state == SCHED_TODO)
+			return true;
+	return false;
 }
 
 static void take_end(struct engine *e, struct job *j)
@@ -622,6 +677,7 @@ static void take_end(struct engine *e, struct job *j)
 	j->ended = true;
 	j->alone = e->sched.running == 1 && e->epoch_cases == 1;
 	j->settle_until = now() + e->settle;
+	j->next_scan = now() + (has_more(&e->sched) ? LATE_SECONDS : LATE_SECONDS_LAST);
 }
 
 static void beat(struct engine *e)
@@ -762,6 +818,21 @@ static void skip_rest(struct engine *e)
 	}
 }
 
+static void emit_end(struct engine *e)
+{
+	bool again = e->broken && e->opt->end_if_broken && !e->stopping &&
+		     !(e->sched.until_fail && e->sched.failed) && has_more(&e->sched);
+	json_t *ev = event_new(again ? "broken" : "run_end", elapsed(e));
+
+	if (again) {
+		json_object_set_new(ev, "case", json_string(e->breaker));
+		json_object_set_new(ev, "reason", jtext(e->broken));
+	} else {
+		json_object_set_new(ev, "interrupted", json_string(signal_name(stop_signal())));
+	}
+	emit(e, ev);
+}
+
 int engine_run(const struct catalogue *cat, const struct options *opt, const struct engine_io *io)
 {
 	struct engine engine = {
@@ -775,7 +846,6 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 		.probe_cache = memfd_create("gm-probe-cache", MFD_CLOEXEC),
 	};
 	struct engine *e = &engine;
-	json_t *ev;
 	char *kmsg;
 
 	sched_init(&e->sched, cat, opt);
@@ -790,7 +860,7 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 	for (;;) {
 		if (stop_signal() || io->broken(io->arg))
 			stop_all(e);
-		if (!e->stopping)
+		if (!e->stopping && !(e->broken && opt->end_if_broken))
 			start_more(e);
 		if (!e->sched.running)
 			break;
@@ -805,15 +875,15 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 	epoch_begin(e); /* emits what the kernel logged after the last case */
 	if (e->sched.until_fail && e->sched.failed && !e->stopping)
 		skip_rest(e);
-	ev = event_new("run_end", elapsed(e));
-	json_object_set_new(ev, "interrupted", json_string(signal_name(stop_signal())));
-	emit(e, ev);
+	emit_end(e);
 
 	if (e->probe_cache >= 0)
 		close(e->probe_cache);
 	gm_klog_close(&e->klog);
 	sched_free(&e->sched);
 	free(e->epoch_names);
+	free(e->before);
+	free(e->broken);
 	free(e->jobs);
 	return stop_signal();
 }

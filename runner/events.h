@@ -22,8 +22,11 @@
  *   finding	a leak that no single case can be blamed for: clause, text
  *   kmsg	text: new lines of the kernel log
  *   heartbeat	every few seconds: done, running[]
+ *   broken	case, reason: the run ends without run_end, since this case left a kernel that must be
+ *		booted again (--end-if-broken)
  *   run_end	the last event. interrupted: "" or the signal's name
- *   stream_end	added by the reader if the stream ends without run_end: reason, console (last lines)
+ *   stream_end	added by the reader if the stream ends without run_end: reason, console (last lines),
+ *		cases[]: those that ran then, or the one that left the kernel broken
  *
  * Every event has t, the seconds since run_start.
  */

@@ -12,6 +12,7 @@
 #include "attach.h"
 #include "catalogue.h"
 #include "compare.h"
+#include "console.h"
 #include "engine.h"
 #include "events.h"
 #include "options.h"
@@ -84,6 +85,7 @@ static int run_here(const struct catalogue *cat, const struct options *opt)
 
 struct writer {
 	int fd, err;
+	bool broken; /* the stream ends early, for a reboot */
 };
 
 static void write_event(void *arg, json_t *ev)
@@ -92,6 +94,7 @@ static void write_event(void *arg, json_t *ev)
 
 	if (!w->err)
 		w->err = event_write(w->fd, ev);
+	w->broken |= !strcmp(jstr(ev, "ev"), "broken");
 	json_decref(ev);
 }
 
@@ -126,7 +129,7 @@ static int run_to_stream(const struct catalogue *cat, const struct options *opt)
 		complain("--events %s: %s", opt->events, strerror(-w.err));
 		return EXIT_USAGE;
 	}
-	return sig ? 128 + sig : 0;
+	return sig ? 128 + sig : w.broken ? EXIT_LOST : 0;
 }
 
 static int attach_or_finish(const struct options *opt)

@@ -59,6 +59,10 @@ static const struct row {
 	  AT(rerun_format) },
 	{ "--verbose", NULL, "also print the notes of passing cases", FLAG, AT(verbose) },
 	{ "--events", "FILE", "write the event stream there and render nothing", TEXT, AT(events) },
+	{ "--end-if-broken", NULL,
+	  "with --events: after a case that left a kernel with an Oops, or a task that\n"
+	  "cannot be killed, end with 3; the reader boots again for the other cases",
+	  FLAG, AT(end_if_broken) },
 	{ "--attach", "FILE", "read an event stream (file, FIFO, socket) and render it", TEXT,
 	  AT(attach) },
 	{ "--console", "FILE",
@@ -214,6 +218,10 @@ static int check_combination(const struct options *opt)
 			return EXIT_USAGE;
 		}
 	}
+	if (opt->end_if_broken && !opt->events) {
+		complain("--end-if-broken goes with --events");
+		return EXIT_USAGE;
+	}
 	return 0;
 }
 
@@ -295,7 +303,8 @@ void options_help(void)
 	printf("usage: gm-run [options]\n\n"
 	       "Runs the test programs in its folder, prints TAP (on a terminal: a live view) and\n"
 	       "writes results. Exit status: 0 all passed or skipped, 1 a FAIL or ERROR, 2 wrong usage,\n"
-	       "3 --attach lost the machine, 4 all skipped, 128 + N ended by signal N.\n\n");
+	       "3 the machine was lost (--attach,\n"
+	       "--end-if-broken) or a test program died as it listed its cases, 4 all skipped, 128 + N ended by signal N.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct row *o = &table[i];
 		const char *help = o->help;

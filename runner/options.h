@@ -13,6 +13,7 @@
 struct options {
 	struct strv programs, filters, clauses, require, compare;
 	bool list, list_json, full, until_fail, failed, strict, setup, verbose, help;
+	bool end_if_broken;
 	bool have_seed;
 	uint64_t seed;
 	unsigned int repeat; /* rounds; 0: not given */

@@ -15,6 +15,10 @@
 #define MAX_FAILS 100
 #define MAX_NOTES 400
 
+/* SIGKILL ends every task, unless the kernel has a defect. */
+#define HANGS "hangs in the kernel: %u task(s) survived SIGKILL"
+#define REBOOT "only a reboot of the machine ends it"
+
 void report_init(struct report *r)
 {
 	memset(r, 0, sizeof(*r));
@@ -214,10 +218,7 @@ static struct judgement judge_no_verdict(struct report *r, const struct judge_by
 		return verdict(GM_ERRORED, xstrdup("the keeper process of the case was killed"),
 			       NULL);
 	if (end->stuck)
-		return verdict(
-			GM_ERRORED,
-			xprintf("hangs in the kernel: %u task(s) survived SIGKILL", end->stuck),
-			"only a reboot of the machine ends it");
+		return verdict(GM_FAILED, xprintf(HANGS, end->stuck), REBOOT);
 	if (by->interrupted && end->stopped)
 		return verdict(GM_ERRORED, xstrdup("interrupted"), NULL);
 	if (end->timed_out)
@@ -266,7 +267,13 @@ static struct judgement judge_verdict(struct report *r, const struct judge_by *b
 			       r->remedy);
 
 	/* PASS or SKIP: the exit status must match. */
-	if (end->timed_out || end->stuck)
+	if (end->stuck) {
+		how = xprintf(HANGS, end->stuck);
+		j = verdict(GM_FAILED, xprintf("reported %s, then: %s", r->verdict, how), REBOOT);
+		free(how);
+		return j;
+	}
+	if (end->timed_out)
 		return verdict(GM_ERRORED, xprintf("hung after its verdict (%s)", r->verdict),
 			       NULL);
 	if (!ended_well(end, gm_verdict_status(reported))) {
@@ -305,8 +312,7 @@ static struct judgement keep_misses(const struct report *r, struct judgement j)
 {
 	char *reason;
 
-	if (strcmp(j.verdict, gm_verdict_word(GM_ERRORED)) || r->verdict ||
-	    !json_array_size(r->fails))
+	if (r->verdict || !json_array_size(r->fails))
 		return j;
 	reason = xprintf("%zu missed, then: %s", json_array_size(r->fails), j.reason);
 	free(j.reason);
@@ -315,8 +321,8 @@ static struct judgement keep_misses(const struct report *r, struct judgement j)
 	return j;
 }
 
-/* A splat or a taint is a defect of the kernel, which a denied call does not excuse. */
-static bool kernel_complained(const struct report *r)
+/* The splat or taint, a defect of the kernel, that the case left behind; or NULL. */
+static const json_t *kernel_complaint(const struct report *r)
 {
 	const json_t *leak;
 	size_t i;
@@ -324,8 +330,32 @@ static bool kernel_complained(const struct report *r)
 	json_array_foreach(r->leaks, i, leak)
 		if (!strcmp(jstr(leak, "clause"), "leak.kernel_log") ||
 		    !strcmp(jstr(leak, "clause"), "leak.taint"))
-			return true;
-	return false;
+			return leak;
+	return NULL;
+}
+
+/*
+ * A leak makes PASS and SKIP a FAIL. A complaint of the kernel makes an ERROR one, too: the kernel
+ * may have killed the case, or taken from it what it needs.
+ */
+static struct judgement blame_leaks(const struct report *r, struct judgement j)
+{
+	const json_t *leak = kernel_complaint(r) ?: json_array_get(r->leaks, 0);
+	bool errored = !strcmp(j.verdict, gm_verdict_word(GM_ERRORED));
+	char *message, *reason;
+
+	if (!leak || !strcmp(j.verdict, gm_verdict_word(GM_FAILED)) ||
+	    (errored && !kernel_complaint(r)))
+		return j;
+	message = xprintf("%s: %.*s", jstr(leak, "clause"),
+			  (int)first_lines(jstr(leak, "text"), MESSAGE_LINES), jstr(leak, "text"));
+	reason = errored ? xprintf("%s\nthe case then: %s", message, j.reason) : xstrdup(message);
+	free(message);
+	free(j.reason);
+	j.verdict = gm_verdict_word(GM_FAILED);
+	j.skipped = false;
+	j.reason = reason;
+	return j;
 }
 
 /*
@@ -337,7 +367,7 @@ static struct judgement excuse(struct report *r, const struct judge_by *by, stru
 	char *note;
 
 	if (!r->denied || !strcmp(j.verdict, gm_verdict_word(GM_PASS)) || by->keeper_lost ||
-	    by->interrupted || by->end->stuck || kernel_complained(r))
+	    by->interrupted || by->end->stuck || kernel_complaint(r))
 		return j;
 	note = xprintf("without that call the case was %s: %s", j.verdict, j.reason);
 	report_note(r, note);
@@ -362,7 +392,10 @@ struct judgement judge(struct report *r, const struct judge_by *by)
 	if (!by->keeper_lost) {
 		bool own_end = by->end->leftovers && r->verdict;
 
-		each_line(by->end->text, own_end ? add_end_leak : add_end_note, r);
+		if (by->end->stuck)
+			report_leak(r, "leak.processes", by->end->text);
+		else
+			each_line(by->end->text, own_end ? add_end_leak : add_end_note, r);
 	}
 	if (r->dropped) {
 		char *text = xprintf("%lu more records were dropped", r->dropped);
@@ -381,15 +414,6 @@ struct judgement judge(struct report *r, const struct judge_by *by)
 
 	j = r->verdict && !by->keeper_lost ? judge_verdict(r, by)
 					   : keep_misses(r, judge_no_verdict(r, by));
-	/* A leak makes PASS and SKIP a FAIL. */
-	if (json_array_size(r->leaks) && (!strcmp(j.verdict, gm_verdict_word(GM_PASS)) ||
-					  !strcmp(j.verdict, gm_verdict_word(GM_SKIPPED)))) {
-		const json_t *leak = json_array_get(r->leaks, 0);
-
-		free(j.reason);
-		j.verdict = gm_verdict_word(GM_FAILED);
-		j.skipped = false;
-		j.reason = xprintf("%s: %s", jstr(leak, "clause"), jstr(leak, "text"));
-	}
+	j = blame_leaks(r, j);
 	return excuse(r, by, j);
 }

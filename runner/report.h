@@ -21,6 +21,8 @@ struct report {
 	size_t line_len;
 };
 
+#define MESSAGE_LINES 8 /* of a kernel log, in the reason of a FAIL */
+
 void report_init(struct report *r);
 void report_feed(struct report *r, const char *data, size_t len);
 void report_free(struct report *r);

@@ -3,8 +3,8 @@
  * results.json: the whole run, for programs.
  *
  * Top: suite, version, state (running, finished, interrupted, died), exit, kernel, arch, cmdline,
- * profile, seed (string), args, start, end, duration, rounds, boots, totals, findings, skips[] of
- * {reason, remedy, cases: how many}, cases.
+ * profile, seed (string), args, start, end, duration, rounds, boots, deaths[] of {boot, cases[],
+ * reason}, totals, findings, skips[] of {reason, remedy, cases: how many}, cases.
  * A case: its declaration; verdict, reason, remedy, ran, time, runs, failed_runs, checks, controls,
  * fails[] of {at, text}, notes[], control_list[], leaks[] of {clause, text}, tail, log, seed, rerun.
  * While the run goes on, a case without a verdict is an ERROR with "ran": false.
@@ -76,6 +76,7 @@ char *json_document(const struct state *st)
 	json_object_set_new(doc, "totals",
 			    json_pack("{s:i s:i s:i s:i s:i s:i}", "pass", t.pass, "fail", t.fail,
 				      "xfail", 0, "xpass", 0, "skip", t.skip, "error", t.error));
+	json_object_set(doc, "deaths", st->deaths);
 	json_object_set(doc, "findings", st->findings);
 	for (size_t i = 0; i < st->nr_skips; i++)
 		json_array_append_new(skips, json_pack("{s:o s:o s:i}", "reason",

@@ -143,10 +143,13 @@ static void put_skips(FILE *f, const struct state *st)
 void tap_totals(FILE *f, const struct state *st)
 {
 	struct totals t = state_totals_now(st);
+	char *deaths = state_deaths(st);
 	const json_t *finding;
 	size_t i;
 
 	put_skips(f, st);
+	put(f, "# ", deaths);
+	free(deaths);
 	if (st->interrupted && *st->interrupted)
 		fprintf(f, "# interrupted by %s\n", st->interrupted);
 	json_array_foreach(st->findings, i, finding) {

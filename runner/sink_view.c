@@ -227,6 +227,7 @@ void view_summary(struct view *v)
 	const struct state *st = v->st;
 	struct totals t = state_totals_now(st);
 	bool bad = state_exit_code(st) && state_exit_code(st) != EXIT_SKIPPED;
+	char *deaths = state_deaths(st);
 	const json_t *finding;
 	size_t i;
 
@@ -239,6 +240,9 @@ void view_summary(struct view *v)
 		printf("\n%s%s%s\n", paint(v, RED), jstr(finding, "clause"), paint(v, OFF));
 		each_line(jstr(finding, "text"), put_line, "  ");
 	}
+	if (*deaths)
+		printf("\n%s", deaths);
+	free(deaths);
 	if (st->lost) {
 		printf("\n%sthe machine was lost%s: %s\n", paint(v, RED), paint(v, OFF), st->lost);
 		each_line(st->console ?: "", put_line, "  ");

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "console.h"
 #include "events.h"
+#include "report.h"
 #include "state.h"
 
 #define NOT_RUN "not run: the run ended before its turn"
@@ -16,6 +18,7 @@ void state_init(struct state *st, const char *rerun_format)
 {
 	memset(st, 0, sizeof(*st));
 	st->findings = json_array();
+	st->deaths = json_array();
 	st->rerun_format = xstrdup(rerun_format);
 }
 
@@ -31,9 +34,11 @@ void state_free(struct state *st)
 	free(st->interrupted);
 	free(st->lost);
 	free(st->console);
+	free(st->broken);
 	free(st->rerun_format);
 	json_decref(st->start);
 	json_decref(st->findings);
+	json_decref(st->deaths);
 	memset(st, 0, sizeof(*st));
 }
 
@@ -54,6 +59,9 @@ static bool begin(struct state *st, const json_t *ev)
 	st->boots++;
 	free(st->lost);
 	st->lost = NULL;
+	free(st->broken);
+	st->broken = NULL;
+	st->klog_time = 0;
 	if (st->start)
 		return false;
 	st->start = json_deep_copy(ev);
@@ -139,6 +147,7 @@ static bool case_end(struct state *st, struct record *rec, const json_t *ev)
 	long long rounds = jint(st->start, "rounds");
 
 	rec->running = false;
+	st->last = rec;
 	if (!bad)
 		return false;
 	rec->runs++;
@@ -156,6 +165,28 @@ static bool case_end(struct state *st, struct record *rec, const json_t *ev)
 		return false;
 	settle(st, rec);
 	return true;
+}
+
+static void take_time(void *arg, const char *line)
+{
+	struct state *st = arg;
+	double t = console_time(line);
+
+	if (t > st->klog_time)
+		st->klog_time = t;
+}
+
+static void stream_end(struct state *st, const json_t *ev)
+{
+	json_t *cases = json_object_get(ev, "cases");
+
+	free(st->lost);
+	free(st->console);
+	st->lost = xstrdup(jstr(ev, "reason"));
+	st->console = xstrdup(jstr(ev, "console"));
+	if (cases)
+		json_array_append_new(st->deaths, json_pack("{s:i s:O s:s}", "boot", st->boots,
+							    "cases", cases, "reason", st->lost));
 }
 
 struct change state_apply(struct state *st, const json_t *ev)
@@ -183,14 +214,17 @@ struct change state_apply(struct state *st, const json_t *ev)
 		case_miss(ch.rec, ev);
 	} else if (!strcmp(ch.ev, "finding")) {
 		json_array_append_new(st->findings, json_deep_copy(ev));
+	} else if (!strcmp(ch.ev, "kmsg")) {
+		each_line(jstr(ev, "text"), take_time, st);
+	} else if (!strcmp(ch.ev, "broken")) {
+		free(st->broken);
+		st->broken = xstrdup(jstr(ev, "reason"));
+		st->last = ch.rec ?: st->last;
 	} else if (!strcmp(ch.ev, "run_end")) {
 		free(st->interrupted);
 		st->interrupted = xstrdup(jstr(ev, "interrupted"));
 	} else if (!strcmp(ch.ev, "stream_end")) {
-		free(st->lost);
-		free(st->console);
-		st->lost = xstrdup(jstr(ev, "reason"));
-		st->console = xstrdup(jstr(ev, "console"));
+		stream_end(st, ev);
 	}
 	return ch;
 }
@@ -211,6 +245,7 @@ json_t *state_verdict_for(const struct state *st, const struct record *rec, cons
 {
 	json_t *ev = event_new("case_end", st->t), *fails = json_object_get(rec->live, "fails");
 	bool missed = rec->running && json_array_size(fails), broke = rec->running && report;
+	char *message = NULL;
 
 	json_object_set_new(ev, "case", json_string(rec->name));
 	json_object_set_new(ev, "round", json_integer(jint(rec->live, "round")));
@@ -221,11 +256,15 @@ json_t *state_verdict_for(const struct state *st, const struct record *rec, cons
 			    json_string(gm_verdict_word(missed || broke ? GM_FAILED : GM_ERRORED)));
 	if (missed)
 		json_object_set(ev, "fails", fails);
-	if (broke)
+	if (broke) {
 		json_object_set_new(ev, "leaks",
 				    json_pack("[{s:s, s:o}]", "clause", "leak.kernel_log", "text",
 					      jtext(report)));
-	json_object_set_new(ev, "reason", jtext(reason));
+		message = xprintf("leak.kernel_log: %.*s\n%s",
+				  (int)first_lines(report, MESSAGE_LINES), report, reason);
+	}
+	json_object_set_new(ev, "reason", jtext(message ?: reason));
+	free(message);
 	json_object_set_new(ev, "ran", json_boolean(rec->running));
 	json_object_set_new(ev, "time", json_real(rec->running ? now() - rec->since : 0));
 	return ev;
@@ -294,6 +333,24 @@ char *state_remarks(const struct state *st)
 			: "",
 		texts ? ""
 		      : "no contract/clauses.tsv nearby: clauses are named without their text\n");
+}
+
+char *state_deaths(const struct state *st)
+{
+	const json_t *death, *name;
+	char *text = NULL;
+	size_t size, i, k;
+	FILE *f = open_memstream(&text, &size);
+
+	json_array_foreach(st->deaths, i, death) {
+		fprintf(f, "boot %lld ended", jint(death, "boot"));
+		json_array_foreach(json_object_get(death, "cases"), k, name)
+			fprintf(f, "%s%s", k ? ", " : " with ", json_string_value(name) ?: "");
+		fprintf(f, ": %.*s\n", (int)strcspn(jstr(death, "reason"), "\n"),
+			jstr(death, "reason"));
+	}
+	fclose(f);
+	return text;
 }
 
 char *state_rerun(const struct state *st, const struct record *rec)

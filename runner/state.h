@@ -41,13 +41,17 @@ struct state {
 	struct totals totals; /* of the settled ones */
 	struct skip *skips;
 	size_t nr_skips;
-	json_t *findings;   /* of the whole run */
-	double t;	    /* seconds, of the latest event */
-	unsigned int boots; /* number of streams read */
-	char *interrupted;  /* "" or a signal's name; NULL: no run_end seen */
-	char *lost;	    /* why the last stream broke; NULL: it did not */
-	char *console;	    /* the console's last lines then */
-	bool over;	    /* no more events; every case has a verdict */
+	json_t *findings;	   /* of the whole run */
+	double t;		   /* seconds, of the latest event */
+	unsigned int boots;	   /* number of streams read */
+	char *interrupted;	   /* "" or a signal's name; NULL: no run_end seen */
+	char *lost;		   /* why the last stream broke; NULL: it did not */
+	char *console;		   /* the console's last lines then */
+	json_t *deaths;		   /* of the machine: {boot, cases[], reason} */
+	char *broken;		   /* why the run ended early for a reboot; NULL: it did not */
+	double klog_time;	   /* kernel time of the newest log line of this boot, s; 0: none */
+	const struct record *last; /* that ended; NULL: none yet */
+	bool over;		   /* no more events; every case has a verdict */
 
 	const char *dir;    /* the results folder; NULL: none */
 	char *rerun_format; /* %n name, %s seed */
@@ -89,6 +93,9 @@ const char *state_word(const struct state *st);
 
 /* Lines that every report shows about this run: limits of its results; mostly "". To be freed. */
 char *state_remarks(const struct state *st);
+
+/* A line for each death of the machine, with the cases that ran then; mostly "". To be freed. */
+char *state_deaths(const struct state *st);
 
 /* The command that runs it again, to be freed. */
 char *state_rerun(const struct state *st, const struct record *rec);

@@ -71,6 +71,18 @@ void strv_add_commas(struct strv *list, const char *s)
 	free(copy);
 }
 
+char *strv_join(const struct strv *list, const char *sep)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	for (size_t i = 0; i < list->n; i++)
+		fprintf(f, "%s%s", i ? sep : "", list->v[i]);
+	fclose(f);
+	return text;
+}
+
 void strv_free(struct strv *list)
 {
 	for (size_t i = 0; i < list->n; i++)
@@ -195,6 +207,15 @@ json_t *jtextn(const char *s, size_t len)
 json_t *jtext(const char *s)
 {
 	return jtextn(s ? s : "", s ? strlen(s) : 0);
+}
+
+size_t first_lines(const char *text, int lines)
+{
+	const char *at = text + strcspn(text, "\n");
+
+	while (--lines > 0 && at[0] && at[1])
+		at += 1 + strcspn(at + 1, "\n");
+	return at - text;
 }
 
 void each_line(const char *text, void (*fn)(void *arg, const char *line), void *arg)

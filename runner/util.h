@@ -34,7 +34,8 @@ struct strv {
 };
 
 void strv_add(struct strv *list, const char *s);
-void strv_add_commas(struct strv *list, const char *s); /* "a,b" is two */
+void strv_add_commas(struct strv *list, const char *s);	   /* "a,b" is two */
+char *strv_join(const struct strv *list, const char *sep); /* to be freed */
 void strv_free(struct strv *list);
 
 /* "gm-run: ..." on stderr, always one line. */
@@ -58,6 +59,9 @@ long long jint(const json_t *obj, const char *key);
 /* A new JSON string from text of any kind. */
 json_t *jtext(const char *s);
 json_t *jtextn(const char *s, size_t len);
+
+/* The length of the first `lines` lines of `text`, without the last newline. */
+size_t first_lines(const char *text, int lines);
 
 /* Calls fn with each line of `text`, without newline; the last need not have one. */
 void each_line(const char *text, void (*fn)(void *arg, const char *line), void *arg);

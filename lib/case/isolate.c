@@ -95,6 +95,34 @@ static bool read_task(pid_t pid, struct task *t)
 	return true;
 }
 
+static bool is_dead(const struct task *t)
+{
+	return t->state == 'Z' || t->state == 'X';
+}
+
+/*
+ * A process whose first thread has ended is a zombie as long as another thread hangs in the kernel:
+ * counts the threads that have not ended.
+ */
+static unsigned int living_threads(pid_t pid)
+{
+	char path[64];
+	unsigned int n = 0;
+	struct dirent *de;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && (de = readdir(dir))) {
+		struct task t;
+
+		n += atoi(de->d_name) && read_task(atoi(de->d_name), &t) && !is_dead(&t);
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
 /* Lists the living descendants of this process in k->tasks, without zombies. Returns how many. */
 static size_t scan(struct keeper *k)
 {
@@ -131,7 +159,7 @@ static size_t scan(struct keeper *k)
 	for (size_t i = 0; i < n; i++) {
 		struct task *t = &k->tasks[i];
 
-		if (t->ours && t->state != 'Z' && t->state != 'X')
+		if (t->ours && (!is_dead(t) || living_threads(t->pid)))
 			k->tasks[kept++] = *t;
 	}
 	return k->nr_tasks = kept;
@@ -257,19 +285,24 @@ static void kill_all(struct keeper *k)
 		kill(k->tasks[i].pid, SIGKILL);
 }
 
-/* Kills descendants until none is left. Tasks that are left after kill_ms are stuck. */
+/*
+ * Kills descendants until none is left. Tasks that are left after kill_ms are stuck; time in which
+ * the machine stalled does not count.
+ */
 static void kill_tree(struct keeper *k)
 {
-	long long deadline = now_ms() + k->spec->kill_ms;
-	long long pause = 2;
+	long long pause = 2, deadline;
 
+	tick(k);
+	deadline = k->awake + k->spec->kill_ms;
 	for (;;) {
 		reap(k);
 		if (k->childless)
 			return;
 		scan(k);
 		kill_all(k);
-		if (now_ms() >= deadline)
+		tick(k);
+		if (k->awake >= deadline)
 			break;
 		wait_event(k, pause);
 		pause = pause < 100 ? pause * 2 : pause;

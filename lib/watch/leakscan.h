@@ -28,6 +28,9 @@ enum gm_leak_kind {
 	GM_LEAK_ALL = 0x1f,
 };
 
+/* A bad page, an Oops, a soft lockup: Documentation/admin-guide/tainted-kernels.rst. */
+#define GM_TAINT_BROKEN (1UL << 5 | 1UL << 7 | 1UL << 14)
+
 struct gm_leak_pool {
 	unsigned long kb;		   /* page size in KiB */
 	unsigned long free, resv, surplus; /* pages */

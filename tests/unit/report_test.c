@@ -11,6 +11,7 @@
 #define EXITED(n) ((n) << 8)
 #define PASS_3 "verdict\tPASS\t\t\tchecks=3\tcontrols=1\n"
 #define SKIP_1 "verdict\tSKIP\tno device\tload it\tchecks=0\tcontrols=0\n"
+#define SPLAT "leak\tleak.kernel_log\tOops: 2\\nRIP: f\n"
 #define DENIED "denied\tKVM_RUN\tEPERM\n"
 #define FAIL_1 "verdict\tFAIL\tmissed\t\tchecks=3\tcontrols=0\n"
 
@@ -38,7 +39,8 @@ static const struct sample {
 	{ PASS_3, EXITED(254), "ERROR", "exit status 254" },
 	{ PASS_3, SIGABRT, "ERROR", "SIGABRT" },
 	{ PASS_3, EXITED(0), "ERROR", "hung after its verdict", .timed_out = true },
-	{ PASS_3, EXITED(0), "ERROR", "hung after its verdict", .stuck = 1 },
+	{ PASS_3, EXITED(0), "FAIL", "reported PASS, then: hangs in the kernel: 1", .stuck = 1 },
+	{ SKIP_1, EXITED(4), "FAIL", "reported SKIP, then: hangs in the kernel: 1", .stuck = 1 },
 	{ SKIP_1, EXITED(0), "ERROR", "reported SKIP, then: exit status 0" },
 	/* no verdict, whatever the exit status */
 	{ "", EXITED(0), "ERROR", "without a verdict: exit status 0" },
@@ -47,7 +49,7 @@ static const struct sample {
 	{ "", SIGSEGV, "ERROR", "killed by SIGSEGV" },
 	{ "", SIGTERM, "ERROR", "no verdict within 9 s", .timed_out = true },
 	{ "", SIGTERM, "ERROR", "interrupted", .interrupted = true },
-	{ "", 0, "ERROR", "hangs in the kernel: 2 task", .stuck = 2 },
+	{ "", 0, "FAIL", "hangs in the kernel: 2 task", .stuck = 2 },
 	{ PASS_3, EXITED(0), "ERROR", "keeper process of the case was killed", .lost = true },
 	/* ... unless it reported a miss */
 	{ "fail\tx.c:1\tmiss\n", SIGTERM, "FAIL", "1 missed, then: no verdict within 9 s",
@@ -90,7 +92,7 @@ static const struct sample {
 	/* ... which excuses neither a splat nor the end of the run */
 	{ DENIED "leak\tleak.kernel_log\tBUG: x\n" FAIL_1, EXITED(1), "FAIL", "missed" },
 	{ DENIED "leak\tleak.taint\tW\n" PASS_3, EXITED(0), "FAIL", "leak.taint" },
-	{ DENIED, 0, "ERROR", "hangs in the kernel: 2 task", .stuck = 2 },
+	{ DENIED, 0, "FAIL", "hangs in the kernel: 2 task", .stuck = 2 },
 	{ DENIED, SIGTERM, "ERROR", "interrupted", .interrupted = true },
 	{ DENIED PASS_3, EXITED(0), "ERROR", "keeper process", .lost = true },
 	{ "denied\tKVM_RUN\n" PASS_3, EXITED(0), "ERROR", "garbled" },
@@ -98,6 +100,20 @@ static const struct sample {
 	{ "leak\tleak.fds\t2 fds\n" PASS_3, EXITED(0), "FAIL", "leak.fds: 2 fds" },
 	{ "leak\tleak.fds\t2 fds\n" SKIP_1, EXITED(4), "FAIL", "leak.fds" },
 	{ PASS_3, EXITED(0), "FAIL", "leak.processes: left behind", .leftovers = 1 },
+	/* the kernel complained: never an ERROR */
+	{ SPLAT, SIGKILL, "FAIL",
+	  "leak.kernel_log: Oops: 2\nRIP: f\nthe case then: ended without" },
+	{ SPLAT PASS_3, SIGSEGV, "FAIL", "the case then: reported PASS, then: killed by SIGSEGV" },
+	{ SPLAT PASS_3, EXITED(0), "FAIL", "leak.kernel_log: Oops: 2\nRIP: f" },
+	{ SPLAT SKIP_1, EXITED(4), "FAIL", "leak.kernel_log: Oops: 2" },
+	{ SPLAT, SIGTERM, "FAIL", "the case then: no verdict within 9 s", .timed_out = true },
+	{ SPLAT, 0, "FAIL", "hangs in the kernel: 1 task", .stuck = 1 },
+	{ SPLAT "verdict\tERROR\tENOMEM\t\tchecks=0\tcontrols=0\n", EXITED(2), "FAIL",
+	  "the case then: ENOMEM" },
+	{ SPLAT, 0, "FAIL", "the case then: the keeper process", .lost = true },
+	{ "leak\tleak.fds\t2\n" SPLAT PASS_3, EXITED(0), "FAIL", "leak.kernel_log: Oops: 2" },
+	{ "leak\tleak.taint\tbit 7\n", SIGKILL, "FAIL", "leak.taint: bit 7\nthe case then: ended" },
+	{ "leak\tleak.fds\t2 fds\n", SIGSEGV, "ERROR", "ended without a verdict" },
 };
 
 static void end_of(const struct sample *s, struct gm_iso_end *end)
