@@ -313,6 +313,12 @@ static void kill_tree(struct keeper *k)
 		add_text(k, "cannot be killed: pid %d (%s)\n", k->tasks[i].pid, k->tasks[i].comm);
 		describe_task(k, k->tasks[i].pid);
 	}
+	/* An Oops during exit leaves a task that is dead and has no exit status. */
+	if (!k->nr_tasks) {
+		k->end.stuck++;
+		add_text(k, "cannot be killed: a process that is dead and has not ended%s\n",
+			 k->main_gone ? "" : ", the case's own");
+	}
 }
 
 static void end_leftovers(struct keeper *k)
