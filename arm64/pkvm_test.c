@@ -17,7 +17,7 @@ GM_CASE(create_type, .name = "pkvm.create.type", .clause = "pkvm.create", .flags
 	int kvm = GM_SETUP_OK(open("/dev/kvm", O_RDWR | O_CLOEXEC));
 	long vm = GM_EXPECT_OK(ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_PROTECTED | ipa));
 
-	gm_control(vm >= 0, "a protected VM can be created");
+	gm_promise(vm >= 0, "a protected VM can be created");
 	close(vm);
 	for (int bit = 8; bit < 31; bit++)
 		GM_EXPECT_ERRNO(
@@ -56,7 +56,7 @@ GM_CASE(create_absent, .name = "pkvm.create.absent", .clause = "pkvm.create", .f
 		gm_skip("this kernel has protected VMs", "boot without kvm-arm.mode=protected");
 	kvm = GM_SETUP_OK(open("/dev/kvm", O_RDWR | O_CLOEXEC));
 	vm = ioctl(kvm, KVM_CREATE_VM, ipa);
-	gm_control(vm >= 0, "an ordinary VM of the same IPA size can be created");
+	gm_promise(vm >= 0, "an ordinary VM of the same IPA size can be created");
 	close(vm);
 	GM_EXPECT_ERRNO(EINVAL, ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_PROTECTED | ipa));
 	GM_EXPECT_ERRNO(EINVAL, ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_PROTECTED));
@@ -129,7 +129,7 @@ GM_CASE(meminfo, .name = "pkvm.meminfo.page_size", .clause = "pkvm.meminfo", .fl
 	int64_t ret = pvm_call(p, 0, GM_SMCCC_HYP_MEMINFO, 0, 0, 0);
 	struct gm_op op[8 * 3]; /* for each argument, eight of its bits */
 
-	gm_control(ret > 0, "HYP_MEMINFO with arguments 0 succeeds");
+	gm_promise(ret > 0, "HYP_MEMINFO with arguments 0 succeeds");
 	GM_EXPECT_EQ(ret, getpagesize(), "HYP_MEMINFO");
 	for (unsigned int i = 0; i < ARRAY_SIZE(op); i++) {
 		uint64_t bit = 1UL << i / 3 * 9;

@@ -18,7 +18,7 @@ GM_CASE(no_mmap, .name = "fd.slot_arm64.no_mmap",
 
 	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, NULL, plain, 0));
 	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, m->hva, plain, 0));
-	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, NULL, map, 0),
+	gm_promise(!__gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, NULL, map, 0),
 		   "a slot on a file that can be mapped succeeds");
 	close(plain);
 	close(map);
@@ -41,7 +41,7 @@ GM_CASE(past_ipa, .name = "fd.slot_arm64.past_ipa",
 	}
 	GM_EXPECT_ERRNO(EFAULT, __gm_slot_set(vm, GM_SLOT, 0, end - 3 * PG, 4 * PG, NULL, gmem, 0));
 	GM_EXPECT_ERRNO(EFAULT, __gm_slot_set(vm, GM_SLOT, 0, end, 4 * PG, NULL, gmem, 0));
-	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, end - 4 * PG, 4 * PG, NULL, gmem, 0),
+	gm_promise(!__gm_slot_set(vm, GM_SLOT, 0, end - 4 * PG, 4 * PG, NULL, gmem, 0),
 		   "a slot that ends at the end of the IPA space");
 	/* The same for a slot that is moved. */
 	gm_slot_delete(vm, GM_SLOT);
@@ -51,7 +51,7 @@ GM_CASE(past_ipa, .name = "fd.slot_arm64.past_ipa",
 			"moved");
 	GM_EXPECT_ERRNO(EFAULT, __gm_slot_set(vm, GM_SLOT + 1, 0, end, 4 * PG, m->hva, -1, 0),
 			"moved");
-	gm_control(!__gm_slot_set(vm, GM_SLOT + 1, 0, end - 4 * PG, 4 * PG, m->hva, -1, 0),
+	gm_promise(!__gm_slot_set(vm, GM_SLOT + 1, 0, end - 4 * PG, 4 * PG, m->hva, -1, 0),
 		   "a slot can be moved to the end of the IPA space");
 	close(gmem);
 	gm_vm_free(vm);
@@ -75,7 +75,7 @@ GM_CASE(mte, .name = "fd.slot_arm64.mte",
 	gmem = gm_gmem_new(vm, 4 * PG, SHARED);
 	m = gm_mem_new(GM_MEM_ANON, 4 * PG);
 	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, NULL, gmem, 0));
-	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, m->hva, -1, 0),
+	gm_promise(!__gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, m->hva, -1, 0),
 		   "a slot with anonymous memory succeeds");
 	close(gmem);
 	gm_vm_free(vm);
@@ -85,7 +85,7 @@ GM_CASE(mte, .name = "fd.slot_arm64.mte",
 	gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, NULL, gmem, 0);
 	GM_EXPECT_ERRNO(EINVAL, ioctl(vm->kvm->fd, KVM_ENABLE_CAP, &cap), "after the slot");
 	gm_slot_delete(vm, GM_SLOT);
-	gm_control(!ioctl(vm->kvm->fd, KVM_ENABLE_CAP, &cap), "without the slot");
+	gm_promise(!ioctl(vm->kvm->fd, KVM_ENABLE_CAP, &cap), "without the slot");
 	close(gmem);
 	gm_vm_free(vm);
 	gm_mem_free(m);

@@ -148,7 +148,7 @@ GM_CASE(handled, .name = "conv.smccc_handled.borders", .clause = "conv.smccc_han
 		GM_EXPECT_EQ(call.ret, NOT_SUPPORTED, "function %#lx", no_exit[i]);
 	}
 	gm_run(vm, 0, &op, 1);
-	gm_control(a.times == 1 && op.ret == 42, "the forwarded call gets the VMM's result");
+	gm_promise(a.times == 1 && op.ret == 42, "the forwarded call gets the VMM's result");
 	gm_vm_free(vm);
 }
 
@@ -193,7 +193,7 @@ GM_CASE(args, .name = "conv.smccc_args.refused", .clause = "conv.smccc_args", .f
 	GM_EXPECT_OK(filter(vm, 0x80010000, 1, fwd),
 		     "the function after those of the architecture");
 	GM_EXPECT_OK(filter(vm, 0xbfffffff, 1, fwd), "the one before its 64-bit functions");
-	gm_control(!filter(vm, base, 4, fwd), "a range can be forwarded");
+	gm_promise(!filter(vm, base, 4, fwd), "a range can be forwarded");
 	GM_EXPECT_ERRNO(EEXIST, filter(vm, base, 1, fwd), "its first function again");
 	GM_EXPECT_ERRNO(EEXIST, filter(vm, base + 3, 4, fwd), "its last function again");
 	GM_EXPECT_ERRNO(EEXIST, filter(vm, base - 3, 4, KVM_SMCCC_FILTER_DENY),

@@ -16,7 +16,7 @@ static void control_create(struct gm_vm *vm)
 {
 	int fd = __gm_gmem_new(vm, PG, 0);
 
-	gm_control(fd >= 0, "one page and no flags create a guest_memfd");
+	gm_promise(fd >= 0, "one page and no flags create a guest_memfd");
 	close(fd);
 }
 
@@ -182,7 +182,7 @@ GM_CASE(create_fault, .name = "fd.create_args.unreadable",
 	arg = (void *)(two + page - sizeof(*arg));
 	arg->size = page;
 	fd = __vm_ioctl(vm->kvm, KVM_CREATE_GUEST_MEMFD, arg);
-	gm_control(fd >= 0, "a struct right before unreadable memory");
+	gm_promise(fd >= 0, "a struct right before unreadable memory");
 	close(fd);
 	arg = (void *)(two + page - sizeof(*arg) + 8);
 	arg->size = page;

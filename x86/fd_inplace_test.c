@@ -122,7 +122,7 @@ GM_CASE(ordinary, .name = "fd.ordinary_private.refused", .flags = GM_REFUSAL,
 			bool done = __gm_run(w->vm, 0, &op, 1, &ex, NULL);
 
 			if (shared) {
-				gm_control(done, "flags %#lx: the guest runs on shared pages",
+				gm_promise(done, "flags %#lx: the guest runs on shared pages",
 					   flags);
 				continue;
 			}
@@ -157,7 +157,7 @@ GM_CASE(ordinary_prefault, .name = "fd.ordinary_private.prefault", .flags = GM_R
 		gm_run(w->vm, 0, &op, 1);
 		ret = gm_prefault(w->vm, 0, &gpa, &size, 0);
 		if (flags & GUEST_MEMFD_FLAG_INIT_SHARED)
-			gm_control(!ret, "flags %#lx: shared pages are prefaulted", flags);
+			gm_promise(!ret, "flags %#lx: shared pages are prefaulted", flags);
 		else
 			GM_EXPECT(ret && errno == EFAULT,
 				  "flags %#lx: expected EFAULT, observed %s", flags,

@@ -34,7 +34,7 @@ GM_CASE(init_shared, .name = "fd.create_flags.init_shared_refused", .clause = "f
 	uint64_t known = vm_check_cap(vm->kvm, KVM_CAP_GUEST_MEMFD_FLAGS);
 	int fd = __gm_gmem_new(vm, PG, 0);
 
-	gm_control(fd >= 0, "no flags");
+	gm_promise(fd >= 0, "no flags");
 	close(fd);
 	GM_EXPECT_ERRNO(EINVAL, __gm_gmem_new(vm, PG, GUEST_MEMFD_FLAG_INIT_SHARED));
 	GM_EXPECT_ERRNO(
@@ -157,7 +157,7 @@ GM_CASE(slot_twice, .name = "fd.bind_overlap.halves_of_two_slots", .clause = "fd
 	struct gm_fixture *w = GM_FIXTURE(.size = SIZE);
 	uint64_t far = GM_BASE + GM_1G;
 
-	gm_control(!__gm_slot_set(w->vm, GM_SLOT + 1, 0, far, SIZE, w->hva, -1, 0),
+	gm_promise(!__gm_slot_set(w->vm, GM_SLOT + 1, 0, far, SIZE, w->hva, -1, 0),
 		   "an ordinary slot over the same memory of the host");
 	GM_EXPECT_ERRNO(EEXIST, __gm_slot_set(w->vm, GM_SLOT + 2, 0, far + GM_1G, SIZE, w->hva,
 					      w->gmem, 0));

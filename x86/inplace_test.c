@@ -92,7 +92,7 @@ GM_CASE(attributes_of_vm, .name = "conv.inplace_caps.vm_ioctl",
 	attr.attributes = 0;
 	ioctl(w->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &attr);
 	ip_expect_all(w, "after the VM's ioctl");
-	gm_control(!__gm_gmem_convert(w->gmem, 0, GM_2M, true, NULL), "the file's own: %s",
+	gm_promise(!__gm_gmem_convert(w->gmem, 0, GM_2M, true, NULL), "the file's own: %s",
 		   gm_errno_name(errno));
 	gm_fixture_free(w);
 }

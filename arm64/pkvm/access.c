@@ -17,7 +17,7 @@ GM_CASE(host_access, .name = "pkvm.host_access.every_page", .clause = "pkvm.host
 	for (uint64_t page = 0; page < 12; page++) {
 		struct pkvm_touch t = pkvm_store(pvm_hva(p, page), page);
 
-		gm_control(!t.signo, "before the guest's first access the host can write the page");
+		gm_promise(!t.signo, "before the guest's first access the host can write the page");
 	}
 	gm_guest_touch(p->vm, 0, GM_BASE, 4 * PG, PG); /* a read donates the page, too */
 	gm_guest_fill(p->vm, 0, pvm_gpa(4), 4, GM_WRITER_PRIVATE, 1);

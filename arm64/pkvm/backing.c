@@ -42,7 +42,7 @@ static void expect_refused(int fd, int err, const char *what)
 	gm_host_fill(map, 0, 4, GM_WRITER_HOST, 1);
 	far_slot(p->vm, map, 4);
 	gm_guest_fill(p->vm, 0, GM_BASE, 2, GM_WRITER_PRIVATE, 1);
-	gm_control(pkvm_load(p->mem->hva).signo == SIGSEGV, "shmem can be donated");
+	gm_promise(pkvm_load(p->mem->hva).signo == SIGSEGV, "shmem can be donated");
 	/* The first load also donates the guest's code and page tables, so count after it. */
 	pvm_expect_stop(p, 0, FAR, err, what);
 	locked = pkvm_status("VmLck");
@@ -122,7 +122,7 @@ GM_CASE(no_pin_left, .name = "pkvm.pinned.none_left", .clause = "pkvm.pinned", .
 	pvm_expect_stop(q, 0, FAR + 3 * PG, EPERM, "a page of the other VM");
 	munmap(map, 8 * PG);
 	pvm_free(q);
-	gm_control(seal(fd) == EBUSY, "pages of a VM are pinned");
+	gm_promise(seal(fd) == EBUSY, "pages of a VM are pinned");
 	pvm_free(p);
 	GM_EXPECT_EQ(seal(fd), 0, "errno of F_SEAL_WRITE after the VMs");
 	close(fd);
@@ -144,7 +144,7 @@ GM_CASE(ordinary_vm, .name = "pkvm.other_vm.ordinary", .clause = "pkvm.other_vm"
 	}
 	far_slot(p->vm, m->hva, 8);
 	gm_guest_touch(p->vm, 0, FAR + 5 * PG, PG, PG);
-	gm_control(pkvm_load(m->hva + 5 * PG).signo == SIGSEGV,
+	gm_promise(pkvm_load(m->hva + 5 * PG).signo == SIGSEGV,
 		   "a page of no other VM can be donated");
 	pvm_expect_stop(p, 0, FAR + PG, EPERM, "a page of two ordinary VMs");
 	gm_vm_free(vm[0]);

@@ -108,7 +108,7 @@ GM_CASE(share_poisoned, .name = "pkvm.share_poisoned.refused", .clause = "pkvm.s
 	int fd[2];
 
 	make_old_reference(p, fd);
-	gm_control(!pvm_share(p, 0, 1) && !pvm_unshare(p, 0, 1), "the page before can be shared");
+	gm_promise(!pvm_share(p, 0, 1) && !pvm_unshare(p, 0, 1), "the page before can be shared");
 	GM_EXPECT_EQ(read(fd[0], buf, sizeof(buf)), sizeof(buf), "bytes from the pipe");
 	for (int i = 0; i < 2; i++) {
 		pvm_expect_ret(pvm_share(p, 0, 2), INVALID_PARAMETER, 2, "MEM_SHARE");

@@ -15,9 +15,9 @@ GM_CASE(slot_fixed, .name = "pkvm.slot_fixed.after_run", .clause = "pkvm.slot_fi
 	uint64_t far = GM_BASE + GM_1G;
 
 	gm_slot_set(p->vm, GM_SLOT + 1, 0, far, 4 * PG, more->hva, -1, 0);
-	gm_control(!__gm_slot_set(p->vm, GM_SLOT + 1, 0, far + GM_2M, 4 * PG, more->hva, -1, 0),
+	gm_promise(!__gm_slot_set(p->vm, GM_SLOT + 1, 0, far + GM_2M, 4 * PG, more->hva, -1, 0),
 		   "a slot can be moved before the first run");
-	gm_control(!__gm_slot_set(p->vm, GM_SLOT + 1, 0, 0, 0, NULL, -1, 0),
+	gm_promise(!__gm_slot_set(p->vm, GM_SLOT + 1, 0, 0, 0, NULL, -1, 0),
 		   "a slot can be deleted before the first run");
 	gm_slot_set(p->vm, GM_SLOT + 1, 0, far, 4 * PG, more->hva, -1, 0);
 	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_WRITER_PRIVATE, 1);
@@ -49,11 +49,11 @@ GM_CASE(slot_flags, .name = "pkvm.slot_flags.refused", .clause = "pkvm.slot_flag
 		GM_EXPECT_ERRNO(
 			EPERM, __gm_slot_set(vm, GM_SLOT, flags[i], GM_BASE, 4 * PG, m->hva, -1, 0),
 			"flags %#x", flags[i]);
-		gm_control(!__gm_slot_set(plain, GM_SLOT + i, flags[i], GM_BASE + i * GM_2M, 4 * PG,
+		gm_promise(!__gm_slot_set(plain, GM_SLOT + i, flags[i], GM_BASE + i * GM_2M, 4 * PG,
 					  m->hva, -1, 0),
 			   "an ordinary VM accepts the flags");
 	}
-	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, m->hva, -1, 0),
+	gm_promise(!__gm_slot_set(vm, GM_SLOT, 0, GM_BASE, 4 * PG, m->hva, -1, 0),
 		   "the slot without flags");
 	GM_EXPECT_ERRNO(
 		EPERM,
@@ -79,7 +79,7 @@ GM_CASE(file_vma, .name = "pkvm.file_vma.guest_memfd", .clause = "pkvm.file_vma"
 	gm_slot_set(p->vm, GM_SLOT + 1, 0, far, 4 * PG, map, -1, 0);
 	gm_vm_map(p->vm, far, 4 * PG, PG);
 	gm_guest_fill(p->vm, 0, GM_BASE, 2, GM_WRITER_PRIVATE, 1);
-	gm_control(pkvm_load(p->mem->hva).signo == SIGSEGV, "shmem can be donated");
+	gm_promise(pkvm_load(p->mem->hva).signo == SIGSEGV, "shmem can be donated");
 	/* The first load also donates the guest's code and page tables, so count after it. */
 	pvm_expect_stop(p, 0, far, EIO, "the first page of guest_memfd");
 	locked = pkvm_status("VmLck");
@@ -108,7 +108,7 @@ GM_CASE(memlock, .name = "pkvm.memlock.exact", .clause = "pkvm.memlock", .flags 
 	GM_SETUP_OK(setrlimit(RLIMIT_MEMLOCK, &now));
 	for (uint64_t page = 4; page < 10; page++)
 		gm_guest_touch(p->vm, 0, pvm_gpa(page), PG, PG);
-	gm_control(pkvm_load(pvm_hva(p, 9)).signo == SIGSEGV,
+	gm_promise(pkvm_load(pvm_hva(p, 9)).signo == SIGSEGV,
 		   "within the limit the guest gets its pages");
 	pvm_expect_stop(p, 0, pvm_gpa(10), ENOMEM, "one page past the limit");
 	GM_EXPECT_EQ(pkvm_status("VmLck"), now.rlim_cur, "locked memory at the limit");
@@ -167,16 +167,16 @@ GM_CASE(caps, .name = "pkvm.caps.refused", .clause = "pkvm.caps", .flags = GM_RE
 	for (unsigned int i = 0; i < ARRAY_SIZE(some); i++)
 		GM_EXPECT_EQ(vm_check_cap(vm->kvm, some[i]), vm_check_cap(plain->kvm, some[i]),
 			     "capability %d, the same as in an ordinary VM", some[i]);
-	gm_control(vm_check_cap(plain->kvm, KVM_CAP_ARM_NISV_TO_USER) == 1,
+	gm_promise(vm_check_cap(plain->kvm, KVM_CAP_ARM_NISV_TO_USER) == 1,
 		   "an ordinary VM has it");
 	GM_EXPECT_ERRNO(EINVAL, ioctl(vm->kvm->fd, KVM_ENABLE_CAP, &nisv));
-	gm_control(!ioctl(plain->kvm->fd, KVM_ENABLE_CAP, &nisv), "an ordinary VM can enable it");
+	gm_promise(!ioctl(plain->kvm->fd, KVM_ENABLE_CAP, &nisv), "an ordinary VM can enable it");
 	GM_EXPECT_ERRNO(EINVAL, ioctl(vm->kvm->fd, KVM_HAS_DEVICE_ATTR, &attr));
 	GM_EXPECT_ERRNO(EINVAL, ioctl(vm->kvm->fd, KVM_SET_DEVICE_ATTR, &attr));
-	gm_control(!ioctl(plain->kvm->fd, KVM_SET_DEVICE_ATTR, &attr),
+	gm_promise(!ioctl(plain->kvm->fd, KVM_SET_DEVICE_ATTR, &attr),
 		   "an ordinary VM has a filter");
 	GM_EXPECT_ERRNO(EINVAL, ioctl(vm->kvm->fd, KVM_ARM_SET_COUNTER_OFFSET, &off));
-	gm_control(!ioctl(plain->kvm->fd, KVM_ARM_SET_COUNTER_OFFSET, &off),
+	gm_promise(!ioctl(plain->kvm->fd, KVM_ARM_SET_COUNTER_OFFSET, &off),
 		   "an ordinary VM has an offset");
 	gm_vm_free(vm);
 	gm_vm_free(plain);
@@ -194,7 +194,7 @@ GM_CASE(other_vm, .name = "pkvm.other_vm.refused", .clause = "pkvm.other_vm", .f
 	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_WRITER_SECRET, 1);
 	pvm_share_all(p, 0, 1, 1);
 	gm_guest_touch(q->vm, 0, far + 6 * PG, PG, PG);
-	gm_control(pkvm_load(pvm_hva(p, 6)).signo == SIGSEGV,
+	gm_promise(pkvm_load(pvm_hva(p, 6)).signo == SIGSEGV,
 		   "a page of no other VM can be donated");
 	pvm_expect_stop(q, 0, far, EPERM, "a page of the other VM");
 	pvm_expect_stop(q, 0, far + PG, EPERM, "a page that the other VM shared with the host");

@@ -199,10 +199,10 @@ GM_CASE(share_args, .name = "pkvm.share_args.refused", .clause = "pkvm.share_arg
 	gm_guest_fill(p->vm, 0, GM_BASE, 4, GM_WRITER_PRIVATE, 1);
 	bad_calls(p, 2, false);
 	pvm_expect_hidden(p, 2, "after refused calls");
-	gm_control(!pvm_share(p, 0, 2), "the page can be shared");
+	gm_promise(!pvm_share(p, 0, 2), "the page can be shared");
 	bad_calls(p, 2, true);
 	pvm_expect_host(p, 2, GM_WRITER_PRIVATE, 1, "after refused calls");
-	gm_control(!pvm_unshare(p, 0, 2), "the page can be unshared");
+	gm_promise(!pvm_unshare(p, 0, 2), "the page can be unshared");
 	bad_calls(p, 2, false);
 	pvm_expect_hidden(p, 2, "after refused calls");
 	/* The guest never accessed this page: it cannot be unshared, and must not be donated. */

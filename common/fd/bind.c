@@ -168,7 +168,7 @@ GM_CASE(bind_number, .name = "fd.bind_args.slot_number",
 				 0xffff0000 | GM_SLOT,
 				 0xffffffff };
 
-	gm_control(!ioctl(b.vm->kvm->fd, KVM_SET_USER_MEMORY_REGION2, &r),
+	gm_promise(!ioctl(b.vm->kvm->fd, KVM_SET_USER_MEMORY_REGION2, &r),
 		   "the last slot, number %u", nr - 1);
 	r.memory_size = 0;
 	GM_EXPECT_OK(ioctl(b.vm->kvm->fd, KVM_SET_USER_MEMORY_REGION2, &r), "its deletion");
@@ -195,7 +195,7 @@ GM_CASE(bind_v1, .name = "fd.bind_args.old_ioctl",
 	};
 	int zero = GM_SETUP_OK(fcntl(0, F_DUPFD_CLOEXEC, 3));
 
-	gm_control(!ioctl(b.vm->kvm->fd, KVM_SET_USER_MEMORY_REGION, &r),
+	gm_promise(!ioctl(b.vm->kvm->fd, KVM_SET_USER_MEMORY_REGION, &r),
 		   "the same without the flag");
 	gm_slot_delete(b.vm, GM_SLOT);
 	r.flags = KVM_MEM_GUEST_MEMFD;

@@ -29,7 +29,7 @@ int __fd_slot_set(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, in
 void fd_control_bind(struct gm_vm *vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem,
 		     uint64_t off)
 {
-	gm_control(!__fd_slot_set(vm, id, gpa, size, gmem, off),
+	gm_promise(!__fd_slot_set(vm, id, gpa, size, gmem, off),
 		   "%#lx bytes of the file at %#lx can be bound", size, off);
 	gm_slot_delete(vm, id);
 }

@@ -273,7 +273,7 @@ GM_CASE(under_iommu, .name = "fd.memory_failure.under_iommu.p1",
 
 	gm_fixture_fill(w, 0, FIRST, NPAGES);
 	gm_fixture_check_host(w, FIRST, NPAGES, 1, "before");
-	gm_control(!__gm_map_hva(iommu, ioas, w->hva, NPAGES * PG, &iova, GM_RW),
+	gm_promise(!__gm_map_hva(iommu, ioas, w->hva, NPAGES * PG, &iova, GM_RW),
 		   "the good pages are mapped");
 	memcpy(border, w->hva + BAD * PG - 8, sizeof(border));
 	pfn = offline(w);

@@ -70,7 +70,7 @@ GM_CASE(statfs_times, .name = "fd.statfs.times", .clause = "fd.statfs", .flavour
 		struct timespec m = changed(gmem, true), c = changed(gmem, false);
 
 		tick(later(m, c) ? m : c);
-		gm_control(!(way ? __gm_gmem_punch(gmem, PG, PG)
+		gm_promise(!(way ? __gm_gmem_punch(gmem, PG, PG)
 				 : __gm_gmem_allocate(gmem, 0, 5 * PG)),
 			   "fallocate, way %d", way);
 		GM_EXPECT(later(changed(gmem, true), m), "way %d: st_mtime was not updated", way);

@@ -26,7 +26,7 @@ GM_CASE(overlap_errno, .name = "fd.bind_overlap.errno",
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int gmem = gm_flavour_gmem(vm, f, SIZE);
 
-	gm_control(!__fd_slot_set(vm, GM_SLOT, GM_BASE, SIZE, gmem, 0), "the first slot");
+	gm_promise(!__fd_slot_set(vm, GM_SLOT, GM_BASE, SIZE, gmem, 0), "the first slot");
 	GM_EXPECT_ERRNO(EEXIST, __fd_slot_set(vm, GM_SLOT + 1, GM_BASE + GM_1G, SIZE, gmem, 0));
 	gm_vm_free(vm);
 	close(gmem);
@@ -74,7 +74,7 @@ GM_CASE(overlap_file, .name = "fd.bind_overlap.file_range",
 	uint64_t far = GM_BASE + GM_1G;
 
 	/* Pages [5, 9) are bound; every other range of the file is tried. */
-	gm_control(!__fd_slot_set(vm, GM_SLOT, GM_BASE, 4 * PG, gmem, 5 * PG), "the first slot");
+	gm_promise(!__fd_slot_set(vm, GM_SLOT, GM_BASE, 4 * PG, gmem, 5 * PG), "the first slot");
 	for (uint64_t s = 0; s < 16; s++) {
 		for (uint64_t e = s + 1; e <= 16; e++) {
 			if (s < 9 && e > 5)
@@ -99,7 +99,7 @@ GM_CASE(overlap_gfn, .name = "fd.bind_overlap.guest_range",
 	struct gm_vm *vm = GM_VM_NEW(.kind = f->kind);
 	int a = gm_flavour_gmem(vm, f, SIZE), b = gm_flavour_gmem(vm, f, SIZE);
 
-	gm_control(!__fd_slot_set(vm, GM_SLOT, GM_BASE + 5 * PG, 4 * PG, a, 0), "the first slot");
+	gm_promise(!__fd_slot_set(vm, GM_SLOT, GM_BASE + 5 * PG, 4 * PG, a, 0), "the first slot");
 	for (uint64_t s = 0; s < 16; s++) {
 		for (uint64_t e = s + 1; e <= 16; e++) {
 			int r = __fd_slot_set(vm, GM_SLOT + 1, GM_BASE + s * PG, (e - s) * PG, b,

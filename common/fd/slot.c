@@ -51,9 +51,9 @@ GM_CASE(flags_create, .name = "fd.slot_flags.every_flag",
 {
 	struct pair p = pair_new(self);
 
-	gm_control(!gmem_set(&p, 0, GM_BASE, SIZE, NULL, 0), "no other flag");
+	gm_promise(!gmem_set(&p, 0, GM_BASE, SIZE, NULL, 0), "no other flag");
 	gm_slot_delete(p.vm, GM_SLOT);
-	gm_control(!plain_set(&p, KVM_MEM_LOG_DIRTY_PAGES, PLAIN_GPA, SIZE, p.mem->hva),
+	gm_promise(!plain_set(&p, KVM_MEM_LOG_DIRTY_PAGES, PLAIN_GPA, SIZE, p.mem->hva),
 		   "dirty logging of an ordinary slot");
 	gm_slot_delete(p.vm, PLAIN_SLOT);
 	for (int bit = 0; bit < 32; bit++) {
@@ -76,7 +76,7 @@ GM_CASE(flags_readonly, .name = "fd.slot_flags.readonly",
 
 	if (!vm_check_cap(p.vm->kvm, KVM_CAP_READONLY_MEM))
 		gm_skip("the VM has no read-only slots", "a VM type with KVM_CAP_READONLY_MEM");
-	gm_control(!plain_set(&p, KVM_MEM_READONLY, PLAIN_GPA, SIZE, p.mem->hva),
+	gm_promise(!plain_set(&p, KVM_MEM_READONLY, PLAIN_GPA, SIZE, p.mem->hva),
 		   "an ordinary slot can be READONLY");
 	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, KVM_MEM_READONLY, GM_BASE, SIZE, NULL, 0));
 	GM_EXPECT_ERRNO(EINVAL, gmem_set(&p, KVM_MEM_READONLY, GM_BASE, SIZE, p.mem->hva, 0));
@@ -90,14 +90,14 @@ GM_CASE(modify, .name = "fd.slot_flags.modify",
 	struct pair p = pair_new(self);
 	int other = gm_flavour_gmem(p.vm, self->flavour, SIZE);
 
-	gm_control(!gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, 0), "the slot itself");
-	gm_control(!plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva) &&
+	gm_promise(!gmem_set(&p, 0, GM_BASE, SIZE / 2, NULL, 0), "the slot itself");
+	gm_promise(!plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva) &&
 			   !plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva),
 		   "an ordinary slot, set twice");
-	gm_control(!plain_set(&p, KVM_MEM_LOG_DIRTY_PAGES, PLAIN_GPA, SIZE, p.mem->hva) &&
+	gm_promise(!plain_set(&p, KVM_MEM_LOG_DIRTY_PAGES, PLAIN_GPA, SIZE, p.mem->hva) &&
 			   !plain_set(&p, 0, PLAIN_GPA, SIZE, p.mem->hva),
 		   "dirty logging on and off");
-	gm_control(!plain_set(&p, 0, PLAIN_GPA + GM_2M, SIZE, p.mem->hva),
+	gm_promise(!plain_set(&p, 0, PLAIN_GPA + GM_2M, SIZE, p.mem->hva),
 		   "an ordinary slot moves");
 	GM_EXPECT_ERRNO(EEXIST, plain_set(&p, 0, GM_BASE, SIZE, p.mem->hva),
 			"an ordinary slot moves onto the file's");
@@ -132,8 +132,8 @@ GM_CASE(change_kind, .name = "fd.slot_flags.change_kind",
 	struct pair p = pair_new(self);
 	uint8_t *hva = p.mem->hva;
 
-	gm_control(!plain_set(&p, 0, PLAIN_GPA, SIZE, hva), "an ordinary slot");
-	gm_control(!gmem_set(&p, 0, GM_BASE, SIZE, hva, 0), "a slot of the file");
+	gm_promise(!plain_set(&p, 0, PLAIN_GPA, SIZE, hva), "an ordinary slot");
+	gm_promise(!gmem_set(&p, 0, GM_BASE, SIZE, hva, 0), "a slot of the file");
 	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(p.vm, PLAIN_SLOT, 0, PLAIN_GPA, SIZE, hva, p.gmem, 0),
 			"get a guest_memfd");
 	GM_EXPECT_ERRNO(EINVAL, __gm_slot_set(p.vm, GM_SLOT, 0, GM_BASE, SIZE, hva, -1, 0),
@@ -155,7 +155,7 @@ GM_CASE(dirty_log, .name = "fd.slot_flags.get_dirty_log", .text = "KVM_GET_DIRTY
 	uint64_t bitmap[8] = { 0 };
 	struct kvm_dirty_log get = { .slot = PLAIN_SLOT, .dirty_bitmap = bitmap };
 
-	gm_control(!plain_set(&p, KVM_MEM_LOG_DIRTY_PAGES, PLAIN_GPA, SIZE, p.mem->hva) &&
+	gm_promise(!plain_set(&p, KVM_MEM_LOG_DIRTY_PAGES, PLAIN_GPA, SIZE, p.mem->hva) &&
 			   !ioctl(p.vm->kvm->fd, KVM_GET_DIRTY_LOG, &get),
 		   "the log of an ordinary slot");
 	GM_SETUP_OK(gmem_set(&p, 0, GM_BASE, SIZE, NULL, 0));
@@ -171,7 +171,7 @@ GM_CASE(delete_args, .name = "fd.slot_flags.delete",
 	struct pair p = pair_new(self);
 
 	for (int way = 0; way < 3; way++) {
-		gm_control(!gmem_set(&p, 0, GM_BASE, SIZE, NULL, 0), "the slot, round %d", way);
+		gm_promise(!gmem_set(&p, 0, GM_BASE, SIZE, NULL, 0), "the slot, round %d", way);
 		if (way == 0)
 			GM_EXPECT_OK(__gm_slot_set(p.vm, GM_SLOT, 0, 0, 0, NULL, -1, 0));
 		else if (way == 1)

@@ -50,7 +50,7 @@ GM_CASE(pins, .name = "iommu.map_hva.access_pin_fails", .caps = GM_CAPS(CAP_IPC_
 			  "a refused pin left pins");
 		GM_EXPECT_EQ(gm_vm_pinned(), held, "VmPin, pages");
 		item = __gm_access_pin(m.iommu, user, IOVA + 2 * PG, 10 * PG, mem + 2 * PG, true);
-		gm_control(item >= 0, "the ten pages before the end");
+		gm_promise(item >= 0, "the ten pages before the end");
 		GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));
 	}
 	close(user);
@@ -70,10 +70,10 @@ GM_CASE(copies, .name = "iommu.map_hva.access_rw_fails", .caps = GM_CAPS(CAP_IPC
 
 	GM_SETUP(buf, "out of memory");
 	for (int k = 0; k < 2; k++) {
-		gm_control(!rw[k](m.iommu, user, IOVA + 10 * PG, buf, 2 * PG, false) &&
+		gm_promise(!rw[k](m.iommu, user, IOVA + 10 * PG, buf, 2 * PG, false) &&
 				   !memcmp(buf, mem + 10 * PG, 2 * PG),
 			   "read of the last two mapped pages");
-		gm_control(!rw[k](m.iommu, user, IOVA + 10 * PG, buf, 2 * PG, true),
+		gm_promise(!rw[k](m.iommu, user, IOVA + 10 * PG, buf, 2 * PG, true),
 			   "write of the last two mapped pages");
 		GM_EXPECT_ERRNO(EFAULT, rw[k](m.iommu, user, IOVA + 11 * PG, buf, 2 * PG, false),
 				"read across the end, path %d", k);
@@ -107,7 +107,7 @@ GM_CASE(limit, .name = "iommu.lifetime.access_memlock", .clause = "iommu.lifetim
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 0), "the refused pin left pins");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refused pin, pages");
 	item = __gm_access_pin(m.iommu, user, IOVA, 8 * PG, m.hva, true);
-	gm_control(item >= 0, "8 pages");
+	gm_promise(item >= 0, "8 pages");
 	GM_EXPECT_ERRNO(ENOMEM, __gm_access_pin(m.iommu, user, IOVA + 8 * PG, PG, NULL, true),
 			"the 9th");
 	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));

@@ -46,7 +46,7 @@ GM_CASE(exact, .name = "iommu.lifetime.memlock", .flags = GM_REFUSAL, .caps = GM
 	GM_EXPECT(__gm_mock_maps(m.iommu, m.dev->hwpt, IOVA, m.hva, PG),
 		  "the refused map is in the table");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refused map, pages");
-	gm_control(!MAP(0, 8, IOVA), "8 pages");
+	gm_promise(!MAP(0, 8, IOVA), "8 pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 8, "VmPin, pages");
 	GM_EXPECT_ERRNO(ENOMEM, MAP(8, 1, IOVA + 0x10000), "the 9th");
 	GM_EXPECT_ERRNO(ENOMEM, MAP(0, 1, IOVA + 0x10000), "a page that is already mapped");
@@ -85,7 +85,7 @@ GM_CASE(attach, .name = "iommu.lifetime.memlock_attach", .flags = GM_REFUSAL,
 	gm_unmap(m.iommu, m.ioas, IOVA + 0x10000, 2 * PG);
 	gm_map_file(m.iommu, m.ioas, m.fd, 4 * PG, PG, IOVA + 0x10000, GM_RW);
 	m.dev = dev ?: __gm_iodev_new(m.iommu, m.ioas);
-	gm_control(m.dev, "4 pages attach");
+	gm_promise(m.dev, "4 pages attach");
 	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin, pages");
 	dma_memory_free(&m);
 }
@@ -166,7 +166,7 @@ GM_CASE(process, .name = "iommu.lifetime.memlock_process", .flags = GM_REFUSAL,
 	set_limit(4);
 	GM_EXPECT_ERRNO(ENOMEM, MAP(0, 5, IOVA), "5 pages");
 	GM_EXPECT_EQ(gm_vm_locked(), 0, "VmLck after the refused map, pages");
-	gm_control(!MAP(0, 3, IOVA), "3 pages");
+	gm_promise(!MAP(0, 3, IOVA), "3 pages");
 	GM_EXPECT_EQ(gm_vm_locked(), 3, "VmLck, pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin, pages");
 	GM_EXPECT_ERRNO(ENOMEM, MAP(4, 2, IOVA + 0x10000), "2 more");
@@ -187,7 +187,7 @@ GM_CASE(mode_denied, .name = "iommu.lifetime.memlock_mode_denied", .flags = GM_R
 
 	GM_EXPECT_ERRNO(EPERM, rlimit_mode(iommu, IOMMU_OPTION_OP_SET, &val));
 	val = 7;
-	gm_control(!rlimit_mode(iommu, IOMMU_OPTION_OP_GET, &val), "reading the mode");
+	gm_promise(!rlimit_mode(iommu, IOMMU_OPTION_OP_GET, &val), "reading the mode");
 	GM_EXPECT_EQ(val, 0, "the mode: 0 is by user");
 	gm_iommu_free(iommu);
 }
@@ -285,7 +285,7 @@ GM_CASE(change_copies, .name = "iommu.lifetime.change_process_copies", .caps = G
 	GM_EXPECT_EQ(pinned, 6, "VmPin of the child after the move to it, pages");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin of the previous process, pages");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 6 * PG, 1), "the move changed the pins");
-	gm_control(!ioctl(m.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS,
+	gm_promise(!ioctl(m.iommu->fd, IOMMU_IOAS_CHANGE_PROCESS,
 			  &(struct iommu_ioas_change_process){ .size = 8 }),
 		   "back");
 	GM_EXPECT_EQ(gm_vm_pinned(), 6, "VmPin, pages");

@@ -20,7 +20,7 @@ static void refused(struct dma_memory *m, int err, int fd, uint64_t start, uint6
 
 	GM_EXPECT_ERRNO(err, __gm_map_file(m->iommu, m->ioas, fd, start, len, &at, prot), "%s",
 			what);
-	gm_control(!__gm_map_file(m->iommu, m->ioas, m->fd, PG, PG, &good, GM_RW),
+	gm_promise(!__gm_map_file(m->iommu, m->ioas, m->fd, PG, PG, &good, GM_RW),
 		   "%s: IOVA %#lx is free for a good map", what, IOVA);
 	gm_unmap(m->iommu, m->ioas, IOVA, PG);
 	GM_EXPECT(!__gm_mock_refs(m->iommu, m->hva, m->size, 0), "%s: a page stays pinned", what);
@@ -61,7 +61,7 @@ GM_CASE(lengths_2m, .name = "iommu.map_file_args.lengths_2m", .huge_2m = 3,
 			"far past the end");
 	GM_SETUP_OK(fstat(m.fd, &st));
 	GM_EXPECT_EQ(st.st_blocks * 512, GM_2M, "bytes allocated to the file");
-	gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, GM_2M - PG, PG, &at, GM_RW),
+	gm_promise(!__gm_map_file(m.iommu, m.ioas, m.fd, GM_2M - PG, PG, &at, GM_RW),
 		   "the last page");
 	dma_memory_free(&m);
 }
@@ -161,7 +161,7 @@ GM_CASE(iova, .name = "iommu.map_file_args.iova",
 		};
 
 		at = good[i];
-		gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW),
+		gm_promise(!__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW),
 			   "IOVA %#lx, beside a used or reserved range, is free", good[i]);
 	}
 	at = 1UL << 24;
@@ -190,7 +190,7 @@ GM_CASE(objects, .name = "iommu.map_file_args.objects",
 			"a device");
 	GM_EXPECT_ERRNO(EBUSY, __gm_iommu_destroy(m.iommu, m.ioas), "a device is attached");
 	GM_EXPECT_ERRNO(ENOENT, __gm_iommu_destroy(m.iommu, 4711), "no such object");
-	gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW), "the IOAS itself");
+	gm_promise(!__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW), "the IOAS itself");
 	gm_iodev_free(m.dev);
 	m.dev = NULL;
 	/* Maps do not keep an IOAS busy: destroying it unmaps them. */
@@ -230,7 +230,7 @@ GM_CASE(late, .name = "iommu.map_file_args.late",
 	GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, IOVA, &unmap));
 	if (!dev)
 		dev = __gm_iodev_new(m.iommu, m.ioas);
-	gm_control(dev, "the attach succeeds without the bad map");
+	gm_promise(dev, "the attach succeeds without the bad map");
 	m.dev = dev;
 	dma_memory_mapped(&m, 0, 4 * PG, IOVA - 16 * PG);
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, m.size, 1), "expected one pin per page");
@@ -271,7 +271,7 @@ GM_CASE(unmap, .name = "iommu.map_file_args.unmap",
 	gm_map_file(m.iommu, m.ioas, m.fd, 4 * PG, 2 * PG, IOVA + 8 * PG, GM_RW);
 	gm_map_file(m.iommu, m.ioas, m.fd, 6 * PG, 2 * PG, IOVA + 20 * PG, GM_RW);
 	len = 12 * PG;
-	gm_control(!__gm_unmap(m.iommu, m.ioas, IOVA - PG, &len), "a range around two areas");
+	gm_promise(!__gm_unmap(m.iommu, m.ioas, IOVA - PG, &len), "a range around two areas");
 	GM_EXPECT_EQ(len, 6 * PG, "bytes of the two areas");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 6 * PG, 0), "pages stay pinned");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 6 * PG, 2 * PG, 1),

@@ -199,7 +199,7 @@ void iommu_call_good(const struct iommu_call *c, struct dma_memory *m)
 	union iommu_call_arg arg;
 
 	iommu_call_fill(c, m, &arg);
-	gm_control(!ioctl(m->iommu->fd, c->nr, &arg), "%s", c->name);
+	gm_promise(!ioctl(m->iommu->fd, c->nr, &arg), "%s", c->name);
 	if (c->undo)
 		c->undo(m, &arg);
 }

@@ -76,7 +76,7 @@ GM_CASE(ioas, .name = "iommu.vfio_compat.ioas", .flags = GM_REFUSAL,
 	GM_EXPECT_EQ(ioctl(m.iommu->fd, VFIO_CHECK_EXTENSION, VFIO_UNMAP_ALL), 1, "unmap of all");
 	GM_EXPECT_EQ(ioctl(m.iommu->fd, VFIO_CHECK_EXTENSION, 4711), 0, "nonsense");
 	id = m.ioas;
-	gm_control(!compat_ioas(m.iommu, IOMMU_VFIO_IOAS_SET, &id), "the IOAS is set");
+	gm_promise(!compat_ioas(m.iommu, IOMMU_VFIO_IOAS_SET, &id), "the IOAS is set");
 	id = 0;
 	GM_EXPECT_OK(compat_ioas(m.iommu, IOMMU_VFIO_IOAS_GET, &id));
 	GM_EXPECT_EQ(id, m.ioas, "the compat IOAS");
@@ -109,7 +109,7 @@ GM_CASE(v2, .name = "iommu.vfio_compat.v2", .flags = GM_REFUSAL,
 	GM_EXPECT_ERRNO(ENOENT, unmap_dma(&m, IOVA + PG, PG, 0), "the middle of a map");
 	GM_EXPECT_ERRNO(ENOENT, unmap_dma(&m, IOVA, 2 * PG, 0), "the head of a map");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 1), "refused unmaps changed the pins");
-	gm_control(unmap_dma(&m, IOVA, 4 * PG, 0) == (int64_t)(4 * PG),
+	gm_promise(unmap_dma(&m, IOVA, 4 * PG, 0) == (int64_t)(4 * PG),
 		   "a whole map, and its length");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0), "pages stay pinned");
 	GM_EXPECT_EQ(unmap_dma(&m, IOVA - 8 * PG, 64 * PG, 0), 2 * PG, "a range around one map");
@@ -137,7 +137,7 @@ GM_CASE(args, .name = "iommu.vfio_compat.args", .flags = GM_REFUSAL,
 	GM_EXPECT_ERRNO(EINVAL, map_dma(&m, IOVA, m.hva, 0, VFIO_RW), "length 0");
 	GM_EXPECT_ERRNO(EFAULT, map_dma(&m, IOVA, NULL, PG, VFIO_RW), "address 0");
 	GM_EXPECT_ERRNO(EINVAL, map_dma(&m, IOVA, m.hva + 16, PG, VFIO_RW), "an odd address");
-	gm_control(!map_dma(&m, IOVA, m.hva, 2 * PG, VFIO_RW), "the good call");
+	gm_promise(!map_dma(&m, IOVA, m.hva, 2 * PG, VFIO_RW), "the good call");
 	GM_EXPECT_ERRNO(EINVAL, ioctl(m.iommu->fd, VFIO_IOMMU_UNMAP_DMA, &unmap),
 			"a byte too short");
 	GM_EXPECT_ERRNO(EINVAL, unmap_dma(&m, IOVA, 2 * PG, 1), "a flag");
@@ -268,7 +268,7 @@ GM_CASE(cut_held, .name = "iommu.vfio_compat.cut_held", .flags = GM_REFUSAL,
 	dma_memory_mapped(&m, 0, 4 * PG, IOVA);
 	GM_EXPECT_EQ(gm_vm_pinned(), 4, "VmPin, pages");
 	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));
-	gm_control(unmap_dma(&m, IOVA, PG, 0) == (int64_t)PG, "after the unpin");
+	gm_promise(unmap_dma(&m, IOVA, PG, 0) == (int64_t)PG, "after the unpin");
 	item = GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA + PG, 3 * PG, m.hva + PG, true));
 	GM_EXPECT_OK(__gm_access_unpin(m.iommu, user, item));
 	close(user);

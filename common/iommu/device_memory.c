@@ -51,7 +51,7 @@ GM_CASE(account, .name = "iommu.device_memory.account", .caps = GM_CAPS(CAP_SETU
 
 	GM_SETUP_OK(setrlimit(RLIMIT_MEMLOCK, &none));
 	GM_SETUP_OK(setresuid(USER, USER, USER));
-	gm_control(__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW) && errno == ENOMEM,
+	gm_promise(__gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, &at, GM_RW) && errno == ENOMEM,
 		   "at this limit a page of a memfd is refused");
 	GM_EXPECT_OK(map_buf(&m, buf, IOVA));
 	GM_EXPECT_EQ(gm_vm_pinned() + gm_vm_locked(), 0, "VmPin and VmLck, pages");
@@ -83,7 +83,7 @@ GM_CASE(args, .name = "iommu.device_memory.args", .caps = GM_CAPS(CAP_IPC_LOCK),
 	GM_EXPECT_ERRNO(EINVAL, PART(PG, LEN), "all pages, from the second on");
 	GM_EXPECT_ERRNO(EOVERFLOW, PART(-PG, 2 * PG), "a range that wraps");
 	expect_entries(&m, hwpt, IOVA, 0, "after the refusals");
-	gm_control(!PART(PG, 2 * PG), "two pages in the middle");
+	gm_promise(!PART(PG, 2 * PG), "two pages in the middle");
 	expect_entries(&m, hwpt, IOVA, 3, "two pages");
 	reads = gm_access_new(m.iommu, m.ioas, false);
 	pins = gm_access_new(m.iommu, m.ioas, true);
@@ -93,7 +93,7 @@ GM_CASE(args, .name = "iommu.device_memory.args", .caps = GM_CAPS(CAP_IPC_LOCK),
 	close(reads);
 	close(pins);
 	gm_unmap(m.iommu, m.ioas, IOVA, 2 * PG);
-	gm_control(!map_buf(&m, buf, IOVA), "the whole buffer at that IOVA");
+	gm_promise(!map_buf(&m, buf, IOVA), "the whole buffer at that IOVA");
 	expect_entries(&m, hwpt, IOVA, ALL, "the whole buffer");
 	close(buf);
 	dma_memory_free(&m);

@@ -29,8 +29,8 @@ static void refused(struct dma_memory *m, int fd, const char *what)
 		gm_unmap(m->iommu, m->ioas, IOVA, PG);
 	}
 	at = IOVA;
-	__gm_control(!__gm_map_file(m->iommu, m->ioas, fd, PG, PG, &at, GM_RO), __FILE__, __LINE__,
-		     "%s: for reading", what);
+	gm_promise(!__gm_map_file(m->iommu, m->ioas, fd, PG, PG, &at, GM_RO), "%s: for reading",
+		   what);
 	gm_unmap(m->iommu, m->ioas, IOVA, PG);
 }
 

@@ -74,7 +74,7 @@ GM_CASE(attached, .name = "iommu.map_gmem_absent.attached", .caps = GM_CAPS(CAP_
 				"%s, any IOVA", f.name[i]);
 		GM_EXPECT_EQ(gm_vm_pinned(), 0, "%s: VmPin, pages", f.name[i]);
 		at = IOVA;
-		gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, PG, PG, &at, GM_RW),
+		gm_promise(!__gm_map_file(m.iommu, m.ioas, m.fd, PG, PG, &at, GM_RW),
 			   "a memfd at the same IOVA");
 		gm_unmap(m.iommu, m.ioas, IOVA, PG);
 	}
@@ -105,7 +105,7 @@ GM_CASE(unattached, .name = "iommu.map_gmem_absent.unattached", .caps = GM_CAPS(
 		len = 2 * PG;
 		GM_EXPECT_OK(__gm_unmap(m.iommu, m.ioas, IOVA + 0x10000, &len), "%s", f.name[i]);
 		dev = dev ?: __gm_iodev_new(m.iommu, m.ioas);
-		gm_control(dev, "%s: the device attaches after the unmap: %s", f.name[i],
+		gm_promise(dev, "%s: the device attaches after the unmap: %s", f.name[i],
 			   gm_errno_name(errno));
 		gm_dma_prove_same_page(dev, IOVA + 3 * PG, m.hva + 3 * PG, "the memfd beside it");
 		gm_iodev_free(dev);
@@ -142,7 +142,7 @@ GM_CASE(user, .name = "iommu.map_gmem_absent.access", .iommu = GM_IOMMU_MOCK, .f
 		gm_unmap(m.iommu, m.ioas, at, 4 * PG);
 	}
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, pages");
-	gm_control(__gm_access_pin(m.iommu, user, IOVA, PG, m.hva, true) >= 0,
+	gm_promise(__gm_access_pin(m.iommu, user, IOVA, PG, m.hva, true) >= 0,
 		   "pinning the memfd beside it");
 	close(user);
 	flavours_free(&f);
@@ -245,7 +245,7 @@ GM_CASE(hva_private, .name = "iommu.gmem_hva.private", .clause = "iommu.gmem_hva
 	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(iommu, ioas, hva, 8 * PG, &at, GM_RW),
 			"4 shared pages, then private");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refusals, pages");
-	gm_control(!__gm_map_hva(iommu, ioas, hva, 4 * PG, &at, GM_RW),
+	gm_promise(!__gm_map_hva(iommu, ioas, hva, 4 * PG, &at, GM_RW),
 		   "the shared pages at that IOVA");
 	gm_dma_prove_same_page(dev, IOVA + 3 * PG, hva + 3 * PG, "the last shared page");
 	gm_iodev_free(dev);

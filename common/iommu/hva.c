@@ -77,7 +77,7 @@ GM_CASE(prot, .name = "iommu.map_hva.prot", .flags = GM_REFUSAL,
 	GM_EXPECT_ERRNO(EFAULT, HVA(gap + PG, 1, GM_RO), "unmapped memory");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, 4 * PG, 0), "a refused map left pins");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refusals, pages");
-	gm_control(!HVA(ro, 4, GM_RO), "read-only memory, for reading");
+	gm_promise(!HVA(ro, 4, GM_RO), "read-only memory, for reading");
 	maps(&m, IOVA, m.hva, 4 * PG, "read-only");
 	gm_unmap(m.iommu, m.ioas, IOVA, 4 * PG);
 	munmap(ro, 4 * PG);
@@ -104,7 +104,7 @@ GM_CASE(tracked, .name = "iommu.map_hva.tracked_file", .flags = GM_REFUSAL,
 	memset(mem, 1, 2 * PG);
 	GM_EXPECT_ERRNO(EFAULT, __gm_map_hva(m.iommu, m.ioas, mem, 2 * PG, &at, GM_RW), "writable");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refusal, pages");
-	gm_control(!__gm_map_hva(m.iommu, m.ioas, mem, 2 * PG, &at, GM_RO), "for reading");
+	gm_promise(!__gm_map_hva(m.iommu, m.ioas, mem, 2 * PG, &at, GM_RO), "for reading");
 	gm_unmap(m.iommu, m.ioas, IOVA, 2 * PG);
 	munmap(mem, 2 * PG);
 	close(fd);
@@ -124,7 +124,7 @@ GM_CASE(args, .name = "iommu.map_hva.args", .flags = GM_REFUSAL,
 	GM_EXPECT_ERRNO(EOVERFLOW, TRY(m.hva, ~0UL, GM_RW), "a length of all ones");
 	GM_EXPECT_ERRNO(EINVAL, TRY(m.hva, PG, 0), "no permission");
 	GM_EXPECT_ERRNO(EOPNOTSUPP, TRY(m.hva, PG, GM_RW | 8), "an unknown flag");
-	gm_control(!TRY(m.hva, PG, GM_RW), "the good call");
+	gm_promise(!TRY(m.hva, PG, GM_RW), "the good call");
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
 	maps(&m, IOVA, m.hva, PG, "the device");
 	GM_EXPECT_ERRNO(

@@ -379,8 +379,8 @@ GM_CASE(refused, .name = "iommu.gmem_hva.converted", .clause = "iommu.gmem_hva",
 		GM_EXPECT_ERRNO(EFAULT, __map(&h, range[i].first, range[i].n, IOVA, range[i].prot),
 				"pages [%lu, +%lu)", range[i].first, range[i].n);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refusals, pages");
-	gm_control(!__map(&h, 0, 8, IOVA, GM_RW), "the shared pages below at that IOVA");
-	gm_control(!__map(&h, 12, 4, IOVA + 16 * PG, GM_RW), "the shared pages above");
+	gm_promise(!__map(&h, 0, 8, IOVA, GM_RW), "the shared pages below at that IOVA");
+	gm_promise(!__map(&h, 12, 4, IOVA + 16 * PG, GM_RW), "the shared pages above");
 	gm_dma_prove_same_page(h.dev, IOVA + 7 * PG, hva(&h, 7), "the last shared page");
 	gm_unmap(h.iommu, h.ioas, IOVA, 8 * PG);
 	gm_unmap(h.iommu, h.ioas, IOVA + 16 * PG, 4 * PG);
@@ -526,7 +526,7 @@ GM_CASE(by_fd, .name = "iommu.map_gmem.converted", .clause = "iommu.map_gmem",
 						   GM_RW)),
 			  "%lu pages, the second of which is private, were mapped", n);
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refusals, pages");
-	gm_control(!__gm_map_file(h.iommu, h.ioas, h.w->gmem, 5 * PG, PG, &at, GM_RW),
+	gm_promise(!__gm_map_file(h.iommu, h.ioas, h.w->gmem, 5 * PG, PG, &at, GM_RW),
 		   "the shared page there");
 	gm_unmap(h.iommu, h.ioas, IOVA, PG);
 	GM_EXPECT_OK(__convert(&h, 0, NR, true), "after the refusals");

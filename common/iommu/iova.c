@@ -128,7 +128,7 @@ GM_CASE(alloc_fits, .name = "iommu.map_file_args.alloc_fits", .flags = GM_REFUSA
 
 		GM_EXPECT_ERRNO(ENOSPC, map_allowed(&m, 0x1000000, PG - 1, hva, 0, PG),
 				"a page %s, with a range a byte too short", how);
-		gm_control(!map_allowed(&m, 0x1000000, PG, hva, 0, PG),
+		gm_promise(!map_allowed(&m, 0x1000000, PG, hva, 0, PG),
 			   "a page %s, with a range of a page", how);
 		/* Memory that begins one page inside a huge page needs page alignment only. */
 		GM_EXPECT_OK(map_allowed(&m, 0x1000000 + PG, GM_2M, hva, PG, GM_2M),
@@ -150,7 +150,7 @@ GM_CASE(copy_refused, .name = "iommu.lifetime.copy_refused", .clause = "iommu.li
 			__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA + PG, 4 * PG, &at, GM_RW),
 			"past its end");
 	at = IOVA + GM_2M;
-	gm_control(!__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, PG, &at, GM_RW), "elsewhere");
+	gm_promise(!__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, PG, &at, GM_RW), "elsewhere");
 	gm_unmap(m.iommu, m.ioas, IOVA + GM_2M, PG);
 	gm_unmap(m.iommu, m.ioas, IOVA, 4 * PG);
 	/* A leaked reference would keep the file, and so the pool's huge page. */
@@ -168,7 +168,7 @@ GM_CASE(alloc_coarse, .name = "iommu.map_file_args.alloc_coarse", .flags = GM_RE
 	GM_EXPECT_ERRNO(EINVAL, COARSE_HVA(PG / 4), "by address");
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, PG / 4, PG, &at, GM_RW),
 			"of the file");
-	gm_control(!COARSE_HVA(PG / 2), "half a page off");
+	gm_promise(!COARSE_HVA(PG / 2), "half a page off");
 	dma_memory_free(&m);
 }
 
@@ -215,7 +215,7 @@ GM_CASE(allowed, .name = "iommu.map_file_args.allowed", .flags = GM_REFUSAL,
 			"reserve an allowed one");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + 3 * PG, PG, 0), "the refused map left a pin");
 	GM_EXPECT_OK(allow(&m, NULL, 0), "allow all IOVAs");
-	gm_control(!__gm_map_file(m.iommu, m.ioas, m.fd, 3 * PG, PG, &at, GM_RW), "any IOVA");
+	gm_promise(!__gm_map_file(m.iommu, m.ioas, m.fd, 3 * PG, PG, &at, GM_RW), "any IOVA");
 	dma_memory_mapped(&m, 3 * PG, PG, at);
 	GM_EXPECT_ERRNO(EADDRINUSE, __gm_mock_reserve(m.iommu, m.ioas, at, PG),
 			"reserve a mapped one, where anything is allowed");
@@ -286,7 +286,7 @@ GM_CASE(outside, .name = "iommu.map_file_args.outside", .flags = GM_REFUSAL,
 			gm_iodev_free(dev);
 		gm_unmap(m.iommu, m.ioas, bad[i].iova, bad[i].len);
 		dev = __gm_iodev_new(m.iommu, m.ioas);
-		gm_control(dev, "the device attaches after the unmap");
+		gm_promise(dev, "the device attaches after the unmap");
 		gm_iodev_free(dev);
 	}
 	dma_memory_free(&m);
@@ -306,7 +306,7 @@ GM_CASE(user_align, .name = "iommu.map_file_args.user_align", .flags = GM_REFUSA
 	GM_EXPECT_ERRNO(EADDRINUSE, __gm_access_new(m.iommu, m.ioas, true), "a map of half a page");
 	gm_unmap(m.iommu, m.ioas, IOVA + 2048, 2048);
 	user = __gm_access_new(m.iommu, m.ioas, true);
-	gm_control(user >= 0, "after its unmap: %s", gm_errno_name(errno));
+	gm_promise(user >= 0, "after its unmap: %s", gm_errno_name(errno));
 	GM_EXPECT_OK(ranges(&m, range, &num, &align));
 	GM_EXPECT_EQ(align, PG, "the reported alignment");
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(m.iommu, m.ioas, m.fd, 0, 2048, &at, GM_RW),

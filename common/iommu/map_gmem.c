@@ -165,7 +165,7 @@ GM_CASE(private, .name = "iommu.map_gmem.private", .flags = GM_REFUSAL,
 		if (!ret)
 			GM_EXPECT_OK(__gm_unmap(g.iommu, g.ioas, IOVA, &len));
 		g.dev = dev ?: gm_iodev_new(g.iommu, g.ioas);
-		gm_control(!__gm_map_file(g.iommu, g.ioas, g.gmem, PG, 2 * PG, &at, GM_RO),
+		gm_promise(!__gm_map_file(g.iommu, g.ioas, g.gmem, PG, 2 * PG, &at, GM_RO),
 			   "shared pages at the same IOVA");
 		gm_unmap(g.iommu, g.ioas, IOVA, 2 * PG);
 		close(gmem);
@@ -186,7 +186,7 @@ GM_CASE(bounds, .name = "iommu.map_gmem.bounds", .flags = GM_REFUSAL,
 	GM_EXPECT_ERRNO(EINVAL, __gm_map_file(g.iommu, g.ioas, g.gmem, 1UL << 63, PG, &at, GM_RW),
 			"negative offset");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin, pages");
-	gm_control(!__gm_map_file(g.iommu, g.ioas, g.gmem, 63 * PG, PG, &at, GM_RW),
+	gm_promise(!__gm_map_file(g.iommu, g.ioas, g.gmem, 63 * PG, PG, &at, GM_RW),
 		   "the last page");
 	gm_dma_prove_same_page(g.dev, IOVA, g.hva + 63 * PG, "the last page");
 	dma_guest_free(&g);

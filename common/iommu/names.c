@@ -55,7 +55,7 @@ GM_CASE(unreadable, .name = "iommu.map_file_args.unreadable",
 		GM_EXPECT_ERRNO(EFAULT, ioctl(m.iommu->fd, c->nr, end - c->size + 8),
 				"%s: the last 8 bytes are unmapped", c->name);
 		memcpy(end - c->size, &arg, c->size);
-		gm_control(!ioctl(m.iommu->fd, c->nr, end - c->size), "%s: a readable argument",
+		gm_promise(!ioctl(m.iommu->fd, c->nr, end - c->size), "%s: a readable argument",
 			   c->name);
 		if (c->undo)
 			c->undo(&m, end - c->size);
@@ -99,7 +99,7 @@ GM_CASE(gone, .name = "iommu.map_hva.process_gone", .clause = "iommu.map_hva",
 	user = gm_access_new(m.iommu, m.ioas, false);
 	pins = gm_access_new(m.iommu, m.ioas, true);
 	m.dev = gm_iodev_new(m.iommu, m.ioas);
-	gm_control(!__gm_dma_read(m.dev, IOVA, &word, 8), "attach while the process lives");
+	gm_promise(!__gm_dma_read(m.dev, IOVA, &word, 8), "attach while the process lives");
 	gm_iodev_free(m.dev);
 	m.dev = NULL;
 	close(end[1]);

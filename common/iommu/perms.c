@@ -19,7 +19,7 @@ static void try_write(struct dma_memory *m, uint64_t iova, uint64_t off, bool al
 		     "%s: expected %s, observed %s", what, gm_word_str(allowed ? data : old),
 		     gm_word_str(*w));
 	if (allowed)
-		gm_control(*w == data, "a device write to a writable map");
+		gm_promise(*w == data, "a device write to a writable map");
 	*w = old;
 }
 
@@ -81,7 +81,7 @@ GM_CASE(copy, .name = "iommu.map_file_perms.copy",
 	gm_map_file(m.iommu, m.ioas, m.fd, 2 * PG, 2 * PG, IOVA + 4 * PG, GM_RW);
 	GM_EXPECT_ERRNO(EPERM, __gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, PG, &at, GM_RW));
 	GM_EXPECT_ERRNO(EPERM, __gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, PG, &at, GM_WO));
-	gm_control(!__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, 2 * PG, &at, GM_RO),
+	gm_promise(!__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA, 2 * PG, &at, GM_RO),
 		   "a read-only copy at the same IOVA");
 	dma_memory_mapped(&m, 0, 2 * PG, IOVA + 16 * PG);
 	GM_EXPECT_ERRNO(EPERM, __gm_dma_write(m.dev, IOVA + 16 * PG, &word, 8), "the copy");
@@ -108,9 +108,9 @@ GM_CASE(access_pin, .name = "iommu.map_file_perms.access",
 	GM_EXPECT_ERRNO(EPERM, __gm_access_pin(m.iommu, user, IOVA + PG, 2 * PG, m.hva + PG, true),
 			"from a read-only into a writable map");
 	item = __gm_access_pin(m.iommu, user, IOVA, 4 * PG, m.hva, false);
-	gm_control(item >= 0, "pinning all of it for reading");
+	gm_promise(item >= 0, "pinning all of it for reading");
 	item = __gm_access_pin(m.iommu, user, IOVA + 2 * PG, 2 * PG, m.hva + 2 * PG, true);
-	gm_control(item >= 0, "pinning the writable one for writing");
+	gm_promise(item >= 0, "pinning the writable one for writing");
 	/* The copy has fewer permissions than the original. */
 	GM_SETUP_OK(__gm_ioas_copy(m.iommu, m.ioas, m.ioas, IOVA + 2 * PG, 2 * PG, &at, GM_RO));
 	GM_EXPECT_ERRNO(EPERM, __gm_access_pin(m.iommu, user, at, PG, m.hva + 2 * PG, true),
@@ -119,7 +119,7 @@ GM_CASE(access_pin, .name = "iommu.map_file_perms.access",
 			__gm_access_pin(m.iommu, user, IOVA + 3 * PG, 2 * PG, m.hva + 3 * PG, true),
 			"from the writable map into its read-only copy");
 	item = __gm_access_pin(m.iommu, user, at, 2 * PG, m.hva + 2 * PG, false);
-	gm_control(item >= 0, "pinning the copy for reading");
+	gm_promise(item >= 0, "pinning the copy for reading");
 	GM_EXPECT_ERRNO(EINVAL, __gm_access_pin(m.iommu, user, at, 0, NULL, false), "length 0");
 	close(user);
 	dma_memory_free(&m);

@@ -19,7 +19,7 @@ static void sizes(const struct gm_case *self)
 #define GOOD(bytes, what)                                                                          \
 	({                                                                                         \
 		int __r = TRY(bytes, 0);                                                           \
-		gm_control(!__r, "%s: " what ": %s", c->name, gm_errno_name(errno));               \
+		gm_promise(!__r, "%s: " what ": %s", c->name, gm_errno_name(errno));               \
 		if (!__r && c->undo)                                                               \
 			c->undo(&m, &arg);                                                         \
 	})

@@ -162,7 +162,7 @@ GM_CASE(replace_fails, .name = "iommu.lifetime.replace_fails", .flags = GM_REFUS
 	GM_EXPECT_OK(__gm_iodev_replace(m.dev, m.ioas, m.ioas), "to the current address space");
 	dma_memory_mapped(&m, 0, 2 * PG, IOVA);
 	gm_unmap(m.iommu, bad, IOVA, 2 * PG);
-	gm_control(!__gm_iodev_replace(m.dev, bad, bad), "to the space without its bad map");
+	gm_promise(!__gm_iodev_replace(m.dev, bad, bad), "to the space without its bad map");
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva + PG, PG, 0),
 		  "pages of the old address space stay pinned");
 	/* A refused replace leaves no reserved IOVAs. */
@@ -192,7 +192,7 @@ GM_CASE(user_replaced, .name = "iommu.lifetime.access_replace", .flags = GM_REFU
 		     "still in the old address space");
 	GM_EXPECT_EQ(gm_vm_pinned(), 3, "VmPin, pages");
 	GM_EXPECT_ERRNO(EBUSY, __gm_iommu_destroy(m.iommu, m.ioas), "the current address space");
-	gm_control(!__gm_access_replace(m.iommu, user, other), "to another address space");
+	gm_promise(!__gm_access_replace(m.iommu, user, other), "to another address space");
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the move, pages");
 	GM_EXPECT_OK(__gm_access_pin(m.iommu, user, IOVA, PG, m.hva + 4 * PG, true),
 		     "in the new address space");

@@ -78,7 +78,7 @@ GM_CASE(words, .name = "iommu.map_file_args.reserved",
 	GM_EXPECT(!__gm_mock_refs(m.iommu, m.hva, GM_PAGE_SIZE, 1),
 		  "refused copies changed the pins");
 	opt.op = IOMMU_OPTION_OP_GET;
-	gm_control(!ioctl(m.iommu->fd, IOMMU_OPTION, &opt), "OPTION of the iommufd");
+	gm_promise(!ioctl(m.iommu->fd, IOMMU_OPTION, &opt), "OPTION of the iommufd");
 	for (unsigned int i = 0; i < iommu_calls_nr; i++)
 		iommu_call_good(&iommu_calls[i], &m);
 	dma_memory_free(&m);
@@ -91,8 +91,8 @@ GM_CASE(ones, .name = "iommu.map_file_args.ones",
 	uint64_t at = IOVA + GM_PAGE_SIZE, copy = at + GM_PAGE_SIZE;
 
 	/* A map by address and a copy of it, beside the map by fd. */
-	gm_control(!__gm_map_hva(m.iommu, m.ioas, m.hva, GM_PAGE_SIZE, &at, GM_RW), "IOAS_MAP");
-	gm_control(!__gm_ioas_copy(m.iommu, m.ioas, m.ioas, at, GM_PAGE_SIZE, &copy, GM_RW),
+	gm_promise(!__gm_map_hva(m.iommu, m.ioas, m.hva, GM_PAGE_SIZE, &at, GM_RW), "IOAS_MAP");
+	gm_promise(!__gm_ioas_copy(m.iommu, m.ioas, m.ioas, at, GM_PAGE_SIZE, &copy, GM_RW),
 		   "IOAS_COPY");
 	BAD(&m, EOVERFLOW, IOMMU_IOAS_MAP, iommu_ioas_map, iova, ONES, "IOAS_MAP at all ones");
 	BAD(&m, EOVERFLOW, IOMMU_IOAS_MAP, iommu_ioas_map, length, ONES, "IOAS_MAP of all ones");

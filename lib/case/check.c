@@ -173,6 +173,23 @@ void __gm_control(bool held, const char *file, int line, const char *fmt, ...)
 		record(GM_RECORD_CONTROL, (const char *[]){ text });
 }
 
+void __gm_promise(bool held, const char *file, int line, const char *fmt, ...)
+{
+	int err = errno;
+	FORMAT(text, fmt);
+
+	if (!held && (err == ENOMEM || err == EMFILE || err == ENFILE))
+		gm_error(file, line, "the control failed: %s (%s)", text, gm_errno_name(err));
+	gm_checked();
+	if (!held) {
+		gm_fail(NULL, file, line, "what must succeed does not: %s (%s)", text,
+			gm_errno_name(err));
+		gm_end();
+	}
+	if (!st.controls++)
+		record(GM_RECORD_CONTROL, (const char *[]){ text });
+}
+
 /* --- the end --- */
 
 static struct {

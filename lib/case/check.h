@@ -7,6 +7,8 @@
  *   GM_SETUP*	checks the set-up: a miss ends the case with ERROR
  *   gm_control	the positive control of a refusal: a miss ends the case with ERROR; or with FAIL, if
  *		a check missed before, because a missing refusal can break the control
+ *   gm_promise	a control that the kernel promises, as most are: KVM or iommufd accepts a legal call. A
+ *		miss ends the case with FAIL; for lack of memory or files, with ERROR
  *   gm_skip	the platform lacks something; reason is a constant string, the remedy one line
  *
  * A case passes when its function returns, at least one check was made, none missed, and a
@@ -52,6 +54,8 @@ void gm_skip(const char *reason, const char *remedy, ...)
 void gm_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void __gm_control(bool held, const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+void __gm_promise(bool held, const char *file, int line, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 void gm_checked(void);		 /* counts one check */
 unsigned long gm_failures(void); /* misses so far */
 bool gm_skipped(void);		 /* gm_skip() was called, and clean-ups run */
@@ -63,6 +67,7 @@ void gm_cleanup(void (*fn)(void *arg), void *arg);
 const char *gm_errno_name(int err);
 
 #define gm_control(held, ...) __gm_control(held, __FILE__, __LINE__, __VA_ARGS__)
+#define gm_promise(held, ...) __gm_promise(held, __FILE__, __LINE__, __VA_ARGS__)
 
 #define GM_FAIL(...) gm_fail(NULL, __FILE__, __LINE__, __VA_ARGS__)
 #define GM_FAIL_AT(page, ...) gm_fail(page, __FILE__, __LINE__, __VA_ARGS__)

@@ -107,6 +107,24 @@ static void controls(void)
 	gm_control(true, "works on a memfd");
 	holds();
 }
+static void promise(void)
+{
+	gm_promise(true, "a legal call");
+}
+
+static void promise_breaks(void)
+{
+	errno = EINVAL;
+	gm_promise(false, "a legal call");
+	gm_note("not reached");
+}
+
+static void promise_without_memory(void)
+{
+	errno = ENOMEM;
+	gm_promise(false, "a legal call");
+}
+
 static void control_fails(void)
 {
 	errno = EPERM;
@@ -204,6 +222,9 @@ static void a_refusal_needs_a_control(void **state)
 	expect(holds, true, "ERROR", 2, "control");
 	expect(controls, true, "PASS", 0, "");
 	expect(control_fails, true, "ERROR", 2, "the control failed: works on a memfd (EPERM)");
+	expect(promise, true, "PASS", 0, "");
+	expect(promise_breaks, true, "FAIL", 1, "");
+	expect(promise_without_memory, true, "ERROR", 2, "the control failed: a legal call (ENOMEM)");
 	expect(misses, true, "FAIL", 1, "");
 }
 

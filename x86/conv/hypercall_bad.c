@@ -49,7 +49,7 @@ static void control(struct gm_vm *vm, uint64_t gpa, uint64_t npages)
 	unsigned int before = exits;
 	int64_t ret = ask(vm, gpa, npages, GM_MAP_PRIVATE);
 
-	gm_control(ret == 0 && exits == before + 1,
+	gm_promise(ret == 0 && exits == before + 1,
 		   "gpa %#lx, %#lx pages, legal: %u exits, the guest got %ld", gpa, npages,
 		   exits - before, ret);
 }
@@ -164,7 +164,7 @@ GM_CASE(user, .name = "conv.hypercall_bad.cpl_3",
 	};
 	struct bare b = bare_hypercall(BARE_KERNEL, KVM_HC_MAP_GPA_RANGE, GM_BASE, 1, 16, 5);
 
-	gm_control(b.exited && b.rax == 5, "from the guest's kernel: exit %d, RAX %#lx", b.exited,
+	gm_promise(b.exited && b.rax == 5, "from the guest's kernel: exit %d, RAX %#lx", b.exited,
 		   b.rax);
 	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
 		b = bare_hypercall(BARE_USER, KVM_HC_MAP_GPA_RANGE, what[i].gpa, what[i].npages, 16,
@@ -183,7 +183,7 @@ GM_CASE(rings, .name = "conv.hypercall_bad.rings",
 {
 	struct bare b = bare_hypercall(BARE_KERNEL, KVM_HC_MAP_GPA_RANGE, GM_BASE, 1, 16, 5);
 
-	gm_control(b.exited && b.rax == 5, "from ring 0: exit %d, RAX %#lx", b.exited, b.rax);
+	gm_promise(b.exited && b.rax == 5, "from ring 0: exit %d, RAX %#lx", b.exited, b.rax);
 	for (enum bare_mode ring = BARE_RING_1; ring <= BARE_RING_2; ring++) {
 		b = bare_hypercall(ring, KVM_HC_MAP_GPA_RANGE, GM_BASE, 1, 16, 5);
 		GM_EXPECT(!b.exited, "from ring %d: an exit to the VMM, expected none", ring);
@@ -211,7 +211,7 @@ GM_CASE(enable, .name = "conv.hypercall_bad.enable_args",
 			"bit %d", bit);
 	}
 	expect_refused(vm, GM_BASE, 1, -KVM_ENOSYS);
-	gm_control(!__vm_enable_cap(vm->kvm, KVM_CAP_EXIT_HYPERCALL, known),
+	gm_promise(!__vm_enable_cap(vm->kvm, KVM_CAP_EXIT_HYPERCALL, known),
 		   "enabling the listed hypercalls");
 	control(vm, GM_BASE, 1);
 	gm_vm_free(vm);

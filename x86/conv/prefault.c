@@ -198,7 +198,7 @@ GM_CASE(refused, .name = "conv.prefault.bad_args",
 	GM_EXPECT_EQ(gm_vm_stat(w->vm, "pages_4k"), mapped, "mappings of 4 KiB after the refusals");
 	gpa = w->gpa;
 	size = GM_2M - GM_PAGE_SIZE;
-	gm_control(!gm_prefault(w->vm, 0, &gpa, &size, 0) && !size &&
+	gm_promise(!gm_prefault(w->vm, 0, &gpa, &size, 0) && !size &&
 			   gm_vm_stat(w->vm, "pages_4k") == mapped + 511,
 		   "a legal prefault: %lu bytes left, %lu pages mapped", size,
 		   gm_vm_stat(w->vm, "pages_4k") - mapped);

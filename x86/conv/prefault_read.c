@@ -61,7 +61,7 @@ GM_CASE(stopped, .name = "conv.prefault.stopped", .providers = GM_PROVIDERS_X86,
 		gpa = w->gpa;
 		left = size;
 		took = gm_now() * 1e6;
-		gm_control(!gm_prefault(w->vm, 0, &gpa, &left, 0) && !left,
+		gm_promise(!gm_prefault(w->vm, 0, &gpa, &left, 0) && !left,
 			   "%lu MiB prefaulted, without signals", size >> 20);
 		took = gm_now() * 1e6 - took;
 		gm_gmem_punch(w->gmem, 0, size);

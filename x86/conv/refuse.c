@@ -42,7 +42,7 @@ static void expect_unchanged(struct gm_fixture *w)
 
 	gm_fixture_check_guest(w, 0, first, 512, 1, "after the refusals");
 	gm_fixture_check_host(w, first, 512, 1, "after the refusals");
-	gm_control(!set(w->vm, w->gpa, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0),
+	gm_promise(!set(w->vm, w->gpa, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0),
 		   "a legal conversion to private: %s", gm_errno_name(errno));
 	gm_model_convert(w->model, first, 512, true);
 	gm_fixture_check_guest(w, 0, first, 512, 1, "after the legal conversion");
@@ -239,7 +239,7 @@ GM_CASE(ordinary, .name = "conv.caps.ordinary_vm", .clause = "conv.caps",
 	GM_EXPECT_ERRNO(EINVAL, set(vm, GM_BASE, GM_PAGE_SIZE, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0));
 	GM_EXPECT_ERRNO(EINVAL, set(vm, GM_BASE, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0));
 	GM_EXPECT_ERRNO(EINVAL, set(vm, 0, GM_1G, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0));
-	gm_control(!set(sw, GM_BASE, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0),
+	gm_promise(!set(sw, GM_BASE, GM_2M, KVM_MEMORY_ATTRIBUTE_PRIVATE, 0),
 		   "a SW_PROTECTED VM: %s", gm_errno_name(errno));
 	gm_guest_check(vm, 0, GM_BASE, 512, GM_WRITER_SHARED, 1, "after the refusals");
 	gm_vm_free(vm);

@@ -26,7 +26,7 @@ GM_CASES(beyond, struct vm_kind, v)
 	uint64_t end = 1UL << width();
 
 	gm_note("%u bits", width());
-	gm_control(!__gm_slot_set(vm, GM_SLOT, 0, end / 2, PAGES * PG, NULL, gmem, 0),
+	gm_promise(!__gm_slot_set(vm, GM_SLOT, 0, end / 2, PAGES * PG, NULL, gmem, 0),
 		   "pages at %#lx", end / 2);
 	gm_slot_delete(vm, GM_SLOT);
 	if (GM_EXPECT_OK(__gm_slot_set(vm, GM_SLOT, 0, end - PAGES * PG, PAGES * PG, NULL, gmem, 0),

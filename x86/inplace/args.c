@@ -49,7 +49,7 @@ static void expect_unchanged(struct gm_fixture *w)
 	for (int private = 1; private >= 0; private --) {
 		for (size_t i = 0; i < sizeof(legal) / sizeof(legal[0]); i++) {
 			arg = ip_arg(legal[i].off, legal[i].size, private);
-			gm_control(!ip_set(w->gmem, &arg), "%s to %s: %s", legal[i].what,
+			gm_promise(!ip_set(w->gmem, &arg), "%s to %s: %s", legal[i].what,
 				   private ? "private" : "shared", gm_errno_name(errno));
 			gm_model_convert(w->model, ip_gfn(w, PAGES(legal[i].off)),
 					 PAGES(legal[i].size), private);
@@ -276,7 +276,7 @@ GM_CASES(ordinary, struct ordinary_file, v)
 	}
 	for (int private = 0; private < 2; private ++) {
 		arg = ip_arg(0, SIZE, private);
-		gm_control(!ip_set(other, &arg), "the same of a SW_PROTECTED VM: %s",
+		gm_promise(!ip_set(other, &arg), "the same of a SW_PROTECTED VM: %s",
 			   gm_errno_name(errno));
 	}
 	if (hva)

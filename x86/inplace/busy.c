@@ -352,11 +352,11 @@ GM_CASE(read_only, .name = "conv.inplace_argument.read_only", .clause = "conv.in
 	expect_unmapped(w, 0, NPAGES, 0);
 	ip_expect_all(w, "after the refusal");
 	ip_drop(&h);
-	gm_control(!ip_set(w->gmem, arg), "after the release: %s", gm_errno_name(errno));
+	gm_promise(!ip_set(w->gmem, arg), "after the release: %s", gm_errno_name(errno));
 	gm_model_convert(w->model, GFN(w->gpa), NPAGES, true);
 	GM_EXPECT(!memcmp(arg, &was, sizeof(was)), "a read-only argument changed");
 	ip_expect_all(w, "private");
-	gm_control(!ip_set(w->gmem, arg), "private pages to private: %s", gm_errno_name(errno));
+	gm_promise(!ip_set(w->gmem, arg), "private pages to private: %s", gm_errno_name(errno));
 	gm_fixture_free(w);
 	munmap(arg, PG);
 }

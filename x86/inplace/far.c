@@ -262,7 +262,7 @@ IP_CASES(past_end, v, "conv.inplace_far.past_end",
 		GM_EXPECT_ERRNO(EINVAL, ip_set(f.w->gmem, &arg), "at %#lx", arg.offset);
 	}
 	expect_all(&f, "after the refusals");
-	gm_control(convert(&f, place[LAST], FILE_SIZE, !v->private_first, "up to the end"),
+	gm_promise(convert(&f, place[LAST], FILE_SIZE, !v->private_first, "up to the end"),
 		   "the range that ends with the file");
 	expect_all(&f, "up to the end");
 	far_free(&f);

@@ -154,7 +154,7 @@ GM_CASE(pairs, .name = "conv.inplace_order.pairs",
 	}
 	ip_expect_all(w, "after the refusals, a page in use");
 	ip_expect_all(unused, "after the refusals");
-	gm_control(!call(&file, area, READ_ONLY, READ_ONLY), "a read-only argument alone: %s",
+	gm_promise(!call(&file, area, READ_ONLY, READ_ONLY), "a read-only argument alone: %s",
 		   gm_errno_name(errno));
 	ip_drop(&h);
 	close(file.ordinary);
@@ -190,13 +190,13 @@ GM_CASE(unreadable, .name = "conv.inplace_order.unreadable",
 	ip_expect_all(w, "after the refusals");
 	/* Up to the last byte of a page, and at an odd address. */
 	memcpy(area + PG - sizeof(arg), &arg, sizeof(arg));
-	gm_control(!ip_set(w->gmem, (void *)(area + PG - sizeof(arg))), "up to the last byte: %s",
+	gm_promise(!ip_set(w->gmem, (void *)(area + PG - sizeof(arg))), "up to the last byte: %s",
 		   gm_errno_name(errno));
 	gm_model_convert(w->model, GFN(w->gpa), PAGES(SIZE), true);
 	ip_expect_all(w, "private");
 	arg.attributes = 0;
 	memcpy(area + 1, &arg, sizeof(arg));
-	gm_control(!ip_set(w->gmem, (void *)(area + 1)), "at an odd address: %s",
+	gm_promise(!ip_set(w->gmem, (void *)(area + 1)), "at an odd address: %s",
 		   gm_errno_name(errno));
 	gm_model_convert(w->model, GFN(w->gpa), PAGES(SIZE), false);
 	ip_expect_all(w, "shared again");
@@ -262,7 +262,7 @@ GM_CASE(commands, .name = "conv.inplace_command.neighbours", .clause = "conv.inp
 	GM_EXPECT_ERRNO(ENOTTY, ioctl(w->gmem, KVM_CHECK_EXTENSION, KVM_CAP_GUEST_MEMFD));
 	ip_expect_all(w, "after the refusals");
 	arg = ip_arg(0, SIZE, true);
-	gm_control(!ip_set(w->gmem, &arg), "the command itself: %s", gm_errno_name(errno));
+	gm_promise(!ip_set(w->gmem, &arg), "the command itself: %s", gm_errno_name(errno));
 	gm_fixture_free(w);
 }
 
@@ -286,7 +286,7 @@ GM_CASE(vm_fd, .name = "conv.inplace_command.vm_fd", .clause = "conv.inplace_com
 	GM_EXPECT_ERRNO(ENOTTY, ip_set(w->vm->kvm->fd, NULL));
 	ip_expect_all(w, "after the refusals");
 	arg = ip_arg(0, SIZE, true);
-	gm_control(!ip_set(w->gmem, &arg), "on the file: %s", gm_errno_name(errno));
+	gm_promise(!ip_set(w->gmem, &arg), "on the file: %s", gm_errno_name(errno));
 	gm_fixture_free(w);
 }
 
@@ -339,7 +339,7 @@ GM_CASE(compat, .name = "conv.inplace_command.caller_32_bit", .clause = "conv.in
 	}
 	ip_expect_all(w, "after the refusals");
 	*arg = ip_arg(0, SIZE, true);
-	gm_control(!ip_set(w->gmem, arg), "the same argument of 64-bit user space: %s",
+	gm_promise(!ip_set(w->gmem, arg), "the same argument of 64-bit user space: %s",
 		   gm_errno_name(errno));
 	gm_fixture_free(w);
 	munmap(arg, PG);

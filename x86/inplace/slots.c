@@ -64,7 +64,7 @@ GM_CASE(slot_flags, .name = "conv.inplace_slot_flags.refused", .clause = "conv.i
 				__gm_slot_set(w->vm, GM_SLOT, KVM_MEM_LOG_DIRTY_PAGES, GM_BASE,
 					      SIZE, w->mem->hva, w->gmem, 0),
 				"file %#lx, a new slot", kinds[k]);
-		gm_control(
+		gm_promise(
 			!__gm_slot_set(w->vm, GM_SLOT, 0, GM_BASE, SIZE, w->mem->hva, w->gmem, 0),
 			"file %#lx, a new slot, no flags: %s", kinds[k], gm_errno_name(errno));
 		gm_fixture_check_guest(w, 0, GFN(w->gpa), NPAGES, 1, "in the new slot");
