@@ -21,7 +21,8 @@ ifneq ($(ARCH),$(HOST_ARCH))
 	@+$(GM_LAB_MAKE) ARCH=$(HOST_ARCH) $(O)/$(HOST_ARCH)/bin/gm-run
 endif
 	@kernel='$(KERNEL)'; : $${kernel:=$$(lab/kernel)} && [ -n "$$kernel" ] || exit 2; \
-	exec lab/run "$$kernel" $(GM_OUT)/bin $(O)/$(HOST_ARCH)/bin/gm-run $(ARGS)
+	exec lab/run "$$kernel" $(GM_OUT)/bin $(O)/$(HOST_ARCH)/bin/gm-run \
+		--known known/linux.tsv $(ARGS)
 
 # The reference that keeps all of the contract, and its story from start to end (P3 to P6 in one
 # kernel). With ARGS any other selection: make contract ARGS=.

@@ -70,7 +70,11 @@ char *state_block(const struct state *st, const struct record *rec)
 	put(f, "remedy: ", jstr(rec->end, "remedy"));
 	if (*jstr(rec->end, "tail"))
 		put(f, "last output:\n  ", jstr(rec->end, "tail"));
-	if (rec->runs > 1)
+	if (record_flaky(rec))
+		fprintf(f, "flaky: fails %u of %u tries\n", rec->bad_runs, rec->runs);
+	else if (rec->runs > 1 && rec->tries)
+		fprintf(f, "fails each of %u tries\n", rec->runs);
+	else if (rec->runs > 1)
 		fprintf(f, "in %u of %u rounds\n", rec->bad_runs, rec->runs);
 	if (st->dir) {
 		log = record_log(rec);

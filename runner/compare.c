@@ -4,10 +4,11 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "protocol.h"
+#include "baseline.h"
 #include "compare.h"
+#include "known.h"
+#include "protocol.h"
 
 struct run {
 	json_t *root, *cases;
@@ -26,37 +27,39 @@ struct cell {
 
 static int kind_of(const json_t *c)
 {
-	return gm_verdict_find(jstr(c, "verdict"));
+	const char *word = jstr(c, "verdict");
+
+	return !strcmp(word, WORD_XFAIL)   ? GM_FAILED
+	       : !strcmp(word, WORD_XPASS) ? GM_PASS
+					   : (int)gm_verdict_find(word);
+}
+
+static const char *mode_of(const json_t *root)
+{
+	if (strcmp(jstr(root, "arch"), "arm64"))
+		return "";
+	return strstr(jstr(root, "cmdline"), "kvm-arm.mode=protected") ? " protected" : " plain";
 }
 
 /* "arm64 7.3.4 protected" */
 static char *label_of(const json_t *root)
 {
-	const char *arch = jstr(root, "arch"), *mode = "";
+	return xprintf("%s %s%s", jstr(root, "arch"), jstr(root, "kernel"), mode_of(root));
+}
 
-	if (!strcmp(arch, "arm64"))
-		mode = strstr(jstr(root, "cmdline"), "kvm-arm.mode=protected") ? " protected"
-									       : " plain";
-	return xprintf("%s %s%s", arch, jstr(root, "kernel"), mode);
+/* Only between such runs a case that is missing in one of them has changed. */
+static bool alike(const json_t *a, const json_t *b)
+{
+	return !strcmp(jstr(a, "arch"), jstr(b, "arch")) && !strcmp(mode_of(a), mode_of(b));
 }
 
 static int load(struct run *s, const char *path)
 {
-	json_error_t err;
-	struct stat st;
-	char *file;
-
-	file = !stat(path, &st) && S_ISDIR(st.st_mode) ? xprintf("%s/results.json", path)
-						       : xstrdup(path);
-	s->root = json_load_file(file, 0, &err);
-	s->cases = json_object_get(s->root, "cases");
-	if (!json_is_array(s->cases)) {
-		complain("--compare %s: %s", file, s->root ? "has no results of a run" : err.text);
-		free(file);
+	s->root = results_load("--compare", path);
+	if (!s->root)
 		return EXIT_USAGE;
-	}
+	s->cases = json_object_get(s->root, "cases");
 	s->label = label_of(s->root);
-	free(file);
 	return 0;
 }
 
@@ -199,6 +202,18 @@ static size_t differences(const struct runs *s, FILE *out)
 	return found;
 }
 
+/* From the first of two runs to the second. */
+static void changes(const struct runs *s, FILE *out)
+{
+	json_t *found = baseline_changes(s->v[0].cases, s->v[1].cases);
+	char *text = baseline_text(found);
+
+	if (*text)
+		fprintf(out, "\nchanged from the first run to the second:\n%s", text);
+	free(text);
+	json_decref(found);
+}
+
 int compare(const struct strv *dirs, FILE *out)
 {
 	struct runs s = { xalloc(dirs->n * sizeof(*s.v)), dirs->n };
@@ -209,6 +224,8 @@ int compare(const struct strv *dirs, FILE *out)
 	if (!ret) {
 		table(&s, out);
 		ret = differences(&s, out) ? EXIT_FAILED : EXIT_HELD;
+		if (s.n == 2 && alike(s.v[0].root, s.v[1].root))
+			changes(&s, out);
 		if (fflush(out))
 			ret = EXIT_USAGE;
 	}

@@ -304,6 +304,7 @@ static void start(struct engine *e, struct job *j, struct sched_entry *entry)
 	const struct test_case *c = entry->c;
 	int out[2] = { -1, -1 }, report[2] = { -1, -1 };
 	char seed[32], *names, **env;
+	json_t *ev;
 	char *argv[6] = { c->program, "--case", (char *)c->name, "--seed", seed, NULL };
 	struct gm_iso_spec spec = {
 		.argv = argv,
@@ -332,7 +333,10 @@ static void start(struct engine *e, struct job *j, struct sched_entry *entry)
 		gm_leakscan_take(&j->before);
 	report_init(&j->report);
 	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)j->seed);
-	emit(e, case_event(e, j, "case_start"));
+	ev = case_event(e, j, "case_start");
+	if (entry->tries)
+		json_object_set_new(ev, "try", json_integer(entry->tries));
+	emit(e, ev);
 
 	j->anchor = gm_anchor_new();
 	env = case_env(e, j);
@@ -509,6 +513,15 @@ static void skip_same_need(struct engine *e, const struct report *r)
 	}
 }
 
+/* A case that has failed once gets all of its tries. */
+static bool try_again(const struct engine *e, const struct sched_entry *entry, const char *verdict)
+{
+	bool bad = !strcmp(verdict, gm_verdict_word(GM_FAILED)) ||
+		   !strcmp(verdict, gm_verdict_word(GM_ERRORED));
+
+	return entry->tries < e->opt->retry && (bad || entry->tries) && !e->stopping && !e->broken;
+}
+
 static void finish(struct engine *e, struct job *j)
 {
 	const struct test_case *c = j->entry->c;
@@ -524,6 +537,7 @@ static void finish(struct engine *e, struct job *j)
 	struct judgement verdict = judge(&j->report, &by);
 	json_t *ev = case_event(e, j, "case_end");
 	char *ended = j->lost ? xstrdup("unknown") : describe_end(&j->end);
+	bool again;
 
 	set_verdict(ev, &verdict);
 	json_object_set_new(ev, "time", json_real(j->end.seconds));
@@ -536,15 +550,25 @@ static void finish(struct engine *e, struct job *j)
 	json_object_set_new(ev, "ended", jtext(ended));
 	if (!strcmp(verdict.verdict, gm_verdict_word(GM_ERRORED)))
 		json_object_set_new(ev, "tail", jtext(last_lines(j->tail, TAIL_LINES)));
+	again = try_again(e, j->entry, verdict.verdict);
+	if (again || j->entry->tries) {
+		json_object_set_new(ev, "try", json_integer(j->entry->tries));
+		json_object_set_new(ev, "more", json_boolean(again));
+	}
 	emit(e, ev);
 
 	free(ended);
 	free(e->before);
 	e->before = xstrdup(c->name);
 	e->before_end = now();
-	sched_done(&e->sched, j->entry, verdict.verdict);
-	e->done++;
-	if (verdict.skipped && j->report.missing && !e->stopping)
+	if (again) {
+		sched_again(&e->sched, j->entry);
+	} else {
+		sched_done(&e->sched, j->entry,
+			   j->entry->tries ? gm_verdict_word(GM_FAILED) : verdict.verdict);
+		e->done++;
+	}
+	if (!again && verdict.skipped && j->report.missing && !e->stopping)
 		skip_same_need(e, &j->report);
 	free(verdict.reason);
 	free(verdict.remedy);

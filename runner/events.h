@@ -19,6 +19,7 @@
  *   case_end	case, round, seed, verdict (PASS FAIL SKIP ERROR), reason, remedy, time (s), checks,
  *		controls, fails[] of {at, text}, notes[], control_list[], leaks[] of {clause, text},
  *		tail (last output, of an ERROR or of the console), ended ("exit status 0")
+ *		--retry: try (from 0) of a case that has failed, more (bool): another one follows
  *   finding	a leak that no single case can be blamed for: clause, text
  *   kmsg	text: new lines of the kernel log
  *   heartbeat	every few seconds: done, running[]

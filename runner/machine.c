@@ -2,16 +2,64 @@
 /*
  * Describes this machine. Leaves out its name and addresses, since reports may be published.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "machine.h"
+#include "platform_priv.h"
 #include "text.h"
 
 #ifndef GM_VERSION
 #define GM_VERSION "unknown"
 #endif
+
+static const char *const config_names[] = {
+	"KASAN",
+	"KCSAN",
+	"PROVE_LOCKING",
+	"DEBUG_KMEMLEAK",
+	"DEBUG_VM",
+	"DEBUG_LIST",
+	"FAILSLAB",
+	"PREEMPT",
+	"PREEMPT_RT",
+	"NUMA",
+	"CMA",
+	"KVM_SW_PROTECTED_VM",
+	"KVM_AMD_SEV",
+	"KVM_INTEL_TDX",
+	"IOMMUFD",
+	"IOMMUFD_TEST",
+	"IOMMUFD_VFIO_CONTAINER",
+	"ARM64_4K_PAGES",
+	"ARM64_16K_PAGES",
+	"ARM64_64K_PAGES",
+};
+
+bool machine_config_known(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(config_names); i++)
+		if (!strcmp(config_names[i], name))
+			return true;
+	return false;
+}
+
+static json_t *config(void)
+{
+	json_t *set = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(config_names); i++) {
+		char *option = xprintf("CONFIG_%s", config_names[i]);
+		char word[2] = { gm_kconfig(option) };
+
+		if (*word == 'y' || *word == 'm')
+			json_object_set_new(set, config_names[i], json_string(word));
+		free(option);
+	}
+	return set;
+}
 
 void machine_describe(json_t *obj)
 {
@@ -32,6 +80,7 @@ void machine_describe(json_t *obj)
 	json_object_set_new(obj, "kernel_build", jtext(u.version));
 	json_object_set_new(obj, "arch", jtext(arch));
 	json_object_set_new(obj, "cmdline", jtext(cmdline));
+	json_object_set_new(obj, "config", config());
 	json_object_set_new(obj, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
 	json_object_set_new(obj, "root", json_boolean(!geteuid()));
 }

@@ -7,7 +7,14 @@
 
 #include "util.h"
 
-/* Sets version (of the suite), kernel, arch ("x86", "arm64"), cmdline, cpus, root. */
+/* Options of the kernel that a report names and a known failure may depend on, without CONFIG_. */
+bool machine_config_known(const char *name);
+
+/*
+ * Sets config, an object with "y" or "m" for each of these options that is set, or nothing if the
+ * configuration cannot be read; and version (of the suite), kernel, arch ("x86", "arm64"), cmdline, cpus,
+ * root.
+ */
 void machine_describe(json_t *obj);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "policy.h"
 #include "attach.h"
+#include "baseline.h"
 #include "catalogue.h"
 #include "compare.h"
 #include "console.h"
@@ -211,6 +212,7 @@ static bool can_run(void)
 
 int main(int argc, char **argv)
 {
+	struct known known = { 0 };
 	struct options opt;
 	int ret;
 
@@ -225,12 +227,23 @@ int main(int argc, char **argv)
 		ret = compare(&opt.compare, stdout);
 		goto out;
 	}
+	/* Errors in these files are told before anything runs. */
+	ret = known_load(&known, &opt.known);
+	opt.known_rows = &known;
+	if (!ret && opt.baseline) {
+		opt.baseline_results = results_load("--baseline", opt.baseline);
+		ret = opt.baseline_results ? 0 : EXIT_USAGE;
+	}
+	if (ret)
+		goto out;
 	catch_signals();
 	if (opt.attach || opt.finish)
 		ret = attach_or_finish(&opt);
 	else
 		ret = can_run() ? run(&opt) : EXIT_USAGE;
 out:
+	json_decref(opt.baseline_results);
+	known_free(&known);
 	options_free(&opt);
 	return ret;
 }

@@ -47,6 +47,16 @@ static const struct row {
 	{ "--require", "ID", "a SKIP of these cases or clauses is a FAIL; a glob", GLOBS,
 	  AT(require) },
 	{ "--strict", NULL, "every SKIP is a FAIL", FLAG, AT(strict) },
+	{ "--known", "FILE",
+	  "failures that are known: a FAIL that a row explains is an XFAIL, a pass an XPASS", LIST,
+	  AT(known) },
+	{ "--strict-known", NULL, "an XPASS is a FAIL", FLAG, AT(strict_known) },
+	{ "--retry", "N", "try a case that fails N times more; it stays a FAIL, maybe a flaky one",
+	  COUNT, AT(retry) },
+	{ "--baseline", "DIR", "at the end, name what changed since the results in DIR", TEXT,
+	  AT(baseline) },
+	{ "--no-shrink", NULL, "with --baseline: fail if a case newly skips or is gone", FLAG,
+	  AT(no_shrink) },
 	{ "--setup", NULL, "allow global changes (huge page pools); they are put back at the end",
 	  FLAG, AT(setup) },
 	{ "--results", "DIR", "where results go (default: ./results)", TEXT, AT(results) },
@@ -201,6 +211,7 @@ static int check_combination(const struct options *opt)
 		  "--failed and --case-list both name cases: give one of them" },
 		{ AT(remaining), AT(attach), "--remaining goes with --attach", true },
 		{ AT(resume), AT(attach), "--resume goes with --attach", true },
+		{ AT(events), AT(baseline), "--baseline goes with the reader of the stream" },
 		{ AT(reason), AT(finish), "--reason goes with --finish", true },
 #undef AT
 	};
@@ -217,6 +228,14 @@ static int check_combination(const struct options *opt)
 			complain("%s", rules[i].text);
 			return EXIT_USAGE;
 		}
+	}
+	if (opt->no_shrink && !opt->baseline) {
+		complain("--no-shrink goes with --baseline");
+		return EXIT_USAGE;
+	}
+	if (opt->strict_known && !opt->known.n) {
+		complain("--strict-known goes with --known");
+		return EXIT_USAGE;
 	}
 	if (opt->end_if_broken && !opt->events) {
 		complain("--end-if-broken goes with --events");
@@ -331,5 +350,6 @@ void options_free(struct options *opt)
 	strv_free(&opt->clauses);
 	strv_free(&opt->require);
 	strv_free(&opt->compare);
+	strv_free(&opt->known);
 	json_decref(opt->args);
 }

@@ -8,12 +8,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "known.h"
 #include "util.h"
 
 struct options {
-	struct strv programs, filters, clauses, require, compare;
+	struct strv programs, filters, clauses, require, compare, known;
 	bool list, list_json, full, until_fail, failed, strict, setup, verbose, help;
-	bool end_if_broken;
+	bool end_if_broken, strict_known, no_shrink;
+	unsigned int retry;	  /* more tries of a case that fails */
+	struct known *known_rows; /* of the files in `known` */
+	const char *baseline;
+	json_t *baseline_results; /* its results.json */
 	bool have_seed;
 	uint64_t seed;
 	unsigned int repeat; /* rounds; 0: not given */

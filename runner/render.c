@@ -19,6 +19,10 @@ void render_init(struct render *r, const struct options *opt, const char *rerun_
 	r->tty = isatty(STDOUT_FILENO);
 	r->last_beat = now();
 	state_init(&r->st, rerun_format);
+	r->st.known = opt->known.n ? opt->known_rows : NULL;
+	r->st.strict_known = opt->strict_known;
+	r->st.baseline = opt->baseline_results;
+	r->st.no_shrink = opt->no_shrink;
 	view_init(&r->view, &r->st, opt->verbose);
 }
 
@@ -166,6 +170,7 @@ int render_finish(struct render *r, const char *reason)
 		settled(r, rec);
 
 	r->st.over = true;
+	state_compare(&r->st);
 	if (r->tty)
 		view_summary(&r->view);
 	else

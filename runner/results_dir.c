@@ -197,6 +197,8 @@ int results_reopen(struct results *res, const char *dir)
 
 static char *start_text(const struct state *st, const json_t *ev)
 {
+	if (json_object_get(ev, "try"))
+		return xprintf("--- try %lld again\n", jint(ev, "try"));
 	if (jint(st->start, "rounds") == 1)
 		return xstrdup("");
 	return xprintf("--- round %lld, seed %s\n", jint(ev, "round"), jstr(ev, "seed"));

@@ -48,6 +48,7 @@ static bool new_round(struct schedule *s, double t)
 	if ((s->rounds && s->round >= s->rounds) || (s->until && t >= s->until))
 		return false;
 	for (size_t i = 0; i < s->n; i++) {
+		s->v[i].tries = 0;
 		s->v[i].state = s->v[i].retired ? SCHED_DONE : SCHED_TODO;
 		any = any || !s->v[i].retired;
 	}
@@ -101,6 +102,13 @@ void sched_drop(struct schedule *s, struct sched_entry *e, const char *verdict)
 {
 	s->running++;
 	sched_done(s, e, verdict);
+}
+
+void sched_again(struct schedule *s, struct sched_entry *e)
+{
+	e->state = SCHED_TODO;
+	e->tries++;
+	s->running--;
 }
 
 void sched_done(struct schedule *s, struct sched_entry *e, const char *verdict)

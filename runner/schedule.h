@@ -11,7 +11,8 @@
 struct sched_entry {
 	const struct test_case *c;
 	enum { SCHED_TODO, SCHED_RUNNING, SCHED_DONE } state;
-	bool retired; /* it skipped: what it needs is still missing in a later round */
+	unsigned int tries; /* after the first one that failed (--retry) */
+	bool retired;	    /* it skipped: what it needs is still missing in a later round */
 };
 
 struct schedule {
@@ -31,6 +32,8 @@ void sched_free(struct schedule *s);
 /* The entry to start now; NULL: none, until one is done (or, with none running, for good). */
 struct sched_entry *sched_next(struct schedule *s, double t);
 void sched_done(struct schedule *s, struct sched_entry *e, const char *verdict);
+/* To be tried once more: it is the next one. */
+void sched_again(struct schedule *s, struct sched_entry *e);
 /* The same for a case that gets its verdict without having started. */
 void sched_drop(struct schedule *s, struct sched_entry *e, const char *verdict);
 

@@ -4,9 +4,12 @@
  *
  * Top: suite, version, state (running, finished, interrupted, died), exit, kernel, arch, cmdline,
  * profile, seed (string), args, start, end, duration, rounds, boots, deaths[] of {boot, cases[],
- * reason}, totals, findings, skips[] of {reason, remedy, cases: how many}, cases.
+ * reason}, totals, findings, config, changes[] of {case, change, before, after} (--baseline),
+ * known_warnings, skips[] of {reason, remedy, cases: how many}, cases.
  * A case: its declaration; verdict, reason, remedy, ran, time, runs, failed_runs, checks, controls,
- * fails[] of {at, text}, notes[], control_list[], leaks[] of {clause, text}, tail, log, seed, rerun.
+ * fails[] of {at, text}, notes[], control_list[], leaks[] of {clause, text}, tail, log, seed, rerun;
+ * known {file, line, text, link, owner, expires} of an XFAIL or XPASS; tries[] of {verdict, reason,
+ * time} and flaky of a case that was tried again.
  * While the run goes on, a case without a verdict is an ERROR with "ran": false.
  */
 #include <stdlib.h>
@@ -42,6 +45,16 @@ static json_t *case_record(const struct state *st, const struct record *rec)
 	json_object_set_new(obj, "runs", json_integer(rec->runs));
 	json_object_set_new(obj, "failed_runs", json_integer(rec->bad_runs));
 	copy(obj, rec->end, keys);
+	if (rec->known)
+		json_object_set_new(obj, "known",
+				    json_pack("{s:s s:i s:s s:s s:s s:s}", "file", rec->known->file,
+					      "line", rec->known->nr, "text", rec->known->text,
+					      "link", rec->known->link, "owner", rec->known->owner,
+					      "expires", rec->known->expires));
+	if (rec->tries) {
+		json_object_set(obj, "tries", rec->tries);
+		json_object_set_new(obj, "flaky", json_boolean(record_flaky(rec)));
+	}
 	json_object_set_new(obj, "log", json_string(log));
 	json_object_set_new(obj, "seed", json_string(record_seed(st, rec)));
 	json_object_set_new(obj, "rerun", jtext(again));
@@ -52,13 +65,12 @@ static json_t *case_record(const struct state *st, const struct record *rec)
 
 char *json_document(const struct state *st)
 {
-	static const char *const keys[] = { "version", "kernel", "kernel_build", "arch",
-					    "cmdline", "cpus",	 "root",	 "profile",
-					    "seed",    "args",	 "jobs",	 "rounds",
-					    NULL };
+	static const char *const keys[] = { "version", "kernel", "kernel_build", "arch", "cmdline",
+					    "cpus",    "root",	 "profile",	 "seed", "args",
+					    "jobs",    "rounds", "config",	 NULL };
 	struct totals t = state_totals_now(st);
 	json_t *doc = json_object(), *cases = json_array(), *skips = json_array();
-	char *text, *end = utc_time(false);
+	char *text, *end = utc_time(false), *warnings;
 
 	json_object_set_new(doc, "suite", json_string("kvm-gmem-tests"));
 	json_object_set_new(doc, "state", json_string(state_word(st)));
@@ -75,9 +87,16 @@ char *json_document(const struct state *st)
 	json_object_set_new(doc, "boots", json_integer(st->boots));
 	json_object_set_new(doc, "totals",
 			    json_pack("{s:i s:i s:i s:i s:i s:i}", "pass", t.pass, "fail", t.fail,
-				      "xfail", 0, "xpass", 0, "skip", t.skip, "error", t.error));
+				      "xfail", t.xfail, "xpass", t.xpass, "skip", t.skip, "error",
+				      t.error));
 	json_object_set(doc, "deaths", st->deaths);
 	json_object_set(doc, "findings", st->findings);
+	if (st->changes)
+		json_object_set(doc, "changes", st->changes);
+	warnings = state_known_warnings(st);
+	if (*warnings)
+		json_object_set_new(doc, "known_warnings", jtext(warnings));
+	free(warnings);
 	for (size_t i = 0; i < st->nr_skips; i++)
 		json_array_append_new(skips, json_pack("{s:o s:o s:i}", "reason",
 						       jtext(st->skips[i].reason), "remedy",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * junit.xml: FAIL is <failure>, ERROR is <error>, SKIP is <skipped>; the clause is the class.
+ * junit.xml: FAIL is <failure>, ERROR is <error>, SKIP is <skipped>, XFAIL is <skipped type="xfail">;
+ * the clause is the class.
  */
 #include <mxml.h>
 #include <stdlib.h>
@@ -57,8 +58,15 @@ static void add_case(mxml_node_t *suite, const struct state *st, const struct re
 	attr(node, "classname", rec->clause);
 	attr(node, "name", rec->name);
 	attr_number(node, "time", "%.3f", rec->time);
-	if (!strcmp(verdict, gm_verdict_word(GM_PASS)))
+	if (!strcmp(verdict, gm_verdict_word(GM_PASS)) || !strcmp(verdict, WORD_XPASS))
 		return;
+	/* As pytest does it: readers count it as skipped. */
+	if (!strcmp(verdict, WORD_XFAIL)) {
+		block = state_block(st, rec);
+		result(node, "skipped", "xfail", rec->known->text, block);
+		free(block);
+		return;
+	}
 	if (!strcmp(verdict, gm_verdict_word(GM_SKIPPED))) {
 		result(node, "skipped", "skip", reason, jstr(rec->end, "remedy"));
 		return;
@@ -99,7 +107,7 @@ static void totals(mxml_node_t *node, const struct state *st, bool extra)
 	attr_number(node, "tests", "%.0f", st->n + extra);
 	attr_number(node, "failures", "%.0f", t.fail);
 	attr_number(node, "errors", "%.0f", t.error + extra);
-	attr_number(node, "skipped", "%.0f", t.skip);
+	attr_number(node, "skipped", "%.0f", t.skip + t.xfail);
 	attr_number(node, "time", "%.3f", st->t);
 }
 

@@ -3,7 +3,8 @@
  * TAP version 13 that TAP and KTAP readers read alike.
  *
  * An ERROR is "not ok N name # ERROR reason": the kernel's KTAP document (dev-tools/ktap.rst) has
- * that directive, and readers that do not know it see "not ok". Only a skip's directive has the
+ * that directive, and readers that do not know it see "not ok". An XFAIL is "not ok N name # TODO
+ * text", which is no failure for a TAP reader; KTAP readers that ignore TODO count a failure. Only a skip's directive has the
  * word SKIP, since some readers take any line with that word for a skip.
  */
 #include <stdlib.h>
@@ -95,6 +96,12 @@ static void put_passing_notes(FILE *f, const struct record *rec)
 			put(f, "#   ", json_string_value(note));
 }
 
+static void put_known(FILE *f, const struct known_row *row)
+{
+	fprintf(f, "#   known: %s (%s, %s, until %s; %s:%d)\n", row->text, row->link, row->owner,
+		row->expires, row->file, row->nr);
+}
+
 void tap_case(FILE *f, const struct state *st, const struct record *rec, size_t nr, bool verbose)
 {
 	const char *verdict = record_verdict(rec);
@@ -114,7 +121,17 @@ void tap_case(FILE *f, const struct state *st, const struct record *rec, size_t 
 			put_passing_notes(f, rec);
 		return;
 	}
-	if (!strcmp(verdict, gm_verdict_word(GM_FAILED))) {
+	if (!strcmp(verdict, WORD_XPASS)) {
+		fprintf(f, "ok %zu %s # TODO passes, time=%.0fms\n", nr, rec->name,
+			rec->time * 1000);
+		put_known(f, rec->known);
+		return;
+	}
+	if (!strcmp(verdict, WORD_XFAIL)) {
+		fprintf(f, "not ok %zu %s # TODO ", nr, rec->name);
+		put_directive(f, rec->known->text);
+		put_known(f, rec->known);
+	} else if (!strcmp(verdict, gm_verdict_word(GM_FAILED))) {
 		fprintf(f, "not ok %zu %s # time=%.0fms\n", nr, rec->name, rec->time * 1000);
 	} else {
 		fprintf(f, "not ok %zu %s # ERROR ", nr, rec->name);
@@ -143,13 +160,18 @@ static void put_skips(FILE *f, const struct state *st)
 void tap_totals(FILE *f, const struct state *st)
 {
 	struct totals t = state_totals_now(st);
-	char *deaths = state_deaths(st);
+	char *deaths = state_deaths(st), *warnings = state_known_warnings(st);
+	char *changes = state_changes(st);
 	const json_t *finding;
 	size_t i;
 
 	put_skips(f, st);
 	put(f, "# ", deaths);
 	free(deaths);
+	put(f, "# warning: ", warnings);
+	free(warnings);
+	put(f, "# ", changes);
+	free(changes);
 	if (st->interrupted && *st->interrupted)
 		fprintf(f, "# interrupted by %s\n", st->interrupted);
 	json_array_foreach(st->findings, i, finding) {
@@ -164,8 +186,8 @@ void tap_totals(FILE *f, const struct state *st)
 		fputs("Bail out! the run has leaks that no single case can be blamed for\n", f);
 	else if (st->lost)
 		fputs("Bail out! the machine was lost\n", f);
-	fprintf(f, "# Totals: pass:%u fail:%u xfail:0 xpass:0 skip:%u error:%u\n", t.pass, t.fail,
-		t.skip, t.error);
+	fprintf(f, "# Totals: pass:%u fail:%u xfail:%u xpass:%u skip:%u error:%u\n", t.pass, t.fail,
+		t.xfail, t.xpass, t.skip, t.error);
 }
 
 void tap_document(FILE *f, const struct state *st, bool verbose)

@@ -110,7 +110,10 @@ void view_case(struct view *v, const struct record *rec)
 	}
 	print_held_skips(v);
 	wipe(v);
-	if (!strcmp(verdict, gm_verdict_word(GM_PASS))) {
+	if (rec->known) {
+		printf("%s%-5s%s %s: %s\n", paint(v, YELLOW), verdict, paint(v, OFF), rec->name,
+		       rec->known->text);
+	} else if (!strcmp(verdict, gm_verdict_word(GM_PASS))) {
 		if (v->verbose)
 			printf("%sPASS%s  %s (%.1f s)\n", paint(v, GREEN), paint(v, OFF), rec->name,
 			       rec->time);
@@ -176,6 +179,19 @@ static unsigned int not_run(const struct state *st, const char *reason)
 	return same;
 }
 
+static void list_known(struct view *v, const char *verdict, unsigned int nr)
+{
+	if (!nr)
+		return;
+	printf("\n%s%s%s (%u)\n", paint(v, YELLOW), verdict, paint(v, OFF), nr);
+	for (size_t i = 0; i < v->st->n; i++) {
+		const struct record *rec = &v->st->v[i];
+
+		if (!strcmp(record_verdict(rec), verdict))
+			printf("  %s: %s (%s)\n", rec->name, rec->known->text, rec->known->link);
+	}
+}
+
 static void list_bad(struct view *v, const char *verdict, unsigned int nr)
 {
 	const char *printed = "";
@@ -200,7 +216,7 @@ static void list_bad(struct view *v, const char *verdict, unsigned int nr)
 			printed = record_reason(rec);
 			continue;
 		}
-		printf("  %s", rec->name);
+		printf("  %s%s", rec->name, record_flaky(rec) ? " (flaky)" : "");
 		if (*record_reason(rec))
 			printf(": %.*s", (int)strcspn(record_reason(rec), "\n"),
 			       record_reason(rec));
@@ -227,13 +243,16 @@ void view_summary(struct view *v)
 	const struct state *st = v->st;
 	struct totals t = state_totals_now(st);
 	bool bad = state_exit_code(st) && state_exit_code(st) != EXIT_SKIPPED;
-	char *deaths = state_deaths(st);
+	char *deaths = state_deaths(st), *warnings = state_known_warnings(st);
+	char *changes = state_changes(st);
 	const json_t *finding;
 	size_t i;
 
 	print_held_skips(v);
 	wipe(v);
 	list_skips(v, t.skip);
+	list_known(v, WORD_XPASS, t.xpass);
+	list_known(v, WORD_XFAIL, t.xfail);
 	list_bad(v, gm_verdict_word(GM_ERRORED), t.error);
 	list_bad(v, gm_verdict_word(GM_FAILED), t.fail);
 	json_array_foreach(st->findings, i, finding) {
@@ -243,12 +262,20 @@ void view_summary(struct view *v)
 	if (*deaths)
 		printf("\n%s", deaths);
 	free(deaths);
+	if (*warnings)
+		printf("\n%s%s%s", paint(v, YELLOW), warnings, paint(v, OFF));
+	free(warnings);
+	if (*changes)
+		printf("\n%s", changes);
+	free(changes);
 	if (st->lost) {
 		printf("\n%sthe machine was lost%s: %s\n", paint(v, RED), paint(v, OFF), st->lost);
 		each_line(st->console ?: "", put_line, "  ");
 	}
 	if (st->interrupted && *st->interrupted)
 		printf("\ninterrupted by %s\n", st->interrupted);
+	if (t.xfail || t.xpass)
+		printf("\n%u failed as known, %u passed against it", t.xfail, t.xpass);
 	printf("\n%s%u passed, %u failed, %u erred, %u skipped%s in %.0f s, seed %s\n",
 	       paint(v, bad	 ? RED
 			: t.pass ? GREEN

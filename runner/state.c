@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "baseline.h"
 #include "console.h"
 #include "events.h"
 #include "report.h"
@@ -27,6 +28,7 @@ void state_free(struct state *st)
 	for (size_t i = 0; i < st->n; i++) {
 		json_decref(st->v[i].end);
 		json_decref(st->v[i].live);
+		json_decref(st->v[i].tries);
 	}
 	free(st->v);
 	free(st->order);
@@ -39,6 +41,7 @@ void state_free(struct state *st)
 	json_decref(st->start);
 	json_decref(st->findings);
 	json_decref(st->deaths);
+	json_decref(st->changes);
 	memset(st, 0, sizeof(*st));
 }
 
@@ -78,6 +81,8 @@ static bool begin(struct state *st, const json_t *ev)
 	}
 	st->order = xalloc(st->n * sizeof(*st->order));
 	st->skips = xalloc(st->n * sizeof(*st->skips));
+	if (st->known)
+		known_begin(st->known, st->start);
 	return true;
 }
 
@@ -94,6 +99,8 @@ static void count(struct totals *t, const char *verdict)
 {
 	t->pass += !strcmp(verdict, gm_verdict_word(GM_PASS));
 	t->fail += !strcmp(verdict, gm_verdict_word(GM_FAILED));
+	t->xfail += !strcmp(verdict, WORD_XFAIL);
+	t->xpass += !strcmp(verdict, WORD_XPASS);
 	t->skip += !strcmp(verdict, gm_verdict_word(GM_SKIPPED));
 	t->error += !strcmp(verdict, gm_verdict_word(GM_ERRORED));
 }
@@ -111,8 +118,11 @@ static struct skip *skip_of(struct state *st, const struct record *rec)
 	return skip;
 }
 
+static void be_strict(struct state *st, struct record *rec);
+
 static void settle(struct state *st, struct record *rec)
 {
+	be_strict(st, rec);
 	rec->settled = true;
 	st->order[st->nr_order++] = rec;
 	if (!strcmp(record_verdict(rec), gm_verdict_word(GM_SKIPPED))) {
@@ -141,6 +151,65 @@ static void case_miss(struct record *rec, const json_t *ev)
 	json_array_append_new(fails, json_deep_copy(json_object_get(ev, "fail")));
 }
 
+/* A case that is known to fail passes, and that is forbidden. */
+static void fail_strictly(struct record *rec, const struct known_row *row)
+{
+	char *reason = xprintf("passes, but %s:%d says that it fails (%s): remove that row",
+			       row->file, row->nr, row->text);
+
+	json_object_set_new(rec->end, "verdict", json_string(gm_verdict_word(GM_FAILED)));
+	json_object_set_new(rec->end, "reason", jtext(reason));
+	free(reason);
+}
+
+static void compare_with_known(struct state *st, struct record *rec)
+{
+	const char *verdict = jstr(rec->end, "verdict");
+	struct known_row *row = NULL;
+	bool passed = !strcmp(verdict, gm_verdict_word(GM_PASS));
+
+	rec->known = NULL;
+	rec->word = verdict;
+	if (!st->known)
+		return;
+	if (passed)
+		row = known_find(st->known, rec->name, rec->clause);
+	else if (!strcmp(verdict, gm_verdict_word(GM_FAILED)))
+		row = known_explains(st->known, rec->name, rec->clause, rec->end);
+	if (!row)
+		return;
+	row->used += !passed;
+	rec->known = row;
+	rec->word = passed ? WORD_XPASS : WORD_XFAIL;
+}
+
+/* A pass of all rounds is known only at the end. */
+static void be_strict(struct state *st, struct record *rec)
+{
+	if (!st->strict_known || strcmp(record_verdict(rec), WORD_XPASS))
+		return;
+	fail_strictly(rec, rec->known);
+	rec->word = jstr(rec->end, "verdict");
+	rec->known = NULL;
+	rec->bad_runs++;
+}
+
+static void keep_try(struct record *rec, const json_t *ev)
+{
+	if (!json_object_get(ev, "try"))
+		return;
+	if (!rec->tries)
+		rec->tries = json_array();
+	json_array_append_new(rec->tries,
+			      json_pack("{s:s s:s s:f}", "verdict", jstr(ev, "verdict"), "reason",
+					jstr(ev, "reason"), "time", jnum(ev, "time")));
+}
+
+bool record_flaky(const struct record *rec)
+{
+	return rec->tries && rec->bad_runs && rec->bad_runs < rec->runs;
+}
+
 static bool case_end(struct state *st, struct record *rec, const json_t *ev)
 {
 	int bad = badness(jstr(ev, "verdict"));
@@ -160,8 +229,12 @@ static bool case_end(struct state *st, struct record *rec, const json_t *ev)
 		json_decref(rec->end);
 		rec->end = json_deep_copy(ev);
 	}
+	keep_try(rec, ev);
+	compare_with_known(st, rec);
+	if (json_is_true(json_object_get(ev, "more")))
+		return false;
 	/* A pass is final after the last round; anything else at once. */
-	if (bad == 1 && !(rounds && jint(ev, "round") >= rounds - 1))
+	if (badness(jstr(rec->end, "verdict")) == 1 && !(rounds && jint(ev, "round") >= rounds - 1))
 		return false;
 	settle(st, rec);
 	return true;
@@ -272,7 +345,7 @@ json_t *state_verdict_for(const struct state *st, const struct record *rec, cons
 
 const char *record_verdict(const struct record *rec)
 {
-	return rec->end ? jstr(rec->end, "verdict") : gm_verdict_word(GM_ERRORED);
+	return rec->end ? rec->word : gm_verdict_word(GM_ERRORED);
 }
 
 const char *record_reason(const struct record *rec)
@@ -306,9 +379,10 @@ int state_exit_code(const struct state *st)
 		for (int sig = 1; sig < NSIG; sig++)
 			if (sigabbrev_np(sig) && !strcmp(st->interrupted + 3, sigabbrev_np(sig)))
 				return 128 + sig;
-	if (t.fail || t.error || json_array_size(st->findings) || st->lost || !st->interrupted)
+	if (t.fail || t.error || json_array_size(st->findings) || st->lost || !st->interrupted ||
+	    (st->no_shrink && baseline_shrank(st->changes)))
 		return EXIT_FAILED;
-	return t.pass ? EXIT_HELD : EXIT_SKIPPED;
+	return t.pass || t.xfail || t.xpass ? EXIT_HELD : EXIT_SKIPPED;
 }
 
 const char *state_word(const struct state *st)
@@ -333,6 +407,56 @@ char *state_remarks(const struct state *st)
 			: "",
 		texts ? ""
 		      : "no contract/clauses.tsv nearby: clauses are named without their text\n");
+}
+
+/* Were cases chosen by the user? Then others are no loss. */
+static bool narrowed(const struct state *st)
+{
+	static const char *const options[] = { "--filter", "--clause", "--failed", "--case-list" };
+	const json_t *arg;
+	size_t i;
+
+	json_array_foreach(json_object_get(st->start, "args"), i, arg)
+		for (size_t k = 0; k < ARRAY_SIZE(options); k++)
+			if (!strncmp(json_string_value(arg) ?: "", options[k], strlen(options[k])))
+				return true;
+	return false;
+}
+
+char *state_known_warnings(const struct state *st)
+{
+	return st->known ? known_warnings(st->known, !narrowed(st)) : xstrdup("");
+}
+
+void state_compare(struct state *st)
+{
+	json_t *cases = json_array(), *old = json_array(), *names = json_object(), *c;
+	size_t k;
+
+	if (!st->baseline || st->changes)
+		goto out;
+	for (size_t i = 0; i < st->n; i++) {
+		const struct record *rec = &st->v[i];
+		json_t *ran = json_object_get(rec->end, "ran");
+
+		json_array_append_new(cases, json_pack("{s:s s:s s:b}", "name", rec->name,
+						       "verdict", record_verdict(rec), "ran",
+						       rec->end && !json_is_false(ran)));
+		json_object_set_new(names, rec->name, json_true());
+	}
+	json_array_foreach(json_object_get(st->baseline, "cases"), k, c)
+		if (!narrowed(st) || json_object_get(names, jstr(c, "name")))
+			json_array_append(old, c);
+	st->changes = baseline_changes(old, cases);
+out:
+	json_decref(cases);
+	json_decref(old);
+	json_decref(names);
+}
+
+char *state_changes(const struct state *st)
+{
+	return baseline_text(st->changes);
 }
 
 char *state_deaths(const struct state *st)

@@ -5,6 +5,7 @@
 #ifndef GM_RUNNER_STATE_H
 #define GM_RUNNER_STATE_H
 
+#include "known.h"
 #include "protocol.h"
 #include "util.h"
 
@@ -19,9 +20,12 @@ struct record {
 	const json_t *decl;
 	const char *name, *clause;
 	bool running;
-	bool settled; /* its verdict is final, and it is in `order` */
-	json_t *end;  /* the case_end with the worst verdict so far; NULL: none yet */
-	json_t *live; /* its case_start, while it runs */
+	bool settled;	  /* its verdict is final, and it is in `order` */
+	json_t *end;	  /* the case_end with the worst verdict so far; NULL: none yet */
+	json_t *live;	  /* its case_start, while it runs */
+	const char *word; /* its outcome: the verdict of `end`, or XFAIL, XPASS */
+	const struct known_row *known; /* of an XFAIL or XPASS */
+	json_t *tries; /* with --retry, of a case that failed: {verdict, reason, time}; else NULL */
 	unsigned int runs, bad_runs;
 	struct skip *skip; /* that of a settled SKIP; else NULL */
 	double time;	   /* s, all rounds */
@@ -29,7 +33,7 @@ struct record {
 };
 
 struct totals {
-	unsigned int pass, fail, skip, error;
+	unsigned int pass, fail, xfail, xpass, skip, error;
 };
 
 struct state {
@@ -52,6 +56,12 @@ struct state {
 	double klog_time;	   /* kernel time of the newest log line of this boot, s; 0: none */
 	const struct record *last; /* that ended; NULL: none yet */
 	bool over;		   /* no more events; every case has a verdict */
+
+	struct known *known;	/* failures; NULL: none */
+	bool strict_known;	/* a case that is known to fail must fail */
+	const json_t *baseline; /* the results of an earlier run; NULL: none */
+	json_t *changes;	/* since then, once the run is over */
+	bool no_shrink;		/* a case that newly skips or is gone makes the run fail */
 
 	const char *dir;    /* the results folder; NULL: none */
 	char *rerun_format; /* %n name, %s seed */
@@ -80,7 +90,13 @@ struct record *state_settle_next(struct state *st);
 json_t *state_verdict_for(const struct state *st, const struct record *rec, const char *reason,
 			  const char *report);
 
-/* "PASS" etc.; a case without a verdict is an ERROR until it has one. */
+/* Compares the run, which is over, with the baseline. */
+void state_compare(struct state *st);
+
+/* Did some tries of the case fail, and others not? */
+bool record_flaky(const struct record *rec);
+
+/* "PASS" etc., XFAIL or XPASS; a case without a verdict is an ERROR until it has one. */
 const char *record_verdict(const struct record *rec);
 const char *record_reason(const struct record *rec);
 /* The seed of the round with its verdict; the run's seed while it has none. */
@@ -93,6 +109,10 @@ const char *state_word(const struct state *st);
 
 /* Lines that every report shows about this run: limits of its results; mostly "". To be freed. */
 char *state_remarks(const struct state *st);
+
+/* Warnings about known failures, and what changed since the baseline; "" if there is nothing. */
+char *state_known_warnings(const struct state *st);
+char *state_changes(const struct state *st);
 
 /* A line for each death of the machine, with the cases that ran then; mostly "". To be freed. */
 char *state_deaths(const struct state *st);

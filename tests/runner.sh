@@ -71,7 +71,7 @@ valid()
 	assert t[-1].startswith('# Totals: '), t[-1]
 	assert len(s.findall('testcase')) == int(s.get('tests'))
 	bad = sum(c['verdict'] in ('FAIL', 'ERROR') for c in d['cases'])
-	assert sum(l.startswith('not ok ') for l in t) == bad
+	assert sum(l.startswith('not ok ') for l in t) == bad + d['totals']['xfail']
 	assert int(s.get('failures')) + int(s.get('errors')) in (bad, bad + 1)
 	END
 }
@@ -246,6 +246,91 @@ mkfifo mute
 "$run" --attach mute --silence 1s >out 2>err 3<>mute
 status=$?
 check "silence is a hang" eval 'exits 3 && complains "event stream was silent for 1 s"'
+
+# Known failures.
+row() { printf '%s\t%s\t%s\t%s\tme\thttps://x\tit is broken\n' "$@"; }
+row end.fail 'expected EINVAL, observed 0' - 2100-01-01 >known
+gm end.fail --known known
+check "a known failure is XFAIL: 0" eval 'exits 0 && says "^not ok 1 end.fail # TODO it is broken$" && says "^# Totals: pass:0 fail:0 xfail:1 " && valid results/latest'
+check "results.json says why" test "$(json '(d["cases"][0]["verdict"], d["cases"][0]["known"]["link"], d["exit"])')" = "('XFAIL', 'https://x', 0)"
+row end.fail 'another message' - 2100-01-01 >known2
+gm end.fail --known known2
+check "another failure of that case is a FAIL" eval 'exits 1 && says "^not ok 1 end.fail # time="'
+row end.fail 'expected EINVAL' - 2001-01-01 >known2
+gm end.fail --known known2
+check "an expired row excuses nothing, and warns" eval 'exits 1 && says "^# warning: known failure expired on 2001-01-01, .*end.fail"'
+row 'end.*' 'no such text' 'kernel=99..' 2100-01-01 >known2
+gm end.fail --known known2 --known known
+check "rows of several files, and of other kernels" exits 0
+row end.pass 'x' - 2100-01-01 >known2
+gm end.pass --known known2
+check "a known failure that passes is XPASS: 0" eval 'exits 0 && says "^ok 1 end.pass # TODO passes" && says "xpass:1 " && valid results/latest'
+gm end.pass --known known2 --strict-known
+check "--strict-known: XPASS is a FAIL" eval 'exits 1 && says "^not ok 1 end.pass" && says "remove that row" && valid results/latest'
+echo 'end.pass only' >known2
+gm end.pass --known known2
+check "a bad row: 2, one line" eval 'exits 2 && complains "--known known2:1: a row has seven fields"'
+gm end.pass --known nowhere
+check "no such file of rows: 2, one line" eval 'exits 2 && complains "--known nowhere: No such file"'
+
+# More tries.
+gm end.fail --retry 2
+check "--retry: tried three times, and each try is kept" eval 'exits 1 && says "fails each of 3 tries" && [ "$(json "(len(d[\"cases\"][0][\"tries\"]), d[\"cases\"][0][\"flaky\"])")" = "(3, False)" ] && valid results/latest'
+echo 0 >count
+GM_FAKE_COUNT=$dir/count gm retry.second --retry 2
+check "a case that fails sometimes is a FAIL that is flaky" eval 'exits 1 && says "^not ok 1 " && says "flaky: fails 2 of 3 tries" && [ "$(json "d[\"cases\"][0][\"flaky\"]")" = True ]'
+gm end.pass --retry 2
+check "a pass is not tried again" eval 'exits 0 && [ "$(json "d[\"cases\"][0][\"runs\"]")" = 1 ]'
+
+# What changed.
+gm 'end.*' --filter 'end.pass,end.skip'
+mv "$(realpath results/latest)" before
+gm 'end.*' --filter 'end.pass,end.fail' --baseline before
+check "--baseline names what changed" eval 'says "^# new: end.fail .FAIL." && ! says "gone"'
+sed 's/"verdict": "SKIP"/"verdict": "PASS"/' before/results.json >changed.json
+gm 'end.*' --filter 'end.pass,end.skip' --baseline changed.json
+check "a case that newly skips is named" eval 'exits 0 && says "^# newly skipping: end.skip .PASS, now SKIP.$" && [ "$(json "d[\"changes\"][0][\"change\"]")" = "newly skipping" ]'
+gm 'end.*' --filter 'end.pass,end.skip' --baseline changed.json --no-shrink
+check "--no-shrink: 1" exits 1
+GM_FAKE='end.pass' "$run" --programs "$fake" --baseline before >out 2>err
+check "a case that is gone is named" says "^# gone: end.skip"
+gm end.pass --baseline known
+check "a baseline that is none: 2, one line" eval 'exits 2 && complains "--baseline known: "'
+gm end.pass --no-shrink
+check "--no-shrink alone: 2" eval 'exits 2 && complains "goes with --baseline"'
+
+# A broken kernel.
+GM_FAKE='end.pass' "$run" --programs "$fake" --end-if-broken >out 2>err
+status=$?
+check "--end-if-broken alone: 2" eval 'exits 2 && complains "goes with --events"'
+{
+	grep '"ev":"run_start"' stream
+	echo '{"ev":"case_start","case":"end.fail","round":0}'
+	echo '{"ev":"kmsg","text":"[   10.000000] WARNING: old\n"}'
+	echo '{"ev":"case_end","case":"end.fail","round":0,"verdict":"FAIL"}'
+	echo '{"ev":"broken","case":"end.fail","reason":"2 task(s) of end.fail survived SIGKILL"}'
+} >broken
+"$run" --attach broken --remaining left >out 2>err
+status=$?
+check "a broken kernel: 3, and the summary names the case" eval 'exits 3 && [ "$(json "d[\"deaths\"][0][\"cases\"]")" = "['"'end.fail'"']" ]'
+{ head -n 3 broken; echo '{"ev":"case_end","case":"end.fail","round":0,"verdict":"FAIL"}'; echo '{"ev":"case_start","case":"end.skip","round":0}'; } >half
+printf '[   10.000000] WARNING: old\n[   11.000000] Oops: 0002\n[   11.1] RIP: f\n' >console
+"$run" --attach half --console console >out 2>err
+status=$?
+check "an Oops in a console without a panic is a FAIL, an old report is not in it" eval 'exits 3 && says "^not ok 2 end.skip # time" && says "leak.kernel_log: .*Oops: 0002" && ! says "leak.kernel_log: .*WARNING: old"'
+{ head -n 4 half; } >between
+printf '[   11.000000] Kernel panic - not syncing: x\n' >console
+"$run" --attach between --console console >out 2>err
+check "a panic between two cases is a finding" test "$(json '(d["findings"][0]["clause"], "after the end of end.fail" in d["findings"][0]["text"])')" = "('leak.kernel_log', True)"
+cat >dies_test <<'END'
+#!/bin/sh
+echo '['
+kill -SEGV $$
+END
+chmod +x dies_test
+"$run" --programs ./dies_test >out 2>err
+status=$?
+check "a program that dies as it lists its cases: 3, with the reason" eval 'exits 3 && complains "dies_test --list=json: killed by SIGSEGV"'
 
 # A journal that a killed run left.
 mkdir -p journal

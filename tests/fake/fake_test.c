@@ -64,6 +64,23 @@ static void missing_and_leak(void)
 	missing();
 }
 
+/* Fails but for the second time, by the count in the file that GM_FAKE_COUNT names. */
+static void second_passes(void)
+{
+	const char *path = getenv("GM_FAKE_COUNT");
+	FILE *f = path ? fopen(path, "r+") : NULL;
+	int n = 0;
+
+	if (!f || fscanf(f, "%d", &n) != 1)
+		exit(9);
+	rewind(f);
+	fprintf(f, "%d\n", ++n);
+	fclose(f);
+	if (n == 2)
+		pass();
+	fail();
+}
+
 static void error(void)
 {
 	report("verdict\tERROR\tcannot map: ENOMEM # SKIP\tadd memory\tchecks=0\tcontrols=0");
@@ -466,6 +483,7 @@ static const struct fake {
 	{ "round.third_time", third_time, "" },
 	{ "round.seed", note_seed, "" },
 	{ "long.only", pass, ", \"flags\": [\"full_only\"]" },
+	{ "retry.second", second_passes, "" },
 	{ "leak.a_huge", leak_huge, ", \"tokens\": [\"huge\"]" },
 	{ "leak.b_borrow", borrow_huge, ", \"tokens\": [\"huge\"]" },
 	{ "leak.c_taint", leak_taint, "" },

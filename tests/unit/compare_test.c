@@ -67,6 +67,18 @@ static void not_the_same(void **state)
 			    "a.b.c: FAIL on arm64 7.3 protected; PASS on arm64 7.3 plain;\n");
 }
 
+/* From one run to another of the same kind of machine, changes are named. */
+static void what_changed(void **state)
+{
+	assert_int_equal(
+		compare_texts(RUN("x86", "", CASE("a.b", "a", "PASS") "," CASE("c.d", "c", "PASS")),
+			      RUN("x86", "", CASE("a.b", "a", "SKIP"))),
+		EXIT_HELD);
+	assert_non_null(strstr(output, "\nchanged from the first run to the second:\n"
+				       "newly skipping: a.b (PASS, now SKIP)\n"
+				       "gone: c.d (PASS)\n"));
+}
+
 /* A case that only one run has is no difference; neither is FAIL against ERROR. */
 static void no_difference(void **state)
 {
@@ -90,10 +102,8 @@ static void no_results(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		in_dir(same),
-		in_dir(not_the_same),
-		in_dir(no_difference),
-		in_dir(no_results),
+		in_dir(same),	      in_dir(not_the_same), in_dir(no_difference),
+		in_dir(what_changed), in_dir(no_results),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
