@@ -321,17 +321,19 @@ static struct judgement keep_misses(const struct report *r, struct judgement j)
 	return j;
 }
 
-/* The splat or taint, a defect of the kernel, that the case left behind; or NULL. */
+/* The splat, or else the taint, that the case left behind: a defect of the kernel. NULL: none. */
 static const json_t *kernel_complaint(const struct report *r)
 {
-	const json_t *leak;
+	const json_t *leak, *taint = NULL;
 	size_t i;
 
-	json_array_foreach(r->leaks, i, leak)
-		if (!strcmp(jstr(leak, "clause"), "leak.kernel_log") ||
-		    !strcmp(jstr(leak, "clause"), "leak.taint"))
+	json_array_foreach(r->leaks, i, leak) {
+		if (!strcmp(jstr(leak, "clause"), "leak.kernel_log"))
 			return leak;
-	return NULL;
+		if (!strcmp(jstr(leak, "clause"), "leak.taint"))
+			taint = taint ?: leak;
+	}
+	return taint;
 }
 
 /*

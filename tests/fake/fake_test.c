@@ -409,6 +409,14 @@ static void leak_kmsg(void)
 	pass();
 }
 
+/* The kernel ends it with an Oops. */
+static void oops(void)
+{
+	poke("/proc/sys/kernel/tainted", "128\n", "w");
+	poke("/dev/kmsg", "4,7,99,-;Oops: 0002 [#1]\n4,8,99,-;RIP: 0010:f+0x1\n", "a");
+	raise(SIGKILL);
+}
+
 static void user_kmsg(void)
 {
 	poke("/dev/kmsg",
@@ -484,6 +492,8 @@ static const struct fake {
 	{ "round.seed", note_seed, "" },
 	{ "long.only", pass, ", \"flags\": [\"full_only\"]" },
 	{ "retry.second", second_passes, "" },
+	{ "dies.a_oops", oops, "" },
+	{ "dies.b_after", pass, "" },
 	{ "leak.a_huge", leak_huge, ", \"tokens\": [\"huge\"]" },
 	{ "leak.b_borrow", borrow_huge, ", \"tokens\": [\"huge\"]" },
 	{ "leak.c_taint", leak_taint, "" },

@@ -59,6 +59,8 @@ static bool not_broken(void *arg)
 	return false;
 }
 
+static bool end_if_broken;
+
 static void run(const char *filter, const char *jobs, double settle)
 {
 	const struct engine_io io = { collect, no_tick, not_broken, NULL, settle };
@@ -69,6 +71,7 @@ static void run(const char *filter, const char *jobs, double settle)
 
 	setenv("GM_FAKE", filter, 1);
 	assert_int_equal(options_parse(&opt, 7, argv), 0);
+	opt.end_if_broken = end_if_broken;
 	assert_int_equal(catalogue_load(&cat, &opt.programs), 0);
 	assert_int_equal(select_cases(&cat, &opt), 0);
 	assert_int_equal(engine_run(&cat, &opt, &io), 0);
@@ -242,15 +245,49 @@ static void failed_skip_is_not_shared(void **state)
 	expect("doubt.b_asks", "PASS", NULL, NULL);
 }
 
+static size_t count_of(const char *kind)
+{
+	size_t i, n = 0;
+	json_t *ev;
+
+	json_array_foreach(events, i, ev)
+		n += !strcmp(jstr(ev, "ev"), kind);
+	return n;
+}
+
+/* The Oops is the FAIL of the case that it ended, and the run goes on. */
+static void an_oops_fails_its_case(void **state)
+{
+	run("dies.*", "1", 0.1);
+	assert_string_equal(jstr(end_of("dies.a_oops"), "verdict"), "FAIL");
+	assert_non_null(strstr(jstr(end_of("dies.a_oops"), "reason"), "Oops: 0002 [#1]"));
+	assert_non_null(strstr(jstr(end_of("dies.a_oops"), "reason"), "killed by SIGKILL"));
+	expect("dies.b_after", "PASS", NULL, NULL);
+	assert_int_equal(count_of("run_end"), 1);
+}
+
+/* ... or it ends before the next case, for a reboot. */
+static void a_broken_kernel_ends_the_run(void **state)
+{
+	end_if_broken = true;
+	run("dies.*", "1", 0.1);
+	end_if_broken = false;
+	assert_string_equal(jstr(end_of("dies.a_oops"), "verdict"), "FAIL");
+	assert_int_equal(count_of("case_end"), 1);
+	assert_int_equal(count_of("broken"), 1);
+	assert_int_equal(count_of("run_end"), 0);
+}
+
 #define engine_test(test) cmocka_unit_test_setup_teardown(test, make, unmake)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		engine_test(leaking_case_fails),	engine_test(returned_pages_are_no_leak),
-		engine_test(late_return_is_no_leak),	engine_test(concurrent_cases_are_named),
-		engine_test(events_come_in_order),	engine_test(missing_need_is_probed_once),
-		engine_test(failed_skip_is_not_shared),
+		engine_test(leaking_case_fails),	   engine_test(returned_pages_are_no_leak),
+		engine_test(late_return_is_no_leak),	   engine_test(concurrent_cases_are_named),
+		engine_test(events_come_in_order),	   engine_test(missing_need_is_probed_once),
+		engine_test(failed_skip_is_not_shared),	   engine_test(an_oops_fails_its_case),
+		engine_test(a_broken_kernel_ends_the_run),
 	};
 
 	catch_signals();
