@@ -224,7 +224,8 @@ static void a_refusal_needs_a_control(void **state)
 	expect(control_fails, true, "ERROR", 2, "the control failed: works on a memfd (EPERM)");
 	expect(promise, true, "PASS", 0, "");
 	expect(promise_breaks, true, "FAIL", 1, "");
-	expect(promise_without_memory, true, "ERROR", 2, "the control failed: a legal call (ENOMEM)");
+	expect(promise_without_memory, true, "ERROR", 2,
+	       "the control failed: a legal call (ENOMEM)");
 	expect(misses, true, "FAIL", 1, "");
 }
 
