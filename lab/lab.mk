@@ -7,9 +7,10 @@
 #   IOMMU=	none|intel|amd|smmuv3	LAB_SHELL=1	a shell in the VM instead
 #   LAB_MODE=	arm64: plain|protected KVM (both, one after the other)
 #   LAB_PAGES=	4k|16k|64k: page size of the arm64 kernel that is built (4k)
+#   LAB_DEBUG=	kasan,lockdep,kmemleak,kcsan: checks that the kernel is built with
 #   LAB_EXTRA=	a folder to add as /extra	ARGS=	options of the runner
 
-export KERNEL KERNEL_PATCHES KCMD ACCEL CPUS MEM IOMMU LAB_MODE LAB_PAGES LAB_SHELL LAB_EXTRA
+export KERNEL KERNEL_PATCHES KCMD ACCEL CPUS MEM IOMMU LAB_MODE LAB_PAGES LAB_DEBUG LAB_SHELL LAB_EXTRA
 
 # The goals below call make with -j for all CPUs, unless the user gave a -j.
 GM_LAB_MAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
