@@ -2,7 +2,7 @@
 /* One page is converted and no other changes, at every 4 KiB offset: conv.any_offset. */
 #include "conv/conv.h"
 
-GM_FILE(.clause = "conv.any_offset", .providers = GM_PROVIDERS_X86)
+GM_FILE(.clause = "conv.any_offset", .providers = GM_PROVIDERS_HUGE)
 
 /*
  * Converts each of n pages that the batch owns alone, checks it, writes it, and converts it back;
@@ -211,7 +211,7 @@ GM_CASES(borders, struct border, v)
 }
 GM_ROW(borders, borders_2m, .name = "conv.any_offset.borders_2m",
        .text = "three pages on either side of 2 MiB borders") = { .size = GM_2M };
-GM_ROW(borders, borders_1g, .name = "conv.any_offset.borders_1g",
+GM_ROW(borders, borders_1g, .name = "conv.any_offset.borders_1g", .providers = GM_PROVIDERS_X86,
        .text = "three pages on either side of 1 GiB borders") = { .size = GM_1G };
 
 struct edge {

@@ -7,6 +7,7 @@
 #include "gmem_huge.h"
 #include "main.h"
 #include "platform.h"
+#include "pool.h"
 
 const struct gm_flavour gm_p1 = {
 	.kind = GM_VM_DEFAULT,
@@ -51,8 +52,23 @@ static uint8_t *map_file(int gmem, uint64_t size)
 	return hva;
 }
 
+/* A pool that is too small is the host's choice, but a pool that is large enough must do. */
+static void need_pool(uint64_t page, uint64_t size)
+{
+	struct gm_pool pool;
+	long need = size / page;
+
+	gm_pool_read(&pool, page);
+	if (pool.free - pool.resv < need)
+		gm_skip("the pool of huge pages is too small",
+			"%ld more free pages of %lu KiB (/sys/kernel/mm/hugepages)",
+			need - (pool.free - pool.resv), page / 1024);
+}
+
 void gm_fixture_file(struct gm_fixture *w)
 {
+	if (w->file_page)
+		need_pool(w->file_page, w->file_size);
 	w->gmem = gm_flavour_gmem(w->vm, &w->file, w->file_size);
 	if (!w->file_serves_shared)
 		return;
@@ -82,6 +98,7 @@ static void choose_memory(struct gm_fixture *w, const struct gm_fixture_args *ar
 	}
 	w->file.flags |= args->more_flags;
 	/* Files of huge pages begin private. */
+	w->file_page = page;
 	if (page) {
 		w->file.flags |= gm_gmem_huge_flags(page);
 		w->file.conversions = !w->starts_private;

@@ -104,6 +104,7 @@ struct gm_fixture {
 	bool uaddr_is_hva, uses_uaddr; /* see enum gm_uaddr */
 	struct gm_model *model;
 	uint64_t gpa, size, file_size; /* bytes */
+	uint64_t file_page;	       /* of a file of huge pages; 0: none */
 	bool host_touches;
 	atomic_uint gen;   /* the last generation in use */
 	struct gm_rng rng; /* from the case's seed */

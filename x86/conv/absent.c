@@ -2,7 +2,7 @@
 /* A page touched while its slot was deleted can still be converted to private: conv.before_slot. */
 #include "conv.h"
 
-GM_FILE(.clause = "conv.before_slot", .providers = GM_PROVIDERS_X86)
+GM_FILE(.clause = "conv.before_slot", .providers = GM_PROVIDERS_HUGE)
 
 struct since {
 	bool private; /* the page is converted to private after that */

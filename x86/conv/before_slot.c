@@ -2,7 +2,7 @@
 /* Attributes belong to guest addresses, or to the file, not to slots: conv.before_slot. */
 #include "conv.h"
 
-GM_FILE(.clause = "conv.before_slot", .providers = GM_PROVIDERS_X86)
+GM_FILE(.clause = "conv.before_slot", .providers = GM_PROVIDERS_HUGE)
 
 /* Converts stripes of various lengths in [first, first + n). */
 static void stripes(struct gm_fixture *w, uint64_t first, uint64_t n)

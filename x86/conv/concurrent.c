@@ -4,7 +4,7 @@
 
 #include "conv.h"
 
-GM_FILE(.clause = "conv.concurrent", .providers = GM_PROVIDERS_X86,
+GM_FILE(.clause = "conv.concurrent", .providers = GM_PROVIDERS_HUGE,
 	.needs = GM_NEEDS(HYPERCALL_EXIT, TDP))
 
 /*
@@ -341,7 +341,7 @@ GM_ROW(together, together_4, .name = "conv.concurrent.vcpus_4",
 	.apart = true,
 	.mem = GM_MEM_THP,
 };
-GM_ROW(together, together_host, .name = "conv.concurrent.host",
+GM_ROW(together, together_host, .name = "conv.concurrent.host", .providers = GM_PROVIDERS_X86,
        .text = "a vCPU and the host, which converts, writes and punches its pages") = {
 	.owners = 1,
 	.reader = true,
@@ -360,7 +360,7 @@ GM_ROW(together, together_pre, .name = "conv.concurrent.prefault",
 	.prefaulter = true,
 	.mem = GM_MEM_ANON,
 };
-GM_ROW(together, together_all, .name = "conv.concurrent.all",
+GM_ROW(together, together_all, .name = "conv.concurrent.all", .providers = GM_PROVIDERS_X86,
        .text = "two vCPUs, a reader, the host and a prefaulting thread") = {
 	.owners = 2,
 	.reader = true,
@@ -368,7 +368,7 @@ GM_ROW(together, together_all, .name = "conv.concurrent.all",
 	.prefaulter = true,
 	.mem = GM_MEM_THP,
 };
-GM_ROW(together, together_long, .name = "conv.concurrent.all_long",
+GM_ROW(together, together_long, .name = "conv.concurrent.all_long", .providers = GM_PROVIDERS_X86,
        .text = "the same for sixteen times as long", .flags = GM_FULL_ONLY, .timeout = 300) = {
 	.owners = 2,
 	.reader = true,

@@ -4,7 +4,7 @@
 
 #include "conv.h"
 
-GM_FILE(.clause = "conv.cross_vcpu", .providers = GM_PROVIDERS_X86)
+GM_FILE(.clause = "conv.cross_vcpu", .providers = GM_PROVIDERS_HUGE)
 
 /*
  * State shared by host and guest, in guest memory. An even epoch is a stable state, an odd one a
@@ -457,10 +457,10 @@ GM_CASES(punch, struct punched, v)
 	cross_run(x, drive_punch);
 	cross_free(x);
 }
-GM_ROW(punch, punch_1, .name = "conv.cross_vcpu.punch",
+GM_ROW(punch, punch_1, .name = "conv.cross_vcpu.punch", .providers = GM_PROVIDERS_X86,
        .text = "a vCPU reads a private page that is punched") = { .watchers = 1 };
-GM_ROW(punch, punch_3, .name = "conv.cross_vcpu.punch_3", .text = "the same with three vCPUs",
-       .flags = GM_FULL_ONLY) = { .watchers = 3 };
+GM_ROW(punch, punch_3, .name = "conv.cross_vcpu.punch_3", .providers = GM_PROVIDERS_X86,
+       .text = "the same with three vCPUs", .flags = GM_FULL_ONLY) = { .watchers = 3 };
 
 /* Another vCPU prefaults all pages right after each conversion. */
 static void drive_prefault(struct cross *x)

@@ -5,7 +5,7 @@
 #include "conv.h"
 #include "text.h"
 
-GM_FILE(.clause = "conv.data", .providers = GM_PROVIDERS_X86)
+GM_FILE(.clause = "conv.data", .providers = GM_PROVIDERS_HUGE)
 
 /* Expects that no word of [hva, hva + size) has this writer. */
 static void expect_absent(const void *hva, uint64_t size, enum gm_writer writer, const char *when)
@@ -65,7 +65,7 @@ GM_CASE(zeroed, .name = "conv.data.fresh_private_is_zero",
 	}
 }
 
-GM_CASE(hole, .name = "conv.data.hole",
+GM_CASE(hole, .name = "conv.data.hole", .providers = GM_PROVIDERS_X86,
 	.text = "a hole removes only private memory, in either state of the page")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M);
@@ -400,7 +400,7 @@ static uint64_t unevictable(void)
 	return kb * 1024;
 }
 
-GM_CASE(freed, .name = "conv.data.private_freed",
+GM_CASE(freed, .name = "conv.data.private_freed", .providers = GM_PROVIDERS_X86,
 	.text = "private pages are freed when VM and file are closed", .tokens = GM_TOKEN_ALONE)
 {
 	uint64_t before, during, after, size = 8 * GM_2M;

@@ -75,7 +75,7 @@ static void ends_thread(unsigned int i, void *arg)
 	atomic_store(&e->stop, true);
 }
 
-GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .providers = GM_PROVIDERS_X86,
+GM_CASE(range_ends, .name = "conv.cross_vcpu.range_ends", .providers = GM_PROVIDERS_HUGE,
 	.text = "two vCPUs touch the ends of a long range while it is converted: after it they see the new state")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = LONG, .vcpus = 3);

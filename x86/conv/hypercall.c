@@ -2,7 +2,7 @@
 /* KVM passes the guest's request and the VMM's result unchanged: conv.hypercall_args. */
 #include "conv.h"
 
-GM_FILE(.clause = "conv.hypercall_args", .providers = GM_PROVIDERS_X86,
+GM_FILE(.clause = "conv.hypercall_args", .providers = GM_PROVIDERS_HUGE,
 	.needs = GM_NEEDS(HYPERCALL_EXIT))
 
 /* Enters the vCPU. Returns true for a hypercall exit, false for the yield; ERROR for others. */

@@ -5,7 +5,7 @@
 #include "bare.h"
 #include "conv.h"
 
-GM_FILE(.clause = "conv.hypercall_bad", .providers = GM_PROVIDERS_X86,
+GM_FILE(.clause = "conv.hypercall_bad", .providers = GM_PROVIDERS_HUGE,
 	.needs = GM_NEEDS(HYPERCALL_EXIT))
 
 /* Errors for guests have their own numbers: KVM_ENOSYS of uapi/linux/kvm_para.h. */

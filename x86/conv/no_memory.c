@@ -37,7 +37,7 @@ static void expect_not_converted(void *arg, unsigned int bytes, int err)
 }
 
 GM_CASE(no_memory, .name = "conv.refuse_bad.no_memory", .clause = "conv.refuse_bad",
-	.providers = GM_PROVIDERS_X86, .needs = GM_NEEDS(FAIL_NTH, DEBUGFS), .caps = GM_CAPS_ALL,
+	.providers = GM_PROVIDERS_HUGE, .needs = GM_NEEDS(FAIL_NTH, DEBUGFS), .caps = GM_CAPS_ALL,
 	.tokens = GM_TOKEN_ALONE, .timeout = 120,
 	.text = "conversions with too little memory, in small steps: ENOMEM, no page changes; with enough memory it succeeds")
 {

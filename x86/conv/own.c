@@ -8,7 +8,7 @@
 #include "conv.h"
 #include "guest/guest.h"
 
-GM_FILE(.clause = "conv.own_stack", .providers = GM_PROVIDERS_X86,
+GM_FILE(.clause = "conv.own_stack", .providers = GM_PROVIDERS_HUGE,
 	.needs = GM_NEEDS(HYPERCALL_EXIT))
 
 #define FROM_SHARED 0x1111aaaaUL

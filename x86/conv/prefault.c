@@ -4,7 +4,7 @@
  */
 #include "conv.h"
 
-GM_FILE(.clause = "conv.prefault", .providers = GM_PROVIDERS_X86,
+GM_FILE(.clause = "conv.prefault", .providers = GM_PROVIDERS_HUGE,
 	.needs = GM_NEEDS(PREFAULT, PAGE_STATS, TDP))
 
 /* Prefaults. Expects that `left` bytes remain, and `pages` more 4 KiB mappings. */
@@ -37,7 +37,7 @@ static void warm_up(struct gm_fixture *w)
 	gm_guest_touch(w->vm, 0, w->gpa + w->size - 8, 8, 8);
 }
 
-GM_CASE(exact, .name = "conv.prefault.exact",
+GM_CASE(exact, .name = "conv.prefault.exact", .providers = GM_PROVIDERS_X86,
 	.text = "exactly the range, and nothing when it is mapped already")
 {
 	static const struct {

@@ -52,7 +52,7 @@ static void part(unsigned int i, void *arg)
 }
 
 GM_CASE(remade, .name = "conv.prefault.slot_remade", .clause = "conv.prefault",
-	.providers = GM_PROVIDERS_X86,
+	.providers = GM_PROVIDERS_HUGE,
 	.text = "a slot is deleted and created again while a vCPU prefaults it in a loop: both make progress",
 	.needs = GM_NEEDS(PREFAULT, TDP))
 {

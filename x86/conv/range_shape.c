@@ -2,7 +2,7 @@
 /* Ranges of chosen shapes, over several slots, and without effect: conv.any_range. */
 #include "conv.h"
 
-GM_FILE(.clause = "conv.any_range", .providers = GM_PROVIDERS_X86)
+GM_FILE(.clause = "conv.any_range", .providers = GM_PROVIDERS_HUGE)
 
 GM_CASE(every_short, .name = "conv.any_range.every_short",
 	.text = "all ranges within twelve pages over a 2 MiB border")

@@ -197,7 +197,7 @@ GM_CASE(scopes, .name = "conv.caps.scopes", .clause = "conv.caps",
 
 GM_CASE(prefault_works, .name = "conv.caps.prefault", .clause = "conv.caps",
 	.text = "KVM_CAP_PRE_FAULT_MEMORY is the same for all VMs, and the call works exactly if it is 1",
-	.providers = GM_PROVIDERS_X86)
+	.providers = GM_PROVIDERS_HUGE)
 {
 	static const enum gm_vm_kind kind[] = { GM_VM_DEFAULT, GM_VM_SW_PROTECTED };
 	static const unsigned long type[] = { KVM_X86_DEFAULT_VM, KVM_X86_SW_PROTECTED_VM };

@@ -7,7 +7,7 @@
 
 #include "conv.h"
 
-GM_FILE(.clause = "conv.never_refused", .providers = GM_PROVIDERS_X86)
+GM_FILE(.clause = "conv.never_refused", .providers = GM_PROVIDERS_HUGE)
 
 /* Writes private and shared memory of every page. */
 static void fill_both(struct gm_fixture *w)
