@@ -39,23 +39,24 @@ static double access_cost(struct gm_fixture *w)
 }
 
 /* Converts `share` ten-thousandths of all pages: scattered, or as one range. */
-static void convert_share(struct gm_fixture *w, unsigned int share, bool clustered)
+static void convert_share(struct gm_fixture *w, unsigned int share, bool clustered, bool to_private)
 {
 	uint64_t pages = w->size / GM_PAGE_SIZE, nr = pages * share / 10000;
 
 	if (clustered && nr) {
-		gm_convert(w->vm, GM_BASE + GM_2M, nr * GM_PAGE_SIZE, true);
+		gm_convert(w->vm, GM_BASE + GM_2M, nr * GM_PAGE_SIZE, to_private);
 		return;
 	}
 	for (uint64_t i = 0; i < nr; i++)
 		gm_convert(w->vm, GM_BASE + gm_fixture_random(w, pages) * GM_PAGE_SIZE,
-			   GM_PAGE_SIZE, true);
+			   GM_PAGE_SIZE, to_private);
 }
+
+static const unsigned int share[] = { 0, 1, 10, 100, 1000, 5000 };
 
 GM_CASE(bench_access, .name = "bench.access", .text = "guest access against the share converted",
 	.huge_1g = 1)
 {
-	static const unsigned int share[] = { 0, 1, 10, 100, 1000, 5000 };
 	static struct plot p = {
 		.name = "access",
 		.title = "Guest access against the share of 4 KiB pages converted",
@@ -71,13 +72,53 @@ GM_CASE(bench_access, .name = "bench.access", .text = "guest access against the 
 		for (unsigned int i = 0; i < p.nr_points; i++) {
 			struct gm_fixture *w = open_vm(GM_MEM_HUGE_1G, GM_1G);
 
-			convert_share(w, share[i], clustered);
+			convert_share(w, share[i], clustered, true);
 			access_cost(w);
 			for (int r = 0; r < 9; r++)
 				plot_add(&p, clustered, i, access_cost(w));
 			gm_fixture_free(w);
 		}
 	plot_write(&p);
+}
+
+/* The same in files, all private at first: the figure of the thread "Re: folio_mmapped". */
+GM_CASE(bench_access_file, .name = "bench.access_file",
+	.text = "guest access against the share converted, in files of 1 GiB pages and of single pages",
+	.providers = GM_PROVIDERS(HUGE_FILE), .huge_1g = 1)
+{
+	static struct plot p = {
+		.name = "access_file",
+		.title = "Guest access against the share of 4 KiB pages of a file converted",
+		.x = "share converted to shared, percent",
+		.y = "microseconds for 1000 accesses",
+		.series = { "1 GiB file, scattered", "1 GiB file, clustered",
+			    "4 KiB file, scattered", "4 KiB file, clustered" },
+		.nr_series = 4,
+		.nr_points = 6,
+		.label = { "0", "0.01", "0.1", "1", "10", "50" },
+	};
+
+	gm_checked();
+	for (unsigned int series = 0; series < p.nr_series; series++)
+		for (unsigned int i = 0; i < p.nr_points; i++) {
+			bool huge = series < 2;
+			struct gm_fixture *w =
+				GM_FIXTURE(.size = GM_1G, .starts_private = true,
+					   .guest_page = GM_1G, .file_page = huge ? GM_1G : 0,
+					   .provider = huge ? GM_PROVIDER_HUGE_FILE
+							    : GM_PROVIDER_INPLACE);
+
+			convert_share(w, share[i], series & 1, false);
+			access_cost(w);
+			for (int r = 0; r < 9; r++)
+				plot_add(&p, series, i, access_cost(w));
+			gm_fixture_free(w);
+		}
+	plot_write(&p);
+	bench_ratio(self, "1 GiB file, nothing converted", &p.point[0][0],
+		    "4 KiB file, nothing converted", &p.point[2][0]);
+	bench_ratio(self, "1 GiB file, 1 % scattered", &p.point[0][3],
+		    "1 GiB file, nothing converted", &p.point[0][0]);
 }
 
 /* Converts one mapped page back and forth and touches it after that; each step is a series. */
