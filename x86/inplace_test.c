@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The capabilities of in-place conversion: conv.inplace_caps. */
+#include "gmem_huge.h"
 #include "inplace/inplace.h"
 
 GM_FILE(.clause = "conv.inplace_caps", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
@@ -52,11 +53,14 @@ GM_CASE(vm_caps, .name = "conv.inplace_caps.attributes_of_vms",
 }
 
 GM_CASE(flags_cap, .name = "conv.inplace_caps.file_flags",
-	.text = "GUEST_MEMFD_FLAGS is 3 on every scope, and a VM with private memory accepts each of these flags")
+	.text = "GUEST_MEMFD_FLAGS is 3 on every scope, with HUGETLB where there is private memory and the kernel has it, and a VM with private memory accepts each of these flags")
 {
 	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
+	/* Files of huge pages are for VMs with private memory. */
+	long huge = gm_platform_has(GM_NEED_GMEM_HUGE) ? GM_GMEM_FLAG_HUGETLB : 0;
 
-	expect_caps("GUEST_MEMFD_FLAGS", KVM_CAP_GUEST_MEMFD_FLAGS, (const long[]){ 3, 3, 3 });
+	expect_caps("GUEST_MEMFD_FLAGS", KVM_CAP_GUEST_MEMFD_FLAGS,
+		    (const long[]){ 3 | huge, 3 | huge, 3 });
 	for (uint64_t flags = 0; flags < 4; flags++) {
 		int fd = __gm_gmem_new(vm, PG, flags);
 
