@@ -306,7 +306,7 @@ check "--end-if-broken alone: 2" eval 'exits 2 && complains "goes with --events"
 {
 	grep '"ev":"run_start"' stream
 	echo '{"ev":"case_start","case":"end.fail","round":0}'
-	echo '{"ev":"kmsg","text":"[   10.000000] WARNING: old\n"}'
+	printf '%s\n' '{"ev":"kmsg","text":"[   10.000000] WARNING: old\n"}'
 	echo '{"ev":"case_end","case":"end.fail","round":0,"verdict":"FAIL"}'
 	echo '{"ev":"broken","case":"end.fail","reason":"2 task(s) of end.fail survived SIGKILL"}'
 } >broken
