@@ -262,9 +262,9 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 
 	hva = mmap(NULL, MAX_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	GM_SETUP(hva != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	GM_SETUP(mmap(hva + pre, mid, s->prot, MAP_SHARED | MAP_FIXED, s->gmem,
-		      page * GM_PAGE_SIZE) != MAP_FAILED,
-		 "mmap of guest_memfd: %s", gm_errno_name(errno));
+	GM_GRANTED(mmap(hva + pre, mid, s->prot, MAP_SHARED | MAP_FIXED, s->gmem,
+			page * GM_PAGE_SIZE) != MAP_FAILED,
+		   "mmap of guest_memfd: %s", gm_errno_name(errno));
 	/*
 	 * Adjacent frames may be handled as one run: allocate another page between the first two.
 	 */
@@ -296,7 +296,7 @@ static bool refuses_gup(int gmem)
 	struct gm_outcome o;
 
 	a.hva = mmap(NULL, a.len, PROT_READ, MAP_SHARED, gmem, 0);
-	GM_SETUP(a.hva != MAP_FAILED, "mmap of guest_memfd: %s", gm_errno_name(errno));
+	GM_GRANTED(a.hva != MAP_FAILED, "mmap of guest_memfd: %s", gm_errno_name(errno));
 	a.buf = gm_matrix_buf(a.len);
 	o = gm_access_run(&a);
 	munmap(a.buf, a.len);

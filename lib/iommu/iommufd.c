@@ -20,7 +20,8 @@ uint32_t gm_iommufd_ioas_new(struct gm_iommu *iommu)
 {
 	struct iommu_ioas_alloc arg = { .size = sizeof(arg) };
 
-	GM_SETUP_OK(ioctl(iommu->fd, IOMMU_IOAS_ALLOC, &arg));
+	GM_GRANTED(!ioctl(iommu->fd, IOMMU_IOAS_ALLOC, &arg), "IOMMU_IOAS_ALLOC: %s",
+		   gm_errno_name(errno));
 	return arg.out_ioas_id;
 }
 
@@ -33,7 +34,8 @@ int __gm_iommu_destroy(struct gm_iommu *iommu, uint32_t id)
 
 void gm_iommu_destroy(struct gm_iommu *iommu, uint32_t id)
 {
-	GM_SETUP_OK(__gm_iommu_destroy(iommu, id));
+	GM_GRANTED(!__gm_iommu_destroy(iommu, id), "IOMMU_DESTROY of object %u: %s", id,
+		   gm_errno_name(errno));
 }
 
 /*
@@ -130,6 +132,7 @@ uint32_t gm_hwpt_new(struct gm_iodev *dev, uint32_t ioas, uint32_t flags)
 		.pt_id = ioas,
 	};
 
-	GM_SETUP_OK(ioctl(dev->iommu->fd, IOMMU_HWPT_ALLOC, &arg));
+	GM_GRANTED(!ioctl(dev->iommu->fd, IOMMU_HWPT_ALLOC, &arg), "IOMMU_HWPT_ALLOC: %s",
+		   gm_errno_name(errno));
 	return arg.out_hwpt_id;
 }

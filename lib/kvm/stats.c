@@ -37,5 +37,7 @@ int gm_prefault(struct gm_vm *vm, unsigned int v, uint64_t *gpa, uint64_t *size,
 void gm_prefault_all(struct gm_vm *vm, unsigned int v, uint64_t gpa, uint64_t size)
 {
 	while (size)
-		GM_SETUP_OK(gm_prefault(vm, v, &gpa, &size, 0));
+		GM_GRANTED(!gm_prefault(vm, v, &gpa, &size, 0),
+			   "KVM_PRE_FAULT_MEMORY at gpa %#lx, %#lx bytes left: %s", gpa, size,
+			   gm_errno_name(errno));
 }
