@@ -340,13 +340,16 @@ static const json_t *kernel_complaint(const struct report *r)
  * A leak makes PASS and SKIP a FAIL. A complaint of the kernel makes an ERROR one, too: the kernel
  * may have killed the case, or taken from it what it needs.
  */
-static struct judgement blame_leaks(const struct report *r, struct judgement j)
+static struct judgement blame_leaks(const struct report *r, const struct judge_by *by,
+				    struct judgement j)
 {
 	const json_t *leak = kernel_complaint(r) ?: json_array_get(r->leaks, 0);
-	bool errored = !strcmp(j.verdict, gm_verdict_word(GM_ERRORED));
+	/* What the case observed itself goes first, but not how it ended. */
+	bool stuck = !by->keeper_lost && by->end->stuck && kernel_complaint(r);
+	bool errored = stuck || !strcmp(j.verdict, gm_verdict_word(GM_ERRORED));
 	char *message, *reason;
 
-	if (!leak || !strcmp(j.verdict, gm_verdict_word(GM_FAILED)) ||
+	if (!leak || (!strcmp(j.verdict, gm_verdict_word(GM_FAILED)) && !stuck) ||
 	    (errored && !kernel_complaint(r)))
 		return j;
 	message = xprintf("%s: %.*s", jstr(leak, "clause"),
@@ -416,6 +419,6 @@ struct judgement judge(struct report *r, const struct judge_by *by)
 
 	j = r->verdict && !by->keeper_lost ? judge_verdict(r, by)
 					   : keep_misses(r, judge_no_verdict(r, by));
-	j = blame_leaks(r, j);
+	j = blame_leaks(r, by, j);
 	return excuse(r, by, j);
 }

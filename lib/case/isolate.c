@@ -444,7 +444,7 @@ static void __attribute__((noreturn)) keep(const struct gm_iso_spec *spec, int f
 		k->end.seconds = (now_ms() - start) / 1000.0;
 		if (!k->end.timed_out && !k->end.stopped)
 			end_leftovers(k);
-		else
+		else if (!k->end.stuck)
 			kill_tree(k);
 	}
 	if (!k->orphaned)
