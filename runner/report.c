@@ -344,12 +344,12 @@ static struct judgement blame_leaks(const struct report *r, const struct judge_b
 				    struct judgement j)
 {
 	const json_t *leak = kernel_complaint(r) ?: json_array_get(r->leaks, 0);
-	/* What the case observed itself goes first, but not how it ended. */
-	bool stuck = !by->keeper_lost && by->end->stuck && kernel_complaint(r);
-	bool errored = stuck || !strcmp(j.verdict, gm_verdict_word(GM_ERRORED));
+	/* The case's own verdict goes first, but not how it ended. */
+	bool ended = kernel_complaint(r) && (by->keeper_lost || by->end->stuck || !r->verdict);
+	bool errored = ended || !strcmp(j.verdict, gm_verdict_word(GM_ERRORED));
 	char *message, *reason;
 
-	if (!leak || (!strcmp(j.verdict, gm_verdict_word(GM_FAILED)) && !stuck) ||
+	if (!leak || (!strcmp(j.verdict, gm_verdict_word(GM_FAILED)) && !ended) ||
 	    (errored && !kernel_complaint(r)))
 		return j;
 	message = xprintf("%s: %.*s", jstr(leak, "clause"),
