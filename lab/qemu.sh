@@ -147,7 +147,8 @@ qemu_cmdline()
 	# amd-iommu does not remap interrupts, so VFIO needs both allow_unsafe_interrupts.
 	# proc_mem.force_override: FOLL_FORCE writes through /proc/PID/mem must reach guest_memfd,
 	# which refuses them; the hardening default would refuse them earlier.
-	echo "console=$console panic=-1 quiet loglevel=5 sysrq_always_enabled=1 watchdog_thresh=60" \
+	# The time tells a new report on the console from one that an earlier case has.
+	echo "console=$console panic=-1 printk.time=1 quiet loglevel=5 sysrq_always_enabled=1 watchdog_thresh=60" \
 		"rcupdate.rcu_cpu_stall_timeout=120 rcupdate.rcu_expedited=1" \
 		"rcutree.jiffies_till_first_fqs=0 rcutree.jiffies_till_next_fqs=1" \
 		"proc_mem.force_override=always $huge" \

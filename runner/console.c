@@ -58,6 +58,7 @@ double console_time(const char *line)
 struct scan {
 	double after;
 	char *panic, *splat;
+	bool timed;	   /* the splat has a time, so it is none of an earlier case */
 	struct strv lines; /* from the first splat on */
 };
 
@@ -70,8 +71,10 @@ static void scan_line(void *arg, const char *line)
 	if (t >= 0 && t <= s->after)
 		return;
 	/* The first report is the cause, later ones are consequences. */
-	if (!s->splat && gm_klog_is_splat(line))
+	if (!s->splat && gm_klog_is_splat(line)) {
 		s->splat = xstrdup(line);
+		s->timed = t >= 0;
+	}
 	if (panic)
 		s->panic = xstrdup(line);
 	if (s->splat && (s->lines.n < REPORT_LINES || panic))
@@ -89,7 +92,7 @@ struct console_report console_report(const char *file, double after)
 	r.cause = s.panic ?: s.splat;
 	if (s.panic)
 		free(s.splat);
-	if (s.lines.n)
+	if (s.lines.n && (s.panic || s.timed))
 		r.text = strv_join(&s.lines, "\n");
 	strv_free(&s.lines);
 	return r;

@@ -11,7 +11,7 @@ char *console_tail(const char *file);
 /* What the kernel reported in the log. */
 struct console_report {
 	char *cause; /* the line of the panic, else the first line of the report; NULL: none */
-	char *text;  /* its first lines; NULL: none */
+	char *text;  /* its first lines; NULL: none, or of unknown time and without a panic */
 };
 
 /* Only lines of a later kernel time than `after` (s) count; lines without a time always do. */

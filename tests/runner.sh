@@ -318,6 +318,9 @@ printf '[   10.000000] WARNING: old\n[   11.000000] Oops: 0002\n[   11.1] RIP: f
 "$run" --attach half --console console >out 2>err
 status=$?
 check "an Oops in a console without a panic is a FAIL, an old report is not in it" eval 'exits 3 && says "^not ok 2 end.skip # time" && says "leak.kernel_log: .*Oops: 0002" && ! says "leak.kernel_log: .*WARNING: old"'
+printf 'WARNING: of unknown time\n' >console
+"$run" --attach half --console console >out 2>err
+check "a report of unknown time may be an earlier case's: ERROR" says "^not ok 2 end.skip # ERROR"
 { head -n 4 half; } >between
 printf '[   11.000000] Kernel panic - not syncing: x\n' >console
 "$run" --attach between --console console >out 2>err
