@@ -24,5 +24,7 @@ style:
 	$(GM_SAY) "  STYLE   functions that nobody calls"
 	@$(MAKE) --no-print-directory -s all
 	@tests/uncalled $(GM_OUT)
+	$(GM_SAY) "  STYLE   one way into KVM_RUN"
+	@! grep -nE '\b_{0,2}vcpu_run\(|ioctl\(.*\bKVM_RUN\b' $(filter-out lib/kvm/run.c,$(filter %.c,$(GM_STYLE_C)))
 	$(GM_SAY) "  STYLE   options in the manual pages"
 	@tests/manual $(GM_OUT)

@@ -83,7 +83,7 @@ static void restart(struct gm_vm *vm, unsigned int v)
 		return;
 	/* Completes the exit first, or it would overwrite the new registers later. */
 	vcpu->run->immediate_exit = 1;
-	__vcpu_run(vcpu);
+	GM_CALL("KVM_RUN", __vcpu_run(vcpu));
 	vcpu->run->immediate_exit = 0;
 	gm_arch_vcpu_restart(vcpu, vm->start[v]);
 }
