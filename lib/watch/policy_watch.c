@@ -2,9 +2,11 @@
 /* The ioctls of the suite, and a seccomp filter that reports calls that a policy denies. */
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/iommufd.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
+#include <linux/udmabuf.h>
 #include <linux/userfaultfd.h>
 #include <linux/vfio.h>
 #include <signal.h>
@@ -42,6 +44,7 @@ static const struct gm_policy_call ioctls[] = {
 	GM_POLICY_IOCTL(KVM_CREATE_IRQCHIP),
 	GM_POLICY_IOCTL(KVM_IRQFD),
 	GM_POLICY_IOCTL(KVM_IOEVENTFD),
+	GM_POLICY_IOCTL(KVM_GET_MP_STATE),
 	GM_POLICY_IOCTL(IOMMU_IOAS_ALLOC),
 	GM_POLICY_IOCTL(IOMMU_IOAS_ALLOW_IOVAS),
 	GM_POLICY_IOCTL(IOMMU_IOAS_IOVA_RANGES),
@@ -64,6 +67,7 @@ static const struct gm_policy_call ioctls[] = {
 	GM_POLICY_IOCTL(VFIO_GROUP_SET_CONTAINER),
 	GM_POLICY_IOCTL(VFIO_GROUP_GET_DEVICE_FD),
 	GM_POLICY_IOCTL(VFIO_DEVICE_GET_REGION_INFO),
+	GM_POLICY_IOCTL(VFIO_DEVICE_FEATURE),
 	GM_POLICY_IOCTL(VFIO_DEVICE_BIND_IOMMUFD),
 	GM_POLICY_IOCTL(VFIO_DEVICE_ATTACH_IOMMUFD_PT),
 	GM_POLICY_IOCTL(VFIO_DEVICE_DETACH_IOMMUFD_PT),
@@ -73,6 +77,12 @@ static const struct gm_policy_call ioctls[] = {
 	GM_POLICY_IOCTL(UFFDIO_API),
 	GM_POLICY_IOCTL(UFFDIO_REGISTER),
 	GM_POLICY_IOCTL(UFFDIO_COPY),
+	GM_POLICY_IOCTL(UFFDIO_CONTINUE),
+	GM_POLICY_IOCTL(UFFDIO_MOVE),
+	GM_POLICY_IOCTL(UFFDIO_WAKE),
+	GM_POLICY_IOCTL(UFFDIO_WRITEPROTECT),
+	GM_POLICY_IOCTL(PAGEMAP_SCAN),
+	GM_POLICY_IOCTL(UDMABUF_CREATE),
 	/* Not exported by every tree: in-place conversion, and iommufd's mock device. */
 	{ "KVM_SET_MEMORY_ATTRIBUTES2", SYS_ioctl, { -1UL, 0xc080aed2UL } },
 	{ "IOMMU_TEST_CMD", SYS_ioctl, { -1UL, _IO(IOMMUFD_TYPE, IOMMUFD_CMD_BASE + 32) } },

@@ -6,7 +6,13 @@
 
 #include "../policy.h"
 
+/* clang-format off */
+#define CALL(name, ...) { #name, SYS_##name, { __VA_ARGS__ } }
+/* clang-format on */
+
+/* The last ones are system calls that arm64 does not have. */
 const struct gm_policy_call gm_arch_policy_calls[] = {
+	GM_POLICY_IOCTL(KVM_KVMCLOCK_CTRL),
 	GM_POLICY_IOCTL(KVM_GET_SUPPORTED_CPUID),
 	GM_POLICY_IOCTL(KVM_GET_MSR_INDEX_LIST),
 	GM_POLICY_IOCTL(KVM_GET_MSR_FEATURE_INDEX_LIST),
@@ -22,6 +28,19 @@ const struct gm_policy_call gm_arch_policy_calls[] = {
 	GM_POLICY_IOCTL(KVM_SET_XCRS),
 	GM_POLICY_IOCTL(KVM_GET_VCPU_EVENTS),
 	GM_POLICY_IOCTL(KVM_SET_VCPU_EVENTS),
+	CALL(access, (unsigned long)""),
+	CALL(dup2, -1UL, -1UL),
+	CALL(getpgrp),
+	CALL(mkdir, (unsigned long)""),
+	CALL(open, (unsigned long)""),
+	CALL(pipe, 0),
+	CALL(poll, 0, -1UL),
+	CALL(readlink, (unsigned long)""),
+	CALL(rename, (unsigned long)"", (unsigned long)""),
+	CALL(rmdir, (unsigned long)""),
+	CALL(select, -1UL),
+	CALL(stat, (unsigned long)""),
+	CALL(unlink, (unsigned long)""),
 };
 
 const size_t gm_arch_policy_calls_nr =
