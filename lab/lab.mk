@@ -9,20 +9,24 @@
 #   LAB_PAGES=	4k|16k|64k: page size of the arm64 kernel that is built (4k)
 #   LAB_DEBUG=	kasan,lockdep,kmemleak,kcsan: checks that the kernel is built with
 #   LAB_EXTRA=	a folder to add as /extra	ARGS=	options of the runner
+#   LAB_SWAP=	1G: swap on a disk of this size
+#
+# make matrix-boot runs it once for each way to boot that lab/matrix lists (ONLY= names some).
 
 export KERNEL KERNEL_PATCHES KCMD ACCEL CPUS MEM IOMMU LAB_MODE LAB_PAGES LAB_DEBUG LAB_SHELL LAB_EXTRA
+export LAB_SWAP ONLY
 
 # The goals below call make with -j for all CPUs, unless the user gave a -j.
 GM_LAB_MAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: lab lab-packages lab-kernel lab-clean
-lab: lab-packages
+.PHONY: lab matrix-boot lab-packages lab-kernel lab-clean
+lab matrix-boot: lab-packages
 	@+$(GM_LAB_MAKE) all
 ifneq ($(ARCH),$(HOST_ARCH))
 	@+$(GM_LAB_MAKE) ARCH=$(HOST_ARCH) $(O)/$(HOST_ARCH)/bin/gm-run
 endif
 	@kernel='$(KERNEL)'; : $${kernel:=$$(lab/kernel)} && [ -n "$$kernel" ] || exit 2; \
-	exec lab/run "$$kernel" $(GM_OUT)/bin $(O)/$(HOST_ARCH)/bin/gm-run \
+	exec lab/$(if $(filter lab,$@),run,matrix) "$$kernel" $(GM_OUT)/bin $(O)/$(HOST_ARCH)/bin/gm-run \
 		--known known/linux.tsv $(ARGS)
 
 # The reference that keeps all of the contract, and its story from start to end (P3 to P6 in one

@@ -200,6 +200,18 @@ qemu_args()
 	esac
 }
 
+# qemu_swap FILE: adds a disk of LAB_SWAP= bytes (1G, 512M), which lab/init uses for swap.
+qemu_swap()
+{
+	case ${LAB_SWAP:-} in
+	"") return ;;
+	*[!0-9GM]* | [GM]* | *[GM]?*) gm_die "LAB_SWAP=$LAB_SWAP: give a size like LAB_SWAP=1G" ;;
+	esac
+	truncate -s "$LAB_SWAP" "$1"
+	args+=(-drive "file=$1,format=raw,if=none,id=swap,cache=unsafe"
+		-device virtio-blk-pci,drive=swap,serial=gm-swap)
+}
+
 # qemu_check_kernel FILE: stops unless FILE is an image that QEMU boots on this architecture.
 qemu_check_kernel()
 {
