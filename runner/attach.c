@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +71,7 @@ static const char *read_stream(struct render *r, const struct options *opt, int 
 {
 	static char silence[64];
 	struct event_reader reader = { 0 };
-	double last = now();
+	double last = now(), limit;
 	char buf[65536];
 	const char *why = NULL;
 	bool fifo_open = false;
@@ -110,9 +111,10 @@ static const char *read_stream(struct render *r, const struct options *opt, int 
 			if (!n)
 				poll(p + 1, 1, 100);
 		}
-		if (now() > last + opt->silence) {
+		limit = opt->silence * (r->st.start ? fmax(state_time_scale(&r->st), 1) : 1);
+		if (now() > last + limit) {
 			snprintf(silence, sizeof(silence), "its event stream was silent for %g s",
-				 opt->silence);
+				 limit);
 			why = silence;
 			break;
 		}

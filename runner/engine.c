@@ -9,6 +9,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 #include "klog.h"
 #include "leakscan.h"
 #include "seed.h"
+#include "time_factor.h"
 #include "underway.h"
 #include "engine.h"
 #include "machine.h"
@@ -27,6 +30,7 @@
 #include "schedule.h"
 #include "select.h"
 #include "setup.h"
+#include "speed.h"
 
 #define GRACE_MS 3000	   /* from SIGTERM to SIGKILL */
 #define KILL_MS 20000	   /* from SIGKILL until a task counts as unkillable */
@@ -72,6 +76,9 @@ struct engine {
 	struct job *jobs;
 	double t0, last_beat;
 	double settle; /* seconds */
+	struct speed speed;
+	double factor; /* of all time limits: how slow this machine is */
+	double scale;  /* the same, times --timeout-scale */
 	uint64_t seed;
 	size_t done;
 	bool stopping;
@@ -220,6 +227,12 @@ static void epoch_end_shared(struct engine *e)
 	free(when);
 }
 
+/* 900 s times the largest factors is more than the type holds. */
+static unsigned int limit_ms(double ms)
+{
+	return fmin(ms, UINT_MAX);
+}
+
 static char **case_env(const struct engine *e, const struct job *j)
 {
 	struct strv env = { 0 };
@@ -228,6 +241,7 @@ static char **case_env(const struct engine *e, const struct job *j)
 		[GM_ENV_JOURNAL_OWNER] = xprintf("%d", getpid()),
 		[GM_ENV_PROBE_CACHE] = xprintf("/proc/%d/fd/%d", getpid(), e->probe_cache),
 		[GM_ENV_ANCHOR] = xprintf("/proc/%d/fd/%d", getpid(), j->anchor),
+		[GM_ENV_TIME_FACTOR] = xprintf("%g", e->scale),
 	};
 
 	for (char **v = environ; *v; v++) {
@@ -308,9 +322,9 @@ static void start(struct engine *e, struct job *j, struct sched_entry *entry)
 	char *argv[6] = { c->program, "--case", (char *)c->name, "--seed", seed, NULL };
 	struct gm_iso_spec spec = {
 		.argv = argv,
-		.timeout_ms = c->timeout * e->opt->scale * 1000,
-		.grace_ms = GRACE_MS * (e->opt->scale > 1 ? e->opt->scale : 1),
-		.kill_ms = KILL_MS * (e->opt->scale > 1 ? e->opt->scale : 1),
+		.timeout_ms = limit_ms(c->timeout * 1000.0 * e->scale),
+		.grace_ms = limit_ms(GRACE_MS * fmax(e->scale, 1)),
+		.kill_ms = limit_ms(KILL_MS * fmax(e->scale, 1)),
 	};
 
 	memset(j, 0, sizeof(*j));
@@ -530,7 +544,7 @@ static void finish(struct engine *e, struct job *j)
 		.keeper_lost = j->lost,
 		.refusal = c->flags & GM_REFUSAL,
 		.required = is_required(e->opt, c->name, c->clause),
-		.timeout = c->timeout * e->opt->scale,
+		.timeout = c->timeout * e->scale,
 		.interrupted = e->stopping,
 		.stuck = j->stuck,
 	};
@@ -633,9 +647,8 @@ static void settle(struct engine *e, struct job *j)
 	if (held)
 		report_leak(&j->report, "leak.address_space",
 			    "all processes are gone, but the address space of one still exists");
-	if (!j->end.timed_out ||
-	    !gm_underway_stuck(j->anchor, j->entry->c->timeout * e->opt->scale / 3, j->stuck,
-			       sizeof(j->stuck)))
+	if (!j->end.timed_out || !gm_underway_stuck(j->anchor, j->entry->c->timeout * e->scale / 3,
+						    j->stuck, sizeof(j->stuck)))
 		j->stuck[0] = '\0';
 	if (j->anchor >= 0)
 		close(j->anchor);
@@ -812,6 +825,11 @@ static void emit_start(struct engine *e, const struct catalogue *cat)
 	json_object_set_new(ev, "profile", json_string(e->opt->full ? "full" : "quick"));
 	json_object_set_new(ev, "jobs", json_integer(e->opt->jobs));
 	json_object_set_new(ev, "rounds", json_integer(e->sched.rounds));
+	json_object_set_new(ev, "timeout_scale", json_real(e->opt->scale));
+	json_object_set_new(ev, "time_factor", json_real(e->factor));
+	json_object_set_new(ev, "speed",
+			    json_pack("{s:f s:f s:f}", "process_us", e->speed.process, "fault_us",
+				      e->speed.fault, "clear_us", e->speed.clear));
 	json_object_set_new(ev, "klog", json_boolean(e->klog.fd >= 0));
 	json_object_set_new(ev, "debugfs", json_boolean(!access("/sys/kernel/debug/kvm", R_OK)));
 	machine_describe(ev);
@@ -857,6 +875,14 @@ static void emit_end(struct engine *e)
 	emit(e, ev);
 }
 
+/* The environment may say the factor, for tests of the runner and for runs that are compared. */
+static void measure(struct engine *e)
+{
+	e->speed = speed_measure();
+	e->factor = gm_env_get(GM_ENV_TIME_FACTOR) ? gm_time_factor() : speed_factor(&e->speed);
+	e->scale = e->factor * e->opt->scale;
+}
+
 int engine_run(const struct catalogue *cat, const struct options *opt, const struct engine_io *io)
 {
 	struct engine engine = {
@@ -865,13 +891,14 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 		.t0 = now(),
 		.last_beat = now(),
 		.seed = opt->have_seed ? opt->seed : gm_seed_fresh(),
-		.settle = io->settle > 0 ? io->settle : SETTLE_SECONDS,
 		.jobs = xalloc(opt->jobs * sizeof(struct job)),
 		.probe_cache = memfd_create("gm-probe-cache", MFD_CLOEXEC),
 	};
 	struct engine *e = &engine;
 	char *kmsg;
 
+	measure(e);
+	e->settle = io->settle > 0 ? io->settle : SETTLE_SECONDS * fmax(e->scale, 1);
 	sched_init(&e->sched, cat, opt);
 	kmsg = xprintf("%s/dev/kmsg", gm_leakscan_root);
 	gm_klog_open(&e->klog, kmsg);

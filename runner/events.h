@@ -9,7 +9,8 @@
  *
  *   run_start	the first event. v: 1; version, kernel, arch, cmdline, time (UTC), seed (decimal, a
  *		string, since it has 64 bits), args[], profile, jobs, rounds (0: no end), klog and
- *		debugfs (bool: readable); cases[]: the declarations (name, clause, clause_text,
+ *		debugfs (bool: readable); timeout_scale, time_factor, speed (runner/speed.h, in
+ *		microseconds); cases[]: the declarations (name, clause, clause_text,
  *		text, profile, needs[], caps[], flags[], tokens[], timeout, program), in the order in
  *		which they are reported
  *   case_start	case, round (from 0), seed (the --seed that repeats this round)

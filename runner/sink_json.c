@@ -6,6 +6,8 @@
  * profile, seed (string), args, start, end, duration, rounds, boots, deaths[] of {boot, cases[],
  * reason}, totals, findings, config, changes[] of {case, change, before, after} (--baseline),
  * known_warnings, skips[] of {reason, remedy, cases: how many}, cases.
+ * Of the machine: timeout_scale (the option), time_factor (how slow it is: all time limits are
+ * multiplied by both), speed {process_us, fault_us, clear_us}.
  * A case: its declaration; verdict, reason, remedy, ran, time, runs, failed_runs, checks, controls,
  * fails[] of {at, text}, notes[], control_list[], leaks[] of {clause, text}, tail, log, seed, rerun;
  * known {file, line, text, link, owner, expires} of an XFAIL or XPASS; tries[] of {verdict, reason,
@@ -65,9 +67,11 @@ static json_t *case_record(const struct state *st, const struct record *rec)
 
 char *json_document(const struct state *st)
 {
-	static const char *const keys[] = { "version", "kernel", "kernel_build", "arch", "cmdline",
-					    "cpus",    "root",	 "profile",	 "seed", "args",
-					    "jobs",    "rounds", "config",	 NULL };
+	static const char *const keys[] = { "version", "kernel",	"kernel_build", "arch",
+					    "cmdline", "cpus",		"root",		"profile",
+					    "seed",    "args",		"jobs",		"rounds",
+					    "config",  "timeout_scale", "time_factor",	"speed",
+					    NULL };
 	struct totals t = state_totals_now(st);
 	json_t *doc = json_object(), *cases = json_array(), *skips = json_array();
 	char *text, *end = utc_time(false), *warnings;

@@ -80,8 +80,9 @@ void tap_header(FILE *f, const struct state *st)
 
 	fprintf(f, "TAP version 13\n1..%zu\n", st->n);
 	fprintf(f, "# seed %s\n", jstr(s, "seed"));
-	fprintf(f, "# kvm-gmem-tests %s, kernel %s, %s, profile %s\n", jstr(s, "version"),
-		jstr(s, "kernel"), jstr(s, "arch"), jstr(s, "profile"));
+	fprintf(f, "# kvm-gmem-tests %s, kernel %s, %s, profile %s, time limits x%g\n",
+		jstr(s, "version"), jstr(s, "kernel"), jstr(s, "arch"), jstr(s, "profile"),
+		state_time_scale(st));
 	put(f, "# ", remarks);
 	free(remarks);
 }

@@ -52,8 +52,9 @@ void view_header(struct view *v)
 	char *remarks = state_remarks(v->st);
 	const json_t *s = v->st->start;
 
-	printf("kvm-gmem-tests %s: %zu cases, kernel %s, %s, profile %s\n", jstr(s, "version"),
-	       v->st->n, jstr(s, "kernel"), jstr(s, "arch"), jstr(s, "profile"));
+	printf("kvm-gmem-tests %s: %zu cases, kernel %s, %s, profile %s, time limits x%g\n",
+	       jstr(s, "version"), v->st->n, jstr(s, "kernel"), jstr(s, "arch"), jstr(s, "profile"),
+	       state_time_scale(v->st));
 	printf("seed %s\n", jstr(s, "seed"));
 	if (v->st->dir)
 		printf("results %s\n", v->st->dir);

@@ -394,6 +394,13 @@ const char *state_word(const struct state *st)
 	return *st->interrupted ? "interrupted" : "finished";
 }
 
+double state_time_scale(const struct state *st)
+{
+	double factor = jnum(st->start, "time_factor"), scale = jnum(st->start, "timeout_scale");
+
+	return (factor ?: 1) * (scale ?: 1);
+}
+
 char *state_remarks(const struct state *st)
 {
 	bool texts = !st->n;

@@ -107,6 +107,9 @@ int state_exit_code(const struct state *st);
 /* "running", "finished", "interrupted" or "died" */
 const char *state_word(const struct state *st);
 
+/* By what all time limits of this run are multiplied: its time_factor times its timeout_scale. */
+double state_time_scale(const struct state *st);
+
 /* Lines that every report shows about this run: limits of its results; mostly "". To be freed. */
 char *state_remarks(const struct state *st);
 

@@ -13,6 +13,7 @@
 #include "leakscan.h"
 #include "pool.h"
 #include "text.h"
+#include "time_factor.h"
 #include "verdict.h"
 
 #define TIMEOUT_MS 90000U
@@ -218,7 +219,7 @@ static enum st_end judge_leaks(struct st_result *out, enum st_end end,
 
 	if (end != ST_HELD)
 		return end;
-	for (int tries = 0; tries < 200; tries++) {
+	for (int tries = 0; tries < gm_time_limit(200); tries++) {
 		const struct timespec moment = { .tv_nsec = 25000000 };
 
 		gm_leakscan_take(&now);
@@ -254,7 +255,7 @@ static enum st_end judge_pools(struct st_result *out, enum st_end end, const str
 		struct gm_pool now;
 
 		/* Deferred work frees a device's pages, within a few seconds. */
-		for (int tries = 0; tries < 200; tries++) {
+		for (int tries = 0; tries < gm_time_limit(200); tries++) {
 			const struct timespec moment = { .tv_nsec = 25000000 };
 
 			gm_pool_read(&now, before[i].size);
@@ -297,7 +298,7 @@ enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigne
 	GM_SETUP(pid >= 0, "no process: %s", gm_errno_name(errno));
 	if (!pid)
 		child(p, out, report);
-	if (ended(pid, timeout_ms ?: TIMEOUT_MS, &status)) {
+	if (ended(pid, gm_time_limit(timeout_ms ?: TIMEOUT_MS), &status)) {
 		end = judge_end(out, status, report);
 		if (out->killed)
 			restore_pool(&pool[0]);
@@ -305,11 +306,11 @@ enum st_end st_child_run(const struct st_prog *p, struct st_result *out, unsigne
 	} else {
 		snprintf(out->text, sizeof(out->text),
 			 "no end after %u s; %u operations were judged",
-			 (timeout_ms ?: TIMEOUT_MS) / 1000, out->done);
+			 gm_time_limit(timeout_ms ?: TIMEOUT_MS) / 1000, out->done);
 		add_wchan(pid, out->text, sizeof(out->text));
 		kill(-pid, SIGKILL);
 		kill(pid, SIGKILL);
-		if (!ended(pid, 20000, &status)) {
+		if (!ended(pid, gm_time_limit(20000), &status)) {
 			size_t at = strlen(out->text);
 
 			snprintf(out->text + at, sizeof(out->text) - at,

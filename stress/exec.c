@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "judge.h"
 #include "text.h"
+#include "time_factor.h"
 
 #define CONTROL (GM_BASE + 16 * GM_1G) /* gpa of the rings, far from the memory under test */
 #define PER_VCPU (512UL << 10)
@@ -67,7 +68,7 @@ void st_wait_meet(struct st_run *r, unsigned int meet)
 {
 	struct timespec moment = { .tv_nsec = 50000 };
 
-	for (unsigned int i = 0; i < 20000 && r->meet[meet] < r->need[meet]; i++)
+	for (int i = 0; i < gm_time_limit(20000) && r->meet[meet] < r->need[meet]; i++)
 		nanosleep(&moment, NULL);
 }
 

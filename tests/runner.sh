@@ -18,6 +18,8 @@ cleanup()
 trap cleanup EXIT
 cd "$dir" || exit 2
 export GM_JOURNAL_DIR=$dir/journal
+# Without it the runner measures how slow this machine is.
+export GM_TIME_FACTOR=1
 nr=0
 
 check()
@@ -144,6 +146,12 @@ check "a daemon is a leak" says 'leak.processes: left behind: pid'
 check "no process is left" soon no_fakes
 gm slow.hang --timeout-scale 0.2
 check "--timeout-scale" says 'within 0.2 s'
+GM_TIME_FACTOR=4 gm slow.hang --timeout-scale 0.1
+check "a slow machine's factor multiplies it" eval 'says "within 0.4 s" && says "time limits x0.4$" && [ "$(json "d[\"time_factor\"]")" = 4.0 ] && [ "$(json "d[\"timeout_scale\"]")" = 0.1 ]'
+GM_TIME_FACTOR=4 gm slow.underway --timeout-scale 0.1
+check "and the time after which a call does not return" says "KVM_RUN does not return"
+GM_FAKE=end.pass env -u GM_TIME_FACTOR "$run" --programs "$fake" >out 2>err
+check "the factor is measured" eval 'says "time limits x[1-9]" && [ "$(json "d[\"time_factor\"] >= 1 and min(d[\"speed\"].values()) > 0")" = True ]'
 
 gm 'long.*'
 check "quick leaves out long ones, and says so" eval 'exits 2 && complains "add --profile full" && [ ! -s out ]'

@@ -3,6 +3,7 @@
 #include "fd.h"
 #include "poison.h"
 #include "pool.h"
+#include "time_factor.h"
 
 GM_FILE(.clause = "fd.hwpoison", .flavours = FD_HOST_SEES_TDP,
 	.needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP), .caps = GM_CAPS_ALL,
@@ -70,7 +71,7 @@ GM_CASE(poison_kept, .name = "fd.hwpoison.no_reference",
 		  gm_errno_name(err));
 	gm_fixture_punch(w, FIRST + BAD, 1);
 	/* The page may be in a per-CPU batch of pages to free: retry for a second. */
-	for (int i = 0; i < 100 && (err = gm_unpoison_frame(pfn)) == EBUSY; i++)
+	for (int i = 0; i < gm_time_limit(100) && (err = gm_unpoison_frame(pfn)) == EBUSY; i++)
 		usleep(10000);
 	GM_EXPECT(!err,
 		  "unpoison after the hole: expected success, observed %s: a reference is left",

@@ -11,6 +11,7 @@
 #include "dma_memory.h"
 #include "platform.h"
 #include "text.h"
+#include "time_factor.h"
 
 #define PG GM_PAGE_SIZE
 #define PROCESSES 32
@@ -88,8 +89,7 @@ GM_CASE(kept, .name = "iommu.lifetime.kept", .clause = "iommu.lifetime", .iommu 
 {
 	struct timespec pause = { .tv_nsec = 20000000 };
 	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
-	unsigned int tries = 0;
-	int status;
+	int tries = 0, status;
 	pid_t pid;
 
 	if (GM_PAGE_SIZE > 4096)
@@ -107,7 +107,7 @@ GM_CASE(kept, .name = "iommu.lifetime.kept", .clause = "iommu.lifetime", .iommu 
 	GM_SETUP(WIFEXITED(status) && WEXITSTATUS(status) != 1, "cannot join %s", dir);
 	GM_ASSERT(!status, "map and unmap by another process failed");
 	/* Some objects are freed after a grace period. */
-	while (charged() > PROCESSES * EACH && ++tries < 200)
+	while (charged() > PROCESSES * EACH && ++tries < gm_time_limit(200))
 		nanosleep(&pause, NULL);
 	gm_note("%ld bytes after %d processes", charged(), PROCESSES);
 	GM_EXPECT(charged() <= PROCESSES * EACH,

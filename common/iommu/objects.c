@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "dma_memory.h"
+#include "time_factor.h"
 
 #define PG GM_PAGE_SIZE
 #define CHILDREN 64
@@ -60,7 +61,7 @@ GM_CASE(objects, .name = "iommu.lifetime.objects", .clause = "iommu.lifetime",
 	struct dma_memory m = dma_memory_new(self->iommu, PG, 0);
 	struct timespec pause = { .tv_nsec = 20000000 };
 	long before[NR_CACHES], after[NR_CACHES];
-	unsigned int tries = 0;
+	int tries = 0;
 	bool kept;
 
 	/* Warm-up: the allocator's own caches are filled after that. */
@@ -73,7 +74,7 @@ GM_CASE(objects, .name = "iommu.lifetime.objects", .clause = "iommu.lifetime",
 		kept = false;
 		for (unsigned int i = 0; i < NR_CACHES; i++)
 			kept = kept || after[i] - before[i] >= ROUNDS * CHILDREN / 2;
-	} while (kept && ++tries < 100);
+	} while (kept && ++tries < gm_time_limit(100));
 	for (unsigned int i = 0; i < NR_CACHES; i++) {
 		if (before[i] < 0)
 			gm_note("%s has no cache of its own in this kernel", caches[i]);

@@ -11,6 +11,7 @@
 #include "check.h"
 #include "matrix.h"
 #include "platform.h"
+#include "time_factor.h"
 
 #define CTL_LEN GM_MATRIX_CTL_LEN
 #define CTL_GFN 0x7000
@@ -165,7 +166,7 @@ static void on_mem(const struct gm_probe *p, const char *name, enum gm_mem_kind 
 	 * does not wait for mappings, and those of a process that has just ended may still exist:
 	 * retry.
 	 */
-	for (int i = 0; i < 15 && held; i++) {
+	for (int i = 0; i < gm_time_limit(15) && held; i++) {
 		held = fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE);
 		if (held)
 			usleep(100 * 1000);

@@ -13,6 +13,7 @@
 
 #include "access.h"
 #include "check.h"
+#include "time_factor.h"
 
 #ifndef AF_XDP
 #define AF_XDP 44
@@ -94,7 +95,7 @@ static long p_packet(const struct gm_access *a)
 	if (r > 0) {
 		struct pollfd p = { .fd = rx, .events = POLLIN };
 
-		GM_SETUP(poll(&p, 1, 20000) == 1, "a frame on lo did not arrive");
+		GM_SETUP(poll(&p, 1, gm_time_limit(20000)) == 1, "a frame on lo did not arrive");
 	}
 	while (recv(rx, a->buf, a->len, 0) > 0)
 		;

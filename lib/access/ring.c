@@ -11,6 +11,7 @@
 
 #include "access.h"
 #include "check.h"
+#include "time_factor.h"
 
 #define FRAME (2 * GM_ACC_PAGE) /* a header, and a page of data */
 #define FRAMES 16UL
@@ -75,8 +76,8 @@ static long p_ring_send(const struct gm_access *a)
 	for (size_t i = 0; i < whole; i++) {
 		struct pollfd p = { .fd = rx, .events = POLLIN };
 
-		GM_SETUP(poll(&p, 1, 20000) == 1, "frame %zu of %zu on lo did not arrive", i,
-			 whole);
+		GM_SETUP(poll(&p, 1, gm_time_limit(20000)) == 1,
+			 "frame %zu of %zu on lo did not arrive", i, whole);
 		GM_SETUP_OK(recv(rx, a->buf + i * GM_ACC_PAGE, GM_ACC_PAGE, 0));
 	}
 	munmap(ring, FRAME * FRAMES);
@@ -107,7 +108,8 @@ static long p_ring_recv(const struct gm_access *a)
 				   (struct sockaddr *)&to, sizeof(to)));
 		while (!(__atomic_load_n(&frame(ring, i)->tp_status, __ATOMIC_ACQUIRE) &
 			 TP_STATUS_USER))
-			GM_SETUP(poll(&p, 1, 20000) == 1, "frame %zu on lo did not arrive", i);
+			GM_SETUP(poll(&p, 1, gm_time_limit(20000)) == 1,
+				 "frame %zu on lo did not arrive", i);
 		mine[i] = (struct iovec){ (uint8_t *)frame(ring, i) + frame(ring, i)->tp_mac,
 					  GM_ACC_PAGE };
 	}

@@ -14,6 +14,7 @@
 
 #include "ops.h"
 #include "platform.h"
+#include "time_factor.h"
 
 #define CHUNK 2048UL
 
@@ -141,7 +142,7 @@ static void transfer(struct gm_iodev *dev, uint64_t iova, uint64_t len, bool to_
 	*reg64(dev, EDU_DMA_DST) = to_ram ? iova : EDU_BUF;
 	*reg64(dev, EDU_DMA_CNT) = len;
 	*reg64(dev, EDU_DMA_CMD) = EDU_RUN | (to_ram ? EDU_TO_RAM : 0);
-	for (unsigned int i = 0; i < 30000; i++) {
+	for (int i = 0; i < gm_time_limit(30000); i++) {
 		if (!(*reg64(dev, EDU_DMA_CMD) & EDU_RUN))
 			return;
 		nanosleep(&ms, NULL);

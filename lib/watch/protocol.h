@@ -51,7 +51,8 @@
 	X(REPORT_FD, "GM_REPORT_FD") /* number of the report pipe; unset: readable output */       \
 	X(JOURNAL_OWNER, "GM_JOURNAL_OWNER") /* pid of the runner, whose journal is allowed */     \
 	X(PROBE_CACHE, "GM_PROBE_CACHE")     /* results of earlier probes: probe_cache.h */        \
-	X(ANCHOR, "GM_ANCHOR")		     /* file that its address spaces map: anchor.h */
+	X(ANCHOR, "GM_ANCHOR")		     /* file that its address spaces map: anchor.h */      \
+	X(TIME_FACTOR, "GM_TIME_FACTOR")     /* of its time limits: time_factor.h */
 
 /* Optional, for the runner and cases: the directory of the journals (lib/watch/journal.h). */
 #define GM_ENV_JOURNAL_DIR "GM_JOURNAL_DIR"

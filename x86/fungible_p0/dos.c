@@ -8,6 +8,7 @@
 #include "fixture.h"
 #include "fungible_p0.h"
 #include "text.h"
+#include "time_factor.h"
 
 GM_FILE(.clause = "fungible.dos", .providers = GM_PROVIDERS_X86)
 
@@ -81,7 +82,7 @@ static void expect_charge(const struct group *g, int64_t base, int64_t change, c
 {
 	int64_t now = 0;
 
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < gm_time_limit(100); i++) {
 		now = current(g) - base - change;
 		if (now <= slack() && now >= -slack())
 			break;
@@ -158,7 +159,7 @@ static void expect_file(const struct group *g, int64_t want, const char *when)
 {
 	int64_t now = charged_file(g);
 
-	for (int i = 0; i < 200 && now != want; i++) {
+	for (int i = 0; i < gm_time_limit(200) && now != want; i++) {
 		usleep(50 * 1000);
 		now = charged_file(g);
 	}
@@ -181,7 +182,7 @@ GM_CASE(charged_exactly, .name = "fungible.dos.charged_exactly",
 	vm = private_vm(2 * LEN, &gmem);
 	/* After three seconds without a change all earlier statistics are summed. */
 	base = charged_file(&g);
-	for (int same = 0, i = 0; same < 30 && i < 200; i++) {
+	for (int same = 0, i = 0; same < 30 && i < gm_time_limit(200); i++) {
 		usleep(100 * 1000);
 		last = base;
 		base = charged_file(&g);
@@ -245,7 +246,7 @@ static void expect_bounded(const struct group *g, int64_t base, int64_t most, co
 {
 	int64_t now = current(g) - base;
 
-	for (int i = 0; i < 100 && now > most + slack(); i++) {
+	for (int i = 0; i < gm_time_limit(100) && now > most + slack(); i++) {
 		usleep(50 * 1000);
 		now = current(g) - base;
 	}

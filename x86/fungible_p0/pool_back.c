@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "fungible_p0.h"
+#include "time_factor.h"
 
 GM_FILE(.clause = "fungible.pool_back", .profile = "P0", .needs = GM_NEEDS(ATTRIBUTES))
 
@@ -173,7 +174,7 @@ static void settle(const struct gm_pool *before)
 {
 	struct gm_pool now;
 
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < gm_time_limit(200); i++) {
 		gm_pool_read(&now, before->size);
 		if (now.free == before->free)
 			break;

@@ -5,6 +5,7 @@
  */
 #include "huge.h"
 #include "journal.h"
+#include "time_factor.h"
 
 GM_FILE(.clause = "huge.interplay", .providers = GM_PROVIDERS(ATTRIBUTES),
 	.needs = HUGE_NEEDS | GM_NEEDS(ROOT), .caps = GM_CAPS_ALL,
@@ -57,7 +58,7 @@ static void wait_recovered(struct huge_vm *r, uint64_t at)
 {
 	struct gm_page_counts now;
 
-	for (int i = 0; i < 600; i++) {
+	for (int i = 0; i < gm_time_limit(600); i++) {
 		gm_page_counts_read(r->w->vm, &now);
 		if (now.pages[GM_SIZE_1G] - r->start.pages[GM_SIZE_1G] == 2)
 			return;

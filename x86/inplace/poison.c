@@ -5,6 +5,7 @@
 #include "frames.h"
 #include "inplace.h"
 #include "poison.h"
+#include "time_factor.h"
 
 GM_FILE(.clause = "conv.inplace_poison", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
 	.needs = IP_NEEDS | GM_NEEDS(HWPOISON, UNPOISON, TDP), .caps = GM_CAPS_ALL,
@@ -26,7 +27,7 @@ static void poison(uint8_t *hva)
  */
 static void unpoison(uint64_t pfn)
 {
-	for (int i = 0; i < 100 && gm_unpoison_frame(pfn) == EBUSY; i++)
+	for (int i = 0; i < gm_time_limit(100) && gm_unpoison_frame(pfn) == EBUSY; i++)
 		usleep(10000);
 }
 

@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 
 #include "inplace.h"
+#include "time_factor.h"
 
 GM_FILE(.clause = "conv.inplace_busy", .provider = GM_PROVIDER_INPLACE, .profile = "P3",
 	.needs = IP_NEEDS)
@@ -106,7 +107,8 @@ GM_CASES(refusals, struct ip_start, v)
 		for (unsigned int i = 0; i < nr; i++)
 			if (!ip_expect_busy(w, page - 500, 1001, page, "repeatedly"))
 				gm_end();
-		for (int i = 0; i < 50 && ip_meminfo_kb("Slab") - before > LEAK_KB; i++)
+		for (int i = 0; i < gm_time_limit(50) && ip_meminfo_kb("Slab") - before > LEAK_KB;
+		     i++)
 			usleep(100000);
 		grown[round] = ip_meminfo_kb("Slab") - before;
 		leaks += grown[round] > LEAK_KB;

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "inplace.h"
+#include "time_factor.h"
 
 GM_FILE(.clause = "conv.scale", .providers = GM_PROVIDERS_X86)
 
@@ -209,7 +210,7 @@ static void expect_freed(long before, long peak)
 	/* Too little to tell from other use of memory. */
 	if (!before || grown < 8192)
 		return;
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < gm_time_limit(300); i++) {
 		left = ip_meminfo_kb("Slab") - before;
 		if (left < grown / 4)
 			break;
@@ -312,7 +313,8 @@ GM_CASE(given_back, .name = "conv.scale.given_back",
 			GM_EXPECT(!err, "2^15 ranges: %s", gm_errno_name(err));
 			big_close(&b);
 		}
-		for (int i = 0; i < 100 && ip_meminfo_kb("Slab") - before > LEAK_KB; i++)
+		for (int i = 0; i < gm_time_limit(100) && ip_meminfo_kb("Slab") - before > LEAK_KB;
+		     i++)
 			usleep(100000);
 		grown[round] = ip_meminfo_kb("Slab") - before;
 		leaks += grown[round] > LEAK_KB;
