@@ -73,7 +73,7 @@ GM_VARIANT(beside, beside_p0, .name = "fd.bind_overlap.beside_slot.p0", .profile
 GM_VARIANT(beside, beside_p1, .name = "fd.bind_overlap.beside_slot.p1", .profile = "P1",
 	   .flavour = &gm_p1,
 	   .text = "accesses to pages next to a slot, right after accesses to the slot",
-	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED))
+	   .needs = GM_NEEDS(GMEM_MMAP, INIT_SHARED, TDP))
 /* The file has pages outside the slot, which become private, too. */
 GM_VARIANT(beside, beside_inplace, .name = "fd.bind_overlap.beside_slot",
 	   .providers = GM_PROVIDERS(INPLACE),
