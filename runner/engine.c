@@ -65,8 +65,9 @@ struct job {
 	char *out;	    /* output of the case that is not emitted yet */
 	size_t out_len, out_sent;
 	char tail[TAIL_MAX + 1];
-	struct gm_leakscan before;
-	bool has_before;
+	struct gm_leakscan before, last;
+	bool has_before, has_last; /* last: the latest scan since its end */
+	unsigned int others;	   /* enum gm_leak_kind that other programs changed since its end */
 };
 
 struct engine {
@@ -635,6 +636,11 @@ static void settle(struct engine *e, struct job *j)
 
 	if (kinds || held) {
 		gm_leakscan_take(&after);
+		if (j->has_last && j->alone)
+			j->others |= gm_leakscan_others(&j->last, &after);
+		j->last = after;
+		j->has_last = true;
+		kinds &= ~j->others;
 		if ((held || gm_leakscan_diff(before, &after, kinds, NULL, NULL)) &&
 		    now() < j->settle_until) {
 			double waited = now() - (j->settle_until - e->settle);
@@ -643,6 +649,10 @@ static void settle(struct engine *e, struct job *j)
 			return;
 		}
 		gm_leakscan_diff(before, &after, kinds, leak_to_report, &j->report);
+		if (j->others)
+			report_note(
+				&j->report,
+				"other programs took pins or huge pages meanwhile: not checked for leaks of them");
 	}
 	if (held)
 		report_leak(&j->report, "leak.address_space",

@@ -224,11 +224,26 @@ unsigned int gm_leakscan_diff(const struct gm_leakscan *before, const struct gm_
 	if ((kinds & GM_LEAK_TAINT) && before->has_taint && after->has_taint)
 		diff_taint(&d, before->taint, after->taint, kinds & GM_LEAK_TAINT_USER);
 	if ((kinds & GM_LEAK_PINS) && before->has_pins && after->has_pins &&
-	    before->pins != after->pins) {
+	    (after->pins > before->pins || after->pins < (before->pins < 0 ? before->pins : 0))) {
 		snprintf(text, sizeof(text),
 			 "pinned pages (acquired - released): %ld before, %ld after (%+ld)",
 			 before->pins, after->pins, after->pins - before->pins);
 		found(&d, "leak.pins", text);
 	}
 	return d.found;
+}
+
+unsigned int gm_leakscan_others(const struct gm_leakscan *before, const struct gm_leakscan *after)
+{
+	unsigned int kinds = 0;
+
+	if (before->has_pins && after->has_pins && after->pins > before->pins)
+		kinds |= GM_LEAK_PINS;
+	for (size_t i = 0; i < before->nr_pools && i < after->nr_pools; i++) {
+		const struct gm_leak_pool *p = &before->pool[i], *q = &after->pool[i];
+
+		if (p->kb == q->kb && (q->free < p->free || q->resv > p->resv))
+			kinds |= GM_LEAK_HUGE;
+	}
+	return kinds;
 }

@@ -55,9 +55,16 @@ void gm_leakscan_take(struct gm_leakscan *scan);
 
 /*
  * Calls fn (may be NULL) for each difference of the given kinds (enum gm_leak_kind). Returns how
- * many there are. A VM is a leak only if its process is gone.
+ * many there are. A VM is a leak only if its process is gone. Pins that others held before and
+ * have given back are none: only a count below zero shows that a page was unpinned too often.
  */
 unsigned int gm_leakscan_diff(const struct gm_leakscan *before, const struct gm_leakscan *after,
 			      unsigned int kinds, gm_leak_fn fn, void *arg);
+
+/*
+ * Between these scans no case ran, so what was taken meanwhile was taken by other programs: the
+ * kinds of it (GM_LEAK_HUGE, GM_LEAK_PINS), which then say nothing about the case before.
+ */
+unsigned int gm_leakscan_others(const struct gm_leakscan *before, const struct gm_leakscan *after);
 
 #endif

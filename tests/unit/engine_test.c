@@ -161,6 +161,35 @@ static void late_return_is_no_leak(void **state)
 	expect("leak.a_huge", "PASS", NULL, NULL);
 }
 
+/* Pins that others take after the case has ended: the machine's count says nothing about it. */
+static void pins_of_others_are_no_leak(void **state)
+{
+	pid_t other = fork();
+
+	if (!other) {
+		char path[256], *text;
+
+		snprintf(path, sizeof(path), "%s/proc/vmstat", unit_dir);
+		for (int i = 0; i < 2000; i++) {
+			text = unit_read(path);
+			if (strstr(text, "acquired 9")) {
+				poll(NULL, 0, 300);
+				unit_write(path, "nr_foll_pin_acquired 12\n"
+						 "nr_foll_pin_released 8\n");
+				_exit(0);
+			}
+			poll(NULL, 0, 2);
+		}
+		_exit(1);
+	}
+	run("leak.d_pins", "1", 20);
+	waitpid(other, NULL, 0);
+	expect("leak.d_pins", "SKIP", NULL, NULL);
+	assert_non_null(strstr(json_string_value(json_array_get(
+				       json_object_get(end_of("leak.d_pins"), "notes"), 0)),
+			       "other programs took pins"));
+}
+
 static void concurrent_cases_are_named(void **state)
 {
 	const json_t *ev;
@@ -287,7 +316,7 @@ int main(void)
 		engine_test(late_return_is_no_leak),	   engine_test(concurrent_cases_are_named),
 		engine_test(events_come_in_order),	   engine_test(missing_need_is_probed_once),
 		engine_test(failed_skip_is_not_shared),	   engine_test(an_oops_fails_its_case),
-		engine_test(a_broken_kernel_ends_the_run),
+		engine_test(a_broken_kernel_ends_the_run), engine_test(pins_of_others_are_no_leak),
 	};
 
 	catch_signals();

@@ -186,6 +186,13 @@ static void pins_are_seen(void **state)
 	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, print, NULL), 1);
 	assert_non_null(
 		strstr(output, "leak.pins: pinned pages (acquired - released): 2 before, 3 after"));
+	/* Others gave theirs back; but nobody can give back more than were taken. */
+	put("/proc/vmstat", "nr_foll_pin_acquired 200\nnr_foll_pin_released 200\n");
+	gm_leakscan_take(&after);
+	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, print, NULL), 0);
+	put("/proc/vmstat", "nr_foll_pin_acquired 200\nnr_foll_pin_released 201\n");
+	gm_leakscan_take(&after);
+	assert_int_equal(gm_leakscan_diff(&before, &after, GM_LEAK_ALL, print, NULL), 1);
 }
 
 static void what_cannot_be_read_is_left_out(void **state)
@@ -259,6 +266,28 @@ static void take_line(void *arg, const char *line, const char *text, bool kernel
 	assert_non_null(strstr(line, text));
 }
 
+/* Between scans with no case in between: only what was taken is the work of others. */
+static void what_others_take_is_told(void **state)
+{
+	struct gm_leakscan first, second, third;
+
+	put("/proc/vmstat", "nr_foll_pin_acquired 9\nnr_foll_pin_released 5\n");
+	gm_leakscan_take(&first);
+	assert_int_equal(gm_leakscan_others(&first, &first), 0);
+	put("/proc/vmstat", "nr_foll_pin_acquired 10\nnr_foll_pin_released 5\n");
+	put_pool("2048", 7, 0, 0);
+	gm_leakscan_take(&second);
+	assert_int_equal(gm_leakscan_others(&first, &second), GM_LEAK_PINS | GM_LEAK_HUGE);
+	put_pool("2048", 8, 1, 0);
+	gm_leakscan_take(&third);
+	assert_int_equal(gm_leakscan_others(&second, &third), GM_LEAK_HUGE);
+	/* What is given back is the end of the case's own use. */
+	put("/proc/vmstat", "nr_foll_pin_acquired 10\nnr_foll_pin_released 9\n");
+	put_pool("2048", 8, 0, 0);
+	gm_leakscan_take(&second);
+	assert_int_equal(gm_leakscan_others(&third, &second), 0);
+}
+
 static void kmsg_records_are_parsed(void **state)
 {
 	struct gm_klog log;
@@ -289,6 +318,7 @@ int main(void)
 		leak_test(taint_is_named),
 		leak_test(user_taint_can_be_excluded),
 		leak_test(pins_are_seen),
+		leak_test(what_others_take_is_told),
 		leak_test(what_cannot_be_read_is_left_out),
 		leak_test(splats_are_recognized),
 		leak_test(ordinary_lines_are_no_splats),
