@@ -34,7 +34,7 @@ const struct gm_policy_call gm_policy_syscalls[] = {
 	ALWAYS(prctl, BAD),
 	ALWAYS(wait4, 0, 0, BAD),
 	CALL(waitid, BAD, 0, 0, BAD),
-	CALL(kill, 0, 1000),
+	ALWAYS(kill, 0, 1000),
 	CALL(tgkill, BAD, BAD, 0),
 	CALL(gettid),
 	CALL(rt_sigtimedwait, 0, 0, 0, BAD),
