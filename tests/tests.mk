@@ -5,6 +5,7 @@
 #   make unit		unit tests, end-to-end tests of the runner; last line "N passed, N failed"
 #   make consumers	other projects' readers parse the reports of a run
 #   make policy	denies the suite one call at a time: no case may FAIL (ARGS=--short, ...)
+#   make load	the suite N=20 times on this machine while it is busy: no new FAIL, no ERROR
 
 GM_SAY ?= @echo
 GM_UNIT := $(O)/unit
@@ -72,5 +73,9 @@ consumers: $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
 .PHONY: policy
 policy: all
 	@tests/policy $(ARGS)
+
+.PHONY: load
+load: all
+	@tests/load -n $(or $(N),20) $(ARGS)
 
 -include $(GM_UNIT_LIB_OBJ:.o=.d) $(GM_UNIT)/obj/runner/main.d $(GM_UNIT_SRC:%.c=$(GM_UNIT)/obj/%.d)
