@@ -17,6 +17,7 @@
 #include "isolate.h"
 #include "catalogue.h"
 #include "report.h"
+#include "speed.h"
 
 /* Takes milliseconds; on an emulated CPU of a busy host it has taken a minute. */
 #define LIST_SECONDS 600
@@ -117,7 +118,7 @@ static char *read_list(const char *program, size_t *len, struct gm_iso_end *end)
 		.argv = argv,
 		.envp = environ,
 		.report_fd = -1,
-		.timeout_ms = LIST_SECONDS * 1000,
+		.timeout_ms = LIST_SECONDS * 1000 * speed_of_machine(NULL),
 		.grace_ms = 1000,
 		.kill_ms = 5000,
 	};
@@ -153,7 +154,8 @@ static char *read_list(const char *program, size_t *len, struct gm_iso_end *end)
 static char *list_failure(const char *program, const char *text, size_t len,
 			  const struct gm_iso_end *end)
 {
-	char *how = end->timed_out ? xprintf("did not end within %d s", LIST_SECONDS)
+	char *how = end->timed_out ? xprintf("did not end within %.0f s",
+					     LIST_SECONDS * speed_of_machine(NULL))
 				   : describe_end(end);
 	char *at = clean_text(end->text, strlen(end->text));
 	char *tail = clean_text(text + (len > 200 ? len - 200 : 0), len > 200 ? 200 : len);

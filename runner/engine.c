@@ -22,7 +22,6 @@
 #include "klog.h"
 #include "leakscan.h"
 #include "seed.h"
-#include "time_factor.h"
 #include "underway.h"
 #include "engine.h"
 #include "machine.h"
@@ -885,14 +884,6 @@ static void emit_end(struct engine *e)
 	emit(e, ev);
 }
 
-/* The environment may say the factor, for tests of the runner and for runs that are compared. */
-static void measure(struct engine *e)
-{
-	e->speed = speed_measure();
-	e->factor = gm_env_get(GM_ENV_TIME_FACTOR) ? gm_time_factor() : speed_factor(&e->speed);
-	e->scale = e->factor * e->opt->scale;
-}
-
 int engine_run(const struct catalogue *cat, const struct options *opt, const struct engine_io *io)
 {
 	struct engine engine = {
@@ -907,7 +898,8 @@ int engine_run(const struct catalogue *cat, const struct options *opt, const str
 	struct engine *e = &engine;
 	char *kmsg;
 
-	measure(e);
+	e->factor = speed_of_machine(&e->speed);
+	e->scale = e->factor * opt->scale;
 	e->settle = io->settle > 0 ? io->settle : SETTLE_SECONDS * fmax(e->scale, 1);
 	sched_init(&e->sched, cat, opt);
 	kmsg = xprintf("%s/dev/kmsg", gm_leakscan_root);

@@ -6,7 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "protocol.h"
 #include "speed.h"
+#include "time_factor.h"
 #include "util.h"
 
 /*
@@ -75,4 +77,15 @@ double speed_factor(const struct speed *s)
 	/* fmax() prefers a number to NaN. */
 	f = fmin(fmax(f, 1), SPEED_FACTOR_MAX);
 	return round(f * 10) / 10;
+}
+
+double speed_of_machine(struct speed *s)
+{
+	static struct speed mine;
+
+	if (mine.process <= 0)
+		mine = speed_measure();
+	if (s)
+		*s = mine;
+	return gm_env_get(GM_ENV_TIME_FACTOR) ? gm_time_factor() : speed_factor(&mine);
 }

@@ -22,4 +22,10 @@ struct speed speed_measure(void);
 /* From 1 to SPEED_FACTOR_MAX, with one decimal: that of the slowest of the three. */
 double speed_factor(const struct speed *s);
 
+/*
+ * The factor of this machine: measured once, unless GM_TIME_FACTOR in the environment says it, for
+ * tests of the runner and for runs that are compared. s: what was measured; may be NULL.
+ */
+double speed_of_machine(struct speed *s);
+
 #endif
