@@ -167,16 +167,18 @@ static void pins_of_others_are_no_leak(void **state)
 	pid_t other = fork();
 
 	if (!other) {
-		char path[256], *text;
+		char path[256], whole[264], *text;
 
 		snprintf(path, sizeof(path), "%s/proc/vmstat", unit_dir);
 		for (int i = 0; i < 2000; i++) {
 			text = unit_read(path);
 			if (strstr(text, "acquired 9")) {
 				poll(NULL, 0, 300);
-				unit_write(path, "nr_foll_pin_acquired 12\n"
-						 "nr_foll_pin_released 8\n");
-				_exit(0);
+				/* The scan must not read a half-written file. */
+				snprintf(whole, sizeof(whole), "%s.new", path);
+				unit_write(whole, "nr_foll_pin_acquired 12\n"
+						  "nr_foll_pin_released 8\n");
+				_exit(rename(whole, path));
 			}
 			poll(NULL, 0, 2);
 		}
