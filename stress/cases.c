@@ -105,6 +105,26 @@ GM_ROW(run_plan, ordered_conv, .name = "stress.ordered.conversion", .clause = "s
 	.seeds = 2,
 	.vcpus = 2,
 };
+GM_ROW(run_plan, ordered_huge_file, .name = "stress.ordered.huge_file", .clause = "stress.ordered",
+       .text = "conversions, accesses and pins in a file of huge pages, one at a time",
+       .providers = GM_PROVIDERS(HUGE_FILE), .huge_2m = 16, .tokens = GM_TOKEN_HUGE) = {
+	.mix = "conversion",
+	.layout = "small",
+	.order = ST_ORDER_STRICT,
+	.ops = 500,
+	.seeds = 2,
+	.vcpus = 2,
+};
+GM_ROW(run_plan, races_huge_file, .name = "stress.explained.huge_file",
+       .text = "the same by vCPUs and threads at the same time",
+       .providers = GM_PROVIDERS(HUGE_FILE), .huge_2m = 16, .tokens = GM_TOKEN_HUGE) = {
+	.mix = "pins",
+	.layout = "small",
+	.order = ST_ORDER_RACES,
+	.ops = 500,
+	.seeds = 2,
+	.vcpus = 2,
+};
 GM_ROW(run_plan, ordered_odd, .name = "stress.ordered.odd_slots", .clause = "stress.ordered",
        .text = "the same over slots whose borders lie inside huge pages",
        .tokens = GM_TOKEN_HUGE) = {

@@ -24,7 +24,7 @@ static const char usage[] =
 	"  profiles		prints mixes, layouts and operations\n"
 	"\n"
 	"  --profile NAME	the mix of operations (conversion)\n"
-	"  --provider NAME	who converts: attributes, inplace, auto (auto: what the kernel offers;\n"
+	"  --provider NAME	who converts: attributes, inplace, huge_file, auto (auto: what the kernel offers;\n"
 	"			gen: attributes); a .gmops file names its own\n"
 	"  --seed N		the first seed (from the clock); each program has the next one\n"
 	"  --seeds N		number of programs (run: no limit)\n"
@@ -77,7 +77,7 @@ static bool shard_of(const char *s, struct st_soak *o)
 static bool provider_of(const char *s, enum gm_provider_id *p)
 {
 	*p = strcmp(s, "auto") ? gm_provider_find(s) : GM_PROVIDER_NONE;
-	return *p == GM_PROVIDER_ATTRIBUTES || *p == GM_PROVIDER_INPLACE || !strcmp(s, "auto");
+	return *p == GM_PROVIDER_ATTRIBUTES || st_in_place(*p) || !strcmp(s, "auto");
 }
 
 static const struct option options[] = {

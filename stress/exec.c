@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include "clock.h"
+#include "gmem_huge.h"
 #include "judge.h"
 #include "text.h"
 #include "time_factor.h"
@@ -171,10 +172,18 @@ static void start_actor(struct st_run *r, struct st_actor *a, unsigned int nr, b
 int st_gmem_new(const struct st_run *r, uint32_t pages)
 {
 	const struct gm_provider *provider = r->vm->provider;
+	bool private = r->prog.head.start_private;
+	struct gm_flavour f = { .flags = private ? provider->flags_private
+						 : provider->flags_shared };
+	uint64_t size = (uint64_t)pages * GM_PAGE_SIZE;
 
-	return gm_gmem_new(r->vm, (uint64_t)pages * GM_PAGE_SIZE,
-			   r->prog.head.start_private ? provider->flags_private
-						      : provider->flags_shared);
+	/* Files of huge pages begin private. */
+	if (provider->file_page) {
+		f.flags |= gm_gmem_huge_flags(provider->file_page);
+		f.conversions = !private;
+		size = (size + provider->file_page - 1) / provider->file_page * provider->file_page;
+	}
+	return gm_flavour_gmem(r->vm, &f, size);
 }
 
 long st_slot_make(struct st_run *r, unsigned int i)
@@ -393,7 +402,7 @@ void st_exec(const struct st_prog *p, struct st_result *out)
 	r->out = out;
 	r->layout = st_layout_find(p->head.layout);
 	GM_SETUP(r->layout, "%s: no such layout", p->head.layout);
-	r->inplace = p->head.provider == GM_PROVIDER_INPLACE;
+	r->inplace = st_in_place(p->head.provider);
 	GM_SETUP(gm_provider_of(p->head.provider), "%s: no such provider here",
 		 gm_provider_name(p->head.provider));
 	GM_SETUP(r->inplace || !p->head.start_private,

@@ -160,7 +160,7 @@ void st_final_check(const struct st_prog *p, const struct st_layout *l, struct s
 		else
 			wide[nwide++] = (struct span){ page, 1 };
 	}
-	inplace = p->head.provider == GM_PROVIDER_INPLACE;
+	inplace = st_in_place(p->head.provider);
 	if (inplace)
 		release(p, out);
 	emit(out, 0, ST_OP_READ, 0, s, n);

@@ -53,7 +53,7 @@ static bool expect(struct st_run *r, uint32_t i)
 const struct st_op st_op_drop = {
 	.name = "drop",
 	.text = "the host frees shared memory; in place: MADV_REMOVE, a hole",
-	.flags = ST_PAGES | ST_WRITES,
+	.flags = ST_PAGES | ST_WRITES | ST_NOT_HUGE_FILE,
 	.weight = { [ST_MIX_HUGEPAGE] = 5,
 		    [ST_MIX_LIFECYCLE] = 4,
 		    [ST_MIX_MEMORY] = 4,

@@ -56,7 +56,7 @@ static bool expect(struct st_run *r, uint32_t i)
 const struct st_op st_op_punch = {
 	.name = "punch",
 	.text = "a hole in the guest_memfd",
-	.flags = ST_PAGES | ST_WRITES | ST_CAN_FAIL | ST_HOLE | ST_SIGNALS,
+	.flags = ST_PAGES | ST_WRITES | ST_CAN_FAIL | ST_HOLE | ST_SIGNALS | ST_NOT_HUGE_FILE,
 	.always = 14,
 	.generate = draw_hole,
 	.run = punch,
@@ -67,7 +67,7 @@ const struct st_op st_op_punch = {
 const struct st_op st_op_alloc = {
 	.name = "alloc",
 	.text = "fallocate() of the guest_memfd",
-	.flags = ST_PAGES | ST_CAN_FAIL,
+	.flags = ST_PAGES | ST_CAN_FAIL | ST_NOT_HUGE_FILE,
 	.always = 5,
 	.generate = draw_allocation,
 	.run = allocate,

@@ -245,7 +245,7 @@ static bool expect(struct st_run *r, uint32_t i)
 const struct st_op st_op_refuse = {
 	.name = "refuse",
 	.text = "an ioctl that is refused",
-	.flags = ST_PAGES,
+	.flags = ST_PAGES | ST_NOT_HUGE_FILE,
 	.args = names,
 	.weight = { [ST_MIX_CONVERSION] = 1, [ST_MIX_LIFECYCLE] = 6, [ST_MIX_EVERYTHING] = 3 },
 	.generate = generate,

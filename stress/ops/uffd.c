@@ -105,7 +105,7 @@ static bool expect(struct st_run *r, uint32_t i)
 const struct st_op st_op_uffd = {
 	.name = "uffd",
 	.text = "shared memory is freed and filled again by userfaultfd",
-	.flags = ST_PAGES | ST_WRITES,
+	.flags = ST_PAGES | ST_WRITES | ST_NOT_HUGE_FILE,
 	.weight = { [ST_MIX_HUGEPAGE] = 4, [ST_MIX_PINS] = 2, [ST_MIX_EVERYTHING] = 3 },
 	.layouts = ST_SMALL_PAGES,
 	.run = run,

@@ -24,6 +24,7 @@ static long run(struct st_actor *a, const struct gm_sop *op, uint32_t index)
 const struct st_op st_op_vm2 = {
 	.name = "vm2",
 	.text = "a second VM is created and freed",
+	.flags = ST_NOT_HUGE_FILE,
 	.weight = { [ST_MIX_LIFECYCLE] = 2, [ST_MIX_EVERYTHING] = 1 },
 	.run = run,
 };

@@ -13,7 +13,7 @@
 struct st_draw {
 	struct st_prog *p; /* the program so far */
 	const struct st_layout *layout;
-	bool inplace;
+	bool inplace, huge_file;
 	struct gm_rng rng;
 	unsigned int weight[ST_OP_NR];
 	unsigned int fail_percent;

@@ -159,7 +159,8 @@ int st_gen(const struct st_gen *want, struct st_prog *p, char *why, size_t room)
 		order = n < 4 ? 1 : n < 7 ? 2 : 3;
 	p->head.seed = want->seed;
 	p->head.provider = want->provider ?: GM_PROVIDER_ATTRIBUTES;
-	d.inplace = p->head.provider == GM_PROVIDER_INPLACE;
+	d.inplace = st_in_place(p->head.provider);
+	d.huge_file = p->head.provider == GM_PROVIDER_HUGE_FILE;
 	p->head.start_private = d.inplace && st_chance(&d, 30);
 	p->head.strict = order == 1;
 	p->head.vcpus = 1 + st_below(&d, mix->vcpus);
@@ -170,7 +171,8 @@ int st_gen(const struct st_gen *want, struct st_prog *p, char *why, size_t room)
 	snprintf(p->head.mix, sizeof(p->head.mix), "%s", mix->name);
 	snprintf(p->head.layout, sizeof(p->head.layout), "%s", d.layout->name);
 	for (unsigned int i = 0; i < ST_OP_NR; i++)
-		if (!d.inplace || !(st_ops[i]->flags & ST_NOT_INPLACE))
+		if (!(d.inplace && st_ops[i]->flags & ST_NOT_INPLACE) &&
+		    !(d.huge_file && st_ops[i]->flags & ST_NOT_HUGE_FILE))
 			d.weight[i] = st_ops[i]->always + st_ops[i]->weight[id];
 	if (want->weights && set_weights(&d, want->weights, why, room))
 		return -1;

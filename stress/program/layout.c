@@ -20,6 +20,7 @@ static const struct st_layout layouts[] = {
 	ONE("thp", "3 GiB over transparent huge pages", ST_THP, GIB(3)),
 	ONE("shmem", "3 GiB over a memfd", ST_SHMEM, GIB(3)),
 	ONE("huge_2m", "32 MiB over huge pages of 2 MiB", ST_HUGE_2M, 16 * ST_2M),
+	ONE("small", "32 MiB over anonymous memory, for files of huge pages", ST_ANON, 16 * ST_2M),
 	ONE("huge_1g", "2 GiB over huge pages of 1 GiB", ST_HUGE_1G, GIB(2)),
 	{
 		.name = "odd",

@@ -74,24 +74,26 @@ enum st_mix_id {
 };
 
 enum st_op_flag {
-	ST_VCPU = 1 << 0,	   /* runs in the guest */
-	ST_PAGES = 1 << 1,	   /* has a page and a length */
-	ST_READS = 1 << 2,	   /* what it reads is judged */
-	ST_WRITES = 1 << 3,	   /* changes content or state of its pages */
-	ST_CAN_FAIL = 1 << 4,	   /* takes fail=N, fault injection of its N-th allocation */
-	ST_NOT_INPLACE = 1 << 5,   /* not drawn for conversion in place */
-	ST_OTHER_MEMORY = 1 << 6,  /* its pages are not those of the layout */
-	ST_CONVERTS = 1 << 7,	   /* changes the state of its pages, to private if arg is 1 */
-	ST_HOLE = 1 << 8,	   /* PUNCH_HOLE of its pages */
-	ST_TOUCHES = 1 << 9,	   /* the host loads or stores through its mapping */
-	ST_REFERS = 1 << 10,	   /* takes short-lived references of its pages */
-	ST_REFERS_ANY = 1 << 11,   /* ... of any page, as compaction does */
-	ST_NO_SLOT = 1 << 12,	   /* deletes the slot around its page for a moment */
-	ST_READ_ONLY = 1 << 13,	   /* the host's mapping is read-only for a moment */
-	ST_BY_HOLD = 1 << 14,	   /* accesses pages that an earlier operation pinned or mapped */
-	ST_SIGNALS = 1 << 15,	   /* `kick` may interrupt it */
-	ST_FETCHES = 1 << 16,	   /* the guest executes from the page */
-	ST_NEW_FILE = 1 << 18,	   /* its slot gets another guest_memfd */
+	ST_VCPU = 1 << 0,	  /* runs in the guest */
+	ST_PAGES = 1 << 1,	  /* has a page and a length */
+	ST_READS = 1 << 2,	  /* what it reads is judged */
+	ST_WRITES = 1 << 3,	  /* changes content or state of its pages */
+	ST_CAN_FAIL = 1 << 4,	  /* takes fail=N, fault injection of its N-th allocation */
+	ST_NOT_INPLACE = 1 << 5,  /* not drawn for conversion in place */
+	ST_OTHER_MEMORY = 1 << 6, /* its pages are not those of the layout */
+	ST_CONVERTS = 1 << 7,	  /* changes the state of its pages, to private if arg is 1 */
+	ST_HOLE = 1 << 8,	  /* PUNCH_HOLE of its pages */
+	ST_TOUCHES = 1 << 9,	  /* the host loads or stores through its mapping */
+	ST_REFERS = 1 << 10,	  /* takes short-lived references of its pages */
+	ST_REFERS_ANY = 1 << 11,  /* ... of any page, as compaction does */
+	ST_NO_SLOT = 1 << 12,	  /* deletes the slot around its page for a moment */
+	ST_READ_ONLY = 1 << 13,	  /* the host's mapping is read-only for a moment */
+	ST_BY_HOLD = 1 << 14,	  /* accesses pages that an earlier operation pinned or mapped */
+	ST_SIGNALS = 1 << 15,	  /* `kick` may interrupt it */
+	ST_FETCHES = 1 << 16,	  /* the guest executes from the page */
+	ST_NEW_FILE = 1 << 18,	  /* its slot gets another guest_memfd */
+	ST_NOT_HUGE_FILE =
+		1 << 19, /* not drawn for files of huge pages: single holes, other files */
 	ST_OBSERVE_LAST = 1 << 17, /* observe() runs after that of the others in the round */
 };
 

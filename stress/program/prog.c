@@ -105,7 +105,7 @@ static bool read_head(struct st_head *h, const char *key, const char *val)
 	}
 	if (!strcmp(key, "provider")) {
 		h->provider = gm_provider_find(val);
-		return h->provider == GM_PROVIDER_ATTRIBUTES || h->provider == GM_PROVIDER_INPLACE;
+		return h->provider == GM_PROVIDER_ATTRIBUTES || st_in_place(h->provider);
 	}
 	if (!strcmp(key, "start")) {
 		h->start_private = !strcmp(val, "private");

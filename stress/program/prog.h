@@ -39,6 +39,12 @@ struct st_head {
 	bool strict; /* one operation at a time, in the order of the file */
 };
 
+/* Do shared and private pages have one memory, in the file? */
+static inline bool st_in_place(enum gm_provider_id p)
+{
+	return p == GM_PROVIDER_INPLACE || p == GM_PROVIDER_HUGE_FILE;
+}
+
 struct st_prog {
 	struct st_head head;
 	uint32_t nr, room;
