@@ -30,12 +30,17 @@ void gm_arch_map(struct kvm_vm *kvm, uint64_t gpa, uint64_t size, uint64_t pages
 		__virt_pg_map(kvm, &kvm->mmu, gpa, gpa, level);
 }
 
-/* GUEST_UCALL_NONE() is a port I/O exit without a ucall. */
+/* UCALL_PIO_PORT of tools/testing/selftests/kvm/lib/x86/ucall.c. */
+#define YIELD_PORT 0x1000
+
+/* GUEST_UCALL_NONE() is an exit of the framework's port without a ucall. */
 bool gm_arch_is_yield(struct kvm_vcpu *vcpu)
 {
+	struct kvm_run *run = vcpu->run;
 	struct ucall uc;
 
-	return vcpu->run->exit_reason == KVM_EXIT_IO && get_ucall(vcpu, &uc) == UCALL_NONE;
+	return run->exit_reason == KVM_EXIT_IO && run->io.port == YIELD_PORT &&
+	       get_ucall(vcpu, &uc) == UCALL_NONE;
 }
 
 bool gm_arch_is_convert(struct kvm_vcpu *vcpu, uint64_t *gpa, uint64_t *npages, uint64_t *attrs)
