@@ -22,6 +22,7 @@ uint64_t gm_mem_pagesize(enum gm_mem_kind kind)
 	switch (kind) {
 	case GM_MEM_THP:
 	case GM_MEM_HUGE_2M:
+	case GM_MEM_HUGE_2M_SPARSE:
 		return GM_2M;
 	case GM_MEM_HUGE_1G:
 		return GM_1G;
@@ -36,10 +37,12 @@ struct gm_mem *gm_mem_new(enum gm_mem_kind kind, uint64_t size)
 		[GM_MEM_SHMEM] = MFD_CLOEXEC | MFD_ALLOW_SEALING,
 		[GM_MEM_HUGE_2M] = MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB,
 		[GM_MEM_HUGE_1G] = MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_1GB,
+		[GM_MEM_HUGE_2M_SPARSE] = MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB,
 	};
 	uint64_t align = gm_mem_pagesize(kind);
 	struct gm_mem *m = calloc(1, sizeof(*m));
 	bool anon = kind == GM_MEM_ANON || kind == GM_MEM_THP;
+	int flags = anon ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
 
 	GM_SETUP(m, "out of memory");
 	m->kind = kind;
@@ -48,8 +51,9 @@ struct gm_mem *gm_mem_new(enum gm_mem_kind kind, uint64_t size)
 	m->fd = anon ? -1 : GM_SETUP_OK(memfd_create("gm", mfd[kind]));
 	if (!anon)
 		GM_SETUP_OK(ftruncate(m->fd, m->size));
-	m->map = mmap(NULL, m->map_size, PROT_READ | PROT_WRITE,
-		      anon ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED, m->fd, 0);
+	if (kind == GM_MEM_HUGE_2M_SPARSE)
+		flags |= MAP_NORESERVE;
+	m->map = mmap(NULL, m->map_size, PROT_READ | PROT_WRITE, flags, m->fd, 0);
 	GM_SETUP(m->map != MAP_FAILED, "mmap of %#lx bytes in pages of %#lx: %s", m->map_size,
 		 align, gm_errno_name(errno));
 	m->hva = (uint8_t *)(((uintptr_t)m->map + align - 1) & ~(align - 1));

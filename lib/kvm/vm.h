@@ -66,7 +66,18 @@ struct gm_vm_args {
 };
 
 /* Memory of the host that can back a slot. */
-enum gm_mem_kind { GM_MEM_ANON, GM_MEM_SHMEM, GM_MEM_THP, GM_MEM_HUGE_2M, GM_MEM_HUGE_1G };
+enum gm_mem_kind {
+	GM_MEM_ANON,
+	GM_MEM_SHMEM,
+	GM_MEM_THP,
+	GM_MEM_HUGE_2M,
+	GM_MEM_HUGE_1G,
+	/*
+	 * 2 MiB pages of hugetlb that are not reserved: memory larger than the pool, of which only a
+	 * few pages are used.
+	 */
+	GM_MEM_HUGE_2M_SPARSE,
+};
 
 struct gm_mem {
 	enum gm_mem_kind kind;
