@@ -90,3 +90,71 @@ GM_CASE(mte, .name = "fd.slot_arm64.mte",
 	gm_vm_free(vm);
 	gm_mem_free(m);
 }
+
+static int raw_slot(int vm, uint32_t id, uint64_t gpa, uint64_t size, int gmem, uint64_t off)
+{
+	struct kvm_userspace_memory_region2 r = {
+		.slot = id,
+		.flags = size ? KVM_MEM_GUEST_MEMFD : 0,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.guest_memfd = gmem,
+		.guest_memfd_offset = off,
+	};
+
+	return ioctl(vm, KVM_SET_USER_MEMORY_REGION2, &r);
+}
+
+/* Slots as far below the end as each level of page tables spans, deleted in another order. */
+static void top_slots(int vm, int gmem, unsigned int bits)
+{
+	uint64_t end = 1UL << bits, span[] = { PG, 2 * PG, GM_2M, GM_1G, 1UL << 39, 1UL << 47 };
+	unsigned int nr = 0;
+
+	while (nr < ARRAY_SIZE(span) && span[nr] < end)
+		nr++;
+	for (unsigned int i = 0; i < nr; i++)
+		GM_EXPECT_OK(raw_slot(vm, i, end - span[i], PG, gmem, i * PG),
+			     "%u bits: a slot %#lx below the end", bits, span[i]);
+	for (unsigned int i = 0; i < nr; i++)
+		GM_EXPECT_ERRNO(EEXIST, raw_slot(vm, nr, end - span[i], PG, gmem, nr * PG),
+				"%u bits: another slot there", bits);
+	/* Not in the order in which they came. */
+	for (unsigned int i = 0; i < nr; i++)
+		GM_EXPECT_OK(raw_slot(vm, (i + nr / 2) % nr, 0, 0, -1, 0), "%u bits: deleted",
+			     bits);
+}
+
+GM_CASE(ipa_sizes, .name = "fd.slot_arm64.ipa_sizes",
+	.text = "VMs with every IPA size from 32 bits up: slots up to the last page, EFAULT past it; other sizes are EINVAL")
+{
+	int kvm = open_kvm_dev_path_or_exit();
+	unsigned int max = kvm_check_cap(KVM_CAP_ARM_VM_IPA_SIZE);
+
+	GM_EXPECT_ERRNO(EINVAL, ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_IPA_SIZE(31)), "31 bits");
+	GM_EXPECT_ERRNO(EINVAL, ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_IPA_SIZE(max + 1)),
+			"%u bits", max + 1);
+	for (unsigned int bits = 32; bits <= max; bits++) {
+		struct kvm_create_guest_memfd create = { .size = 16 * PG,
+							 .flags = GUEST_MEMFD_FLAG_MMAP };
+		int vm = ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_IPA_SIZE(bits)), gmem;
+		uint64_t end = 1UL << bits;
+
+		GM_ASSERT(vm >= 0, "a VM of %u bits: %s", bits, gm_errno_name(errno));
+		gmem = ioctl(vm, KVM_CREATE_GUEST_MEMFD, &create);
+		GM_ASSERT(gmem >= 0, "%u bits: guest_memfd: %s", bits, gm_errno_name(errno));
+		gm_control(!raw_slot(vm, 0, end - 4 * PG, 4 * PG, gmem, 0),
+			   "%u bits: the last four pages", bits);
+		GM_EXPECT_OK(raw_slot(vm, 0, 0, 0, -1, 0), "%u bits: deleted", bits);
+		GM_EXPECT_ERRNO(EFAULT, raw_slot(vm, 0, end - 3 * PG, 4 * PG, gmem, 0),
+				"%u bits: over the end", bits);
+		GM_EXPECT_ERRNO(EFAULT, raw_slot(vm, 0, end, PG, gmem, 0), "%u bits: past it",
+				bits);
+		GM_EXPECT_ERRNO(EFAULT, raw_slot(vm, 0, 1UL << 60, PG, gmem, 0), "%u bits: at 2^60",
+				bits);
+		top_slots(vm, gmem, bits);
+		close(gmem);
+		close(vm);
+	}
+	close(kvm);
+}
