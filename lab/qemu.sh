@@ -167,7 +167,9 @@ qemu_args()
 	args=(-nodefaults -no-user-config -display none -no-reboot -smp "$cpus" -m "$mem"
 		-kernel "$1" -initrd "$2" -append "$(qemu_cmdline)"
 		-drive "file=$3,format=raw,if=none,id=disk,cache=unsafe" -device virtio-blk-pci,drive=disk,serial=gm-scratch
-		-device virtio-serial-pci -device edu -device edu)
+		-device virtio-serial-pci)
+	# edu reaches 256 MiB only: with 39 bits it can reach an IOVA that is aligned to 1 GiB, too.
+	args+=(-device edu,dma_mask=0x7fffffffff -device edu,dma_mask=0x7fffffffff)
 	if [ "$accel" = kvm ]; then
 		args+=(-accel kvm -cpu host)
 	elif [ "$arch" = x86 ]; then

@@ -17,6 +17,7 @@ struct test_case {
 	unsigned int tokens;	   /* enum gm_token */
 	unsigned long huge_2m, huge_1g; /* pages */
 	bool selected;
+	bool left_out; /* would be selected, but the sample does not have it */
 };
 
 struct catalogue {

@@ -18,6 +18,7 @@
 #include "events.h"
 #include "options.h"
 #include "render.h"
+#include "seed.h"
 #include "select.h"
 #include "setup.h"
 
@@ -237,6 +238,11 @@ int main(int argc, char **argv)
 	if (ret)
 		goto out;
 	catch_signals();
+	/* The seed also selects the sampled cases. */
+	if (!opt.have_seed) {
+		opt.seed = gm_seed_fresh();
+		opt.have_seed = true;
+	}
 	if (opt.attach || opt.finish)
 		ret = attach_or_finish(&opt);
 	else

@@ -80,7 +80,7 @@ static void add_for_iommus(const struct gm_case *c, struct end end)
 		mine.needs |= iommus[kind].needs;
 		if (kind != GM_IOMMU_NONE)
 			mine.tokens |= GM_TOKEN_IOMMU;
-		if (kind == GM_IOMMU_VFIO)
+		if (kind == GM_IOMMU_VFIO || kind == GM_IOMMU_TYPE1)
 			mine.flags |= c->dma_flags;
 		add_for_providers(&mine, of_a_set ? append(end, iommus[kind].suffix) : end);
 	}

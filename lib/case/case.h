@@ -70,7 +70,7 @@ struct gm_case {
 	unsigned int iommus;
 	/* Set by the registry; in a declaration only if the case has this one and its own name. */
 	enum gm_iommu_kind iommu;
-	unsigned int dma_flags; /* further enum gm_case_flag of the case with VFIO */
+	unsigned int dma_flags; /* further enum gm_case_flag of the cases with real DMA */
 	gm_needs needs;	      /* GM_NEEDS(...): missing ones make it SKIP, with reason and remedy */
 	uint64_t caps;	      /* GM_CAPS(CAP_...): it runs with exactly these */
 	unsigned int huge_2m; /* number of free 2 MiB huge pages that it needs */

@@ -106,3 +106,55 @@ bool gm_dma_expect_maps(struct gm_iodev *dev, uint64_t iova, void *hva, uint64_t
 					    (uint8_t *)hva + at[i] * GM_PAGE_SIZE, when);
 	return ok;
 }
+
+static uint8_t *own_buf(struct gm_iodev *dev)
+{
+	if (!dev->buf)
+		dev->buf = calloc(1, GM_DMA_BUF);
+	GM_SETUP(dev->buf, "out of memory");
+	return dev->buf;
+}
+
+void gm_dma_buf_set(struct gm_iodev *dev, const void *data)
+{
+	if (dev->iommu->ops->buf_host)
+		dev->iommu->ops->buf_host(dev, (void *)data, true);
+	else
+		memcpy(own_buf(dev), data, GM_DMA_BUF);
+}
+
+void gm_dma_buf_get(struct gm_iodev *dev, void *data)
+{
+	if (dev->iommu->ops->buf_host)
+		dev->iommu->ops->buf_host(dev, data, false);
+	else
+		memcpy(data, own_buf(dev), GM_DMA_BUF);
+}
+
+/* The mock refuses a range as a whole: each page is a call of its own, and may fail. */
+static void buf_dma(struct gm_iodev *dev, uint64_t iova, uint64_t off, uint64_t len, bool write)
+{
+	GM_SETUP(off + len <= GM_DMA_BUF, "the device's buffer is too small");
+	if (dev->iommu->ops->buf_dma) {
+		dev->iommu->ops->buf_dma(dev, iova, off, len, write);
+		return;
+	}
+	for (uint64_t n; len; iova += n, off += n, len -= n) {
+		n = GM_PAGE_SIZE - iova % GM_PAGE_SIZE;
+		n = n < len ? n : len;
+		if (write)
+			__gm_dma_write(dev, iova, own_buf(dev) + off, n);
+		else
+			__gm_dma_read(dev, iova, own_buf(dev) + off, n);
+	}
+}
+
+void gm_dma_buf_write(struct gm_iodev *dev, uint64_t iova, uint64_t off, uint64_t len)
+{
+	buf_dma(dev, iova, off, len, true);
+}
+
+void gm_dma_buf_read(struct gm_iodev *dev, uint64_t iova, uint64_t off, uint64_t len)
+{
+	buf_dma(dev, iova, off, len, false);
+}

@@ -133,13 +133,14 @@ void gm_edu_start(struct gm_iodev *dev)
 	GM_SETUP((*reg32(dev, EDU_ID) & 0xffff) == 0x00ed, "edu has id %#x", *reg32(dev, EDU_ID));
 }
 
-/* One transfer between the bus and edu's buffer. Waits for its end, at most 30 s. */
-static void transfer(struct gm_iodev *dev, uint64_t iova, uint64_t len, bool to_ram)
+/* One transfer between the bus and edu's buffer at off. Waits for its end, at most 30 s. */
+static void transfer_at(struct gm_iodev *dev, uint64_t iova, uint64_t off, uint64_t len,
+			bool to_ram)
 {
 	struct timespec ms = { .tv_nsec = 1000000 };
 
-	*reg64(dev, EDU_DMA_SRC) = to_ram ? EDU_BUF : iova;
-	*reg64(dev, EDU_DMA_DST) = to_ram ? iova : EDU_BUF;
+	*reg64(dev, EDU_DMA_SRC) = to_ram ? EDU_BUF + off : iova;
+	*reg64(dev, EDU_DMA_DST) = to_ram ? iova : EDU_BUF + off;
 	*reg64(dev, EDU_DMA_CNT) = len;
 	*reg64(dev, EDU_DMA_CMD) = EDU_RUN | (to_ram ? EDU_TO_RAM : 0);
 	for (int i = 0; i < gm_time_limit(30000); i++) {
@@ -148,6 +149,11 @@ static void transfer(struct gm_iodev *dev, uint64_t iova, uint64_t len, bool to_
 		nanosleep(&ms, NULL);
 	}
 	GM_ERROR("edu does not finish a transfer of %lu bytes at iova %#lx", len, iova);
+}
+
+static void transfer(struct gm_iodev *dev, uint64_t iova, uint64_t len, bool to_ram)
+{
+	transfer_at(dev, iova, 0, len, to_ram);
 }
 
 /* A transfer to or from the scratch page, which is mapped only for it. */
@@ -200,4 +206,21 @@ int gm_edu_read(struct gm_iodev *dev, uint64_t iova, void *buf, uint64_t len)
 int gm_edu_write(struct gm_iodev *dev, uint64_t iova, const void *buf, uint64_t len)
 {
 	return edu_rw(dev, iova, (uint8_t *)buf, len, true);
+}
+
+void gm_edu_buf_host(struct gm_iodev *dev, void *data, bool set)
+{
+	uint8_t *scratch = scratch_page();
+
+	if (set)
+		memcpy(scratch, data, GM_DMA_BUF);
+	through_scratch(dev, scratch, GM_DMA_BUF, !set);
+	if (!set)
+		memcpy(data, scratch, GM_DMA_BUF);
+	munmap(scratch, GM_PAGE_SIZE);
+}
+
+void gm_edu_buf_dma(struct gm_iodev *dev, uint64_t iova, uint64_t off, uint64_t len, bool write)
+{
+	transfer_at(dev, iova, off, len, write);
 }

@@ -94,6 +94,7 @@ struct gm_iodev *gm_iodev_new(struct gm_iommu *iommu, uint32_t pt)
 void gm_iodev_free(struct gm_iodev *dev)
 {
 	dev->iommu->ops->detach(dev);
+	free(dev->buf);
 	free(dev);
 }
 

@@ -33,6 +33,7 @@ struct gm_iodev {
 	uint32_t idev;	  /* object id of the device in the iommufd */
 	uint32_t priv_id; /* for the provider */
 	int fd;		  /* for the provider */
+	uint8_t *buf;	  /* the buffer of a device that has none of its own: gm_dma_buf_set() */
 	uint8_t *bar;	  /* registers of a PCI device; NULL: none */
 	uint64_t bar_size;
 };
@@ -90,6 +91,17 @@ uint32_t gm_hwpt_new(struct gm_iodev *dev, uint32_t ioas, uint32_t flags);
 int __gm_dma_read(struct gm_iodev *dev, uint64_t iova, void *buf, uint64_t len);
 /* The device writes buf to [iova, iova + len). 0, or -1 as above. */
 int __gm_dma_write(struct gm_iodev *dev, uint64_t iova, const void *buf, uint64_t len);
+/*
+ * The same through a buffer of GM_DMA_BUF bytes in the device, offsets and lengths in it. Only the
+ * DMA itself happens, and no map or unmap, which could flush a stale translation. A range may go
+ * over several pages: each is accessed as the IOMMU allows. set and get are the host's access to
+ * the buffer; with edu they map and unmap a scratch page.
+ */
+#define GM_DMA_BUF 2048
+void gm_dma_buf_set(struct gm_iodev *dev, const void *data);
+void gm_dma_buf_get(struct gm_iodev *dev, void *data);
+void gm_dma_buf_write(struct gm_iodev *dev, uint64_t iova, uint64_t off, uint64_t len);
+void gm_dma_buf_read(struct gm_iodev *dev, uint64_t iova, uint64_t off, uint64_t len);
 /* The duration of one DMA in milliseconds, which limits how many a case can do. 0: negligible. */
 unsigned int gm_dma_cost_ms(struct gm_iodev *dev);
 /* The device can access IOVAs below this. */

@@ -20,6 +20,10 @@ struct gm_iommu_ops {
 	int (*replace)(struct gm_iodev *dev, uint32_t pt, uint32_t ioas);
 	int (*read)(struct gm_iodev *dev, uint64_t iova, void *buf, uint64_t len);
 	int (*write)(struct gm_iodev *dev, uint64_t iova, const void *buf, uint64_t len);
+	/* With the device's own buffer; NULL: by read and write, with dev->buf. */
+	void (*buf_host)(struct gm_iodev *dev, void *data, bool set);
+	void (*buf_dma)(struct gm_iodev *dev, uint64_t iova, uint64_t off, uint64_t len,
+			bool write);
 	unsigned int cost_ms; /* gm_dma_cost_ms() */
 	uint64_t iova_end;    /* gm_dma_iova_end() */
 	bool can_check_map;   /* __gm_mock_maps() works */
@@ -43,6 +47,10 @@ int gm_iommufd_unmap(struct gm_iommu *iommu, uint32_t ioas, uint64_t iova, uint6
 
 #define GM_EDU_IOVA_END 0x0ffff000UL /* edu_rw() maps its scratch page here */
 #define GM_EDU_COST_MS 200
+
+/* buf_host and buf_dma with edu's buffer. */
+void gm_edu_buf_host(struct gm_iodev *dev, void *data, bool set);
+void gm_edu_buf_dma(struct gm_iodev *dev, uint64_t iova, uint64_t off, uint64_t len, bool write);
 
 /* Binds edu nr to vfio-pci until the case ends. */
 void gm_edu_bind(unsigned int nr);

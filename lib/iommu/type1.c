@@ -111,6 +111,8 @@ const struct gm_iommu_ops gm_iommu_type1_ops = {
 	.detach = gm_edu_release,
 	.read = gm_edu_read,
 	.write = gm_edu_write,
+	.buf_host = gm_edu_buf_host,
+	.buf_dma = gm_edu_buf_dma,
 	.cost_ms = GM_EDU_COST_MS,
 	.iova_end = GM_EDU_IOVA_END,
 };

@@ -83,6 +83,8 @@ const struct gm_iommu_ops gm_iommu_vfio_ops = {
 	.replace = vfio_replace,
 	.read = gm_edu_read,
 	.write = gm_edu_write,
+	.buf_host = gm_edu_buf_host,
+	.buf_dma = gm_edu_buf_dma,
 	.cost_ms = GM_EDU_COST_MS,
 	.iova_end = GM_EDU_IOVA_END,
 };

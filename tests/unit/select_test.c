@@ -127,6 +127,20 @@ static void fill(struct catalogue *cat)
 	json_decref(list);
 }
 
+/* Six cells of a table, and one case. */
+static void fill_table(struct catalogue *cat)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < 7; i++)
+		json_array_append_new(list, json_pack("{s:o,s:s,s:[s*]}", "name",
+						      json_sprintf("table.%d", i), "clause",
+						      "table", "flags", i < 6 ? "sampled" : NULL));
+	memset(cat, 0, sizeof(*cat));
+	assert_null(catalogue_add(cat, "bin/x_test", list));
+	json_decref(list);
+}
+
 /* The names that a command line selects, separated by blanks; NULL when it is refused. */
 static const char *selected(const char *line)
 {
@@ -155,6 +169,29 @@ static const char *selected(const char *line)
 	catalogue_free(&cat);
 	options_free(&opt);
 	return ret ? NULL : names;
+}
+
+static void sample_is_a_quarter(void **state)
+{
+	struct catalogue cat = { 0 };
+	unsigned int seen[7] = { 0 };
+	struct options opt;
+
+	for (unsigned int seed = 0; seed < 4; seed++) {
+		assert_int_equal(parse(&opt, "--filter table.*"), 0);
+		memset(&cat, 0, sizeof(cat));
+		fill_table(&cat);
+		opt.seed = seed;
+		assert_int_equal(select_cases(&cat, &opt), 0);
+		for (size_t i = 0; i < cat.n; i++)
+			seen[i] += cat.v[i].selected;
+		catalogue_free(&cat);
+		options_free(&opt);
+	}
+	/* The last one is not sampled. */
+	for (unsigned int i = 0; i < 6; i++)
+		assert_int_equal(seen[i], 1);
+	assert_int_equal(seen[6], 4);
 }
 
 static void filters_select(void **state)
@@ -365,6 +402,7 @@ int main(void)
 		cmocka_unit_test(good_lines),
 		cmocka_unit_test(bad_lines_have_a_remedy),
 		cmocka_unit_test(filters_select),
+		cmocka_unit_test(sample_is_a_quarter),
 		cmocka_unit_test(empty_selections_are_refused),
 		in_dir(lists_select),
 		cmocka_unit_test(required_cases),
