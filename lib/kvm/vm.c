@@ -25,6 +25,23 @@ __attribute__((weak)) unsigned long gm_arch_shape_type(enum gm_vm_kind kind)
 	return gm_arch_vm_type(kind);
 }
 
+/* A dirty ring must be there before the first vCPU. */
+static struct kvm_vm *create(struct vm_shape shape, struct gm_vm *vm)
+{
+	const struct gm_vm_args *args = &vm->args;
+	struct kvm_vm *kvm;
+
+	if (!args->dirty_ring)
+		return __vm_create_with_vcpus(shape, args->vcpus, args->extra_pages, gm_guest_main,
+					      vm->vcpu);
+	kvm = __vm_create(shape, args->vcpus, args->extra_pages);
+	vm_enable_dirty_ring(kvm, args->dirty_ring);
+	for (unsigned int i = 0; i < args->vcpus; i++)
+		vm->vcpu[i] = vm_vcpu_add(kvm, i, gm_guest_main);
+	kvm_arch_vm_finalize_vcpus(kvm);
+	return kvm;
+}
+
 struct gm_vm *gm_vm_new(const struct gm_vm_args *args)
 {
 	struct vm_shape shape = { .mode = VM_MODE_DEFAULT, .type = gm_arch_shape_type(args->kind) };
@@ -39,8 +56,7 @@ struct gm_vm *gm_vm_new(const struct gm_vm_args *args)
 		vm->kvm = ____vm_create(shape);
 		return vm;
 	}
-	vm->kvm = __vm_create_with_vcpus(shape, args->vcpus, args->extra_pages, gm_guest_main,
-					 vm->vcpu);
+	vm->kvm = create(shape, vm);
 	/* A pKVM guest converts by hypercalls that do not exit to user space. */
 	if (!args->no_exit_hypercall && args->kind != GM_VM_PROTECTED)
 		gm_arch_enable_conversion_exits(vm->kvm);

@@ -62,6 +62,7 @@ struct gm_vm_args {
 	 * vCPU continues. False, or NULL: __gm_run() returns the exit.
 	 */
 	bool (*on_exit)(struct gm_vm *vm, unsigned int vcpu, const struct gm_exit *ex);
+	uint32_t dirty_ring;	/* bytes of each vCPU's dirty ring; 0: none */
 	bool no_exit_hypercall; /* do not enable the conversion hypercall */
 };
 
