@@ -20,8 +20,8 @@
 #include "dma_memory.h"
 #include "text.h"
 
-GM_FILE(.clause = "iommu.pays", .profile = "IO", .iommu = GM_IOMMU_MOCK, .flags = GM_REFUSAL,
-	.caps = GM_CAPS(CAP_SETUID, CAP_SYS_RESOURCE, CAP_KILL))
+GM_FILE(.clause = "iommu.pays", .profile = "IO", .iommu = GM_IOMMU_MOCK,
+	.flags = GM_REFUSAL | GM_SAMPLED, .caps = GM_CAPS(CAP_SETUID, CAP_SYS_RESOURCE, CAP_KILL))
 
 #define PG GM_PAGE_SIZE
 /* Each event has a user of its own, to whom only this case charges pages. */
