@@ -156,7 +156,7 @@ static int way_access(struct place *p, unsigned int page)
 
 static int way_guest(struct place *p, unsigned int page)
 {
-	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1, .extra_pages = 16);
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_DEFAULT, .vcpus = 1, .extra_pages = 64);
 	struct gm_op op = { .code = GM_OP_READ, .addr = GM_BASE + page * PG };
 
 	gm_vm_map(vm, GM_BASE, GM_2M, GM_2M);
