@@ -142,7 +142,7 @@ static int do_map(struct cell *c, uint64_t pages, uint64_t iova)
 		ret = io_uring_register_buffers(&ring, &iov, 1);
 		return -ret;
 	}
-	return EINVAL;
+	return -1;
 }
 
 static int do_unmap(struct cell *c)

@@ -16,8 +16,8 @@
 
 /* Flags of a case: id, word. */
 #define GM_FLAG_LIST(X)                                                                            \
-	X(FULL_ONLY, "full_only")     /* left out of --profile quick */                            \
-	X(SAMPLED, "sampled")	      /* one cell of a large table: quick runs a quarter, by seed */\
+	X(FULL_ONLY, "full_only") /* left out of --profile quick */                                \
+	X(SAMPLED, "sampled")	  /* one cell of a large table: quick runs a quarter, by seed */   \
 	X(DESTRUCTIVE, "destructive") /* may harm the running kernel: runs last */                 \
 	X(REFUSAL, "refusal")	      /* tests a refusal: ERROR without a control that passed */   \
 	X(AS_USER, "as_user") /* runs as an ordinary user (uid and gid 65534), no capabilities */
