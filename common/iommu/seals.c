@@ -99,7 +99,7 @@ static uint64_t peek(struct cell *c)
 	volatile uint64_t *p = map_shared(c, PROT_READ, MAP_SHARED);
 	uint64_t word;
 
-	GM_SETUP(p, "mmap for reading: %s", gm_errno_name(errno));
+	GM_ASSERT(p, "a read-only mapping, seals %#x: %s", c->seals, gm_errno_name(errno));
 	word = *p;
 	munmap((void *)p, c->page);
 	return word;
