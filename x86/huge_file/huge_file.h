@@ -64,6 +64,8 @@ static inline uint64_t hf_gpa(const struct hf_vm *h, uint64_t p)
 
 /* vCPU v writes a word of a new generation to each of n pages, from p on. */
 void hf_write(struct hf_vm *h, unsigned int v, uint64_t p, uint64_t n);
+/* The same for only the first word of nr pages of one slot, `step` pages apart. */
+void hf_touch(struct hf_vm *h, unsigned int v, uint64_t p, uint64_t nr, uint64_t step);
 /* The guest checks all words of the pages. */
 void hf_check(struct hf_vm *h, uint64_t p, uint64_t n, const char *when);
 /* One call for all of them, whatever slots they are in. */

@@ -15,14 +15,13 @@ struct layout {
 /* The slot's first and last pages, both sides of all borders in it, and a page of each 2 MiB. */
 static void touch_edges(struct hf_vm *h, const struct layout *l)
 {
-	uint64_t end = l->first + l->n;
+	uint64_t end = l->first + l->n, block = (l->first + 511) / 512 * 512;
 
 	hf_write(h, 0, l->first, 2);
-	for (uint64_t p = l->first; p < end; p = (p / 512 + 1) * 512) {
-		hf_write(h, 0, p, 1);
-		if (p % h->in_one < 512 && p > l->first)
-			hf_write(h, 0, p - 1, 2);
-	}
+	if (block < end)
+		hf_touch(h, 0, block, (end - block + 511) / 512, 512);
+	for (uint64_t p = (l->first / h->in_one + 1) * h->in_one; p < end; p += h->in_one)
+		hf_write(h, 0, p - 1, 2);
 	hf_write(h, 0, end - 2, 2);
 }
 
@@ -82,7 +81,8 @@ GM_CASES(misaligned, struct layout, l)
 		expect_no_memory(h, gpa - PG, "below the slot");
 	expect_no_memory(h, gpa + l->n * PG, "above the slot");
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(at); i++)
+	/* A GiB has many pages to touch each time: only its ends and its middle. */
+	for (unsigned int i = 0; i < (l->page == GM_1G ? 3 : ARRAY_SIZE(at)); i++)
 		if (at[i] >= l->first && at[i] <= last)
 			there_and_back(h, l, at[i]);
 	/* Pages of the same huge pages that are in no slot, alone and across the slot's ends. */
@@ -142,6 +142,7 @@ GM_ROW(misaligned, inside, .name = "huge_file.slots.inside", .huge_2m = 3,
 	.page = GM_2M, .at = 100, .n = 300, .first = P2M + 100
 };
 GM_ROW(misaligned, gpa_4k_1g, .name = "huge_file.slots.gpa_4k.1g", .huge_1g = 1,
+       .flags = GM_FULL_ONLY,
        .text = "1 GiB pages: gpa and file differ by one page: nothing huge") = {
 	.page = GM_1G, .at = 1, .n = P1G, .first = 0
 };

@@ -2,6 +2,7 @@
 /* The VM of the huge_file.* cases, and the model of how KVM maps its file. */
 #include <stdarg.h>
 
+#include "batch.h"
 #include "huge_file.h"
 
 static struct hf_vm *new_vm(uint64_t page, uint64_t n, unsigned int vcpus, bool no_slot)
@@ -203,6 +204,17 @@ void hf_write(struct hf_vm *h, unsigned int v, uint64_t p, uint64_t n)
 		for (uint64_t i = 0; i < run; i++)
 			hf_touched(h, p + i);
 	}
+}
+
+void hf_touch(struct hf_vm *h, unsigned int v, uint64_t p, uint64_t nr, uint64_t step)
+{
+	struct gm_batch s;
+
+	gm_batch_init(&s, h->w, v);
+	gm_batch_touch(&s, hf_gfn(h, p), nr, step);
+	gm_batch_flush(&s);
+	for (uint64_t i = 0; i < nr; i++)
+		hf_touched(h, p + i * step);
 }
 
 void hf_check(struct hf_vm *h, uint64_t p, uint64_t n, const char *when)
