@@ -528,6 +528,7 @@ static void add(const struct gm_state *state, const struct gm_probe *p, bool use
 		c->providers = state->providers;
 		c->profile = state->profile;
 		c->needs |= state->needs;
+		c->huge_2m = state->huge_2m;
 		c->run = run;
 		c->arg = m;
 		if (!reaches(&w))
@@ -539,6 +540,9 @@ static void add(const struct gm_state *state, const struct gm_probe *p, bool use
 static bool applies(const struct gm_state *state, const struct gm_probe *p)
 {
 	if (gm_access_want(p, state->class).kind == GM_WANT_ABSENT)
+		return false;
+	/* Calls on the file do not depend on its pages; those that drop single pages are EINVAL. */
+	if (state->huge_2m && (p->path == GM_PATH_FD || p->flags & (GM_ACC_DROPS | GM_ACC_HARMFUL)))
 		return false;
 	/* Do not lose a page frame where the probe must succeed. */
 	if (state->class == GM_CLASS_ORDINARY && (p->flags & GM_ACC_HARMFUL))

@@ -23,6 +23,11 @@ struct gm_state {
 	enum gm_class class;
 	bool full; /* not in the quick profile */
 	/*
+	 * The number of 2 MiB pages of the pool that the file takes; 0: it has single pages. Holes
+	 * and fallocate() of single pages do not exist there.
+	 */
+	unsigned int huge_2m;
+	/*
 	 * Creates the VM with vCPU 0, GM_STAGE_PAGES of guest memory at GM_BASE, and the mapping
 	 * for the probes. gm_stage_close() frees the VM, the file and the mapping.
 	 */

@@ -34,6 +34,13 @@ static struct {
 	uint8_t gen[GM_STAGE_PAGES]; /* 0: zero */
 } model;
 
+bool gm_window_of(const struct gm_window *w, const struct gm_stage *s)
+{
+	if (w->how >= GM_HOST_WROTE)
+		return s->before;
+	return w->how == GM_UNTOUCHED || w->how == GM_TOUCHED || !s->state->huge_2m;
+}
+
 bool gm_window_filled(const struct gm_window *w)
 {
 	return w->how == GM_TOUCHED || w->how == GM_AGAIN || w->how == GM_HOST_WROTE ||

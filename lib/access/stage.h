@@ -29,9 +29,11 @@ extern const struct gm_window gm_windows[]; /* ends with a window without a name
 /* Iterates over the windows of the state. */
 #define gm_for_windows(w, s)                                                                       \
 	for (const struct gm_window *w = gm_windows; w->name; w++)                                 \
-		if (w->how >= GM_HOST_WROTE && !(s)->before)                                       \
+		if (!gm_window_of(w, s))                                                           \
 			continue;                                                                  \
 		else
+/* Does the state have such pages? */
+bool gm_window_of(const struct gm_window *w, const struct gm_stage *s);
 /* Was it written, so that it does not contain zeros? */
 bool gm_window_filled(const struct gm_window *w);
 

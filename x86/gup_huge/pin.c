@@ -123,7 +123,7 @@ GM_ROW(pin, pin_fast, .name = "gup.huge_file_pin.fast", .needs = GM_NEEDS(GUP_TE
 GM_ROW(pin, pin_pipe, .name = "gup.huge_file_pin.pipe",
        .text = "the same with references of a pipe") = { .pipe = true };
 
-GM_CASE(nogup, .name = "gup.huge_file_pin.refused", .clause = "gup.huge_file",
+GM_CASE(nogup, .name = "gup.huge_file.refused", .clause = "gup.huge_file",
 	.needs = GM_NEEDS(GUP_TEST),
 	.text = "on a kernel that refuses GUP of guest_memfd (P5): loads and stores of a shared page work, pins are EFAULT and leave nothing")
 {
