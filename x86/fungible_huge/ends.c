@@ -221,7 +221,7 @@ GM_ROW(killed, killed_2m, .name = "fungible.huge_ends.kill", .huge_2m = 3,
 GM_ROW(killed, killed_tree, .name = "fungible.huge_ends.kill_tree", .huge_2m = 3,
        .text = "a VMM and its child that inherited everything, killed") = { .tree = true,
 									    .times = 3 };
-GM_ROW(killed, killed_1g, .name = "fungible.huge_ends.kill_1g", .huge_1g = 1,
+GM_ROW(killed, killed_1g, .name = "fungible.huge_ends.kill_1g", .huge_1g = 1, .flags = GM_FULL_ONLY,
        .text = "a VMM killed in the middle of splits and joins gives its 1 GiB page back") = {
 	.tree = false, .times = 2
 };
