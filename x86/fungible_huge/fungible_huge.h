@@ -39,6 +39,8 @@ struct fh_rest fh_rest_but(uint64_t page, long n);
 void fh_rest_end(struct fh_rest *rest);
 /* Expects that neither a guest_memfd nor hugetlbfs gets one huge page more. */
 void fh_expect_none_left(struct gm_vm *vm, uint64_t page, const char *when);
+/* If the kernel refuses GUP of shared page p (P5): frees the fixture and SKIPs. */
+void fh_need_gup(struct gm_fixture *w, uint64_t p);
 /* A guest_memfd of n huge pages; -1 and errno. */
 int __fh_file(struct gm_vm *vm, uint64_t page, uint64_t n);
 

@@ -133,6 +133,7 @@ GM_CASES(pinned, struct kind, v)
 		/* Not by the guest last: the host has it in its page tables. */
 		gm_fixture_host_write(w, fh_gfn(w, p), 1);
 		word = gm_fixture_word(w, fh_gfn(w, p));
+		fh_need_gup(w, p);
 		v->take(&h, w->hva + p * PG);
 		gm_pool_expect(&before, 2, NR - 2, "held");
 		gm_fixture_free(w);
@@ -178,6 +179,8 @@ GM_CASE(several, .name = "fungible.huge_pinned.several", .needs = GM_NEEDS(GUP_T
 
 		gm_fixture_convert(w, fh_gfn(w, p), 2, false);
 		gm_fixture_host_write(w, fh_gfn(w, p), 2);
+		if (!i)
+			fh_need_gup(w, p);
 		pin_take(&h[i][0], w->hva + p * PG);
 		pin_take(&h[i][1], w->hva + (p + 1) * PG);
 	}
@@ -207,6 +210,7 @@ GM_CASE(hole, .name = "fungible.huge_pinned.hole", .needs = GM_NEEDS(GUP_TEST), 
 	gm_fixture_fill(w, 0, fh_gfn(w, 0), NR * in_one);
 	gm_fixture_convert(w, fh_gfn(w, in_one + 9), 2, false);
 	gm_fixture_host_write(w, fh_gfn(w, in_one + 9), 2);
+	fh_need_gup(w, in_one + 9);
 	pin_take(&h, w->hva + GM_2M + 9 * PG);
 	GM_EXPECT_ERRNO(EAGAIN, __gm_gmem_punch(w->gmem, GM_2M, GM_2M), "the huge page");
 	GM_EXPECT_ERRNO(EAGAIN, __gm_gmem_punch(w->gmem, 0, NR * GM_2M), "all");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Files of huge pages, and the rest of the pool. */
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "fungible_huge.h"
 #include "gmem_huge.h"
@@ -67,6 +68,17 @@ void fh_rest_end(struct fh_rest *rest)
 	munmap(rest->map, rest->len);
 	close(rest->fd);
 	rest->map = NULL;
+}
+
+void fh_need_gup(struct gm_fixture *w, uint64_t p)
+{
+	uint64_t word;
+	struct iovec local = { &word, 8 }, remote = { w->hva + p * PG, 8 };
+
+	if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == 8)
+		return;
+	gm_fixture_free(w);
+	gm_skip("GUP of shared pages is refused (P5)", "boot without gup_guest_memfd=0");
 }
 
 int __fh_file(struct gm_vm *vm, uint64_t page, uint64_t n)

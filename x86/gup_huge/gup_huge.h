@@ -21,5 +21,7 @@ static inline uint64_t gh_gfn(const struct gm_fixture *w, uint64_t p)
 
 /* Does the kernel refuse GUP of this shared page (P5)? */
 bool gh_refuses_gup(struct gm_fixture *w, uint64_t p);
+/* If so: frees the fixture and SKIPs. */
+void gh_need_gup(struct gm_fixture *w, uint64_t p);
 
 #endif

@@ -85,6 +85,7 @@ GM_CASES(pin, struct holder, v)
 		/* The pages and one on either side are shared; the rest is private. */
 		gm_fixture_convert(w, gh_gfn(w, p - 1), n + 2, false);
 		gm_fixture_host_write(w, gh_gfn(w, p - 1), n + 2);
+		gh_need_gup(w, p);
 		take(&h, v, w->hva + p * PG, n);
 		expect_busy(w, p, n, p, "held");
 		expect_busy(w, last, 1, last, "held");
