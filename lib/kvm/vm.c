@@ -25,16 +25,28 @@ __attribute__((weak)) unsigned long gm_arch_shape_type(enum gm_vm_kind kind)
 	return gm_arch_vm_type(kind);
 }
 
+/*
+ * The guest's image is the test program, and the framework has 2 MiB for it and all else: a program
+ * grows with every case, so its pages come on top. Of further pages the framework allocates only
+ * those of their page tables, two for each 512 (vm_nr_pages_required()): so ask for more.
+ */
+static uint64_t image_pages(void)
+{
+	extern const char __executable_start[], end[];
+
+	return ((end - __executable_start) / getpagesize() + 1) * 256;
+}
+
 /* A dirty ring must be there before the first vCPU. */
 static struct kvm_vm *create(struct vm_shape shape, struct gm_vm *vm)
 {
 	const struct gm_vm_args *args = &vm->args;
+	uint64_t pages = args->extra_pages + image_pages();
 	struct kvm_vm *kvm;
 
 	if (!args->dirty_ring)
-		return __vm_create_with_vcpus(shape, args->vcpus, args->extra_pages, gm_guest_main,
-					      vm->vcpu);
-	kvm = __vm_create(shape, args->vcpus, args->extra_pages);
+		return __vm_create_with_vcpus(shape, args->vcpus, pages, gm_guest_main, vm->vcpu);
+	kvm = __vm_create(shape, args->vcpus, pages);
 	vm_enable_dirty_ring(kvm, args->dirty_ring);
 	for (unsigned int i = 0; i < args->vcpus; i++)
 		vm->vcpu[i] = vm_vcpu_add(kvm, i, gm_guest_main);
