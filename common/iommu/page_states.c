@@ -352,6 +352,10 @@ static void place_close(struct place *p)
 	close(p->udmabuf);
 	if (p->anon)
 		munmap(p->mem, NPAGES * PG);
+	/* memory_failure() keeps a reference to the page, which would count as a pin. */
+	if (p->pfn && !p->anon)
+		GM_SETUP_OK(fallocate(p->m.fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, AT * PG,
+				      PG));
 	dma_memory_free(&p->m);
 }
 
