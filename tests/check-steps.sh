@@ -38,7 +38,8 @@ steps() {
 	[ ! -w /dev/kvm ] || step policy make --no-print-directory policy ARGS=--short
 	run_lab lab
 	LAB_ONLY='--clause iommu.*' run_lab lab-amd IOMMU=amd
-	LAB_ONLY="--filter '*inplace*'" run_lab lab-inplace KERNEL_PATCHES=inplace \
-		KCMD=kvm.gmem_in_place_conversion=1
+	# The contract kernel converts in place as KERNEL_PATCHES=inplace does, and has huge pages.
+	LAB_ONLY="--filter '*inplace*,*.huge,*huge_file*,contract*,fungible.huge_*'" run_lab lab-contract \
+		KERNEL_PATCHES=contract KCMD=kvm.gmem_in_place_conversion=1
 	[ -z "$CHECK_MUTANTS" ] || step mutants mutants/run --no-clean --only "$CHECK_MUTANTS"
 }
