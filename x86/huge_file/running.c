@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Pages of a huge page convert while vCPUs run on it: huge_file.running. */
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "huge_file.h"
@@ -59,6 +60,13 @@ static void vcpu(struct running *r, unsigned int v)
 	}
 }
 
+/* Until some vCPU has ended a round more than `from`, so that they run beside every step. */
+static void wait_for_round(struct running *r, unsigned long from)
+{
+	while (atomic_load(&r->rounds) <= from && !gm_failures())
+		sched_yield();
+}
+
 /* EAGAIN is allowed: a vCPU that is just faulting may have a reference. */
 static void convert(struct running *r, uint64_t p, uint64_t n, bool to_private)
 {
@@ -89,6 +97,7 @@ static void converter(struct running *r)
 		if (i % 2)
 			p = stripe(r, i % r->load->vcpus, i) + gm_fixture_random(h->w, STRIPE);
 		convert(r, p, n, false);
+		wait_for_round(r, atomic_load(&r->rounds));
 		convert(r, p, n, true);
 	}
 	atomic_store(&r->stop, true);
@@ -181,6 +190,9 @@ static void splitter(struct running *r)
 				break;
 		}
 		convert(r, p, 1, true);
+		/* The next conversion meets a huge page that is whole again, or faults about to do that. */
+		if (i % 2)
+			wait_for_round(r, atomic_load(&r->rounds));
 		mapped = gm_vm_stat(h->w->vm, "pages_2m") - h->start.pages[GM_SIZE_2M];
 		whole += mapped > 0;
 	}
