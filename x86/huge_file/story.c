@@ -204,7 +204,6 @@ static bool gup_takes_shared_pages(struct story *s)
 
 GM_CASE(folio_mmapped, .name = "contract.folio_mmapped", .clause = "contract.folio_mmapped",
 	.provider = GM_PROVIDER_HUGE_FILE, .profile = "P4", .iommus = GM_IOMMUS(MOCK, VFIO),
-	.dma_flags = GM_FULL_ONLY,
 	.needs = HF_NEEDS | GM_NEEDS(GMEM_HUGE, MAP_GMEM, HYPERCALL_EXIT), .huge_1g = 3,
 	.timeout = 180,
 	.text = "3 GiB, each one mapping; seeded pages become shared: host and device reach these and no others, every other GiB stays one mapping; all goes back, and the pool is whole")
