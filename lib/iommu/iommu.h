@@ -134,6 +134,8 @@ bool gm_dma_expect_maps(struct gm_iodev *dev, uint64_t iova, void *hva, uint64_t
 /* 0: the page table maps [iova, +len) to exactly the pages at hva; -1 EINVAL: it does not. */
 int __gm_mock_maps(struct gm_iommu *iommu, uint32_t hwpt, uint64_t iova, const void *hva,
 		   uint64_t len);
+/* Does the mock find the pages at hva? It uses GUP, which the kernel may refuse (P5). */
+bool gm_mock_finds(const void *hva);
 /* 0: every 4 KiB page (not of compound pages) at hva has this many pins; -1 EIO: it has not. */
 int __gm_mock_refs(struct gm_iommu *iommu, const void *hva, uint64_t len, unsigned int pins);
 int __gm_mock_reserve(struct gm_iommu *iommu, uint32_t ioas, uint64_t start, uint64_t len);

@@ -12,7 +12,7 @@ GM_FILE(.clause = "fungible.huge_slide", .provider = GM_PROVIDER_HUGE_FILE, .pro
 
 /* A user of one huge page. */
 struct user {
-	enum kind { NOBODY, HUGETLBFS, ORDINARY, CONFIDENTIAL } kind;
+	enum use { NOBODY, HUGETLBFS, ORDINARY, CONFIDENTIAL } use;
 	struct gm_mem *mem;
 	struct gm_fixture *w;
 };
@@ -29,19 +29,19 @@ static void expect_zero(const uint8_t *hva, uint64_t page)
 	gm_host_check_zero(hva + page - 2 * PG, 2, "a page of the pool, first use");
 }
 
-static void start(struct user *u, enum kind what, uint64_t page)
+static void start(struct user *u, enum use use, uint64_t page)
 {
 	const uint64_t last = page / PG - 2;
 
-	u->kind = what;
-	if (what == HUGETLBFS) {
+	u->use = use;
+	if (use == HUGETLBFS) {
 		u->mem = gm_mem_new(mem_kind(page), page);
 		expect_zero(u->mem->hva, page);
 		memset(u->mem->hva, 0x77, 2 * PG);
 		memset(u->mem->hva + page - 2 * PG, 0x77, 2 * PG);
 		return;
 	}
-	if (what == ORDINARY) {
+	if (use == ORDINARY) {
 		static const struct gm_flavour ordinary = { .kind = GM_VM_DEFAULT };
 
 		u->w = GM_FIXTURE(.flavour = &ordinary, .size = page, .mem = mem_kind(page),
@@ -71,26 +71,26 @@ static void start(struct user *u, enum kind what, uint64_t page)
 
 static void end(struct user *u)
 {
-	if (u->kind == HUGETLBFS)
+	if (u->use == HUGETLBFS)
 		gm_mem_free(u->mem);
-	else if (u->kind != NOBODY)
+	else if (u->use != NOBODY)
 		gm_fixture_free(u->w);
-	u->kind = NOBODY;
+	u->use = NOBODY;
 }
 
 static void check(struct user *u, uint64_t page)
 {
 	const uint64_t last = page / PG - 2;
 
-	if (u->kind == HUGETLBFS) {
+	if (u->use == HUGETLBFS) {
 		GM_EXPECT(u->mem->hva[0] == 0x77 && u->mem->hva[page - 1] == 0x77,
 			  "hugetlbfs: bytes %#x and %#x, expected 0x77", u->mem->hva[0],
 			  u->mem->hva[page - 1]);
-	} else if (u->kind == ORDINARY) {
+	} else if (u->use == ORDINARY) {
 		gm_guest_check(u->w->vm, 0, GM_BASE, 2, GM_WRITER_SHARED, 1, "an ordinary VM");
 		gm_guest_check(u->w->vm, 0, GM_BASE + last * PG, 2, GM_WRITER_SHARED, 1,
 			       "an ordinary VM");
-	} else if (u->kind == CONFIDENTIAL) {
+	} else if (u->use == CONFIDENTIAL) {
 		gm_fixture_check_guest(u->w, 0, fh_gfn(u->w, 0), 2, 8, "a confidential VM");
 		gm_fixture_check_guest(u->w, 0, fh_gfn(u->w, last), 2, 8, "a confidential VM");
 	}
