@@ -88,6 +88,7 @@ GM_CASE(size_2m, .name = "iommu.huge_file_iopte.2m", .huge_2m = 3,
 }
 
 GM_CASE(size_1g, .name = "iommu.huge_file_iopte.1g", .huge_1g = 1, .timeout = 180,
+	.flags = GM_FULL_ONLY,
 	.text = "a 1 GiB page all shared: one entry, also after a page of it was private; with a private page in it the 512 MiB above are one")
 {
 	const uint64_t in_one = GM_1G / PG;
