@@ -277,6 +277,27 @@ GM_CASE(rsvd_limit, .name = "fungible.huge_charge.rsvd_limit", .flags = GM_REFUS
 	fh_settle(&before, 0, 0, "at the end");
 }
 
+GM_CASE(refused, .name = "fungible.huge_charge.refused", .flags = GM_REFUSAL,
+	.text = "a file that the pool refuses is not charged; one that it has pages for is charged for these until it is closed")
+{
+	/* Reserved, and charged, outside of the groups. */
+	struct fh_rest rest = fh_rest_but(GM_2M, 2);
+	struct gm_vm *vm = GM_VM_NEW(.kind = GM_VM_SW_PROTECTED);
+	int fd;
+
+	groups_new();
+	for (int i = 0; i < 2; i++)
+		GM_EXPECT_ERRNO(ENOMEM, __fh_file(vm, GM_2M, 3), "three, two are free");
+	expect(FIRST, 0, 0, "after the refusals");
+	fd = __fh_file(vm, GM_2M, 2);
+	gm_control(fd >= 0, "two, two are free: %s", gm_errno_name(errno));
+	expect(FIRST, 0, 2, "a file of two");
+	close(fd);
+	expect(FIRST, 0, 0, "the file is closed");
+	gm_vm_free(vm);
+	fh_rest_end(&rest);
+}
+
 static long dying(enum group g)
 {
 	char path[320];
