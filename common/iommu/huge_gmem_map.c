@@ -11,7 +11,7 @@ GM_FILE(.clause = "iommu.huge_file", .provider = GM_PROVIDER_HUGE_FILE, .profile
 	.iommus = GM_IOMMUS(MOCK, VFIO), .needs = GM_NEEDS(MAP_GMEM, GMEM_HUGE, TDP),
 	.caps = GM_CAPS(CAP_IPC_LOCK))
 
-#define IN_ONE (GM_2M / PG)
+#define IN_ONE 512UL /* pages of 2 MiB: only x86 has such files */
 
 /* Pages [5, 9) and the two around the border of the huge pages are shared. */
 static void share_some(struct huge_gmem *g)

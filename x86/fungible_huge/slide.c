@@ -29,19 +29,19 @@ static void expect_zero(const uint8_t *hva, uint64_t page)
 	gm_host_check_zero(hva + page - 2 * PG, 2, "a page of the pool, first use");
 }
 
-static void start(struct user *u, enum use use, uint64_t page)
+static void start(struct user *u, enum use as, uint64_t page)
 {
 	const uint64_t last = page / PG - 2;
 
-	u->use = use;
-	if (use == HUGETLBFS) {
+	u->use = as;
+	if (as == HUGETLBFS) {
 		u->mem = gm_mem_new(mem_kind(page), page);
 		expect_zero(u->mem->hva, page);
 		memset(u->mem->hva, 0x77, 2 * PG);
 		memset(u->mem->hva + page - 2 * PG, 0x77, 2 * PG);
 		return;
 	}
-	if (use == ORDINARY) {
+	if (as == ORDINARY) {
 		static const struct gm_flavour ordinary = { .kind = GM_VM_DEFAULT };
 
 		u->w = GM_FIXTURE(.flavour = &ordinary, .size = page, .mem = mem_kind(page),
