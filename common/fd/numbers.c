@@ -82,7 +82,7 @@ static const uint64_t bounds[] = {
 
 enum { GRANTED = 0, REFUSED = 1, ANY = 2 };
 
-struct world {
+struct numbers {
 	struct gm_vm *vm;
 	const struct gm_flavour *f;
 	int gmem;
@@ -97,11 +97,11 @@ struct world {
 struct call {
 	const char *name, *what[3];
 	uint64_t good[3];
-	int (*call)(struct world *w, const uint64_t v[3]);
-	int (*rule)(const struct world *w, const uint64_t v[3]); /* -errno, or as above */
+	int (*call)(struct numbers *w, const uint64_t v[3]);
+	int (*rule)(const struct numbers *w, const uint64_t v[3]); /* -errno, or as above */
 	/* Checks the effect of a call that was granted, and undoes it. */
-	void (*undo)(struct world *w, const uint64_t v[3]);
-	bool (*has)(const struct world *w); /* NULL: always there */
+	void (*undo)(struct numbers *w, const uint64_t v[3]);
+	bool (*has)(const struct numbers *w); /* NULL: always there */
 };
 
 static bool wraps(uint64_t begin, uint64_t len)
@@ -116,7 +116,7 @@ static bool overlaps(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 
 /* --- KVM_SET_USER_MEMORY_REGION2 --- */
 
-static int region(struct world *w, uint32_t id, uint64_t gpa, uint64_t size, uint64_t uaddr,
+static int region(struct numbers *w, uint32_t id, uint64_t gpa, uint64_t size, uint64_t uaddr,
 		  int gmem, uint64_t off)
 {
 	struct kvm_userspace_memory_region2 r = {
@@ -133,7 +133,7 @@ static int region(struct world *w, uint32_t id, uint64_t gpa, uint64_t size, uin
 }
 
 /* The rules of kvm_set_memory_region() for any new slot; GRANTED: so far. */
-static int region_rule(const struct world *w, uint64_t gpa, uint64_t size)
+static int region_rule(const struct numbers *w, uint64_t gpa, uint64_t size)
 {
 	if (size % PAGE || gpa % PAGE || wraps(gpa, size) || !size || size / PAGE > (1UL << 31) - 1)
 		return -EINVAL;
@@ -143,19 +143,19 @@ static int region_rule(const struct world *w, uint64_t gpa, uint64_t size)
 }
 
 /* The framework's own slots may be anywhere below GM_BASE. */
-static int gpa_rule(const struct world *w, uint64_t gpa, uint64_t size)
+static int gpa_rule(const struct numbers *w, uint64_t gpa, uint64_t size)
 {
 	if (gpa + size > w->gpa_end)
 		return -GPA_ERRNO;
 	return gpa < GM_BASE ? ANY : GRANTED;
 }
 
-static int bind_call(struct world *w, const uint64_t v[3])
+static int bind_call(struct numbers *w, const uint64_t v[3])
 {
 	return region(w, GM_SLOT + 2, v[0], v[1], 0, w->gmem, v[2]);
 }
 
-static int bind_rule(const struct world *w, const uint64_t v[3])
+static int bind_rule(const struct numbers *w, const uint64_t v[3])
 {
 	int err;
 
@@ -179,7 +179,7 @@ static int bind_rule(const struct world *w, const uint64_t v[3])
 	return v[2] < BOUND ? -EEXIST : GRANTED;
 }
 
-static void bind_undo(struct world *w, const uint64_t v[3])
+static void bind_undo(struct numbers *w, const uint64_t v[3])
 {
 	GM_EXPECT_ERRNO(EEXIST, region(w, GM_SLOT + 3, FREE + GM_1G, PAGE, 0, w->gmem, v[2]),
 			"the file's page %lu again", v[2] / PAGE);
@@ -190,7 +190,7 @@ static void bind_undo(struct world *w, const uint64_t v[3])
 	GM_EXPECT_OK(region(w, GM_SLOT + 2, 0, 0, 0, -1, 0), "delete");
 }
 
-static int plain_call(struct world *w, const uint64_t v[3])
+static int plain_call(struct numbers *w, const uint64_t v[3])
 {
 	return region(w, GM_SLOT + 2, v[0], v[1], v[2], -1, 0);
 }
@@ -203,7 +203,7 @@ static int uaddr_rule(uint64_t uaddr, uint64_t size)
 	return uaddr + size > (1UL << 47) - PAGE ? ANY : GRANTED;
 }
 
-static int plain_rule(const struct world *w, const uint64_t v[3])
+static int plain_rule(const struct numbers *w, const uint64_t v[3])
 {
 	int err = region_rule(w, v[0], v[1]), user;
 
@@ -220,18 +220,18 @@ static int plain_rule(const struct world *w, const uint64_t v[3])
 	return gpa_rule(w, v[0], v[1]);
 }
 
-static void plain_undo(struct world *w, const uint64_t v[3])
+static void plain_undo(struct numbers *w, const uint64_t v[3])
 {
 	GM_EXPECT_OK(region(w, GM_SLOT + 2, 0, 0, 0, -1, 0), "delete");
 }
 
 /* The ordinary slot is there: another size or userspace_addr is refused, another gpa is a move. */
-static int move_call(struct world *w, const uint64_t v[3])
+static int move_call(struct numbers *w, const uint64_t v[3])
 {
 	return region(w, GM_SLOT + 1, v[0], v[1], (uintptr_t)w->mem->hva + v[2], -1, 0);
 }
 
-static int move_rule(const struct world *w, const uint64_t v[3])
+static int move_rule(const struct numbers *w, const uint64_t v[3])
 {
 	int err;
 
@@ -245,7 +245,7 @@ static int move_rule(const struct world *w, const uint64_t v[3])
 	return err ?: gpa_rule(w, v[0], v[1]);
 }
 
-static void move_undo(struct world *w, const uint64_t v[3])
+static void move_undo(struct numbers *w, const uint64_t v[3])
 {
 	GM_EXPECT_OK(region(w, GM_SLOT + 1, PLAIN_AT, PLAIN_SIZE, (uintptr_t)w->mem->hva, -1, 0),
 		     "moved back");
@@ -253,7 +253,7 @@ static void move_undo(struct world *w, const uint64_t v[3])
 
 /* --- KVM_CREATE_GUEST_MEMFD --- */
 
-static int create_call(struct world *w, const uint64_t v[3])
+static int create_call(struct numbers *w, const uint64_t v[3])
 {
 	struct kvm_create_guest_memfd arg = { .size = v[0], .flags = v[1] };
 
@@ -261,14 +261,14 @@ static int create_call(struct world *w, const uint64_t v[3])
 	return w->new_fd < 0 ? -1 : 0;
 }
 
-static int create_rule(const struct world *w, const uint64_t v[3])
+static int create_rule(const struct numbers *w, const uint64_t v[3])
 {
 	if (v[1] & ~w->flags || !v[0] || v[0] >> 63 || v[0] % PAGE)
 		return -EINVAL;
 	return GRANTED;
 }
 
-static void create_undo(struct world *w, const uint64_t v[3])
+static void create_undo(struct numbers *w, const uint64_t v[3])
 {
 	struct stat st = {};
 
@@ -279,17 +279,17 @@ static void create_undo(struct world *w, const uint64_t v[3])
 
 /* --- fallocate() --- */
 
-static int allocate_call(struct world *w, const uint64_t v[3])
+static int allocate_call(struct numbers *w, const uint64_t v[3])
 {
 	return fallocate(w->gmem, FALLOC_FL_KEEP_SIZE, v[0], v[1]);
 }
 
-static int hole_call(struct world *w, const uint64_t v[3])
+static int hole_call(struct numbers *w, const uint64_t v[3])
 {
 	return fallocate(w->gmem, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, v[0], v[1]);
 }
 
-static int hole_rule(const struct world *w, const uint64_t v[3])
+static int hole_rule(const struct numbers *w, const uint64_t v[3])
 {
 	if (v[0] >> 63 || v[1] >> 63 || !v[1])
 		return -EINVAL;
@@ -298,7 +298,7 @@ static int hole_rule(const struct world *w, const uint64_t v[3])
 	return v[0] % PAGE || v[1] % PAGE ? -EINVAL : GRANTED;
 }
 
-static int allocate_rule(const struct world *w, const uint64_t v[3])
+static int allocate_rule(const struct numbers *w, const uint64_t v[3])
 {
 	int err = hole_rule(w, v);
 
@@ -313,7 +313,7 @@ static uint64_t inside(const uint64_t v[3])
 	return v[0] < end ? (end - v[0]) / PAGE : 0;
 }
 
-static void expect_cached(struct world *w, uint64_t pages, const char *when)
+static void expect_cached(struct numbers *w, uint64_t pages, const char *when)
 {
 	int64_t cached = gm_gmem_cached(w->gmem, 0, FILE_SIZE);
 
@@ -321,12 +321,12 @@ static void expect_cached(struct world *w, uint64_t pages, const char *when)
 		  "%s: the file has %ld pages, expected %lu", when, cached, pages);
 }
 
-static void allocate_undo(struct world *w, const uint64_t v[3])
+static void allocate_undo(struct numbers *w, const uint64_t v[3])
 {
 	expect_cached(w, FILE_SIZE / PAGE, "allocated");
 }
 
-static void hole_undo(struct world *w, const uint64_t v[3])
+static void hole_undo(struct numbers *w, const uint64_t v[3])
 {
 	expect_cached(w, FILE_SIZE / PAGE - inside(v), "a hole");
 	GM_EXPECT_OK(fallocate(w->gmem, FALLOC_FL_KEEP_SIZE, 0, FILE_SIZE), "all pages again");
@@ -334,41 +334,41 @@ static void hole_undo(struct world *w, const uint64_t v[3])
 
 /* --- conversions: of the VM's pages, or the file's --- */
 
-static bool has_attributes(const struct world *w)
+static bool has_attributes(const struct numbers *w)
 {
 	return w->f->kind == GM_VM_SW_PROTECTED && w->vm->provider &&
 	       w->vm->provider->id == GM_PROVIDER_ATTRIBUTES;
 }
 
-static int attributes(struct world *w, uint64_t gpa, uint64_t size, uint64_t attr)
+static int attributes(struct numbers *w, uint64_t gpa, uint64_t size, uint64_t attr)
 {
 	struct kvm_memory_attributes arg = { .address = gpa, .size = size, .attributes = attr };
 
 	return ioctl(w->vm->kvm->fd, KVM_SET_MEMORY_ATTRIBUTES, &arg);
 }
 
-static int attributes_call(struct world *w, const uint64_t v[3])
+static int attributes_call(struct numbers *w, const uint64_t v[3])
 {
 	/* A long range is set to what it is: one entry for each page takes time. */
 	return attributes(w, v[0], v[1], v[1] > GM_2M ? 0 : KVM_MEMORY_ATTRIBUTE_PRIVATE);
 }
 
-static int attributes_rule(const struct world *w, const uint64_t v[3])
+static int attributes_rule(const struct numbers *w, const uint64_t v[3])
 {
 	return !v[1] || wraps(v[0], v[1]) || v[0] % PAGE || v[1] % PAGE ? -EINVAL : GRANTED;
 }
 
-static void attributes_undo(struct world *w, const uint64_t v[3])
+static void attributes_undo(struct numbers *w, const uint64_t v[3])
 {
 	GM_EXPECT_OK(attributes(w, v[0], v[1], 0), "shared again");
 }
 
-static bool has_inplace(const struct world *w)
+static bool has_inplace(const struct numbers *w)
 {
 	return w->f->conversions;
 }
 
-static int inplace_call(struct world *w, const uint64_t v[3])
+static int inplace_call(struct numbers *w, const uint64_t v[3])
 {
 	struct gm_memory_attributes2 arg = { .offset = v[0],
 					     .size = v[1],
@@ -379,14 +379,14 @@ static int inplace_call(struct world *w, const uint64_t v[3])
 	return ioctl(w->gmem, GM_SET_MEMORY_ATTRIBUTES2, &arg);
 }
 
-static int inplace_rule(const struct world *w, const uint64_t v[3])
+static int inplace_rule(const struct numbers *w, const uint64_t v[3])
 {
 	if (!v[1] || wraps(v[0], v[1]) || v[0] % PAGE || v[1] % PAGE || v[0] + v[1] > FILE_SIZE)
 		return -EINVAL;
 	return GRANTED;
 }
 
-static void inplace_undo(struct world *w, const uint64_t v[3])
+static void inplace_undo(struct numbers *w, const uint64_t v[3])
 {
 	uint8_t *map = fd_mmap(w->gmem, FILE_SIZE);
 
@@ -405,18 +405,18 @@ static void inplace_undo(struct world *w, const uint64_t v[3])
 
 static struct kvm_pre_fault_memory rest;
 
-static bool has_prefault(const struct world *w)
+static bool has_prefault(const struct numbers *w)
 {
 	return gm_platform_has(GM_NEED_PREFAULT);
 }
 
-static int prefault_call(struct world *w, const uint64_t v[3])
+static int prefault_call(struct numbers *w, const uint64_t v[3])
 {
 	rest = (struct kvm_pre_fault_memory){ .gpa = v[0], .size = v[1] };
 	return ioctl(w->vm->vcpu[0]->fd, KVM_PRE_FAULT_MEMORY, &rest);
 }
 
-static int prefault_rule(const struct world *w, const uint64_t v[3])
+static int prefault_rule(const struct numbers *w, const uint64_t v[3])
 {
 	if (v[0] % PAGE || v[1] % PAGE || v[0] + v[1] <= v[0])
 		return -EINVAL;
@@ -431,7 +431,7 @@ static int prefault_rule(const struct world *w, const uint64_t v[3])
 }
 
 /* It ends at the slot's end. */
-static void prefault_undo(struct world *w, const uint64_t v[3])
+static void prefault_undo(struct numbers *w, const uint64_t v[3])
 {
 	uint64_t end = v[0] < PLAIN_AT ? GM_BASE + BOUND : PLAIN_AT + PLAIN_SIZE;
 
@@ -447,7 +447,7 @@ static void prefault_undo(struct world *w, const uint64_t v[3])
 /* All bits of the log's words, and of one word more. */
 static uint64_t ones[LOGGED / 64 + 2];
 
-static int clear_call(struct world *w, const uint64_t v[3])
+static int clear_call(struct numbers *w, const uint64_t v[3])
 {
 	struct kvm_clear_dirty_log arg = {
 		.slot = GM_SLOT + 4, .num_pages = v[1], .first_page = v[0], .dirty_bitmap = ones
@@ -457,7 +457,7 @@ static int clear_call(struct world *w, const uint64_t v[3])
 	return ioctl(w->vm->kvm->fd, KVM_CLEAR_DIRTY_LOG, &arg);
 }
 
-static int clear_rule(const struct world *w, const uint64_t v[3])
+static int clear_rule(const struct numbers *w, const uint64_t v[3])
 {
 	/* The number of pages has 32 bits. */
 	if (v[1] >> 32)
@@ -468,7 +468,7 @@ static int clear_rule(const struct world *w, const uint64_t v[3])
 }
 
 /* Exactly these pages are clean; the guest writes all of them again. */
-static void clear_undo(struct world *w, const uint64_t v[3])
+static void clear_undo(struct numbers *w, const uint64_t v[3])
 {
 	uint64_t log[LOGGED / 64 + 2] = {};
 	struct gm_op op = { .code = GM_OP_TOUCH_W,
@@ -489,7 +489,7 @@ static void clear_undo(struct world *w, const uint64_t v[3])
 	gm_run(w->vm, 0, &op, 1);
 }
 
-static void logged_slot(struct world *w)
+static void logged_slot(struct numbers *w)
 {
 	static const uint64_t all[3] = { 0, LOGGED };
 	struct kvm_enable_cap cap = { .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
@@ -576,7 +576,7 @@ static const struct call calls[] = {
 };
 
 /* What a refused call must leave: the file's pages, what is bound, and which gpa are taken. */
-static void expect_unchanged(struct world *w, const char *name)
+static void expect_unchanged(struct numbers *w, const char *name)
 {
 	expect_cached(w, FILE_SIZE / PAGE, name);
 	for (uint64_t p = 0; p < FILE_SIZE / PAGE; p++) {
@@ -597,7 +597,7 @@ static void expect_unchanged(struct world *w, const char *name)
 			"%s: deletion of a slot that is not there", name);
 }
 
-static void try(struct world *w, const struct call *c, const uint64_t v[3])
+static void try(struct numbers *w, const struct call *c, const uint64_t v[3])
 {
 	int want = c->rule(w, v), ret, err;
 
@@ -619,7 +619,7 @@ static void try(struct world *w, const struct call *c, const uint64_t v[3])
 }
 
 /* All pairs of bounds for two of the numbers; the third one is valid. */
-static void sweep(struct world *w, const struct call *c)
+static void sweep(struct numbers *w, const struct call *c)
 {
 	unsigned int nr = c->what[2] ? 3 : 2;
 
@@ -639,7 +639,7 @@ static void sweep(struct world *w, const struct call *c)
 }
 
 /* The first address beyond the slots: a slot of a page tells. */
-static uint64_t gpa_end(struct world *w)
+static uint64_t gpa_end(struct numbers *w)
 {
 	for (unsigned int bits = 36; bits < 60; bits++) {
 		if (region(w, GM_SLOT + 2, 1UL << bits, PAGE, (uintptr_t)w->mem->hva, -1, 0))
@@ -655,7 +655,7 @@ struct choice {
 
 GM_CASES(numbers, struct choice, v)
 {
-	struct world w = { .f = self->flavour, .one_in = v->one_in };
+	struct numbers w = { .f = self->flavour, .one_in = v->one_in };
 
 	gm_rng_init(&w.rng, gm_seed());
 	w.vm = GM_VM_NEW(.kind = w.f->kind, .vcpus = 1, .extra_pages = 16);

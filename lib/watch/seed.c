@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -105,4 +106,19 @@ int gm_seed_parse(const char *text, uint64_t *seed)
 	errno = 0;
 	*seed = strtoull(text, &end, text[0] == '0' && (text[1] | 0x20) == 'x' ? 16 : 10);
 	return errno || *end ? -1 : 0;
+}
+
+void gm_nth_order(uint64_t k, unsigned int nr, uint8_t *order)
+{
+	uint8_t rest[20];
+
+	for (unsigned int i = 0; i < nr; i++)
+		rest[i] = i;
+	for (unsigned int i = 0; i < nr; i++) {
+		uint64_t pick = k % (nr - i);
+
+		k /= nr - i;
+		order[i] = rest[pick];
+		memmove(rest + pick, rest + pick + 1, nr - i - pick - 1);
+	}
 }

@@ -27,6 +27,9 @@ uint64_t gm_rng_next(struct gm_rng *rng);
 /* Uniform in [0, n), without modulo bias; 0 when n is 0. */
 uint64_t gm_rng_below(struct gm_rng *rng, uint64_t n);
 
+/* Permutation number k, from 0 to nr! - 1, of 0 to nr - 1; 0 is the ascending one, nr at most 20. */
+void gm_nth_order(uint64_t k, unsigned int nr, uint8_t *order);
+
 /* A random seed, for a run without a given seed. */
 uint64_t gm_seed_fresh(void);
 

@@ -87,19 +87,6 @@ static void one_order(const uint8_t *order, const struct gm_pool *before)
 	/* The rest of the fixture is freed at exit. */
 }
 
-static void nth_order(uint64_t n, uint8_t *order)
-{
-	uint8_t rest[NR_PARTS] = { 0, 1, 2, 3, 4 };
-
-	for (int i = 0; i < NR_PARTS; i++) {
-		uint64_t pick = n % (NR_PARTS - i);
-
-		n /= NR_PARTS - i;
-		order[i] = rest[pick];
-		memmove(rest + pick, rest + pick + 1, NR_PARTS - pick - 1);
-	}
-}
-
 struct orders {
 	unsigned int nr;
 };
@@ -118,7 +105,7 @@ GM_CASES(orders, struct orders, v)
 		/* All in the profile full; else forward, reverse and seeded ones. */
 		if (v->nr < ORDERS && i)
 			n = i == 1 ? ORDERS - 1 : gm_rng_below(&rng, ORDERS);
-		nth_order(n, order);
+		gm_nth_order(n, NR_PARTS, order);
 		one_order(order, &before);
 	}
 }
