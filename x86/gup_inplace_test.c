@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The host cannot access pages of a mapped guest_memfd that were converted to private in place,
- * after any earlier use; it can again once they are shared: gup.*.
+ * after any earlier use; it can again once they are shared: gup.*. In files of huge pages the same
+ * holds for the single pages of a huge page. Cases with clauses of their own are in gup_inplace/.
  */
 #include "access/matrix.h"
 #include "access/stage.h"
@@ -97,6 +98,29 @@ static const struct gm_state states[] = {
 	  .class = GM_CLASS_NO_VMA,
 	  .open = open_none,
 	  .convert = none_back_and_forth },
+	{ .name = "converted",
+	  .text = "guest_memfd of huge pages, private by conversion: one huge page split, one whole",
+	  .providers = GM_PROVIDERS(HUGE_FILE),
+	  .class = GM_CLASS_PRIVATE,
+	  .full = true,
+	  .huge_2m = 2,
+	  .open = open_shared,
+	  .convert = to_private },
+	{ .name = "shared_again",
+	  .text = "guest_memfd of huge pages, converted to private and back to shared",
+	  .providers = GM_PROVIDERS(HUGE_FILE),
+	  .class = GM_CLASS_SHARED,
+	  .full = true,
+	  .huge_2m = 2,
+	  .open = open_shared,
+	  .convert = back_and_forth },
+	{ .name = "private_at_first",
+	  .text = "guest_memfd of huge pages, private since it was made",
+	  .providers = GM_PROVIDERS(HUGE_FILE),
+	  .class = GM_CLASS_PRIVATE,
+	  .full = true,
+	  .huge_2m = 2,
+	  .open = open_initial },
 };
 
 static void generate(void)

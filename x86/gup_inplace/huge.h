@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Shared by the gup.* cases on a guest_memfd of huge pages. */
-#ifndef GUP_HUGE_H
-#define GUP_HUGE_H
+#ifndef GUP_INPLACE_HUGE_H
+#define GUP_INPLACE_HUGE_H
 
 #include "access/access.h"
 #include "fixture.h"

@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 
 #include "access/matrix.h"
-#include "gup_huge.h"
+#include "huge.h"
 #include "pool.h"
 
 GM_FILE(.clause = "gup.huge_file", .provider = GM_PROVIDER_HUGE_FILE, .profile = "P4",

@@ -4,7 +4,7 @@
 #include <sys/uio.h>
 
 #include "access/matrix.h"
-#include "gup_huge.h"
+#include "huge.h"
 
 GM_FILE(.clause = "gup.huge_file_pin", .provider = GM_PROVIDER_HUGE_FILE, .profile = "P4",
 	.needs = GH_NEEDS, .huge_2m = 3, .caps = GM_CAPS_ALL, .flags = GM_REFUSAL)
