@@ -41,6 +41,13 @@ void fh_rest_end(struct fh_rest *rest);
 void fh_expect_none_left(struct gm_vm *vm, uint64_t page, const char *when);
 /* If the kernel refuses GUP of shared page p (P5): frees the fixture and SKIPs. */
 void fh_need_gup(struct gm_fixture *w, uint64_t p);
+/*
+ * Settings that the case changes: restored by fh_journal_restore(), and at the end of the case
+ * whatever happens. fh_set() ends the case with an ERROR if the file cannot be written.
+ */
+void fh_journal_open(void);
+void fh_set(const char *path, const char *value);
+void fh_journal_restore(void);
 /* A guest_memfd of n huge pages; -1 and errno. */
 int __fh_file(struct gm_vm *vm, uint64_t page, uint64_t n);
 

@@ -6,6 +6,7 @@
 #include "fungible_huge.h"
 #include "gmem_huge.h"
 #include "iommu.h"
+#include "journal.h"
 
 struct gm_fixture *fh_new(uint64_t page, uint64_t n)
 {
@@ -79,6 +80,29 @@ void fh_need_gup(struct gm_fixture *w, uint64_t p)
 		return;
 	gm_fixture_free(w);
 	gm_skip("GUP of shared pages is refused (P5)", "boot without gup_guest_memfd=0");
+}
+
+static struct gm_journal journal;
+
+static void restore(void *arg __attribute__((unused)))
+{
+	gm_journal_restore(&journal);
+}
+
+void fh_journal_open(void)
+{
+	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "no journal");
+	gm_cleanup(restore, NULL);
+}
+
+void fh_set(const char *path, const char *value)
+{
+	GM_SETUP(!gm_journal_set(&journal, path, value), "%s cannot be written", path);
+}
+
+void fh_journal_restore(void)
+{
+	gm_journal_restore(&journal);
 }
 
 int __fh_file(struct gm_vm *vm, uint64_t page, uint64_t n)

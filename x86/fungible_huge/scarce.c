@@ -2,30 +2,11 @@
 /* Pools that are too small, and pools that shrink under a file: fungible.huge_scarce. */
 #include "fungible_huge.h"
 #include "iommu.h"
-#include "journal.h"
 
 GM_FILE(.clause = "fungible.huge_scarce", .provider = GM_PROVIDER_HUGE_FILE, .profile = "P4",
 	.needs = FH_NEEDS)
 
 #define POOL_2M "/sys/kernel/mm/hugepages/hugepages-2048kB/"
-
-static struct gm_journal journal;
-
-static void restore(void *arg __attribute__((unused)))
-{
-	gm_journal_restore(&journal);
-}
-
-static void set(const char *path, const char *value)
-{
-	GM_SETUP(!gm_journal_set(&journal, path, value), "%s cannot be written", path);
-}
-
-static void journal_open(void)
-{
-	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "no journal");
-	gm_cleanup(restore, NULL);
-}
 
 /* A file takes all that is free, and no more; a refused one takes nothing. */
 static void take_all(uint64_t page, uint64_t n)
@@ -78,8 +59,8 @@ GM_CASE(overcommit, .name = "fungible.huge_scarce.overcommit", .huge_2m = 3, .fl
 	struct gm_pool before, now;
 	int fd;
 
-	journal_open();
-	set(POOL_2M "nr_overcommit_hugepages", "8");
+	fh_journal_open();
+	fh_set(POOL_2M "nr_overcommit_hugepages", "8");
 	gm_pool_read(&before, GM_2M);
 	GM_EXPECT_ERRNO(ENOMEM, __fh_file(vm, GM_2M, 4), "one more than free");
 	gm_pool_expect(&before, 0, 0, "after the refusal");
@@ -100,7 +81,7 @@ GM_CASE(overcommit, .name = "fungible.huge_scarce.overcommit", .huge_2m = 3, .fl
 	close(more.fd);
 	close(fd);
 	fh_settle(&before, 0, 0, "the file is closed");
-	gm_journal_restore(&journal);
+	fh_journal_restore();
 	fh_rest_end(&rest);
 	gm_vm_free(vm);
 }
@@ -130,13 +111,13 @@ GM_CASE(shrunk, .name = "fungible.huge_scarce.shrunk", .huge_2m = NR, .needs = G
 	if (start.free != start.nr || start.resv || start.surplus)
 		gm_skip("another program uses the pool of 2 MiB pages",
 			"a machine without other users, or the lab");
-	journal_open();
+	fh_journal_open();
 	w = fh_new(GM_2M, NR);
 	for (uint64_t h = 0; h < TOUCHED; h++)
 		gm_fixture_fill(w, 0, fh_gfn(w, h * in_one), in_one);
 	gm_fixture_convert(w, fh_gfn(w, in_one + 7), 1, false);
 	gm_fixture_host_write(w, fh_gfn(w, in_one + 7), 1);
-	set(POOL_2M "nr_hugepages", "0");
+	fh_set(POOL_2M "nr_hugepages", "0");
 	expect_pool(NR, NR - TOUCHED, NR - TOUCHED, "shrunk to 0");
 	gm_fixture_check_guest(w, 0, fh_gfn(w, 0), TOUCHED * in_one, 8, "shrunk to 0");
 	for (uint64_t h = TOUCHED; h < NR; h++)
@@ -157,6 +138,6 @@ GM_CASE(shrunk, .name = "fungible.huge_scarce.shrunk", .huge_2m = NR, .needs = G
 	gm_fixture_check_guest(w, 0, fh_gfn(w, 0), in_one, 8, "beside the holes");
 	gm_fixture_free(w);
 	expect_pool(0, 0, 0, "the file is gone");
-	gm_journal_restore(&journal);
+	fh_journal_restore();
 	fh_settle(&start, 0, 0, "grown again");
 }
