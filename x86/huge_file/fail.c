@@ -199,3 +199,32 @@ GM_CASE(no_memory_host, .name = "huge_file.no_memory.host",
 	give_back(&s);
 	sweep_free(&s);
 }
+
+static int prefault(void *arg)
+{
+	struct sweep *s = arg;
+	uint64_t gpa = s->w->gpa, size = 8 * PG;
+
+	return gm_prefault(s->w->vm, 0, &gpa, &size, 0);
+}
+
+static void not_prefaulted(void *arg, unsigned int n, int err)
+{
+	GM_EXPECT_EQ(err, ENOMEM, "step %u: errno of KVM_PRE_FAULT_MEMORY", n);
+	expect_pool(arg, "KVM_PRE_FAULT_MEMORY was refused");
+}
+
+GM_CASE(no_memory_prefault, .name = "huge_file.no_memory.prefault",
+	.text = "KVM_PRE_FAULT_MEMORY of an empty huge page with each allocation failing: ENOMEM, and the guest reads zero after the call that succeeds",
+	.needs = GM_NEEDS(GMEM_HUGE, FAIL_NTH, DEBUGFS, PREFAULT))
+{
+	struct sweep s = sweep_new();
+
+	gm_note("%u steps made it fail",
+		gm_fail_nth_sweep(prefault, not_prefaulted, unallocate, &s));
+	post(&s);
+	GM_EXPECT(!run(&s), "KVM_RUN: %s", gm_exit_str(&s.exit));
+	expect_done(&s);
+	give_back(&s);
+	sweep_free(&s);
+}
