@@ -81,39 +81,65 @@ GM_CASE(bench_access, .name = "bench.access", .text = "guest access against the 
 	plot_write(&p);
 }
 
-/* The same in files, all private at first: the figure of the thread "Re: folio_mmapped". */
+/* The costs of a guest whose memory is private at first; odd series convert one range. */
+static void cost_series(struct plot *p, unsigned int series, const struct gm_fixture_args *args)
+{
+	for (unsigned int i = 0; i < p->nr_points; i++) {
+		struct gm_fixture *w = gm_fixture_new(args);
+
+		convert_share(w, share[i], series & 1, false);
+		access_cost(w);
+		for (int r = 0; r < 9; r++)
+			plot_add(p, series, i, access_cost(w));
+		gm_fixture_free(w);
+	}
+}
+
+/*
+ * The figure of the thread "Re: folio_mmapped". A boot offers either conversion in files or
+ * attributes of the VM; make bench-lab boots both, and the second boot draws all series.
+ */
 GM_CASE(bench_access_file, .name = "bench.access_file",
-	.text = "guest access against the share converted, in files of 1 GiB pages and of single pages",
-	.providers = GM_PROVIDERS(HUGE_FILE), .huge_1g = 1)
+	.text = "guest access against the share converted, in files of 1 GiB pages, in files of single pages, and by attributes",
+	.providers = GM_PROVIDERS(HUGE_FILE, ATTRIBUTES), .huge_1g = 1)
 {
 	static struct plot p = {
 		.name = "access_file",
-		.title = "Guest access against the share of 4 KiB pages of a file converted",
+		.title = "Guest access against the share of 4 KiB pages converted",
 		.x = "share converted to shared, percent",
 		.y = "microseconds for 1000 accesses",
-		.series = { "1 GiB file, scattered", "1 GiB file, clustered",
-			    "4 KiB file, scattered", "4 KiB file, clustered" },
-		.nr_series = 4,
+		.nr_series = 2,
 		.nr_points = 6,
 		.label = { "0", "0.01", "0.1", "1", "10", "50" },
+		.joins = true,
 	};
+	struct gm_fixture_args args = { .size = GM_1G,
+					.starts_private = true,
+					.guest_page = GM_1G };
 
 	gm_checked();
-	for (unsigned int series = 0; series < p.nr_series; series++)
-		for (unsigned int i = 0; i < p.nr_points; i++) {
-			bool huge = series < 2;
-			struct gm_fixture *w =
-				GM_FIXTURE(.size = GM_1G, .starts_private = true,
-					   .guest_page = GM_1G, .file_page = huge ? GM_1G : 0,
-					   .provider = huge ? GM_PROVIDER_HUGE_FILE
-							    : GM_PROVIDER_INPLACE);
-
-			convert_share(w, share[i], series & 1, false);
-			access_cost(w);
-			for (int r = 0; r < 9; r++)
-				plot_add(&p, series, i, access_cost(w));
-			gm_fixture_free(w);
-		}
+	if (self->provider == GM_PROVIDER_ATTRIBUTES) {
+		/* Private pages are single ones, shared pages in a hugetlb page of 1 GiB. */
+		args.mem = GM_MEM_HUGE_1G;
+		p.series[0] = "attributes, scattered";
+		p.series[1] = "attributes, clustered";
+		cost_series(&p, 0, &args);
+		cost_series(&p, 1, &args);
+		plot_write(&p);
+		return;
+	}
+	p.series[0] = "1 GiB file, scattered";
+	p.series[1] = "1 GiB file, clustered";
+	p.series[2] = "4 KiB file, scattered";
+	p.series[3] = "4 KiB file, clustered";
+	p.nr_series = 4;
+	args.provider = GM_PROVIDER_INPLACE;
+	cost_series(&p, 2, &args);
+	cost_series(&p, 3, &args);
+	args.provider = GM_PROVIDER_HUGE_FILE;
+	args.file_page = GM_1G;
+	cost_series(&p, 0, &args);
+	cost_series(&p, 1, &args);
 	plot_write(&p);
 	bench_ratio(self, "1 GiB file, nothing converted", &p.point[0][0],
 		    "4 KiB file, nothing converted", &p.point[2][0]);

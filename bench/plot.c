@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Tables, CSV and SVG of measurements. */
+/* Tables and SVG of measurements. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +11,14 @@
 #include "plot.h"
 
 #define W 760
-#define H 420
+#define H 440
 #define LEFT 80
 #define TOP 60
 #define PLOT_W 640
 #define PLOT_H 270
 
-static const char *const color[PLOT_SERIES] = { "#0969da", "#cf222e", "#1a7f37", "#8250df" };
+static const char *const color[PLOT_SERIES] = { "#0969da", "#cf222e", "#1a7f37",
+						"#8250df", "#9a6700", "#57606a" };
 
 void plot_add(struct plot *p, unsigned int series, unsigned int point, double value)
 {
@@ -63,20 +64,6 @@ const char *plot_machine(void)
 	return text;
 }
 
-static FILE *file_of(const struct plot *p, const char *ext)
-{
-	const char *dir = getenv("GM_BENCH_DIR");
-	char path[512];
-	FILE *f;
-
-	if (!dir)
-		return NULL;
-	snprintf(path, sizeof(path), "%s/%s.%s", dir, p->name, ext);
-	f = fopen(path, "we");
-	GM_SETUP(f, "%s: %s", path, gm_errno_name(errno));
-	return f;
-}
-
 static void table(const struct plot *p)
 {
 	printf("\n%s [%s]\n%s\n%-26s", p->title, p->y, plot_machine(), p->x);
@@ -95,25 +82,6 @@ static void table(const struct plot *p)
 	}
 }
 
-static void csv(const struct plot *p)
-{
-	FILE *f = file_of(p, "csv");
-
-	if (!f)
-		return;
-	fprintf(f, "# %s [%s]; %s\n", p->title, p->y, plot_machine());
-	fprintf(f, "x,series,repeats,median,lower_quartile,upper_quartile\n");
-	for (unsigned int s = 0; s < p->nr_series; s++)
-		for (unsigned int i = 0; i < p->nr_points; i++) {
-			const struct point *pt = &p->point[s][i];
-
-			fprintf(f, "\"%s\",\"%s\",%u,%.3f,%.3f,%.3f\n", p->label[i], p->series[s],
-				pt->nr, plot_quartile(pt, 2), plot_quartile(pt, 1),
-				plot_quartile(pt, 3));
-		}
-	fclose(f);
-}
-
 /* 1, 2 or 5 times a power of ten, not below v. */
 static double round_up(double v)
 {
@@ -127,6 +95,7 @@ static double round_up(double v)
 static void svg_series(FILE *f, const struct plot *p, unsigned int s, double top)
 {
 	double step = (double)PLOT_W / p->nr_points;
+	unsigned int x, y;
 
 	if (!p->apart) {
 		fprintf(f, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" points=\"",
@@ -137,24 +106,27 @@ static void svg_series(FILE *f, const struct plot *p, unsigned int s, double top
 		fprintf(f, "\"/>\n");
 	}
 	for (unsigned int i = 0; i < p->nr_points; i++) {
-		double x = LEFT + step * (i + 0.5), y[4];
+		double mid = LEFT + step * (i + 0.5), at[4];
 
 		for (int q = 1; q < 4; q++)
-			y[q] = TOP + PLOT_H * (1 - plot_quartile(&p->point[s][i], q) / top);
+			at[q] = TOP + PLOT_H * (1 - plot_quartile(&p->point[s][i], q) / top);
 		fprintf(f,
 			"<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n",
-			x, x, y[1], y[3], color[s]);
-		fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", x, y[2],
+			mid, mid, at[1], at[3], color[s]);
+		fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", mid, at[2],
 			color[s]);
 	}
+	/* Four names in a line. */
+	x = LEFT + s % 4 * 165;
+	y = H - 36 + s / 4 * 20;
 	fprintf(f,
-		"<rect x=\"%u\" y=\"%d\" width=\"12\" height=\"4\" fill=\"%s\"/><text x=\"%u\" y=\"%d\">%s</text>\n",
-		LEFT + s * 170, H - 30, color[s], LEFT + 18 + s * 170, H - 24, p->series[s]);
+		"<rect x=\"%u\" y=\"%u\" width=\"12\" height=\"4\" fill=\"%s\"/><text x=\"%u\" y=\"%u\">%s</text>\n",
+		x, y - 6, color[s], x + 18, y, p->series[s]);
 }
 
 static void svg(const struct plot *p)
 {
-	FILE *f = file_of(p, "svg");
+	FILE *f = plot_file(p, "svg");
 	double top = 0, step = (double)PLOT_W / p->nr_points;
 
 	if (!f)
@@ -191,9 +163,11 @@ static void svg(const struct plot *p)
 	fclose(f);
 }
 
-void plot_write(const struct plot *p)
+void plot_write(struct plot *p)
 {
+	if (p->joins)
+		plot_csv_join(p);
 	table(p);
-	csv(p);
+	plot_csv_write(p);
 	svg(p);
 }
