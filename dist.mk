@@ -25,7 +25,7 @@ dist: all
 	@$(CROSS_COMPILE)strip $(GM_OUT)/dist/$(GM_DIST)/bin/gm-*
 	@ln -s stress_test $(GM_OUT)/dist/$(GM_DIST)/bin/gm-stress
 	@cp contract/clauses.tsv $(GM_OUT)/dist/$(GM_DIST)/contract
-	@cp -r LICENSE README.md docs known $(GM_OUT)/dist/$(GM_DIST)
+	@cp -r LICENSE README.md docs findings known $(GM_OUT)/dist/$(GM_DIST)
 	@install -m 755 dist/run_tests $(GM_OUT)/dist/$(GM_DIST)/run_tests
 	@tar -C $(GM_OUT)/dist --owner=0 --group=0 -czf $(O)/$(GM_DIST).tar.gz $(GM_DIST)
 	@rm -rf $(GM_OUT)/dist

@@ -15,6 +15,10 @@ style:
 	@k=$$(lab/ksrc) || exit 2; \
 	printf '%s\n' $(GM_STYLE_C) | xargs -n 24 -P 2 \
 		perl $$k/scripts/checkpatch.pl --no-tree --no-summary --terse --quiet -f
+	$(GM_SAY) "  STYLE   findings, their patches and the table in README.md"
+	@k=$$(lab/ksrc) || exit 2; perl $$k/scripts/checkpatch.pl --root=$$k --no-summary --terse --quiet \
+		--no-signoff $(filter findings/%/fix.patch,$(GM_STYLE_ALL))
+	@findings/run --check
 	$(GM_SAY) "  STYLE   clang-format"
 	@clang-format --dry-run -Werror $(GM_STYLE_C)
 	$(GM_SAY) "  STYLE   shellcheck, $(words $(GM_STYLE_SH)) scripts"
@@ -25,6 +29,6 @@ style:
 	@$(MAKE) --no-print-directory -s all
 	@tests/uncalled $(GM_OUT)
 	$(GM_SAY) "  STYLE   one way into KVM_RUN"
-	@! grep -nE '\b_{0,2}vcpu_run\(|ioctl\(.*\bKVM_RUN\b' $(filter-out lib/kvm/run.c,$(filter %.c,$(GM_STYLE_C)))
+	@! grep -nE '\b_{0,2}vcpu_run\(|ioctl\(.*\bKVM_RUN\b' $(filter-out lib/kvm/run.c findings/%,$(filter %.c,$(GM_STYLE_C)))
 	$(GM_SAY) "  STYLE   options in the manual pages"
 	@tests/manual $(GM_OUT)

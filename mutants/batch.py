@@ -46,10 +46,10 @@ hunt()
 """
 
 
-def script(rows, line):
+def script(rows, line, head=HEAD):
     """The guest's script: line(row) is the shell code that tests one defect."""
     steps = [f"echo '@start {r['name']}'\n{line(r)}\necho '@end {r['name']}'" for r in rows]
-    return HEAD + "\n".join(steps) + "\n"
+    return head + "\n".join(steps) + "\n"
 
 
 def answers(text):
@@ -69,7 +69,7 @@ def answers(text):
     return found, name
 
 
-def boots(command, rows, out, line, env, take, silence=120):
+def boots(command, rows, out, line, env, take, silence=120, head=HEAD):
     """Tests all rows, in as few boots as possible. Returns the number of boots.
 
     Runs command(script, out, silence) for each boot. Calls take(row, parts) for every answer at once;
@@ -82,7 +82,7 @@ def boots(command, rows, out, line, env, take, silence=120):
         where = f"{out}.{nr}"
         now, seen, trust = left[:MAX_ROWS], set(), True
         with open(where + ".sh", "w", encoding="utf-8") as f:
-            f.write(script(now, line))
+            f.write(script(now, line, head))
         open(where, "w", encoding="utf-8").close()
         run = subprocess.Popen(command(where + ".sh", where, silence), env=env,
                                stdin=subprocess.DEVNULL, stderr=open(where + ".log", "w"))

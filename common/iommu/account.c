@@ -302,6 +302,22 @@ GM_CASE(change_copies, .name = "iommu.lifetime.change_process_copies", .caps = G
 	dma_memory_free(&m);
 }
 
+/* Linux 7.3.4 fails it: findings/iommufd-change-process. */
+GM_CASE(change_privileged, .name = "iommu.lifetime.change_process_ipc_lock",
+	.caps = GM_CAPS(CAP_IPC_LOCK), .flags = GM_FULL_ONLY,
+	.text = "IOAS_CHANGE_PROCESS moves VmPin, too, if CAP_IPC_LOCK made the maps free of charge")
+{
+	struct dma_memory m = dma_memory_new(self->iommu, 8 * PG, 0);
+	unsigned long pinned;
+
+	gm_map_file(m.iommu, m.ioas, m.fd, 0, 5 * PG, IOVA, GM_RW);
+	GM_EXPECT_EQ(gm_vm_pinned(), 5, "VmPin, pages");
+	GM_EXPECT_EQ(child_change_process(&m, 0, &pinned), 0, "the child's errno");
+	GM_EXPECT_EQ(pinned, 5, "VmPin of the child after the move to it, pages");
+	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin of the previous process, pages");
+	dma_memory_free(&m);
+}
+
 GM_CASE(change_user, .name = "iommu.lifetime.change_process_user", .caps = GM_CAPS(CAP_SETUID),
 	.flags = GM_REFUSAL,
 	.text = "IOAS_CHANGE_PROCESS to another uid moves the charge to it, until the unmap")
