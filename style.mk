@@ -16,8 +16,11 @@ style:
 	printf '%s\n' $(GM_STYLE_C) | xargs -n 24 -P 2 \
 		perl $$k/scripts/checkpatch.pl --no-tree --no-summary --terse --quiet -f
 	$(GM_SAY) "  STYLE   findings, their patches and the table in README.md"
-	@k=$$(lab/ksrc) || exit 2; perl $$k/scripts/checkpatch.pl --root=$$k --no-summary --terse --quiet \
-		--no-signoff $(filter findings/%/fix.patch,$(GM_STYLE_ALL))
+	@k=$$(lab/ksrc) || exit 2; \
+	for p in $(filter findings/%/fix.patch,$(GM_STYLE_ALL)); do \
+		perl $$k/scripts/checkpatch.pl --root=$$k --no-summary --terse --quiet --no-signoff \
+			- <$$p || { echo "in $$p"; exit 1; }; \
+	done
 	@findings/run --check
 	$(GM_SAY) "  STYLE   clang-format"
 	@clang-format --dry-run -Werror $(GM_STYLE_C)

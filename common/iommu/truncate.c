@@ -12,7 +12,7 @@
 
 GM_FILE(.clause = "iommu.lifetime", .profile = "IO", .iommu = GM_IOMMU_MOCK)
 
-#define TRIES 1000
+#define TRIES 400
 
 struct race {
 	struct dma_memory *m;
@@ -37,7 +37,7 @@ static void *map_page(void *arg)
 	return NULL;
 }
 
-GM_CASE(truncate_race, .name = "iommu.lifetime.truncate_race", .huge_2m = 2,
+GM_CASE(truncate_race, .name = "iommu.lifetime.truncate_race", .huge_2m = 2, .timeout = 120,
 	.flags = GM_FULL_ONLY | GM_DESTRUCTIVE,
 	.text = "a huge page is mapped by file during a truncation to 0: no page is past the end, all reservations are still there")
 {
