@@ -34,8 +34,9 @@ GM_CASE(scarce, .name = "iommu.map_file_memfd.scarce", .flags = GM_REFUSAL, .hug
 	GM_EXPECT_EQ(gm_vm_pinned(), 0, "VmPin after the refused map, pages");
 	gm_pool_read(&pool, GM_2M);
 	GM_EXPECT_EQ(pool.resv, before.resv + (long)(rest / GM_2M), "reserved pages");
-	GM_SETUP_OK(ftruncate(m.fd, 0));
-	GM_SETUP_OK(ftruncate(m.fd, m.size));
+	/* A new file: gm_memfd_unpinned() has sealed this one against writing. */
+	close(m.fd);
+	m.fd = gm_memfd_new(m.size, GM_2M);
 	gm_promise(!__gm_map_file(m.iommu, m.ioas, m.fd, 0, 2 * GM_2M, &at, GM_RW), "two of two");
 	gm_unmap(m.iommu, m.ioas, IOVA, 2 * GM_2M);
 	munmap(reserved, rest);
