@@ -2,6 +2,7 @@
 # The lab: make lab builds a kernel, boots it in QEMU and runs the suite in it.
 #
 #   KERNEL=	a ready bzImage or Image: no kernel is built	KCMD=	added to its command line
+#   KTREE=	tree of the kernel under test: a folder, or debian:6.12 (that of the suite, KSRC=)
 #   KERNEL_PATCHES=	names in mutants/ or lab/patches/, files or folders of *.patch, for that build
 #   ACCEL=	auto|kvm|tcg		CPUS=	1 to 8 (4; arm64: 2)	MEM=	6G, 3000M
 #   IOMMU=	none|intel|amd|smmuv3	LAB_SHELL=1	a shell in the VM instead
@@ -13,7 +14,7 @@
 #
 # make matrix-boot runs it once for each way to boot that lab/matrix lists (ONLY= names some).
 
-export KERNEL KERNEL_PATCHES KCMD ACCEL CPUS MEM IOMMU LAB_MODE LAB_PAGES LAB_DEBUG LAB_SHELL LAB_EXTRA
+export KERNEL KTREE KERNEL_PATCHES KCMD ACCEL CPUS MEM IOMMU LAB_MODE LAB_PAGES LAB_DEBUG LAB_SHELL LAB_EXTRA
 export LAB_SWAP ONLY
 
 # The goals below call make with -j for all CPUs, unless the user gave a -j.
