@@ -12,23 +12,31 @@
 #   LAB_EXTRA=	a folder to add as /extra	ARGS=	options of the runner
 #   LAB_SWAP=	1G: swap on a disk of this size
 #
-# make matrix-boot runs it once for each way to boot that lab/matrix lists (ONLY= names some).
+# make matrix runs it on several kernels, and with several parameters of KVM; make matrix-boot once for
+# each way to boot that lab/matrix lists:
+#   KERNELS=	"debian:6.12 debian:7.3+kasan bzImage"	PARAMS=	"kvm.tdp_mmu=0|1 kvm_amd.npt=0|1"
+#   ONLY=	names of runs
 
 export KERNEL KTREE KERNEL_PATCHES KCMD ACCEL CPUS MEM IOMMU LAB_MODE LAB_PAGES LAB_DEBUG LAB_SHELL LAB_EXTRA
-export LAB_SWAP ONLY
+export LAB_SWAP ONLY KERNELS PARAMS
 
 # The goals below call make with -j for all CPUs, unless the user gave a -j.
 GM_LAB_MAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: lab matrix-boot lab-packages lab-kernel lab-clean
-lab matrix-boot: lab-packages
+.PHONY: lab matrix matrix-boot lab-build lab-packages lab-kernel lab-clean
+lab: lab-build
+	@kernel='$(KERNEL)'; : $${kernel:=$$(lab/kernel)} && [ -n "$$kernel" ] || exit 2; \
+	exec lab/run "$$kernel" $(GM_OUT)/bin $(O)/$(HOST_ARCH)/bin/gm-run --known known/linux.tsv $(ARGS)
+
+matrix matrix-boot: lab-build
+	@lab/matrix $(if $(filter matrix,$@),params,boots) $(GM_OUT)/bin $(O)/$(HOST_ARCH)/bin/gm-run \
+		--known known/linux.tsv $(ARGS)
+
+lab-build: lab-packages
 	@+$(GM_LAB_MAKE) all
 ifneq ($(ARCH),$(HOST_ARCH))
 	@+$(GM_LAB_MAKE) ARCH=$(HOST_ARCH) $(O)/$(HOST_ARCH)/bin/gm-run
 endif
-	@kernel='$(KERNEL)'; : $${kernel:=$$(lab/kernel)} && [ -n "$$kernel" ] || exit 2; \
-	exec lab/$(if $(filter lab,$@),run,matrix) "$$kernel" $(GM_OUT)/bin $(O)/$(HOST_ARCH)/bin/gm-run \
-		--known known/linux.tsv $(ARGS)
 
 # The reference that keeps all of the contract, and its story from start to end (P3 to P6 in one
 # kernel). With ARGS any other selection: make contract ARGS=.

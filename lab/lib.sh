@@ -49,6 +49,21 @@ gm_pages()
 	esac
 }
 
+# gm_debugs LIST: checks and prints the names of LAB_DEBUG, with blanks between.
+gm_debugs()
+{
+	local name names
+
+	IFS=, read -r -a names <<< "$1"
+	for name in "${names[@]}"; do
+		case $name in
+		kasan | kcsan | kmemleak | lockdep) ;;
+		*) gm_die "LAB_DEBUG: $name is not kasan, lockdep, kmemleak or kcsan" ;;
+		esac
+	done
+	echo "${names[*]}"
+}
+
 # gm_cross ARCH: prints the CROSS_COMPILE prefix for ARCH; nothing if it is native.
 gm_cross()
 {
