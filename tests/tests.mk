@@ -5,6 +5,7 @@
 #   make unit		unit tests, end-to-end tests of the runner; last line "N passed, N failed"
 #   make consumers	other projects' readers parse the reports of a run
 #   make policy	denies the suite one call at a time: no case may FAIL (ARGS=--short, ...)
+#   make bundle-check	the bundle in the lab: by gm-run, the kernel's run_kselftest.sh and LAVA's steps
 #   make load	the suite N=20 times on this machine while it is busy: no new FAIL, no ERROR
 
 GM_SAY ?= @echo
@@ -74,6 +75,12 @@ consumers: $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
 .PHONY: policy
 policy: all
 	@tests/policy $(ARGS)
+
+.PHONY: bundle-check
+bundle-check: lab-packages dist
+	@kernel='$(KERNEL)'; : $${kernel:=$$(lab/kernel)} && [ -n "$$kernel" ] || exit 2; \
+	tests/bundle "$$kernel" $(GM_OUT)/bin $(O)/$(GM_DIST).tar.gz 'fd_test=fd.create_args*,fd.bind_bounds*' \
+		'fd_p0_test=fd.bind_overlap*' 'iommu_test=iommu.map_file_fd_mode.sealed.mock' $(ARGS)
 
 .PHONY: load
 load: all
