@@ -160,7 +160,10 @@
 	X(ROOT, "root", "run as root", \
 	  gm_probe_root, "not root") \
 	X(FAIL_NTH, "fail_nth", "fault injection (fail-nth, failslab)", \
-	  gm_probe_fail_nth, "no fault injection", .config = "CONFIG_FAULT_INJECTION")
+	  gm_probe_fail_nth, "no fault injection", .config = "CONFIG_FAULT_INJECTION") \
+	X(LIVEUPDATE, "liveupdate", "/dev/liveupdate: a kexec can preserve memory", \
+	  gm_probe_liveupdate, "no /dev/liveupdate", .config = "CONFIG_LIVEUPDATE", \
+	  .other = "boot with kho=on liveupdate=on")
 /* clang-format on */
 
 #endif

@@ -234,3 +234,9 @@ const char *gm_platform_memcg(void)
 {
 	return gm_platform_has(GM_NEED_MEMCG) ? memcg : NULL;
 }
+
+int gm_probe_liveupdate(char *remedy)
+{
+	/* No open(): only one program can have it open. */
+	return access("/dev/liveupdate", R_OK | W_OK) ? -errno : 0;
+}

@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/iommufd.h>
 #include <linux/kvm.h>
+#include <linux/liveupdate.h>
 #include <linux/seccomp.h>
 #include <linux/udmabuf.h>
 #include <linux/userfaultfd.h>
@@ -83,6 +84,8 @@ static const struct gm_policy_call ioctls[] = {
 	GM_POLICY_IOCTL(UFFDIO_WRITEPROTECT),
 	GM_POLICY_IOCTL(PAGEMAP_SCAN),
 	GM_POLICY_IOCTL(UDMABUF_CREATE),
+	GM_POLICY_IOCTL(LIVEUPDATE_IOCTL_CREATE_SESSION),
+	GM_POLICY_IOCTL(LIVEUPDATE_SESSION_PRESERVE_FD),
 	/* Not exported by every tree: in-place conversion, and iommufd's mock device. */
 	{ "KVM_SET_MEMORY_ATTRIBUTES2", SYS_ioctl, { -1UL, 0xc080aed2UL } },
 	{ "IOMMU_TEST_CMD", SYS_ioctl, { -1UL, _IO(IOMMUFD_TYPE, IOMMUFD_CMD_BASE + 32) } },
