@@ -36,7 +36,7 @@ static void read_words(struct race *r, unsigned int word, uint64_t out[RACE_PAGE
 /* Word 1, which the guest may have written: in all pages if its call succeeded. */
 static bool legal(const struct race *r, uint64_t page, uint64_t val)
 {
-	bool writes = r->user->effect & RACE_WRITES && r->call[1].end;
+	bool writes = r->user->effect & RACE_WRITES && r->call[1].ran;
 
 	if (writes && val == race_new(r, page))
 		return true;

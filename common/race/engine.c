@@ -1,31 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * One pair: measures how long each side takes alone, then runs rounds in which the user starts
- * later each time.
- */
-#include <sched.h>
-#include <stdatomic.h>
+/* One pair: what a round begins with, and how its results are judged. */
 #include <stdlib.h>
-#include <sys/sysinfo.h>
 
-#include "clock.h"
+#include "overlap.h"
 #include "race.h"
 
 #define ROUNDS 16U
 #define ROUNDS_VM 3U /* if each round creates a VM */
 #define ALONE 2U
-#define MOST 20U /* times as many rounds, if none overlap */
-
-struct engine {
-	struct race r;
-	atomic_uint go, ready, done; /* round numbers */
-	_Atomic double start;	     /* when the ender begins */
-	double delay;		     /* the user starts this much later; negative: earlier */
-	bool alone[2];		     /* only this side runs in the round */
-	atomic_bool stop;
-	unsigned int rounds, overlaps;
-	double took[2];
-};
 
 static bool fresh_vm(const struct race *r)
 {
@@ -48,8 +30,9 @@ static bool starts_private(const struct race *r)
 }
 
 /* Creates a new file in the slot; the guest writes its pages. */
-static void prepare(struct race *r)
+static void prepare(void *arg)
 {
+	struct race *r = arg;
 	unsigned int effect = r->ender->effect | r->user->effect;
 
 	if (!r->w)
@@ -92,64 +75,13 @@ static void clear(struct race *r)
 	}
 }
 
-static void spin_until(double t)
+static void call(void *arg, unsigned int i)
 {
-	while (gm_now() < t)
-		;
-}
+	struct race *r = arg;
+	const struct race_side *side = i ? r->user : r->ender;
 
-static void do_side(struct engine *e, unsigned int i)
-{
-	const struct race_side *side = i ? e->r.user : e->r.ender;
-	struct race_call *c = &e->r.call[i];
-
-	c->begin = gm_now();
-	side->run(&e->r, c);
-	c->end = gm_now();
-}
-
-/* Runs one round, on two threads. `only`: 0 ender, 1 user, else both. */
-static void round_of(struct engine *e, unsigned int only)
-{
-	unsigned int n = ++e->rounds;
-
-	e->alone[0] = only == 0;
-	e->alone[1] = only == 1;
-	prepare(&e->r);
-	atomic_store(&e->ready, 0);
-	atomic_store(&e->go, n);
-	while (atomic_load(&e->ready) != n)
-		sched_yield();
-	/* Late enough for a user that starts first. */
-	atomic_store(&e->start, gm_now() + (e->delay < 0 ? -e->delay : 0) + 20e-6);
-	if (only != 1) {
-		spin_until(atomic_load(&e->start));
-		do_side(e, 0);
-	}
-	while (atomic_load(&e->done) != n)
-		sched_yield();
-}
-
-static void user_thread(struct engine *e)
-{
-	for (unsigned int n = 1;; n++) {
-		double start;
-
-		while (atomic_load(&e->go) != n) {
-			if (atomic_load(&e->stop))
-				return;
-			sched_yield();
-		}
-		atomic_store(&e->start, 0);
-		atomic_store(&e->ready, n);
-		while (!(start = atomic_load(&e->start)))
-			;
-		if (!e->alone[0]) {
-			spin_until(start + e->delay);
-			do_side(e, 1);
-		}
-		atomic_store(&e->done, n);
-	}
+	side->run(r, &r->call[i]);
+	r->call[i].ran = true;
 }
 
 static bool succeeded(const struct race_call *c)
@@ -162,7 +94,7 @@ static void check_result(struct race *r, unsigned int i)
 	const struct race_side *side = i ? r->user : r->ender;
 	const struct race_call *c = &r->call[i];
 
-	if (!c->end)
+	if (!c->ran)
 		return;
 	GM_EXPECT(side->legal ? side->legal(r, c) : succeeded(c), "%s beside %s: %d, %s%s%s",
 		  side->name, i ? r->ender->name : r->user->name, c->ret, gm_errno_name(c->err),
@@ -176,16 +108,16 @@ static void check_result(struct race *r, unsigned int i)
 	r->unmapped |= side->effect & RACE_UNMAP;
 }
 
-static void check_round(struct engine *e)
+static void check_round(void *arg)
 {
-	struct race *r = &e->r;
+	struct race *r = arg;
 
 	check_result(r, 0);
 	check_result(r, 1);
 	for (unsigned int i = 0; i < 2; i++) {
 		const struct race_side *side = i ? r->user : r->ender;
 
-		if (r->call[i].end && side->undo)
+		if (r->call[i].ran && side->undo)
 			side->undo(r);
 	}
 	if (!gm_failures())
@@ -193,64 +125,26 @@ static void check_round(struct engine *e)
 	clear(r);
 }
 
-static void measure(struct engine *e, unsigned int side)
-{
-	e->took[side] = 1;
-	for (unsigned int i = 0; i < (fresh_vm(&e->r) ? 1 : ALONE) && !gm_failures(); i++) {
-		double took;
-
-		round_of(e, side);
-		took = e->r.call[side].end - e->r.call[side].begin;
-		if (took < e->took[side])
-			e->took[side] = took;
-		check_round(e);
-	}
-}
-
-static void driver_thread(struct engine *e)
-{
-	unsigned int rounds = fresh_vm(&e->r) ? ROUNDS_VM : ROUNDS, n = 0;
-
-	measure(e, 0);
-	measure(e, 1);
-	for (; !gm_failures() && n < rounds * (e->overlaps ? 1 : MOST); n++) {
-		const struct race_call *c = e->r.call;
-
-		/* From before the ender's start to its end, in equal steps. */
-		e->delay = (e->took[0] + e->took[1]) * (n % rounds + 0.5) / rounds - e->took[1];
-		round_of(e, 2);
-		e->overlaps += c[0].begin < c[1].end && c[1].begin < c[0].end;
-		check_round(e);
-	}
-	gm_note("both overlapped in %u of %u rounds; alone they take %.0f and %.0f us", e->overlaps,
-		n, e->took[0] * 1e6, e->took[1] * 1e6);
-	GM_SETUP(e->overlaps || gm_failures(), "the two never overlapped in %u rounds", n);
-	atomic_store(&e->stop, true);
-}
-
-static void thread(unsigned int i, void *arg)
-{
-	if (i)
-		user_thread(arg);
-	else
-		driver_thread(arg);
-}
-
 void race_run(const struct gm_case *self)
 {
 	const struct race *pair = self->arg;
-	struct engine *e = calloc(1, sizeof(*e));
+	struct race *r = calloc(1, sizeof(*r));
 
-	GM_SETUP(e, "out of memory");
-	if (get_nprocs() < 2)
-		gm_skip("one CPU runs one call at a time", "two CPUs online");
-	e->r = *pair;
-	e->r.gmem = -1;
-	e->r.copy = malloc(RACE_SIZE);
-	GM_SETUP(e->r.copy, "out of memory");
-	gm_parallel(2, thread, e);
-	if (e->r.w)
-		gm_fixture_free(e->r.w);
-	free(e->r.copy);
-	free(e);
+	GM_SETUP(r, "out of memory");
+	*r = *pair;
+	r->gmem = -1;
+	r->copy = malloc(RACE_SIZE);
+	GM_SETUP(r->copy, "out of memory");
+	gm_overlap(&(struct gm_overlap){
+		.prepare = prepare,
+		.call = call,
+		.check = check_round,
+		.arg = r,
+		.rounds = fresh_vm(r) ? ROUNDS_VM : ROUNDS,
+		.alone = fresh_vm(r) ? 1 : ALONE,
+	});
+	if (r->w)
+		gm_fixture_free(r->w);
+	free(r->copy);
+	free(r);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Two calls on one file, slot or mapping at the same time: the ender removes something, the user
- * uses it. The engine (engine.c) starts the user at different times relative to the ender, and
- * counts the rounds in which both calls overlapped.
+ * uses it, at another distance from the ender in each round (lib/kvm/overlap.h).
  */
 #ifndef RACE_H
 #define RACE_H
@@ -37,7 +36,7 @@ enum race_memory {
 
 /* One call of one side in one round. */
 struct race_call {
-	double begin, end; /* seconds */
+	bool ran;
 	int ret, err;
 	struct gm_exit exit; /* of the guest */
 	uint64_t bytes;	     /* transferred or prefaulted */
