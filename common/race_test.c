@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "race/dma.h"
 #include "race/race.h"
 
 /*
@@ -71,3 +72,39 @@ static void generate(void)
 			}
 }
 GM_GENERATE(generate)
+
+/* --- address spaces of iommufd --- */
+
+static void add_dma(const struct dma_side *ender, const struct dma_side *user)
+{
+	struct dma_race *pair = calloc(1, sizeof(*pair));
+	struct gm_case *c = calloc(1, sizeof(*c));
+	char *name = NULL, *text = NULL, *clause = NULL;
+
+	if (!pair || !c || asprintf(&name, "race.%s.%s", ender->name, user->name) < 0 ||
+	    asprintf(&clause, "race.%s", ender->name) < 0 ||
+	    asprintf(&text, "%s, and %s meanwhile", ender->text, user->text) < 0)
+		abort();
+	*pair = (struct dma_race){ .ender = ender, .user = user };
+	*c = (struct gm_case){ .name = name,
+			       .clause = clause,
+			       .text = text,
+			       .profile = "IO",
+			       .iommu = GM_IOMMU_MOCK,
+			       .needs = GM_NEEDS(IOMMUFD, IOAS_MAP_FILE, IOMMUFD_TEST, PAGES_4K),
+			       .caps = GM_CAPS(CAP_IPC_LOCK),
+			       .timeout = 120,
+			       .flags = GM_SAMPLED,
+			       .run = dma_race_run,
+			       .arg = pair };
+	gm_case_add(c);
+}
+
+static void generate_dma(void)
+{
+	for (const struct dma_side *e = dma_enders; e->name; e++)
+		for (const struct dma_side *u = dma_users; u->name; u++)
+			if (!(u->never & e->effect))
+				add_dma(e, u);
+}
+GM_GENERATE(generate_dma)
