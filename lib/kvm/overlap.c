@@ -82,16 +82,21 @@ static void second_thread(struct engine *e)
 	}
 }
 
+/* The shortest time counts: longer ones have a stall of the machine in them. */
+static void note_time(struct engine *e, unsigned int side)
+{
+	double took = e->o->end[side] - e->o->begin[side];
+
+	if (took < e->took[side])
+		e->took[side] = took;
+}
+
 static void measure(struct engine *e, unsigned int side)
 {
 	e->took[side] = 1;
 	for (unsigned int i = 0; i < e->o->alone && !gm_failures(); i++) {
-		double took;
-
 		round_of(e, side);
-		took = e->o->end[side] - e->o->begin[side];
-		if (took < e->took[side])
-			e->took[side] = took;
+		note_time(e, side);
 		e->o->check(e->o->arg);
 	}
 }
@@ -108,11 +113,13 @@ static void first_thread(struct engine *e)
 		e->delay =
 			(e->took[0] + e->took[1]) * (n % o->rounds + 0.5) / o->rounds - e->took[1];
 		round_of(e, BOTH);
+		note_time(e, 0);
+		note_time(e, 1);
 		e->overlaps += o->begin[0] < o->end[1] && o->begin[1] < o->end[0];
 		o->check(o->arg);
 	}
-	gm_note("both overlapped in %u of %u rounds; alone they take %.0f and %.0f us", e->overlaps,
-		n, e->took[0] * 1e6, e->took[1] * 1e6);
+	gm_note("both overlapped in %u of %u rounds; they take %.0f and %.0f us", e->overlaps, n,
+		e->took[0] * 1e6, e->took[1] * 1e6);
 	GM_SETUP(e->overlaps || gm_failures(), "the two never overlapped in %u rounds", n);
 	atomic_store(&e->stop, true);
 }
