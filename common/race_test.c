@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "race/dma.h"
+#include "race/give_way.h"
 #include "race/race.h"
 
 /*
@@ -21,13 +22,25 @@ static bool meaningful(const struct race_side *ender, const struct race_side *us
 	return ender->memory & user->memory & memory;
 }
 
+static const char *const suffix[] = { [RACE_P1] = ".p1",
+				      [RACE_ATTRIBUTES] = "",
+				      [RACE_SHARED] = ".shared",
+				      [RACE_PRIVATE] = ".private" };
+
+static void set_memory(struct gm_case *c, enum race_memory memory)
+{
+	if (memory == RACE_P1) {
+		c->profile = "P1";
+		c->needs |= GM_NEEDS(GMEM_MMAP, INIT_SHARED);
+	} else {
+		c->providers = memory == RACE_ATTRIBUTES ? GM_PROVIDERS(ATTRIBUTES)
+							 : GM_PROVIDERS(INPLACE);
+	}
+}
+
 static void add(const struct race_side *ender, const struct race_side *user,
 		enum race_memory memory)
 {
-	static const char *const suffix[] = { [RACE_P1] = ".p1",
-					      [RACE_ATTRIBUTES] = "",
-					      [RACE_SHARED] = ".shared",
-					      [RACE_PRIVATE] = ".private" };
 	struct race *pair = calloc(1, sizeof(*pair));
 	struct gm_case *c = calloc(1, sizeof(*c));
 	char *name = NULL, *text = NULL, *clause = NULL;
@@ -48,13 +61,7 @@ static void add(const struct race_side *ender, const struct race_side *user,
 	/* Rounds that make a VM each take long. */
 	if (ender->effect & RACE_VM && memory != RACE_P1)
 		c->flags |= GM_FULL_ONLY;
-	if (memory == RACE_P1) {
-		c->profile = "P1";
-		c->needs |= GM_NEEDS(GMEM_MMAP, INIT_SHARED);
-	} else {
-		c->providers = memory == RACE_ATTRIBUTES ? GM_PROVIDERS(ATTRIBUTES)
-							 : GM_PROVIDERS(INPLACE);
-	}
+	set_memory(c, memory);
 	gm_case_add(c);
 }
 
@@ -108,3 +115,42 @@ static void generate_dma(void)
 				add_dma(e, u);
 }
 GM_GENERATE(generate_dma)
+
+/* --- long operations that give way --- */
+
+static void add_way(const struct way_op *op, enum race_memory memory)
+{
+	struct way *way = calloc(1, sizeof(*way));
+	struct gm_case *c = calloc(1, sizeof(*c));
+	char *name = NULL, *text = NULL;
+
+	if (!way || !c ||
+	    asprintf(&name, "race.gives_way.%s%s", op->name, memory == RACE_P1 ? ".p1" : "") < 0 ||
+	    asprintf(&text, "%s, and gives way: every page is right for a vCPU that ran meanwhile",
+		     op->text) < 0)
+		abort();
+	*way = (struct way){ .op = op, .memory = memory };
+	*c = (struct gm_case){ .name = name,
+			       .clause = "race.gives_way",
+			       .text = text,
+			       .needs = op->needs | GM_NEEDS(TDP),
+			       .timeout = 120,
+			       .run = way_run,
+			       .arg = way };
+	set_memory(c, memory);
+	gm_case_add(c);
+}
+
+static void generate_ways(void)
+{
+	for (const struct way_op *op = way_ops; op->name; op++)
+		for (unsigned int m = RACE_P1; m <= RACE_SHARED; m <<= 1) {
+#ifndef __x86_64__
+			if (m != RACE_P1)
+				continue;
+#endif
+			if (op->memory & m)
+				add_way(op, m);
+		}
+}
+GM_GENERATE(generate_ways)
