@@ -34,8 +34,8 @@ GM_SAY := @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,echo)
 GM_EMULATOR := $(if $(filter-out $(HOST_ARCH),$(ARCH)),qemu-$(if $(filter arm64,$(ARCH)),aarch64,x86_64)-static)
 
 # Goals that need no kernel tree, no compiler, nothing.
-GM_BARE_GOALS := clean help style check mutants lab matrix matrix-boot lab-build lab-packages \
-	lab-kernel lab-clean findings findings-repros findings-table
+GM_BARE_GOALS := clean help style check mutants mutants-auto lab matrix matrix-boot lab-build \
+	lab-packages lab-kernel lab-clean findings findings-repros findings-table
 GM_GOALS := $(or $(MAKECMDGOALS),all)
 GM_NEEDS_KSRC := $(filter-out $(GM_BARE_GOALS),$(GM_GOALS))
 
@@ -46,6 +46,7 @@ include lib/lib.mk
 -include lab/lab.mk
 -include mutants/mutants.mk
 -include findings/findings.mk
+-include mutants/auto/auto.mk
 -include common/gup/gup.mk
 -include stress/stress.mk
 -include bench/bench.mk

@@ -46,8 +46,8 @@ hunt()
 """
 
 
-def script(rows, line, head=HEAD):
-    """The guest's script: line(row) is the shell code that tests one defect."""
+def script(rows, line, head):
+    """The guest's script: line(row) is the shell code that tests one defect, with head's functions."""
     steps = [f"echo '@start {r['name']}'\n{line(r)}\necho '@end {r['name']}'" for r in rows]
     return head + "\n".join(steps) + "\n"
 
@@ -69,12 +69,12 @@ def answers(text):
     return found, name
 
 
-def boots(command, rows, out, line, env, take, silence=120, head=HEAD):
+def boots(command, rows, out, line, env, take, silence=120, head=None):
     """Tests all rows, in as few boots as possible. Returns the number of boots.
 
     Runs command(script, out, silence) for each boot. Calls take(row, parts) for every answer at once;
     parts is None if the VM died or hung. If take() returns False the kernel may be broken, and the
-    remaining rows go into a new boot.
+    remaining rows go into a new boot. head: the shell functions that line() uses, HEAD by default.
     """
     left, nr, empty = list(rows), 0, 0
     while left:
@@ -82,7 +82,7 @@ def boots(command, rows, out, line, env, take, silence=120, head=HEAD):
         where = f"{out}.{nr}"
         now, seen, trust = left[:MAX_ROWS], set(), True
         with open(where + ".sh", "w", encoding="utf-8") as f:
-            f.write(script(now, line, head))
+            f.write(script(now, line, HEAD if head is None else head))
         open(where, "w", encoding="utf-8").close()
         run = subprocess.Popen(command(where + ".sh", where, silence), env=env,
                                stdin=subprocess.DEVNULL, stderr=open(where + ".log", "w"))
