@@ -29,7 +29,7 @@ for row in re.findall(r"echo '@start (\w+)'\n(.*?)\necho '@end", text, re.S):
     put("@start", row[0])
     words = row[1].split("\n")
     if row[0] == "reach":
-        for k in (1, 2, 3):
+        for k in map(int, re.findall(r"a\.b\.c(\d)", row[1])):
             put(f"@case a.b.c{k} 1-{10 * k}")
         put("@part results")
         put(json.dumps({"cases": [case(f"a.b.c{k}", "PASS") for k in (1, 2, 3)]}))
@@ -59,8 +59,10 @@ def results(folder, *more):
             print(nr, "mm/x.c", "fg"[nr % 2], nr, "negated", f"a{nr}", f"!a{nr}", sep="\t", file=f)
     with open(os.path.join(os.path.dirname(image), "mm%x.c"), "w", encoding="utf-8") as f:
         f.write("int x;\n" * 50)
-    with open(os.path.join(out, "bin", "a_test"), "w", encoding="utf-8"):
-        pass
+    lister = os.path.join(out, "bin", "gm-run")
+    with open(lister, "w", encoding="utf-8") as f:
+        f.write("#!/bin/sh\necho a.b.c1; echo a.b.c2; echo a.b.c3\n")
+    os.chmod(lister, 0o755)
     fake = os.path.join(folder, "fake.py")
     with open(fake, "w", encoding="utf-8") as f:
         f.write(FAKE)

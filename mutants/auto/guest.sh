@@ -6,13 +6,13 @@ switch=/sys/module/gm_auto/parameters/on
 [ -w $switch ] || { echo "@no switch"; exit; }
 run="gm-run --contract /gm/contract/clauses.tsv"
 
-# reach SEED OPTION...: runs cases without a defect. After each one prints what it reached. A wrapper
+# reach SEED: runs the cases of standard input without a defect. After each one prints what it reached. A wrapper
 # in place of each test program does that: the case itself is not changed. Nothing else is printed
 # meanwhile, since these lines are long.
 reach()
 {
 	local seed="$1" program
-	shift
+	cat > /tmp/cases
 	mkdir -p /tmp/wrap
 	mkfifo /tmp/reached
 	exec 4<> /tmp/reached
@@ -29,7 +29,8 @@ exit \$status
 END
 		chmod 755 "/tmp/wrap/${program##*/}"
 	done
-	$run --programs /tmp/wrap --results /tmp/reach --seed "$seed" "$@" < /dev/null > /tmp/tap 2>&1
+	$run --programs /tmp/wrap --results /tmp/reach --seed "$seed" --case-list /tmp/cases \
+		< /dev/null > /tmp/tap 2>&1
 	sleep 1
 	tail -n 3 /tmp/tap
 	echo; echo "@part results"; cat /tmp/reach/latest/results.json; echo
