@@ -54,7 +54,7 @@ ask()
 		$run $paths --results /tmp/with --seed "$seed" --case-list /tmp/cases --until-fail --repeat 1 \
 			< /dev/null | tee /tmp/tap
 		bad=$(sed -n '/# ERROR/!s/^not ok [0-9]* \([^ ]*\) .*/\1/p' /tmp/tap | head -n 1)
-		echo; echo "@part with $group"; cat /tmp/with/latest/results.json; echo; echo "@part"
+		echo; echo "@part with $group"; cat /tmp/with/latest/results.json; echo; echo "@part tap"
 	done
 	echo 0 > $switch
 	[ -z "$bad" ] || {
