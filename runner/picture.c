@@ -67,7 +67,7 @@ char *picture_of(const char *title, const json_t *notes)
 	FILE *f;
 
 	json_array_foreach(notes, i, note)
-		add_note(&ps, json_string_value(note));
+		add_note(&ps, json_string_value(note) ?: "");
 	if (ps.nr) {
 		f = open_memstream(&text, &size);
 		gm_map_svg(f, title, ps.p, ps.nr);

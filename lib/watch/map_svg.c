@@ -34,34 +34,80 @@ static const char *color_of(char cell)
 	return "#000000";
 }
 
+/* A title comes from a case's notes. */
+static void svg_text(FILE *out, const char *s)
+{
+	for (; *s; s++) {
+		switch (*s) {
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		default:
+			fputc(*s, out);
+		}
+	}
+}
+
+/* One rectangle for a run of equal cells in a row; lines over them part the cells. */
+static void svg_row(FILE *out, const char *cells, int x, int y)
+{
+	for (int from = 0, nr; from < ROW; from += nr) {
+		for (nr = 1; from + nr < ROW && cells[from + nr] == cells[from];)
+			nr++;
+		fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"5\" fill=\"%s\"/>\n",
+			x + from * 6, y, nr * 6 - 1, color_of(cells[from]));
+	}
+}
+
+static void svg_lines(FILE *out, int x, int y)
+{
+	fprintf(out, "<path stroke=\"white\" d=\"");
+	for (int col = 1; col < ROW; col++)
+		fprintf(out, "M%d.5 %dv%d", x + col * 6 - 1, y, CELLS / ROW * 6);
+	fprintf(out, "\"/>\n");
+}
+
 static void svg_panel(FILE *out, const struct gm_map_panel *p, int x)
 {
 	uint64_t nr = strlen(p->cells);
 
-	fprintf(out, "<text x=\"%d\" y=\"52\" font-weight=\"bold\">%s</text>\n", x, p->title);
-	for (uint64_t i = 0; i < nr; i++) {
-		int gib = i / CELLS, row = i % CELLS / ROW, col = i % ROW;
+	fprintf(out, "<text x=\"%d\" y=\"52\" font-weight=\"bold\">", x);
+	svg_text(out, p->title);
+	fprintf(out, "</text>\n");
+	for (uint64_t i = 0; i < nr; i += ROW) {
+		int gib = i / CELLS, top = 78 + gib * 74;
 
-		if (i % CELLS == 0)
-			fprintf(out, "<text x=\"%d\" y=\"%d\" fill=\"#57606a\">GiB %d</text>\n", x,
-				72 + gib * 74, gib);
-		fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"5\" height=\"5\" fill=\"%s\"/>\n",
-			x + col * 6, 78 + gib * 74 + row * 6, color_of(p->cells[i]));
+		svg_row(out, p->cells + i, x, top + i % CELLS / ROW * 6);
+		if (i % CELLS)
+			continue;
+		fprintf(out, "<text x=\"%d\" y=\"%d\" fill=\"#57606a\">GiB %d</text>\n", x,
+			72 + gib * 74, gib);
 	}
+	for (uint64_t gib = 0; gib < nr / CELLS; gib++)
+		svg_lines(out, x, 78 + gib * 74);
 }
 
 void gm_map_svg(FILE *out, const char *title, const struct gm_map_panel *panel, unsigned int nr)
 {
-	unsigned int gibs = strlen(panel[0].cells) / CELLS, width = 24 + nr * 408;
-	unsigned int foot = 78 + gibs * 74 + 10;
+	unsigned int gibs = 0, width = 24 + nr * 408, foot;
 
+	for (unsigned int i = 0; i < nr; i++)
+		if (strlen(panel[i].cells) / CELLS > gibs)
+			gibs = strlen(panel[i].cells) / CELLS;
+	foot = 78 + gibs * 74 + 10;
 	fprintf(out,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" height=\"%u\" font-family=\"sans-serif\" font-size=\"12\">\n",
 		width, foot + (LEGEND_ROWS + 1) * LEGEND_STEP);
 	fprintf(out, "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n");
-	fprintf(out,
-		"<text x=\"24\" y=\"24\" font-size=\"15\">%s: each cell is 2 MiB of guest memory</text>\n",
-		title);
+	fprintf(out, "<text x=\"24\" y=\"24\" font-size=\"15\">");
+	svg_text(out, title);
+	fprintf(out, ": each cell is 2 MiB of guest memory</text>\n");
 	for (unsigned int i = 0; i < nr; i++)
 		svg_panel(out, &panel[i], 24 + i * 408);
 	/* In columns: a single row is wider than one panel. */

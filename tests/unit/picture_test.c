@@ -66,14 +66,20 @@ static void panels(void **arg)
 		NULL,
 	};
 	json_t *list = notes_of(note);
-	char *svg = picture_of("a.case", list);
+	char *svg = picture_of("a <case> & more", list);
 
 	assert_non_null(svg);
 	assert_int_equal(count(svg, "font-weight=\"bold\""), 2);
 	assert_int_equal(count(svg, ">before<"), 1);
 	assert_int_equal(count(svg, ">one, GiB 7 that is<"), 1);
-	/* Two panels of two GiB each; the background and the legend have rectangles, too. */
-	assert_int_equal(count(svg, "width=\"5\" height=\"5\""), 4 * GM_MAP_CELLS);
+	assert_int_equal(count(svg, "a &lt;case&gt; &amp; more: each"), 1);
+	/*
+	 * Two panels of two GiB each, each in 8 rows; one row has two colours. A legend's rectangle is
+	 * 10 high.
+	 */
+	assert_int_equal(count(svg, "height=\"5\""), 4 * 8 + 1);
+	assert_int_equal(count(svg, "<path stroke=\"white\""), 4);
+	assert_int_equal(count(svg, "width=\"377\" height=\"5\""), 1);
 	assert_string_equal(svg + strlen(svg) - 7, "</svg>\n");
 	free(svg);
 	json_decref(list);
