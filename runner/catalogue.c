@@ -272,6 +272,7 @@ void catalogue_free(struct catalogue *cat)
 		free(cat->v[i].program);
 	}
 	free(cat->v);
+	json_decref(cat->clauses);
 	memset(cat, 0, sizeof(*cat));
 }
 
@@ -307,16 +308,24 @@ int catalogue_add_clauses(struct catalogue *cat, const char *file)
 	}
 	if (!f)
 		return 0;
+	cat->clauses = json_array();
 	while (getline(&line, &size, f) > 0) {
-		char *save, *id, *text = NULL;
+		char *save, *id, *arch, *profiles, *text;
 
 		if (*line == '#')
 			continue;
-		/* id, scope, profiles, statement, source */
+		/* id, arch, profiles, statement, source */
 		id = strtok_r(line, "\t\n", &save);
-		for (int i = 0; id && i < 3; i++)
-			text = strtok_r(NULL, "\t\n", &save);
-		for (size_t i = 0; text && i < cat->n; i++) {
+		arch = id ? strtok_r(NULL, "\t\n", &save) : NULL;
+		profiles = arch ? strtok_r(NULL, "\t\n", &save) : NULL;
+		text = profiles ? strtok_r(NULL, "\t\n", &save) : NULL;
+		if (!text)
+			continue;
+		json_array_append_new(cat->clauses,
+				      json_pack("{s:o s:o s:o s:o}", "id", jtext(id), "arch",
+						jtext(arch), "profiles", jtext(profiles), "text",
+						jtext(text)));
+		for (size_t i = 0; i < cat->n; i++) {
 			if (!strcmp(cat->v[i].clause, id)) {
 				json_object_set_new(cat->v[i].decl, "clause_text", jtext(text));
 				found++;

@@ -23,6 +23,7 @@ struct test_case {
 struct catalogue {
 	struct test_case *v; /* in the order of programs and of their lists */
 	size_t n;
+	json_t *clauses; /* the whole contract: [] of {id, arch, profiles, text}; NULL: not read */
 };
 
 /*
@@ -36,7 +37,7 @@ void catalogue_free(struct catalogue *cat);
 char *catalogue_add(struct catalogue *cat, const char *program, json_t *list);
 
 /*
- * Adds the text of each clause from `file` (NULL: contract/clauses.tsv in the current folder,
+ * Reads the clauses, and adds to each case the text of its clause, from `file` (NULL: contract/clauses.tsv in the current folder,
  * beside the executable, or above it). Reports say if none was found; an unreadable `file` is
  * EXIT_USAGE.
  */

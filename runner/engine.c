@@ -846,6 +846,8 @@ static void emit_start(struct engine *e, const struct catalogue *cat)
 		if (cat->v[i].selected)
 			json_array_append(cases, cat->v[i].decl);
 	json_object_set_new(ev, "cases", cases);
+	if (cat->clauses)
+		json_object_set(ev, "clauses", cat->clauses);
 	emit(e, ev);
 	free(time);
 	free(seed);

@@ -7,12 +7,12 @@
  * a run whose machine died can be rendered up to its last event. A reader skips a line that is not
  * a JSON object and an "ev" that it does not know.
  *
- *   run_start	the first event. v: 1; version, kernel, arch, cmdline, time (UTC), seed (decimal, a
+ *   run_start	the first event. v: 1; version, kernel, arch, cpu, cmdline, time (UTC), seed (decimal, a
  *		string, since it has 64 bits), args[], profile, jobs, rounds (0: no end), klog and
  *		debugfs (bool: readable); timeout_scale, time_factor, speed (runner/speed.h, in
  *		microseconds); cases[]: the declarations (name, clause, clause_text,
  *		text, profile, needs[], caps[], flags[], tokens[], timeout, program), in the order in
- *		which they are reported
+ *		which they are reported; clauses[]: the whole contract (id, arch, profiles, text)
  *   case_start	case, round (from 0), seed (the --seed that repeats this round)
  *   case_miss	case, round, seed, fail of {at, text}: a miss when it happens. case_end repeats it;
  *		if the machine dies before case_end, the case FAILs for it

@@ -61,10 +61,43 @@ static json_t *config(void)
 	return set;
 }
 
+/* The value of the first line of cpuinfo with this name; "" if there is none. */
+static void cpuinfo(const char *text, const char *name, char *value, size_t size)
+{
+	size_t len = strlen(name);
+
+	*value = '\0';
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		const char *colon;
+
+		line += *line == '\n';
+		colon = strchr(line, ':');
+		if (strncmp(line, name, len) || !strchr("\t :", line[len]) || !colon)
+			continue;
+		colon += 1 + strspn(colon + 1, " ");
+		snprintf(value, size, "%.*s", (int)strcspn(colon, "\n"), colon);
+		return;
+	}
+}
+
+/* x86 kernels have the name of the model, arm64 ones its numbers only. To be freed. */
+static char *cpu_model(void)
+{
+	char text[4096] = "", model[128], maker[32], part[32];
+
+	gm_read_text("/proc/cpuinfo", text, sizeof(text));
+	cpuinfo(text, "model name", model, sizeof(model));
+	cpuinfo(text, "CPU implementer", maker, sizeof(maker));
+	cpuinfo(text, "CPU part", part, sizeof(part));
+	if (*model || !*part)
+		return xstrdup(model);
+	return xprintf("implementer %s, part %s", maker, part);
+}
+
 void machine_describe(json_t *obj)
 {
+	char cmdline[4096] = "", *cpu = cpu_model();
 	const char *arch;
-	char cmdline[4096] = "";
 	struct utsname u;
 
 	memset(&u, 0, sizeof(u));
@@ -81,6 +114,8 @@ void machine_describe(json_t *obj)
 	json_object_set_new(obj, "arch", jtext(arch));
 	json_object_set_new(obj, "cmdline", jtext(cmdline));
 	json_object_set_new(obj, "config", config());
+	json_object_set_new(obj, "cpu", jtext(cpu));
 	json_object_set_new(obj, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
 	json_object_set_new(obj, "root", json_boolean(!geteuid()));
+	free(cpu);
 }

@@ -12,8 +12,8 @@ bool machine_config_known(const char *name);
 
 /*
  * Sets config, an object with "y" or "m" for each of these options that is set, or nothing if the
- * configuration cannot be read; and version (of the suite), kernel, arch ("x86", "arm64"), cmdline, cpus,
- * root.
+ * configuration cannot be read; and version (of the suite), kernel, arch ("x86", "arm64"), cpu (its model),
+ * cmdline, cpus, root.
  */
 void machine_describe(json_t *obj);
 

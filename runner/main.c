@@ -17,6 +17,7 @@
 #include "engine.h"
 #include "events.h"
 #include "options.h"
+#include "page.h"
 #include "render.h"
 #include "seed.h"
 #include "select.h"
@@ -226,6 +227,10 @@ int main(int argc, char **argv)
 	}
 	if (opt.compare.n) {
 		ret = compare(&opt.compare, stdout);
+		goto out;
+	}
+	if (opt.report.n) {
+		ret = page_report_write(&opt.report, opt.output ?: "report.html");
 		goto out;
 	}
 	/* Errors in these files are told before anything runs. */

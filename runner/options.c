@@ -13,7 +13,7 @@
 #include "suggest.h"
 #include "options.h"
 
-enum kind { FLAG, TEXT, LIST, GLOBS, COUNT, FACTOR, DURATION, SEED, PROFILE, LISTING };
+enum kind { FLAG, TEXT, LIST, GLOBS, COUNT, FACTOR, DURATION, SEED, PROFILE, LISTING, FACT };
 
 static const struct row {
 	const char *name, *value, *help;
@@ -95,6 +95,12 @@ static const struct row {
 	  "run nothing: compare the results in DIR with those of the other\n"
 	  "--compare DIRs, clause by clause",
 	  LIST, AT(compare) },
+	{ "--report", "DIR",
+	  "run nothing: a page with the results in DIR beside those of the other --reports", LIST,
+	  AT(report) },
+	{ "--output", "FILE", "with --report: the page (default: report.html)", TEXT, AT(output) },
+	{ "--lab", "KEY=VALUE",
+	  "a fact about the lab of this run, for its reports; may be given again", FACT, AT(lab) },
 	{ "--help", NULL, "this text", FLAG, AT(help) },
 #undef AT
 };
@@ -138,6 +144,21 @@ static bool parse_number(const char *text, const char **end, double *value)
 	return e != text && !errno && text[strspn(text, "0123456789.")] == *e && isfinite(*value);
 }
 
+/* KEY=VALUE, into the object at `field`. A second value replaces the first one. */
+static int add_fact(json_t **field, const struct row *o, const char *text)
+{
+	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+	char key[40];
+
+	if (!len || len >= sizeof(key) || text[len] != '=' || !text[len + 1])
+		return bad(o, text, "is not KEY=VALUE with a key of small letters, digits and _");
+	snprintf(key, sizeof(key), "%.*s", (int)len, text);
+	if (!*field)
+		*field = json_object();
+	json_object_set_new(*field, key, jtext(text + len + 1));
+	return 0;
+}
+
 static int set_value(struct options *opt, const struct row *o, const char *value)
 {
 	void *field = (char *)opt + o->at;
@@ -153,6 +174,8 @@ static int set_value(struct options *opt, const struct row *o, const char *value
 	case LIST:
 		strv_add(field, value);
 		return 0;
+	case FACT:
+		return add_fact(field, o, value);
 	case GLOBS:
 		if (!*value || !strcmp(value, "!"))
 			return bad(o, "''", "needs a name or a glob, as in 'fd.*'");
@@ -238,6 +261,10 @@ static int check_combination(const struct options *opt)
 	}
 	if (opt->strict_known && !opt->known.n) {
 		complain("--strict-known goes with --known");
+		return EXIT_USAGE;
+	}
+	if (opt->output && !opt->report.n) {
+		complain("--output goes with --report");
 		return EXIT_USAGE;
 	}
 	if (opt->end_if_broken && !opt->events) {
@@ -353,6 +380,8 @@ void options_free(struct options *opt)
 	strv_free(&opt->clauses);
 	strv_free(&opt->require);
 	strv_free(&opt->compare);
+	strv_free(&opt->report);
 	strv_free(&opt->known);
 	json_decref(opt->args);
+	json_decref(opt->lab);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "before.h"
 #include "render.h"
 
 #define BEAT_SECONDS 30.0
@@ -23,6 +24,7 @@ void render_init(struct render *r, const struct options *opt, const char *rerun_
 	r->st.strict_known = opt->strict_known;
 	r->st.baseline = opt->baseline_results;
 	r->st.no_shrink = opt->no_shrink;
+	r->st.lab = opt->lab;
 	view_init(&r->view, &r->st, opt->verbose);
 }
 
@@ -155,6 +157,16 @@ int render_resume(struct render *r, const char *dir)
 	return 0;
 }
 
+/* A run that is finished again may have another one before it. */
+static void compare_with_before(struct render *r)
+{
+	json_t *run = json_results(&r->st);
+
+	json_decref(r->st.before);
+	r->st.before = before_compare(r->st.dir, run);
+	json_decref(run);
+}
+
 int render_finish(struct render *r, const char *reason)
 {
 	struct record *rec;
@@ -171,6 +183,7 @@ int render_finish(struct render *r, const char *reason)
 
 	r->st.over = true;
 	state_compare(&r->st);
+	compare_with_before(r);
 	if (r->tty)
 		view_summary(&r->view);
 	else
@@ -180,5 +193,5 @@ int render_finish(struct render *r, const char *reason)
 	code = state_exit_code(&r->st);
 	if (r->err)
 		return r->err;
-	return r->res.err ? EXIT_USAGE : code;
+	return r->res.err || r->res.page_err ? EXIT_USAGE : code;
 }

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "events.h"
+#include "files.h"
+#include "page.h"
 #include "picture.h"
 #include "results_dir.h"
 #include "sink.h"
@@ -23,21 +25,6 @@ static void broken(struct results *res, const char *file, int err)
 	complain(
 		"cannot write %s/%s: %s; verdicts still go to stdout, --results DIR uses another folder",
 		res->dir, file, strerror(-err));
-}
-
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		text += n;
-		len -= n;
-	}
-	return 0;
 }
 
 static void append(struct results *res, const char *file, const char *text)
@@ -54,35 +41,12 @@ static void append(struct results *res, const char *file, const char *text)
 		broken(res, file, err);
 }
 
-/* A policy that denies fsync(), or a file system without it, costs durability, not the results. */
-static bool sync_denied(int err)
-{
-	return err == EPERM || err == EACCES || err == ENOSYS || err == EINVAL;
-}
-
-/* A reader sees the whole old file or the whole new one. `sync`: also after a power failure. */
 static void replace(struct results *res, const char *file, const char *text, bool sync)
 {
-	const char *slash = strrchr(file, '/'), *leaf = slash ? slash + 1 : file;
-	char *tmp;
-	int fd, err;
+	int err = res->err ? 0 : file_replace(res->fd, file, text, sync);
 
-	if (res->err)
-		return;
-	tmp = xprintf("%.*s.%s.new", (int)(leaf - file), file, leaf);
-	fd = openat(res->fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	err = fd < 0 ? -errno : write_all(fd, text, strlen(text));
-	if (!err && sync && fsync(fd) && !sync_denied(errno))
-		err = -errno;
-	if (fd >= 0)
-		close(fd);
-	if (!err && renameat(res->fd, tmp, res->fd, file))
-		err = -errno;
-	if (err) {
-		unlinkat(res->fd, tmp, 0);
+	if (err)
 		broken(res, file, err);
-	}
-	free(tmp);
 }
 
 static int make_folders(const char *path)
@@ -278,10 +242,28 @@ void results_event(struct results *res, const struct state *st, const json_t *ev
 	free(text);
 }
 
+/* After the other documents, which are kept if there is no room for the page. */
+static void write_page(struct results *res, const json_t *run, bool last)
+{
+	char *text;
+	int err;
+
+	if (res->err || (res->page_err && !last))
+		return;
+	text = page_document(run);
+	err = file_replace(res->fd, "index.html", text, last);
+	if (err && !res->page_err)
+		complain("cannot write %s/index.html: %s; the other results are there", res->dir,
+			 strerror(-err));
+	res->page_err = err;
+	free(text);
+}
+
 void results_write(struct results *res, const struct state *st, bool last)
 {
 	double start = now();
 	char *text = NULL;
+	json_t *doc;
 	size_t size;
 	FILE *f;
 
@@ -295,12 +277,15 @@ void results_write(struct results *res, const struct state *st, bool last)
 	fclose(f);
 	replace(res, "tap.txt", text, last);
 	free(text);
-	text = json_document(st);
+	doc = json_results(st);
+	text = json_dumps(doc, JSON_INDENT(1));
 	replace(res, "results.json", text, last);
 	free(text);
 	text = junit_document(st);
 	replace(res, "junit.xml", text, last);
 	free(text);
+	write_page(res, doc, last);
+	json_decref(doc);
 	res->dirty = false;
 	res->last = now();
 	res->cost = res->last - start;

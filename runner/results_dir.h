@@ -2,7 +2,7 @@
 /*
  * The results folder: every file in it is complete at any moment, even after a kill -9.
  *
- * tap.txt, results.json and junit.xml are replaced as a whole by rename(), at most about once a
+ * tap.txt, results.json, junit.xml and index.html are replaced as a whole by rename(), at most about once a
  * second; logs, dmesg.txt and events.jsonl only grow by whole lines.
  */
 #ifndef GM_RUNNER_RESULTS_DIR_H
@@ -13,7 +13,8 @@
 struct results {
 	char *dir; /* NULL: nothing is written */
 	int fd, events;
-	int err; /* the first errno; then nothing is written any more */
+	int err;      /* the first errno; then nothing is written any more */
+	int page_err; /* of the last attempt to write index.html, which the others do not need */
 	bool dirty, verbose;
 	double last, cost; /* when the documents were written, and how long that took */
 };

@@ -22,6 +22,16 @@ $(GM_OUT)/bin/gm-run: $(GM_RUN_OBJ) $(GM_OUT)/libplain.a
 	@mkdir -p $(@D)
 	@$(CC) -static $(GM_SYSROOT_LDFLAGS) -o $@ $^ -ljansson -lmxml -lm -lpthread
 
+# Runs side by side: make report RESULTS=results/a,results/b [OUTPUT=page.html]
+GM_REPORT := $(or $(OUTPUT),results/report.html)
+GM_COMMA := ,
+.PHONY: report
+report: $(O)/$(HOST_ARCH)/bin/gm-run
+	@[ -n '$(RESULTS)' ] || { echo 'report: say which: make report RESULTS=results/A,results/B' >&2; exit 2; }
+	@mkdir -p $(dir $(GM_REPORT))
+	@$< $(foreach r,$(subst $(GM_COMMA), ,$(RESULTS)),--report '$(r)') --output '$(GM_REPORT)'
+	@echo 'report: $(GM_REPORT)'
+
 # The version is in one object only, which is made anew when it changes.
 $(GM_OUT)/runner-obj/runner/machine.o: $(GM_OUT)/runner-obj/version.stamp
 $(GM_OUT)/runner-obj/version.stamp: FORCE
@@ -29,5 +39,8 @@ $(GM_OUT)/runner-obj/version.stamp: FORCE
 	@echo '$(GM_VERSION)' | cmp -s - $@ || echo '$(GM_VERSION)' >$@
 .PHONY: FORCE
 FORCE:
+
+# The assembler reads it, which the compiler does not see.
+$(GM_OUT)/runner-obj/runner/html.o: runner/page.css
 
 -include $(GM_RUN_OBJ:.o=.d)

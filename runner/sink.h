@@ -14,6 +14,8 @@ void tap_totals(FILE *f, const struct state *st);
 /* The whole document as of now: a case without a verdict is "not ok". */
 void tap_document(FILE *f, const struct state *st, bool verbose);
 
+/* The content of results.json. */
+json_t *json_results(const struct state *st);
 /* Whole documents as of now, to be freed. */
 char *json_document(const struct state *st);
 char *junit_document(const struct state *st);

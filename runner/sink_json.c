@@ -5,11 +5,14 @@
  * Top: suite, version, state (running, finished, interrupted, died), exit, kernel, arch, cmdline,
  * profile, seed (string), args, start, end, duration, rounds, boots, deaths[] of {boot, cases[],
  * reason}, totals, findings, config, changes[] of {case, change, before, after} (--baseline),
- * known_warnings, skips[] of {reason, remedy, cases: how many}, cases.
- * Of the machine: timeout_scale (the option), time_factor (how slow it is: all time limits are
+ * before {run, start, kernel, common, changes[]}: the run before this one in the same folder (common:
+ * only cases of both runs are compared), known_warnings, clauses[]: the contract, skips[] of {reason, remedy, cases: how many}, cases.
+ * Of the machine: cpu (model), lab {} (--lab; lab/run says host_kernel, qemu, accel, ...), klog and
+ * debugfs (readable), timeout_scale (the option), time_factor (how slow it is: all time limits are
  * multiplied by both), speed {process_us, fault_us, clear_us}.
  * A case: its declaration; verdict, reason, remedy, ran, time, runs, failed_runs, checks, controls,
  * fails[] of {at, text}, notes[], control_list[], leaks[] of {clause, text}, tail, log, seed, rerun;
+ * klog[]: the last lines of the kernel log during a case that is FAIL or ERROR;
  * known {file, line, text, link, owner, expires} of an XFAIL or XPASS; tries[] of {verdict, reason,
  * time} and flaky of a case that was tried again.
  * While the run goes on, a case without a verdict is an ERROR with "ran": false.
@@ -47,6 +50,8 @@ static json_t *case_record(const struct state *st, const struct record *rec)
 	json_object_set_new(obj, "runs", json_integer(rec->runs));
 	json_object_set_new(obj, "failed_runs", json_integer(rec->bad_runs));
 	copy(obj, rec->end, keys);
+	if (rec->klog)
+		json_object_set(obj, "klog", rec->klog);
 	if (rec->known)
 		json_object_set_new(obj, "known",
 				    json_pack("{s:s s:i s:s s:s s:s s:s}", "file", rec->known->file,
@@ -65,16 +70,18 @@ static json_t *case_record(const struct state *st, const struct record *rec)
 	return obj;
 }
 
-char *json_document(const struct state *st)
+json_t *json_results(const struct state *st)
 {
-	static const char *const keys[] = { "version", "kernel",	"kernel_build", "arch",
-					    "cmdline", "cpus",		"root",		"profile",
-					    "seed",    "args",		"jobs",		"rounds",
-					    "config",  "timeout_scale", "time_factor",	"speed",
-					    NULL };
+	static const char *const keys[] = { "version", "kernel",	"kernel_build",
+					    "arch",    "cmdline",	"cpu",
+					    "cpus",    "root",		"profile",
+					    "seed",    "args",		"jobs",
+					    "rounds",  "config",	"klog",
+					    "debugfs", "timeout_scale", "time_factor",
+					    "speed",   "clauses",	NULL };
 	struct totals t = state_totals_now(st);
 	json_t *doc = json_object(), *cases = json_array(), *skips = json_array();
-	char *text, *end = utc_time(false), *warnings;
+	char *end = utc_time(false), *warnings;
 
 	json_object_set_new(doc, "suite", json_string("kvm-gmem-tests"));
 	json_object_set_new(doc, "state", json_string(state_word(st)));
@@ -85,6 +92,8 @@ char *json_document(const struct state *st)
 								: json_null());
 	json_object_set_new(doc, "lost", st->lost ? jtext(st->lost) : json_null());
 	copy(doc, st->start, keys);
+	if (st->lab)
+		json_object_set(doc, "lab", st->lab);
 	json_object_set_new(doc, "start", json_string(jstr(st->start, "time")));
 	json_object_set_new(doc, "end", json_string(end));
 	json_object_set_new(doc, "duration", json_real(st->t));
@@ -97,6 +106,8 @@ char *json_document(const struct state *st)
 	json_object_set(doc, "findings", st->findings);
 	if (st->changes)
 		json_object_set(doc, "changes", st->changes);
+	if (st->before)
+		json_object_set(doc, "before", st->before);
 	warnings = state_known_warnings(st);
 	if (*warnings)
 		json_object_set_new(doc, "known_warnings", jtext(warnings));
@@ -110,8 +121,15 @@ char *json_document(const struct state *st)
 	for (size_t i = 0; i < st->n; i++)
 		json_array_append_new(cases, case_record(st, &st->v[i]));
 	json_object_set_new(doc, "cases", cases);
-	text = json_dumps(doc, JSON_INDENT(1));
-	json_decref(doc);
 	free(end);
+	return doc;
+}
+
+char *json_document(const struct state *st)
+{
+	json_t *doc = json_results(st);
+	char *text = json_dumps(doc, JSON_INDENT(1));
+
+	json_decref(doc);
 	return text;
 }

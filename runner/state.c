@@ -13,6 +13,7 @@
 #include "report.h"
 #include "state.h"
 
+#define KLOG_LINES 30 /* enough for a splat without its registers */
 #define NOT_RUN "not run: the run ended before its turn"
 
 void state_init(struct state *st, const char *rerun_format)
@@ -20,6 +21,7 @@ void state_init(struct state *st, const char *rerun_format)
 	memset(st, 0, sizeof(*st));
 	st->findings = json_array();
 	st->deaths = json_array();
+	st->klog = json_array();
 	st->rerun_format = xstrdup(rerun_format);
 }
 
@@ -29,6 +31,7 @@ void state_free(struct state *st)
 		json_decref(st->v[i].end);
 		json_decref(st->v[i].live);
 		json_decref(st->v[i].tries);
+		json_decref(st->v[i].klog);
 	}
 	free(st->v);
 	free(st->order);
@@ -42,6 +45,8 @@ void state_free(struct state *st)
 	json_decref(st->findings);
 	json_decref(st->deaths);
 	json_decref(st->changes);
+	json_decref(st->klog);
+	json_decref(st->before);
 	memset(st, 0, sizeof(*st));
 }
 
@@ -132,8 +137,9 @@ static void settle(struct state *st, struct record *rec)
 	count(&st->totals, record_verdict(rec));
 }
 
-static void case_start(struct record *rec, const json_t *ev)
+static void case_start(const struct state *st, struct record *rec, const json_t *ev)
 {
+	rec->klog_at = st->nr_klog;
 	json_decref(rec->live);
 	rec->live = json_deep_copy(ev);
 	rec->running = true;
@@ -205,6 +211,21 @@ static void keep_try(struct record *rec, const json_t *ev)
 					jstr(ev, "reason"), "time", jnum(ev, "time")));
 }
 
+/* Of the lines that are kept, those since the case began. */
+static void keep_klog(const struct state *st, struct record *rec)
+{
+	size_t kept = json_array_size(st->klog), since = st->nr_klog - rec->klog_at;
+
+	json_decref(rec->klog);
+	rec->klog = NULL;
+	/* Without a start all lines would be its own. */
+	if (!since || !rec->live)
+		return;
+	rec->klog = json_array();
+	for (size_t i = since < kept ? kept - since : 0; i < kept; i++)
+		json_array_append(rec->klog, json_array_get(st->klog, i));
+}
+
 bool record_flaky(const struct record *rec)
 {
 	return rec->tries && rec->bad_runs && rec->bad_runs < rec->runs;
@@ -228,6 +249,8 @@ static bool case_end(struct state *st, struct record *rec, const json_t *ev)
 	if (!rec->end || bad > badness(jstr(rec->end, "verdict"))) {
 		json_decref(rec->end);
 		rec->end = json_deep_copy(ev);
+		if (bad >= 3)
+			keep_klog(st, rec);
 	}
 	keep_try(rec, ev);
 	compare_with_known(st, rec);
@@ -240,11 +263,15 @@ static bool case_end(struct state *st, struct record *rec, const json_t *ev)
 	return true;
 }
 
-static void take_time(void *arg, const char *line)
+static void take_klog(void *arg, const char *line)
 {
 	struct state *st = arg;
 	double t = console_time(line);
 
+	json_array_append_new(st->klog, jtext(line));
+	if (json_array_size(st->klog) > KLOG_LINES)
+		json_array_remove(st->klog, 0);
+	st->nr_klog++;
 	if (t > st->klog_time)
 		st->klog_time = t;
 }
@@ -280,7 +307,7 @@ struct change state_apply(struct state *st, const json_t *ev)
 		ch.rec = find(st, jstr(ev, "case"));
 
 	if (!strcmp(ch.ev, "case_start") && ch.rec) {
-		case_start(ch.rec, ev);
+		case_start(st, ch.rec, ev);
 	} else if (!strcmp(ch.ev, "case_end") && ch.rec) {
 		ch.settled = case_end(st, ch.rec, ev);
 	} else if (!strcmp(ch.ev, "case_miss") && ch.rec && ch.rec->live) {
@@ -288,7 +315,7 @@ struct change state_apply(struct state *st, const json_t *ev)
 	} else if (!strcmp(ch.ev, "finding")) {
 		json_array_append_new(st->findings, json_deep_copy(ev));
 	} else if (!strcmp(ch.ev, "kmsg")) {
-		each_line(jstr(ev, "text"), take_time, st);
+		each_line(jstr(ev, "text"), take_klog, st);
 	} else if (!strcmp(ch.ev, "broken")) {
 		free(st->broken);
 		st->broken = xstrdup(jstr(ev, "reason"));

@@ -25,6 +25,8 @@ struct record {
 	json_t *live;	  /* its case_start, while it runs */
 	const char *word; /* its outcome: the verdict of `end`, or XFAIL, XPASS */
 	const struct known_row *known; /* of an XFAIL or XPASS */
+	json_t *klog;	/* last lines of the kernel log since its start, if it is bad; else NULL */
+	size_t klog_at; /* lines before its start */
 	json_t *tries; /* with --retry, of a case that failed: {verdict, reason, time}; else NULL */
 	unsigned int runs, bad_runs;
 	struct skip *skip; /* that of a settled SKIP; else NULL */
@@ -53,6 +55,8 @@ struct state {
 	char *console;		   /* the console's last lines then */
 	json_t *deaths;		   /* of the machine: {boot, cases[], reason} */
 	char *broken;		   /* why the run ended early for a reboot; NULL: it did not */
+	json_t *klog;		   /* the newest lines of the kernel log */
+	size_t nr_klog;		   /* all lines so far */
 	double klog_time;	   /* kernel time of the newest log line of this boot, s; 0: none */
 	const struct record *last; /* that ended; NULL: none yet */
 	bool over;		   /* no more events; every case has a verdict */
@@ -64,6 +68,8 @@ struct state {
 	bool no_shrink;		/* a case that newly skips or is gone makes the run fail */
 
 	const char *dir;    /* the results folder; NULL: none */
+	json_t *lab;	    /* what the lab says about itself: texts; not owned; NULL: no lab */
+	json_t *before;	    /* the run before, see before.h; NULL: none */
 	char *rerun_format; /* %n name, %s seed */
 };
 

@@ -75,6 +75,8 @@ valid()
 	bad = sum(c['verdict'] in ('FAIL', 'ERROR') for c in d['cases'])
 	assert sum(l.startswith('not ok ') for l in t) == bad + d['totals']['xfail']
 	assert int(s.get('failures')) + int(s.get('errors')) in (bad, bad + 1)
+	page = open(sys.argv[1] + '/index.html').read()
+	assert page.endswith('</html>\n') and ('<b>%d</b> PASS' % d['totals']['pass']) in page
 	END
 }
 
@@ -385,6 +387,33 @@ GM_FAKE=end.pass "$run" --programs "$fake" >/dev/full 2>err
 status=$?
 : >out
 check "a full standard output: one line, 2" eval 'exits 2 && complains "standard output"'
+
+# The page.
+page() { grep -qF -- "$1" results/latest/index.html; }
+gm 'end.*' --lab accelerator=tcg --lab qemu=7.2
+check "the page has the failures, and how to run them again" eval 'page "<article id=\"case-end.fail\">" && page "--filter end.fail --seed" && page "remedy" && page "in QEMU (tcg)"'
+check "--lab is in results.json" test "$(json "d['lab']['qemu']")" = 7.2
+first=$(readlink results/latest)
+gm 'end.*' --filter 'end.pass,end.skip'
+check "the page compares with the run before: the cases of both" eval 'page "$first" && page "The two did not select the same cases" && page "Nothing changed"'
+gm end.pass --lab Qemu=1
+check "--lab without a key: one line, 2" eval 'exits 2 && complains "is not KEY=VALUE"'
+"$run" --report "results/$first" --report results/latest --output two.html >out 2>err
+status=$?
+check "--report: runs side by side" eval 'exits 0 && grep -q "2 runs of kvm-gmem-tests side by side" two.html && [ ! -s err ]'
+"$run" --report results/latest --report "$dir" --output two.html >out 2>err
+status=$?
+check "--report of a folder without results: one line, 2, the page stays" eval 'exits 2 && complains "^gm-run: --report .*results.json" && grep -q "2 runs" two.html'
+"$run" --report results/latest --output /nonexistent/x.html >out 2>err
+status=$?
+check "--output where there is no folder: one line, 2" eval 'exits 2 && complains "cannot write /nonexistent/x.html.*--output"'
+gm end.pass
+rm results/latest/index.html results/latest/results.json
+mkdir results/latest/index.html
+"$run" --finish results/latest >out 2>err
+status=$?
+check "the page cannot be written: one line, 2, the other results are kept" eval 'exits 2 && complains "cannot write results/latest/index.html: Is a directory; the other results are there" && [ "$(json "d[\"state\"]")" = finished ]'
+check "no temporary file of the page is left" test -z "$(find results -name '.*' -type f)"
 
 # A terminal.
 GM_FAKE='end.*' TERM=xterm script -qec "'$run' --programs '$fake' --filter end.pass,end.fail,end.skip" /dev/null >out 2>err </dev/null

@@ -86,4 +86,6 @@ bundle-check: lab-packages dist
 load: all
 	@tests/load -n $(or $(N),20) $(ARGS)
 
+$(GM_UNIT)/obj/runner/html.o: runner/page.css
+
 -include $(GM_UNIT_LIB_OBJ:.o=.d) $(GM_UNIT)/obj/runner/main.d $(GM_UNIT_SRC:%.c=$(GM_UNIT)/obj/%.d)
