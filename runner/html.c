@@ -83,7 +83,8 @@ void html_end(FILE *f)
 
 void html_table_begin(FILE *f, const char *label, const char *class)
 {
-	html(f, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"$\">\n", label);
+	html(f, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table: $\">\n",
+	     label);
 	html(f, "<table class=\"$\">\n", class);
 }
 
