@@ -8,6 +8,8 @@
 #include "huge_file.h"
 
 #define HUGE 2UL /* huge pages of the file */
+/* The second one: to remember the first one takes no memory. */
+#define AT GM_2M
 
 GM_FILE(.clause = "huge_file.no_memory", .provider = GM_PROVIDER_HUGE_FILE, .profile = "P4",
 	.needs = GM_NEEDS(GMEM_HUGE, FAIL_NTH, DEBUGFS), .caps = GM_CAPS_ALL,
@@ -34,7 +36,7 @@ static void expect_pool(struct sweep *s, const char *when)
 
 static void give_back(struct sweep *s)
 {
-	gm_fixture_punch(s->w, GFN(s->w->gpa), GM_2M / PG);
+	gm_fixture_punch(s->w, GFN(s->w->gpa + AT), GM_2M / PG);
 	gm_pool_expect(&s->pool, 0, HUGE, "after a hole");
 }
 
@@ -96,7 +98,7 @@ static int allocate(void *arg)
 {
 	struct sweep *s = arg;
 
-	return __gm_gmem_allocate(s->w->gmem, 0, GM_2M);
+	return __gm_gmem_allocate(s->w->gmem, AT, GM_2M);
 }
 
 static void not_allocated(void *arg, unsigned int n, int err)
@@ -124,8 +126,11 @@ GM_CASE(no_memory_allocate, .name = "huge_file.no_memory.fallocate",
 static void post(struct sweep *s)
 {
 	struct gm_op op[2] = {
-		{ .code = GM_OP_CHECK_ZERO, .addr = s->w->gpa, .nr = 1 },
-		{ .code = GM_OP_FILL, .addr = s->w->gpa, .nr = 1, .writer = GM_WRITER_PRIVATE },
+		{ .code = GM_OP_CHECK_ZERO, .addr = s->w->gpa + AT, .nr = 1 },
+		{ .code = GM_OP_FILL,
+		  .addr = s->w->gpa + AT,
+		  .nr = 1,
+		  .writer = GM_WRITER_PRIVATE },
 	};
 
 	op[1].gen = gm_fixture_gen(s->w);
@@ -176,7 +181,7 @@ static int populate(void *arg)
 {
 	struct sweep *s = arg;
 
-	return madvise(s->w->hva, PG, MADV_POPULATE_READ);
+	return madvise(s->w->hva + AT, PG, MADV_POPULATE_READ);
 }
 
 static void not_populated(void *arg, unsigned int n, int err)
@@ -192,10 +197,10 @@ GM_CASE(no_memory_host, .name = "huge_file.no_memory.host",
 {
 	struct sweep s = sweep_new();
 
-	gm_fixture_convert(s.w, GFN(s.w->gpa), 1, false);
+	gm_fixture_convert(s.w, GFN(s.w->gpa + AT), 1, false);
 	gm_note("%u steps made it fail",
 		gm_fail_nth_sweep(populate, not_populated, unallocate, &s));
-	gm_host_check_zero(s.w->hva, 1, "the page");
+	gm_host_check_zero(s.w->hva + AT, 1, "the page");
 	give_back(&s);
 	sweep_free(&s);
 }
@@ -203,7 +208,7 @@ GM_CASE(no_memory_host, .name = "huge_file.no_memory.host",
 static int prefault(void *arg)
 {
 	struct sweep *s = arg;
-	uint64_t gpa = s->w->gpa, size = 8 * PG;
+	uint64_t gpa = s->w->gpa + AT, size = 8 * PG;
 
 	return gm_prefault(s->w->vm, 0, &gpa, &size, 0);
 }
