@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make bench: the cost of conversions, on the running kernel. Never part of a verdict.
 #
-# BENCH=GLOB picks some. In the lab: make lab LAB_SHELL=1 LAB_EXTRA=<build>/x86/bench, then run-bench.
+# BENCH=GLOB picks some. RATIOS=FILE has the ratios of the last run, and gets those of this one. In the lab: make lab LAB_SHELL=1 LAB_EXTRA=<build>/x86/bench, then run-bench.
 
 GM_BENCH := $(GM_OUT)/bench
 GM_BENCH_SRC := $(wildcard bench/*.c)
 
 .PHONY: bench
 bench: $(GM_BENCH)/gm_bench $(GM_BENCH)/run-bench
-	@GM_BENCH_DIR='$(GM_BENCH)/results' $(GM_BENCH)/run-bench '$(or $(BENCH),*)'
+	@GM_BENCH_DIR='$(GM_BENCH)/results' $(GM_BENCH)/run-bench '$(or $(BENCH),*)' | \
+		bench/moved '$(or $(RATIOS),$(GM_BENCH)/ratios)'
 
 $(GM_BENCH)/run-bench: bench/run-bench
 	@mkdir -p $(@D)
