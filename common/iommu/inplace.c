@@ -96,7 +96,7 @@ static uint64_t guest_word(struct held *h, uint64_t page)
 	return op.val;
 }
 
-GM_CASE(hva_held, .name = "iommu.convert_pinned.hva",
+GM_CASE(hva_held, .name = "iommu.convert_pinned.hva", .needs = GM_NEEDS(GMEM_GUP),
 	.text = "a map of the address of shared pages: their conversion is EAGAIN, all or nothing; that of other pages works")
 {
 	static const struct {
@@ -146,7 +146,8 @@ GM_CASE(hva_held, .name = "iommu.convert_pinned.hva",
 	held_free(&h);
 }
 
-GM_CASE(several, .name = "iommu.convert_pinned.several", .dma_flags = GM_FULL_ONLY,
+GM_CASE(several, .name = "iommu.convert_pinned.several", .needs = GM_NEEDS(GMEM_GUP),
+	.dma_flags = GM_FULL_ONLY,
 	.text = "several maps of one page, one of them a copy: the page is held until the last is unmapped")
 {
 	struct held h = held_new(self);
@@ -174,7 +175,8 @@ GM_CASE(several, .name = "iommu.convert_pinned.several", .dma_flags = GM_FULL_ON
 }
 
 /* Conversion works on whole pages, so half a page at either end holds all of it. */
-GM_CASE(subpage, .name = "iommu.convert_pinned.hva_subpage.mock", .iommu = GM_IOMMU_MOCK,
+GM_CASE(subpage, .name = "iommu.convert_pinned.hva_subpage.mock", .needs = GM_NEEDS(GMEM_GUP),
+	.iommu = GM_IOMMU_MOCK,
 	.text = "half a page at either end of a map: the whole page is held, the adjacent page is not")
 {
 	struct held h = held_new(self);
@@ -192,7 +194,8 @@ GM_CASE(subpage, .name = "iommu.convert_pinned.hva_subpage.mock", .iommu = GM_IO
 	held_free(&h);
 }
 
-GM_CASE(user, .name = "iommu.convert_pinned.user.mock", .iommu = GM_IOMMU_MOCK,
+GM_CASE(user, .name = "iommu.convert_pinned.user.mock", .needs = GM_NEEDS(GMEM_GUP),
+	.iommu = GM_IOMMU_MOCK,
 	.text = "an in-kernel user pins part of a map without a device: that part is held until the unpin")
 {
 	struct held h = held_new(self);
@@ -234,7 +237,7 @@ GM_CASE(user, .name = "iommu.convert_pinned.user.mock", .iommu = GM_IOMMU_MOCK,
  * A hole removes the page from the file, and its range can be converted. The device keeps the old
  * page: it must not reach the new one, nor the guest the old one.
  */
-GM_CASE(hole, .name = "iommu.convert_pinned.hva_hole",
+GM_CASE(hole, .name = "iommu.convert_pinned.hva_hole", .needs = GM_NEEDS(GMEM_GUP),
 	.text = "a hole over a page that a device has mapped: the file's new page is converted, and the device does not reach it")
 {
 	uint64_t word = gm_word(3, GM_WRITER_DEVICE, 7, 9), got = 0;
@@ -262,7 +265,7 @@ GM_CASE(hole, .name = "iommu.convert_pinned.hva_hole",
 }
 
 GM_CASE(guest, .name = "iommu.convert_pinned.guest.mock", .iommu = GM_IOMMU_MOCK,
-	.needs = GM_NEEDS(HYPERCALL_EXIT),
+	.needs = GM_NEEDS(GMEM_GUP, HYPERCALL_EXIT),
 	.text = "the guest requests the conversion: it gets EAGAIN, its shared pages do not change, and its request after the unmap works")
 {
 	struct held h = held_new(self);
@@ -283,7 +286,8 @@ GM_CASE(guest, .name = "iommu.convert_pinned.guest.mock", .iommu = GM_IOMMU_MOCK
 	held_free(&h);
 }
 
-GM_CASE(closed, .name = "iommu.convert_pinned.closed", .dma_flags = GM_FULL_ONLY,
+GM_CASE(closed, .name = "iommu.convert_pinned.closed", .needs = GM_NEEDS(GMEM_GUP),
+	.dma_flags = GM_FULL_ONLY,
 	.text = "device and iommufd are closed with maps in place: no page is held after that")
 {
 	struct held h = held_new(self);
@@ -301,7 +305,8 @@ GM_CASE(closed, .name = "iommu.convert_pinned.closed", .dma_flags = GM_FULL_ONLY
 }
 
 /* Only the child has the iommufd. It reports that it has mapped, and is killed. */
-GM_CASE(killed, .name = "iommu.convert_pinned.killed.mock", .iommu = GM_IOMMU_MOCK,
+GM_CASE(killed, .name = "iommu.convert_pinned.killed.mock", .needs = GM_NEEDS(GMEM_GUP),
+	.iommu = GM_IOMMU_MOCK,
 	.text = "another process maps pages for a device and is killed: the pages are held as long as it lives")
 {
 	struct held h = { .w = GM_FIXTURE(.size = NR * PG) };
@@ -332,7 +337,8 @@ GM_CASE(killed, .name = "iommu.convert_pinned.killed.mock", .iommu = GM_IOMMU_MO
 	held_free(&h);
 }
 
-GM_CASE(unheld, .name = "iommu.inplace_unheld.detached", .clause = "iommu.inplace_unheld",
+GM_CASE(unheld, .name = "iommu.inplace_unheld.detached", .needs = GM_NEEDS(GMEM_GUP),
+	.clause = "iommu.inplace_unheld",
 	.text = "a map without a device holds nothing; the attach is EFAULT while a page of it is private")
 {
 	struct held h = held_new(self);
@@ -361,8 +367,8 @@ GM_CASE(unheld, .name = "iommu.inplace_unheld.detached", .clause = "iommu.inplac
 	held_free(&h);
 }
 
-GM_CASE(refused, .name = "iommu.gmem_hva.converted", .clause = "iommu.gmem_hva",
-	.flags = GM_REFUSAL,
+GM_CASE(refused, .name = "iommu.gmem_hva.converted", .needs = GM_NEEDS(GMEM_GUP),
+	.clause = "iommu.gmem_hva", .flags = GM_REFUSAL,
 	.text = "a map of the address of converted pages, or from shared pages into them, is EFAULT and pins nothing")
 {
 	static const struct {
@@ -395,7 +401,7 @@ GM_CASE(refused, .name = "iommu.gmem_hva.converted", .clause = "iommu.gmem_hva",
 }
 
 GM_CASE(type1, .name = "iommu.convert_pinned.type1.dma", .iommu = GM_IOMMU_TYPE1,
-	.needs = GM_NEEDS(ROOT), .caps = GM_CAPS_ALL, .flags = GM_FULL_ONLY,
+	.needs = GM_NEEDS(GMEM_GUP, ROOT), .caps = GM_CAPS_ALL, .flags = GM_FULL_ONLY,
 	.text = "the same with a VFIO type 1 container: EAGAIN at its first page, until the unmap")
 {
 	struct held h = { .w = GM_FIXTURE(.size = NR * PG) };
@@ -487,7 +493,7 @@ static void race_one(unsigned int i, void *arg)
 }
 
 GM_CASE(race, .name = "iommu.convert_pinned.race.mock", .iommu = GM_IOMMU_MOCK,
-	.needs = GM_NEEDS(HYPERCALL_EXIT), .timeout = 120,
+	.needs = GM_NEEDS(GMEM_GUP, HYPERCALL_EXIT), .timeout = 120,
 	.text = "pages are mapped for a device and converted at the same time: the device never reaches private pages")
 {
 	struct race r = { .h.w = GM_FIXTURE(.size = NR * PG, .host_touches = true) };

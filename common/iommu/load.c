@@ -50,12 +50,14 @@ static void map_shared(struct load *l, struct gm_iommu *iommu, uint32_t ioas)
 {
 	uint64_t at = IOVA;
 
-	if (l->w->provider->file_serves_shared)
+	if (l->w->provider->file_serves_shared) {
+		gm_need(GM_NEED_GMEM_GUP);
 		GM_GRANTED(!__gm_map_hva(iommu, ioas, l->w->hva + l->dma_off, DEV_PAGES * PG, &at,
 					 GM_RW),
 			   "map of the address of shared pages: %s", gm_errno_name(errno));
-	else
+	} else {
 		gm_map_file(iommu, ioas, l->w->mem->fd, l->dma_off, DEV_PAGES * PG, IOVA, GM_RW);
+	}
 }
 
 /* In place: a conversion keeps the content, a hole drops it. */

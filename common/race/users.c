@@ -204,6 +204,7 @@ const struct race_side race_users[] = {
 	  .legal = host_legal },
 	{ .name = "gup",
 	  .text = "process_vm_readv of the pages",
+	  .needs = GM_NEEDS(GMEM_GUP),
 	  .memory = RACE_MAPPED,
 	  .never = OF_MAP,
 	  .run = gup,

@@ -116,13 +116,18 @@ static void check_written(struct gm_stage *s, const struct gm_access *a, unsigne
 	gm_stage_refill(s, page, nr);
 }
 
+/* Does the kernel refuse GUP of private pages by the mapping already (P5)? */
+static bool mapping_refused(const struct gm_stage *s)
+{
+	return s->nogup && s->class == GM_CLASS_PRIVATE;
+}
+
 /* The expected outcome here. A kernel that refuses GUP checks the mapping before the pages. */
 static struct gm_want stage_want(const struct gm_stage *s, const struct gm_probe *p)
 {
 	const struct gm_want *nogup = &p->want[GM_CLASS_SHARED_NOGUP];
 
-	if (s->nogup && s->class == GM_CLASS_PRIVATE && p->path == GM_PATH_MM &&
-	    nogup->kind == GM_WANT_ERRNO)
+	if (mapping_refused(s) && p->path == GM_PATH_MM && nogup->kind == GM_WANT_ERRNO)
 		return *nogup;
 	return gm_access_want(p, s->class);
 }
@@ -185,10 +190,10 @@ static uint64_t mix_word(size_t i)
 
 /*
  * A request on [others | pages of the file from `page` on | others]. If the pages are refused, it
- * must not access the memory after them. `others` is the name of the memory around.
+ * must not access the memory after them. The others are shared pages of the file, or ordinary memory.
  */
 static void mixed_at(struct gm_stage *s, const struct gm_probe *p, uint8_t *hva, unsigned int page,
-		     const char *others)
+		     bool in_file)
 {
 	struct gm_access a = { .probe = p,
 			       .hva = hva,
@@ -202,7 +207,11 @@ static void mixed_at(struct gm_stage *s, const struct gm_probe *p, uint8_t *hva,
 	struct gm_page where = gm_stage_page(s, page);
 	uint64_t *mem = (uint64_t *)hva;
 	struct gm_outcome o;
+	const char *others = in_file ? "shared pages" : "ordinary memory";
 	int err = p->mix_err ? p->mix_err : w.val;
+	struct gm_want before = gm_access_want(p, GM_CLASS_SHARED_NOGUP);
+	/* The shared pages before them are refused, too. */
+	bool nothing = in_file && mapping_refused(s) && !reaches(&before);
 	bool ok;
 
 	for (size_t i = 0; i < a.len / 8; i++)
@@ -211,7 +220,9 @@ static void mixed_at(struct gm_stage *s, const struct gm_probe *p, uint8_t *hva,
 	prepare(&a, page - MIX_PRE);
 	o = gm_access_run(&a);
 
-	if (reaches(&w) || p->mix == GM_MIX_OK) {
+	if (nothing) {
+		ok = !o.sig && o.ret <= 0;
+	} else if (reaches(&w) || p->mix == GM_MIX_OK) {
 		ok = !o.sig && (p->flags & (GM_ACC_READ | GM_ACC_WRITE | GM_ACC_COUNT)
 					? o.ret == (long)MAX_LEN
 					: o.ret >= 0);
@@ -227,8 +238,9 @@ static void mixed_at(struct gm_stage *s, const struct gm_probe *p, uint8_t *hva,
 	GM_EXPECT_AT(
 		&where, ok, "%s, %s up to byte %zu, then the guest's: expected %s%s, observed %s",
 		p->name, others, pre,
-		reaches(&w) || w.kind == GM_WANT_SIGNAL || p->mix ? gm_want_str(&w)
-								  : "a short count to the border",
+		nothing						    ? "nothing"
+		: reaches(&w) || w.kind == GM_WANT_SIGNAL || p->mix ? gm_want_str(&w)
+								    : "a short count to the border",
 		p->mix == GM_MIX_EITHER ? " or a short count" : "", gm_outcome_str(&o));
 	if (gm_stage_writer(s) == GM_WRITER_SECRET)
 		gm_matrix_search(a.buf, a.len, p->name);
@@ -272,7 +284,7 @@ static void mixed(struct gm_stage *s, const struct gm_probe *p, unsigned int pag
 	hva[0] = 0;
 	gap[0] = 1;
 	hva[GM_PAGE_SIZE] = 0;
-	mixed_at(s, p, hva, page, "ordinary memory");
+	mixed_at(s, p, hva, page, false);
 	munmap(gap, GM_PAGE_SIZE);
 	munmap(hva, MAX_LEN);
 }
@@ -284,8 +296,7 @@ static void mixed_in_file(struct gm_stage *s, const struct gm_probe *p)
 			       MIX_MID == GM_BORDER_PRIVATE,
 		       "mixed requests have the same layout");
 
-	mixed_at(s, p, s->hva + GM_BORDER * GM_PAGE_SIZE, GM_BORDER + GM_BORDER_SHARED,
-		 "shared pages");
+	mixed_at(s, p, s->hva + GM_BORDER * GM_PAGE_SIZE, GM_BORDER + GM_BORDER_SHARED, true);
 }
 
 /* Does the kernel refuse GUP of shared pages (P5)? */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "platform.h"
 #include "verdict.h"
 
 static struct {
@@ -293,6 +294,12 @@ void gm_skip(const char *reason, const char *remedy, ...)
 	st.skipped = true;
 	gm_verdict(GM_SKIPPED, reason, text);
 	__builtin_unreachable();
+}
+
+void gm_need(enum gm_need n)
+{
+	if (!gm_platform_has(n))
+		gm_skip(gm_need_reason(n), "%s", gm_need_remedy(n));
 }
 
 /* --- comparisons --- */

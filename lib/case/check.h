@@ -22,6 +22,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "need.h"
+
 /* One of the addresses of a page. Zero is a valid address, hence `known`. */
 struct gm_name {
 	uint64_t at;
@@ -50,6 +52,8 @@ void gm_error(const char *file, int line, const char *fmt, ...)
 /* Ends the case with SKIP (or with FAIL, if something missed before). */
 void gm_skip(const char *reason, const char *remedy, ...)
 	__attribute__((noreturn, format(printf, 2, 3)));
+/* Ends the case with SKIP if this need is missing: for one that only some rows or providers have. */
+void gm_need(enum gm_need n);
 /* A diagnostic line in the case's log and, if it fails, in the report. */
 void gm_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void __gm_control(bool held, const char *file, int line, const char *fmt, ...)

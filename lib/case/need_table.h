@@ -27,6 +27,10 @@
 	  gm_probe_init_shared, "no GUEST_MEMFD_FLAG_INIT_SHARED on the default VM type", \
 	  .after = GM_NEEDS(KVM), \
 	  .other = "a newer kernel: GUEST_MEMFD_FLAG_INIT_SHARED (6.18 has it)", .lasts = true) \
+	X(GMEM_GUP, "guest_memfd_gup", "GUP of shared pages of guest_memfd", \
+	  gm_probe_gmem_gup, "the kernel refuses GUP of guest_memfd", \
+	  .after = GM_NEEDS(INIT_SHARED), .other = "boot without gup_guest_memfd=0", \
+	  .lasts = true) \
 	X(GMEM_FS, "guest_memfd_fs", "guest_memfd with a file system, and memory policies, of its own", \
 	  gm_probe_gmem_fs, "guest_memfd has no file system of its own here", \
 	  .after = GM_NEEDS(GMEM_DEFAULT), .other = "Linux 6.19 or later", .lasts = true) \

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "gmem_huge.h"
@@ -254,6 +256,30 @@ int gm_probe_init_shared(char *remedy)
 {
 	return try_gmem(gm_arch_default_type(),
 			GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
+}
+
+/* An own page by its address is GUP, as KVM's access to userspace_addr is. */
+int gm_probe_gmem_gup(char *remedy)
+{
+	char byte;
+	struct iovec local = { &byte, 1 }, remote = { .iov_len = 1 };
+	int vm, gmem,
+		ret = gm_probe_gmem_file(GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED, &vm,
+					 &gmem);
+
+	if (ret)
+		return ret;
+	remote.iov_base = mmap(NULL, getpagesize(), PROT_READ, MAP_SHARED, gmem, 0);
+	if (remote.iov_base == MAP_FAILED) {
+		ret = -errno;
+	} else {
+		if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) != 1)
+			ret = -errno;
+		munmap(remote.iov_base, getpagesize());
+	}
+	close(gmem);
+	close(vm);
+	return ret;
 }
 
 /* In older kernels its inode is in the anonymous-inode file system, as an eventfd's is. */

@@ -70,6 +70,9 @@ GM_CASE(alias, .name = "conv.data.one_memory_two_slots", .clause = "conv.data",
 	struct gm_fixture *w = GM_FIXTURE(.size = 2 * GM_2M, .no_slot = true);
 	uint64_t second = w->gpa + GM_2M;
 
+	/* KVM reaches userspace_addr by GUP. */
+	if (w->file_serves_shared)
+		gm_need(GM_NEED_GMEM_GUP);
 	/*
 	 * The lower slot has the file, too; the upper one has the host's mapping of the shared
 	 * memory.

@@ -92,6 +92,8 @@ GM_CASE(locked, .name = "conv.never_refused.mlocked", .text = "shared memory is 
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);
 
+	if (w->file_serves_shared)
+		gm_need(GM_NEED_GMEM_GUP);
 	fill_both(w);
 	GM_SETUP_OK(mlock(w->hva, w->size));
 	convert_all(w, "with shared memory locked");

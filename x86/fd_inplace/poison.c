@@ -85,7 +85,8 @@ static void replace_page(struct gm_fixture *w)
 	gm_fixture_check_all(w, 0, "after the hole and a new write");
 }
 
-GM_CASE(poison_shared, .name = "fd.hwpoison.convert", .flags = GM_REFUSAL,
+GM_CASE(poison_shared, .name = "fd.hwpoison.convert", .needs = GM_NEEDS(GMEM_GUP),
+	.flags = GM_REFUSAL,
 	.text = "a poisoned page cannot become private: EAGAIN with its offset, no page is converted; a hole ends that")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = GM_2M);

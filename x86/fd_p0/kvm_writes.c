@@ -272,6 +272,7 @@ static void expect_private_kept(struct gm_fixture *w, const char *when)
 }
 
 GM_CASE(private_inplace, .name = "fd.kvm_writes.private", .providers = GM_PROVIDERS(INPLACE),
+	.needs = GM_NEEDS(GMEM_GUP),
 	.text = "userspace_addr on the file, the pages private: none of KVM's writes comes, and the guest goes on")
 {
 	struct gm_fixture *w = new_fixture(&(struct gm_fixture_args){

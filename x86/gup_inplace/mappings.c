@@ -204,7 +204,7 @@ static void touch_all(const struct views *v)
 }
 
 GM_CASE(everywhere, .name = "gup.inplace_unmapped.everywhere", .clause = "gup.inplace_unmapped",
-	.providers = GM_PROVIDERS(INPLACE), .needs = GM_NEEDS(TDP), .caps = GM_CAPS_ALL,
+	.providers = GM_PROVIDERS(INPLACE), .needs = GM_NEEDS(TDP, GMEM_GUP), .caps = GM_CAPS_ALL,
 	.text = "two mappings, also in a child, and another VM's slot: all lose exactly the converted pages")
 {
 	struct gm_fixture *w = GM_FIXTURE(.size = NR * PG);

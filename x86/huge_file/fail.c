@@ -192,7 +192,7 @@ static void not_populated(void *arg, unsigned int n, int err)
 	expect_pool(arg, "MADV_POPULATE_READ was refused");
 }
 
-GM_CASE(no_memory_host, .name = "huge_file.no_memory.host",
+GM_CASE(no_memory_host, .name = "huge_file.no_memory.host", .needs = GM_NEEDS(GMEM_GUP),
 	.text = "the host's first touch of a shared page with each allocation failing: refused, and then zero")
 {
 	struct sweep s = sweep_new();

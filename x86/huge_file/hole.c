@@ -110,7 +110,8 @@ static void drop(int fd[2])
 	close(fd[1]);
 }
 
-GM_CASE(busy, .name = "huge_file.hole.busy", .flags = GM_REFUSAL, .huge_2m = 4,
+GM_CASE(busy, .name = "huge_file.hole.busy", .needs = GM_NEEDS(GMEM_GUP), .flags = GM_REFUSAL,
+	.huge_2m = 4,
 	.text = "a page of the range is in use: EAGAIN, nothing is removed, unmapped from the guest or given back; it works when the page is free")
 {
 	struct hf_vm *h = hf_new(GM_2M, 4, 1);
@@ -161,8 +162,8 @@ GM_CASE(busy, .name = "huge_file.hole.busy", .flags = GM_REFUSAL, .huge_2m = 4,
 }
 
 /* A page of the range is neither in use, nor in the page cache: the hole does not look beside it. */
-GM_CASE(busy_beside, .name = "huge_file.hole.busy_beside", .huge_2m = 3,
-	.text = "the pages on both sides of the range are in use: the hole is made")
+GM_CASE(busy_beside, .name = "huge_file.hole.busy_beside", .needs = GM_NEEDS(GMEM_GUP),
+	.huge_2m = 3, .text = "the pages on both sides of the range are in use: the hole is made")
 {
 	struct hf_vm *h = hf_new(GM_2M, 3, 1);
 	const uint64_t one = h->in_one;

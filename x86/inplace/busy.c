@@ -302,7 +302,7 @@ IP_CASES(again, v, "conv.inplace_busy.retry",
 
 GM_CASE(writes, .name = "conv.inplace_busy.holder_writes", .clause = "conv.inplace_busy",
 	.text = "a device writes its page while the conversion is refused: the content stays after the conversion",
-	.needs = GM_NEEDS(IOMMUFD, IOMMUFD_TEST), .caps = GM_CAPS(CAP_IPC_LOCK),
+	.needs = GM_NEEDS(GMEM_GUP, IOMMUFD, IOMMUFD_TEST), .caps = GM_CAPS(CAP_IPC_LOCK),
 	.tokens = GM_TOKEN_IOMMU)
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -476,6 +476,7 @@ GM_CASE(all_views, .name = "conv.inplace_unmaps.each_mapping", .clause = "conv.i
 
 /* The mapping is also memory of an ordinary VM, where KVM follows the host's page tables. */
 GM_CASE(other_vm, .name = "conv.inplace_unmaps.guest_of_a_mapping", .clause = "conv.inplace_unmaps",
+	.needs = GM_NEEDS(GMEM_GUP),
 	.text = "another VM has the mapping as its memory: private pages are unmapped from it, too")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -507,6 +508,7 @@ GM_CASE(other_vm, .name = "conv.inplace_unmaps.guest_of_a_mapping", .clause = "c
 }
 
 GM_CASE(mlocked, .name = "conv.inplace_mlocked.locked", .clause = "conv.inplace_mlocked",
+	.needs = GM_NEEDS(GMEM_GUP),
 	.text = "shared pages in an mlock()ed mapping can be converted",
 	.caps = GM_CAPS(CAP_IPC_LOCK))
 {

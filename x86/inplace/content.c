@@ -113,6 +113,7 @@ static void allocate(struct gm_fixture *w, uint64_t page, uint64_t n, enum alloc
 			   gm_errno_name(errno));
 		break;
 	case BY_POPULATE:
+		gm_need(GM_NEED_GMEM_GUP);
 		if (!gm_model_private(w->model, ip_gfn(w, page)))
 			GM_GRANTED(!madvise(w->hva + page * PG, size, MADV_POPULATE_READ),
 				   "MADV_POPULATE_READ: %s", gm_errno_name(errno));

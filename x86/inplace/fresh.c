@@ -49,6 +49,7 @@ static void use_page(const struct user *u, uint8_t *hva)
 			 gm_errno_name(errno));
 		break;
 	case POPULATE:
+		gm_need(GM_NEED_GMEM_GUP);
 		GM_SETUP_OK(madvise(hva, PG, MADV_POPULATE_WRITE));
 		break;
 	case REMOTE:

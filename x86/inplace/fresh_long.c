@@ -62,6 +62,7 @@ static void make(struct gm_fixture *w, enum maker by, uint64_t page, uint64_t n)
 		gm_gmem_allocate(w->gmem, page * PG, n * PG);
 		break;
 	case POPULATE:
+		gm_need(GM_NEED_GMEM_GUP);
 		GM_GRANTED(!madvise(w->hva + page * PG, n * PG, MADV_POPULATE_WRITE),
 			   "MADV_POPULATE_WRITE: %s", gm_errno_name(errno));
 		break;

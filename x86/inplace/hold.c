@@ -178,6 +178,7 @@ void ip_take(struct ip_hold *h, const struct ip_holder *by, struct gm_fixture *w
 {
 	uint64_t word;
 
+	gm_need(GM_NEED_GMEM_GUP);
 	GM_SETUP(n && n <= IP_HOLD_PAGES, "%zu pages to hold", n);
 	*h = (struct ip_hold){ .by = by, .n = n, .fd = { -1, -1 } };
 	h->window =

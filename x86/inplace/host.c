@@ -120,7 +120,7 @@ static void expect_access(struct gm_fixture *w, uint64_t page, bool private)
 IP_CASES(
 	each_access, v, "conv.inplace_host.each_way",
 	"loads, stores, system calls, madvise and mlock on a page that becomes private, and shared again",
-	.flags = GM_REFUSAL, .caps = GM_CAPS(CAP_IPC_LOCK))
+	.needs = GM_NEEDS(GMEM_GUP), .flags = GM_REFUSAL, .caps = GM_CAPS(CAP_IPC_LOCK))
 {
 	static const uint64_t page[] = { 0, 17, NPAGES - 1 };
 	struct gm_fixture *w = IP_FIXTURE(v->private_first, .size = SIZE);

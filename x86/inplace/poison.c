@@ -71,7 +71,7 @@ static void expect_rest(struct gm_fixture *w, const char *when)
 	gm_fixture_check_guest(w, 0, ip_gfn(w, BAD + 1), NPAGES - BAD - 1, 8, when);
 }
 
-GM_CASE(while_shared, .name = "conv.inplace_poison.shared",
+GM_CASE(while_shared, .needs = GM_NEEDS(GMEM_GUP), .name = "conv.inplace_poison.shared",
 	.text = "a shared page is poisoned: EAGAIN with its offset until a hole removes it; the guest gets EHWPOISON")
 {
 	struct gm_fixture *w = IP_FIXTURE(false, .size = SIZE);
@@ -145,7 +145,7 @@ GM_CASE(while_private, .name = "conv.inplace_poison.private",
  * KVM does not dirty the folio for guest writes. So a page that only the guest wrote is clean:
  * memory_failure() kills no process that maps it, and returns EBUSY since it stays in its file.
  */
-GM_CASE(guest_wrote, .name = "conv.inplace_poison.guest_wrote",
+GM_CASE(guest_wrote, .needs = GM_NEEDS(GMEM_GUP), .name = "conv.inplace_poison.guest_wrote",
 	.text = "a page that only the guest wrote is poisoned: EBUSY, no SIGBUS for processes that map it; one that the host wrote: SIGBUS")
 {
 	for (int host = 0; host < 2; host++) {
@@ -210,7 +210,7 @@ GM_ROW(slot_offset, slot_offset_near, .name = "conv.inplace_poison.slot_offset",
 GM_ROW(slot_offset, slot_offset_far, .name = "conv.inplace_poison.slot_offset.far",
        .text = "the same with the slot at 16 TiB of the file") = { .off = 16UL << 40 };
 
-GM_CASE(places, .name = "conv.inplace_poison.places",
+GM_CASE(places, .needs = GM_NEEDS(GMEM_GUP), .name = "conv.inplace_poison.places",
 	.text = "the first, a middle and the last page are poisoned: EAGAIN with the first of a range; a hole replaces each")
 {
 	static const uint64_t page[] = { 0, 15, NPAGES - 1 };

@@ -26,6 +26,7 @@ static bool pipe_pages(struct gm_fixture *w, const int fd[2], uint64_t page, uin
 	uint64_t mark = 0x1234567890UL + page, word = 0;
 	int peek[2];
 
+	gm_need(GM_NEED_GMEM_GUP);
 	GM_SETUP(vmsplice(fd[1], &v, 1, flags) == (ssize_t)(n * PG), "vmsplice: %s",
 		 gm_errno_name(errno));
 	*(volatile uint64_t *)(w->hva + page * PG) = mark;

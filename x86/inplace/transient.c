@@ -137,16 +137,19 @@ GM_ROW(host_touches, host_touches_call, .name = "conv.inplace_transient.system_c
        .text = "two threads read() into pages while they are converted: error_offset is one of them, a retry succeeds") = {
 	.way = SYSTEM_CALL,
 };
-GM_ROW(host_touches, host_touches_gup, .name = "conv.inplace_transient.remote",
+GM_ROW(host_touches, host_touches_gup, .needs = GM_NEEDS(GMEM_GUP),
+       .name = "conv.inplace_transient.remote",
        .text = "the same by process_vm_readv(), which takes a short reference of the page") = {
 	.way = REMOTE,
 };
-GM_ROW(host_touches, host_touches_populate, .name = "conv.inplace_transient.populate",
+GM_ROW(host_touches, host_touches_populate, .needs = GM_NEEDS(GMEM_GUP),
+       .name = "conv.inplace_transient.populate",
        .text = "the same by MADV_POPULATE_READ") = { .way = POPULATE };
 GM_ROW(host_touches, host_touches_call_long, .name = "conv.inplace_transient.system_call.long",
        .text = "the same, 20,000 times by read()", .flags = GM_FULL_ONLY,
        .timeout = 300) = { .way = SYSTEM_CALL };
-GM_ROW(host_touches, host_touches_gup_long, .name = "conv.inplace_transient.remote.long",
+GM_ROW(host_touches, host_touches_gup_long, .needs = GM_NEEDS(GMEM_GUP),
+       .name = "conv.inplace_transient.remote.long",
        .text = "the same, 20,000 times by process_vm_readv()", .flags = GM_FULL_ONLY,
        .timeout = 300) = { .way = REMOTE };
 
