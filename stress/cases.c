@@ -74,6 +74,9 @@ GM_CASES(run_plan, struct plan, plan)
 	struct st_prog p = {};
 	char why[200];
 
+	/* Programs pin shared pages: those of the file where it serves them. */
+	if (self->provider != GM_PROVIDER_ATTRIBUTES)
+		gm_need(GM_NEED_GMEM_GUP);
 	for (uint32_t i = 0; i < plan->seeds && !gm_failures(); i++, g.seed++) {
 		enum st_end end;
 
