@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "fail/fail.h"
+#include "fail/pool_sweep.h"
 
 static void add(const struct fail_op *op, enum fail_memory memory)
 {
@@ -21,6 +22,7 @@ static void add(const struct fail_op *op, enum fail_memory memory)
 			       .caps = GM_CAPS_ALL,
 			       .tokens = GM_TOKEN_MODULE,
 			       .timeout = 120,
+			       .huge_2m = op->mem == GM_MEM_HUGE_2M ? 2 : 0,
 			       .flags = op->flags,
 			       .run = fail_sweep,
 			       .arg = op };
@@ -37,7 +39,7 @@ static void add(const struct fail_op *op, enum fail_memory memory)
 static void generate(void)
 {
 	static const struct fail_op *const tables[] = { fail_run_ops, fail_slot_ops, fail_file_ops,
-							fail_vm_ops };
+							fail_vm_ops, fail_huge_ops };
 
 	for (unsigned int t = 0; t < ARRAY_SIZE(tables); t++)
 		for (const struct fail_op *op = tables[t]; op->name; op++)
@@ -51,3 +53,45 @@ static void generate(void)
 			}
 }
 GM_GENERATE(generate)
+
+/* --- memfds and the pool of huge pages --- */
+
+/* With failing allocations; or with too few pages in the pool, if `few`. */
+static void add_pool(const struct pool_op *op, bool few)
+{
+	struct gm_case *c = calloc(1, sizeof(*c));
+	char *name = NULL;
+
+	if (!c || asprintf(&name, "fail.%s%s", op->name, few ? ".short" : "") < 0)
+		abort();
+	*c = (struct gm_case){ .name = name,
+			       .clause = op->clause,
+			       .text = op->text,
+			       .profile = op->dma ? "IO" : "any",
+			       .needs = op->needs | GM_NEEDS(PAGES_4K),
+			       .caps = GM_CAPS_ALL,
+			       .timeout = 120,
+			       .flags = op->full ? GM_FULL_ONLY : 0,
+			       .huge_2m = op->single ? 0 : 2 * POOL_PAGES,
+			       .run = few ? pool_short : pool_sweep,
+			       .arg = op };
+	if (!few) {
+		c->needs |= GM_NEEDS(FAIL_NTH, DEBUGFS);
+		c->tokens = GM_TOKEN_MODULE;
+	}
+	if (op->dma) {
+		c->iommu = GM_IOMMU_MOCK;
+		c->needs |= GM_NEEDS(IOMMUFD, IOAS_MAP_FILE, IOMMUFD_TEST);
+	}
+	gm_case_add(c);
+}
+
+static void generate_pool(void)
+{
+	for (const struct pool_op *op = pool_ops; op->name; op++) {
+		add_pool(op, false);
+		if (!op->single)
+			add_pool(op, true);
+	}
+}
+GM_GENERATE(generate_pool)

@@ -11,6 +11,7 @@
 #include "fail_nth.h"
 #include "fixture.h"
 #include "gm.h"
+#include "pool.h"
 
 #define PG GM_PAGE_SIZE
 
@@ -46,18 +47,21 @@ struct fail_sweep {
 	bool partial;	    /* the call reported a partial result */
 	struct gm_exit exit;
 	unsigned int gen;
+	uint64_t pages;	     /* that the guest touches */
+	struct gm_pool pool; /* of 2 MiB pages, before the fixture */
 };
 
 struct fail_op {
 	const char *name, *clause, *text;
 	unsigned int memory; /* enum fail_memory */
 	gm_needs needs;
-	unsigned int flags; /* enum gm_case_flag, in addition to the sweep's */
-	bool fresh;	    /* a new fixture for every step: a repeated call would not allocate */
-	bool user_pages;    /* pages of files and user space may fail, too */
-	bool survives;	    /* the kernel may retry by itself, so no step may make the call fail */
-	bool keeps_part;    /* pages allocated in the file before the failure stay */
-	int err[3];	    /* the errnos that a refusal may have; 0: no more */
+	unsigned int flags;   /* enum gm_case_flag, in addition to the sweep's */
+	enum gm_mem_kind mem; /* of s->mem, for rows that use it */
+	bool fresh;	      /* a new fixture for every step: a repeated call would not allocate */
+	bool user_pages;      /* pages of files and user space may fail, too */
+	bool survives;	 /* the kernel may retry by itself, so no step may make the call fail */
+	bool keeps_part; /* pages allocated in the file before the failure stay */
+	int err[3];	 /* the errnos that a refusal may have; 0: no more */
 	void (*once)(struct fail_sweep *s);		/* after the fixture is created */
 	void (*prepare)(struct fail_sweep *s);		/* before each step */
 	int (*call)(struct fail_sweep *s);		/* 0, or -1 and errno; only the call */
@@ -70,7 +74,8 @@ struct fail_op {
 void fail_sweep(const struct gm_case *self);
 
 /* Tables of rows; each ends with a row without a name. */
-extern const struct fail_op fail_run_ops[], fail_slot_ops[], fail_file_ops[], fail_vm_ops[];
+extern const struct fail_op fail_run_ops[], fail_slot_ops[], fail_file_ops[], fail_vm_ops[],
+	fail_huge_ops[];
 
 /* The page FAIL_AT + i: its gfn, and the host's address. */
 static inline uint64_t fail_gfn(const struct fail_sweep *s, uint64_t i)

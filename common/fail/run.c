@@ -13,8 +13,8 @@ static void warm_up(struct fail_sweep *s)
 	gm_run(s->w->vm, 0, &op, 1);
 }
 
-/* Posts the touch: checks the content, then writes every word. */
-static void post_touch(struct fail_sweep *s)
+/* Posts the touch: checks the content of n pages, then writes every word. */
+static void post_pages(struct fail_sweep *s, uint64_t n)
 {
 	struct gm_fixture *w = s->w;
 	uint64_t gfn = fail_gfn(s, 0);
@@ -22,14 +22,20 @@ static void post_touch(struct fail_sweep *s)
 	struct gm_op op[2] = {
 		{ .code = c.writer ? GM_OP_CHECK : GM_OP_CHECK_ZERO,
 		  .addr = GPA(gfn),
-		  .nr = 1,
+		  .nr = n,
 		  .writer = c.writer,
 		  .gen = c.gen },
-		{ .code = GM_OP_FILL, .addr = GPA(gfn), .nr = 1, .writer = GM_WRITER_GUEST },
+		{ .code = GM_OP_FILL, .addr = GPA(gfn), .nr = n, .writer = GM_WRITER_GUEST },
 	};
 
 	op[1].gen = s->gen = gm_fixture_gen(w);
+	s->pages = n;
 	gm_post(w->vm, 0, op, 2);
+}
+
+static void post_touch(struct fail_sweep *s)
+{
+	post_pages(s, 1);
 }
 
 static void prepare_private(struct fail_sweep *s)
@@ -53,6 +59,20 @@ static void prepare_converted(struct fail_sweep *s)
 	post_touch(s);
 }
 
+#define RANGE 6UL /* pages behind each other */
+
+static void prepare_private_range(struct fail_sweep *s)
+{
+	fail_empty(s, RANGE, true);
+	post_pages(s, RANGE);
+}
+
+static void prepare_shared_range(struct fail_sweep *s)
+{
+	fail_empty(s, RANGE, false);
+	post_pages(s, RANGE);
+}
+
 static int enter(struct fail_sweep *s)
 {
 	return gm_enter(s->w->vm, 0, &s->exit);
@@ -72,9 +92,10 @@ static void touched(struct fail_sweep *s)
 	GM_EXPECT_EQ(box->done, 2, "step %u: operations done", s->n);
 	GM_EXPECT(!box->op[0].bad, "step %u: the guest reads %#lx, expected %#lx", s->n,
 		  box->op[0].observed, box->op[0].expected);
-	gm_model_guest_wrote(w->model, gfn, 1, GM_WRITER_GUEST, s->gen, 1);
-	gm_fixture_check_guest(w, 1, gfn - 1, 3, 1, "the touched page and its neighbours");
-	gm_fixture_check_host(w, gfn, 1, 1, "the touched page");
+	gm_model_guest_wrote(w->model, gfn, s->pages, GM_WRITER_GUEST, s->gen, 1);
+	gm_fixture_check_guest(w, 1, gfn - 1, s->pages + 2, 1,
+			       "the touched pages and their neighbours");
+	gm_fixture_check_host(w, gfn, s->pages, 1, "the touched pages");
 }
 
 static void not_touched(struct fail_sweep *s, int err)
@@ -90,7 +111,10 @@ static void not_touched(struct fail_sweep *s, int err)
 		GM_EXPECT_EQ(err, ENOMEM, "step %u: errno of KVM_RUN", s->n);
 	if (err == EFAULT) {
 		GM_EXPECT_EQ(s->exit.reason, KVM_EXIT_MEMORY_FAULT, "step %u: exit reason", s->n);
-		GM_EXPECT_EQ(s->exit.fault.gpa, gpa, "step %u: gpa of the fault", s->n);
+		GM_EXPECT(s->exit.fault.gpa >= gpa && s->exit.fault.gpa < gpa + s->pages * PG &&
+				  s->exit.fault.gpa % PG == 0,
+			  "step %u: gpa of the fault is %#lx, expected one of %lu pages at %#lx",
+			  s->n, s->exit.fault.gpa, s->pages, gpa);
 		GM_EXPECT_EQ(s->exit.fault.flags, private ? KVM_MEMORY_EXIT_FLAG_PRIVATE : 0,
 			     "step %u: flags of the fault", s->n);
 	}
@@ -179,6 +203,21 @@ const struct fail_op fail_run_ops[] = {
 	  .once = warm_up,
 	  .prepare = prepare_converted,
 	  .text = "the guest touches a page that became private: KVM_RUN fails, and the next one continues" },
+	{ .name = "run.range",
+	  .memory = FAIL_ATTRIBUTES | FAIL_INPLACE,
+	  TOUCH,
+	  .keeps_part = true,
+	  .once = warm_up,
+	  .prepare = prepare_private_range,
+	  .text = "the guest touches six private pages in a row: KVM_RUN fails at any of them, and the next one continues there" },
+	{ .name = "run.range_shared",
+	  .memory = FAIL_EACH,
+	  TOUCH,
+	  .keeps_part = true,
+	  .once = warm_up,
+	  .survives = true,
+	  .prepare = prepare_shared_range,
+	  .text = "the guest touches six shared pages in a row: KVM_RUN fails at any of them, and the next one continues there" },
 	{ .name = "run.first",
 	  .memory = FAIL_EACH,
 	  TOUCH,

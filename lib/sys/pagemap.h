@@ -9,6 +9,7 @@
 
 #define GM_PAGEMAP_PRESENT (1ULL << 63)
 #define GM_PAGEMAP_SWAPPED (1ULL << 62)
+#define GM_PAGEMAP_FILE (1ULL << 61)	    /* of a file, or shared */
 #define GM_PAGEMAP_FRAME ((1ULL << 55) - 1) /* zero without CAP_SYS_ADMIN */
 
 /* The entries of the n pages from hva on. False and errno: they cannot be read. */

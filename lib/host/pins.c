@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "pins.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "text.h"
+
+static unsigned long counter(const char *text, const char *name)
+{
+	const char *p = strstr(text, name);
+
+	GM_SETUP(p, "no %sin /proc/vmstat", name);
+	return strtoul(p + strlen(name), NULL, 10);
+}
+
+unsigned long gm_all_pins(void)
+{
+	/* A write adds up the counters of all CPUs. */
+	int fd = GM_SETUP_OK(open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC));
+	static char text[16384];
+
+	GM_SETUP_OK(write(fd, "1", 1));
+	close(fd);
+	GM_SETUP(gm_read_text("/proc/vmstat", text, sizeof(text)) > 0, "/proc/vmstat: %s",
+		 gm_errno_name(errno));
+	return counter(text, "nr_foll_pin_acquired ") - counter(text, "nr_foll_pin_released ");
+}
