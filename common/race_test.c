@@ -25,11 +25,12 @@ static bool meaningful(const struct race_side *ender, const struct race_side *us
 static const char *const suffix[] = { [RACE_P1] = ".p1",
 				      [RACE_ATTRIBUTES] = "",
 				      [RACE_SHARED] = ".shared",
-				      [RACE_PRIVATE] = ".private" };
+				      [RACE_PRIVATE] = ".private",
+				      [RACE_ANON] = ".anon" };
 
 static void set_memory(struct gm_case *c, enum race_memory memory)
 {
-	if (memory == RACE_P1) {
+	if (memory & (RACE_P1 | RACE_ANON)) {
 		c->profile = "P1";
 		c->needs |= GM_NEEDS(GMEM_MMAP, INIT_SHARED);
 	} else {
@@ -58,9 +59,13 @@ static void add(const struct race_side *ender, const struct race_side *user,
 			       .timeout = 120,
 			       .run = race_run,
 			       .arg = pair };
+	if (user->root)
+		c->caps = GM_CAPS_ALL;
 	/* Rounds that make a VM each take long. */
 	if (ender->effect & RACE_VM && memory != RACE_P1)
 		c->flags |= GM_FULL_ONLY;
+	if (memory == RACE_ANON || ender->prepare || user->prepare)
+		c->flags |= GM_SAMPLED;
 	set_memory(c, memory);
 	gm_case_add(c);
 }
@@ -69,9 +74,9 @@ static void generate(void)
 {
 	for (const struct race_side *e = race_enders; e->name; e++)
 		for (const struct race_side *u = race_users; u->name; u++)
-			for (unsigned int m = RACE_P1; m <= RACE_PRIVATE; m <<= 1) {
+			for (unsigned int m = RACE_P1; m <= RACE_ANON; m <<= 1) {
 #ifndef __x86_64__
-				if (m != RACE_P1)
+				if (!(m & (RACE_P1 | RACE_ANON)))
 					continue;
 #endif
 				if (meaningful(e, u, m))

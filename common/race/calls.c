@@ -2,6 +2,12 @@
 /* Calls that are both enders and users. */
 #include "race.h"
 
+int race_set(struct race *r, uint64_t gpa, uint64_t size)
+{
+	return __gm_slot_set(r->w->vm, RACE_SLOT, r->flags, gpa, size, r->uaddr, r->gmem,
+			     r->gmem < 0 ? 0 : RACE_OFF);
+}
+
 void race_delete(struct race *r, struct race_call *c)
 {
 	c->ret = __gm_slot_set(r->w->vm, RACE_SLOT, 0, RACE_GPA, 0, NULL, -1, 0);

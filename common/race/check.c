@@ -10,15 +10,20 @@ static bool private_now(const struct race *r)
 	return began != r->converted;
 }
 
-/* Expects that the guest's access to the first page exits this way. */
-static void expect_exit(struct race *r, unsigned int reason, int err, const char *when)
+/*
+ * Expects that the guest's access to the first page at gpa exits this way. Without memory at
+ * userspace_addr there is nothing but EFAULT.
+ */
+void race_expect_exit(struct race *r, uint64_t gpa, unsigned int reason, int err, const char *when)
 {
-	struct gm_op op = { .code = GM_OP_READ, .addr = RACE_GPA };
+	struct gm_op op = { .code = GM_OP_READ, .addr = gpa };
 	struct gm_exit ex;
 
 	if (!GM_EXPECT(!__gm_run(r->w->vm, 1, &op, 1, &ex, NULL), "%s: the guest reads %#lx", when,
 		       op.val))
 		return;
+	if (r->memory == RACE_ANON && err == EFAULT)
+		reason = ex.reason;
 	GM_EXPECT(ex.reason == reason && ex.err == err, "%s: %s", when, gm_exit_str(&ex));
 }
 
@@ -27,7 +32,7 @@ static void read_words(struct race *r, unsigned int word, uint64_t out[RACE_PAGE
 	struct gm_op op[RACE_PAGES] = {};
 
 	for (uint64_t i = 0; i < RACE_PAGES; i++)
-		op[i] = (struct gm_op){ .code = GM_OP_READ, .addr = RACE_GPA + i * PG + word * 8 };
+		op[i] = (struct gm_op){ .code = GM_OP_READ, .addr = r->at + i * PG + word * 8 };
 	gm_run(r->w->vm, 1, op, RACE_PAGES);
 	for (uint64_t i = 0; i < RACE_PAGES; i++)
 		out[i] = op[i].val;
@@ -50,7 +55,7 @@ static void check_guest(struct race *r, uint64_t first[RACE_PAGES], uint64_t sec
 	read_words(r, 0, first);
 	read_words(r, 1, second);
 	for (uint64_t i = 0; i < RACE_PAGES && !gm_failures(); i++) {
-		struct gm_page page = gm_vm_page(r->w->vm, RACE_GPA + i * PG);
+		struct gm_page page = gm_vm_page(r->w->vm, r->at + i * PG);
 
 		GM_EXPECT_AT(&page, first[i] == (r->hole ? 0 : race_old(r, i, 0)),
 			     "page %lu: the first word is %s", i, gm_word_str(first[i]));
@@ -85,6 +90,27 @@ static void check_host(struct race *r, const uint64_t *first, const uint64_t *se
 	}
 }
 
+/* Expects that the log has every page that the guest writes now. */
+static void check_log(struct race *r)
+{
+	struct gm_op op = { .code = GM_OP_TOUCH_W,
+			    .addr = r->at + 16,
+			    .nr = RACE_PAGES,
+			    .val = PG,
+			    .writer = GM_WRITER_SHARED,
+			    .gen = r->gen };
+	uint64_t bitmap = 0;
+	struct kvm_dirty_log log = { .slot = RACE_SLOT, .dirty_bitmap = &bitmap };
+	int vm = r->w->vm->kvm->fd;
+
+	GM_EXPECT_OK(ioctl(vm, KVM_GET_DIRTY_LOG, &log), "the dirty log");
+	gm_run(r->w->vm, 1, &op, 1);
+	bitmap = 0;
+	GM_EXPECT_OK(ioctl(vm, KVM_GET_DIRTY_LOG, &log), "the dirty log");
+	GM_EXPECT_EQ(bitmap, (1UL << RACE_PAGES) - 1, "the log of %lu pages that are written",
+		     RACE_PAGES);
+}
+
 void race_check(struct race *r)
 {
 	uint64_t first[RACE_PAGES], second[RACE_PAGES];
@@ -100,16 +126,21 @@ void race_check(struct race *r)
 		 * conv.before_slot.
 		 */
 		if (r->memory == RACE_ATTRIBUTES)
-			expect_exit(r, KVM_EXIT_MEMORY_FAULT, EFAULT, "without the slot");
+			race_expect_exit(r, r->at, KVM_EXIT_MEMORY_FAULT, EFAULT,
+					 "without the slot");
 		else if (!private_now(r))
-			expect_exit(r, KVM_EXIT_MMIO, 0, "without the slot");
-		if (r->closed || r->gmem < 0)
+			race_expect_exit(r, r->at, KVM_EXIT_MMIO, 0, "without the slot");
+		if (r->closed || (r->gmem < 0 && !r->map))
 			return;
-		gm_slot_set(r->w->vm, RACE_SLOT, 0, RACE_GPA, RACE_SIZE, NULL, r->gmem, RACE_OFF);
-	} else if (r->closed) {
-		expect_exit(r, KVM_EXIT_MEMORY_FAULT, EFAULT, "without the file");
+		GM_EXPECT_OK(race_set(r, r->at, RACE_SIZE), "the slot again");
+	} else if (r->closed || (r->memory == RACE_ANON && r->unmapped)) {
+		race_expect_exit(r, r->at, KVM_EXIT_MEMORY_FAULT, EFAULT, "without the memory");
 		return;
 	}
+	if (r->at == RACE_MOVED)
+		race_expect_exit(r, RACE_GPA, KVM_EXIT_MMIO, 0, "where the slot was");
 	check_guest(r, first, second);
 	check_host(r, first, second);
+	if (r->flags & KVM_MEM_LOG_DIRTY_PAGES && !gm_failures())
+		check_log(r);
 }

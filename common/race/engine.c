@@ -6,7 +6,8 @@
 #include "race.h"
 
 #define ROUNDS 16U
-#define ROUNDS_VM 3U /* if each round creates a VM */
+#define ROUNDS_VM 3U	  /* if each round creates a VM */
+#define ROUNDS_PROCESS 8U /* if each round creates a process */
 #define ALONE 2U
 
 static bool fresh_vm(const struct race *r)
@@ -16,17 +17,39 @@ static bool fresh_vm(const struct race *r)
 
 static void make_vm(struct race *r)
 {
-	const struct gm_flavour *flavour = r->memory == RACE_P1 ? &gm_p1 : NULL;
+	const struct gm_flavour *flavour = r->memory & (RACE_P1 | RACE_ANON) ? &gm_p1 : NULL;
 
 	r->w = GM_FIXTURE(.flavour = flavour, .size = 16 * PG, .vcpus = 2, .extra_pages = 16,
 			  .uaddr = GM_UADDR_SHARED, .uses_uaddr = true);
 	gm_vm_map(r->w->vm, RACE_GPA, RACE_SIZE, PG);
 	gm_vm_map(r->w->vm, RACE_OTHER, RACE_SIZE, PG);
+	gm_vm_map(r->w->vm, RACE_MOVED, RACE_SIZE, PG);
 }
 
 static bool starts_private(const struct race *r)
 {
 	return r->memory == RACE_ATTRIBUTES || r->memory == RACE_PRIVATE;
+}
+
+static void map(struct race *r)
+{
+	int kind = r->memory == RACE_ANON ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+
+	r->map = mmap(NULL, RACE_FILE, PROT_READ | PROT_WRITE, kind, r->gmem, 0);
+	GM_SETUP(r->map != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+}
+
+/* The slot with a new file, or with new anonymous memory. */
+static void make_slot(struct race *r)
+{
+	r->at = RACE_GPA;
+	r->flags = (r->ender->effect | r->user->effect) & RACE_LOGGED ? KVM_MEM_LOG_DIRTY_PAGES : 0;
+	if (r->memory == RACE_ANON)
+		map(r);
+	else
+		r->gmem = gm_gmem_new(r->w->vm, RACE_FILE, r->w->file.flags);
+	r->uaddr = r->map ? r->map + RACE_OFF : NULL;
+	GM_SETUP_OK(race_set(r, r->at, RACE_SIZE));
 }
 
 /* Creates a new file in the slot; the guest writes its pages. */
@@ -40,34 +63,31 @@ static void prepare(void *arg)
 	r->hole = r->converted = r->deleted = r->closed = r->unmapped = false;
 	memset(r->call, 0, sizeof(r->call));
 	r->gen = gm_fixture_gen(r->w);
-	r->gmem = gm_gmem_new(r->w->vm, RACE_FILE, r->w->file.flags);
-	gm_slot_set(r->w->vm, RACE_SLOT, 0, RACE_GPA, RACE_SIZE, NULL, r->gmem, RACE_OFF);
+	make_slot(r);
 	if (r->w->provider)
 		gm_convert(r->w->vm, RACE_GPA, RACE_SIZE, starts_private(r));
 	gm_guest_fill(r->w->vm, 1, RACE_GPA, RACE_PAGES, GM_WRITER_GUEST, r->gen);
-	if (r->memory & RACE_MAPPED && !(effect & RACE_NO_MAP)) {
-		r->map = mmap(NULL, RACE_FILE, PROT_READ | PROT_WRITE, MAP_SHARED, r->gmem, 0);
-		GM_SETUP(r->map != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
-	}
-	if (effect & RACE_NO_FD) {
+	if (r->memory & RACE_MAPPED && !(effect & RACE_NO_MAP))
+		map(r);
+	if (r->ender->prepare)
+		r->ender->prepare(r);
+	if (effect & RACE_NO_FD && r->gmem >= 0) {
 		close(r->gmem);
 		r->gmem = -1;
 	}
-	if (r->ender->prepare)
-		r->ender->prepare(r);
 	if (r->user->prepare)
 		r->user->prepare(r);
 }
 
 static void clear(struct race *r)
 {
-	if (r->w && gm_slot_at(r->w->vm, RACE_GPA))
+	if (r->w && gm_slot_at(r->w->vm, r->at))
 		gm_slot_delete(r->w->vm, RACE_SLOT);
 	if (r->map)
 		munmap(r->map, RACE_FILE);
 	if (r->gmem >= 0)
 		close(r->gmem);
-	r->map = NULL;
+	r->map = r->uaddr = NULL;
 	r->gmem = -1;
 	if (r->w && fresh_vm(r)) {
 		gm_fixture_free(r->w);
@@ -106,6 +126,10 @@ static void check_result(struct race *r, unsigned int i)
 	r->deleted |= side->effect & RACE_DELETE;
 	r->closed |= side->effect & RACE_CLOSE;
 	r->unmapped |= side->effect & RACE_UNMAP;
+	if (side->effect & RACE_MOVE)
+		r->at = RACE_MOVED;
+	if (side->effect & RACE_LOG)
+		r->flags = KVM_MEM_LOG_DIRTY_PAGES;
 }
 
 static void check_round(void *arg)
@@ -120,6 +144,8 @@ static void check_round(void *arg)
 		if (r->call[i].ran && side->undo)
 			side->undo(r);
 	}
+	if (r->ender->end)
+		r->ender->end(r);
 	if (!gm_failures())
 		race_check(r);
 	clear(r);
@@ -140,11 +166,17 @@ void race_run(const struct gm_case *self)
 		.call = call,
 		.check = check_round,
 		.arg = r,
-		.rounds = fresh_vm(r) ? ROUNDS_VM : ROUNDS,
+		.rounds = fresh_vm(r)	  ? ROUNDS_VM
+			  : r->ender->end ? ROUNDS_PROCESS
+					  : ROUNDS,
 		.alone = fresh_vm(r) ? 1 : ALONE,
 	});
 	if (r->w)
 		gm_fixture_free(r->w);
+	if (r->other_vm)
+		close(r->other_vm);
+	if (r->gup_test)
+		close(r->gup_test);
 	free(r->copy);
 	free(r);
 }

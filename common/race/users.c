@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Calls that use a file, its slot or its mapping while it is removed. */
+#include <fcntl.h>
 #include <linux/mempolicy.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "race.h"
 #include "touch.h"
 
+/* Enders that leave no memory at the host's address, nor at that of a slot without a file. */
+#define NO_MEMORY (RACE_UNMAP | RACE_REMAP)
+
 static bool beside(const struct race *r, unsigned int effect)
 {
 	return r->ender->effect & effect;
 }
 
-/* May the host be refused? If the pages are or become private, or the mapping is unmapped. */
+/* May the host be refused? If the pages are or become private, or the mapping goes. */
 static bool host_refused(const struct race *r)
 {
-	return r->memory == RACE_PRIVATE || beside(r, RACE_CONVERT | RACE_UNMAP);
+	return r->memory == RACE_PRIVATE || beside(r, RACE_CONVERT | RACE_UNMAP | RACE_REMAP);
 }
 
 /* --- the guest --- */
@@ -43,8 +48,10 @@ static bool guest_legal(const struct race *r, const struct race_call *c)
 {
 	if (!c->ret)
 		return true;
-	if (beside(r, RACE_DELETE) && r->memory != RACE_ATTRIBUTES)
+	if (beside(r, RACE_DELETE | RACE_MOVE) && r->memory != RACE_ATTRIBUTES)
 		return c->exit.reason == KVM_EXIT_MMIO;
+	if (beside(r, NO_MEMORY) && r->memory == RACE_ANON)
+		return c->err == EFAULT;
 	/* With attributes of the VM a private page without a slot is not MMIO. */
 	return beside(r, RACE_CLOSE | RACE_DELETE) && c->err == EFAULT &&
 	       c->exit.reason == KVM_EXIT_MEMORY_FAULT;
@@ -62,11 +69,13 @@ static void prefault(struct race *r, struct race_call *c)
 static bool prefault_legal(const struct race *r, const struct race_call *c)
 {
 	if (!c->ret)
-		return c->bytes == RACE_SIZE || beside(r, RACE_DELETE | RACE_CLOSE | RACE_CONVERT);
-	/* The slot is being deleted, or is deleted. */
-	if (beside(r, RACE_DELETE) && (c->err == EAGAIN || c->err == ENOENT))
+		return c->bytes == RACE_SIZE ||
+		       beside(r, RACE_DELETE | RACE_CLOSE | RACE_CONVERT | RACE_MOVE | NO_MEMORY);
+	/* The slot is being deleted or moved, or is so. */
+	if (beside(r, RACE_DELETE | RACE_MOVE) && (c->err == EAGAIN || c->err == ENOENT))
 		return true;
 	return c->err == EFAULT && (beside(r, RACE_CLOSE | RACE_CONVERT) ||
+				    (beside(r, NO_MEMORY) && r->memory == RACE_ANON) ||
 				    (beside(r, RACE_DELETE) && r->memory == RACE_ATTRIBUTES));
 }
 
@@ -89,7 +98,7 @@ static bool host_legal(const struct race *r, const struct race_call *c)
 	if (!c->ret)
 		return true;
 	/* SIGSEGV without a mapping, SIGBUS at a private page. */
-	return c->err == ENOMEM ? beside(r, RACE_UNMAP) : host_refused(r);
+	return c->err == ENOMEM ? beside(r, NO_MEMORY) : host_refused(r);
 }
 
 static void gup(struct race *r, struct race_call *c)
@@ -128,7 +137,55 @@ static void policy(struct race *r, struct race_call *c)
 
 static bool policy_legal(const struct race *r, const struct race_call *c)
 {
-	return !c->ret || (c->err == EFAULT && beside(r, RACE_UNMAP));
+	return !c->ret || (c->err == EFAULT && beside(r, NO_MEMORY));
+}
+
+/* The ABI of mm/gup_test.h, which is not exported. */
+struct longterm {
+	uint64_t addr, size;
+	uint32_t flags;
+};
+
+#define LONGTERM_WRITE 1
+#define LONGTERM_START _IOW('g', 7, struct longterm)
+#define LONGTERM_STOP _IO('g', 8)
+
+static void open_gup_test(struct race *r)
+{
+	if (!r->gup_test)
+		r->gup_test = GM_SETUP_OK(open("/sys/kernel/debug/gup_test", O_RDWR | O_CLOEXEC));
+}
+
+/* Pins all pages and unpins them. */
+static void pin(struct race *r, struct race_call *c)
+{
+	struct longterm arg = { .addr = (uintptr_t)r->map + RACE_OFF,
+				.size = RACE_SIZE,
+				.flags = LONGTERM_WRITE };
+
+	c->ret = ioctl(r->gup_test, LONGTERM_START, &arg);
+	c->err = errno;
+	if (!c->ret)
+		ioctl(r->gup_test, LONGTERM_STOP);
+}
+
+/* A part that can be pinned is no success of the kernel's test. */
+static bool pin_legal(const struct race *r, const struct race_call *c)
+{
+	return !c->ret || (host_refused(r) && (c->err == EFAULT || c->err == EINVAL));
+}
+
+static void dirty(struct race *r, struct race_call *c)
+{
+	struct kvm_dirty_log log = { .slot = RACE_SLOT, .dirty_bitmap = r->copy };
+
+	c->ret = ioctl(r->w->vm->kvm->fd, KVM_GET_DIRTY_LOG, &log);
+	c->err = errno;
+}
+
+static bool dirty_legal(const struct race *r, const struct race_call *c)
+{
+	return !c->ret || (c->err == ENOENT && beside(r, RACE_DELETE));
 }
 
 /* --- the file --- */
@@ -169,6 +226,36 @@ static bool rebind_legal(const struct race *r, const struct race_call *c)
 	return c->ret ? c->err == EEXIST : beside(r, RACE_DELETE);
 }
 
+static void open_other_vm(struct race *r)
+{
+	int kvm;
+
+	if (r->other_vm)
+		return;
+	kvm = GM_SETUP_OK(open("/dev/kvm", O_RDWR | O_CLOEXEC));
+	r->other_vm = GM_SETUP_OK(ioctl(kvm, KVM_CREATE_VM, gm_arch_vm_type(r->w->vm->args.kind)));
+	close(kvm);
+}
+
+/* The file belongs to another VM, and that is so for ever. */
+static void bind_other(struct race *r, struct race_call *c)
+{
+	struct kvm_userspace_memory_region2 region = { .slot = 1,
+						       .flags = KVM_MEM_GUEST_MEMFD,
+						       .guest_phys_addr = RACE_GPA,
+						       .memory_size = RACE_SIZE,
+						       .guest_memfd = r->gmem,
+						       .guest_memfd_offset = RACE_OFF };
+
+	c->ret = ioctl(r->other_vm, KVM_SET_USER_MEMORY_REGION2, &region);
+	c->err = errno;
+}
+
+static bool bind_other_legal(const struct race *r, const struct race_call *c)
+{
+	return c->ret && c->err == EINVAL;
+}
+
 static void unbind(struct race *r)
 {
 	if (r->w && gm_slot_at(r->w->vm, RACE_OTHER))
@@ -183,14 +270,14 @@ static void unbind(struct race *r)
 const struct race_side race_users[] = {
 	{ .name = "guest",
 	  .text = "a vCPU writes the pages",
-	  .memory = RACE_EACH,
+	  .memory = RACE_ALL,
 	  .effect = RACE_WRITES | RACE_FAULTS,
 	  .never = OF_VM,
 	  .run = guest,
 	  .legal = guest_legal },
 	{ .name = "prefault",
 	  .text = "KVM_PRE_FAULT_MEMORY",
-	  .memory = RACE_EACH,
+	  .memory = RACE_ALL,
 	  .effect = RACE_FAULTS,
 	  .never = OF_VM,
 	  .needs = GM_NEEDS(PREFAULT),
@@ -198,24 +285,40 @@ const struct race_side race_users[] = {
 	  .legal = prefault_legal },
 	{ .name = "host",
 	  .text = "the host touches the pages",
-	  .memory = RACE_MAPPED,
+	  .memory = RACE_HOST,
 	  .never = OF_MAP,
 	  .run = host,
 	  .legal = host_legal },
 	{ .name = "gup",
 	  .text = "process_vm_readv of the pages",
 	  .needs = GM_NEEDS(GMEM_GUP),
-	  .memory = RACE_MAPPED,
+	  .memory = RACE_HOST,
 	  .never = OF_MAP,
 	  .run = gup,
 	  .legal = gup_legal },
 	{ .name = "mbind",
 	  .text = "mbind of the mapping",
-	  .memory = RACE_MAPPED,
+	  .memory = RACE_HOST,
 	  .never = OF_MAP,
 	  .needs = GM_NEEDS(GMEM_FS),
 	  .run = policy,
 	  .legal = policy_legal },
+	{ .name = "pin",
+	  .text = "long-term pins of the pages",
+	  .memory = RACE_P1 | RACE_ANON,
+	  .never = OF_MAP,
+	  .needs = GM_NEEDS(GUP_TEST, ROOT),
+	  .root = true,
+	  .prepare = open_gup_test,
+	  .run = pin,
+	  .legal = pin_legal },
+	{ .name = "dirty",
+	  .text = "KVM_GET_DIRTY_LOG of the slot",
+	  .memory = RACE_ANON,
+	  .effect = RACE_LOGGED,
+	  .never = OF_VM | RACE_LOG,
+	  .run = dirty,
+	  .legal = dirty_legal },
 	{ .name = "mmap",
 	  .text = "mmap and munmap of the file",
 	  .memory = RACE_MAPPED,
@@ -240,9 +343,9 @@ const struct race_side race_users[] = {
 	  .run = race_convert },
 	{ .name = "delete",
 	  .text = "the slot is deleted",
-	  .memory = RACE_EACH,
+	  .memory = RACE_ALL,
 	  .effect = RACE_DELETE,
-	  .never = OF_VM,
+	  .never = OF_VM | RACE_MOVE | RACE_LOG,
 	  .run = race_delete },
 	{ .name = "bind",
 	  .text = "other pages of the file are bound",
@@ -250,6 +353,13 @@ const struct race_side race_users[] = {
 	  .never = OF_FILE | OF_VM,
 	  .run = bind,
 	  .undo = unbind },
+	{ .name = "bind_other",
+	  .text = "the file is bound to another VM, which is refused",
+	  .memory = RACE_EACH,
+	  .never = OF_FILE | OF_VM,
+	  .prepare = open_other_vm,
+	  .run = bind_other,
+	  .legal = bind_other_legal },
 	{ .name = "rebind",
 	  .text = "the same pages are bound to another slot",
 	  .memory = RACE_EACH,
