@@ -38,8 +38,9 @@ static void add(const struct fail_op *op, enum fail_memory memory)
 
 static void generate(void)
 {
-	static const struct fail_op *const tables[] = { fail_run_ops, fail_slot_ops, fail_file_ops,
-							fail_vm_ops, fail_huge_ops };
+	static const struct fail_op *const tables[] = { fail_run_ops,  fail_slot_ops,
+							fail_file_ops, fail_vm_ops,
+							fail_huge_ops, fail_attributes_ops };
 
 	for (unsigned int t = 0; t < ARRAY_SIZE(tables); t++)
 		for (const struct fail_op *op = tables[t]; op->name; op++)

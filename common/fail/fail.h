@@ -59,6 +59,11 @@ struct fail_op {
 	enum gm_mem_kind mem; /* of s->mem, for rows that use it */
 	bool fresh;	      /* a new fixture for every step: a repeated call would not allocate */
 	bool user_pages;      /* pages of files and user space may fail, too */
+	/*
+	 * The kernel tries twice: all slab allocations fail after the next (n - 1) * budget bytes.
+	 * The first success ends the sweep. 0: only the n-th step fails.
+	 */
+	unsigned int budget;
 	bool survives;	 /* the kernel may retry by itself, so no step may make the call fail */
 	bool keeps_part; /* pages allocated in the file before the failure stay */
 	int err[3];	 /* the errnos that a refusal may have; 0: no more */
@@ -75,7 +80,7 @@ void fail_sweep(const struct gm_case *self);
 
 /* Tables of rows; each ends with a row without a name. */
 extern const struct fail_op fail_run_ops[], fail_slot_ops[], fail_file_ops[], fail_vm_ops[],
-	fail_huge_ops[];
+	fail_huge_ops[], fail_attributes_ops[];
 
 /* The page FAIL_AT + i: its gfn, and the host's address. */
 static inline uint64_t fail_gfn(const struct fail_sweep *s, uint64_t i)

@@ -115,11 +115,16 @@ static bool step(struct fail_sweep *s, unsigned int *refusals)
 	if (op->prepare)
 		op->prepare(s);
 	was = state_read(s);
-	gm_fail_nth(s->n);
+	if (op->budget)
+		gm_fail_from((s->n - 1) * op->budget);
+	else
+		gm_fail_nth(s->n);
 	errno = 0;
 	ret = op->call(s);
 	err = errno;
-	reached = gm_fail_nth_reached();
+	if (op->budget)
+		gm_fail_from_end();
+	reached = op->budget ? ret : gm_fail_nth_reached();
 	if (ret) {
 		GM_EXPECT(reached, "%s without a failed allocation", gm_errno_name(err));
 		GM_EXPECT(allowed(op, err), "step %u failed: %s", s->n, gm_errno_name(err));
