@@ -9,10 +9,21 @@
 
 #define AT 130UL /* the page of the slot that the guest touches */
 
+static int set_at(struct fail_sweep *s, uint64_t gpa, uint32_t flags)
+{
+	return __gm_slot_set(s->w->vm, FAIL_OTHER_SLOT, flags, gpa, s->mem->size, s->mem->hva, -1,
+			     0);
+}
+
 static int set(struct fail_sweep *s, uint32_t flags)
 {
-	return __gm_slot_set(s->w->vm, FAIL_OTHER_SLOT, flags, FAIL_OTHER, s->mem->size,
-			     s->mem->hva, -1, 0);
+	return set_at(s, FAIL_OTHER, flags);
+}
+
+static void delete_slot(struct fail_sweep *s)
+{
+	if (gm_slot_at(s->w->vm, FAIL_OTHER) || gm_slot_at(s->w->vm, FAIL_THIRD))
+		gm_slot_delete(s->w->vm, FAIL_OTHER_SLOT);
 }
 
 static void once(struct fail_sweep *s)
@@ -22,13 +33,13 @@ static void once(struct fail_sweep *s)
 	gm_pool_read(&s->pool, GM_2M);
 	s->mem = gm_mem_new(s->op->mem, FAIL_OTHER_SIZE);
 	gm_vm_map(s->w->vm, FAIL_OTHER, s->mem->size, GM_2M);
+	gm_vm_map(s->w->vm, FAIL_THIRD, s->mem->size, GM_2M);
 	gm_run(s->w->vm, 0, &op, 1);
 }
 
 static void end(struct fail_sweep *s)
 {
-	if (gm_slot_at(s->w->vm, FAIL_OTHER))
-		gm_slot_delete(s->w->vm, FAIL_OTHER_SLOT);
+	delete_slot(s);
 	gm_mem_free(s->mem);
 	s->mem = NULL;
 	gm_pool_expect(&s->pool, 0, 0, "the memory is unmapped");
@@ -60,8 +71,7 @@ static void post(struct fail_sweep *s)
 /* No page is allocated, and the slot is new, so that KVM has no page tables for it. */
 static void prepare_empty(struct fail_sweep *s)
 {
-	if (gm_slot_at(s->w->vm, FAIL_OTHER))
-		gm_slot_delete(s->w->vm, FAIL_OTHER_SLOT);
+	delete_slot(s);
 	drop(s);
 	GM_SETUP_OK(set(s, 0));
 	post(s);
@@ -124,8 +134,7 @@ static void get_log(struct fail_sweep *s)
 /* The slot is new, all of it is mapped huge, the log is not on yet, and page AT is zero. */
 static void map_huge(struct fail_sweep *s)
 {
-	if (gm_slot_at(s->w->vm, FAIL_OTHER))
-		gm_slot_delete(s->w->vm, FAIL_OTHER_SLOT);
+	delete_slot(s);
 	memset(s->mem->hva + AT * PG, 0, PG);
 	GM_SETUP_OK(set(s, 0));
 	gm_guest_touch(s->w->vm, 1, FAIL_OTHER, s->mem->size, PG);
@@ -173,9 +182,80 @@ static void log_not_on(struct fail_sweep *s, int err)
 		log_is_on(s);
 }
 
+/* --- a logged slot moves --- */
+
+#define BEFORE 7UL /* pages that the guest writes before and after the move */
+#define AFTER 9UL
+
+/* vCPU 1 writes a page of the slot at gpa. */
+static void write_page(struct fail_sweep *s, uint64_t gpa, uint64_t page)
+{
+	struct gm_op op = { .code = GM_OP_FILL,
+			    .addr = gpa + page * PG,
+			    .nr = 1,
+			    .writer = GM_WRITER_GUEST,
+			    .gen = s->gen,
+			    .gfn_delta = GFN(FAIL_OTHER) - GFN(gpa) };
+
+	gm_run(s->w->vm, 1, &op, 1);
+}
+
+/* Expects that exactly these pages are in the log: BEFORE, and AFTER if `both`. */
+static void expect_written(struct fail_sweep *s, bool both)
+{
+	get_log(s);
+	for (uint64_t i = 0; i < FAIL_OTHER_PAGES; i++)
+		GM_EXPECT_EQ(bitmap[i / 64] >> i % 64 & 1, i == BEFORE || (both && i == AFTER),
+			     "step %u: page %lu in the dirty log", s->n, i);
+}
+
+static void prepare_move(struct fail_sweep *s)
+{
+	map_huge(s);
+	GM_SETUP_OK(set(s, KVM_MEM_LOG_DIRTY_PAGES));
+	get_log(s);
+	s->gen = gm_fixture_gen(s->w);
+	write_page(s, FAIL_OTHER, BEFORE);
+}
+
+static int move(struct fail_sweep *s)
+{
+	return set_at(s, FAIL_THIRD, KVM_MEM_LOG_DIRTY_PAGES);
+}
+
+/* What was dirty before the move is dirty after it. */
+static void moved(struct fail_sweep *s)
+{
+	struct gm_op op = { .code = GM_OP_READ, .addr = FAIL_OTHER + BEFORE * PG };
+	struct gm_exit ex;
+
+	GM_EXPECT(!__gm_run(s->w->vm, 1, &op, 1, &ex, NULL) && ex.reason == KVM_EXIT_MMIO,
+		  "step %u: the guest still has memory where the slot was", s->n);
+	op.addr = FAIL_THIRD + BEFORE * PG;
+	gm_run(s->w->vm, 1, &op, 1);
+	GM_EXPECT_EQ(op.val, gm_word(GFN(FAIL_OTHER) + BEFORE, GM_WRITER_GUEST, s->gen, 0),
+		     "step %u: the first word of the page at its new place", s->n);
+	write_page(s, FAIL_THIRD, AFTER);
+	expect_written(s, true);
+}
+
+static void not_moved(struct fail_sweep *s, int err)
+{
+	gm_guest_check(s->w->vm, 1, FAIL_OTHER + BEFORE * PG, 1, GM_WRITER_GUEST, s->gen,
+		       "a slot that was not moved");
+	expect_written(s, false);
+	write_page(s, FAIL_OTHER, BEFORE);
+	GM_EXPECT_OK(move(s), "the same call, after step %u failed", s->n);
+	if (!gm_failures())
+		moved(s);
+}
+
 #define HUGE .memory = FAIL_P1, .user_pages = true, .once = once, .end = end
 #define RUN .clause = "fail.run", .err = { ENOMEM, EFAULT }, .call = enter
 #define THP .mem = GM_MEM_THP, .needs = GM_NEEDS(THP)
+#define MOVE                                                                                       \
+	.clause = "fail.slot", .err = { ENOMEM }, .prepare = prepare_move, .call = move,           \
+	.refused = not_moved, .done = moved
 #define POOL .mem = GM_MEM_HUGE_2M, .needs = GM_NEEDS(PAGES_4K)
 
 const struct fail_op fail_huge_ops[] = {
@@ -217,5 +297,15 @@ const struct fail_op fail_huge_ops[] = {
 	  .refused = log_not_on,
 	  .done = log_is_on,
 	  .text = "dirty logging of huge pages is enabled: there is no log, or an exact one" },
+	{ .name = "slot.move_thp",
+	  HUGE,
+	  THP,
+	  MOVE,
+	  .text = "a logged slot of memory that was mapped as 2 MiB is moved: it stays with its log, or moves with it" },
+	{ .name = "slot.move_hugetlb",
+	  HUGE,
+	  POOL,
+	  MOVE,
+	  .text = "a logged slot of huge pages is moved: it stays with its log, or moves with it" },
 	{},
 };
