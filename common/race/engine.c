@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One pair: what a round begins with, and how its results are judged. */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "overlap.h"
 #include "race.h"
@@ -53,20 +57,52 @@ static void make_slot(struct race *r)
 }
 
 /* Creates a new file in the slot; the guest writes its pages. */
+static void make_memory(struct race *r)
+{
+	if (!r->w)
+		make_vm(r);
+	make_slot(r);
+	if (r->w->provider)
+		gm_convert(r->w->vm, RACE_GPA, RACE_SIZE, starts_private(r));
+	gm_guest_fill(r->w->vm, 1, RACE_GPA, RACE_PAGES, GM_WRITER_GUEST, r->gen);
+}
+
+/* The same in another process, whose vCPU reads the pages until it is killed. */
+static void start_child(struct race *r)
+{
+	int ready[2], pidfd;
+
+	GM_SETUP_OK(pipe2(ready, O_CLOEXEC));
+	r->pid = GM_SETUP_OK(fork());
+	if (!r->pid) {
+		GM_SETUP_OK(prctl(PR_SET_PDEATHSIG, SIGKILL));
+		make_memory(r);
+		GM_SETUP(write(ready[1], &r->gmem, sizeof(r->gmem)) == sizeof(r->gmem), "write");
+		for (;;)
+			gm_guest_touch(r->w->vm, 0, RACE_GPA, RACE_SIZE, PG);
+	}
+	close(ready[1]);
+	GM_SETUP(read(ready[0], &r->gmem, sizeof(r->gmem)) == sizeof(r->gmem),
+		 "the other process has no file");
+	close(ready[0]);
+	pidfd = GM_SETUP_OK(syscall(SYS_pidfd_open, r->pid, 0));
+	r->gmem = GM_SETUP_OK(syscall(SYS_pidfd_getfd, pidfd, r->gmem, 0));
+	close(pidfd);
+}
+
+/* What the two calls of a round use. */
 static void prepare(void *arg)
 {
 	struct race *r = arg;
 	unsigned int effect = r->ender->effect | r->user->effect;
 
-	if (!r->w)
-		make_vm(r);
 	r->hole = r->converted = r->deleted = r->closed = r->unmapped = false;
 	memset(r->call, 0, sizeof(r->call));
-	r->gen = gm_fixture_gen(r->w);
-	make_slot(r);
-	if (r->w->provider)
-		gm_convert(r->w->vm, RACE_GPA, RACE_SIZE, starts_private(r));
-	gm_guest_fill(r->w->vm, 1, RACE_GPA, RACE_PAGES, GM_WRITER_GUEST, r->gen);
+	r->gen = r->gen % 1000 + 1;
+	if (effect & RACE_CHILD)
+		start_child(r);
+	else
+		make_memory(r);
 	if (r->memory & RACE_MAPPED && !(effect & RACE_NO_MAP))
 		map(r);
 	if (r->ender->prepare)

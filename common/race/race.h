@@ -81,6 +81,7 @@ enum race_effect {
 	RACE_MOVE = 1024,   /* the slot is at RACE_MOVED */
 	RACE_LOG = 2048,    /* dirty logging of the slot is switched on */
 	RACE_REMAP = 4096,  /* the host's mapping is elsewhere, until undo() */
+	RACE_CHILD = 16384, /* the VM is another process's */
 	RACE_LOGGED = 8192, /* dirty logging of the slot is on from the begin */
 };
 
