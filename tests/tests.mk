@@ -66,7 +66,7 @@ $(GM_UNIT_FAKE): tests/fake/fake_test.c $(GM_OUT)/libplain.a tests/tests.mk
 .PHONY: unit
 unit: $(GM_UNIT_BIN) $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
 	@tests/unit.sh $(GM_UNIT)/gm-run $(GM_UNIT_FAKE) $(GM_UNIT_BIN) tests/batch.py tests/stressed.py \
-		tests/lab_args.sh tests/bench_moved.sh tests/auto.py tests/auto_run.py
+		tests/lab_args.sh tests/bench_moved.sh tests/auto.py tests/auto_run.py tests/findings.py
 
 .PHONY: consumers
 consumers: $(GM_UNIT)/gm-run $(GM_UNIT_FAKE)
