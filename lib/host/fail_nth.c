@@ -12,10 +12,14 @@
 
 #define MAX_STEPS 2000 /* far more than one system call of KVM has */
 #define MAX_BUDGETS 400
+/* The kernel counts this down at each failure that iommufd injects. */
+#define IOMMUFD_TIMES "/sys/kernel/debug/fail_iommufd/times"
+#define IOMMUFD_SET "2"
 
 static struct gm_journal journal;
 static int nth_fd; /* kept open: open() would fail, too */
 static int self_fd;
+static bool later; /* every step after the n-th fails, too */
 
 static void restore(void *arg __attribute__((unused)))
 {
@@ -39,11 +43,13 @@ void gm_fail_nth_open(void)
 		{ "/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N" },
 		{ "/sys/kernel/debug/fail_iommufd/ignore-gfp-wait", "N" },
 		{ "/sys/kernel/debug/fail_page_alloc/min-order", "0" },
+		{ IOMMUFD_TIMES, IOMMUFD_SET },
 	};
 
 	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "the journal cannot be opened");
 	nth_fd = GM_SETUP_OK(open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC));
 	self_fd = GM_SETUP_OK(open("/proc/thread-self/make-it-fail", O_RDWR | O_CLOEXEC));
+	later = false;
 	gm_cleanup(restore, NULL);
 	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
 		if (!access(set[i].path, W_OK))
@@ -60,10 +66,66 @@ void gm_fail_nth_user_pages(void)
 	GM_SETUP(!gm_journal_set(&journal, path, "N"), "%s cannot be written", path);
 }
 
+static void set_attr(const char *fault, const char *name, const char *val)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", fault, name);
+	GM_SETUP(!gm_journal_set(&journal, path, val), "%s cannot be written", path);
+}
+
+/* Makes this thread's allocations fail by the attributes of a fault, after `space` bytes. */
+static void set_task_fault(const char *fault, const char *space)
+{
+	set_attr(fault, "task-filter", "Y");
+	set_attr(fault, "interval", "1");
+	set_attr(fault, "times", "-1");
+	set_attr(fault, "space", space);
+	set_attr(fault, "probability", "100");
+}
+
+/* Uses an fd that is open already: open() would fail, too. */
+static void make_it_fail(bool on)
+{
+	GM_SETUP_OK(pwrite(self_fd, on ? "1" : "0", 1, 0));
+}
+
+void gm_fail_nth_later(bool on)
+{
+	static const char *const faults[] = { "failslab", "fail_page_alloc" };
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", faults[i]);
+		if (access(path, X_OK))
+			continue;
+		if (on)
+			set_task_fault(faults[i], "0");
+		else
+			set_attr(faults[i], "probability", "0");
+	}
+	later = on;
+}
+
+/* A simple attribute of debugfs: opened for each access, it cannot seek. */
+static void reset_iommufd(void)
+{
+	int fd = open(IOMMUFD_TIMES, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	GM_SETUP_OK(write(fd, IOMMUFD_SET, strlen(IOMMUFD_SET)));
+	close(fd);
+}
+
 void gm_fail_nth(unsigned int n)
 {
 	char buf[16];
 
+	reset_iommufd();
+	/* While fail-nth counts, the kernel does not look at the attributes. */
+	if (later)
+		make_it_fail(n);
 	snprintf(buf, sizeof(buf), "%u", n);
 	GM_SETUP_OK(pwrite(nth_fd, buf, strlen(buf), 0));
 }
@@ -73,10 +135,24 @@ bool gm_fail_nth_reached(void)
 	char buf[16] = "";
 	unsigned int left;
 
+	if (later)
+		make_it_fail(false);
 	GM_SETUP_OK(pread(nth_fd, buf, sizeof(buf) - 1, 0));
 	left = atoi(buf);
 	GM_SETUP_OK(pwrite(nth_fd, "0", 1, 0));
 	return !left;
+}
+
+bool gm_fail_nth_in_iommufd(void)
+{
+	int fd = open(IOMMUFD_TIMES, O_RDONLY | O_CLOEXEC);
+	char buf[16] = "";
+
+	if (fd < 0)
+		return false;
+	GM_SETUP_OK(read(fd, buf, sizeof(buf) - 1));
+	close(fd);
+	return atoi(buf) != atoi(IOMMUFD_SET);
 }
 
 unsigned int gm_fail_nth_sweep(int (*op)(void *arg),
@@ -113,18 +189,16 @@ unsigned int gm_fail_nth_sweep(int (*op)(void *arg),
 	return failed;
 }
 
-static void set_attr(const char *name, const char *val)
+void gm_fail_nth_sweeps(int (*op)(void *arg), void (*undone)(void *arg, unsigned int n, int err),
+			void (*undo)(void *arg), void *arg)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/failslab/%s", name);
-	GM_SETUP(!gm_journal_set(&journal, path, val), "%s cannot be written", path);
-}
-
-/* Uses an fd that is open already: open() would fail, too. */
-static void make_it_fail(bool on)
-{
-	GM_SETUP_OK(pwrite(self_fd, on ? "1" : "0", 1, 0));
+	gm_fail_nth_sweep(op, undone, undo, arg);
+	if (gm_failures())
+		return;
+	undo(arg);
+	gm_fail_nth_later(true);
+	gm_fail_nth_sweep(op, undone, undo, arg);
+	gm_fail_nth_later(false);
 }
 
 void gm_fail_from(unsigned long bytes)
@@ -132,18 +206,14 @@ void gm_fail_from(unsigned long bytes)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%lu", bytes);
-	set_attr("task-filter", "Y");
-	set_attr("probability", "100");
-	set_attr("interval", "1");
-	set_attr("times", "-1");
-	set_attr("space", text);
+	set_task_fault("failslab", text);
 	make_it_fail(true);
 }
 
 void gm_fail_from_end(void)
 {
 	make_it_fail(false);
-	set_attr("probability", "0");
+	set_attr("failslab", "probability", "0");
 }
 
 unsigned int gm_fail_from_sweep(int (*op)(void *arg),

@@ -17,6 +17,14 @@ void gm_fail_nth(unsigned int n);
 /* Was step n reached? False ends a sweep. Switches the failure off. */
 bool gm_fail_nth_reached(void);
 
+/* Was the step that failed one of iommufd's own, which need not be an allocation? */
+bool gm_fail_nth_in_iommufd(void);
+/*
+ * From now on all allocations after the n-th step fail, too, until gm_fail_nth_reached(): for calls
+ * that try a failed allocation again. False: the n-th step alone.
+ */
+void gm_fail_nth_later(bool on);
+
 /*
  * Calls op(arg) with the first, second, ... step failing. If op fails, calls undone(arg, n, errno);
  * if op succeeds in spite of the failed step, undo(arg). Ends at the first miss, or when op has
@@ -26,6 +34,13 @@ bool gm_fail_nth_reached(void);
 unsigned int gm_fail_nth_sweep(int (*op)(void *arg),
 			       void (*undone)(void *arg, unsigned int n, int err),
 			       void (*undo)(void *arg), void *arg);
+
+/*
+ * The sweep twice: with one step failing, and with that and all later ones. The last call of op is
+ * not undone. An ERROR if no step failed.
+ */
+void gm_fail_nth_sweeps(int (*op)(void *arg), void (*undone)(void *arg, unsigned int n, int err),
+			void (*undo)(void *arg), void *arg);
 
 /*
  * For calls that retry a failed allocation: all slab allocations of this thread fail after the next

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Each allocation of a call failing: the pool and the file are as before, and the next call succeeds. */
+/*
+ * Each allocation of a call failing, alone and with all later ones: the pool and the file are as
+ * before, and the next call succeeds.
+ */
 #include <linux/falloc.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -89,7 +92,7 @@ GM_CASE(no_memory_create, .name = "huge_file.no_memory.create",
 {
 	struct sweep s = sweep_new();
 
-	gm_note("%u steps made it fail", gm_fail_nth_sweep(create, not_created, uncreate, &s));
+	gm_fail_nth_sweeps(create, not_created, uncreate, &s);
 	uncreate(&s);
 	sweep_free(&s);
 }
@@ -117,8 +120,7 @@ GM_CASE(no_memory_allocate, .name = "huge_file.no_memory.fallocate",
 {
 	struct sweep s = sweep_new();
 
-	gm_note("%u steps made it fail",
-		gm_fail_nth_sweep(allocate, not_allocated, unallocate, &s));
+	gm_fail_nth_sweeps(allocate, not_allocated, unallocate, &s);
 	give_back(&s);
 	sweep_free(&s);
 }
@@ -171,7 +173,7 @@ GM_CASE(no_memory_run, .name = "huge_file.no_memory.run",
 	struct sweep s = sweep_new();
 
 	post(&s);
-	gm_note("%u steps made it fail", gm_fail_nth_sweep(run, not_run, ran, &s));
+	gm_fail_nth_sweeps(run, not_run, ran, &s);
 	expect_done(&s);
 	give_back(&s);
 	sweep_free(&s);
@@ -198,8 +200,7 @@ GM_CASE(no_memory_host, .name = "huge_file.no_memory.host", .needs = GM_NEEDS(GM
 	struct sweep s = sweep_new();
 
 	gm_fixture_convert(s.w, GFN(s.w->gpa + AT), 1, false);
-	gm_note("%u steps made it fail",
-		gm_fail_nth_sweep(populate, not_populated, unallocate, &s));
+	gm_fail_nth_sweeps(populate, not_populated, unallocate, &s);
 	gm_host_check_zero(s.w->hva + AT, 1, "the page");
 	give_back(&s);
 	sweep_free(&s);
@@ -225,8 +226,7 @@ GM_CASE(no_memory_prefault, .name = "huge_file.no_memory.prefault",
 {
 	struct sweep s = sweep_new();
 
-	gm_note("%u steps made it fail",
-		gm_fail_nth_sweep(prefault, not_prefaulted, unallocate, &s));
+	gm_fail_nth_sweeps(prefault, not_prefaulted, unallocate, &s);
 	post(&s);
 	GM_EXPECT(!run(&s), "KVM_RUN: %s", gm_exit_str(&s.exit));
 	expect_done(&s);
