@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Operations of KVM and guest_memfd that allocate memory, a row each. The sweep (sweep.c) makes the
- * first, the second, ... allocation of the call fail, and checks after each refusal that all state
- * visible to user space is as before the call.
+ * first, the second, ... allocation of the call fail, alone and with all later ones, and checks after
+ * each refusal that all state visible to user space is as before the call.
  */
 #ifndef FAIL_H
 #define FAIL_H
@@ -64,6 +64,7 @@ struct fail_op {
 	 * The first success ends the sweep. 0: only the n-th step fails.
 	 */
 	unsigned int budget;
+	bool alone;	 /* not with all later allocations failing, too */
 	bool survives;	 /* the kernel may retry by itself, so no step may make the call fail */
 	bool keeps_part; /* pages allocated in the file before the failure stay */
 	int err[3];	 /* the errnos that a refusal may have; 0: no more */

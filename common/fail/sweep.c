@@ -141,30 +141,41 @@ static bool step(struct fail_sweep *s, unsigned int *refusals)
 	return reached;
 }
 
+/* Fails each step of the operation, alone or with all later ones. */
+static void sweep(struct fail_sweep *s, const struct gm_case *self, bool later)
+{
+	unsigned int refusals = 0;
+	bool more = true;
+
+	gm_fail_nth_later(later);
+	begin(s, self);
+	for (s->n = 1; more && s->n < MOST && !gm_failures(); s->n++) {
+		more = step(s, &refusals);
+		if (more && s->op->fresh && !gm_failures()) {
+			end(s);
+			begin(s, self);
+		}
+	}
+	gm_note("%u steps, %u of them make the call fail%s", s->n - 2, refusals,
+		later ? " if all later ones fail, too" : "");
+	GM_EXPECT(s->n < MOST, "the sweep has too many steps");
+	GM_SETUP(s->n > 2 || gm_failures(),
+		 "no allocation failed: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB");
+	GM_EXPECT(refusals || s->op->survives || gm_failures(),
+		  "%u steps failed, and the call succeeded each time", s->n - 2);
+	if (!gm_failures())
+		check_kept(s, "at the end");
+	end(s);
+}
+
 void fail_sweep(const struct gm_case *self)
 {
 	struct fail_sweep s = { .op = self->arg };
-	unsigned int refusals = 0;
-	bool more = true;
 
 	gm_fail_nth_open();
 	if (s.op->user_pages)
 		gm_fail_nth_user_pages();
-	begin(&s, self);
-	for (s.n = 1; more && s.n < MOST && !gm_failures(); s.n++) {
-		more = step(&s, &refusals);
-		if (more && s.op->fresh && !gm_failures()) {
-			end(&s);
-			begin(&s, self);
-		}
-	}
-	gm_note("%u steps, %u of them make the call fail", s.n - 2, refusals);
-	GM_EXPECT(s.n < MOST, "the sweep has too many steps");
-	GM_SETUP(s.n > 2 || gm_failures(),
-		 "no allocation failed: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB");
-	GM_EXPECT(refusals || s.op->survives || gm_failures(),
-		  "%u steps failed, and the call succeeded each time", s.n - 2);
-	if (!gm_failures())
-		check_kept(&s, "at the end");
-	end(&s);
+	sweep(&s, self, false);
+	if (!s.op->alone && !gm_failures())
+		sweep(&s, self, true);
 }
