@@ -190,8 +190,16 @@ static void ranges(struct log *l)
 				left = gm_rng_next(&l->rng);
 				mask[w] = (from + to) & 1 ? left : ~0UL;
 			}
+			mark(mask, first);
+			mark(mask, end - 1);
 			clear_range(l, first, end - first, mask);
 			expect_log(l, "cleared", first, end - first);
+			/* They may be in different huge pages, of which each must be protected. */
+			memset(set, 0, sizeof(set));
+			mark(set, first);
+			mark(set, end - 1);
+			write_set(l, set);
+			expect_log(l, "both ends written again", first, end - first);
 		}
 }
 
