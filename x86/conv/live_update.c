@@ -16,10 +16,11 @@ GM_FILE(.clause = "conv.live_update", .providers = GM_PROVIDERS(ATTRIBUTES),
 #define PG GM_PAGE_SIZE
 /*
  * The first pages are shared and written, those from PRIVATE are private. Those from EMPTY are
- * shared, and not in the memfd.
+ * shared: UNUSED pages are allocated and nobody has used them, the rest is not in the memfd.
  */
 #define PRIVATE 32UL
 #define EMPTY 48UL
+#define UNUSED 4UL
 #define NPAGES 64UL
 #define SIZE (NPAGES * PG)
 #define IOVA 0x2000000UL
@@ -106,6 +107,16 @@ static void expect_unpinned(struct preserved *p)
 	GM_EXPECT(gm_memfd_unpinned(p->fd), "a page of the memfd is still pinned");
 }
 
+/* Such a page has what the memory held before, until its first use. */
+static void allocate_unused(struct preserved *p)
+{
+	const int hole = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
+
+	fill_shared(p, EMPTY, 2 * UNUSED, 1);
+	GM_SETUP_OK(fallocate(p->fd, hole, EMPTY * PG, 2 * UNUSED * PG));
+	GM_SETUP_OK(fallocate(p->fd, 0, EMPTY * PG, UNUSED * PG));
+}
+
 static struct preserved preserved_new(void)
 {
 	struct preserved p = { .w = GM_FIXTURE(.size = SIZE, .mem = GM_MEM_SHMEM, .no_slot = true),
@@ -116,6 +127,7 @@ static struct preserved preserved_new(void)
 	gm_slot_set(p.w->vm, GM_SLOT, 0, p.w->gpa, SIZE, p.hva, p.w->gmem, 0);
 	expect_free(&p, "before");
 	fill_shared(&p, 0, PRIVATE, 1);
+	allocate_unused(&p);
 	gm_convert(p.w->vm, gpa_of(&p, PRIVATE), (EMPTY - PRIVATE) * PG, true);
 	gm_guest_fill(p.w->vm, 0, gpa_of(&p, PRIVATE), EMPTY - PRIVATE, GM_WRITER_PRIVATE, 1);
 	return p;
