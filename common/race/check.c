@@ -130,7 +130,8 @@ void race_check(struct race *r)
 					 "without the slot");
 		else if (!private_now(r))
 			race_expect_exit(r, r->at, KVM_EXIT_MMIO, 0, "without the slot");
-		if (r->closed || (r->gmem < 0 && !r->map))
+		/* Nothing is left to put into a slot. */
+		if (r->closed || (r->gmem < 0 && !(r->uaddr && r->map)))
 			return;
 		GM_EXPECT_OK(race_set(r, r->at, RACE_SIZE), "the slot again");
 	} else if (r->closed || (r->memory == RACE_ANON && r->unmapped)) {
