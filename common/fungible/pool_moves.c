@@ -5,8 +5,10 @@
  * after each step: fungible.pool_back.
  */
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "gm.h"
 #include "journal.h"
@@ -73,22 +75,59 @@ static void expect(const struct pool *p)
 
 #define STEP(p, ...) snprintf((p)->step, sizeof((p)->step), __VA_ARGS__)
 
-/*
- * Pages that leave: surplus ones go back to the system first (free_huge_folio(),
- * hugetlb_unreserve_pages(), mm/hugetlb.c).
- */
-static void give_back(struct pool *p, long freed, long unreserved)
-{
-	long unused = freed < p->surplus ? freed : p->surplus;
+/* What a file gives back: pages by node, and reservations. */
+struct leaving {
+	long freed[GM_POOL_NODES], unreserved;
+};
 
-	p->nr -= unused;
-	p->surplus -= unused;
-	/* return_unused_surplus_pages(): unreserved free pages of the surplus. */
+static unsigned int node_of(void *page)
+{
+	int node = 0;
+
+	/* Without NUMA there is node 0 only. */
+	if (syscall(SYS_get_mempolicy, &node, NULL, 0, page, MPOL_F_NODE | MPOL_F_ADDR) &&
+	    errno != ENOSYS)
+		gm_error(__FILE__, __LINE__, "get_mempolicy: %s", gm_errno_name(errno));
+	return node;
+}
+
+/* The pool of each node; without NUMA all of it is node 0's. */
+static void read_nodes(struct gm_pool node[GM_POOL_NODES])
+{
+	bool any = false;
+
+	for (unsigned int n = 0; n < GM_POOL_NODES; n++) {
+		if (gm_pool_read_node(&node[n], GM_2M, n))
+			any = true;
+		else
+			node[n] = (struct gm_pool){};
+	}
+	if (!any)
+		gm_pool_read(&node[0], GM_2M);
+}
+
+/*
+ * Pages that leave: a page goes back to the system if its node has surplus pages
+ * (free_huge_folio()). For what was only reserved, a free page of such a node goes
+ * (return_unused_surplus_pages(), mm/hugetlb.c). `was` is the pool of each node before.
+ */
+static void give_back(struct pool *p, const struct leaving *l, const struct gm_pool *was)
+{
+	long unused, by_node = 0;
+
+	for (unsigned int n = 0; n < GM_POOL_NODES; n++) {
+		long gone = l->freed[n] < was[n].surplus ? l->freed[n] : was[n].surplus;
+		long free = was[n].free + l->freed[n] - gone, surplus = was[n].surplus - gone;
+
+		p->nr -= gone;
+		p->surplus -= gone;
+		by_node += free < surplus ? free : surplus;
+	}
 	unused = p->nr - used(p) - reserved(p);
-	if (unreserved < unused)
-		unused = unreserved;
-	if (unused > p->surplus)
-		unused = p->surplus;
+	if (l->unreserved < unused)
+		unused = l->unreserved;
+	if (by_node < unused)
+		unused = by_node;
 	if (unused < 0)
 		unused = 0;
 	p->nr -= unused;
@@ -144,21 +183,24 @@ static void do_touch(struct pool *p, struct file *f, unsigned int page)
 
 static void do_close(struct pool *p, struct file *f)
 {
-	long freed = 0, unreserved = 0;
+	struct gm_pool was[GM_POOL_NODES];
+	struct leaving l = {};
 
 	if (f->fd < 0)
 		return;
 	STEP(p, "file %ld: closed", f - p->file);
+	read_nodes(was);
 	for (int k = 0; k < PAGES; k++) {
-		freed += f->there[k];
-		unreserved += f->reserves && !f->there[k];
+		if (f->there[k])
+			l.freed[node_of(f->map + k * GM_2M)]++;
+		l.unreserved += f->reserves && !f->there[k];
 	}
 	munmap(f->map, PAGES * GM_2M);
 	if (f->second)
 		munmap(f->second, PAGES * GM_2M);
 	close(f->fd);
 	*f = (struct file){ .fd = -1 };
-	give_back(p, freed, unreserved);
+	give_back(p, &l, was);
 }
 
 /* A second mapping reserves nothing more, and its unmap gives nothing back. */

@@ -30,21 +30,35 @@ void gm_pool_read(struct gm_pool *p, uint64_t size)
 	};
 }
 
+static bool node_counter(uint64_t size, unsigned int node, const char *name, long *val)
+{
+	char path[160];
+	unsigned long read;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u/hugepages/hugepages-%lukB/%s",
+		 node, size / 1024, name);
+	if (!gm_read_number(path, &read))
+		return false;
+	*val = read;
+	return true;
+}
+
+bool gm_pool_read_node(struct gm_pool *p, uint64_t size, unsigned int node)
+{
+	*p = (struct gm_pool){ .size = size };
+	return node_counter(size, node, "nr_hugepages", &p->nr) &&
+	       node_counter(size, node, "free_hugepages", &p->free) &&
+	       node_counter(size, node, "surplus_hugepages", &p->surplus);
+}
+
 /* The sum of a counter over all nodes; -1: there are no counters of nodes. */
 static long over_nodes(uint64_t size, const char *name)
 {
-	long sum = -1;
+	long sum = -1, val;
 
-	for (unsigned int node = 0; node < 64; node++) {
-		char path[160];
-		unsigned long val;
-
-		snprintf(path, sizeof(path),
-			 "/sys/devices/system/node/node%u/hugepages/hugepages-%lukB/%s", node,
-			 size / 1024, name);
-		if (gm_read_number(path, &val))
-			sum = (sum < 0 ? 0 : sum) + (long)val;
-	}
+	for (unsigned int node = 0; node < GM_POOL_NODES; node++)
+		if (node_counter(size, node, name, &val))
+			sum = (sum < 0 ? 0 : sum) + val;
 	return sum;
 }
 

@@ -14,6 +14,9 @@ struct gm_pool {
 
 /* The pool of pages of `size` bytes; all counters are 0 without such a pool. */
 void gm_pool_read(struct gm_pool *p, uint64_t size);
+/* The same on one node, without reservations, which no node has. False: there is no such node. */
+bool gm_pool_read_node(struct gm_pool *p, uint64_t size, unsigned int node);
+#define GM_POOL_NODES 64U
 /*
  * Expects `taken` fewer free and `resv` more reserved pages than `before`, and the other counters
  * unchanged; and the nodes' counters to add up to the pool's.
