@@ -30,7 +30,7 @@ struct range {
 #define SIZE 0x200000UL
 #define BESIDE 0x40000000UL
 #define SECONDS 40
-#define HANGS 5	/* seconds without a call that returns */
+#define HANGS 5 /* seconds without a call that returns */
 
 static int vm, vcpu;
 static uint8_t *mem;
@@ -66,11 +66,11 @@ static void *prefault(void *arg)
 }
 
 /* Each deletion makes the roots of the page tables obsolete. */
-static void *delete(void *arg)
+static void *delete (void *arg)
 {
-	struct kvm_userspace_memory_region slot = {
-		.slot = 1, .guest_phys_addr = BESIDE, .userspace_addr = (uintptr_t)mem + SIZE
-	};
+	struct kvm_userspace_memory_region slot = { .slot = 1,
+						    .guest_phys_addr = BESIDE,
+						    .userspace_addr = (uintptr_t)mem + SIZE };
 
 	while (!atomic_load(&over)) {
 		slot.memory_size = 0x1000;
