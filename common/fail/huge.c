@@ -140,12 +140,12 @@ static void map_huge(struct fail_sweep *s)
 	gm_guest_touch(s->w->vm, 1, FAIL_OTHER, s->mem->size, PG);
 }
 
-/* Expects that exactly the touched page is dirty. */
-static void expect_log(struct fail_sweep *s)
+/* Expects that the log has exactly this page. */
+static void expect_log(struct fail_sweep *s, uint64_t page)
 {
 	get_log(s);
 	for (uint64_t i = 0; i < FAIL_OTHER_PAGES; i++)
-		GM_EXPECT_EQ(bitmap[i / 64] >> i % 64 & 1, i == AT,
+		GM_EXPECT_EQ(bitmap[i / 64] >> i % 64 & 1, i == page,
 			     "step %u: page %lu in the dirty log", s->n, i);
 }
 
@@ -153,7 +153,7 @@ static void touched_logged(struct fail_sweep *s)
 {
 	touched(s);
 	if (!gm_failures())
-		expect_log(s);
+		expect_log(s, AT);
 }
 
 static int log_on(struct fail_sweep *s)
@@ -200,15 +200,6 @@ static void write_page(struct fail_sweep *s, uint64_t gpa, uint64_t page)
 	gm_run(s->w->vm, 1, &op, 1);
 }
 
-/* Expects that the log has exactly this page. */
-static void expect_written(struct fail_sweep *s, uint64_t page)
-{
-	get_log(s);
-	for (uint64_t i = 0; i < FAIL_OTHER_PAGES; i++)
-		GM_EXPECT_EQ(bitmap[i / 64] >> i % 64 & 1, i == page,
-			     "step %u: page %lu in the dirty log", s->n, i);
-}
-
 static void prepare_move(struct fail_sweep *s)
 {
 	map_huge(s);
@@ -231,19 +222,19 @@ static void moved(struct fail_sweep *s)
 
 	GM_EXPECT(!__gm_run(s->w->vm, 1, &op, 1, &ex, NULL) && ex.reason == KVM_EXIT_MMIO,
 		  "step %u: the guest still has memory where the slot was", s->n);
-	expect_written(s, BEFORE);
+	expect_log(s, BEFORE);
 	op.addr = FAIL_THIRD + BEFORE * PG;
 	gm_run(s->w->vm, 1, &op, 1);
 	GM_EXPECT_EQ(op.val, gm_word(GFN(FAIL_OTHER) + BEFORE, GM_WRITER_GUEST, s->gen, 0),
 		     "step %u: the first word of the page at its new place", s->n);
 	get_log(s); /* which a read may have filled */
 	write_page(s, FAIL_THIRD, AFTER);
-	expect_written(s, AFTER);
+	expect_log(s, AFTER);
 }
 
 static void not_moved(struct fail_sweep *s, int err)
 {
-	expect_written(s, BEFORE);
+	expect_log(s, BEFORE);
 	gm_guest_check(s->w->vm, 1, FAIL_OTHER + BEFORE * PG, 1, GM_WRITER_GUEST, s->gen,
 		       "a slot that was not moved");
 	get_log(s);
