@@ -141,6 +141,7 @@ static void add_way(const struct way_op *op, enum race_memory memory)
 			       .needs = op->needs | GM_NEEDS(TDP),
 			       .timeout = 120,
 			       .run = way_run,
+			       .caps = GM_CAPS(CAP_SYS_NICE),
 			       .arg = way };
 	set_memory(c, memory);
 	gm_case_add(c);

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "cpus.h"
 #include "overlap.h"
 #include "race.h"
 
@@ -76,6 +77,7 @@ static void start_child(struct race *r)
 	r->pid = GM_SETUP_OK(fork());
 	if (!r->pid) {
 		GM_SETUP_OK(prctl(PR_SET_PDEATHSIG, SIGKILL));
+		gm_cpu_as_parent();
 		make_memory(r);
 		GM_SETUP(write(ready[1], &r->gmem, sizeof(r->gmem)) == sizeof(r->gmem), "write");
 		for (;;)

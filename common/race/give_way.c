@@ -4,7 +4,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 
+#include "cpus.h"
 #include "give_way.h"
 
 #define ROUNDS 12U /* at most; ends after ENOUGH that gave way */
@@ -27,20 +29,6 @@ static uint64_t flag_gpa(const struct way *y)
 static volatile uint64_t *flag(const struct way *y)
 {
 	return (volatile uint64_t *)(y->w->hva + WAY_SIZE);
-}
-
-static void run_on(int cpu, bool here)
-{
-	cpu_set_t set;
-
-	GM_SETUP_OK(sched_getaffinity(0, sizeof(set), &set));
-	if (here) {
-		CPU_ZERO(&set);
-		CPU_SET(cpu, &set);
-	} else {
-		CPU_CLR(cpu, &set);
-	}
-	GM_SETUP_OK(sched_setaffinity(0, sizeof(set), &set));
 }
 
 static struct gm_op look(const struct way *y)
@@ -76,7 +64,7 @@ static void watch(struct engine *e)
 	};
 	unsigned int nr = y->op->after == WAY_NOTHING ? 3 : 4;
 
-	run_on(e->cpu, false);
+	gm_cpu_use(e->cpu, false);
 	gm_run(y->w->vm, 0, op, nr);
 	if (nr == 4)
 		GM_EXPECT(
@@ -91,7 +79,7 @@ static void operate(struct engine *e)
 	struct rusage before, after;
 	struct way *y = e->y;
 
-	run_on(e->cpu, true);
+	gm_cpu_use(e->cpu, true);
 	/* Bounded by the time limit of the case. */
 	while (!flag(y)[0])
 		sched_yield();
@@ -103,11 +91,20 @@ static void operate(struct engine *e)
 	atomic_store(&e->stop, true);
 }
 
+/*
+ * Takes the CPU away again and again. A task of the operation's own class gets it only at a tick
+ * (CONFIG_PREEMPT_LAZY), and a short operation ends before: a task of a real-time class gets it at
+ * the operation's next chance.
+ */
 static void be_busy(struct engine *e)
 {
-	run_on(e->cpu, true);
+	const struct sched_param lowest = { .sched_priority = 1 };
+	const struct timespec pause = { .tv_nsec = 50 * 1000 };
+
+	gm_cpu_use(e->cpu, true);
+	GM_SETUP_OK(sched_setscheduler(0, SCHED_FIFO, &lowest));
 	while (!atomic_load(&e->stop))
-		;
+		nanosleep(&pause, NULL);
 }
 
 static void thread(unsigned int i, void *arg)
@@ -125,7 +122,7 @@ static void begin(struct way *y)
 	const struct gm_flavour *flavour = y->memory == RACE_P1 ? &gm_p1 : NULL;
 	struct gm_op op;
 
-	y->w = GM_FIXTURE(.flavour = flavour, .size = WAY_SIZE + PG, .vcpus = 2,
+	y->w = GM_FIXTURE(.flavour = flavour, .gpa = WAY_GPA, .size = WAY_SIZE + PG, .vcpus = 2,
 			  .uaddr = GM_UADDR_SHARED, .uses_uaddr = true, .extra_pages = 16);
 	y->gpa = y->w->gpa;
 	y->gen = gm_fixture_gen(y->w);
@@ -162,10 +159,8 @@ void way_run(const struct gm_case *self)
 		gm_skip("one CPU runs one call at a time", "two CPUs online");
 	while (rounds < ROUNDS && gave < ENOUGH && !gm_failures()) {
 		struct way y = *(const struct way *)self->arg;
-		struct engine e = { .y = &y };
+		struct engine e = { .y = &y, .cpu = gm_cpu_first() };
 
-		while (!CPU_ISSET(e.cpu, &set))
-			e.cpu++;
 		begin(&y);
 		gm_parallel(3, thread, &e);
 		if (y.op->check && !gm_failures())

@@ -14,6 +14,8 @@
 /* The operation's range, at the fixture's begin; one page after it holds the flags. */
 #define WAY_PAGES 4096UL
 #define WAY_SIZE (WAY_PAGES * PG)
+/* Half of it below a multiple of 1 GiB: stage 2 of arm64 gives way only at such an address. */
+#define WAY_GPA (GM_BASE + GM_1G - WAY_SIZE / 2)
 
 struct way {
 	const struct way_op *op;

@@ -44,7 +44,7 @@ static void delete_slot(struct way *y)
 
 /* --- an ordinary slot beside the fixture's --- */
 
-#define LOG_GPA (GM_BASE + GM_1G)
+#define LOG_GPA (WAY_GPA + GM_1G)
 
 static void set_slot(struct way *y, uint32_t flags)
 {

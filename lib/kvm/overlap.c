@@ -3,10 +3,10 @@
 
 #include <sched.h>
 #include <stdatomic.h>
-#include <sys/sysinfo.h>
 
 #include "check.h"
 #include "clock.h"
+#include "cpus.h"
 #include "vm.h"
 
 #define MOST 20U /* times as many rounds, if none overlap */
@@ -18,6 +18,7 @@ struct engine {
 	atomic_uint go, ready, done; /* round numbers */
 	_Atomic double start;	     /* when side 0 begins */
 	double delay;		     /* side 1 starts this much later; negative: earlier */
+	int cpu;		     /* of side 1; side 0 uses the others */
 	enum which which;	     /* the sides that run in the round */
 	atomic_bool stop;
 	unsigned int round, overlaps;
@@ -126,17 +127,22 @@ static void first_thread(struct engine *e)
 
 static void thread(unsigned int i, void *arg)
 {
+	struct engine *e = arg;
+
+	gm_cpu_use(e->cpu, i == 1);
 	if (i)
-		second_thread(arg);
+		second_thread(e);
 	else
-		first_thread(arg);
+		first_thread(e);
 }
 
 void gm_overlap(struct gm_overlap *o)
 {
-	struct engine e = { .o = o };
+	struct engine e = { .o = o, .cpu = gm_cpu_first() };
+	cpu_set_t set;
 
-	if (get_nprocs() < 2)
+	GM_SETUP_OK(sched_getaffinity(0, sizeof(set), &set));
+	if (CPU_COUNT(&set) < 2)
 		gm_skip("one CPU runs one call at a time", "two CPUs online");
 	gm_parallel(2, thread, &e);
 }
