@@ -33,10 +33,10 @@ static struct count count_now(void)
 static void expect_count(const struct count *was, unsigned int pages, unsigned int n,
 			 const char *when)
 {
-	struct count is = count_now();
+	unsigned long pins = was->pins + pages;
 
-	GM_EXPECT_EQ(is.locked, was->locked + pages * PG, "step %u, %s: VmLck", n, when);
-	GM_EXPECT_EQ(is.pins, was->pins + pages, "step %u, %s: pins of all pages", n, when);
+	GM_EXPECT_EQ(pkvm_status("VmLck"), was->locked + pages * PG, "step %u, %s: VmLck", n, when);
+	GM_EXPECT_EQ(gm_all_pins_wait(pins), pins, "step %u, %s: pins of all pages", n, when);
 }
 
 /* One operation of vCPU 0 on a page that the guest has not touched yet. */

@@ -142,7 +142,8 @@ static void check_pool(const struct pool_sweep *s, const char *when)
 
 static void check_pins(const struct pool_sweep *s, const char *when)
 {
-	GM_EXPECT_EQ(gm_all_pins(), s->pins, "%s, step %u: pins of all pages", when, s->n);
+	GM_EXPECT_EQ(gm_all_pins_wait(s->pins), s->pins, "%s, step %u: pins of all pages", when,
+		     s->n);
 	GM_EXPECT_EQ(gm_vm_pinned(), s->pinned, "%s, step %u: VmPin, pages", when, s->n);
 }
 

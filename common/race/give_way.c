@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Runs a long operation beside a busy task on its CPU, and a vCPU that looks at all pages. */
+/* Runs a long operation beside a real-time task on its CPU, and a vCPU that looks at all pages. */
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -96,7 +96,7 @@ static void operate(struct engine *e)
  * (CONFIG_PREEMPT_LAZY), and a short operation ends before: a task of a real-time class gets it at
  * the operation's next chance.
  */
-static void be_busy(struct engine *e)
+static void preempt(struct engine *e)
 {
 	const struct sched_param lowest = { .sched_priority = 1 };
 	const struct timespec pause = { .tv_nsec = 50 * 1000 };
@@ -114,7 +114,7 @@ static void thread(unsigned int i, void *arg)
 	else if (i == 1)
 		watch(arg);
 	else
-		be_busy(arg);
+		preempt(arg);
 }
 
 static void begin(struct way *y)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Long operations that give way in the middle: a busy task on the same CPU makes the kernel take the
- * CPU from them. A vCPU that saw every page before runs meanwhile without an exit, and then looks at
+ * Long operations that give way in the middle: a real-time task on the same CPU makes the kernel take
+ * the CPU from them. A vCPU that saw every page before runs meanwhile without an exit, and then looks at
  * every page again.
  */
 #ifndef RACE_GIVE_WAY_H

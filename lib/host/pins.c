@@ -17,7 +17,7 @@ static unsigned long counter(const char *text, const char *name)
 	return strtoul(p + strlen(name), NULL, 10);
 }
 
-unsigned long gm_all_pins(void)
+static unsigned long pins_now(void)
 {
 	/* A write adds up the counters of all CPUs. */
 	int fd = GM_SETUP_OK(open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC));
@@ -28,4 +28,28 @@ unsigned long gm_all_pins(void)
 	GM_SETUP(gm_read_text("/proc/vmstat", text, sizeof(text)) > 0, "/proc/vmstat: %s",
 		 gm_errno_name(errno));
 	return counter(text, "nr_foll_pin_acquired ") - counter(text, "nr_foll_pin_released ");
+}
+
+unsigned long gm_all_pins(void)
+{
+	unsigned long was = pins_now(), is;
+
+	for (int i = 0; i < 500; i++, was = is) {
+		usleep(1000);
+		is = pins_now();
+		if (is == was)
+			return is;
+	}
+	gm_skip("other processes pin and unpin pages all the time", "a machine without other I/O");
+}
+
+unsigned long gm_all_pins_wait(unsigned long expected)
+{
+	unsigned long is = pins_now();
+
+	for (int i = 0; is != expected && i < 100; i++) {
+		usleep(20 * 1000);
+		is = pins_now();
+	}
+	return is;
 }

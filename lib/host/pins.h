@@ -6,8 +6,12 @@
 /*
  * Pins that GUP and memfd_pin_folios() took, less those given back: nr_foll_pin_acquired and
  * nr_foll_pin_released of /proc/vmstat. A pin of a huge page counts once or for each of its pages,
- * as it was taken. Needs root. No other process should pin pages meanwhile.
+ * as it was taken. Needs root. Other processes pin pages for their I/O: SKIPs if the number does not
+ * rest for a millisecond.
  */
 unsigned long gm_all_pins(void);
+
+/* The same number, after it is `expected`, or 2 s later: the I/O of others has ended then. */
+unsigned long gm_all_pins_wait(unsigned long expected);
 
 #endif
