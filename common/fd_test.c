@@ -229,6 +229,26 @@ GM_CASE(create_fd, .name = "fd.create_args.new_fd",
 	gm_vm_free(vm);
 }
 
+/* 0 is a descriptor like any other, although a sloppy check takes it for a failure. */
+GM_CASE(create_fd_0, .name = "fd.create_args.descriptor_0",
+	.text = "a process without a standard input gets descriptor 0, and the file works")
+{
+	struct gm_vm *vm = GM_VM_NEW(.kind = flavour(self)->kind);
+	int input = GM_SETUP_OK(dup(STDIN_FILENO)), fd;
+	struct stat st = {};
+
+	close(STDIN_FILENO);
+	fd = __gm_gmem_new(vm, 3 * PG, 0);
+	if (GM_EXPECT_EQ(fd, 0, "the lowest free descriptor")) {
+		GM_EXPECT_OK(fstat(fd, &st));
+		GM_EXPECT_EQ(st.st_size, 3 * PG, "st_size");
+		GM_EXPECT_OK(__gm_gmem_punch(fd, 0, PG));
+	}
+	GM_SETUP_OK(dup2(input, STDIN_FILENO));
+	close(input);
+	gm_vm_free(vm);
+}
+
 GM_CASE(create_no_fd, .name = "fd.create_args.no_descriptor",
 	.text = "EMFILE without a free descriptor, and no descriptor is leaked",
 	.flags = GM_REFUSAL)
