@@ -91,7 +91,7 @@ static void generate_pool(void)
 {
 	for (const struct pool_op *op = pool_ops; op->name; op++) {
 		add_pool(op, false);
-		if (!op->single)
+		if (!op->single && !op->twice)
 			add_pool(op, true);
 	}
 }

@@ -64,7 +64,7 @@ static void add(const struct race_side *ender, const struct race_side *user,
 	/* Rounds that make a VM each take long. */
 	if (ender->effect & RACE_VM && memory != RACE_P1)
 		c->flags |= GM_FULL_ONLY;
-	if (memory == RACE_ANON || ender->prepare || ender->end || user->prepare)
+	if ((memory == RACE_ANON || ender->prepare || ender->end || user->prepare) && !user->quick)
 		c->flags |= GM_SAMPLED;
 	set_memory(c, memory);
 	gm_case_add(c);

@@ -280,6 +280,8 @@ void pool_sweep(const struct gm_case *self)
 	open_pinner(&s);
 	gm_fail_nth_open();
 	gm_fail_nth_user_pages();
+	if (s.op->twice)
+		gm_fail_nth_twice();
 	for (s.n = 1 + gm_seed() % stride; more && s.n < MOST && !gm_failures(); s.n += stride) {
 		more = step(&s, &refusals);
 		steps += more;

@@ -169,8 +169,8 @@ static void unpin(struct pool_sweep *s)
 }
 
 #define POOL .clause = "fail.pool", .err = { ENOMEM }
-#define UDMABUF                                                                                    \
-	.clause = "fail.pins", .pins = true, .err = { ENOMEM }, .needs = GM_NEEDS(UDMABUF),        \
+#define UDMABUF(of)                                                                                \
+	.clause = of, .pins = true, .err = { ENOMEM }, .needs = GM_NEEDS(UDMABUF),                 \
 	.call = make_udmabuf, .undo = close_made
 #define DMA                                                                                        \
 	.clause = "fail.pins", .pins = true, .dma = true, .err = { ENOMEM, ENOENT, EFAULT },       \
@@ -219,6 +219,14 @@ const struct pool_op pool_ops[] = {
 	  .call = populate,
 	  .done = populated,
 	  .text = "two pages without a reservation are touched: the pool has what is not allocated" },
+	{ .name = "pool.touch_twice",
+	  .clause = "fail.pool",
+	  .err = { ENOMEM, EFAULT },
+	  .map = POOL_NORESERVE,
+	  .twice = true,
+	  .call = populate,
+	  .done = populated,
+	  .text = "two pages without a reservation are touched, and two allocations fail: the file has no reservation of what is not allocated" },
 	{ .name = "pool_limit.touch",
 	  .short_err = EFAULT,
 	  .clause = "fail.pool_limit",
@@ -284,19 +292,24 @@ const struct pool_op pool_ops[] = {
 	  .call = punch,
 	  .text = "a hole in a mapped file: pool, file system and reservation are exact" },
 	{ .name = "pins.udmabuf",
-	  UDMABUF,
+	  UDMABUF("fail.pins"),
 	  .single = true,
 	  .touched = 2,
 	  .text = "UDMABUF_CREATE of a memfd with two of its six pages: no page stays pinned" },
 	{ .name = "pins.udmabuf_hugetlb",
 	  .short_err = ENOMEM,
-	  UDMABUF,
+	  UDMABUF("fail.pins"),
 	  .touched = 1,
 	  .text = "UDMABUF_CREATE of a memfd with one of its six huge pages: no page stays pinned, the pool is exact" },
 	{ .name = "pins.udmabuf_reserved",
-	  UDMABUF,
+	  UDMABUF("fail.pins"),
 	  .map = POOL_SHARED,
 	  .text = "UDMABUF_CREATE of a mapped memfd of huge pages: no page stays pinned, pages that are not allocated stay reserved" },
+	{ .name = "pins_add.udmabuf",
+	  UDMABUF("fail.pins_add"),
+	  .full = true,
+	  .twice = true,
+	  .text = "UDMABUF_CREATE of a memfd of huge pages, and two allocations fail: the pool has the reservations that it had" },
 	{ .name = "pins.map_file",
 	  DMA,
 	  .single = true,

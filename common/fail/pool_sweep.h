@@ -54,6 +54,7 @@ struct pool_op {
 	bool access;	      /* an in-kernel user instead of the device */
 	bool keeps_reserved;  /* the page of the call stays reserved if a step failed */
 	unsigned int stride;  /* only every stride-th step fails; 0: each */
+	bool twice;	      /* the allocation after a failed one fails, too */
 	bool survives;	      /* no failed step needs to make the call fail */
 	gm_needs needs;
 	int err[3];

@@ -19,6 +19,8 @@ GM_FILE(.clause = "fail.iommu", .profile = "IO", .iommu = GM_IOMMU_MOCK,
 #define SPLIT_B 17UL
 #define PIN_FROM 1UL /* pages that an in-kernel user pins: [PIN_FROM, PIN_TO) */
 #define PIN_TO 21UL
+/* The first run of pages with contiguous frames ends here, and the next one begins. */
+#define RUN 12UL
 
 struct undo {
 	struct dma_memory m;
@@ -28,6 +30,8 @@ struct undo {
 
 struct undo_row {
 	bool device, table, access;
+	bool runs; /* one map of two runs of contiguous frames, not of three scattered parts */
+	uint64_t pin_from, pin_to; /* pages that the in-kernel user pins; 0: PIN_FROM, PIN_TO */
 	int (*call)(struct undo *u);
 	/* Pages that are pinned after the call: [from, to), without the hole [hole, hole_end). */
 	uint64_t from, to, hole, hole_end;
@@ -42,11 +46,45 @@ static void map_three(struct dma_memory *m)
 			    IOVA + at[i] * PG, GM_RW);
 }
 
+/*
+ * An in-kernel user's pins in the middle of a run make iommufd unmap all of the run, unpin a part
+ * of it, and keep the rest for the next step.
+ */
+static void map_runs(struct dma_memory *m)
+{
+	uint64_t iova = IOVA;
+
+	dma_memory_contiguous(m, 0);
+	/* Each run is the file's other one: the frame after the first run is not the next one. */
+	for (uint64_t i = 0; i < COUNT; i += RUN)
+		GM_SETUP(mmap(m->hva + i * PG, RUN * PG, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_FIXED | MAP_POPULATE, m->fd,
+			      (RUN - i) * PG) != MAP_FAILED,
+			 "mmap: %s", gm_errno_name(errno));
+	GM_SETUP_OK(__gm_map_hva(m->iommu, m->ioas, m->hva, COUNT * PG, &iova, GM_RW));
+}
+
+static uint64_t pin_from(const struct undo_row *row)
+{
+	return row->pin_from ?: PIN_FROM;
+}
+
+static uint64_t pin_to(const struct undo_row *row)
+{
+	return row->pin_to ?: PIN_TO;
+}
+
 static void begin(struct undo *u, const struct undo_row *row)
 {
-	u->m = dma_memory_new_unattached(GM_IOMMU_MOCK, COUNT * PG, 0);
-	dma_memory_scattered(&u->m);
-	map_three(&u->m);
+	uint64_t from = pin_from(row), to = pin_to(row);
+
+	u->m = dma_memory_new_unattached(GM_IOMMU_MOCK, row->runs ? GM_2M : COUNT * PG, 0);
+	if (row->runs) {
+		map_runs(&u->m);
+	} else {
+		dma_memory_scattered(&u->m);
+		map_three(&u->m);
+	}
 	gm_mock_memory_limit(u->m.iommu, 48);
 	u->table = 0;
 	u->access = -1;
@@ -57,8 +95,8 @@ static void begin(struct undo *u, const struct undo_row *row)
 	if (!row->access)
 		return;
 	u->access = gm_access_new(u->m.iommu, u->m.ioas, true);
-	GM_SETUP(__gm_access_pin(u->m.iommu, u->access, IOVA + PIN_FROM * PG,
-				 (PIN_TO - PIN_FROM) * PG, NULL, true) >= 0,
+	GM_SETUP(__gm_access_pin(u->m.iommu, u->access, IOVA + from * PG, (to - from) * PG, NULL,
+				 true) >= 0,
 		 "pins of an in-kernel user: %s", gm_errno_name(errno));
 }
 
@@ -89,7 +127,8 @@ static void expect_pins(struct undo *u, const struct undo_row *row, unsigned int
 /* What is pinned before the call: all pages for a device, or those of the in-kernel user. */
 static void expect_unchanged(struct undo *u, const struct undo_row *row, unsigned int n)
 {
-	struct undo_row was = { .from = PIN_FROM, .to = row->access ? PIN_TO : PIN_FROM };
+	uint64_t from = pin_from(row);
+	struct undo_row was = { .from = from, .to = row->access ? pin_to(row) : from };
 
 	if (row->device) {
 		was.from = 0;
@@ -194,6 +233,17 @@ GM_ROW(sweep, detaches, .name = "fail.iommu.detach",
 	.call = detach,
 	.from = PIN_FROM,
 	.to = PIN_TO,
+};
+GM_ROW(sweep, detaches_runs, .name = "fail.iommu.detach_runs",
+       .text = "the last device is detached from two runs of contiguous pages, and an in-kernel user has pinned two pages: exactly those stay pinned") = {
+	.device = true,
+	.access = true,
+	.runs = true,
+	.pin_from = 2,
+	.pin_to = 4,
+	.call = detach,
+	.from = 2,
+	.to = 4,
 };
 GM_ROW(sweep, tracks, .name = "fail.iommu.track",
        .text = "dirty tracking of a page table is switched on: maps and pins are unchanged") = {

@@ -50,6 +50,27 @@ static void move_map_back(struct race *r)
 	GM_SETUP_OK(remap(place, r->map));
 }
 
+static void leave_map(struct race *r, struct race_call *c)
+{
+	void *p = mremap(r->map, RACE_FILE, RACE_FILE,
+			 MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, place);
+
+	c->ret = p == MAP_FAILED ? -1 : 0;
+	c->err = errno;
+}
+
+/* The pages are at the new place, with what they held before. */
+static void check_moved(struct race *r)
+{
+	for (uint64_t i = 0; i < RACE_PAGES && !r->call[0].ret && !gm_failures(); i++) {
+		uint64_t word = *(const volatile uint64_t *)(place + RACE_OFF + i * PG);
+
+		GM_EXPECT(word == race_old(r, i, 0), "page %lu at the new place: %s", i,
+			  gm_word_str(word));
+	}
+	munmap(place, RACE_FILE);
+}
+
 static void discard(struct race *r, struct race_call *c)
 {
 	c->ret = madvise(r->map + RACE_OFF, RACE_SIZE, MADV_DONTNEED);
@@ -180,6 +201,13 @@ const struct race_side race_enders[] = {
 	  .prepare = find_place,
 	  .run = move_map,
 	  .undo = move_map_back },
+	{ .name = "mremap_left",
+	  .text = "the pages are moved out of the mapping, which stays (MREMAP_DONTUNMAP)",
+	  .memory = RACE_ANON,
+	  .effect = RACE_HOLE,
+	  .prepare = find_place,
+	  .run = leave_map,
+	  .undo = check_moved },
 	{ .name = "discard",
 	  .text = "the pages are discarded by MADV_DONTNEED",
 	  .memory = RACE_ANON,

@@ -91,7 +91,8 @@ struct race_side {
 	unsigned int effect; /* enum race_effect */
 	unsigned int never;  /* effects of enders that exclude this user */
 	gm_needs needs;
-	bool root; /* with all capabilities */
+	bool root;  /* with all capabilities */
+	bool quick; /* in each run of the quick profile, though it has a prepare() */
 	void (*prepare)(struct race *r);
 	void (*run)(struct race *r, struct race_call *c); /* the call alone */
 	/* Is this result legal beside the other side? NULL: the call must succeed. */

@@ -57,6 +57,16 @@ static bool guest_legal(const struct race *r, const struct race_call *c)
 	       c->exit.reason == KVM_EXIT_MEMORY_FAULT;
 }
 
+/*
+ * The memory keeps its pages and the VM maps none of them: the vCPU faults all the time. Otherwise
+ * it faults only after the ender has taken pages away.
+ */
+static void drop_mappings(struct race *r)
+{
+	gm_slot_delete(r->w->vm, RACE_SLOT);
+	GM_SETUP_OK(race_set(r, r->at, RACE_SIZE));
+}
+
 static void prefault(struct race *r, struct race_call *c)
 {
 	uint64_t gpa = RACE_GPA, size = RACE_SIZE;
@@ -273,6 +283,15 @@ const struct race_side race_users[] = {
 	  .memory = RACE_ALL,
 	  .effect = RACE_WRITES | RACE_FAULTS,
 	  .never = OF_VM,
+	  .run = guest,
+	  .legal = guest_legal },
+	{ .name = "fault",
+	  .text = "a vCPU writes the pages, of which the VM has mapped none",
+	  .memory = RACE_ALL,
+	  .effect = RACE_WRITES | RACE_FAULTS,
+	  .never = ~(unsigned int)(RACE_HOLE | RACE_CONVERT | RACE_REMAP),
+	  .quick = true,
+	  .prepare = drop_mappings,
 	  .run = guest,
 	  .legal = guest_legal },
 	{ .name = "prefault",

@@ -19,7 +19,9 @@
 static struct gm_journal journal;
 static int nth_fd; /* kept open: open() would fail, too */
 static int self_fd;
-static bool later; /* every step after the n-th fails, too */
+static const char *more; /* so many steps fail, from the n-th on: "-1": all; NULL: only that */
+
+static const char *const faults[] = { "failslab", "fail_page_alloc" };
 
 static void restore(void *arg __attribute__((unused)))
 {
@@ -49,7 +51,7 @@ void gm_fail_nth_open(void)
 	GM_SETUP(!gm_journal_open(&journal, gm_journal_dir()), "the journal cannot be opened");
 	nth_fd = GM_SETUP_OK(open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC));
 	self_fd = GM_SETUP_OK(open("/proc/thread-self/make-it-fail", O_RDWR | O_CLOEXEC));
-	later = false;
+	more = NULL;
 	gm_cleanup(restore, NULL);
 	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
 		if (!access(set[i].path, W_OK))
@@ -75,11 +77,11 @@ static void set_attr(const char *fault, const char *name, const char *val)
 }
 
 /* Makes this thread's allocations fail by the attributes of a fault, after `space` bytes. */
-static void set_task_fault(const char *fault, const char *space)
+static void set_task_fault(const char *fault, const char *space, const char *times)
 {
 	set_attr(fault, "task-filter", "Y");
 	set_attr(fault, "interval", "1");
-	set_attr(fault, "times", "-1");
+	set_attr(fault, "times", times);
 	set_attr(fault, "space", space);
 	set_attr(fault, "probability", "100");
 }
@@ -90,21 +92,31 @@ static void make_it_fail(bool on)
 	GM_SETUP_OK(pwrite(self_fd, on ? "1" : "0", 1, 0));
 }
 
-void gm_fail_nth_later(bool on)
+static void set_more(const char *times)
 {
-	static const char *const faults[] = { "failslab", "fail_page_alloc" };
 	char path[128];
 
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", faults[i]);
 		if (access(path, X_OK))
 			continue;
-		if (on)
-			set_task_fault(faults[i], "0");
+		if (times)
+			set_task_fault(faults[i], "0", times);
 		else
 			set_attr(faults[i], "probability", "0");
 	}
-	later = on;
+	more = times;
+}
+
+void gm_fail_nth_later(bool on)
+{
+	set_more(on ? "-1" : NULL);
+}
+
+void gm_fail_nth_twice(void)
+{
+	/* The n-th failure counts, too. */
+	set_more("2");
 }
 
 /* A simple attribute of debugfs: opened for each access, it cannot seek. */
@@ -124,8 +136,11 @@ void gm_fail_nth(unsigned int n)
 
 	reset_iommufd();
 	/* While fail-nth counts, the kernel does not look at the attributes. */
-	if (later)
+	if (more) {
+		/* The kernel counts the times down. */
+		set_more(more);
 		make_it_fail(n);
+	}
 	snprintf(buf, sizeof(buf), "%u", n);
 	GM_SETUP_OK(pwrite(nth_fd, buf, strlen(buf), 0));
 }
@@ -135,7 +150,7 @@ bool gm_fail_nth_reached(void)
 	char buf[16] = "";
 	unsigned int left;
 
-	if (later)
+	if (more)
 		make_it_fail(false);
 	GM_SETUP_OK(pread(nth_fd, buf, sizeof(buf) - 1, 0));
 	left = atoi(buf);
@@ -206,7 +221,7 @@ void gm_fail_from(unsigned long bytes)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%lu", bytes);
-	set_task_fault("failslab", text);
+	set_task_fault("failslab", text, "-1");
 	make_it_fail(true);
 }
 

@@ -24,6 +24,11 @@ bool gm_fail_nth_in_iommufd(void);
  * that try a failed allocation again. False: the n-th step alone.
  */
 void gm_fail_nth_later(bool on);
+/*
+ * From now on the first allocation after the n-th step fails, too: for calls that try a failed
+ * allocation once more, and need others to clean up. Until gm_fail_nth_later(false).
+ */
+void gm_fail_nth_twice(void);
 
 /*
  * Calls op(arg) with the first, second, ... step failing. If op fails, calls undone(arg, n, errno);
