@@ -73,6 +73,19 @@ GM_CASE(part, .name = "iommu.huge_iopte.part", .huge_2m = 1,
 	dma_memory_free(&m);
 }
 
+/* The alignment that the space demands of a map: 1 without a page table, pages without large ones. */
+static void expect_alignment(const struct dma_memory *m, uint64_t want, const char *when)
+{
+	struct iommu_iova_range range[8];
+	struct iommu_ioas_iova_ranges arg = { .size = sizeof(arg),
+					      .ioas_id = m->ioas,
+					      .num_iovas = ARRAY_SIZE(range),
+					      .allowed_iovas = (uintptr_t)range };
+
+	GM_EXPECT_OK(ioctl(m->iommu->fd, IOMMU_IOAS_IOVA_RANGES, &arg));
+	GM_EXPECT_EQ(arg.out_iova_alignment, want, "%s: the alignment", when);
+}
+
 GM_CASE(off, .name = "iommu.huge_iopte.off", .huge_2m = 1,
 	.text = "IOMMU_OPTION_HUGE_PAGES off: entries of 4 KiB, the same memory; it cannot be set while maps are in a table")
 {
@@ -92,14 +105,17 @@ GM_CASE(off, .name = "iommu.huge_iopte.off", .huge_2m = 1,
 	arg.op = IOMMU_OPTION_OP_GET;
 	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg));
 	GM_EXPECT_EQ(arg.val64, 1, "the option after the refusal");
+	expect_alignment(&m, 1, "after the refusal");
 	gm_unmap(m.iommu, m.ioas, IOVA, 2048);
 	arg.op = IOMMU_OPTION_OP_SET;
 	arg.val64 = 0;
 	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg));
+	expect_alignment(&m, PG, "off");
 	/* The option can be set while maps are in no page table. */
 	gm_map_file(m.iommu, m.ioas, m.fd, 0, PG, IOVA, GM_RW);
 	arg.val64 = 1;
 	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg));
+	expect_alignment(&m, 1, "on again");
 	arg.val64 = 0;
 	GM_EXPECT_OK(ioctl(m.iommu->fd, IOMMU_OPTION, &arg), "off, with a map and no page table");
 	gm_unmap(m.iommu, m.ioas, IOVA, PG);
