@@ -10,7 +10,7 @@
 #include "give_way.h"
 
 #define ROUNDS 12U /* at most; ends after ENOUGH that gave way */
-#define ENOUGH 2U
+#define ENOUGH 2U  /* if the operation does not say */
 /* Words between two that are checked: four words of each page. */
 #define STRIDE 128
 
@@ -150,15 +150,16 @@ static void end(struct way *y)
 
 void way_run(const struct gm_case *self)
 {
-	unsigned int rounds = 0, gave = 0;
+	const struct way *all = self->arg;
+	unsigned int rounds = 0, gave = 0, enough = all->op->enough ?: ENOUGH;
 	unsigned long most = 0;
 	cpu_set_t set;
 
 	GM_SETUP_OK(sched_getaffinity(0, sizeof(set), &set));
 	if (CPU_COUNT(&set) < 2)
 		gm_skip("one CPU runs one call at a time", "two CPUs online");
-	while (rounds < ROUNDS && gave < ENOUGH && !gm_failures()) {
-		struct way y = *(const struct way *)self->arg;
+	while (rounds < ROUNDS && gave < enough && !gm_failures()) {
+		struct way y = *all;
 		struct engine e = { .y = &y, .cpu = gm_cpu_first() };
 
 		begin(&y);

@@ -147,6 +147,7 @@ const struct way_op way_ops[] = {
 	  .check = check_deleted },
 	{ .name = "log",
 	  .text = "16 MiB are write-protected for a dirty log",
+	  .enough = 8,
 	  .memory = RACE_P1,
 	  .after = WAY_WRITES,
 	  .prepare = prepare_slot,
