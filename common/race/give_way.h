@@ -40,9 +40,8 @@ struct way_op {
 	const char *name, *text;
 	unsigned int memory; /* enum race_memory */
 	gm_needs needs;
-	bool private; /* the pages are private before */
-	unsigned int
-		enough; /* rounds that must give way, if a part of the call is too short; 0: 2 */
+	bool private;	     /* the pages are private before */
+	unsigned int enough; /* rounds that give way; 0: 2 */
 	enum way_after after;
 	void (*prepare)(struct way *y); /* after the fixture is created and filled; may be NULL */
 	void (*run)(struct way *y);	/* the operation alone */
