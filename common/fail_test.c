@@ -76,6 +76,8 @@ static void add_pool(const struct pool_op *op, bool few)
 			       .huge_2m = op->single ? 0 : 2 * POOL_PAGES,
 			       .run = few ? pool_short : pool_sweep,
 			       .arg = op };
+	if (op->destructive)
+		c->flags |= GM_DESTRUCTIVE;
 	if (!few) {
 		c->needs |= GM_NEEDS(FAIL_NTH, DEBUGFS);
 		c->tokens = GM_TOKEN_MODULE;

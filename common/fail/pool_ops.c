@@ -308,6 +308,7 @@ const struct pool_op pool_ops[] = {
 	{ .name = "pins_add.udmabuf",
 	  UDMABUF("fail.pins_add"),
 	  .full = true,
+	  .destructive = true,
 	  .twice = true,
 	  .text = "UDMABUF_CREATE of a memfd of huge pages, and two allocations fail: the pool has the reservations that it had" },
 	{ .name = "pins.map_file",

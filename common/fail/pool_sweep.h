@@ -44,9 +44,10 @@ struct pool_sweep {
 
 struct pool_op {
 	const char *name, *clause, *text;
-	bool full;   /* only in the full profile */
-	bool single; /* a file of single pages, not of huge ones */
-	bool mount;  /* a file system that has at most 16 pages and keeps 2 of them */
+	bool full;	  /* only in the full profile */
+	bool destructive; /* a wrong kernel has a wrong count of the pool until its next boot */
+	bool single;	  /* a file of single pages, not of huge ones */
+	bool mount;	  /* a file system that has at most 16 pages and keeps 2 of them */
 	enum pool_map map;
 	unsigned int touched; /* pages that the file has before the call, the first ones */
 	bool pins;	      /* the call pins the file's pages */

@@ -4,6 +4,7 @@
  * and EFAULT if it belongs to userspace_addr; the next KVM_RUN continues.
  */
 #include "fail.h"
+#include "guest/guest.h"
 
 /* Maps the vCPU's own code, stack and mailbox, so that only the touch allocates. */
 static void warm_up(struct fail_sweep *s)
@@ -122,6 +123,41 @@ static void not_touched(struct fail_sweep *s, int err)
 		touched(s);
 }
 
+/* --- the page is code --- */
+
+#define CODE_RESULT 4711
+
+/* The page has code of the host's that no vCPU has run: the first access is the fetch. */
+static void prepare_code(struct fail_sweep *s)
+{
+	struct gm_op op = { .code = GM_OP_CALL, .addr = GPA(fail_gfn(s, 0)) };
+
+	fail_empty(s, 1, false);
+	*(volatile uint64_t *)fail_hva(s, 0) = gm_arch_guest_code(CODE_RESULT);
+	gm_post(s->w->vm, 0, &op, 1);
+}
+
+static void executed(struct fail_sweep *s)
+{
+	struct gm_mbox *box = &s->w->vm->mbox[0];
+
+	if (!gm_arch_is_yield(s->w->vm->vcpu[0])) {
+		GM_FAIL("step %u: %s", s->n, gm_exit_str(&s->exit));
+		return;
+	}
+	GM_EXPECT_EQ(box->done, 1, "step %u: operations done", s->n);
+	GM_EXPECT_EQ(box->op[0].ret, CODE_RESULT, "step %u: result of the code", s->n);
+}
+
+static void not_executed(struct fail_sweep *s, int err)
+{
+	if (s->w->file_serves_shared)
+		GM_EXPECT_EQ(err, ENOMEM, "step %u: errno of KVM_RUN", s->n);
+	GM_EXPECT_OK(enter(s), "the next KVM_RUN, after step %u failed", s->n);
+	if (!gm_failures())
+		executed(s);
+}
+
 /* The touch of one page. */
 #define TOUCH                                                                                      \
 	.clause = "fail.run", .user_pages = true, .err = { ENOMEM, EFAULT }, .call = enter,        \
@@ -225,6 +261,19 @@ const struct fail_op fail_run_ops[] = {
 	  .prepare = prepare_shared,
 	  .flags = GM_FULL_ONLY,
 	  .text = "the first KVM_RUN of a vCPU, with empty memory caches, touches a shared page" },
+	{ .name = "run.code",
+	  .clause = "fail.run",
+	  .memory = FAIL_EACH,
+	  .user_pages = true,
+	  .err = { ENOMEM, EFAULT },
+	  .fresh = true,
+	  .alone = true, /* as run.first */
+	  .prepare = prepare_code,
+	  .call = enter,
+	  .refused = not_executed,
+	  .done = executed,
+	  .flags = GM_FULL_ONLY,
+	  .text = "the first KVM_RUN of a vCPU runs code in a page that the host wrote: it fails, and the next one runs the code" },
 	{ .name = "prefault.private",
 	  .memory = FAIL_ATTRIBUTES | FAIL_INPLACE,
 	  PREFAULT,

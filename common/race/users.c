@@ -157,8 +157,10 @@ struct longterm {
 };
 
 #define LONGTERM_WRITE 1
+#define PIN_READS 4U
 #define LONGTERM_START _IOW('g', 7, struct longterm)
 #define LONGTERM_STOP _IO('g', 8)
+#define LONGTERM_READ _IOW('g', 9, uint64_t)
 
 static void open_gup_test(struct race *r)
 {
@@ -166,7 +168,7 @@ static void open_gup_test(struct race *r)
 		r->gup_test = GM_SETUP_OK(open("/sys/kernel/debug/gup_test", O_RDWR | O_CLOEXEC));
 }
 
-/* Pins all pages and unpins them. */
+/* Pins all pages, reads them by the pins, which takes a while, and unpins them. */
 static void pin(struct race *r, struct race_call *c)
 {
 	struct longterm arg = { .addr = (uintptr_t)r->map + RACE_OFF,
@@ -175,8 +177,13 @@ static void pin(struct race *r, struct race_call *c)
 
 	c->ret = ioctl(r->gup_test, LONGTERM_START, &arg);
 	c->err = errno;
-	if (!c->ret)
+	if (!c->ret) {
+		uint64_t to = (uintptr_t)r->copy;
+
+		for (unsigned int i = 0; i < PIN_READS; i++)
+			ioctl(r->gup_test, LONGTERM_READ, &to);
 		ioctl(r->gup_test, LONGTERM_STOP);
+	}
 }
 
 /* A part that can be pinned is no success of the kernel's test. */
