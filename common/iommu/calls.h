@@ -16,6 +16,7 @@ struct iommu_call {
 		uint32_t at;
 		bool device; /* the id of a device, not of an IOAS */
 	} id[2];	     /* object ids; at 0: none */
+	bool answers;	     /* it writes its struct at the end */
 	/* fill makes a good argument; undo reverts the call. NULL: nothing to do. */
 	void (*fill)(struct dma_memory *m, void *arg);
 	void (*undo)(struct dma_memory *m, void *arg);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ids without an object, unreadable arguments, a process that has exited. */
+/* Ids without an object, arguments that cannot be read or written, a process that has exited. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -33,6 +33,45 @@ GM_CASE(ids, .name = "iommu.map_file_args.ids",
 		iommu_call_good(c, &m);
 	}
 	dma_memory_free(&m);
+}
+
+/* The id that the next object gets: the lowest free one. */
+static uint32_t next_id(struct dma_memory *m)
+{
+	uint32_t id = gm_ioas_new(m->iommu);
+
+	gm_iommu_destroy(m->iommu, id);
+	return id;
+}
+
+GM_CASE(unwritable, .name = "iommu.map_file_args.unwritable",
+	.text = "an argument in read-only memory: EFAULT from each call that answers in it, and no object of that call is left")
+{
+	void *page = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	GM_SETUP(page != MAP_FAILED, "mmap: %s", gm_errno_name(errno));
+	for (unsigned int i = 0; i < iommu_calls_nr; i++) {
+		const struct iommu_call *c = &iommu_calls[i];
+		/* A map stays, so each call has memory of its own. */
+		struct dma_memory m = iommu_calls_memory();
+		union iommu_call_arg arg;
+		uint32_t next;
+
+		iommu_call_good(c, &m);
+		iommu_call_fill(c, &m, &arg);
+		next = next_id(&m);
+		GM_SETUP_OK(mprotect(page, PG, PROT_READ | PROT_WRITE));
+		memcpy(page, &arg, sizeof(arg));
+		GM_SETUP_OK(mprotect(page, PG, PROT_READ));
+		if (c->answers) {
+			GM_EXPECT_ERRNO(EFAULT, ioctl(m.iommu->fd, c->nr, page), "%s", c->name);
+			GM_EXPECT_EQ(next_id(&m), next, "%s: the next object's id", c->name);
+		} else {
+			gm_promise(!ioctl(m.iommu->fd, c->nr, page), "%s does not answer", c->name);
+		}
+		dma_memory_free(&m);
+	}
+	munmap(page, PG);
 }
 
 GM_CASE(unreadable, .name = "iommu.map_file_args.unreadable",
