@@ -26,6 +26,30 @@ GM_CASE(unmap_hot, .name = "fd.punch_unmaps.hot_vcpus", .flavours = FD_EACH_TDP_
 	fd_fixture_free(w);
 }
 
+GM_CASE(unmap_only, .name = "fd.punch_unmaps.nothing_else", .flavours = FD_EACH_TDP_QUICK,
+	.needs = GM_NEEDS(PAGE_STATS),
+	.text = "a hole unmaps its pages and no others: the others are touched without a fault")
+{
+	static const struct {
+		uint64_t first, pages;
+	} holes[] = { { 200, 3 }, { 511, 2 }, { 0, 1 }, { 599, 1 } };
+	struct gm_fixture *w = FD_FIXTURE(self->flavour, 600 * PG);
+	struct gm_page_counts start, change = {};
+
+	gm_fixture_fill(w, 0, FIRST, 600);
+	gm_page_counts_read(w->vm, &start);
+	for (unsigned int i = 0; i < ARRAY_SIZE(holes); i++) {
+		gm_fixture_punch(w, FIRST + holes[i].first, holes[i].pages);
+		change.pages[GM_SIZE_4K] -= holes[i].pages;
+		gm_page_counts_expect(w->vm, &start, &change, "after the hole");
+	}
+	gm_fixture_check_guest(w, 0, FIRST + 1, 199, 1, "below the holes");
+	gm_fixture_check_guest(w, 0, FIRST + 203, 308, 1, "between the holes");
+	gm_fixture_check_guest(w, 0, FIRST + 513, 86, 1, "above the holes");
+	gm_page_counts_expect(w->vm, &start, &change, "after the guest has read the others");
+	fd_fixture_free(w);
+}
+
 GM_CASE(unmap_goes_on, .name = "fd.punch_unmaps.guest_goes_on",
 	.text = "holes over bound ranges, unbound ones and both: the guest faults new pages in")
 {
