@@ -100,17 +100,14 @@ static void forget_pins(struct containers *c, int space, int area)
 static void expect_alignment(struct containers *c, int space)
 {
 	struct iommu_iova_range range[8];
-	struct iommu_ioas_iova_ranges arg = { .size = sizeof(arg),
-					      .ioas_id = c->ioas[space],
-					      .num_iovas = 8,
-					      .allowed_iovas = (uintptr_t)range };
-	uint64_t want = has_device(c, space) ? 2048 : 1;
+	uint64_t want = has_device(c, space) ? 2048 : 1, align;
+	uint32_t num = ARRAY_SIZE(range);
 
 	for (int i = 0; i < OBJECTS; i++)
 		if (c->obj[i].space == space && c->obj[i].kind == USER_PINS)
 			want = PG;
-	GM_EXPECT_OK(ioctl(c->m.iommu->fd, IOMMU_IOAS_IOVA_RANGES, &arg));
-	GM_EXPECT_EQ(arg.out_iova_alignment, want, "%s: space %d, the alignment", c->step, space);
+	GM_EXPECT_OK(dma_iova_ranges(c->m.iommu, c->ioas[space], range, &num, &align));
+	GM_EXPECT_EQ(align, want, "%s: space %d, the alignment", c->step, space);
 	GM_EXPECT_EQ(range[0].start, has_device(c, space) ? 1UL << 24 : 0,
 		     "%s: space %d, the first IOVA", c->step, space);
 }

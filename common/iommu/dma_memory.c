@@ -7,6 +7,22 @@
 #define MADV_COLLAPSE 25
 #endif
 
+int dma_iova_ranges(struct gm_iommu *iommu, uint32_t ioas, struct iommu_iova_range *range,
+		    uint32_t *num, uint64_t *align)
+{
+	struct iommu_ioas_iova_ranges arg = {
+		.size = sizeof(arg),
+		.ioas_id = ioas,
+		.num_iovas = *num,
+		.allowed_iovas = (uintptr_t)range,
+	};
+	int ret = ioctl(iommu->fd, IOMMU_IOAS_IOVA_RANGES, &arg);
+
+	*num = arg.num_iovas;
+	*align = arg.out_iova_alignment;
+	return ret;
+}
+
 uint8_t *dma_memory_mmap(int fd, uint64_t size, uint64_t align)
 {
 	uint8_t *area = mmap(NULL, size + align, PROT_NONE,

@@ -33,6 +33,12 @@ struct dma_memory dma_memory_new_empty(enum gm_iommu_kind kind, uint64_t size, u
 /* Frees all of it, and expects that no page is pinned after that (iommu.lifetime). */
 void dma_memory_free(struct dma_memory *m);
 
+/*
+ * IOMMU_IOAS_IOVA_RANGES: at most *num ranges, their number, and the alignment in bytes that the
+ * address space demands. -1 and errno; EMSGSIZE if there are more.
+ */
+int dma_iova_ranges(struct gm_iommu *iommu, uint32_t ioas, struct iommu_iova_range *range,
+		    uint32_t *num, uint64_t *align);
 /* A shared mapping of the whole memfd at an address aligned to `align`. */
 uint8_t *dma_memory_mmap(int fd, uint64_t size, uint64_t align);
 /* Expects that [off, +len) still holds the words of dma_memory_new(). */

@@ -77,13 +77,11 @@ GM_CASE(part, .name = "iommu.huge_iopte.part", .huge_2m = 1,
 static void expect_alignment(const struct dma_memory *m, uint64_t want, const char *when)
 {
 	struct iommu_iova_range range[8];
-	struct iommu_ioas_iova_ranges arg = { .size = sizeof(arg),
-					      .ioas_id = m->ioas,
-					      .num_iovas = ARRAY_SIZE(range),
-					      .allowed_iovas = (uintptr_t)range };
+	uint32_t num = ARRAY_SIZE(range);
+	uint64_t align;
 
-	GM_EXPECT_OK(ioctl(m->iommu->fd, IOMMU_IOAS_IOVA_RANGES, &arg));
-	GM_EXPECT_EQ(arg.out_iova_alignment, want, "%s: the alignment", when);
+	GM_EXPECT_OK(dma_iova_ranges(m->iommu, m->ioas, range, &num, &align));
+	GM_EXPECT_EQ(align, want, "%s: the alignment", when);
 }
 
 GM_CASE(off, .name = "iommu.huge_iopte.off", .huge_2m = 1,

@@ -10,17 +10,7 @@ GM_FILE(.clause = "iommu.map_file_args", .profile = "IO", .iommu = GM_IOMMU_MOCK
 static int ranges(struct dma_memory *m, struct iommu_iova_range *range, uint32_t *num,
 		  uint64_t *align)
 {
-	struct iommu_ioas_iova_ranges arg = {
-		.size = sizeof(arg),
-		.ioas_id = m->ioas,
-		.num_iovas = *num,
-		.allowed_iovas = (uintptr_t)range,
-	};
-	int ret = ioctl(m->iommu->fd, IOMMU_IOAS_IOVA_RANGES, &arg);
-
-	*num = arg.num_iovas;
-	*align = arg.out_iova_alignment;
-	return ret;
+	return dma_iova_ranges(m->iommu, m->ioas, range, num, align);
 }
 
 static int allow(struct dma_memory *m, const struct iommu_iova_range *range, uint32_t num)

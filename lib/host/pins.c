@@ -17,7 +17,11 @@ static unsigned long counter(const char *text, const char *name)
 	return strtoul(p + strlen(name), NULL, 10);
 }
 
-static unsigned long pins_now(void)
+struct counters {
+	unsigned long acquired, released;
+};
+
+static struct counters counters_now(void)
 {
 	/* A write adds up the counters of all CPUs. */
 	int fd = GM_SETUP_OK(open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC));
@@ -27,7 +31,15 @@ static unsigned long pins_now(void)
 	close(fd);
 	GM_SETUP(gm_read_text("/proc/vmstat", text, sizeof(text)) > 0, "/proc/vmstat: %s",
 		 gm_errno_name(errno));
-	return counter(text, "nr_foll_pin_acquired ") - counter(text, "nr_foll_pin_released ");
+	return (struct counters){ counter(text, "nr_foll_pin_acquired "),
+				  counter(text, "nr_foll_pin_released ") };
+}
+
+static unsigned long pins_now(void)
+{
+	struct counters now = counters_now();
+
+	return now.acquired - now.released;
 }
 
 unsigned long gm_all_pins(void)
@@ -45,11 +57,16 @@ unsigned long gm_all_pins(void)
 
 unsigned long gm_all_pins_wait(unsigned long expected)
 {
-	unsigned long is = pins_now();
+	struct counters now = counters_now();
 
-	for (int i = 0; is != expected && i < 100; i++) {
+	for (int i = 0; now.acquired - now.released != expected && i < 100; i++) {
+		struct counters was = now;
+
 		usleep(20 * 1000);
-		is = pins_now();
+		now = counters_now();
+		/* Nobody else pins: a late unpin is the kernel's. */
+		if (now.acquired == was.acquired)
+			return was.acquired - was.released;
 	}
-	return is;
+	return now.acquired - now.released;
 }

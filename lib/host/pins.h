@@ -11,7 +11,10 @@
  */
 unsigned long gm_all_pins(void);
 
-/* The same number, after it is `expected`, or 2 s later: the I/O of others has ended then. */
+/*
+ * The same number. If it is not `expected` and others pin pages meanwhile, the number after it is, or
+ * 2 s later; else at once, so that an unpin that comes late is a difference.
+ */
 unsigned long gm_all_pins_wait(unsigned long expected);
 
 #endif

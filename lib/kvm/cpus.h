@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-/* The first CPU that the calling thread may use. */
-int gm_cpu_first(void);
+/* The first CPU that the calling thread may use. SKIPs if there is no second one. */
+int gm_cpu_first_of_two(void);
 
 /*
  * Moves the calling thread to `cpu` alone; or, if not `only`, to all CPUs that it may use without
